@@ -1,0 +1,36 @@
+"""Run by Rasa's own Python, outside the checkout: Rasa and cnlu in one process, and a sentence parsed.
+
+`beside_rasa.py MODEL SENTENCES FRAMES.json`; prints the versions, and the memory that both take together."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from pathlib import Path
+
+import rasa
+import rasa.shared.nlu.training_data.loading  # reads examples: pulls in Rasa's YAML library and NumPy
+from light_check import frame
+
+import cnlu
+
+
+def main(path: str, sentences: str, frames: str) -> None:
+    model = cnlu.load(path)
+    lines = Path(sentences).read_text(encoding="utf-8").splitlines()
+    found = [frame(model.parse(line)) for line in lines]
+    expected = json.loads(Path(frames).read_text(encoding="utf-8"))
+    if found != expected:
+        sys.exit(f"other frames beside Rasa than where the model was trained:\n{found}\n{expected}")
+    heavy = sorted({"torch", "transformers"} & set(sys.modules))
+    if heavy:
+        sys.exit(f"parsing imported {', '.join(heavy)}")
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    python = sys.version.split()[0]
+    print(f"  rasa {rasa.__version__} and cnlu {cnlu.__version__} in one process, Python {python}")
+    print(f"  {len(found)} sentences: the same frames as in training's Python; {memory} MiB at most")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,73 @@
+"""Run by an installed wheel's own Python, outside the checkout: `light_check.py MODEL SENTENCES FRAMES.json`.
+
+Shows that the base install parses and evaluates without PyTorch, that settings and corpora travelled with
+it, and that it finds the frames that training's environment finds (FRAMES.json, made by `--expect`)."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+
+HEAVY = ("torch", "transformers", "torchcrf", "accelerate", "onnx", "onnxscript", "safetensors")
+
+
+def frame(result: dict) -> list:
+    """What must not differ between environments: intent and spans, not the last digits of confidences."""
+    spans = sorted((e["start"], e["end"], e["entity"], e.get("role") or "") for e in result["entities"])
+    return [result["text"], result["intent"]["name"], [list(span) for span in spans]]
+
+
+def run(*arguments: str) -> str:
+    command = [str(Path(sysconfig.get_path("scripts")) / "cnlu"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
+    if done.returncode:
+        sys.exit(f"cnlu {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def frames_of(model: str, sentences: str) -> list:
+    return [frame(json.loads(line)) for line in run("parse", model, "--input", sentences).splitlines()]
+
+
+def main(model: str, sentences: str, frames: str) -> None:
+    present = [name for name in HEAVY if importlib.util.find_spec(name)]
+    if present:
+        sys.exit(f"not a base install, it has: {', '.join(present)}")
+
+    import cnlu
+    from cnlu.resources import config_path, corpus_path
+
+    home = Path(cnlu.__file__).resolve()
+    if Path(sys.prefix).resolve() not in home.parents:
+        sys.exit(f"this is not the wheel's cnlu but {home}")
+    if "parse" not in run("--help"):
+        sys.exit("cnlu --help does not name parse")
+    print(f"  cnlu {cnlu.__version__}, Python {sys.version.split()[0]}, without {', '.join(HEAVY)}")
+
+    shutil.copytree(corpus_path("railway"), "railway")
+    shutil.copytree(config_path("default").parent, "configs")
+    start = time.perf_counter()
+    found = frames_of(model, sentences)
+    seconds = time.perf_counter() - start
+    expected = json.loads(Path(frames).read_text(encoding="utf-8"))
+    if found != expected:
+        sys.exit(f"other frames than where the model was trained:\n{found}\n{expected}")
+    print(f"  {len(found)} sentences, {seconds:.2f} s from a cold start: the frames of training's Python")
+
+    run("evaluate", model, "railway/test", "--out", "report")
+    metrics = json.loads(Path("report/metrics.json").read_text(encoding="utf-8"))
+    print(f"  the shipped test split: n {metrics['n']}, frame accuracy {metrics['frame_accuracy']:.3f}")
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--expect":
+        made = frames_of(sys.argv[2], sys.argv[3])
+        Path(sys.argv[4]).write_text(json.dumps(made, ensure_ascii=False), encoding="utf-8")
+    else:
+        main(*sys.argv[1:])

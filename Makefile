@@ -1,0 +1,70 @@
+# From a fresh machine with Python (3.11 is the tested one for training) and make:
+#   make demo    train on the worked domain, evaluate on its test split, parse three sentences
+#   make test    the test suite         make lint    ruff and mypy        make wheel    dist/*.whl
+#   make clean   remove everything that make made
+# Settings: PYTHON=python3.12    the interpreter of a new .venv
+#           ARGS="-k yaml"       further arguments of pytest
+#           PIP_FLAGS="..."      further arguments of pip, such as another index to take PyTorch from
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+MODEL := out/railway
+PIP_FLAGS ?=
+ARGS ?=
+
+# One thread: small batches gain nothing from more, and on a busy machine more of them are many times slower.
+export OMP_NUM_THREADS ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint wheel clean
+
+help:
+	@sed -n '2,8s/^# \{0,1\}//p' Makefile
+
+# The stamp is younger than what it was made from, so nothing is installed twice.
+$(READY): pyproject.toml constraints.txt
+	@[ -x $(BIN)/python ] && exit 0; \
+	python="$(PYTHON)"; [ -n "$$python" ] || python=$$(sh .ci/find-python 3.11 3.12 3.13 3.10 any) || exit 1; \
+	echo "==> making $(VENV) with $$("$$python" --version) ($$python)"; \
+	"$$python" -m venv $(VENV)
+	@echo "==> installing cnlu, PyTorch and the tools into $(VENV): a few minutes, only this once"
+	@start=$$(date +%s); \
+	$(BIN)/python -m pip --disable-pip-version-check install -qq $(PIP_FLAGS) -c constraints.txt -e '.[train,dev]' \
+	    || { echo "==> the installation failed; run make clean before a try with another PYTHON=" >&2; exit 1; }; \
+	echo "==> installed in $$(( $$(date +%s) - start )) s"
+	@touch $(READY)
+
+demo: $(READY)
+	@echo "==> training on corpora/railway/train, without any pretrained model"
+	$(BIN)/cnlu train corpora/railway/train --out $(MODEL) --force
+	@echo "==> evaluating on corpora/railway/test, which the training never saw"
+	$(BIN)/cnlu evaluate $(MODEL) corpora/railway/test
+	@echo "==> parsing three sentences"
+	$(BIN)/cnlu parse $(MODEL) "帮我看看明天下午从杭州到北京的高铁还有票没"
+	$(BIN)/cnlu parse $(MODEL) "后天那张去成都的票我想改签到晚上八点以后"
+	$(BIN)/cnlu parse $(MODEL) "G1234次上有没有盒饭卖"
+	@echo "==> the model is in $(MODEL); try: $(BIN)/cnlu shell $(MODEL)"
+
+test: $(READY)
+	@echo "==> running the tests"
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY)
+	@echo "==> ruff"
+	$(BIN)/ruff check .
+	@echo "==> mypy"
+	$(BIN)/mypy
+
+# The wheel is built from the source distribution, which proves that one complete; both with pinned build tools.
+wheel: $(READY)
+	@echo "==> building dist/"
+	@rm -rf dist
+	@PIP_CONSTRAINT=constraints.txt $(BIN)/python -m build --outdir dist . > $(VENV)/build.log 2>&1 \
+	    || { cat $(VENV)/build.log >&2; exit 1; }
+	@ls dist
+
+clean:
+	rm -rf .venv .venv-rasa .venv-light dist build out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,171 @@
+"""The one command line. Each verb imports what it needs when it runs, so `cnlu parse` never touches torch."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cnlu
+from cnlu.errors import CnluError, UsageError
+
+PARSE_BATCH = 64  # lines of an input file parsed together
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code. A user's mistake is one sentence on standard error, no traceback."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except CnluError as error:
+        print(f"cnlu: {_encodable(str(error))}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:  # the reader of our output went away: nobody is left to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        print("\ncnlu: stopped; an interrupted training goes on with the same command and --resume.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="cnlu", description="Chinese NLU for dialogue: intent and entities.")
+    parser.add_argument("--version", action="version", version=f"cnlu {cnlu.__version__}")
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_train(verbs.add_parser("train", help="train a model from YAML or JSONL examples"))
+    _add_evaluate(verbs.add_parser("evaluate", help="measure a model on examples it has not seen"))
+    _add_parse(verbs.add_parser("parse", help="intent and entities of sentences, one JSON object a line"))
+    return parser
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Train a model. DATA: Rasa NLU YAML files, JSONL files, or folders of them."
+    parser.add_argument("data", nargs="+", metavar="DATA")
+    parser.add_argument("--out", required=True, metavar="MODEL", help="the model directory to write")
+    parser.add_argument("--dev", action="append", default=[], metavar="DATA",
+                        help="examples for early stopping and calibration (default: a tenth, split off)")
+    parser.add_argument("--config", metavar="F.yaml", help="settings; a file, or the name of a shipped one")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
+                        help="override one setting, for example model.layers=1")
+    parser.add_argument("--seed", type=int, metavar="N", help="fixes everything random (default 1)")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: CUDA when there is one")
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted training")
+    parser.add_argument("--force", action="store_true", help="replace the model at --out")
+    parser.set_defaults(run=_train)
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Evaluate MODEL on DATA: a table, and with --out metrics.json and errors.jsonl."
+    parser.add_argument("model", metavar="MODEL")
+    parser.add_argument("data", nargs="+", metavar="DATA")
+    parser.add_argument("--out", metavar="REPORT_DIR", help="where to write metrics.json and errors.jsonl")
+    parser.add_argument("--force", action="store_true", help="replace the report at --out")
+    parser.set_defaults(run=_evaluate)
+
+
+def _add_parse(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Parse sentences; one JSON object for each, in order."
+    parser.add_argument("model", metavar="MODEL")
+    parser.add_argument("text", nargs="*", metavar="TEXT", help="a sentence")
+    parser.add_argument("--input", metavar="F.txt", help="a file with a sentence a line; - reads standard input")
+    parser.set_defaults(run=_parse)
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    try:
+        from cnlu.training.train import Request, train
+    except ImportError as error:
+        raise UsageError(f"Training needs {error.name}, which is not installed; install it with: "
+                         "pip install 'cnlu[train]'.") from error  # fmt: skip
+    from cnlu.config import load_config
+    from cnlu.resources import config_path
+
+    path = arguments.config
+    if path is not None and not Path(path).exists() and os.sep not in path:
+        path = config_path(path)
+    config = load_config(path, arguments.overrides, arguments.seed)
+    request = Request(arguments.data, Path(arguments.out), config, arguments.dev, arguments.device,
+                      arguments.resume, arguments.force)  # fmt: skip
+    train(request, say=lambda line: print(_encodable(line), file=sys.stderr, flush=True))
+    return 0
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from cnlu.data.load import load_data
+    from cnlu.evaluation.metrics import evaluate
+    from cnlu.evaluation.report import check_report_out, find_errors, format_report, write_report
+
+    if arguments.out is not None:
+        check_report_out(arguments.out, arguments.force)
+    model = cnlu.load(arguments.model)
+    data = load_data(arguments.data)
+    for note in data.notes:
+        print(f"note: {_encodable(note)}", file=sys.stderr)
+    found = model.parse_batch([example.text for example in data.examples])
+    metrics = evaluate(data.examples, found, model.labels)
+    print(_encodable(format_report(metrics)))
+    if arguments.out is not None:
+        errors = find_errors(data.examples, found)
+        write_report(arguments.out, metrics, errors, arguments.force)
+        print(f"{arguments.out}: metrics.json and {len(errors)} wrong frames in errors.jsonl", file=sys.stderr)
+    return 0
+
+
+def _parse(arguments: argparse.Namespace) -> int:
+    if bool(arguments.text) == (arguments.input is not None):
+        raise UsageError("Give either sentences or --input FILE (- for standard input).")
+    model = cnlu.load(arguments.model)
+    batch: list[str] = []
+    for text in arguments.text or _lines(arguments.input):
+        batch.append(text)
+        if len(batch) >= (1 if arguments.input == "-" else PARSE_BATCH):
+            _print_results(model.parse_batch(batch))
+            batch = []
+    _print_results(model.parse_batch(batch))
+    return 0
+
+
+def _print_results(results: list[dict[str, object]]) -> None:
+    for result in results:
+        line = json.dumps(result, ensure_ascii=False)
+        if not _can_encode(line):  # lone surrogates, or a terminal without Chinese
+            line = json.dumps(result)
+        print(line, flush=True)
+
+
+def _lines(source: str) -> Iterator[str]:
+    """Sentences of a file or of standard input, without their line ends; a byte order mark is not text."""
+    from cnlu.errors import DataError
+
+    try:
+        stream = sys.stdin.buffer if source == "-" else open(source, "rb")  # noqa: SIM115
+    except OSError as error:
+        raise DataError(f"{source}: cannot be read ({error.strerror}); check --input.") from error
+    with stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise DataError(f"{source}:{number}: not UTF-8; convert the file, for example with iconv.") from error
+            yield text.rstrip("\r\n")
+
+
+def _can_encode(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _encodable(text: str) -> str:
+    """What the terminal can show of a text, the rest escaped."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""One call that reads whatever the user names: YAML and JSON lines files, and folders of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from cnlu.data.files import read_text
+from cnlu.data.jsonl import read_jsonl
+from cnlu.data.rasa_yaml import read_yaml
+from cnlu.data.schema import NluData
+from cnlu.errors import DataError
+
+_YAML = (".yml", ".yaml")
+_JSON = (".jsonl", ".json")
+
+
+def load_data(paths: Sequence[str | Path] | str | Path) -> NluData:
+    """All that the files and folders hold, merged in the order given (folders: sorted, no hidden files).
+
+    Raises DataError, one sentence, for a missing or empty file, a folder without data files, a file of
+    another kind, and when no examples come together at all.
+    """
+    given = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    data = NluData()
+    seen: set[str] = set()
+    for path in given:
+        for file, by_user in _files(Path(path)):
+            real = os.path.realpath(file)
+            if real in seen:
+                data.notes.append(f"{file}: read once, though it is named twice.")
+                continue
+            seen.add(real)
+            _read(file, by_user, data)
+    if not data.examples:
+        named = ", ".join(str(path) for path in given) or "no path"
+        why = f" ({data.notes[0].rstrip('.')})" if data.notes else ""
+        raise DataError(f"{named}: there are no examples{why}; give a file with an `nlu:` section or JSON "
+                        f"lines.")
+    return data
+
+
+def _files(path: Path) -> Iterator[tuple[Path, bool]]:
+    """The data files of a path, each with whether the user named it (rather than a folder that holds it)."""
+    if not path.is_dir():
+        if not path.exists():
+            raise DataError(f"{path}: there is no such file or folder; check the path.")
+        yield path, True
+        return
+    found = []
+    for folder, folders, names in os.walk(path):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(folder, name) for name in names if not name.startswith(".")]
+    found = sorted(file for file in found if file.suffix.lower() in _YAML + _JSON)
+    if not found:
+        raise DataError(f"{path}: the folder holds no data files; put .yml, .yaml, .jsonl or .json files "
+                        f"into it.")
+    for file in found:
+        yield file, False
+
+
+def _read(file: Path, by_user: bool, data: NluData) -> None:
+    suffix = file.suffix.lower()
+    if suffix in _YAML:
+        read_yaml(file, data)
+    elif suffix in _JSON:
+        if suffix == ".json" and _is_other_json(file):
+            if by_user:
+                raise DataError(f"{file}: this is not JSON lines with a \"text\" in each; for Rasa's old "
+                                f"JSON, convert it with `rasa data convert nlu` first.")
+            data.notes.append(f"{file}: left alone, because it is not JSON lines with a \"text\" in each.")
+            return
+        read_jsonl(file, data)
+    else:
+        raise DataError(f"{file}: files of this kind are not read; give .yml, .yaml, .jsonl or .json.")
+
+
+def _is_other_json(file: Path) -> bool:
+    """Whether a .json file's first line is no example: reports and settings end in .json too."""
+    first = read_text(file).lstrip().split("\n", 1)[0].strip()
+    return bool(first) and not (first.startswith("{") and first.endswith("}") and '"text"' in first)

@@ -1,0 +1,143 @@
+"""One example line in Rasa's annotation: `去[北京](city)`, and back.
+
+Four forms follow a bracketed surface: `(type)`, `(type:value)`, a JSON object with "entity", "role", "group"
+and "value", and a list `[{...}, {...}]` of such objects for several annotations of one span. The notation has
+no escapes, so a text that happens to look like it cannot be written; writing refuses it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from cnlu.data.schema import Entity
+from cnlu.data.wording import shown
+from cnlu.errors import DataError
+
+_FIELDS = re.compile(r"\{([^}]+)\}")
+_SHORT_TYPE = re.compile(r"[^:)\r\n]+")
+_SHORT_VALUE = re.compile(r"[^)\r\n]+")
+_INSTEAD = "keep this example in a JSONL file"
+
+
+def parse_markup(line: str, place: str) -> tuple[str, list[Entity]]:
+    """The plain text of an annotated line and its entities, offsets in characters of the plain text.
+
+    `place` is `file:line` for messages. Raises DataError for an annotation that is not valid JSON or lacks
+    its entity type.
+    """
+    pieces: list[str] = []
+    entities: list[Entity] = []
+    read = at = length = 0
+    # A surface runs from the first `[` to the first `]` and may hold more of the former: nothing nests.
+    while (opening := line.find("[", at)) >= 0 and (closing := line.find("]", opening)) >= 0:
+        at = closing + 1
+        surface = line[opening + 1 : closing]
+        start = length + opening - read
+        if not surface or not (found := _annotation(line, at, surface, start, place)):
+            continue
+        entities += found[0]
+        pieces += (line[read:opening], surface)
+        length = start + len(surface)
+        read = at = found[1]
+    pieces.append(line[read:])
+    return "".join(pieces), entities
+
+
+def _annotation(line: str, at: int, surface: str, start: int, place: str) -> tuple[list[Entity], int] | None:
+    """The entities of the annotation at `at` and where it ends, or None where Rasa 3.6 sees none."""
+    closing = line.find({"(": ")", "{": "}", "[": "]"}.get(line[at : at + 1], "\0"), at + 1)
+    if closing < 0:
+        return None
+    inside = line[at + 1 : closing]
+    if line[at] == "(":
+        kind, colon, value = inside.partition(":")
+        if not kind or (colon and not value):
+            return None
+        return [Entity(start, start + len(surface), kind, value or surface)], closing + 1
+    if line[at] == "{":
+        return ([_from_fields(inside, surface, start, place)], closing + 1) if inside else None
+    if "\n" in inside:
+        return None
+    return [_from_fields(fields, surface, start, place) for fields in _FIELDS.findall(inside)], closing + 1
+
+
+def _from_fields(written: str, surface: str, start: int, place: str) -> Entity:
+    what = f"the annotation {shown(written)} of {shown(surface)}"
+    try:
+        fields = json.loads(f"{{{written}}}")
+    except (ValueError, RecursionError) as error:
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else "not readable"
+        raise DataError(
+            f'{place}: {what} is not valid JSON ({reason}); write [text]{{"entity": "type", "value": '
+            f'"value"}}, or, if no annotation is meant, {_INSTEAD}.'
+        ) from None
+    for key in ("entity", "role", "group"):
+        if key in fields and not isinstance(fields[key], str):
+            raise DataError(f'{place}: "{key}" in {what} must be a string in double quotes.')
+    if not fields.get("entity"):
+        raise DataError(f'{place}: {what} names no entity type; add "entity": "type".')
+    value = fields.get("value", surface)
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise DataError(f'{place}: "value" in {what} must be a string or a number.')
+    return Entity(start, start + len(surface), fields["entity"], str(value), fields.get("role") or None,
+                  fields.get("group") or None)
+
+
+def emit_markup(text: str, entities: Sequence[Entity], place: str) -> str:
+    """The annotated line that reads back as exactly `text` and `entities`.
+
+    Raises DataError, naming JSONL, when there is no such line: overlapping spans, a `]` inside a surface, or
+    a text that itself looks like an annotation.
+    """
+    ordered = sorted(entities, key=lambda entity: entity.start)
+    pieces: list[str] = []
+    written = 0
+    for (start, end), group in groupby(ordered, key=lambda entity: (entity.start, entity.end)):
+        if start < written or not start < end <= len(text):
+            raise DataError(f"{place}: the entity at {start}-{end} of {shown(text)} overlaps another or "
+                            f"lies outside the text, which Rasa's YAML cannot express; {_INSTEAD}.")
+        pieces += (text[written:start], f"[{text[start:end]}]", _annotations(list(group), text[start:end]))
+        written = end
+    pieces.append(text[written:])
+    line = "".join(pieces)
+    # There are no escapes, so reading it back is the only complete test of what brackets do to each other.
+    if _reads_as(line) != (text, ordered):
+        raise DataError(f"{place}: {shown(text)} would be read differently in Rasa's YAML, which has no "
+                        f"escape for brackets; {_INSTEAD}.")
+    return line
+
+
+def _reads_as(line: str) -> tuple[str, list[Entity]] | None:
+    try:
+        return parse_markup(line, "")
+    except DataError:
+        return None
+
+
+def _annotations(entities: list[Entity], surface: str) -> str:
+    if len(entities) > 1:
+        return "[" + ", ".join(_fields(entity, surface) for entity in entities) + "]"
+    entity = entities[0]
+    plain = entity.role is None and entity.group is None and _SHORT_TYPE.fullmatch(entity.entity)
+    if plain and entity.value == surface:
+        return f"({entity.entity})"
+    if plain and _SHORT_VALUE.fullmatch(entity.value):
+        return f"({entity.entity}:{entity.value})"
+    return _fields(entity, surface)
+
+
+def _fields(entity: Entity, surface: str) -> str:
+    fields: dict[str, Any] = {"entity": entity.entity}
+    if entity.role is not None:
+        fields["role"] = entity.role
+    if entity.group is not None:
+        fields["group"] = entity.group
+    if entity.value != surface:
+        fields["value"] = entity.value
+    # A closing bracket inside a string would end the annotation early; JSON can spell it as an escape.
+    inside = json.dumps(fields, ensure_ascii=False)[1:-1]
+    return "{" + inside.replace("}", "\\u007d").replace("]", "\\u005d") + "}"

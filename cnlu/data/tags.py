@@ -1,0 +1,95 @@
+"""Entity spans as one tag per character, and back, with the rules of which tag may follow which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnlu.data.schema import Entity
+from cnlu.data.wording import shown
+from cnlu.errors import UsageError
+
+_PREFIXES = {"BIO": "BI", "BILOU": "BILU"}
+
+
+class TagSet:
+    """The tags of some entity types under a scheme, "O" first, and what sequences of them are legal.
+
+    BIO: B begins a span, I goes on. BILOU: B begins, I goes on, L ends a span of two or more characters, U is
+    a span of one. Both tell adjacent spans of one type apart.
+    """
+
+    tags: list[str]
+    """"O", then per type its prefixed tags: "B-city", "I-city", ..."""
+    legal_start: NDArray[np.bool_]
+    """[T], whether a sequence may begin with the tag."""
+    legal_end: NDArray[np.bool_]
+    """[T], whether a sequence may end with the tag."""
+    legal: NDArray[np.bool_]
+    """[T, T], whether the second tag may follow the first."""
+
+    def __init__(self, entity_types: Sequence[str], scheme: str = "BILOU") -> None:
+        """`scheme` is "BIO" or "BILOU"; raises UsageError for another, or for a type named twice."""
+        if scheme not in _PREFIXES:
+            raise UsageError(f"the tag scheme {shown(scheme)} is not known; choose BIO or BILOU.")
+        if len(set(entity_types)) != len(entity_types):
+            raise UsageError("an entity type is named twice; name each once.")
+        self.scheme = scheme
+        self.entity_types = list(entity_types)
+        self._prefixes = _PREFIXES[scheme]
+        self._first = {name: 1 + i * len(self._prefixes) for i, name in enumerate(self.entity_types)}
+        self.tags = ["O"] + [f"{prefix}-{name}" for name in self.entity_types for prefix in self._prefixes]
+        self._rules()
+
+    def _rules(self) -> None:
+        prefixes = np.array([tag[0] for tag in self.tags])
+        types = np.array([-1] + [i for i in range(len(self.entity_types)) for _ in self._prefixes])
+        begins = np.isin(prefixes, ["O", "B", "U"])
+        # Under BIO a span may end anywhere; under BILOU it is open until its L.
+        ends = np.isin(prefixes, ["O", "L", "U"]) if self.scheme == "BILOU" else np.ones(len(prefixes), bool)
+        goes_on = np.isin(prefixes, ["B", "I"])[:, None] & np.isin(prefixes, ["I", "L"])[None, :]
+        self.legal_start, self.legal_end = begins, ends
+        self.legal = (ends[:, None] & begins[None, :]) | (goes_on & (types[:, None] == types[None, :]))
+
+    def encode(self, length: int, entities: Iterable[Entity]) -> tuple[list[int], list[Entity]]:
+        """Tag ids for `length` characters, and the entities that found no place in them.
+
+        Of overlapping entities the longest stays (of equals the earlier one). Entities that reach beyond
+        `length` or whose type is not in this set are dropped too.
+        """
+        ids = [0] * length
+        dropped = []
+        for entity in sorted(entities, key=lambda entity: (entity.start - entity.end, entity.start)):
+            start, end = entity.start, entity.end
+            if entity.entity not in self._first or not 0 <= start < end <= length or any(ids[start:end]):
+                dropped.append(entity)
+            else:
+                ids[start:end] = self._span(self._first[entity.entity], end - start)
+        return ids, dropped
+
+    def _span(self, first: int, size: int) -> list[int]:
+        if self.scheme == "BIO":
+            return [first] + [first + 1] * (size - 1)
+        return [first + 3] if size == 1 else [first] + [first + 1] * (size - 2) + [first + 2]
+
+    def decode(self, tag_ids: Iterable[int]) -> list[tuple[int, int, str]]:
+        """The spans (start, end, type) of a tag sequence, the exact inverse of `encode` on legal ones.
+
+        In a sequence that is not legal a tag without its beginning begins a span, and an open span ends where
+        the next begins.
+        """
+        spans: list[tuple[int, int, str]] = []
+        start, kind = 0, ""
+        for position, tag in enumerate([*tag_ids, 0]):
+            prefix, _, name = self.tags[tag].partition("-")
+            if kind and (name != kind or prefix in "OBU"):
+                spans.append((start, position, kind))
+                kind = ""
+            if name and not kind:
+                start, kind = position, name
+            if prefix in "LU":
+                spans.append((start, position + 1, kind))
+                kind = ""
+        return spans

@@ -1,0 +1,9 @@
+"""How a piece of the user's text appears in a message: short, on one line, printable in any terminal."""
+
+from __future__ import annotations
+
+
+def shown(text: str, limit: int = 40) -> str:
+    """`text` in curly quotes, cut after `limit` characters; control characters and surrogates as escapes."""
+    head = text if len(text) <= limit else text[:limit] + "…"
+    return "“" + "".join(ch if ch.isprintable() else ascii(ch)[1:-1] for ch in head) + "”"

@@ -1,0 +1,75 @@
+"""Gold and predicted frames (intent and entities) in one form, and whether they are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnlu.data.schema import Example
+
+Span = tuple[int, int, str]
+"""(start, end, entity type)"""
+
+RoleSpan = tuple[int, int, str, str | None, str | None]
+"""(start, end, entity type, role, group)"""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a sentence means: compared by equality of its parts."""
+
+    intent: str | None
+    entities: frozenset[RoleSpan]
+
+    @property
+    def spans(self) -> frozenset[Span]:
+        """The entities without roles and groups."""
+        return frozenset(entity[:3] for entity in self.entities)
+
+
+def gold_frame(example: Example) -> Frame:
+    """The frame as annotated."""
+    spans = ((e.start, e.end, e.entity, e.role, e.group) for e in example.entities)
+    return Frame(example.intent, frozenset(spans))
+
+
+def predicted_frame(result: Mapping[str, Any]) -> Frame:
+    """The frame of a parse result."""
+    intent = result.get("intent") or {}
+    spans = (
+        (e["start"], e["end"], e["entity"], e.get("role"), e.get("group")) for e in result.get("entities", ())
+    )
+    return Frame(intent.get("name"), frozenset(spans))
+
+
+def intent_is_right(gold: Frame, predicted: Frame) -> bool:
+    """A sentence annotated without an intent asks for none, so no answer to it is wrong."""
+    return gold.intent is None or gold.intent == predicted.intent
+
+
+def frame_is_right(gold: Frame, predicted: Frame) -> bool:
+    """Intent and the whole set of entities, roles and groups included, are right."""
+    return intent_is_right(gold, predicted) and gold.entities == predicted.entities
+
+
+def paired_frames(
+    gold: Sequence[Example], predicted: Sequence[Mapping[str, Any]]
+) -> list[tuple[Frame, Frame]]:
+    """(gold, predicted) frames in order; raises ValueError when there is not one prediction per example."""
+    if len(gold) != len(predicted):
+        raise ValueError(f"{len(gold)} examples but {len(predicted)} predictions")
+    return [(gold_frame(e), predicted_frame(p)) for e, p in zip(gold, predicted, strict=True)]
+
+
+def rightness(gold: Sequence[Example], predicted: Sequence[Mapping[str, Any]]) -> NDArray[np.bool_]:
+    """bool [N]: which frames are right."""
+    return np.array([frame_is_right(*pair) for pair in paired_frames(gold, predicted)], bool)
+
+
+def in_text_order(entities: Iterable[RoleSpan]) -> list[RoleSpan]:
+    """Sorted; a missing role or group comes before any."""
+    return sorted(entities, key=lambda e: (e[0], e[1], e[2], e[3] or "", e[4] or ""))

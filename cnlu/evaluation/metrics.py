@@ -1,0 +1,169 @@
+"""The figures of metrics.json: intents, strict entity spans, whole frames."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from cnlu.data.schema import Entity, Example
+from cnlu.evaluation.frames import Frame, RoleSpan, Span, frame_is_right, paired_frames
+from cnlu.runtime.calibration import expected_calibration_error
+from cnlu.runtime.labels import Labels
+
+
+def lost_to_overlap(example: Example) -> int:
+    """Gold spans that no tagging of the example's characters can hold, because others lie over them.
+
+    The fewest that must go; spans that are empty or reach beyond the text count too.
+    """
+    free_from, kept = 0, 0
+    for entity in sorted(example.entities, key=lambda e: e.end):
+        if free_from <= entity.start < entity.end <= len(example.text):
+            free_from, kept = entity.end, kept + 1
+    return len(example.entities) - kept
+
+
+def evaluate(
+    gold: Sequence[Example],
+    predicted: Sequence[Mapping[str, Any]],
+    known: Labels | None = None,
+    unreachable: Callable[[Example], int] = lost_to_overlap,
+) -> dict[str, Any]:
+    """The content of metrics.json for parse results `predicted` of the `gold` examples, in the same order.
+
+    `known` are the labels that training saw (None: take all as seen). `unreachable` counts the gold spans of
+    an example that no model could return; pass the runtime's own count where it loses more than overlaps.
+    A section that the gold data does not ask for is None: `intent` without any gold intents, `entity` when
+    neither side has entities, `entity_role` without gold roles and groups. Where nothing was predicted (or
+    nothing was there), precision (or recall) is 0. Raises ValueError when the lengths differ.
+    """
+    pairs = paired_frames(gold, predicted)
+    right = sum(frame_is_right(*pair) for pair in pairs)
+    return {
+        "n": len(pairs),
+        "intent": _intent_section(pairs, predicted, known),
+        "entity": _entity_section(pairs, known),
+        "entity_role": _role_section(pairs, known),
+        "frame_accuracy": _ratio(right, len(pairs)),
+        "unreachable_entities": sum(unreachable(example) for example in gold),
+        "unseen_labels": sum(_unseen(example, known) for example in gold) if known else 0,
+    }
+
+
+def _intent_section(
+    pairs: Sequence[tuple[Frame, Frame]], predicted: Sequence[Mapping[str, Any]], known: Labels | None
+) -> dict[str, Any] | None:
+    """Accuracy, F1 and calibration over the examples that have a gold intent."""
+    asked = [
+        (g.intent, p.intent, r) for (g, p), r in zip(pairs, predicted, strict=True) if g.intent is not None
+    ]
+    if not asked:
+        return None
+    support = Counter(gold for gold, _, _ in asked)
+    answers = Counter(answer for _, answer, _ in asked if answer is not None)
+    hits = Counter(gold for gold, answer, _ in asked if gold == answer)
+    per_label = {
+        label: {
+            **_scores(hits[label], answers[label], support[label]),
+            "support": support[label],
+            "seen": known is None or label in known.intents,
+        }
+        for label in sorted(support.keys() | answers.keys())
+    }
+    correct = [gold == answer for gold, answer, _ in asked]
+    confidences = [float((result.get("intent") or {}).get("confidence") or 0.0) for _, _, result in asked]
+    return {
+        "accuracy": _ratio(sum(correct), len(asked)),
+        "macro_f1": sum(per_label[label]["f1"] for label in support) / len(support),
+        "weighted_f1": sum(per_label[label]["f1"] * n for label, n in support.items()) / len(asked),
+        "ece": expected_calibration_error(np.array(confidences), np.array(correct)),
+        "per_label": per_label,
+    }
+
+
+def _entity_section(pairs: Iterable[tuple[Frame, Frame]], known: Labels | None) -> dict[str, Any] | None:
+    spans = [(gold.spans, predicted.spans) for gold, predicted in pairs]
+    if not any(gold or predicted for gold, predicted in spans):
+        return None
+
+    def seen(span: Span) -> bool:
+        return known is None or span[2] in known.entities
+
+    return _span_section(spans, lambda span: span[2], seen)
+
+
+def _role_section(pairs: Sequence[tuple[Frame, Frame]], known: Labels | None) -> dict[str, Any] | None:
+    """As the entity section, role and group included."""
+    spans = [(gold.entities, predicted.entities) for gold, predicted in pairs]
+    if not any(span[3] is not None or span[4] is not None for gold, _ in spans for span in gold):
+        return None
+
+    def seen(span: RoleSpan) -> bool:
+        return known is None or _is_seen(*span[2:], known)
+
+    return _span_section(spans, _role_name, seen)
+
+
+def _span_section(
+    spans: Sequence[tuple[frozenset[Any], frozenset[Any]]],
+    name: Callable[[Any], str],
+    seen: Callable[[Any], bool],
+) -> dict[str, Any]:
+    """Micro-averaged precision, recall and F1 of exactly equal spans, and the same by `name`."""
+    hits: Counter[str] = Counter()
+    answers: Counter[str] = Counter()
+    support: Counter[str] = Counter()
+    is_seen: dict[str, bool] = {}
+    for gold, predicted in spans:
+        hits.update(map(name, gold & predicted))
+        answers.update(map(name, predicted))
+        support.update(map(name, gold))
+        is_seen.update((name(span), seen(span)) for span in gold | predicted)
+    per_type = {
+        kind: {
+            **_scores(hits[kind], answers[kind], support[kind]),
+            "support": support[kind],
+            "seen": is_seen[kind],
+        }
+        for kind in sorted(is_seen)
+    }
+    return {**_scores(hits.total(), answers.total(), support.total()), "per_type": per_type}
+
+
+def _role_name(span: RoleSpan) -> str:
+    """`type`, `type:role`, `type#group` or `type:role#group`."""
+    _, _, kind, role, group = span
+    return kind + (f":{role}" if role is not None else "") + (f"#{group}" if group is not None else "")
+
+
+def _scores(hits: int, predicted: int, gold: int) -> dict[str, float]:
+    return {
+        "precision": _ratio(hits, predicted),
+        "recall": _ratio(hits, gold),
+        "f1": _ratio(2 * hits, predicted + gold),
+    }
+
+
+def _ratio(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
+
+
+def _unseen(example: Example, known: Labels) -> int:
+    """Annotations of the example, its intent and its entities, whose label training never saw."""
+
+    def is_seen(entity: Entity) -> bool:
+        return _is_seen(entity.entity, entity.role, entity.group, known)
+
+    intent = example.intent is not None and example.intent not in known.intents
+    return int(intent) + sum(not is_seen(entity) for entity in example.entities)
+
+
+def _is_seen(kind: str, role: str | None, group: str | None, known: Labels) -> bool:
+    return (
+        kind in known.entities
+        and (role is None or role in known.roles.get(kind, ()))
+        and (group is None or group in known.groups.get(kind, ()))
+    )

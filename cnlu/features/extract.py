@@ -1,0 +1,135 @@
+"""Sparse features as readable strings: of every raw character, and of the sentence.
+
+A feature is `template=value`; `c[-1:1]=去北` reads "the characters from one before to this one are
+去北". One code serves training and parsing, so the two cannot disagree. What templates exist is
+listed in the functions below, nowhere else.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+from cnlu.config import FeatureConfig
+from cnlu.features.lexicon import Lexicon
+from cnlu.text.chars import char_type
+from cnlu.text.normalize import Normalized, Normalizer
+from cnlu.text.segment import Segmenter
+
+START, END = "␂", "␃"  # stand for what lies before the first and after the last character
+_HIDDEN = {"Cc": "␀", "Cf": "␀", "Zs": "␣", "Zl": "␤", "Zp": "␤", "Cs": "␀", "Cn": "␀", "Co": "␀"}
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of one text."""
+
+    characters: list[list[str]]
+    """One list per raw character."""
+    sentence: list[str]
+    """Without repeats, in order of first appearance."""
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """Text to feature strings."""
+
+    config: FeatureConfig
+    normalizer: Normalizer
+    segmenter: Segmenter
+    lexicon: Lexicon
+
+    def extract(self, text: str) -> Features:
+        normalized = self.normalizer.normalize(text)
+        pieces = [_visible(piece) for piece in normalized.pieces]
+        rows = _ngrams(pieces)
+        _add_types(rows, normalized.pieces)
+        words: list[str] = []
+        if self.config.words:
+            words = self._add_words(rows, normalized)
+        if self.config.pinyin != "off":
+            self._add_pinyin(rows, normalized.pieces)
+        if self.config.lexicon != "off":
+            for match in self.lexicon.matches(normalized):
+                _mark(rows, match.start, match.end, match.kind, match.name)
+        return Features(rows, self._sentence(pieces, words))
+
+    def _add_words(self, rows: list[list[str]], normalized: Normalized) -> list[str]:
+        """Word, place in it (BMES), length, neighbours; returns the words."""
+        spans = self.segmenter.spans(normalized.text)
+        words = [_visible(normalized.text[start:end]) for start, end in spans]
+        last = -1  # a raw character that two words share (as in ½) counts for the first
+        for k, (start, end) in enumerate(spans):
+            first, stop = normalized.to_raw(start, end)
+            before = words[k - 1] if k else START
+            after = words[k + 1] if k + 1 < len(words) else END
+            size, word = min(stop - first, 5), words[k]
+            around = (f"len={size}", f"w[-1]={before}", f"w[1]={after}")
+            for i in range(max(first, last + 1), stop):
+                place = "S" if stop - first == 1 else "B" if i == first else "E" if i == stop - 1 else "M"
+                rows[i].append(f"w.{place}={word}")
+                rows[i].append(place + around[0])
+                rows[i] += around[1:]
+            last = stop - 1
+        return words
+
+    def _add_pinyin(self, rows: list[list[str]], pieces: list[str]) -> None:
+        from cnlu.features.pinyin import pinyin_of
+
+        fuzzy = self.config.pinyin == "fuzzy"
+        sounds = [START, *(pinyin_of(piece, fuzzy) or "-" for piece in pieces), END]
+        for i, row in enumerate(rows):
+            here = sounds[i + 1]
+            row += [f"py[0]={here}", f"py[-1:1]={sounds[i]}'{here}", f"py[0:2]={here}'{sounds[i + 2]}"]
+
+    def _sentence(self, pieces: list[str], words: list[str]) -> list[str]:
+        """Character n-grams (with the sentence's ends) of length 1 to `sentence_ngram`, words, a length class."""
+        ends = [START, *pieces, END]
+        found = {f"size={min(len(pieces) // 3, 8)}": None}
+        for n in range(1, self.config.sentence_ngram + 1):
+            for i in range(len(ends) - n + 1):
+                found[f"{n}gram={''.join(ends[i : i + n])}"] = None
+        for word in words:
+            found[f"word={word}"] = None
+        return list(found)
+
+
+def _ngrams(pieces: list[str]) -> list[list[str]]:
+    """Characters within three places, and the bigrams and trigrams of the window around each."""
+    p = [START, START, START, *pieces, END, END, END]
+    rows = []
+    for i in range(3, len(p) - 3):
+        a, b, c, d, e = p[i - 2], p[i - 1], p[i], p[i + 1], p[i + 2]
+        rows.append(
+            [
+                f"c[0]={c}", f"c[-1]={b}", f"c[1]={d}", f"c[-2]={a}", f"c[2]={e}",
+                f"c[-3]={p[i - 3]}", f"c[3]={p[i + 3]}",
+                f"c[-1:1]={b}{c}", f"c[0:2]={c}{d}", f"c[-2:0]={a}{b}", f"c[1:3]={d}{e}",
+                f"c[-1:2]={b}{c}{d}", f"c[-2:1]={a}{b}{c}", f"c[0:3]={c}{d}{e}",
+            ]
+        )  # fmt: skip
+    return rows
+
+
+def _add_types(rows: list[list[str]], pieces: list[str]) -> None:
+    types = [START, *(char_type(piece[0]) for piece in pieces), END]
+    for i, row in enumerate(rows):
+        row += [f"t[0]={types[i + 1]}", f"t[-1:2]={types[i]},{types[i + 1]},{types[i + 2]}"]
+
+
+def _mark(rows: list[list[str]], start: int, end: int, kind: str, name: str) -> None:
+    """A hit's characters learn its name and their place in it."""
+    for i in range(start, end):
+        place = "S" if end - start == 1 else "B" if i == start else "E" if i == end - 1 else "I"
+        feature = f"{kind}.{place}={name}"
+        if feature not in rows[i]:
+            rows[i].append(feature)
+
+
+@lru_cache(maxsize=65536)
+def _visible(piece: str) -> str:
+    """Spaces, line breaks and controls as visible signs, so that a vocabulary stays one feature a line."""
+    if piece.isprintable() and not piece.isspace() and " " not in piece:
+        return piece
+    return "".join(_HIDDEN.get(unicodedata.category(ch), ch) for ch in piece)

@@ -1,0 +1,168 @@
+"""Where a text holds an entry of the user's lookup tables or a match of the user's regexes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from ahocorasick_rs import AhoCorasick
+
+from cnlu.text.chars import char_type
+from cnlu.text.normalize import Normalized, Normalizer
+
+
+class Match(NamedTuple):
+    """A hit of a lookup table or a regex."""
+
+    start: int
+    """First character, an index into the raw text."""
+    end: int
+    """One past the last character."""
+    name: str
+    """Name of the lookup table or regex."""
+    kind: str
+    """"lookup" or "regex"."""
+    entry: str
+    """The table's entry or the pattern, as the user wrote it."""
+
+
+class Lexicon:
+    """Lookup tables and regexes, ready to be matched; threads may share one.
+
+    Lookup tables are matched on the normalised text, so width and case don't matter where the normalizer
+    folds them. No word boundary is needed around an entry; only a run of Latin letters or of digits is never
+    cut into: 3号线 is found in 坐3号线去 but not in 坐13号线去.
+
+    Regexes (Python's `re`) run on the raw text, as the user sees it: width and case do matter, `(?i)` helps.
+    Each match of a pattern counts once, from left to right, as `re.finditer` finds them; empty ones are
+    ignored. A pattern with nested repeats such as `(a+)+$` can take time exponential in the length of the
+    text: nothing guards against it here.
+
+    `rejected`: one sentence for each entry or pattern that could not be used. `notes`: one for each pattern
+    that works but hardly as intended. `loaded`: how many entries and patterns are in use.
+    """
+
+    def __init__(
+        self,
+        lookups: Mapping[str, Sequence[str]],
+        regexes: Mapping[str, Sequence[str]],
+        normalizer: Normalizer,
+    ) -> None:
+        self.rejected: list[str] = []
+        self.notes: list[str] = []
+        self.loaded = 0
+        self._owners: list[list[tuple[str, str]]] = []  # for each needle, the (name, entry)s it stands for
+        self._edges: list[tuple[str, str]] = []  # for each needle, see _edge
+        self._finder = self._compile_lookups(lookups, normalizer)
+        self._patterns = self._compile_regexes(regexes)
+
+    def matches(self, normalized: Normalized) -> list[Match]:
+        """All hits in a text, sorted by start, end, kind and name.
+
+        Within one name a hit inside a longer hit is dropped (北京 within 北京西站), while hits that merely
+        overlap are all kept: which one is right is for the model to say. Hits of different names don't
+        affect each other. See `without_overlaps` where only one may stand.
+        """
+        found: list[Match] = []
+        if self._finder is not None:
+            found += self._lookup_hits(normalized)
+        for name, pattern in self._patterns:
+            for hit in pattern.finditer(normalized.raw):
+                start, end = hit.span()
+                if start < end:
+                    found.append(Match(start, end, name, "regex", pattern.pattern))
+        return _maximal(found) if len(found) > 1 else found
+
+    def _lookup_hits(self, normalized: Normalized) -> list[Match]:
+        raw_of, size = normalized.raw_of, len(normalized.text)
+        assert self._finder is not None
+        hits = []
+        for needle, start, end in self._finder.find_matches_as_indexes(normalized.text, overlapping=True):
+            first, last = self._edges[needle]
+            if start and _joined(normalized, start, first):
+                continue
+            if end < size and _joined(normalized, end, last):
+                continue
+            span = raw_of[start], raw_of[end - 1] + 1
+            hits += [Match(*span, name, "lookup", entry) for name, entry in self._owners[needle]]
+        return hits
+
+    def _compile_lookups(
+        self, lookups: Mapping[str, Sequence[str]], normalizer: Normalizer
+    ) -> AhoCorasick | None:
+        owners: dict[str, dict[str, str]] = {}  # needle -> name -> the first entry that normalises to it
+        for name, entries in lookups.items():
+            for entry in entries:
+                needle = normalizer.normalize(entry).text.strip()
+                if not needle:
+                    self.rejected.append(f"Lookup table `{name}`: the entry {entry!r} is blank; remove it.")
+                    continue
+                owners.setdefault(needle, {}).setdefault(name, entry)
+                self.loaded += 1
+        self._owners = [list(names.items()) for names in owners.values()]
+        self._edges = [(_edge(needle[0]), _edge(needle[-1])) for needle in owners]
+        return AhoCorasick(list(owners), store_patterns=False) if owners else None
+
+    def _compile_regexes(self, regexes: Mapping[str, Sequence[str]]) -> list[tuple[str, re.Pattern[str]]]:
+        compiled = []
+        for name, patterns in regexes.items():
+            for source in dict.fromkeys(patterns):
+                try:
+                    pattern = re.compile(source)
+                except (re.error, OverflowError, RecursionError) as error:
+                    self.rejected.append(
+                        f"Regex `{name}`: the pattern `{source}` cannot be compiled ({error}); correct it."
+                    )
+                    continue
+                compiled.append((name, pattern))
+                self.loaded += 1
+                self._note_pitfalls(name, pattern)
+        return compiled
+
+    def _note_pitfalls(self, name: str, pattern: re.Pattern[str]) -> None:
+        source = pattern.pattern
+        if re.search(r"(?<!\\)(?:\\\\)*\\b", source):
+            self.notes.append(
+                rf"Regex `{name}`: \b in `{source}` does not match between a Chinese character and another, "
+                r"a letter or a digit; leave it out, or name the neighbours, as in (?<!\d)\d{4}(?!\d)."
+            )
+        if pattern.match(""):
+            self.notes.append(
+                f"Regex `{name}`: `{source}` also matches the empty string, which is ignored; write + for *?"
+            )
+
+
+def without_overlaps(matches: Sequence[Match]) -> list[Match]:
+    """The matches that can stand side by side, whatever the name: leftmost first, of those the longest."""
+    kept: list[Match] = []
+    for match in sorted(matches, key=lambda m: (m.start, -m.end)):
+        if not kept or match.start >= kept[-1].end:
+            kept.append(match)
+    return kept
+
+
+def _joined(normalized: Normalized, at: int, edge: str) -> bool:
+    """Whether a cut before character `at` of the text splits a raw character or a run of type `edge`."""
+    text, raw_of = normalized.text, normalized.raw_of
+    if raw_of[at - 1] == raw_of[at]:
+        return True
+    return bool(edge) and char_type(text[at - 1]) == edge == char_type(text[at])
+
+
+def _edge(ch: str) -> str:
+    """The type of an entry's outermost character if a neighbour of that type would continue its run."""
+    kind = char_type(ch)
+    return kind if kind in ("latin", "digit") else ""
+
+
+def _maximal(found: list[Match]) -> list[Match]:
+    """Drop each match that lies inside another of the same kind and name, then sort."""
+    furthest: dict[tuple[str, str], int] = {}
+    kept = []
+    for match in sorted(found, key=lambda m: (m.start, -m.end)):
+        owner = (match.kind, match.name)
+        if match.end > furthest.get(owner, 0):
+            furthest[owner] = match.end
+            kept.append(match)
+    return sorted(kept, key=lambda m: (m.start, m.end, m.kind, m.name))

@@ -1,0 +1,46 @@
+"""How a Chinese character is pronounced, so that a speech recogniser's homophones share a feature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, lru_cache
+
+from cnlu.errors import UsageError
+from cnlu.text.chars import is_han
+
+
+@lru_cache(maxsize=1 << 15)
+def pinyin_of(ch: str, fuzzy: bool = False) -> str:
+    """The commonest reading of one character without its tone (上 -> "shang", 女 -> "nv"); "" if it has none.
+
+    `fuzzy` merges the sounds that southern speakers, and recognisers listening to them, mix up: zh/z, ch/c,
+    sh/s, n/l at the start and ang/an, eng/en, ing/in at the end. Raises UsageError without pypinyin.
+    """
+    if not is_han(ch):
+        return ""
+    reading = _reader()(ch)
+    return _fold(reading) if fuzzy else reading
+
+
+def _fold(reading: str) -> str:
+    if reading[:2] in ("zh", "ch", "sh"):
+        reading = reading[0] + reading[2:]
+    elif reading[0] == "n" and reading not in ("n", "ng"):  # 嗯 is all nose: no l there
+        reading = "l" + reading[1:]
+    return reading[:-1] if reading.endswith(("ang", "eng", "ing")) else reading
+
+
+@cache
+def _reader() -> Callable[[str], str]:
+    try:
+        from pypinyin import lazy_pinyin
+    except ImportError as error:
+        raise UsageError(
+            "Pinyin features need pypinyin, which is not installed: "
+            'run `pip install "cnlu[zh]"`, or turn the pinyin features off.'
+        ) from error
+
+    def read(ch: str) -> str:
+        return "".join(lazy_pinyin(ch, errors="ignore"))
+
+    return read

@@ -1,0 +1,47 @@
+"""The tagger: pytorch-crf, held to legal tag sequences, with its likelihood computed in matrix products."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torchcrf import CRF
+
+from cnlu.data.tags import TagSet
+
+ILLEGAL = -1e4
+
+
+class LegalCRF(CRF):
+    """pytorch-crf whose sums run over legal sequences only: the lattice that decoding uses.
+
+    pytorch-crf's own forward pass adds a [B, T, T] tensor per character. In exponential space the same
+    recursion is a matrix product (Rabiner 1989, section III.A, scaled), several times faster with many tags.
+    """
+
+    def __init__(self, tags: TagSet) -> None:
+        super().__init__(len(tags.tags), batch_first=True)
+        for name, legal in (("start", tags.legal_start), ("end", tags.legal_end), ("step", tags.legal)):
+            penalty = torch.where(torch.from_numpy(legal), 0.0, ILLEGAL)
+            self.register_buffer(f"{name}_penalty", penalty, persistent=False)
+
+    def scores(self) -> tuple[Tensor, Tensor, Tensor]:
+        """(transitions [T, T], start [T], end [T]) with illegal ones far below all others."""
+        return (
+            self.transitions + self.step_penalty,
+            self.start_transitions + self.start_penalty,
+            self.end_transitions + self.end_penalty,
+        )
+
+    def negative_log_likelihood(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
+        """emissions [B, L, T], tags [B, L], mask [B, L] (1: a character; the first always) -> [B]."""
+        step, start, end = self.scores()
+        rows = torch.arange(len(tags), device=tags.device)
+        last = tags[rows, mask.sum(1).long() - 1]
+        gold = start[tags[:, 0]] + (emissions.gather(2, tags[..., None])[..., 0] * mask).sum(1) + end[last]
+        gold = gold + (step[tags[:, :-1], tags[:, 1:]] * mask[:, 1:]).sum(1)
+        alpha, weights = start + emissions[:, 0], step.exp()
+        for t in range(1, emissions.shape[1]):
+            top = alpha.max(1, keepdim=True)[0].detach()
+            after = ((alpha - top).exp() @ weights).clamp_min(1e-30).log() + top + emissions[:, t]
+            alpha = torch.where(mask[:, t, None] > 0, after, alpha)
+        return torch.logsumexp(alpha + end, 1) - gold

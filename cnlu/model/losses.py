@@ -1,0 +1,52 @@
+"""What training minimises: the plain sum of the tagger's, the intent's, the roles' and the groups' losses."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from cnlu.config import ModelConfig
+from cnlu.model.network import JointNetwork, Outputs
+
+NOTHING = -100  # a target that takes no part in a loss
+
+
+def joint_loss(network: JointNetwork, outputs: Outputs, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The named parts, weighted; their sum is the loss. `batch` as made by training.batches.collate."""
+    config = network.config
+    parts = {}
+    if config.entity_weight:
+        tagging = network.crf.negative_log_likelihood(outputs.emissions, batch["tags"], batch["mask"])
+        parts["entity"] = config.entity_weight * tagging.mean()
+        if outputs.roles.shape[-1] > 1:
+            parts["roles"] = config.entity_weight * part_loss(outputs.roles, batch["roles"])
+        if outputs.groups.shape[-1] > 1:
+            parts["groups"] = config.entity_weight * part_loss(outputs.groups, batch["groups"])
+    if config.intent_weight:
+        parts["intent"] = config.intent_weight * intent_loss(outputs.intent, batch["intent"], config)
+    return parts
+
+
+def part_loss(scores: Tensor, gold: Tensor) -> Tensor:
+    """Roles or groups: scores [B, L, 1 + names], gold [B, L] (NOTHING outside their entities) -> summed per text."""
+    total = F.cross_entropy(scores.flatten(0, 1), gold.flatten(), ignore_index=NOTHING, reduction="sum")
+    return total / len(scores)
+
+
+def intent_loss(scores: Tensor, gold: Tensor, config: ModelConfig) -> Tensor:
+    """scores [B, K], gold [B] (NOTHING: no intent annotated) -> mean loss.
+
+    `similarity` is DIET's (section 3.2): softmax over the gold label and sampled other labels, which keeps
+    a step's cost flat when there are thousands of labels.
+    """
+    known = gold != NOTHING
+    if scores.shape[1] < 2 or not bool(known.any()):
+        return scores.sum() * 0.0
+    scores, gold = scores[known], gold[known]
+    if config.intent_loss == "similarity" and config.negatives < scores.shape[1] - 1:
+        chance = torch.ones_like(scores).scatter_(1, gold[:, None], 0.0)
+        others = torch.multinomial(chance, config.negatives)
+        scores = torch.cat([scores.gather(1, gold[:, None]), scores.gather(1, others)], 1)
+        gold = torch.zeros_like(gold)
+    return F.cross_entropy(scores, gold, label_smoothing=config.label_smoothing)

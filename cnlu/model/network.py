@@ -1,0 +1,106 @@
+"""The joint network: characters and sentence in, tag emissions, intent, roles and groups out.
+
+DIET's idea (arXiv 2004.09936) with characters as the units: sparse features go through projections of
+their own, a sentence position stands beside the characters in a small transformer, the tagger reads the
+characters and the intent scorer the sentence. What DIET lacks here: each reader also sees the sparse
+projection directly, beside the transformer, which helps where examples are few.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cnlu.config import ModelConfig
+from cnlu.data.tags import TagSet
+from cnlu.model.attention import Layer, relative_positions
+from cnlu.model.crf import LegalCRF
+from cnlu.model.sparse import SparseProjection
+
+FAR_BELOW = -1e4  # added to attention towards padding
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What the data decides about the network's shape."""
+
+    character_features: int
+    sentence_features: int
+    intents: int
+    roles: int
+    groups: int
+    characters: int = 0
+    """Distinct characters that the masked-character loss guesses among; 0 without it."""
+
+
+class Outputs(NamedTuple):
+    """What the network says of a batch of B texts of at most L characters."""
+
+    emissions: Tensor
+    """[B, L, tags]"""
+    intent: Tensor
+    """[B, intents] scores"""
+    roles: Tensor
+    """[B, L, 1 + roles] scores of "no role" and each role"""
+    groups: Tensor
+    """[B, L, 1 + groups]"""
+
+
+class JointNetwork(nn.Module):
+    """Emissions and scores from sparse features; the tagger's transitions live in `crf`."""
+
+    def __init__(self, config: ModelConfig, sizes: Sizes, tags: TagSet) -> None:
+        super().__init__()
+        self.config = config
+        narrow, width = config.sparse_width, config.width
+        self.characters = SparseProjection(sizes.character_features, narrow, config.sparse_dropout, 1 / 3)
+        self.sentence = SparseProjection(sizes.sentence_features, narrow, config.sentence_dropout, 1 / 4)
+        self.character_in, self.sentence_in = nn.Linear(narrow, width), nn.Linear(narrow, width)
+        self.norm_in, self.norm_out = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
+        self.dropout = nn.Dropout(config.dropout)
+        self.emissions = nn.Linear(width + narrow, len(tags.tags))
+        self.roles = nn.Linear(width + narrow, 1 + sizes.roles)
+        self.groups = nn.Linear(width + narrow, 1 + sizes.groups)
+        self.crf = LegalCRF(tags)
+        self.intent_in = nn.Linear(width + narrow, config.label_width)
+        self.labels = nn.Parameter(torch.randn(sizes.intents, config.label_width) * 0.3)
+        self.label_bias = nn.Parameter(torch.zeros(sizes.intents))
+        if config.masked_tokens:
+            self.guess, self.hidden = nn.Linear(width, sizes.characters), nn.Parameter(torch.zeros(narrow))
+
+    def forward(self, characters: Tensor, sentence: Tensor, mask: Tensor) -> Outputs:
+        """characters [B, L, F] and sentence [B, S]: feature ids, 0 for none; mask [B, L]: 1 for a character."""
+        return self.read(self.characters(characters), self.sentence(sentence), mask)
+
+    def read(self, sparse: Tensor, whole: Tensor, mask: Tensor) -> Outputs:
+        """From the projections [B, L, narrow] and [B, narrow] on."""
+        x = self._encode(sparse, whole, mask)
+        each = self.dropout(torch.cat([x[:, 1:], sparse], -1))
+        meaning = self.intent_in(self.dropout(torch.cat([x[:, 0], whole], -1)))
+        return Outputs(
+            self.emissions(each), meaning @ self.labels.T + self.label_bias, self.roles(each), self.groups(each)
+        )
+
+    def masked_loss(self, inputs: dict[str, Tensor], hide: Tensor, target: Tensor) -> Tensor:
+        """Weighted mean cross-entropy of guessing hidden characters; arguments as training.masking.hide gives them."""
+        sparse = torch.where(hide[..., None] > 0, self.hidden, self.characters(inputs["characters"]))
+        x = self._encode(sparse, self.sentence(inputs["sentence"]), inputs["mask"])
+        chosen = hide > 0
+        if not bool(chosen.any()):
+            return x.sum() * 0.0
+        return self.config.masked_tokens * F.cross_entropy(self.guess(x[:, 1:][chosen]), target[chosen])
+
+    def _encode(self, sparse: Tensor, whole: Tensor, mask: Tensor) -> Tensor:
+        """Projections [B, L, narrow] and [B, narrow] -> [B, 1 + L, width], the sentence's position first."""
+        x = torch.cat([self.sentence_in(self.dropout(whole))[:, None], self.character_in(self.dropout(sparse))], 1)
+        x = self.dropout(self.norm_in(x))
+        padding = F.pad((1.0 - mask) * FAR_BELOW, (1, 0))[:, None, None, :]
+        index = relative_positions(mask.shape[1], self.config.relative_distance, mask.device)
+        for layer in self.layers:
+            x = layer(x, padding, index)
+        return self.norm_out(x)

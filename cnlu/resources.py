@@ -1,0 +1,50 @@
+"""Where the shipped settings and worked domains lie: beside a checkout's package, inside a wheel's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cnlu.errors import UsageError
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def config_path(name: str) -> Path:
+    """The shipped settings file called `name`, with or without `.yaml`; UsageError when there is none."""
+    folder = _folder("configs")
+    for candidate in (name, f"{name}.yaml"):
+        path = _inside(folder, candidate)
+        if path is not None and path.is_file():
+            return path
+    known = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*.yaml"))
+    raise UsageError(f"no settings file '{name}' is shipped with cnlu; there are: {_listed(known)}.")
+
+
+def corpus_path(name: str) -> Path:
+    """The folder or file `name` of the shipped corpora, such as `railway` or `railway/train`.
+
+    Raises UsageError, listing the corpora, when there is none of that name."""
+    folder = _folder("corpora")
+    path = _inside(folder, name)
+    if path is not None and path.exists():
+        return path
+    known = sorted(p.name for p in folder.glob("*") if p.is_dir())
+    raise UsageError(f"no corpus '{name}' is shipped with cnlu; there are: {_listed(known)}.")
+
+
+def _folder(kind: str) -> Path:
+    """`configs` or `corpora`: the wheel's copy, else the checkout's."""
+    packaged = PACKAGE / "_resources"
+    return (packaged if packaged.is_dir() else PACKAGE.parent) / kind
+
+
+def _inside(folder: Path, name: str) -> Path | None:
+    """`folder/name`, or None where that is the folder itself, leaves it, or cannot be a path (a NUL byte)."""
+    if "\0" in name:
+        return None
+    path = (folder / name).resolve()
+    return path if folder.resolve() in path.parents else None
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names) if names else "none"

@@ -1,0 +1,122 @@
+"""From the network's scores to a parse result; training's dev evaluation and the interpreter share it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnlu.data.tags import TagSet
+from cnlu.features.windows import Window
+from cnlu.runtime.calibration import softmax
+from cnlu.runtime.decode import Lattice, span_confidences, viterbi
+from cnlu.runtime.labels import Labels
+
+EXTRACTOR = "CnluClassifier"
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The network's answer to one text of L characters."""
+
+    emissions: NDArray[Any]
+    """[L, tags]"""
+    intent: NDArray[Any]
+    """[intents], not yet calibrated"""
+    roles: NDArray[Any]
+    """[L, 1 + roles]"""
+    groups: NDArray[Any]
+    """[L, 1 + groups]"""
+
+
+def stitch(parts: Sequence[tuple[Window, Scores]]) -> Scores:
+    """One text's scores from its windows': each character from the window that keeps it, intents averaged."""
+    if len(parts) == 1:
+        return parts[0][1]
+
+    def joined(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(s, name)[w.keep_start - w.start : w.keep_end - w.start] for w, s in parts])
+
+    intent = np.mean([scores.intent for _, scores in parts], axis=0)
+    return Scores(joined("emissions"), intent, joined("roles"), joined("groups"))
+
+
+@dataclass(frozen=True)
+class Assembler:
+    """Scores to Rasa-shaped results."""
+
+    labels: Labels
+    tags: TagSet
+    lattice: Lattice
+    temperature: float
+    """Intent scores are divided by it before the softmax (Guo et al. 2017, section 4.2)."""
+    synonyms: Mapping[str, str]
+    """Lower-case surface -> canonical value."""
+
+    def result(self, text: str, scores: Scores | None) -> dict[str, Any]:
+        """The parse result of `text`; None for scores means there is nothing to read in it."""
+        if scores is None:
+            return {"text": text, "intent": {"name": None, "confidence": 0.0}, "intent_ranking": [], "entities": [],
+                    "out_of_scope": 1.0 if self.labels.intents else 0.0}  # fmt: skip
+        ranking = self._ranking(scores.intent)
+        best = dict(ranking[0]) if ranking else {"name": None, "confidence": 0.0}
+        return {
+            "text": text,
+            "intent": best,
+            "intent_ranking": ranking,
+            "entities": self._entities(text, scores),
+            "out_of_scope": 1.0 - best["confidence"] if ranking else 0.0,
+        }
+
+    def span(self, text: str, scores: Scores, start: int, end: int, kind: str, extractor: str) -> dict[str, Any]:
+        """An entity that something else than the tagger found, with the tagger's probability of it.
+
+        A type the tagger never saw has no probability; the find itself is then all there is: 1.0.
+        """
+        confidence = 1.0
+        if kind in self.labels.entities:
+            confidence = span_confidences(self.lattice, scores.emissions, [(start, end, kind)])[0]
+        return self._entity(text, scores, (start, end, kind), confidence, extractor)
+
+    def _ranking(self, scores: NDArray[Any]) -> list[dict[str, Any]]:
+        if not self.labels.intents:
+            return []
+        chances = softmax(np.asarray(scores, np.float64) / self.temperature)
+        order = np.argsort(-chances, kind="stable")
+        return [{"name": self.labels.intents[i], "confidence": float(chances[i])} for i in order]
+
+    def _entities(self, text: str, scores: Scores) -> list[dict[str, Any]]:
+        if not self.labels.entities:
+            return []
+        spans = self.tags.decode(viterbi(self.lattice, scores.emissions))
+        chances = span_confidences(self.lattice, scores.emissions, spans)
+        return [
+            self._entity(text, scores, span, chance, EXTRACTOR) for span, chance in zip(spans, chances, strict=True)
+        ]
+
+    def _entity(
+        self, text: str, scores: Scores, span: tuple[int, int, str], confidence: float, extractor: str
+    ) -> dict[str, Any]:
+        start, end, kind = span
+        surface = text[start:end]
+        entity = {"entity": kind, "start": start, "end": end, "confidence_entity": confidence}
+        for part, names, allowed, table in (
+            ("role", self.labels.role_names, self.labels.roles.get(kind), scores.roles),
+            ("group", self.labels.group_names, self.labels.groups.get(kind), scores.groups),
+        ):
+            if allowed:
+                name, chance = _choose(table[start:end], names, allowed)
+                if name is not None:
+                    entity |= {part: name, f"confidence_{part}": chance}
+        return entity | {"value": self.synonyms.get(surface.lower(), surface), "extractor": extractor}
+
+
+def _choose(scores: NDArray[Any], names: list[str], allowed: list[str]) -> tuple[str | None, float]:
+    """The likeliest of "none" and the allowed names by the mean over a span's characters, scores [n, 1 + names]."""
+    columns = [0, *(1 + names.index(name) for name in allowed)]
+    chances = softmax(np.asarray(scores[:, columns].mean(axis=0), np.float64))
+    best = int(chances.argmax())
+    return ([None, *allowed][best], float(chances[best]))

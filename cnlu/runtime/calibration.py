@@ -1,0 +1,78 @@
+"""Makes confidences mean what they say: temperature scaling and its measure.
+
+Guo et al. 2017, On Calibration of Modern Neural Networks, arXiv 1706.04599.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[Any]
+
+COLDEST, HOTTEST = 0.05, 20.0
+"""Bounds of a fitted temperature."""
+
+_GOLDEN = (5**0.5 - 1) / 2
+
+
+def softmax(logits: Floats, temperature: float = 1.0) -> Floats:
+    """Probabilities over the last axis of `logits` [..., K], divided by `temperature`; keeps float32."""
+    scaled = np.asarray(logits) / temperature
+    weights = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
+
+
+def fit_temperature(logits: Floats, gold: NDArray[Any]) -> float:
+    """The temperature in [0.05, 20] under which `logits` [N, K] give `gold` [N] (indices) the least NLL.
+
+    The gold label's target is 1 - 1/(N + 2) rather than 1, the rest shared evenly (as in Platt's scaling):
+    a small dev split on which every answer is right would otherwise ask for certainty. Returns 1.0 when there
+    is nothing to fit: no rows, a single label, logits that are all alike or not finite.
+    """
+    logits, gold = np.asarray(logits, np.float64), np.asarray(gold, np.intp)
+    if logits.ndim != 2 or len(logits) == 0 or logits.shape[1] < 2 or not np.isfinite(logits).all():
+        return 1.0
+    logits = logits - logits.max(axis=1, keepdims=True)
+    if not logits.any():
+        return 1.0
+    slack = 1.0 / (len(logits) + 2)
+    target = (1 - slack) * logits[np.arange(len(logits)), gold].mean() + slack * logits.mean()
+
+    def nll(log_temperature: float) -> float:
+        sharpness = np.exp(-log_temperature)
+        partition = np.log(np.exp(logits * sharpness).sum(axis=1)).mean()
+        return float(partition - sharpness * target)
+
+    return float(np.exp(_golden_section(nll, float(np.log(COLDEST)), float(np.log(HOTTEST)))))
+
+
+def _golden_section(function: Any, low: float, high: float, tolerance: float = 1e-5) -> float:
+    """The minimum of a function with one valley on [low, high]; the NLL is convex in 1/temperature."""
+    left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+    at_left, at_right = function(left), function(right)
+    while high - low > tolerance:
+        if at_left <= at_right:
+            high, right, at_right = right, left, at_left
+            left = high - _GOLDEN * (high - low)
+            at_left = function(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + _GOLDEN * (high - low)
+            at_right = function(right)
+    return (low + high) / 2
+
+
+def expected_calibration_error(confidences: Floats, correct: NDArray[Any], bins: int = 15) -> float:
+    """ECE: gap between mean confidence and accuracy in `bins` equal bins of (0, 1], weighted by their size.
+
+    `confidences` [N] in 0..1, `correct` [N] booleans; 0.0 for no answers.
+    """
+    confidences, correct = np.asarray(confidences, np.float64), np.asarray(correct, np.float64)
+    if not len(confidences):
+        return 0.0
+    bin_of = np.clip(np.ceil(confidences * bins).astype(int) - 1, 0, bins - 1)
+    gaps = np.bincount(bin_of, weights=confidences - correct, minlength=bins)
+    return float(np.abs(gaps).sum() / len(confidences))

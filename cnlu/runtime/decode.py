@@ -1,0 +1,158 @@
+"""From tag scores to tags: constrained Viterbi and span probabilities of a linear-chain CRF, in NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cnlu.errors import ModelError
+from cnlu.runtime.lattice import Floats, Lattice, build_lattice
+
+__all__ = ["Lattice", "build_lattice", "marginals", "span_confidences", "viterbi"]
+
+_RENORMALISE_EVERY = 32
+"""Steps after which Viterbi scores are brought back to zero: float32 keeps its digits on long texts."""
+
+_EXP_SPAN = 200.0
+"""Widest score gap (nats) of one step that linear space carries safely: tags a path may need can lie three
+such gaps behind the best one, and float64 ends at e^-708."""
+
+_LARGEST_SCORE = 1e6
+"""Emissions beyond this (or NaN) can only come from a broken model."""
+
+
+def viterbi(lattice: Lattice, emissions: Floats) -> list[int]:
+    """The best legal tag sequence of `emissions` [L, T]: L tag indices, never an illegal sequence.
+
+    Raises ModelError when the emissions are not finite numbers.
+    """
+    length = len(emissions)
+    if not length:
+        return []
+    scores = _bounded(lattice, emissions, np.float32)[:, lattice.order]
+    size = len(lattice.wide)
+    feeding, wide, narrow, sources = lattice.feeding, lattice.wide, lattice.narrow, lattice.narrow_from
+    entering = np.empty(scores.shape[1], np.float32)
+    before = scores[0]
+    for step in range(1, length):
+        here = scores[step]
+        (wide + before[feeding]).max(axis=1, out=entering[:size])
+        (narrow + before[sources]).max(axis=0, out=entering[size:])
+        here += entering
+        if step % _RENORMALISE_EVERY == 0:
+            here -= here.max()
+        before = here
+    # Only the best path's own predecessors are looked for, walking back.
+    tag = int(before.argmax())
+    path = [tag]
+    for step in range(length - 2, -1, -1):
+        tag = int((scores[step] + lattice.incoming[tag]).argmax())
+        path.append(tag)
+    return [int(tag) for tag in lattice.order[path[::-1]]]
+
+
+def span_confidences(
+    lattice: Lattice, emissions: Floats, spans: Sequence[tuple[int, int, str]]
+) -> list[float]:
+    """Probability of each (start, end, type) span's whole tag path among all legal sequences.
+
+    `emissions` is [L, T], each span lies within it and is not empty; "the span ends here" is part of the
+    path, so a BIO span that another I tag would prolong does not count. Raises ModelError as `viterbi` does.
+    """
+    if not spans:
+        return []
+    scores = _bounded(lattice, emissions, np.float64)
+    forward, backward = _messages(lattice, scores)
+    total = _logsumexp(forward[-1])
+    found = []
+    for start, end, kind in spans:
+        path = _span_path(lattice, start, end, kind)
+        log = float(forward[start, path[0]])
+        for step in range(start + 1, end):
+            log += float(lattice.transitions[path[step - start - 1], path[step - start]])
+            log += float(scores[step, path[step - start]])
+        if end < len(scores):
+            onward = lattice.transitions[path[-1]] + scores[end] + backward[end]
+            onward[lattice.tag_ids.get(f"I-{kind}", path[-1])] = -np.inf
+            log += _logsumexp(onward)
+        found.append(min(1.0, float(np.exp(log - total))))
+    return found
+
+
+def marginals(lattice: Lattice, emissions: Floats) -> Floats:
+    """float64 [L, T]: probability of each tag at each character; rows sum to 1, impossible tags are 0."""
+    if not len(emissions):
+        return np.zeros((0, len(lattice.start)))
+    forward, backward = _messages(lattice, _bounded(lattice, emissions, np.float64))
+    log = forward + backward
+    weights = np.exp(log - log.max(axis=1, keepdims=True))
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+def _bounded(lattice: Lattice, emissions: Floats, dtype: Any) -> Floats:
+    """A copy of the emissions with start and end scores added; raises ModelError when they are not finite."""
+    scores = np.array(emissions, dtype)
+    if not np.abs(scores).max() < _LARGEST_SCORE:
+        raise ModelError("The model's tag scores are not finite numbers: its training diverged, train again.")
+    scores[0] += lattice.start
+    scores[-1] += lattice.end
+    return scores
+
+
+def _span_path(lattice: Lattice, start: int, end: int, kind: str) -> list[int]:
+    """Tag indices of a span of this type: B I I (BIO), or U and B I L (BILOU)."""
+    ids, length = lattice.tag_ids, end - start
+    if f"L-{kind}" not in ids:
+        return [ids[f"B-{kind}"]] + [ids[f"I-{kind}"]] * (length - 1)
+    if length == 1:
+        return [ids[f"U-{kind}"]]
+    return [ids[f"B-{kind}"], *[ids[f"I-{kind}"]] * (length - 2), ids[f"L-{kind}"]]
+
+
+def _messages(lattice: Lattice, scores: Floats) -> tuple[Floats, Floats]:
+    """Log forward (own score included) and backward (own score left out) messages, both float64 [L, T]."""
+    finite = scores[scores > -np.inf]
+    if float(finite.max() - finite.min()) + lattice.span > _EXP_SPAN:
+        return _messages_log(lattice, scores)
+    top = scores.max(axis=1)
+    weights = np.exp(scores - top[:, None])
+    forward, forward_scale = np.empty_like(weights), np.empty(len(weights))
+    backward, backward_scale = np.empty_like(weights), np.zeros(len(weights))
+    message = weights[0]
+    for step in range(len(weights)):
+        if step:
+            message = (message @ lattice.linear) * weights[step]
+        forward_scale[step] = scale = message.max()
+        forward[step] = message = message / scale
+    backward[-1] = message = np.ones(weights.shape[1])
+    for step in range(len(weights) - 2, -1, -1):
+        message = lattice.linear @ (weights[step + 1] * message)
+        backward_scale[step] = scale = message.max()
+        backward[step] = message = message / scale
+    backward_scale[-1] = 1.0
+    with np.errstate(divide="ignore"):  # the logarithm of an impossible tag is -inf, and meant so
+        forward, backward = np.log(forward), np.log(backward)
+    steps = np.arange(len(top)) * lattice.shift
+    forward += (np.cumsum(np.log(forward_scale) + top) + steps)[:, None]
+    later = np.log(backward_scale) + np.append(top[1:], 0.0)
+    backward += (np.cumsum(later[::-1])[::-1] + steps[::-1])[:, None]
+    return forward, backward
+
+
+def _messages_log(lattice: Lattice, scores: Floats) -> tuple[Floats, Floats]:
+    """The same in log space throughout: slower, for scores so far apart that linear space would underflow."""
+    moves = lattice.transitions.astype(np.float64)
+    forward, backward = scores.copy(), np.zeros_like(scores)
+    for step in range(1, len(scores)):
+        forward[step] += np.logaddexp.reduce(forward[step - 1][:, None] + moves, axis=0)
+        back = len(scores) - 1 - step
+        backward[back] = np.logaddexp.reduce(moves + scores[back + 1] + backward[back + 1], axis=1)
+    return forward, backward
+
+
+def _logsumexp(values: Floats) -> float:
+    """log(sum(exp(values))); -inf for all -inf."""
+    top = float(values.max())
+    return top if top == -np.inf else top + float(np.log(np.exp(values - top).sum()))

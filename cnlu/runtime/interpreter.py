@@ -1,0 +1,168 @@
+"""A trained model at work: text in, intent and entities out, on ONNX Runtime alone."""
+
+from __future__ import annotations
+
+import io
+import json
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from cnlu.config import Config
+from cnlu.errors import CnluError, ModelError
+from cnlu.features.build import build_extractor
+from cnlu.features.extract import Extractor
+from cnlu.features.lexicon import without_overlaps
+from cnlu.features.vocabulary import Vocabulary
+from cnlu.features.windows import windows
+from cnlu.runtime.assemble import Assembler, Scores, stitch
+from cnlu.runtime.labels import Labels
+from cnlu.runtime.lattice import build_lattice
+from cnlu.runtime.model_dir import ModelFiles, read_model_dir
+
+BATCH_CHARACTERS = 8192
+"""Texts parsed together are cut so that a batch has about this many characters, padding included."""
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A loaded model; threads may share it. Make one with `cnlu.load(path)`."""
+
+    config: Config
+    labels: Labels
+    training: dict[str, Any]
+    """How training went: dev figures, epochs."""
+    extractor: Extractor
+    characters: Vocabulary
+    sentence: Vocabulary
+    assembler: Assembler
+    session: onnxruntime.InferenceSession
+
+    @classmethod
+    def load(cls, path: str | Path, threads: int = 1) -> Interpreter:
+        """Raises ModelError when the directory is missing, damaged or of a newer format."""
+        files = read_model_dir(path)
+        try:
+            return _build(files, threads)
+        except CnluError:
+            raise
+        except Exception as error:
+            raise ModelError(f"{path}: the model's files do not fit together ({type(error).__name__}); train it again.") from error
+
+    def parse(self, text: str) -> dict[str, Any]:
+        """One parse result in Rasa's shape; offsets count characters of `text`."""
+        return self.parse_batch([text])[0]
+
+    def parse_batch(self, texts: Sequence[str]) -> list[dict[str, Any]]:
+        """Parse results in the order of `texts`, the same as parsing each alone."""
+        for text in texts:
+            if not isinstance(text, str):
+                raise TypeError(f"parse takes text as str, not {type(text).__name__}")
+        found: list[Any] = [None] * len(texts)
+        for numbers, scores in self._scored(texts):
+            for number, answer in zip(numbers, scores, strict=True):
+                found[number] = self._result(texts[number], answer)
+        return [
+            self.assembler.result(text, None) if result is None else result
+            for text, result in zip(texts, found, strict=True)
+        ]
+
+    def scores(self, text: str) -> Scores:
+        """The network's own answer to one text with at least one character."""
+        return next(iter(self._scored([text])))[1][0]
+
+    def _scored(self, texts: Sequence[str]) -> Iterator[tuple[list[int], list[Scores]]]:
+        """Numbers and scores of the texts that have something to read, similar lengths together."""
+        size = self.config.training.max_length
+        order = sorted((i for i, text in enumerate(texts) if text.strip()), key=lambda i: len(texts[i]))
+        batch: list[int] = []
+        for i in order:
+            if len(texts[i]) > size:
+                parts = [(w, self._run([texts[i][w.start : w.end]])[0]) for w in windows(len(texts[i]), size)]
+                yield [i], [stitch(parts)]
+                continue
+            if batch and (len(batch) + 1) * len(texts[i]) > BATCH_CHARACTERS:
+                yield batch, self._run([texts[n] for n in batch])
+                batch = []
+            batch.append(i)
+        if batch:
+            yield batch, self._run([texts[n] for n in batch])
+
+    def _run(self, texts: list[str]) -> list[Scores]:
+        rows = []
+        for text in texts:
+            features = self.extractor.extract(text)
+            rows.append((self.characters.rows(features.characters), self.sentence.row(features.sentence)))
+        outputs = self.session.run(None, _padded(rows))
+        return [Scores(*(o[i, : len(t)] if o.ndim == 3 else o[i] for o in outputs)) for i, t in enumerate(texts)]
+
+    def _result(self, text: str, scores: Scores) -> dict[str, Any]:
+        result = self.assembler.result(text, scores)
+        if self.config.features.lexicon == "extractor":
+            taken = np.zeros(len(text), bool)
+            for entity in result["entities"]:
+                taken[entity["start"] : entity["end"]] = True
+            hits = self.extractor.lexicon.matches(self.extractor.normalizer.normalize(text))
+            for hit in without_overlaps([h for h in hits if not taken[h.start : h.end].any()]):
+                result["entities"].append(self.assembler.span(text, scores, hit.start, hit.end, hit.name, hit.kind))
+            result["entities"].sort(key=lambda entity: entity["start"])
+        return result
+
+
+def _padded(rows: list[tuple[Any, Any]]) -> dict[str, Any]:
+    """The graph's inputs, filled up to the longest text."""
+    if len(rows) == 1:
+        table, whole = rows[0]
+        mask = np.ones((1, len(table)), np.float32)
+        return {"characters": table[None].astype(np.int64), "sentence": whole[None].astype(np.int64), "mask": mask}
+    length, width = max(len(t) for t, _ in rows), max(t.shape[1] for t, _ in rows)
+    characters = np.zeros((len(rows), length, width), np.int64)
+    sentence = np.zeros((len(rows), max(len(s) for _, s in rows)), np.int64)
+    mask = np.zeros((len(rows), length), np.float32)
+    for i, (table, whole) in enumerate(rows):
+        characters[i, : len(table), : table.shape[1]] = table
+        sentence[i, : len(whole)] = whole
+        mask[i, : len(table)] = 1.0
+    return {"characters": characters, "sentence": sentence, "mask": mask}
+
+
+def _build(files: ModelFiles, threads: int) -> Interpreter:
+    def text(name: str) -> str:
+        return files.files[name].decode("utf-8")
+
+    config = Config.from_dict(json.loads(text("config.json")), where=f"{files.path}/config.json")
+    labels = Labels(**json.loads(text("labels.json")))
+    lexicon = json.loads(text("lexicon.json"))
+    extractor = build_extractor(config, lexicon["lookups"], lexicon["regexes"])
+    if config.features.words and extractor.segmenter.digest != files.manifest["segmenter"]:
+        warnings.warn(
+            f"{files.path}: was trained with another jieba dictionary than the one installed here, so some words "
+            "are cut differently; install the jieba it was trained with, or train it again.",
+            stacklevel=4,
+        )
+    tags = labels.tag_set(config.model.tagging)
+    tagger = np.load(io.BytesIO(files.files["tagger.npy"]), allow_pickle=False)
+    training = json.loads(text("training.json"))
+    assembler = Assembler(
+        labels, tags, build_lattice(tagger[:-2], tagger[-2], tagger[-1], tags), training["temperature"],
+        {surface.lower(): value for surface, value in lexicon["synonyms"].items()},
+    )  # fmt: skip
+    return Interpreter(
+        config, labels, training, extractor,
+        Vocabulary.from_text(text("character_features.tsv"), "character_features.tsv"),
+        Vocabulary.from_text(text("sentence_features.tsv"), "sentence_features.tsv"),
+        assembler, _session(files.files["model.onnx"], threads),
+    )  # fmt: skip
+
+
+def _session(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,59 @@
+"""What a model can say: its labels, as plain data shared by training and running."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from cnlu.data.schema import Example
+from cnlu.data.tags import TagSet
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Label names in the order of the network's outputs; all sorted, so the same data gives the same model."""
+
+    intents: list[str]
+    entities: list[str]
+    roles: dict[str, list[str]]
+    """Entity type -> its roles; types without any are absent."""
+    groups: dict[str, list[str]]
+    """Entity type -> its groups."""
+
+    @classmethod
+    def collect(cls, examples: Iterable[Example]) -> Labels:
+        """The labels of annotated examples."""
+        intents: set[str] = set()
+        entities: set[str] = set()
+        roles: dict[str, set[str]] = {}
+        groups: dict[str, set[str]] = {}
+        for example in examples:
+            if example.intent is not None:
+                intents.add(example.intent)
+            for span in example.entities:
+                entities.add(span.entity)
+                if span.role is not None:
+                    roles.setdefault(span.entity, set()).add(span.role)
+                if span.group is not None:
+                    groups.setdefault(span.entity, set()).add(span.group)
+        return cls(sorted(intents), sorted(entities), _sorted(roles), _sorted(groups))
+
+    @property
+    def role_names(self) -> list[str]:
+        """All roles, in the order of the network's role scores after "no role"."""
+        return sorted({role for roles in self.roles.values() for role in roles})
+
+    @property
+    def group_names(self) -> list[str]:
+        return sorted({group for groups in self.groups.values() for group in groups})
+
+    def tag_set(self, scheme: str) -> TagSet:
+        return TagSet(self.entities, scheme)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def _sorted(names: dict[str, set[str]]) -> dict[str, list[str]]:
+    return {key: sorted(names[key]) for key in sorted(names)}

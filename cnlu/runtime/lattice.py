@@ -1,0 +1,125 @@
+"""A CRF's parameters laid out for decoding: the illegal moves taken out, the rest sorted for speed.
+
+A sentence's lattice has one column per character and one state per tag. The score of a tag sequence is
+`start[y0] + sum(emissions[t, yt]) + sum(transitions[yt-1, yt]) + end[yL-1]`; sequences that the tag set
+forbids do not exist (probability exactly 0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnlu.errors import ModelError
+
+Floats = NDArray[Any]
+
+
+class TagLegality(Protocol):
+    """What a lattice asks of a tag set; `cnlu.data.tags.TagSet` fits."""
+
+    @property
+    def tags(self) -> Sequence[str]: ...
+    @property
+    def legal_start(self) -> NDArray[Any]: ...
+    @property
+    def legal_end(self) -> NDArray[Any]: ...
+    @property
+    def legal(self) -> NDArray[Any]: ...
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """A CRF made ready for decoding; see `build_lattice`."""
+
+    transitions: Floats
+    """float32 [T, T], from row to column, -inf where illegal."""
+    start: Floats
+    """float32 [T], -inf where a sequence may not start."""
+    end: Floats
+    """float32 [T], -inf where a sequence may not end."""
+    linear: Floats
+    """float64 [T, T]: exp(transitions - shift), 0 where illegal."""
+    shift: float
+    """Largest legal transition score."""
+    span: float
+    """Gap between the largest and smallest legal transition, start and end scores."""
+    order: NDArray[np.intp]
+    """[T]: the tags in the inner order of the Viterbi pass."""
+    incoming: Floats
+    """float32 [T, T], inner order, row = the tag entered: transitions of the inner order, transposed."""
+    feeding: slice
+    """Inner tags from which a wide tag can be entered."""
+    wide: Floats
+    """float32 [W, feeding]: scores of entering the first W inner tags, which have many predecessors."""
+    narrow_from: NDArray[np.intp]
+    """[2, T - W]: the at most two predecessors of each remaining inner tag (I-x and L-x: B-x and I-x)."""
+    narrow: Floats
+    """float32 [2, T - W]: scores of those moves, -inf for a missing second predecessor."""
+    tag_ids: dict[str, int]
+    """Tag name -> index."""
+
+
+def build_lattice(transitions: Floats, start: Floats, end: Floats, tagset: TagLegality) -> Lattice:
+    """Lays out a CRF's learned `transitions` [T, T] (from, to), `start` [T] and `end` [T] for decoding.
+
+    Raises ModelError when their shapes or values do not fit the tag set.
+    """
+    count = len(tagset.tags)
+    start, end = np.asarray(start, np.float32), np.asarray(end, np.float32)
+    transitions = np.asarray(transitions, np.float32)
+    if transitions.shape != (count, count) or start.shape != (count,) or end.shape != (count,):
+        raise ModelError(
+            f"The model's tagger scores {transitions.shape[0]} tags but its label list gives {count}: "
+            "the model directory mixes two trainings, train again."
+        )
+    if not all(np.isfinite(scores).all() for scores in (transitions, start, end)):
+        raise ModelError("The model's tag transitions are not finite: its training diverged, train again.")
+    legal = np.asarray(tagset.legal, bool)
+    minus = np.float32(-np.inf)
+    masked = np.where(legal, transitions, minus)
+    shift = float(masked.max())
+    weights = np.concatenate([transitions[legal], start, end])
+    return Lattice(
+        transitions=masked,
+        start=np.where(tagset.legal_start, start, minus),
+        end=np.where(tagset.legal_end, end, minus),
+        linear=np.where(legal, np.exp(masked.astype(np.float64) - shift), 0.0),
+        shift=shift,
+        span=float(weights.max() - weights.min()),
+        tag_ids={tag: index for index, tag in enumerate(tagset.tags)},
+        **_viterbi_layout(legal, masked),
+    )
+
+
+def _viterbi_layout(legal: NDArray[Any], masked: Floats) -> dict[str, Any]:
+    """Splits the tags into those with many predecessors and those with at most two.
+
+    In BIO and BILOU an I or L tag is entered only from B or I of its own type, so most of a dense T x T
+    pass would look at forbidden moves. Tags are sorted so that each part is one slice.
+    """
+    wide = legal.sum(axis=0) > 2
+    wide[0] = True  # never empty, also where "O" is the only tag
+    feeds = legal[:, wide].any(axis=1)
+    group = np.select([wide & ~feeds, wide & feeds, feeds], [0, 1, 2], 3)
+    order = np.argsort(group, kind="stable")
+    first, last = int((group == 0).sum()), int((group <= 2).sum())
+    incoming = np.ascontiguousarray(masked[np.ix_(order, order)].T)
+    narrow_rows = incoming[int(wide.sum()) :]
+    narrow_from = np.zeros((2, len(narrow_rows)), np.intp)
+    narrow = np.full((2, len(narrow_rows)), -np.inf, np.float32)
+    for column, row in enumerate(narrow_rows):
+        for slot, source in enumerate(np.flatnonzero(row > -np.inf)):
+            narrow_from[slot, column], narrow[slot, column] = source, row[source]
+    return {
+        "order": order,
+        "incoming": incoming,
+        "feeding": slice(first, last),
+        "wide": np.ascontiguousarray(incoming[: int(wide.sum()), first:last]),
+        "narrow_from": narrow_from,
+        "narrow": narrow,
+    }

@@ -1,0 +1,176 @@
+"""Replaces a directory as a whole: at every moment the old content or the new one can be found.
+
+`DIR` is written as a hidden sibling, `.DIR.tmp-*`; then an old `DIR` is renamed to `.DIR.old`, the sibling to
+`DIR`, and the old one deleted. A kill between the two renames leaves only `.DIR.old`, which `locate` and
+`settle` know about.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from cnlu.errors import UsageError
+
+_STALE_AFTER = 3600.0
+"""Seconds after which a temporary sibling is a killed writer's; a younger one may be another writer's."""
+
+
+def resolve(path: str | Path) -> Path:
+    """The absolute path, links followed, so that a link to a directory is kept and its target replaced."""
+    return Path(os.path.realpath(path))
+
+
+def aside(path: Path) -> Path:
+    """Where the old directory waits while the new one is renamed in."""
+    return path.with_name(f".{path.name}.old")
+
+
+def locate(path: Path) -> Path:
+    """`path`, or the old directory aside if a kill left only that (renamed back where that is allowed)."""
+    old = aside(path)
+    if os.path.lexists(path) or not old.is_dir():
+        return path
+    with contextlib.suppress(OSError):
+        os.rename(old, path)
+    return path if os.path.lexists(path) else old
+
+
+def write_dir(path: Path, files: Mapping[str, bytes]) -> None:
+    """Writes `files` (plain names) as directory `path`, replacing an existing one as a whole.
+
+    On OSError, Ctrl-C or any other exception the old directory is in its place and nothing else is left.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    locate(path)
+    _sweep(path)
+    temporary = _temporary(path)
+    try:
+        temporary.mkdir()
+        for name, content in files.items():
+            _write_file(temporary / name, content)
+        _sync_dir(temporary)
+        _swap(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if os.path.lexists(path):
+            _discard(aside(path), path)
+        else:
+            locate(path)
+
+
+def check_out(path: str | Path, force: bool, what: str, is_ours: Callable[[Path], bool]) -> None:
+    """Refuses an output directory that `write_dir` should not or could not write; call it before long work.
+
+    Raises UsageError when `path` exists and `force` is not set, when it exists and is neither empty nor a
+    `what` ("model directory", "report") by `is_ours` (force replaces those, nothing else), when it holds the
+    working directory, and when its parent cannot be written.
+    """
+    target = resolve(path)
+    if not target.name:
+        raise UsageError(f"{path}: is the root of the file system, name a directory in it with --out.")
+    if os.path.lexists(locate(target)):
+        _check_replaceable(path, target, force, what, is_ours)
+    try:
+        _probe_parent(target)
+    except OSError as error:
+        raise UsageError(
+            f"{path}: cannot be written there ({reason(error)}), choose another --out or free the place."
+        ) from error
+
+
+def reason(error: OSError) -> str:
+    """The system's words for a failure, for the middle of a sentence."""
+    return error.strerror or type(error).__name__
+
+
+def _check_replaceable(
+    path: str | Path, target: Path, force: bool, what: str, is_ours: Callable[[Path], bool]
+) -> None:
+    if not target.is_dir():
+        raise UsageError(f"{path}: is a file, choose a directory that does not exist yet with --out.")
+    if not force:
+        raise UsageError(f"{path}: exists already, choose another --out or replace the {what} with --force.")
+    here = resolve(os.curdir)
+    if target == here or target in here.parents:
+        raise UsageError(f"{path}: holds the working directory, go elsewhere or choose another --out.")
+    if any(target.iterdir()) and not is_ours(target):
+        raise UsageError(
+            f"{path}: is not a {what}, so --force will not replace it; choose another --out or delete it."
+        )
+
+
+def _probe_parent(path: Path) -> None:
+    """Creates and removes a directory where `path` would be written; raises OSError when that cannot be."""
+    parent = path.parent
+    while not os.path.lexists(parent):
+        parent = parent.parent
+    probe = parent / _temporary(path).name
+    probe.mkdir()
+    probe.rmdir()
+
+
+def _swap(temporary: Path, path: Path) -> None:
+    """Renames `path` aside and `temporary` in."""
+    for attempt in range(3):
+        if os.path.lexists(path):
+            _discard(aside(path), path)
+            os.rename(path, aside(path))
+        try:
+            os.rename(temporary, path)
+            break
+        except OSError:
+            # A reader that came between the two renames has put the old one back: once more.
+            if attempt == 2 or not os.path.lexists(path):
+                raise
+    _sync_dir(path.parent)
+
+
+def _sweep(path: Path) -> None:
+    """Deletes what killed writers left beside an intact `path`."""
+    if os.path.lexists(path):
+        _discard(aside(path), path)
+    prefix = _prefix(path)
+    for sibling in path.parent.iterdir():
+        if sibling.name.startswith(prefix):
+            with contextlib.suppress(OSError):
+                if time.time() - sibling.stat().st_mtime > _STALE_AFTER:
+                    shutil.rmtree(sibling, ignore_errors=True)
+
+
+def _discard(old: Path, path: Path) -> None:
+    """Deletes an old directory; renamed first, so that half of it can never be taken for the one aside."""
+    doomed = _temporary(path)
+    with contextlib.suppress(OSError):
+        os.rename(old, doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name}.tmp-"
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(_prefix(path) + secrets.token_hex(4))
+
+
+def _write_file(path: Path, content: bytes) -> None:
+    with open(path, "xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_dir(path: Path) -> None:
+    """Makes the directory's entries durable, on systems that can; the files' own content is safe by now."""
+    with contextlib.suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,125 @@
+"""Normalisation that never loses track of the raw text: one piece of output for every raw character.
+
+Everything works character by character, without looking at the neighbours. That is what makes the
+offset map exact, the result cacheable, and a lookup entry normalise as it does inside a sentence.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from cnlu.errors import UsageError
+
+REPLACEMENT = "\ufffd"
+"""Stands in for a lone surrogate, which no encoding can write."""
+
+_CACHE_SIZE = 1 << 15
+
+
+@dataclass(frozen=True, slots=True)
+class Normalized:
+    """A raw text and its normalised form."""
+
+    raw: str
+    pieces: list[str]
+    """One non-empty string per character of `raw`: what it became."""
+    text: str
+    """The pieces joined."""
+    raw_of: list[int]
+    """For each character of `text`, the index of the raw character it came from."""
+
+    def to_raw(self, start: int, end: int) -> tuple[int, int]:
+        """The raw span [start, end) that covers a span of `text`, snapped outwards to whole raw characters.
+
+        Offsets beyond the text are clipped; an empty span stays empty.
+        """
+        size = len(self.raw_of)
+        start, end = max(0, min(start, size)), max(0, min(end, size))
+        if start >= end:
+            here = self.raw_of[start] if start < size else len(self.raw)
+            return here, here
+        return self.raw_of[start], self.raw_of[end - 1] + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Normalizer:
+    """How texts are brought to one form before features are read off them.
+
+    Raises UsageError when `simplify` is asked for and OpenCC is not installed.
+    """
+
+    width: bool = True
+    """Full-width and other compatibility forms to plain ones (Unicode NFKC): Ｇ１２，to G12,"""
+    case: bool = True
+    """Capital letters to small ones."""
+    simplify: bool = False
+    """Traditional characters to simplified ones (OpenCC, the extra `cnlu[zh]`)."""
+
+    def __post_init__(self) -> None:
+        _piece_table(self.width, self.case, self.simplify)
+
+    def normalize(self, raw: str) -> Normalized:
+        """Normalise any string: control characters, NUL and lone surrogates keep their place."""
+        pieces = list(map(_piece_table(self.width, self.case, self.simplify).__getitem__, raw))
+        text = "".join(pieces)
+        if len(text) == len(raw):  # no piece is empty, so every piece is one character
+            return Normalized(raw, pieces, text, list(range(len(raw))))
+        return Normalized(raw, pieces, text, [i for i, piece in enumerate(pieces) for _ in piece])
+
+
+class _PieceTable(dict[str, str]):
+    """Raw character -> piece; fills itself on a miss, up to a size that arbitrary input cannot outgrow."""
+
+    def __init__(self, width: bool, case: bool, simplified: Callable[[str], str] | None) -> None:
+        super().__init__()
+        self.width, self.case, self.simplified = width, case, simplified
+
+    def __missing__(self, ch: str) -> str:
+        piece = self._piece(ch)
+        if len(self) < _CACHE_SIZE:
+            self[ch] = piece
+        return piece
+
+    def _piece(self, ch: str) -> str:
+        if "\ud800" <= ch <= "\udfff":
+            return REPLACEMENT
+        piece = ch
+        for _ in range(3):  # folding case can undo a compatibility form and the other way round
+            before = piece
+            if self.width:
+                piece = unicodedata.normalize("NFKC", piece)
+            if self.simplified is not None:
+                piece = "".join(map(self.simplified, piece))
+            if self.case:
+                piece = piece.casefold()
+            if piece == before:
+                break
+        # A spacing accent such as ´ would turn into a space and a mark: a word break that nobody wrote.
+        if not piece or (any(c.isspace() for c in piece) and not ch.isspace()):
+            return ch
+        return piece
+
+
+@cache
+def _piece_table(width: bool, case: bool, simplify: bool) -> _PieceTable:
+    return _PieceTable(width, case, _load_simplifier() if simplify else None)
+
+
+def _load_simplifier() -> Callable[[str], str]:
+    """A function from one character to its simplified form."""
+    try:
+        from opencc import OpenCC
+    except ImportError as error:
+        raise UsageError(
+            "`simplify` turns traditional into simplified characters with OpenCC, which is not installed: "
+            'run `pip install "cnlu[zh]"`, or set `simplify` to false.'
+        ) from error
+    convert = OpenCC("t2s").convert
+
+    def simplified(ch: str) -> str:
+        return str(convert(ch)) or ch
+
+    return simplified

@@ -1,0 +1,208 @@
+"""Words of a text as jieba sees them, from a dictionary of our own.
+
+The text is first cut into runs of Chinese characters, of Latin letters and of digits; any other character
+stands alone. Only runs of Chinese characters are cut further, so jieba and rjieba, which treat strings
+such as `7.x` differently, agree everywhere. They find the words of the dictionary; unknown words are joined
+by code that both share (`cnlu.text.unknown`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import math
+import re
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cnlu.errors import CnluError, UsageError
+from cnlu.text.chars import LATIN
+from cnlu.text.unknown import import_jieba, load_unknown_cut
+
+RULE_VERSION = 1
+"""Raise it when the cutting below changes: it is part of `Segmenter.digest`."""
+
+BACKENDS = ("auto", "jieba", "rjieba")
+
+_HAN = "\u4e00-\u9fd5"  # the characters jieba knows; rarer ones stand alone
+_RUN = re.compile(rf"([{_HAN}]+)|[{LATIN}]+|\d+|.", re.DOTALL)
+_USER_WORD = re.compile(f"[{_HAN}]{{2,}}")
+
+Cut = Callable[[str], list[str]]
+
+
+class Segmenter:
+    """Cuts texts into words; threads may share one. The dictionary loads at first use (or by `load()`).
+
+    `words` are the user's own, already normalised as the texts will be. Words of two or more common Chinese
+    characters enter the private dictionary; the others cannot change a cut and are listed in `rejected`.
+    `backend`: "jieba", "rjieba" (faster, same words), or "auto": rjieba where it is installed.
+    """
+
+    def __init__(self, words: Iterable[str] = (), backend: str = "auto") -> None:
+        if backend not in BACKENDS:
+            raise UsageError(f"Unknown segmenter backend {backend!r}: choose one of {', '.join(BACKENDS)}.")
+        if backend == "rjieba" and importlib.util.find_spec("rjieba") is None:
+            raise UsageError(
+                'The segmenter backend "rjieba" is not installed: run `pip install rjieba`, or use "auto".'
+            )
+        given = sorted(set(words))
+        self.words = [word for word in given if _USER_WORD.fullmatch(word)]
+        """User words in the dictionary, in the order in which they are added (it shifts frequencies)."""
+        self.rejected = [word for word in given if not _USER_WORD.fullmatch(word)]
+        """User words without effect: a single character, or not purely Chinese characters."""
+        self.loaded = len(self.words)
+        self.backend = backend
+        self._cut: Cut | None = None
+        self._lock = threading.Lock()
+
+    def load(self) -> Cut:
+        """Load the dictionary now, not at first use, and return what cuts a run of Chinese characters."""
+        with self._lock:
+            if self._cut is None:
+                self._cut = _load_backend(self.backend, self.words)
+            return self._cut
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """The words of `text` as (start, end), in order, without gaps or overlaps."""
+        cut = self._cut
+        spans: list[tuple[int, int]] = []
+        for run in _RUN.finditer(text):
+            start, end = run.span()
+            if run.lastindex is None or end - start == 1:
+                spans.append((start, end))
+                continue
+            if cut is None:
+                cut = self.load()
+            for word in cut(run.group()):
+                spans.append((start, start + len(word)))
+                start += len(word)
+        return spans
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what decides a cut: dictionary, cutting rules, user words; backends share it."""
+        parts = [str(RULE_VERSION), _dictionary_digest(), *self.words]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _load_backend(backend: str, words: list[str]) -> Cut:
+    if backend != "jieba":
+        try:
+            return _load_rjieba(words)
+        except ImportError:
+            if backend == "rjieba":
+                raise
+    return _load_jieba(words)
+
+
+def _load_rjieba(words: list[str]) -> Cut:
+    from rjieba import Jieba
+
+    tokenizer = Jieba()
+
+    def route(run: str) -> list[str]:
+        return tokenizer.cut(run, False)
+
+    for word in words:
+        if route(word) != [word]:
+            tokenizer.add_word(word, None, None)
+    return _joining_unknown(route, tokenizer.has_word)
+
+
+def _load_jieba(words: list[str]) -> Cut:
+    jieba = import_jieba()
+
+    tokenizer = jieba.Tokenizer()
+    path = _dictionary_path()
+    try:
+        freq, total = _read_dictionary(path)
+    except (OSError, ValueError) as error:
+        raise CnluError(f"{path}: jieba's dictionary cannot be read ({error}); reinstall jieba.") from error
+    # Filled here and marked as ready: jieba's own loading would write a cache into the shared temp folder.
+    tokenizer.FREQ, tokenizer.total, tokenizer.initialized = freq, total, True
+    for word in words:
+        _add_word(tokenizer, word)
+
+    def route(run: str) -> list[str]:
+        return tokenizer.lcut(run, HMM=False)
+
+    return _joining_unknown(route, lambda word: bool(freq.get(word)))
+
+
+def _joining_unknown(route: Cut, known: Callable[[str], bool]) -> Cut:
+    """`route` cuts by the dictionary alone; what it leaves as neighbouring single characters is cut again."""
+    unknown = load_unknown_cut()
+
+    def cut(run: str) -> list[str]:
+        words: list[str] = []
+        singles = ""
+        for word in route(run):
+            if len(word) == 1:
+                singles += word
+                continue
+            if singles:
+                words += again(singles)
+                singles = ""
+            words.append(word)
+        if singles:
+            words += again(singles)
+        return words
+
+    def again(singles: str) -> Sequence[str]:
+        return singles if len(singles) == 1 or known(singles) else unknown(singles)
+
+    return cut
+
+
+def _add_word(tokenizer: Any, word: str) -> None:
+    """Give `word` the frequency at which it is just as likely as its parts, exactly as rjieba does it.
+
+    jieba's own `add_word` counts the frequency of a known word twice into the total.
+    """
+    parts = tokenizer.lcut(word, HMM=False)
+    if parts == [word]:
+        return
+    freq, log_total = tokenizer.FREQ, math.log(tokenizer.total)
+    chance = sum(math.log(freq.get(part) or 1) - log_total for part in parts)
+    old = freq.get(word, 0)
+    freq[word] = max(int(math.exp(chance + log_total)) + 1, old)
+    tokenizer.total += freq[word] - old
+    for end in range(1, len(word)):
+        freq.setdefault(word[:end], 0)
+
+
+def _read_dictionary(path: Path) -> tuple[dict[str, int], int]:
+    """jieba's table of word frequencies, every beginning of a word included (at 0), and their sum.
+
+    Reading the text this way takes less time than jieba takes to read its binary cache, so there is no cache
+    that could be damaged, shared or tampered with.
+    """
+    freq: dict[str, int] = {}
+    total = 0
+    with path.open(encoding="utf-8") as lines:
+        while block := lines.readlines(1 << 18):
+            columns = "".join(block).split()  # word, frequency, part of speech
+            counts = list(map(int, columns[1::3]))
+            freq.update(zip(columns[::3], counts, strict=True))
+            total += sum(counts)
+    for word in list(freq):
+        for end in range(len(word) - 1, 0, -1):
+            freq.setdefault(word[:end], 0)
+    return freq, total
+
+
+@cache
+def _dictionary_path() -> Path:
+    spec = importlib.util.find_spec("jieba")  # finds the package without importing it
+    if spec is None or spec.origin is None:
+        raise UsageError("jieba is not installed: run `pip install jieba`.")
+    return Path(spec.origin).with_name("dict.txt")
+
+
+@cache
+def _dictionary_digest() -> str:
+    return hashlib.sha256(_dictionary_path().read_bytes()).hexdigest()

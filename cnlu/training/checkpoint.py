@@ -1,0 +1,110 @@
+"""The state of an interrupted training run, beside the model to be: safetensors and JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from cnlu.data.schema import Example
+from cnlu.errors import ModelError, UsageError
+
+
+@dataclass
+class State:
+    """Everything a run needs to go on after `epoch` epochs as if it had never stopped."""
+
+    epoch: int
+    best_epoch: int
+    best_score: float
+    history: list[dict[str, Any]] = field(default_factory=list)
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    """Weights, average, best weights and optimiser moments under prefixed names."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a run's state lies, and whose it is."""
+
+    folder: Path
+    fingerprint: str
+    """Of settings and examples: a state is only continued by the run that wrote it."""
+
+    @classmethod
+    def beside(cls, out: Path, settings: dict[str, Any], examples: list[Example]) -> Checkpoint:
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+        for example in examples:
+            digest.update(repr((example.text, example.intent, example.entities)).encode())
+        return cls(out.with_name(out.name + ".training"), digest.hexdigest())
+
+    def save(self, state: State) -> None:
+        """Write a new state, then let it replace the old one: a kill leaves one or the other."""
+        fresh, old = self.folder.with_name(self.folder.name + ".new"), self.folder.with_name(self.folder.name + ".old")
+        try:
+            for leftover in (fresh, old):
+                shutil.rmtree(leftover, ignore_errors=True)
+            fresh.mkdir(parents=True)
+            save_file({name: t.detach().cpu().contiguous() for name, t in state.tensors.items()}, fresh / "state.safetensors")
+            about = {k: v for k, v in asdict(State(state.epoch, state.best_epoch, state.best_score, state.history)).items()
+                     if k != "tensors"}  # fmt: skip
+            (fresh / "state.json").write_text(json.dumps(about | {"fingerprint": self.fingerprint}), encoding="utf-8")
+            if self.folder.exists():
+                self.folder.rename(old)
+            fresh.rename(self.folder)
+            shutil.rmtree(old, ignore_errors=True)
+        except OSError as error:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise ModelError(f"{self.folder}: the training state cannot be written ({error.strerror}); free the disk "
+                             "or choose another --out, then continue with --resume.") from error  # fmt: skip
+
+    def load(self) -> State:
+        """Raises UsageError where there is nothing to resume or it belongs to another run."""
+        old = self.folder.with_name(self.folder.name + ".old")
+        folder = self.folder if self.folder.exists() or not old.exists() else old
+        try:
+            about = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+            tensors = load_file(folder / "state.safetensors")
+        except FileNotFoundError as error:
+            raise UsageError(f"{self.folder}: there is no interrupted training to resume; leave --resume out.") from error
+        except Exception as error:
+            raise UsageError(f"{folder}: the training state is damaged; delete it and train without --resume.") from error
+        if about.pop("fingerprint", None) != self.fingerprint:
+            raise UsageError(
+                f"{self.folder}: was left by a training with other examples or settings; give the same ones, or leave "
+                "--resume out to start afresh."
+            )
+        return State(**about, tensors=tensors)
+
+    def clear(self) -> None:
+        for suffix in ("", ".new", ".old"):
+            shutil.rmtree(self.folder.with_name(self.folder.name + suffix), ignore_errors=True)
+
+
+def prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}/{name}": tensor for name, tensor in tensors.items()}
+
+
+def unprefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name[len(prefix) + 1 :]: tensor for name, tensor in tensors.items() if name.startswith(f"{prefix}/")}
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The moments and step counts, named by parameter number."""
+    state = optimizer.state_dict()["state"]
+    return {f"{number}/{name}": tensor for number, moments in state.items() for name, tensor in moments.items()}
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    whole = optimizer.state_dict()
+    whole["state"] = {}
+    for key, tensor in tensors.items():
+        number, _, name = key.partition("/")
+        whole["state"].setdefault(int(number), {})[name] = tensor
+    optimizer.load_state_dict(whole)

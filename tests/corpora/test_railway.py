@@ -1,0 +1,159 @@
+"""The railway corpus keeps what its README promises: size, balance, consistent labels, no templates."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from cnlu.data.load import load_data
+from cnlu.data.schema import Example, NluData
+
+CORPUS = Path(__file__).resolve().parents[2] / "corpora" / "railway"
+# Types whose surfaces mean the same thing wherever they stand (numbers do not: 两张 票, 两张 桌子).
+OPEN_TYPES = (
+    "place", "seat_class", "train_type", "date", "time", "seat_pos", "ticket_type", "passenger", "meal",
+)  # fmt: skip
+# Longer words in which a known value is not that value: greetings, durations, a pupil, a student card,
+# 退一下|周日 (not 下周日), the misspelt 无坐|票 (not 坐票).
+NOT_VALUES = (
+    "早上好", "下午好", "晚上好", "大晚上", "一早上", "一下午", "学生证", "学生放假", "一下周日", "无坐票",
+)  # fmt: skip
+FRAGMENT = 6
+
+
+@lru_cache(maxsize=2)
+def _split(name: str) -> NluData:
+    return load_data([CORPUS / name])
+
+
+def _train() -> NluData:
+    return _split("train")
+
+
+def _test() -> NluData:
+    return _split("test")
+
+
+def _all() -> list[Example]:
+    return _train().examples + _test().examples
+
+
+def _known_values() -> dict[str, str]:
+    """Surface of two or more characters -> type: annotated somewhere, in a lookup table, or a synonym."""
+    train = _train()
+    values: dict[str, str] = {}
+    for example in _all():
+        for entity in example.entities:
+            if entity.entity in OPEN_TYPES:
+                values[example.text[entity.start : entity.end]] = entity.entity
+    for name, entries in train.lookups.items():
+        values.update(dict.fromkeys(entries, name))
+    for surface, canonical in train.synonyms.items():
+        if canonical in values:
+            values.setdefault(surface, values[canonical])
+    return {surface: name for surface, name in values.items() if len(surface) > 1}
+
+
+def _bare_occurrences(example: Example, surface: str) -> Iterator[int]:
+    """Where the surface stands in the text and no annotated span holds it whole."""
+    at = example.text.find(surface)
+    while at >= 0:
+        end = at + len(surface)
+        held = any(e.start <= at and end <= e.end for e in example.entities)
+        around = example.text[max(0, at - 2) : end + 2]
+        if not held and not any(word in around for word in NOT_VALUES):
+            yield at
+        at = example.text.find(surface, at + 1)
+
+
+def _skeleton(example: Example) -> str:
+    """The text with every entity replaced by its type, without spaces and punctuation."""
+    parts, last = [], 0
+    for entity in example.entities:
+        parts += [example.text[last : entity.start], f"<{entity.entity}>"]
+        last = entity.end
+    text = "".join(parts) + example.text[last:]
+    return "".join(c for c in text if c.isalnum() or c in "<>_")
+
+
+def test_there_are_enough_examples() -> None:
+    assert len(_train().examples) >= 500
+    assert len(_test().examples) >= 170
+
+
+def test_every_intent_is_well_covered_in_both_splits() -> None:
+    train = Counter(x.intent for x in _train().examples)
+    test = Counter(x.intent for x in _test().examples)
+    assert len(train) >= 14 and set(train) == set(test)
+    assert {i: n for i, n in train.items() if n < 15} == {}
+    assert {i: n for i, n in test.items() if n < 5} == {}
+
+
+def test_every_entity_type_is_well_covered_in_both_splits() -> None:
+    train = Counter(e.entity for x in _train().examples for e in x.entities)
+    test = Counter(e.entity for x in _test().examples for e in x.entities)
+    assert len(train) >= 10 and set(train) == set(test)
+    assert {t: n for t, n in train.items() if n < 10} == {}
+    assert {t: n for t, n in test.items() if n < 5} == {}
+
+
+def test_places_carry_departure_arrival_and_way_stop_roles() -> None:
+    for data in (_train(), _test()):
+        roles = Counter(e.role for x in data.examples for e in x.entities if e.entity == "place")
+        assert set(roles) == {"from", "to", "via", None}
+        assert all(e.role is None for x in data.examples for e in x.entities if e.entity != "place")
+        assert any(e.group for x in data.examples for e in x.entities)
+
+
+def test_word_lists_synonyms_and_patterns_are_there() -> None:
+    train = _train()
+    types = {e.entity for x in train.examples for e in x.entities}
+    assert {"train_no", "order_no", "phone"} <= set(train.regexes) <= types
+    assert set(train.lookups) <= types
+    assert all(len(entries) >= 20 for entries in train.lookups.values()) and len(train.lookups) >= 2
+    assert len(train.synonyms) >= 20
+
+
+def test_no_text_stands_twice() -> None:
+    texts = Counter(x.text for x in _all())
+    assert [t for t, n in texts.items() if n > 1] == []
+
+
+def test_no_skeleton_is_used_twice_beyond_short_fragments() -> None:
+    used: dict[str, list[str]] = defaultdict(list)
+    for example in _all():
+        if len(example.text) > FRAGMENT:
+            used[_skeleton(example)].append(f"{example.source} {example.text}")
+    assert [same for same in used.values() if len(same) > 1] == []
+
+
+def test_known_values_are_annotated_wherever_they_stand() -> None:
+    known = _known_values()
+    offenders = [
+        f"{example.source} {surface} ({name}): {example.text}"
+        for example in _all()
+        for surface, name in known.items()
+        if surface in example.text
+        for _ in _bare_occurrences(example, surface)
+    ]
+    assert offenders == []
+
+
+def test_one_surface_has_one_type() -> None:
+    types: dict[str, set[str]] = defaultdict(set)
+    for example in _all():
+        for entity in example.entities:
+            types[example.text[entity.start : entity.end]].add(entity.entity)
+    assert {s: t for s, t in types.items() if len(t) > 1} == {}
+
+
+def test_spans_have_no_loose_spaces_or_punctuation() -> None:
+    loose = [
+        f"{x.source} {x.text[e.start : e.end]!r}"
+        for x in _all()
+        for e in x.entities
+        if not (x.text[e.start].isalnum() and x.text[e.end - 1].isalnum())
+    ]
+    assert loose == []

@@ -1,0 +1,77 @@
+"""The base install: everything that parses works where the training packages are absent."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+# Runs before anything of cnlu in the new interpreter: the training packages are not there, installed or not.
+ABSENT = """
+import sys
+class Absent:
+    names = {"torch", "transformers", "torchcrf", "accelerate", "onnx", "onnxscript", "safetensors",
+             "tokenizers"}
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in self.names:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Absent())
+"""
+
+IMPORT_ALL = """
+import importlib, json, pkgutil
+import cnlu
+names = ["cnlu"] + [m.name for m in pkgutil.walk_packages(cnlu.__path__, "cnlu.")
+                    if not m.name.startswith(("cnlu.model", "cnlu.training", "cnlu._"))]
+for name in names:
+    importlib.import_module(name)
+print(json.dumps(names))
+"""
+
+PARSE = """
+import json
+import cnlu
+print(json.dumps(cnlu.load(sys.argv[1]).parse(sys.argv[2])))
+"""
+
+
+def run_light(code: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run code in a new Python that cannot import the training packages, away from the checkout."""
+    checkout = str(Path(__file__).resolve().parents[2])
+    return subprocess.run([sys.executable, "-c", ABSENT + code, *arguments], cwd=cwd, text=True,
+                          capture_output=True, encoding="utf-8",
+                          env={**os.environ, "PYTHONPATH": checkout, "PYTHONIOENCODING": "utf-8"})
+
+
+def test_the_blocked_packages_are_really_absent(tmp_path: Path) -> None:
+    done = run_light("import torch", cwd=tmp_path)
+    assert "No module named 'torch'" in done.stderr
+
+
+def test_every_module_but_training_s_imports_without_the_training_packages(tmp_path: Path) -> None:
+    done = run_light(IMPORT_ALL, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {"cnlu.cli", "cnlu.config", "cnlu.runtime.interpreter"} <= set(json.loads(done.stdout))
+
+
+def test_a_model_loads_and_parses_without_the_training_packages(tiny_model: Path, tmp_path: Path) -> None:
+    text = "明天去北京"
+    done = run_light(PARSE, str(tiny_model), text, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["text"] == text
+    assert result["intent"]["name"]
+
+
+def test_training_without_the_training_packages_names_the_extra(tmp_path: Path) -> None:
+    (tmp_path / "nlu.yml").write_text(
+        'version: "3.1"\nnlu:\n- intent: a\n  examples: |\n    - 你好\n    - 您好\n'
+        "- intent: b\n  examples: |\n    - 再见\n    - 拜拜\n", encoding="utf-8")
+    done = run_light("from cnlu.cli import main\nsys.exit(main(['train', 'nlu.yml', '--out', 'model']))",
+                     cwd=tmp_path)
+    assert done.returncode != 0
+    assert "cnlu[train]" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "model").exists()

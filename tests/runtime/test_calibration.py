@@ -1,0 +1,84 @@
+"""Temperature scaling and its measure."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cnlu.runtime.calibration import expected_calibration_error, fit_temperature, softmax
+
+
+def _draw(temperature: float, rows: int = 4000, labels: int = 6) -> tuple[np.ndarray, np.ndarray]:
+    """Logits and gold labels drawn from them at the given temperature, so that it is the right answer."""
+    rng = np.random.default_rng(3)
+    logits = rng.normal(size=(rows, labels)) * 4
+    gold = (softmax(logits, temperature).cumsum(axis=1) < rng.random((rows, 1))).sum(axis=1)
+    return logits, gold
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5, 8.0])
+def test_the_temperature_that_made_the_data_is_found(temperature: float) -> None:
+    assert fit_temperature(*_draw(temperature)) == pytest.approx(temperature, rel=0.08)
+
+
+def test_calibration_brings_the_error_down() -> None:
+    logits, gold = _draw(2.5)
+    correct = logits.argmax(axis=1) == gold
+    before = expected_calibration_error(softmax(logits).max(axis=1), correct)
+    after = expected_calibration_error(softmax(logits, fit_temperature(logits, gold)).max(axis=1), correct)
+    assert after < 0.02 < before
+
+
+def test_no_other_temperature_does_better() -> None:
+    logits, gold = _draw(1.7)
+
+    def nll(temperature: float) -> float:
+        return float(-np.log(softmax(logits, temperature)[np.arange(len(gold)), gold]).mean())
+
+    best = nll(fit_temperature(logits, gold))
+    assert all(best <= nll(temperature) + 1e-4 for temperature in np.geomspace(0.05, 20, 60))
+
+
+@pytest.mark.parametrize(
+    "logits",
+    [np.zeros((0, 3)), np.ones((5, 1)), np.ones((5, 3)), np.full((5, 3), np.nan), np.array([[np.inf, 0.0]])],
+    ids=["no rows", "one label", "all alike", "nan", "infinite"],
+)
+def test_nothing_to_fit_leaves_logits_alone(logits: np.ndarray) -> None:
+    assert fit_temperature(logits, np.zeros(len(logits), int)) == 1.0
+
+
+def test_a_small_perfect_split_does_not_make_the_model_certain() -> None:
+    logits = np.array([[2.0, 0.0, 0.0]] * 10)
+    confidence = softmax(logits, fit_temperature(logits, np.zeros(10, int)))[0, 0]
+    assert 0.85 < confidence < 0.97
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.001, 1e4))
+@settings(max_examples=30, deadline=None)
+def test_the_temperature_stays_in_its_bounds(seed: int, scale: float) -> None:
+    rng = np.random.default_rng(seed)
+    fitted = fit_temperature(rng.normal(size=(8, 4)) * scale, rng.integers(0, 4, 8))
+    assert 0.05 <= fitted <= 20.0
+
+
+def test_softmax_survives_large_logits_and_keeps_float32() -> None:
+    found = softmax(np.array([1e4, 0.0, -1e4], np.float32))
+    assert found.dtype == np.float32
+    assert found.tolist() == [1.0, 0.0, 0.0]
+
+
+def test_calibration_error_by_hand() -> None:
+    # (0.6, 0.667]: mean confidence 0.65, half right; (0.933, 1]: certain and right.
+    confidences, correct = np.array([0.65, 0.65, 1.0, 1.0]), np.array([True, False, True, True])
+    assert expected_calibration_error(confidences, correct) == pytest.approx(0.5 * 0.15)
+
+
+def test_calibration_error_of_nothing_is_zero() -> None:
+    assert expected_calibration_error(np.array([]), np.array([], bool)) == 0.0
+
+
+def test_confidence_zero_has_a_bin() -> None:
+    assert expected_calibration_error(np.array([0.0, 0.0]), np.array([False, False])) == 0.0

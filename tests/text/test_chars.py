@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnlu.text.chars import CHAR_TYPES, LATIN, char_type, is_han
+
+ANY_CHARACTER = st.characters(exclude_categories=())
+
+
+@pytest.mark.parametrize(
+    ("kind", "characters"),
+    [
+        ("han", "我票々𠮷㐂"),
+        ("hannum", "零〇一两百千万亿萬壹"),
+        ("latin", "aZéÿŁＡｚ"),
+        ("digit", "09７٣"),
+        ("kana", "あンｶー"),
+        ("punct", "，。！?()-《》…"),
+        ("space", " \t\n\u3000\u2028"),
+        ("symbol", "😀$+￥℃\u200d\ufe0f"),
+        ("control", "\x00\x07\x7f\u200b\ufeff"),
+        ("other", "한Жא\ud800\udfff\u0301\ue000"),
+    ],
+)
+def test_each_kind_of_character_has_its_name(kind, characters):
+    assert {ch: char_type(ch) for ch in characters} == dict.fromkeys(characters, kind)
+
+
+def test_every_code_point_has_a_type():
+    assert {char_type(chr(code)) for code in range(0x110000)} == set(CHAR_TYPES)
+
+
+@given(ANY_CHARACTER)
+def test_chinese_characters_and_numerals_are_what_counts_as_han(ch):
+    assert is_han(ch) == (char_type(ch) in ("han", "hannum"))
+
+
+def test_latin_letters_are_the_same_for_regexes_and_types():
+    latin = re.compile(f"[{LATIN}]")
+    assert all((char_type(chr(code)) == "latin") == bool(latin.match(chr(code))) for code in range(0x110000))
