@@ -45,7 +45,7 @@ demo: $(READY)
 	$(BIN)/cnlu parse $(MODEL) "帮我看看明天下午从杭州到北京的高铁还有票没"
 	$(BIN)/cnlu parse $(MODEL) "后天那张去成都的票我想改签到晚上八点以后"
 	$(BIN)/cnlu parse $(MODEL) "G1234次上有没有盒饭卖"
-	@echo "==> the model is in $(MODEL); try: $(BIN)/cnlu shell $(MODEL)"
+	@echo "==> the model is in $(MODEL); your own sentence: $(BIN)/cnlu parse $(MODEL) \"...\""
 
 test: $(READY)
 	@echo "==> running the tests"

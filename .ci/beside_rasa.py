@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import rasa
-import rasa.shared.nlu.training_data.loading  # reads examples: pulls in Rasa's YAML library and NumPy
+import rasa.nlu.classifiers.diet_classifier  # TensorFlow and the rest of what a running bot loads
 from light_check import frame
 
 import cnlu

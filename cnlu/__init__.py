@@ -1,8 +1,8 @@
 """cnlu: Chinese NLU for dialogue.
 
-    import cnlu
-    model = cnlu.load("out/railway")
-    model.parse("帮我订一张明天去杭州的高铁票")
+import cnlu
+model = cnlu.load("out/railway")
+model.parse("帮我订一张明天去杭州的高铁票")
 """
 
 from __future__ import annotations

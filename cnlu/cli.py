@@ -27,12 +27,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
-        print("\ncnlu: stopped; an interrupted training goes on with the same command and --resume.", file=sys.stderr)
+        print(
+            "\ncnlu: stopped; an interrupted training goes on with the same command and --resume.",
+            file=sys.stderr,
+        )
         return 130
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="cnlu", description="Chinese NLU for dialogue: intent and entities.")
+    parser = argparse.ArgumentParser(
+        prog="cnlu", description="Chinese NLU for dialogue: intent and entities."
+    )
     parser.add_argument("--version", action="version", version=f"cnlu {cnlu.__version__}")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_train(verbs.add_parser("train", help="train a model from YAML or JSONL examples"))
@@ -45,11 +50,22 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.description = "Train a model. DATA: Rasa NLU YAML files, JSONL files, or folders of them."
     parser.add_argument("data", nargs="+", metavar="DATA")
     parser.add_argument("--out", required=True, metavar="MODEL", help="the model directory to write")
-    parser.add_argument("--dev", action="append", default=[], metavar="DATA",
-                        help="examples for early stopping and calibration (default: a tenth, split off)")
+    parser.add_argument(
+        "--dev",
+        action="append",
+        default=[],
+        metavar="DATA",
+        help="examples for early stopping and calibration (default: a tenth, split off)",
+    )
     parser.add_argument("--config", metavar="F.yaml", help="settings; a file, or the name of a shipped one")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
-                        help="override one setting, for example model.layers=1")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="override one setting, for example model.layers=1",
+    )
     parser.add_argument("--seed", type=int, metavar="N", help="fixes everything random (default 1)")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: CUDA when there is one")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted training")
@@ -70,7 +86,9 @@ def _add_parse(parser: argparse.ArgumentParser) -> None:
     parser.description = "Parse sentences; one JSON object for each, in order."
     parser.add_argument("model", metavar="MODEL")
     parser.add_argument("text", nargs="*", metavar="TEXT", help="a sentence")
-    parser.add_argument("--input", metavar="F.txt", help="a file with a sentence a line; - reads standard input")
+    parser.add_argument(
+        "--input", metavar="F.txt", help="a file with a sentence a line; - reads standard input"
+    )
     parser.set_defaults(run=_parse)
 
 
@@ -110,7 +128,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         errors = find_errors(data.examples, found)
         write_report(arguments.out, metrics, errors, arguments.force)
-        print(f"{arguments.out}: metrics.json and {len(errors)} wrong frames in errors.jsonl", file=sys.stderr)
+        print(
+            f"{arguments.out}: metrics.json and {len(errors)} wrong frames in errors.jsonl", file=sys.stderr
+        )
     return 0
 
 
@@ -149,7 +169,9 @@ def _lines(source: str) -> Iterator[str]:
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
-                raise DataError(f"{source}:{number}: not UTF-8; convert the file, for example with iconv.") from error
+                raise DataError(
+                    f"{source}:{number}: not UTF-8; convert the file, for example with iconv."
+                ) from error
             yield text.rstrip("\r\n")
 
 

@@ -6,6 +6,7 @@ A setting is a dataclass field made by `setting(default, doc, ...)`: the doc lin
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import typing
@@ -20,7 +21,12 @@ from cnlu.errors import UsageError
 
 
 def setting(
-    default: Any, doc: str, *, low: float | None = None, high: float | None = None, among: tuple[str, ...] = ()
+    default: Any,
+    doc: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    among: tuple[str, ...] = (),
 ) -> Any:
     """A dataclass field with its documentation and its limits (`low` and `high` inclusive)."""
     return field(default=default, metadata={"doc": doc, "low": low, "high": high, "among": among})
@@ -42,7 +48,9 @@ def _check_limits(section: Any, name: str) -> None:
 class TextConfig:
     """How raw text becomes comparable characters and words (labels always refer to the raw text)."""
 
-    fold_width: bool = setting(True, "full-width and compatibility forms count as their plain form: Ｇ１２ is G12")
+    fold_width: bool = setting(
+        True, "full-width and compatibility forms count as their plain form: Ｇ１２ is G12"
+    )
     fold_case: bool = setting(True, "Latin letters count as lower case")
     simplify: bool = setting(False, "traditional characters count as simplified ones; needs cnlu[zh]")
     segmenter: str = setting(
@@ -89,9 +97,15 @@ class ModelConfig:
     layers: int = setting(2, "transformer layers; 0 leaves the sparse projection alone", low=0, high=12)
     heads: int = setting(4, "attention heads; must divide width", low=1, high=32)
     feedforward: int = setting(512, "width of the transformer's inner layer", low=8, high=4096)
-    relative_distance: int = setting(8, "attention tells distances apart up to this many characters", low=1, high=64)
-    sparse_dropout: float = setting(0.3, "share of a character's sparse features dropped in training", low=0, high=0.95)
-    sentence_dropout: float = setting(0.3, "share of the sentence's features dropped in training", low=0, high=0.95)
+    relative_distance: int = setting(
+        8, "attention tells distances apart up to this many characters", low=1, high=64
+    )
+    sparse_dropout: float = setting(
+        0.3, "share of a character's sparse features dropped in training", low=0, high=0.95
+    )
+    sentence_dropout: float = setting(
+        0.3, "share of the sentence's features dropped in training", low=0, high=0.95
+    )
     value_dropout: float = setting(
         0.0,
         "chance that an entity's own characters lose all features in training, so that type and role are also "
@@ -111,7 +125,10 @@ class ModelConfig:
     negatives: int = setting(20, "other labels sampled per sentence by the similarity loss", low=1)
     label_smoothing: float = setting(0.0, "intent probability spread over the other labels", low=0, high=0.5)
     masked_tokens: float = setting(
-        0.0, "weight of the masked-character loss (15 % of characters hidden and guessed); 0 is off", low=0, high=10
+        0.0,
+        "weight of the masked-character loss (15 % of characters hidden and guessed); 0 is off",
+        low=0,
+        high=10,
     )
     intent_weight: float = setting(1.0, "weight of the intent loss", low=0, high=100)
     entity_weight: float = setting(1.0, "weight of the entity loss", low=0, high=100)
@@ -121,9 +138,13 @@ class ModelConfig:
         if self.width % self.heads:
             raise UsageError(f"model.width ({self.width}) must be a multiple of model.heads ({self.heads}).")
         if not self.intent_weight and not self.entity_weight:
-            raise UsageError("model.intent_weight and model.entity_weight are both 0: there is nothing to learn.")
+            raise UsageError(
+                "model.intent_weight and model.entity_weight are both 0: there is nothing to learn."
+            )
         if self.intent_loss == "similarity" and self.label_smoothing:
-            raise UsageError("model.label_smoothing has no effect with model.intent_loss: similarity; set it to 0.")
+            raise UsageError(
+                "model.label_smoothing has no effect with model.intent_loss: similarity; set it to 0."
+            )
 
 
 @dataclass(frozen=True)
@@ -132,29 +153,43 @@ class TrainingConfig:
 
     max_epochs: int = setting(40, "most passes over the training data", low=1)
     max_examples: int = setting(
-        120_000, "passes are cut so that no more examples than this are seen, but never below min_epochs", low=1
+        120_000,
+        "passes are cut so that no more examples than this are seen, but never below min_epochs",
+        low=1,
     )
     min_epochs: int = setting(8, "fewest planned passes", low=1)
     batch_size: int = setting(64, "examples a step", low=1)
     balance: float = setting(
-        0.0, "0 draws intents as often as they occur, 1 equally often, between: their count to the power 1-balance",
-        low=0, high=1,
+        0.0,
+        "0 draws intents as often as they occur, 1 equally often, between: their count to the power 1-balance",
+        low=0,
+        high=1,
     )
     learning_rate: float = setting(2e-3, "peak rate of the network", low=0, high=1)
     sparse_learning_rate: float = setting(2e-3, "peak rate of the sparse projections", low=0, high=1)
     crf_learning_rate: float = setting(1e-2, "peak rate of the tagger's transitions", low=0, high=1)
     weight_decay: float = setting(0.01, "AdamW's decay, transitions exempt", low=0, high=1)
-    warmup: float = setting(0.1, "share of the steps in which the rate rises; it falls linearly after", low=0, high=0.9)
+    warmup: float = setting(
+        0.1, "share of the steps in which the rate rises; it falls linearly after", low=0, high=0.9
+    )
     clip: float = setting(1.0, "largest gradient norm", low=0.001)
-    average: float = setting(0.99, "decay of the running average of the weights that is kept; 0 keeps the last", low=0,
-                             high=0.9999)
-    dev_fraction: float = setting(0.1, "share of the examples held out for early stopping without --dev", low=0, high=0.5)
+    average: float = setting(
+        0.99, "decay of the running average of the weights that is kept; 0 keeps the last", low=0, high=0.9999
+    )
+    dev_fraction: float = setting(
+        0.1, "share of the examples held out for early stopping without --dev", low=0, high=0.5
+    )
     patience: int = setting(8, "epochs without a better dev frame accuracy before training stops", low=1)
-    max_length: int = setting(256, "longer texts are cut into overlapping windows of this many characters", low=16,
-                              high=4096)
-    checkpoint_seconds: int = setting(30, "how often, at most, the state for --resume is saved (after an epoch)", low=0)
+    max_length: int = setting(
+        256, "longer texts are cut into overlapping windows of this many characters", low=16, high=4096
+    )
+    checkpoint_seconds: int = setting(
+        30, "how often, at most, the state for --resume is saved (after an epoch)", low=0
+    )
     seed: int = setting(1, "fixes everything random", low=0)
-    threads: int = setting(1, "CPU threads; a model this small is fastest per CPU second with one", low=1, high=256)
+    threads: int = setting(
+        1, "CPU threads; a model this small is fastest per CPU second with one", low=1, high=256
+    )
 
     def __post_init__(self) -> None:
         _check_limits(self, "training")
@@ -192,7 +227,9 @@ class Config:
         return dataclasses.asdict(self)
 
 
-def load_config(path: str | Path | None, overrides: list[str] | None = None, seed: int | None = None) -> Config:
+def load_config(
+    path: str | Path | None, overrides: list[str] | None = None, seed: int | None = None
+) -> Config:
     """Read a YAML file (None: the defaults), then apply `section.key=value` overrides and the seed.
 
     Raises UsageError naming the file or the override and the mend.
@@ -202,7 +239,9 @@ def load_config(path: str | Path | None, overrides: list[str] | None = None, see
         key, equals, text = override.partition("=")
         section, dot, name = key.strip().partition(".")
         if not equals or not dot:
-            raise UsageError(f"--set {override!r}: write it as section.key=value, for example model.width=128.")
+            raise UsageError(
+                f"--set {override!r}: write it as section.key=value, for example model.width=128."
+            )
         if section not in {f.name for f in dataclasses.fields(Config)} or not isinstance(
             values.setdefault(section, {}), dict
         ):
@@ -270,10 +309,8 @@ def _section(cls: Any, content: Mapping[str, Any], where: str) -> Any:
 
 def _typed(value: Any, kind: type, where: str) -> Any:
     if isinstance(value, str) and kind in (int, float):
-        try:  # YAML 1.1 takes 1e-3 for a string
-            value = float(value)
-        except ValueError:
-            pass
+        with contextlib.suppress(ValueError):
+            value = float(value)  # YAML 1.1 takes 1e-3 for a string
     if kind is str and value is False:
         value = "off"  # YAML 1.1 takes a bare off for false
     if kind in (int, float) and isinstance(value, (int, float)) and not isinstance(value, bool):

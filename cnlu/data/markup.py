@@ -17,6 +17,7 @@ from cnlu.data.schema import Entity
 from cnlu.data.wording import shown
 from cnlu.errors import DataError
 
+_CLOSING = {"(": ")", "{": "}", "[": "]"}
 _FIELDS = re.compile(r"\{([^}]+)\}")
 _SHORT_TYPE = re.compile(r"[^:)\r\n]+")
 _SHORT_VALUE = re.compile(r"[^)\r\n]+")
@@ -49,8 +50,8 @@ def parse_markup(line: str, place: str) -> tuple[str, list[Entity]]:
 
 def _annotation(line: str, at: int, surface: str, start: int, place: str) -> tuple[list[Entity], int] | None:
     """The entities of the annotation at `at` and where it ends, or None where Rasa 3.6 sees none."""
-    closing = line.find({"(": ")", "{": "}", "[": "]"}.get(line[at : at + 1], "\0"), at + 1)
-    if closing < 0:
+    end = _CLOSING.get(line[at : at + 1])
+    if end is None or (closing := line.find(end, at + 1)) < 0:
         return None
     inside = line[at + 1 : closing]
     if line[at] == "(":

@@ -91,16 +91,19 @@ class Lexicon:
     def _compile_lookups(
         self, lookups: Mapping[str, Sequence[str]], normalizer: Normalizer
     ) -> AhoCorasick | None:
-        owners: dict[str, dict[str, str]] = {}  # needle -> name -> the first entry that normalises to it
+        owners: dict[str, list[tuple[str, str]]] = {}  # see self._owners
         for name, entries in lookups.items():
+            seen: set[str] = set()
             for entry in entries:
                 needle = normalizer.normalize(entry).text.strip()
                 if not needle:
                     self.rejected.append(f"Lookup table `{name}`: the entry {entry!r} is blank; remove it.")
                     continue
-                owners.setdefault(needle, {}).setdefault(name, entry)
                 self.loaded += 1
-        self._owners = [list(names.items()) for names in owners.values()]
+                if needle not in seen:
+                    seen.add(needle)
+                    owners.setdefault(needle, []).append((name, entry))
+        self._owners = list(owners.values())
         self._edges = [(_edge(needle[0]), _edge(needle[-1])) for needle in owners]
         return AhoCorasick(list(owners), store_patterns=False) if owners else None
 

@@ -68,7 +68,9 @@ class VocabularyBuilder:
 
     def build(self, min_count: int) -> tuple[Vocabulary, np.ndarray]:
         """The vocabulary of features counted often enough, and the map from provisional numbers to its ids."""
-        kept = sorted(feature for feature, number in self.provisional.items() if self.counts[number] >= min_count)
+        kept = sorted(
+            feature for feature, number in self.provisional.items() if self.counts[number] >= min_count
+        )
         ids = {feature: i for i, feature in enumerate(kept, 1)}
         final = np.zeros(len(self.counts), np.int32)
         for feature, i in ids.items():

@@ -24,7 +24,7 @@ def windows(length: int, size: int) -> list[Window]:
     if length <= size:
         return [Window(0, length, 0, length)]
     overlap = size // 4
-    starts = list(range(0, length - size, size - overlap)) + [length - size]
+    starts = [*range(0, length - size, size - overlap), length - size]
     found = []
     for k, start in enumerate(starts):
         keep_start = (start + starts[k - 1] + size) // 2 if k else 0

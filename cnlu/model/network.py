@@ -83,7 +83,10 @@ class JointNetwork(nn.Module):
         each = self.dropout(torch.cat([x[:, 1:], sparse], -1))
         meaning = self.intent_in(self.dropout(torch.cat([x[:, 0], whole], -1)))
         return Outputs(
-            self.emissions(each), meaning @ self.labels.T + self.label_bias, self.roles(each), self.groups(each)
+            self.emissions(each),
+            meaning @ self.labels.T + self.label_bias,
+            self.roles(each),
+            self.groups(each),
         )
 
     def masked_loss(self, inputs: dict[str, Tensor], hide: Tensor, target: Tensor) -> Tensor:
@@ -97,7 +100,9 @@ class JointNetwork(nn.Module):
 
     def _encode(self, sparse: Tensor, whole: Tensor, mask: Tensor) -> Tensor:
         """Projections [B, L, narrow] and [B, narrow] -> [B, 1 + L, width], the sentence's position first."""
-        x = torch.cat([self.sentence_in(self.dropout(whole))[:, None], self.character_in(self.dropout(sparse))], 1)
+        x = torch.cat(
+            [self.sentence_in(self.dropout(whole))[:, None], self.character_in(self.dropout(sparse))], 1
+        )
         x = self.dropout(self.norm_in(x))
         padding = F.pad((1.0 - mask) * FAR_BELOW, (1, 0))[:, None, None, :]
         index = relative_positions(mask.shape[1], self.config.relative_distance, mask.device)

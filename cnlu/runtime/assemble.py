@@ -38,7 +38,9 @@ def stitch(parts: Sequence[tuple[Window, Scores]]) -> Scores:
         return parts[0][1]
 
     def joined(name: str) -> NDArray[Any]:
-        return np.concatenate([getattr(s, name)[w.keep_start - w.start : w.keep_end - w.start] for w, s in parts])
+        return np.concatenate(
+            [getattr(s, name)[w.keep_start - w.start : w.keep_end - w.start] for w, s in parts]
+        )
 
     intent = np.mean([scores.intent for _, scores in parts], axis=0)
     return Scores(joined("emissions"), intent, joined("roles"), joined("groups"))
@@ -62,7 +64,7 @@ class Assembler:
             return {"text": text, "intent": {"name": None, "confidence": 0.0}, "intent_ranking": [], "entities": [],
                     "out_of_scope": 1.0 if self.labels.intents else 0.0}  # fmt: skip
         ranking = self._ranking(scores.intent)
-        best = dict(ranking[0]) if ranking else {"name": None, "confidence": 0.0}
+        best: dict[str, Any] = dict(ranking[0]) if ranking else {"name": None, "confidence": 0.0}
         return {
             "text": text,
             "intent": best,
@@ -71,7 +73,9 @@ class Assembler:
             "out_of_scope": 1.0 - best["confidence"] if ranking else 0.0,
         }
 
-    def span(self, text: str, scores: Scores, start: int, end: int, kind: str, extractor: str) -> dict[str, Any]:
+    def span(
+        self, text: str, scores: Scores, start: int, end: int, kind: str, extractor: str
+    ) -> dict[str, Any]:
         """An entity that something else than the tagger found, with the tagger's probability of it.
 
         A type the tagger never saw has no probability; the find itself is then all there is: 1.0.
@@ -94,7 +98,8 @@ class Assembler:
         spans = self.tags.decode(viterbi(self.lattice, scores.emissions))
         chances = span_confidences(self.lattice, scores.emissions, spans)
         return [
-            self._entity(text, scores, span, chance, EXTRACTOR) for span, chance in zip(spans, chances, strict=True)
+            self._entity(text, scores, span, chance, EXTRACTOR)
+            for span, chance in zip(spans, chances, strict=True)
         ]
 
     def _entity(

@@ -52,7 +52,9 @@ class Interpreter:
         except CnluError:
             raise
         except Exception as error:
-            raise ModelError(f"{path}: the model's files do not fit together ({type(error).__name__}); train it again.") from error
+            raise ModelError(
+                f"{path}: the model's files do not fit together ({type(error).__name__}); train it again."
+            ) from error
 
     def parse(self, text: str) -> dict[str, Any]:
         """One parse result in Rasa's shape; offsets count characters of `text`."""
@@ -99,7 +101,9 @@ class Interpreter:
             features = self.extractor.extract(text)
             rows.append((self.characters.rows(features.characters), self.sentence.row(features.sentence)))
         outputs = self.session.run(None, _padded(rows))
-        return [Scores(*(o[i, : len(t)] if o.ndim == 3 else o[i] for o in outputs)) for i, t in enumerate(texts)]
+        return [
+            Scores(*(o[i, : len(t)] if o.ndim == 3 else o[i] for o in outputs)) for i, t in enumerate(texts)
+        ]
 
     def _result(self, text: str, scores: Scores) -> dict[str, Any]:
         result = self.assembler.result(text, scores)
@@ -109,7 +113,9 @@ class Interpreter:
                 taken[entity["start"] : entity["end"]] = True
             hits = self.extractor.lexicon.matches(self.extractor.normalizer.normalize(text))
             for hit in without_overlaps([h for h in hits if not taken[h.start : h.end].any()]):
-                result["entities"].append(self.assembler.span(text, scores, hit.start, hit.end, hit.name, hit.kind))
+                result["entities"].append(
+                    self.assembler.span(text, scores, hit.start, hit.end, hit.name, hit.kind)
+                )
             result["entities"].sort(key=lambda entity: entity["start"])
         return result
 
@@ -119,7 +125,11 @@ def _padded(rows: list[tuple[Any, Any]]) -> dict[str, Any]:
     if len(rows) == 1:
         table, whole = rows[0]
         mask = np.ones((1, len(table)), np.float32)
-        return {"characters": table[None].astype(np.int64), "sentence": whole[None].astype(np.int64), "mask": mask}
+        return {
+            "characters": table[None].astype(np.int64),
+            "sentence": whole[None].astype(np.int64),
+            "mask": mask,
+        }
     length, width = max(len(t) for t, _ in rows), max(t.shape[1] for t, _ in rows)
     characters = np.zeros((len(rows), length, width), np.int64)
     sentence = np.zeros((len(rows), max(len(s) for _, s in rows)), np.int64)

@@ -178,17 +178,16 @@ def _add_word(tokenizer: Any, word: str) -> None:
 def _read_dictionary(path: Path) -> tuple[dict[str, int], int]:
     """jieba's table of word frequencies, every beginning of a word included (at 0), and their sum.
 
+    A word that stands in the file twice counts once, as in rjieba (jieba's own sum is larger by 3 in 60 million).
     Reading the text this way takes less time than jieba takes to read its binary cache, so there is no cache
     that could be damaged, shared or tampered with.
     """
     freq: dict[str, int] = {}
-    total = 0
     with path.open(encoding="utf-8") as lines:
         while block := lines.readlines(1 << 18):
             columns = "".join(block).split()  # word, frequency, part of speech
-            counts = list(map(int, columns[1::3]))
-            freq.update(zip(columns[::3], counts, strict=True))
-            total += sum(counts)
+            freq.update(zip(columns[::3], map(int, columns[1::3]), strict=True))
+    total = sum(freq.values())
     for word in list(freq):
         for end in range(len(word) - 1, 0, -1):
             freq.setdefault(word[:end], 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +46,27 @@ class Checkpoint:
 
     def save(self, state: State) -> None:
         """Write a new state, then let it replace the old one: a kill leaves one or the other."""
-        fresh, old = self.folder.with_name(self.folder.name + ".new"), self.folder.with_name(self.folder.name + ".old")
+        fresh, old = (
+            self.folder.with_name(self.folder.name + ".new"),
+            self.folder.with_name(self.folder.name + ".old"),
+        )
         try:
             for leftover in (fresh, old):
                 shutil.rmtree(leftover, ignore_errors=True)
             fresh.mkdir(parents=True)
-            save_file({name: t.detach().cpu().contiguous() for name, t in state.tensors.items()}, fresh / "state.safetensors")
-            about = {k: v for k, v in asdict(State(state.epoch, state.best_epoch, state.best_score, state.history)).items()
-                     if k != "tensors"}  # fmt: skip
-            (fresh / "state.json").write_text(json.dumps(about | {"fingerprint": self.fingerprint}), encoding="utf-8")
+            save_file(
+                {name: t.detach().cpu().contiguous() for name, t in state.tensors.items()},
+                fresh / "state.safetensors",
+            )
+            about = {
+                "epoch": state.epoch,
+                "best_epoch": state.best_epoch,
+                "best_score": state.best_score,
+                "history": state.history,
+            }
+            (fresh / "state.json").write_text(
+                json.dumps(about | {"fingerprint": self.fingerprint}), encoding="utf-8"
+            )
             if self.folder.exists():
                 self.folder.rename(old)
             fresh.rename(self.folder)
@@ -72,9 +84,13 @@ class Checkpoint:
             about = json.loads((folder / "state.json").read_text(encoding="utf-8"))
             tensors = load_file(folder / "state.safetensors")
         except FileNotFoundError as error:
-            raise UsageError(f"{self.folder}: there is no interrupted training to resume; leave --resume out.") from error
+            raise UsageError(
+                f"{self.folder}: there is no interrupted training to resume; leave --resume out."
+            ) from error
         except Exception as error:
-            raise UsageError(f"{folder}: the training state is damaged; delete it and train without --resume.") from error
+            raise UsageError(
+                f"{folder}: the training state is damaged; delete it and train without --resume."
+            ) from error
         if about.pop("fingerprint", None) != self.fingerprint:
             raise UsageError(
                 f"{self.folder}: was left by a training with other examples or settings; give the same ones, or leave "
@@ -92,13 +108,17 @@ def prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def unprefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name[len(prefix) + 1 :]: tensor for name, tensor in tensors.items() if name.startswith(f"{prefix}/")}
+    return {
+        name[len(prefix) + 1 :]: tensor for name, tensor in tensors.items() if name.startswith(f"{prefix}/")
+    }
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """The moments and step counts, named by parameter number."""
     state = optimizer.state_dict()["state"]
-    return {f"{number}/{name}": tensor for number, moments in state.items() for name, tensor in moments.items()}
+    return {
+        f"{number}/{name}": tensor for number, moments in state.items() for name, tensor in moments.items()
+    }
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:

@@ -54,14 +54,13 @@ def export_onnx(network: JointNetwork) -> bytes:
         {0: batch, 1: torch.export.Dim("sentence_features")},
         {0: batch, 1: length},
     )
-    buffer = io.BytesIO()
     with _quiet():
         program = torch.onnx.export(
             _Exported(network).eval(), example, dynamo=True, opset_version=OPSET, dynamic_shapes=shapes,
             input_names=list(INPUTS), output_names=list(OUTPUTS), verbose=False,
         )  # fmt: skip
-        program.save(buffer)
-    return buffer.getvalue()
+    assert program is not None
+    return bytes(program.model_proto.SerializeToString())
 
 
 def tagger_array(network: JointNetwork) -> np.ndarray:

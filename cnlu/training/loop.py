@@ -118,7 +118,8 @@ def _epoch(
     network.train()
     totals: dict[str, float] = {}
     batches = plan_epoch(run.rows, config, epoch)
-    kept, current = list(average.parameters()), list(network.parameters())
+    kept: list[Tensor] = list(average.parameters())
+    current: list[Tensor] = list(network.parameters())
     for number, chosen in enumerate(batches, 1 + epoch * len(batches)):
         factor = rate_factor(number, steps, config.warmup)
         for group in optimizer.param_groups:
@@ -135,7 +136,9 @@ def _epoch(
         for name, part in parts.items():
             totals[name] = totals.get(name, 0.0) + float(part) * len(chosen) / len(run.rows)
         if not math.isfinite(float(loss)):
-            raise ModelError("Training diverged: the loss is no longer a number; lower training.learning_rate.")
+            raise ModelError(
+                "Training diverged: the loss is no longer a number; lower training.learning_rate."
+            )
         bar.update(len(chosen))
     return {name: round(total, 4) for name, total in totals.items()}
 
@@ -161,7 +164,11 @@ def _progress(run: Run, epochs: int, done: int) -> tqdm[Any]:
 
 
 def _with_tensors(
-    state: State, network: JointNetwork, average: JointNetwork, best: dict[str, Tensor], optimizer: torch.optim.AdamW
+    state: State,
+    network: JointNetwork,
+    average: JointNetwork,
+    best: dict[str, Tensor],
+    optimizer: torch.optim.AdamW,
 ) -> State:
     state.tensors = {
         **prefixed("network", network.state_dict()),

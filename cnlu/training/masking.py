@@ -29,7 +29,10 @@ class Masker:
 
     @classmethod
     def build(cls, vocabulary: Vocabulary, device: torch.device) -> Masker:
-        guess, own = torch.zeros(len(vocabulary), dtype=torch.long), torch.zeros(len(vocabulary), dtype=torch.int32)
+        guess, own = (
+            torch.zeros(len(vocabulary), dtype=torch.long),
+            torch.zeros(len(vocabulary), dtype=torch.int32),
+        )
         for feature, i in vocabulary.ids.items():
             own[i] = int(feature.startswith(_OWN))
             if feature.startswith("c[0]="):

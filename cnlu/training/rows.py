@@ -56,14 +56,16 @@ def training_rows(
     for example in examples:
         for window in windows(len(example.text), config.training.max_length):
             features = extractor.extract(example.text[window.start : window.end])
-            rows = [characters.add(row) for row in features.characters]
-            met.append((example, window, rows, sentence.add(features.sentence)))
+            numbers = [characters.add(row) for row in features.characters]
+            met.append((example, window, numbers, sentence.add(features.sentence)))
     character_vocabulary, character_ids = characters.build(config.features.min_count)
     sentence_vocabulary, sentence_ids = sentence.build(config.features.sentence_min_count)
     rows = [
-        _row(example, window, _known_first(rows, character_ids), _known(sentence_ids[whole]), labels, config)
-        for example, window, rows, whole in met
-        if rows
+        _row(
+            example, window, _known_first(numbers, character_ids), _known(sentence_ids[whole]), labels, config
+        )
+        for example, window, numbers, whole in met
+        if numbers
     ]
     return rows, Vocabularies(character_vocabulary, sentence_vocabulary)
 
@@ -103,7 +105,9 @@ def _clipped(entity: Entity, window: Window) -> Entity:
     return Entity(start, end, entity.entity, entity.value, entity.role, entity.group)
 
 
-def _parts(length: int, entities: list[Entity], part: str, names: list[str], allowed: dict[str, list[str]]) -> Array:
+def _parts(
+    length: int, entities: list[Entity], part: str, names: list[str], allowed: dict[str, list[str]]
+) -> Array:
     """Per character the number of its entity's role (or group), 0 for an entity without one."""
     target = np.full(length, NOTHING, np.int64)
     for entity in entities:

@@ -17,7 +17,6 @@ from cnlu.data.load import load_data
 from cnlu.data.schema import Example, NluData
 from cnlu.data.split import stratified_split
 from cnlu.errors import DataError, UsageError
-from cnlu.evaluation.metrics import evaluate
 from cnlu.features.build import build_extractor
 from cnlu.features.extract import Extractor
 from cnlu.model.network import JointNetwork, Sizes
@@ -28,7 +27,7 @@ from cnlu.training.dev import Dev
 from cnlu.training.export import export_onnx, halve_tables, tagger_array
 from cnlu.training.loop import Run, fit, planned_epochs
 from cnlu.training.masking import Masker
-from cnlu.training.rows import Row, Vocabularies, training_rows
+from cnlu.training.rows import Vocabularies, training_rows
 
 Say = Callable[[str], None]
 
@@ -107,7 +106,9 @@ def train(request: Request, say: Say = lambda line: None) -> Trained:
 
 def _device(wanted: str | None) -> torch.device:
     if wanted == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda: PyTorch finds no CUDA device here; use --device cpu or install a CUDA build.")
+        raise UsageError(
+            "--device cuda: PyTorch finds no CUDA device here; use --device cpu or install a CUDA build."
+        )
     return torch.device(wanted or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
@@ -128,7 +129,9 @@ def _examples(request: Request, say: Say) -> tuple[NluData, list[Example], list[
             f"{', '.join(map(str, request.data))}: no example has an intent or an entity; annotate some first."
         )
     if not dev:
-        say("note: no dev examples (too few, or training.dev_fraction is 0): the last epoch is kept, uncalibrated.")
+        say(
+            "note: no dev examples (too few, or training.dev_fraction is 0): the last epoch is kept, uncalibrated."
+        )
     return data, usable, dev
 
 
@@ -137,7 +140,11 @@ def _told(data: NluData, extractor: Extractor, config: Config) -> list[str]:
     lines = [f"note: {note}" for note in data.notes]
     lexicon = extractor.lexicon
     if data.lookups or data.regexes:
-        role = {"hint": "as hints to the model", "extractor": "as hints and as extractors", "off": "switched off"}
+        role = {
+            "hint": "as hints to the model",
+            "extractor": "as hints and as extractors",
+            "off": "switched off",
+        }
         lines.append(f"dictionaries: {lexicon.loaded} lookup entries and regexes loaded, {len(lexicon.rejected)} "
                      f"rejected, used {role[config.features.lexicon]}")  # fmt: skip
     return lines + [f"note: {line}" for line in [*lexicon.rejected, *lexicon.notes]]
@@ -154,13 +161,20 @@ def _network(
     return JointNetwork(config.model, sizes, labels.tag_set(config.model.tagging)).to(device), masker
 
 
-def _story(state: State, temperature: float, metrics: dict[str, Any] | None, config: Config) -> dict[str, Any]:
+def _story(
+    state: State, temperature: float, metrics: dict[str, Any] | None, config: Config
+) -> dict[str, Any]:
     return {"temperature": temperature, "seed": config.training.seed, "best_epoch": state.best_epoch,
             "history": state.history, "dev": metrics}  # fmt: skip
 
 
 def _files(
-    config: Config, labels: Labels, data: NluData, vocabularies: Vocabularies, network: JointNetwork, story: dict[str, Any]
+    config: Config,
+    labels: Labels,
+    data: NluData,
+    vocabularies: Vocabularies,
+    network: JointNetwork,
+    story: dict[str, Any],
 ) -> dict[str, bytes]:
     """The content of the model directory."""
     tagger = io.BytesIO()
@@ -191,6 +205,3 @@ def _summary(out: Path, state: State, metrics: dict[str, Any] | None) -> str:
     if metrics["entity"]:
         parts.append(f"entity F1 {metrics['entity']['f1']:.3f}")
     return f"{out}: written; best of {state.epoch} epochs was {state.best_epoch}; on dev: {', '.join(parts)}"
-
-
-

@@ -100,6 +100,10 @@ nlu:
   examples: |
     - [\\u4e00-\\u9fff]+
 """
+AWKWARD_NAMES = """\
+faq/ask_name\nnull\nyes\n123\n1.5\n0x1F\nTRUE\n~\n2020-01-01\né\n😀\n中文.带点\na+b\na: b\na #b\na'b"c\\d
+-\n- x\n#\n{x}\n[x]\n${HOME}\n*x\n&x\n!x\n%x\n@x\
+""".splitlines()
 NASTY = list("[](){}[](){}:,\"'\\/#-&*!|>%@`?=~^$ \t北京a1　，（）“😀𠀀é\u0301\u200d\u3000")
 
 
@@ -109,22 +113,23 @@ def rich_data() -> NluData:
         Entity(1, 3, "city", "北京", role="from"),
         Entity(4, 6, "city", "上海", role="to", group="1"),
         Entity(7, 9, "数量", "2张"),
-        Entity(7, 9, "count", "2 ]}){\"\\", role="角色"),
+        Entity(7, 9, "count", '2 ]}){"\\', role="角色"),
         Entity(10, 11, "a:b)", "票"),
     )
     examples = [Example(surface, "订票", entities)]
     examples += [Example("去羊城", "订票", (Entity(1, 3, "city", "广州"),))]
-    names = ["faq/ask_name", "null", "yes", "123", "1.5", "a: b", "- x", "#x", "{x}", "[x]", "😀", "~",
-             "${HOME}", "a'b\"c\\d", "中文.带点", "a+b", "*x", "&x", "!x", "%x", "@x", "2020-01-01", "0x1F", "TRUE", "é"]
-    examples += [Example(f"第{i}个 [测试", name) for i, name in enumerate(names)]
+    examples += [Example(f"第{i}个 [测试", name) for i, name in enumerate(AWKWARD_NAMES)]
     metadata = {"a": [1, 2.5, None, True, "yes", "1"], "b c": {"d": "😀"}}
-    examples += [Example("带数据", "meta", metadata=metadata),
-                 Example("\t没有\t", "meta"), Example("[x", "meta", metadata="text")]
+    examples += [
+        Example("带数据", "meta", metadata=metadata),
+        Example("\t没有\t", "meta"),
+        Example("[x", "meta", metadata="text"),
+    ]
     return NluData(
         examples,
         synonyms={"帝都": "北京", "沪": "上海: 市", "魔都": "上海", "[京](x)": "null", "羊城": "穗"},
         regexes={"车次": [r"[GDCZTK]\d{1,4}", r"[一-龥]+#\s"], "123": [r"\u4e00"]},
-        lookups={"city": ["北京", "- 上海", "# x"], "yes": ["\"a\": b"]},
+        lookups={"city": ["北京", "- 上海", "# x"], "yes": ['"a": b']},
     )
 
 
@@ -168,8 +173,12 @@ def as_rasa_reports(data: NluData) -> dict[str, Any]:
             | ({"group": e.group} if e.group else {})
             for e in example.entities
         ]
-        record = {"text": example.text, "intent": example.intent, "entities": entities,
-                  "metadata": example.metadata}
+        record = {
+            "text": example.text,
+            "intent": example.intent,
+            "entities": entities,
+            "metadata": example.metadata,
+        }
         if (key := json.dumps(record, sort_keys=True)) not in seen:
             seen.add(key)
             examples.append(record)
@@ -196,15 +205,22 @@ def in_our_shape(read: dict[str, Any]) -> dict[str, Any]:
 def rasa_reads(python: str, *files: Path) -> list[dict[str, Any]]:
     script = Path(__file__).with_name("rasa_reader.py")
     done = subprocess.run(
-        [python, "-W", "ignore", str(script), *map(str, files)], capture_output=True, text=True, timeout=300,
-        env={**os.environ, "RASA_TELEMETRY_ENABLED": "false"}, check=False,
+        [python, "-W", "ignore", str(script), *map(str, files)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "RASA_TELEMETRY_ENABLED": "false"},
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return [in_our_shape(read) for read in json.loads(done.stdout)]
 
 
-@pytest.mark.parametrize("written", [EVERY_FORM, ASCII_ONLY, EVERY_FORM.replace("\n", "\r\n")],
-                         ids=["every form", "all ASCII", "Windows line ends"])
+@pytest.mark.parametrize(
+    "written",
+    [EVERY_FORM, ASCII_ONLY, EVERY_FORM.replace("\n", "\r\n")],
+    ids=["every form", "all ASCII", "Windows line ends"],
+)
 def test_we_read_a_hand_written_file_as_rasa_does(rasa_python: str, tmp_path: Path, written: str) -> None:
     file = tmp_path / "nlu.yml"
     file.write_bytes(written.encode())

@@ -1,0 +1,93 @@
+"""Files and folders, read together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cnlu.data.load import load_data
+from cnlu.errors import DataError
+
+
+def yaml(intent: str, *texts: str) -> str:
+    return f"nlu:\n- intent: {intent}\n  examples: |\n" + "".join(f"    - {text}\n" for text in texts)
+
+
+def put(folder: Path, **files: str) -> None:
+    for name, text in files.items():
+        file = folder / name.replace("__", "/").replace("_", ".")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+
+def test_a_folder_is_read_whole_in_order_without_its_hidden_files(tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        b_yml=yaml("b", "二"),
+        a_jsonl='{"text": "一"}',
+        sub__c_YAML=yaml("c", "三"),
+        sub__d_json='{"text": "四"}\n{"text": "五"}',
+        _hidden__x_yml="{",
+        _x_yml="{",
+        readme_md="#",
+        domain_yml="intents: [a]",
+        report_json='{\n "n": 1}',
+        list_json="[1]",
+    )
+    data = load_data([tmp_path])
+    assert [example.text for example in data.examples] == ["一", "二", "三", "四", "五"]
+    assert [Path(note.split(":")[0]).name for note in data.notes] == [
+        "domain.yml",
+        "list.json",
+        "report.json",
+    ]
+
+
+def test_paths_merge_in_the_order_given_and_a_file_is_read_once(tmp_path: Path) -> None:
+    put(tmp_path, a_yml=yaml("a", "一", "[京](city:北京)"), b_yml=yaml("b", "一", "[京](city:东京)"))
+    data = load_data([tmp_path / "b.yml", str(tmp_path)])
+    assert [(e.text, e.intent) for e in data.examples] == [("一", "b"), ("京", "b"), ("一", "a"), ("京", "a")]
+    assert data.synonyms == {"京": "北京"}
+    assert len(data.notes) == 2 and "named twice" in "".join(data.notes) and "“东京”" in "".join(data.notes)
+
+
+def test_one_path_need_not_be_a_list(tmp_path: Path) -> None:
+    put(tmp_path, a_yml=yaml("a", "一"))
+    assert load_data(str(tmp_path / "a.yml")).examples == load_data(tmp_path / "a.yml").examples != []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("none.yml", None, "no such file"),
+        ("a.txt", "x", "not read"),
+        ("a.json", '{"rasa_nlu_data": {}}', "old JSON"),
+        ("a.json", "[\n]", "not JSON lines"),
+        ("a.yml", "", "empty"),
+        ("a.jsonl", "", "empty"),
+        ("a.json", "", "empty"),
+        ("a.yml", "rules: []", "no examples"),
+    ],
+)
+def test_a_file_that_holds_no_examples_is_a_sentence(
+    tmp_path: Path, name: str, text: str | None, said: str
+) -> None:
+    if text is not None:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=rf"{name}: .*{said}.*\.$"):
+        load_data([tmp_path / name])
+
+
+def test_a_folder_without_data_files_is_a_sentence(tmp_path: Path) -> None:
+    put(tmp_path, readme_md="#")
+    with pytest.raises(DataError, match="holds no data files"):
+        load_data([tmp_path])
+    with pytest.raises(DataError, match="no path: there are no examples"):
+        load_data([])
+
+
+def test_a_file_that_may_not_be_read_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "gone.yml").symlink_to(tmp_path / "nowhere.yml")
+    with pytest.raises(DataError, match="no such file"):
+        load_data([tmp_path])
