@@ -1,7 +1,7 @@
 """Every setting, its default and what it does; YAML and `--set` overrides read into it.
 
 A setting is a dataclass field made by `setting(default, doc, ...)`: the doc line is what
-`configs/default.yml` shows, the limits are checked whenever a section is built.
+`configs/default.yaml` shows, the limits are checked whenever a section is built.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import difflib
+import math
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from typing import Any
 
 import yaml
 
+from cnlu.data.files import read_text
+from cnlu.data.wording import shown
+from cnlu.data.yaml_nodes import parse_yaml, plain_value
 from cnlu.errors import UsageError
 
 
@@ -186,7 +190,7 @@ class TrainingConfig:
     checkpoint_seconds: int = setting(
         30, "how often, at most, the state for --resume is saved (after an epoch)", low=0
     )
-    seed: int = setting(1, "fixes everything random", low=0)
+    seed: int = setting(1, "fixes everything random", low=0, high=2**32 - 1)
     threads: int = setting(
         1, "CPU threads; a model this small is fastest per CPU second with one", low=1, high=256
     )
@@ -220,7 +224,10 @@ class Config:
                 continue
             if not isinstance(content, Mapping):
                 raise UsageError(f"{where}: section {name!r} must hold settings, not {content!r}.")
-            built[name] = _section(_types(cls)[name], content, f"{where}: {name}")
+            try:
+                built[name] = _section(_types(cls)[name], content, name)
+            except UsageError as error:
+                raise UsageError(f"{where}: {error}") from None
         return cls(**built)
 
     def to_dict(self) -> dict[str, Any]:
@@ -232,7 +239,7 @@ def load_config(
 ) -> Config:
     """Read a YAML file (None: the defaults), then apply `section.key=value` overrides and the seed.
 
-    Raises UsageError naming the file or the override and the mend.
+    Raises UsageError, or DataError for a file that cannot be read, naming the place and the mend.
     """
     values = _read_yaml(Path(path)) if path is not None else {}
     for override in overrides or []:
@@ -242,16 +249,12 @@ def load_config(
             raise UsageError(
                 f"--set {override!r}: write it as section.key=value, for example model.width=128."
             )
-        if section not in {f.name for f in dataclasses.fields(Config)} or not isinstance(
-            values.setdefault(section, {}), dict
-        ):
-            raise UsageError(
-                f"--set {override!r}: unknown section {section!r}"
-                f"{_nearest(section, [f.name for f in dataclasses.fields(Config)])}."
-            )
-        values[section][name.strip()] = _read_scalar(text, override)
+        sections = [f.name for f in dataclasses.fields(Config)]
+        if section not in sections:
+            raise UsageError(f"--set {override!r}: unknown section {section!r}{_nearest(section, sections)}.")
+        _put(values, section, name.strip(), _read_scalar(text))
     if seed is not None:
-        values.setdefault("training", {})["seed"] = seed
+        _put(values, "training", "seed", seed)
     return Config.from_dict(values, where=str(path) if path is not None else "settings")
 
 
@@ -272,27 +275,32 @@ def to_yaml(config: Config) -> str:
     return "\n".join(lines)
 
 
+def _put(values: dict[str, Any], section: str, name: str, value: Any) -> None:
+    """Override one setting; a section that holds no settings is left for `from_dict` to refuse."""
+    if values.get(section) is None:
+        values[section] = {}
+    if isinstance(values[section], dict):
+        values[section][name] = value
+
+
 def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_bytes())
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror}); check --config.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise UsageError(f"{place}: not valid YAML; see configs/default.yml for the form.") from error
+    """As strict as the reader of examples: no tags that build objects, no key twice."""
+    document = parse_yaml(read_text(path), str(path))
+    if document.tags:
+        line, tag = document.tags[0]
+        raise UsageError(f"{path}:{line}: the tag {shown(tag)} asks for an object, which settings never are; remove it.")
+    content = plain_value(document.root, str(path)) if document.root else None
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise UsageError(f"{path}: must hold sections such as 'model:'; see configs/default.yml.")
+        raise UsageError(f"{path}: must hold sections such as 'model:'; see configs/default.yaml.")
     return content
 
 
-def _read_scalar(text: str, override: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UsageError(f"--set {override!r}: the value is not valid YAML.") from error
+def _read_scalar(text: str) -> bool | str:
+    """The value of an override: a truth value or a word; `_typed` makes numbers of words."""
+    word = text.strip()
+    return {"true": True, "false": False}.get(word.lower(), word)
 
 
 def _types(cls: type) -> dict[str, Any]:
@@ -308,20 +316,25 @@ def _section(cls: Any, content: Mapping[str, Any], where: str) -> Any:
 
 
 def _typed(value: Any, kind: type, where: str) -> Any:
-    if isinstance(value, str) and kind in (int, float):
-        with contextlib.suppress(ValueError):
-            value = float(value)  # YAML 1.1 takes 1e-3 for a string
-    if kind is str and value is False:
-        value = "off"  # YAML 1.1 takes a bare off for false
-    if kind in (int, float) and isinstance(value, (int, float)) and not isinstance(value, bool):
-        if kind is float and value == value and abs(value) != float("inf"):
-            return float(value)
-        if kind is int and float(value).is_integer():
-            return int(value)
-    elif kind not in (int, float) and isinstance(value, kind):
+    if kind in (int, float):
+        number = _number(value)
+        if number is not None and (kind is float or number.is_integer()):
+            return kind(number)
+    elif isinstance(value, kind):
         return value
     expected = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}[kind]
     raise UsageError(f"{where}: expected {expected}, not {value!r}.")
+
+
+def _number(value: Any) -> float | None:
+    """A finite number, also one written as a word (an override); None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _nearest(name: str, known: typing.Iterable[str]) -> str:

@@ -120,6 +120,7 @@ def _add_types(rows: list[list[str]], pieces: list[str]) -> None:
 
 def _mark(rows: list[list[str]], start: int, end: int, kind: str, name: str) -> None:
     """A hit's characters learn its name and their place in it."""
+    name = _visible(name)
     for i in range(start, end):
         place = "S" if end - start == 1 else "B" if i == start else "E" if i == end - 1 else "I"
         feature = f"{kind}.{place}={name}"

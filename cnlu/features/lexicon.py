@@ -88,9 +88,7 @@ class Lexicon:
             hits += [Match(*span, name, "lookup", entry) for name, entry in self._owners[needle]]
         return hits
 
-    def _compile_lookups(
-        self, lookups: Mapping[str, Sequence[str]], normalizer: Normalizer
-    ) -> AhoCorasick | None:
+    def _compile_lookups(self, lookups: Mapping[str, Sequence[str]], normalizer: Normalizer) -> AhoCorasick | None:
         owners: dict[str, list[tuple[str, str]]] = {}  # see self._owners
         for name, entries in lookups.items():
             seen: set[str] = set()

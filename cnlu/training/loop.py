@@ -134,8 +134,8 @@ def _epoch(
         with torch.no_grad():
             torch._foreach_lerp_(kept, current, 1.0 - decay)
         for name, part in parts.items():
-            totals[name] = totals.get(name, 0.0) + float(part) * len(chosen) / len(run.rows)
-        if not math.isfinite(float(loss)):
+            totals[name] = totals.get(name, 0.0) + part.item() * len(chosen) / len(run.rows)
+        if not math.isfinite(loss.item()):
             raise ModelError(
                 "Training diverged: the loss is no longer a number; lower training.learning_rate."
             )

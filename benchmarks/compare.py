@@ -1,0 +1,49 @@
+"""Is one model's frame accuracy better than another's, or is that the luck of the test set?
+
+    python benchmarks/compare.py REPORT_A REPORT_B DATA...
+
+The two reports (`cnlu evaluate MODEL DATA --out REPORT`, or `train_rasa.py --report`) must come from the same
+DATA. Prints B - A with a 95 % interval from a paired bootstrap over the sentences; when it leaves out 0, the
+difference is more than the choice of test sentences. What another training seed would change is not in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from cnlu.data.load import load_data
+from cnlu.data.schema import Example
+from cnlu.evaluation.bootstrap import mean_interval
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Paired bootstrap of the frame accuracy of two reports.")
+    parser.add_argument("first", type=Path, metavar="REPORT_A")
+    parser.add_argument("second", type=Path, metavar="REPORT_B")
+    parser.add_argument("data", nargs="+", metavar="DATA")
+    arguments = parser.parse_args()
+    examples = load_data(arguments.data).examples
+    first, second = (right(report, examples) for report in (arguments.first, arguments.second))
+    gain = mean_interval(second.astype(float) - first)
+    print(f"frame accuracy {first.mean():.3f} and {second.mean():.3f}: "
+          f"{gain.value:+.3f} (95 % {gain.low:+.3f} to {gain.high:+.3f}) over {len(examples)} sentences")  # fmt: skip
+
+
+def right(report: Path, examples: list[Example]) -> np.ndarray:
+    """bool [N]: which frames a report found right; those that its errors.jsonl does not list."""
+    count = json.loads((report / "metrics.json").read_text("utf-8"))["n"]
+    lines = (report / "errors.jsonl").read_text("utf-8").split("\n")
+    wrong = {error["source"] for error in map(json.loads, filter(None, lines))}
+    found = np.array([example.source not in wrong for example in examples])
+    if count != len(examples) or len(examples) - found.sum() != len(wrong):
+        sys.exit(f"{report}: is not a report on these examples; name the files as they were named to evaluate.")
+    return found
+
+
+if __name__ == "__main__":
+    main()
