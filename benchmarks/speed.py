@@ -40,14 +40,16 @@ class Worker:
     """A parsing process that has given its first answer."""
 
     def __init__(self, command: Sequence[str], env: dict[str, str]) -> None:
+        self.name = command[2]
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115
         start = time.perf_counter()
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env,
-                                        encoding="utf-8", stderr=subprocess.DEVNULL)  # fmt: skip
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
+                                        encoding="utf-8", env=env)  # fmt: skip
         self.cpu_s = self._answer()["cpu_s"]
         self.wall_s = time.perf_counter() - start
 
     def time(self, count: int) -> dict[str, Any]:
-        """Milliseconds of parsing each of the first `count` sentences, and the CPU seconds of them all."""
+        """Wall and CPU milliseconds of parsing each of the first `count` sentences: {"ms", "cpu_ms"}."""
         assert self.process.stdin is not None
         self.process.stdin.write(f"time {count}\n")
         self.process.stdin.flush()
@@ -58,12 +60,15 @@ class Worker:
 
     def close(self) -> None:
         self.process.communicate()
+        self.log.close()
 
     def _answer(self) -> dict[str, Any]:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            sys.exit(f"{' '.join(map(str, self.process.args))}\nended without an answer; run it to see why.")
+            self.log.seek(0)
+            last = self.log.read().decode("utf-8", "replace").strip().splitlines()[-1:] or ["it said nothing"]
+            sys.exit(f"{self.name} gave no answer: {last[0]}")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
@@ -82,16 +87,21 @@ class Program:
 
     def figures(self) -> dict[str, float]:
         """Medians over the processes and over the rounds."""
-        quantiles = [statistics.quantiles(one["ms"], n=100, method="inclusive") for one in self.rounds]
         return {
-            "parse p50 ms": statistics.median(q[49] for q in quantiles),
-            "parse p95 ms": statistics.median(q[94] for q in quantiles),
-            "parse CPU ms": statistics.median(1000 * one["cpu_s"] / len(one["ms"]) for one in self.rounds),
+            "parse p50 ms": self._percentile("ms", 50),
+            "parse p95 ms": self._percentile("ms", 95),
+            "parse p50 CPU ms": self._percentile("cpu_ms", 50),
+            "parse p95 CPU ms": self._percentile("cpu_ms", 95),
             "resident MiB": self.resident_mib,
             "cold start s": statistics.median(wall for wall, _ in self.starts),
             "cold start CPU s": statistics.median(cpu for _, cpu in self.starts),
             "model MB": megabytes(self.model),
         }
+
+    def _percentile(self, key: str, percent: int) -> float:
+        """Of the parses of a round; the median of the rounds."""
+        cuts = [statistics.quantiles(one[key], n=100, method="inclusive") for one in self.rounds]
+        return statistics.median(cut[percent - 1] for cut in cuts)
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import cnlu
@@ -24,14 +24,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"cnlu: {_encodable(str(error))}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:  # the reader of our output went away: nobody is left to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
+        return 1
+    except OSError as error:  # what no room foresaw: a path too long, a full disk behind standard output
+        place = error.filename if error.filename is not None else "the output"
+        reason = error.strerror or type(error).__name__
+        print(f"cnlu: {_encodable(str(place))}: {reason}; choose another place or free this one.", file=sys.stderr)
+        _drop_output()
         return 1
     except KeyboardInterrupt:
-        print(
-            "\ncnlu: stopped; an interrupted training goes on with the same command and --resume.",
-            file=sys.stderr,
-        )
+        print("\ncnlu: stopped.", file=sys.stderr)
         return 130
+
+
+def _drop_output() -> None:
+    """What is still buffered for standard output cannot be delivered; Python would complain at its end."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -138,14 +147,24 @@ def _parse(arguments: argparse.Namespace) -> int:
     if bool(arguments.text) == (arguments.input is not None):
         raise UsageError("Give either sentences or --input FILE (- for standard input).")
     model = cnlu.load(arguments.model)
-    batch: list[str] = []
-    for text in arguments.text or _lines(arguments.input):
-        batch.append(text)
-        if len(batch) >= (1 if arguments.input == "-" else PARSE_BATCH):
-            _print_results(model.parse_batch(batch))
-            batch = []
-    _print_results(model.parse_batch(batch))
+    for batch in _batches(arguments.text or _lines(arguments.input), 1 if arguments.input == "-" else PARSE_BATCH):
+        _print_results(model.parse_batch(batch))
     return 0
+
+
+def _batches(texts: Iterable[str], size: int) -> Iterator[list[str]]:
+    """Up to `size` texts at a time; what was read before an unreadable line still comes out."""
+    batch: list[str] = []
+    try:
+        for text in texts:
+            batch.append(text)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    except CnluError:
+        yield batch
+        raise
+    yield batch
 
 
 def _print_results(results: list[dict[str, object]]) -> None:
@@ -161,6 +180,8 @@ def _lines(source: str) -> Iterator[str]:
     from cnlu.errors import DataError
 
     try:
+        if source == "-" and sys.stdin is None:
+            raise UsageError("--input -: standard input is closed; name a file.")
         stream = sys.stdin.buffer if source == "-" else open(source, "rb")  # noqa: SIM115
     except OSError as error:
         raise DataError(f"{source}: cannot be read ({error.strerror}); check --input.") from error
@@ -177,7 +198,7 @@ def _lines(source: str) -> Iterator[str]:
 
 def _can_encode(text: str) -> bool:
     try:
-        text.encode(sys.stdout.encoding or "utf-8")
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
         return False
     return True
@@ -185,7 +206,7 @@ def _can_encode(text: str) -> bool:
 
 def _encodable(text: str) -> str:
     """What the terminal can show of a text, the rest escaped."""
-    encoding = sys.stdout.encoding or "utf-8"
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 

@@ -6,7 +6,6 @@ A setting is a dataclass field made by `setting(default, doc, ...)`: the doc lin
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import difflib
 import math
@@ -288,7 +287,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     document = parse_yaml(read_text(path), str(path))
     if document.tags:
         line, tag = document.tags[0]
-        raise UsageError(f"{path}:{line}: the tag {shown(tag)} asks for an object, which settings never are; remove it.")
+        raise UsageError(f"{path}:{line}: the tag {shown(tag)} asks for an object, and settings have none; remove it.")
     content = plain_value(document.root, str(path)) if document.root else None
     if content is None:
         return {}

@@ -7,12 +7,25 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy or PyTorch is imported: later it would have no effect
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+import cnlu
+from cnlu.config import Config, load_config
+from cnlu.runtime.interpreter import Interpreter
+
 CHECKOUT = Path(__file__).resolve().parent.parent
+
+TINY_INTENTS = ("query_trains", "query_price", "book_ticket", "change_ticket", "refund_ticket", "greet")
+TINY_SETTINGS = [
+    "model.sparse_width=32", "model.width=32", "model.layers=1", "model.heads=2", "model.feedforward=64",
+    "training.max_epochs=12", "training.min_epochs=1", "training.batch_size=16", "training.patience=12",
+    "training.learning_rate=5e-3", "training.sparse_learning_rate=1e-2", "training.average=0.9",
+    "training.checkpoint_seconds=0", "features.lexicon=hint", "training.dev_fraction=0.1",
+]
 
 # No deadline: a busy machine is no failure. Derandomized: CI fails on a change, not by luck of the draw.
 settings.register_profile("ci", max_examples=60, deadline=None, derandomize=True,
@@ -45,3 +58,45 @@ def rasa_python() -> str:
     if not path:
         pytest.skip("no real Rasa: CNLU_RASA_PYTHON names the Python that has it (.ci/rasa makes one)")
     return path
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with some of the worked domain's examples, all its dictionaries, and a group or two."""
+    from cnlu.data.jsonl import write_jsonl
+    from cnlu.data.load import load_data
+
+    train = CHECKOUT / "corpora" / "railway" / "train"
+    folder = tmp_path_factory.mktemp("tiny")
+    chosen, seen = [], Counter[str]()
+    for example in load_data(train).examples:
+        name = example.intent or ""
+        if name in TINY_INTENTS and (seen[name] < 45 or any(span.group for span in example.entities)):
+            seen[name] += 1
+            chosen.append(example)
+    write_jsonl(chosen, folder / "examples.jsonl")
+    (folder / "lookups.yml").write_bytes((train / "lookups.yml").read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_config() -> Config:
+    """A network that trains in a second or two; what is written out here must not follow the defaults."""
+    return load_config(None, TINY_SETTINGS)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_data: Path, tiny_config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model directory with intents, entities, roles, groups, lookup tables, regexes and synonyms."""
+    pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
+    from cnlu.training.train import Request, train
+
+    out = tmp_path_factory.mktemp("model") / "tiny"
+    train(Request([tiny_data], out, tiny_config, device="cpu", quiet=True))
+    return out
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_model: Path) -> Interpreter:
+    """The tiny model, loaded."""
+    return cnlu.load(tiny_model)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from cnlu.config import FeatureConfig
-from cnlu.features.lexicon import Lexicon
+from cnlu.features.lexicon import Lexicon, Match
 from cnlu.text.chars import char_type
 from cnlu.text.normalize import Normalized, Normalizer
 from cnlu.text.segment import Segmenter
@@ -54,6 +54,12 @@ class Extractor:
             for match in self.lexicon.matches(normalized):
                 _mark(rows, match.start, match.end, match.kind, match.name)
         return Features(rows, self._sentence(pieces, words))
+
+    def hits(self, text: str) -> list[Match]:
+        """What the dictionaries report as entities by themselves: nothing unless they are extractors."""
+        if self.config.lexicon != "extractor":
+            return []
+        return self.lexicon.matches(self.normalizer.normalize(text))
 
     def _add_words(self, rows: list[list[str]], normalized: Normalized) -> list[str]:
         """Word, place in it (BMES), length, neighbours; returns the words."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnlu.data.tags import TagSet
+from cnlu.features.lexicon import Match, without_overlaps
 from cnlu.features.windows import Window
 from cnlu.runtime.calibration import softmax
 from cnlu.runtime.decode import Lattice, span_confidences, viterbi
@@ -58,8 +59,11 @@ class Assembler:
     synonyms: Mapping[str, str]
     """Lower-case surface -> canonical value."""
 
-    def result(self, text: str, scores: Scores | None) -> dict[str, Any]:
-        """The parse result of `text`; None for scores means there is nothing to read in it."""
+    def result(self, text: str, scores: Scores | None, hits: Sequence[Match] = ()) -> dict[str, Any]:
+        """The parse result of `text`; None for scores means there is nothing to read in it.
+
+        `hits` of the dictionaries become entities wherever the tagger found none.
+        """
         if scores is None:
             return {"text": text, "intent": {"name": None, "confidence": 0.0}, "intent_ranking": [], "entities": [],
                     "out_of_scope": 1.0 if self.labels.intents else 0.0}  # fmt: skip
@@ -69,21 +73,27 @@ class Assembler:
             "text": text,
             "intent": best,
             "intent_ranking": ranking,
-            "entities": self._entities(text, scores),
+            "entities": self._with_hits(text, scores, self._entities(text, scores), hits),
             "out_of_scope": 1.0 - best["confidence"] if ranking else 0.0,
         }
 
-    def span(
-        self, text: str, scores: Scores, start: int, end: int, kind: str, extractor: str
-    ) -> dict[str, Any]:
-        """An entity that something else than the tagger found, with the tagger's probability of it.
+    def _with_hits(
+        self, text: str, scores: Scores, entities: list[dict[str, Any]], hits: Sequence[Match]
+    ) -> list[dict[str, Any]]:
+        """The entities and the hits beside them, each hit with the tagger's own probability of it.
 
-        A type the tagger never saw has no probability; the find itself is then all there is: 1.0.
+        A type the tagger never saw has no probability; the hit itself is then all there is: 1.0.
         """
-        confidence = 1.0
-        if kind in self.labels.entities:
-            confidence = span_confidences(self.lattice, scores.emissions, [(start, end, kind)])[0]
-        return self._entity(text, scores, (start, end, kind), confidence, extractor)
+        taken = np.zeros(len(text), bool)
+        for entity in entities:
+            taken[entity["start"] : entity["end"]] = True
+        added = []
+        for hit in without_overlaps([hit for hit in hits if not taken[hit.start : hit.end].any()]):
+            span, confidence = (hit.start, hit.end, hit.name), 1.0
+            if hit.name in self.labels.entities:
+                confidence = span_confidences(self.lattice, scores.emissions, [span])[0]
+            added.append(self._entity(text, scores, span, confidence, hit.kind))
+        return sorted([*entities, *added], key=lambda entity: entity["start"])
 
     def _ranking(self, scores: NDArray[Any]) -> list[dict[str, Any]]:
         if not self.labels.intents:

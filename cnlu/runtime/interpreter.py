@@ -17,7 +17,6 @@ from cnlu.config import Config
 from cnlu.errors import CnluError, ModelError
 from cnlu.features.build import build_extractor
 from cnlu.features.extract import Extractor
-from cnlu.features.lexicon import without_overlaps
 from cnlu.features.vocabulary import Vocabulary
 from cnlu.features.windows import windows
 from cnlu.runtime.assemble import Assembler, Scores, stitch
@@ -68,7 +67,7 @@ class Interpreter:
         found: list[Any] = [None] * len(texts)
         for numbers, scores in self._scored(texts):
             for number, answer in zip(numbers, scores, strict=True):
-                found[number] = self._result(texts[number], answer)
+                found[number] = self.assembler.result(texts[number], answer, self.extractor.hits(texts[number]))
         return [
             self.assembler.result(text, None) if result is None else result
             for text, result in zip(texts, found, strict=True)
@@ -104,20 +103,6 @@ class Interpreter:
         return [
             Scores(*(o[i, : len(t)] if o.ndim == 3 else o[i] for o in outputs)) for i, t in enumerate(texts)
         ]
-
-    def _result(self, text: str, scores: Scores) -> dict[str, Any]:
-        result = self.assembler.result(text, scores)
-        if self.config.features.lexicon == "extractor":
-            taken = np.zeros(len(text), bool)
-            for entity in result["entities"]:
-                taken[entity["start"] : entity["end"]] = True
-            hits = self.extractor.lexicon.matches(self.extractor.normalizer.normalize(text))
-            for hit in without_overlaps([h for h in hits if not taken[h.start : h.end].any()]):
-                result["entities"].append(
-                    self.assembler.span(text, scores, hit.start, hit.end, hit.name, hit.kind)
-                )
-            result["entities"].sort(key=lambda entity: entity["start"])
-        return result
 
 
 def _padded(rows: list[tuple[Any, Any]]) -> dict[str, Any]:

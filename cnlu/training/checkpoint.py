@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
-from cnlu.data.schema import Example
+from cnlu import __version__
+from cnlu.data.schema import Example, NluData
 from cnlu.errors import ModelError, UsageError
 
 
@@ -35,13 +36,17 @@ class Checkpoint:
 
     folder: Path
     fingerprint: str
-    """Of settings and examples: a state is only continued by the run that wrote it."""
+    """Of settings, examples and dictionaries: a state is only continued by the run that wrote it."""
 
     @classmethod
-    def beside(cls, out: Path, settings: dict[str, Any], examples: list[Example]) -> Checkpoint:
-        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    def beside(
+        cls, out: Path, settings: dict[str, Any], examples: list[Example], data: NluData
+    ) -> Checkpoint:
+        """`examples` with the dev part; of `data` the dictionaries count, which make features."""
+        about = [__version__, settings, data.lookups, data.regexes, data.synonyms]
+        digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
         for example in examples:
-            digest.update(repr((example.text, example.intent, example.entities)).encode())
+            digest.update(ascii((example.text, example.intent, example.entities)).encode())
         return cls(out.with_name(out.name + ".training"), digest.hexdigest())
 
     def save(self, state: State) -> None:
@@ -51,13 +56,10 @@ class Checkpoint:
             self.folder.with_name(self.folder.name + ".old"),
         )
         try:
-            for leftover in (fresh, old):
-                shutil.rmtree(leftover, ignore_errors=True)
+            shutil.rmtree(fresh, ignore_errors=True)
             fresh.mkdir(parents=True)
-            save_file(
-                {name: t.detach().cpu().contiguous() for name, t in state.tensors.items()},
-                fresh / "state.safetensors",
-            )
+            tensors = {name: t.detach().cpu().contiguous() for name, t in state.tensors.items()}
+            (fresh / "state.safetensors").write_bytes(save(tensors))  # so that a full disk is an OSError
             about = {
                 "epoch": state.epoch,
                 "best_epoch": state.best_epoch,
@@ -67,14 +69,18 @@ class Checkpoint:
             (fresh / "state.json").write_text(
                 json.dumps(about | {"fingerprint": self.fingerprint}), encoding="utf-8"
             )
-            if self.folder.exists():
+            if self.folder.exists():  # else a kill fell between the two renames, and the old one is all there is
+                shutil.rmtree(old, ignore_errors=True)
                 self.folder.rename(old)
             fresh.rename(self.folder)
             shutil.rmtree(old, ignore_errors=True)
         except OSError as error:
+            raise ModelError(
+                f"{self.folder}: the training state cannot be written ({error.strerror}); free the disk or "
+                "choose another --out."
+            ) from error
+        finally:
             shutil.rmtree(fresh, ignore_errors=True)
-            raise ModelError(f"{self.folder}: the training state cannot be written ({error.strerror}); free the disk "
-                             "or choose another --out, then continue with --resume.") from error  # fmt: skip
 
     def load(self) -> State:
         """Raises UsageError where there is nothing to resume or it belongs to another run."""
@@ -97,6 +103,10 @@ class Checkpoint:
                 "--resume out to start afresh."
             )
         return State(**about, tensors=tensors)
+
+    def exists(self) -> bool:
+        """Whether there is a state to go on from."""
+        return any(self.folder.with_name(self.folder.name + suffix).exists() for suffix in ("", ".old"))
 
     def clear(self) -> None:
         for suffix in ("", ".new", ".old"):

@@ -26,13 +26,13 @@ BATCH = 128
 
 
 class Dev:
-    """Dev examples, their features read once; scored through the same assembling as at run time."""
+    """Dev examples, none of them blank, their features read once; scored by the same assembling as at run time."""
 
     def __init__(
         self, examples: Sequence[Example], extractor: Extractor, vocabularies: Vocabularies, labels: Labels,
         config: Config, synonyms: Mapping[str, str],
     ) -> None:  # fmt: skip
-        self.examples = [example for example in examples if example.text.strip()]
+        self.examples, self.hits = examples, [extractor.hits(example.text) for example in examples]
         self.labels, self.synonyms = labels, {surface.lower(): value for surface, value in synonyms.items()}
         self.tags = labels.tag_set(config.model.tagging)
         self.pieces: list[tuple[int, Window, Row]] = []
@@ -59,7 +59,9 @@ class Dev:
         tagger = tagger_array(network)
         lattice = build_lattice(tagger[:-2], tagger[-2], tagger[-1], self.tags)
         assembler = Assembler(self.labels, self.tags, lattice, temperature, self.synonyms)
-        found = [assembler.result(e.text, s) for e, s in zip(self.examples, scores, strict=True)]
+        found = [
+            assembler.result(e.text, s, h) for e, s, h in zip(self.examples, scores, self.hits, strict=True)
+        ]
         return evaluate(self.examples, found, self.labels)
 
     @torch.no_grad()

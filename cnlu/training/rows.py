@@ -93,7 +93,7 @@ def _row(
 ) -> Row:
     inside = [_clipped(e, window) for e in example.entities if e.start < window.end and e.end > window.start]
     tags, dropped = labels.tag_set(config.model.tagging).encode(len(characters), inside)
-    kept = [e for e in inside if e not in dropped]
+    kept = [e for e in inside if not any(e is lost for lost in dropped)]  # of two equal ones, one is lost
     intent = labels.intents.index(example.intent) if example.intent in labels.intents else NOTHING
     roles = _parts(len(characters), kept, "role", labels.role_names, labels.roles)
     groups = _parts(len(characters), kept, "group", labels.group_names, labels.groups)

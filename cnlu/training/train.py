@@ -5,18 +5,18 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from cnlu.config import Config
+from cnlu.config import Config, ModelConfig
 from cnlu.data.load import load_data
 from cnlu.data.schema import Example, NluData
 from cnlu.data.split import stratified_split
-from cnlu.errors import DataError, UsageError
+from cnlu.errors import DataError, ModelError, UsageError
 from cnlu.features.build import build_extractor
 from cnlu.features.extract import Extractor
 from cnlu.model.network import JointNetwork, Sizes
@@ -86,19 +86,28 @@ def train(request: Request, say: Say = lambda line: None) -> Trained:
         f"{len(vocabularies.sentence) - 1} sentence features; device {device.type}, "
         f"{planned_epochs(config.training, len(rows))} epochs at most"
     )
-    checkpoint = Checkpoint.beside(request.out, config.to_dict(), train_examples + dev_examples)
+    checkpoint = Checkpoint.beside(request.out, config.to_dict(), train_examples + dev_examples, data)
     run = Run(network, rows, config.training, dev.frame_accuracy if dev else None, checkpoint, device, masker,
               request.quiet)  # fmt: skip
-    state = fit(run, request.resume)
-    halve_tables(network)
-    temperature, metrics = dev.calibrate(network) if dev else (1.0, None)
-    story = _story(state, temperature, metrics, config)
-    write_model_dir(
-        request.out,
-        _files(config, labels, data, vocabularies, network, story),
-        {"segmenter": extractor.segmenter.digest if config.features.words else None},
-        request.force,
-    )
+    try:
+        state = fit(run, request.resume)
+        halve_tables(network)
+        _check_finite(network)
+        temperature, metrics = dev.calibrate(network) if dev else (1.0, None)
+        story = _story(state, temperature, metrics, config)
+        write_model_dir(
+            request.out,
+            _files(config, labels, data, vocabularies, network, story),
+            {"segmenter": extractor.segmenter.digest if config.features.words else None},
+            request.force,
+        )
+    except KeyboardInterrupt:
+        say(
+            "interrupted; the same command with --resume goes on from the last saved state."
+            if checkpoint.exists()
+            else "interrupted before a state was saved; nothing was written."
+        )
+        raise
     checkpoint.clear()
     say(_summary(request.out, state, metrics))
     return Trained(network, extractor, vocabularies, labels, metrics, data.notes)
@@ -115,24 +124,41 @@ def _device(wanted: str | None) -> torch.device:
 def _examples(request: Request, say: Say) -> tuple[NluData, list[Example], list[Example]]:
     """Everything read, the training part and the dev part (given, or split off)."""
     data = load_data(list(request.data))
-    training = request.config.training
+    training, model = request.config.training, request.config.model
     if request.dev:
         dev = load_data(list(request.dev)).examples
         train_part = data.examples
     else:
         train_part, dev = stratified_split(data.examples, training.dev_fraction, training.seed)
-    usable = [example for example in train_part if example.text.strip()]
+    usable, dev = _usable(train_part, model), _usable(dev, model)
     if len(usable) < len(train_part):
         say(f"note: {len(train_part) - len(usable)} examples without any text are left out.")
     if not any(example.intent is not None or example.entities for example in usable):
-        raise DataError(
-            f"{', '.join(map(str, request.data))}: no example has an intent or an entity; annotate some first."
-        )
+        what = "no example has an intent or an entity"
+        if not model.intent_weight or not model.entity_weight:
+            name = "entity" if model.intent_weight else "intent"
+            what = f"nothing is left to learn, for model.{name}_weight is 0"
+        raise DataError(f"{', '.join(map(str, request.data))}: {what}; annotate some first.")
     if not dev:
         say(
             "note: no dev examples (too few, or training.dev_fraction is 0): the last epoch is kept, uncalibrated."
         )
     return data, usable, dev
+
+
+def _usable(examples: Sequence[Example], model: ModelConfig) -> list[Example]:
+    """Examples with text, without annotations whose loss is switched off: nothing untrained may answer later."""
+    usable = [example for example in examples if example.text.strip()]
+    if not model.intent_weight:
+        usable = [replace(example, intent=None) for example in usable]
+    if not model.entity_weight:
+        usable = [replace(example, entities=()) for example in usable]
+    return usable
+
+
+def _check_finite(network: JointNetwork) -> None:
+    if not all(bool(torch.isfinite(parameter).all()) for parameter in network.parameters()):
+        raise ModelError("Training diverged: weights are no longer numbers; lower training.learning_rate.")
 
 
 def _told(data: NluData, extractor: Extractor, config: Config) -> list[str]:
