@@ -47,6 +47,13 @@ def _check_limits(section: Any, name: str) -> None:
             raise UsageError(f"{name}.{f.name} is {value}; it must be at most {high}.")
 
 
+def _refuse_idle(section: Any, name: str, idle: list[str], because: str) -> None:
+    """A changed setting that another one robs of its effect is a mistake, not a silent nothing."""
+    for f in dataclasses.fields(section):
+        if f.name in idle and getattr(section, f.name) != f.default:
+            raise UsageError(f"{name}.{f.name} has no effect with {because}; leave one of the two out.")
+
+
 @dataclass(frozen=True)
 class TextConfig:
     """How raw text becomes comparable characters and words (labels always refer to the raw text)."""
@@ -84,8 +91,10 @@ class FeatureConfig:
         among=("hint", "extractor", "off"),
     )
     min_count: int = setting(2, "a feature of characters seen in fewer places is dropped", low=1)
+    max_features: int = setting(40_000, "most features of characters that are kept, the most frequent", low=1)
     sentence_ngram: int = setting(5, "longest character n-gram of the sentence's own features", low=1, high=8)
     sentence_min_count: int = setting(2, "a sentence feature seen in fewer examples is dropped", low=1)
+    sentence_max_features: int = setting(16_000, "most features of sentences that are kept, the most frequent", low=1)
 
     def __post_init__(self) -> None:
         _check_limits(self, "features")
@@ -95,11 +104,14 @@ class FeatureConfig:
 class ModelConfig:
     """The joint network."""
 
-    sparse_width: int = setting(128, "width of the sparse features' projection", low=8, high=1024)
+    members: int = setting(
+        2, "networks trained side by side, their scores averaged: steadier, at so many times the cost", low=1, high=16
+    )
+    sparse_width: int = setting(64, "width of the sparse features' projection", low=8, high=1024)
     width: int = setting(128, "width of the transformer", low=8, high=1024)
     layers: int = setting(2, "transformer layers; 0 leaves the sparse projection alone", low=0, high=12)
     heads: int = setting(4, "attention heads; must divide width", low=1, high=32)
-    feedforward: int = setting(512, "width of the transformer's inner layer", low=8, high=4096)
+    feedforward: int = setting(256, "width of the transformer's inner layer", low=8, high=4096)
     relative_distance: int = setting(
         8, "attention tells distances apart up to this many characters", low=1, high=64
     )
@@ -144,19 +156,24 @@ class ModelConfig:
             raise UsageError(
                 "model.intent_weight and model.entity_weight are both 0: there is nothing to learn."
             )
-        if self.intent_loss == "similarity" and self.label_smoothing:
-            raise UsageError(
-                "model.label_smoothing has no effect with model.intent_loss: similarity; set it to 0."
-            )
+        if not self.layers:
+            _refuse_idle(self, "model", ["heads", "feedforward", "relative_distance"], "model.layers: 0")
+        if not self.intent_weight:
+            idle = ["intent_loss", "negatives", "label_smoothing", "label_width"]
+            _refuse_idle(self, "model", idle, "model.intent_weight: 0")
+        if not self.entity_weight:
+            _refuse_idle(self, "model", ["tagging"], "model.entity_weight: 0")
+        idle = ["label_smoothing"] if self.intent_loss == "similarity" else ["negatives"]
+        _refuse_idle(self, "model", idle, f"model.intent_loss: {self.intent_loss}")
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
     """Batches, optimiser, stopping."""
 
-    max_epochs: int = setting(40, "most passes over the training data", low=1)
+    max_epochs: int = setting(30, "most passes over the training data", low=1)
     max_examples: int = setting(
-        120_000,
+        80_000,
         "passes are cut so that no more examples than this are seen, but never below min_epochs",
         low=1,
     )
@@ -211,6 +228,10 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
+    def __post_init__(self) -> None:
+        if not self.features.words:
+            _refuse_idle(self.text, "text", ["segmenter"], "features.words: false")
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], where: str = "the configuration") -> Config:
         """Build from nested mappings; raises UsageError for an unknown key (naming the nearest) or a wrong type."""
@@ -219,15 +240,14 @@ class Config:
         for name, content in values.items():
             if name not in sections:
                 raise UsageError(f"{where}: unknown section {name!r}{_nearest(name, sections)}.")
-            if content is None:
-                continue
-            if not isinstance(content, Mapping):
+            if content is not None and not isinstance(content, Mapping):
                 raise UsageError(f"{where}: section {name!r} must hold settings, not {content!r}.")
-            try:
-                built[name] = _section(_types(cls)[name], content, name)
-            except UsageError as error:
-                raise UsageError(f"{where}: {error}") from None
-        return cls(**built)
+        try:
+            for name, content in values.items():
+                built[name] = _section(_types(cls)[name], content or {}, name)
+            return cls(**built)
+        except UsageError as error:
+            raise UsageError(f"{where}: {error}") from None
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

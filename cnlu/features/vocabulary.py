@@ -66,11 +66,13 @@ class VocabularyBuilder:
             numbers.append(number)
         return numbers
 
-    def build(self, min_count: int) -> tuple[Vocabulary, np.ndarray]:
-        """The vocabulary of features counted often enough, and the map from provisional numbers to its ids."""
-        kept = sorted(
-            feature for feature, number in self.provisional.items() if self.counts[number] >= min_count
-        )
+    def build(self, min_count: int, max_features: int) -> tuple[Vocabulary, np.ndarray]:
+        """The vocabulary of the most frequent features, and the map from provisional numbers to its ids.
+
+        Features below `min_count` are left out, then the rarest beyond `max_features`. Ids go by feature name.
+        """
+        counted = [(-self.counts[n], feature) for feature, n in self.provisional.items() if self.counts[n] >= min_count]
+        kept = sorted(feature for _, feature in sorted(counted)[:max_features])
         ids = {feature: i for i, feature in enumerate(kept, 1)}
         final = np.zeros(len(self.counts), np.int32)
         for feature, i in ids.items():

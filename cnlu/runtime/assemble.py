@@ -17,6 +17,8 @@ from cnlu.runtime.decode import Lattice, span_confidences, viterbi
 from cnlu.runtime.labels import Labels
 
 EXTRACTOR = "CnluClassifier"
+RANKING = 10
+"""Most intents a result lists, as in Rasa; what the others share is not given to these."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class Assembler:
         if not self.labels.intents:
             return []
         chances = softmax(np.asarray(scores, np.float64) / self.temperature)
-        order = np.argsort(-chances, kind="stable")
+        order = np.argsort(-chances, kind="stable")[:RANKING]
         return [{"name": self.labels.intents[i], "confidence": float(chances[i])} for i in order]
 
     def _entities(self, text: str, scores: Scores) -> list[dict[str, Any]]:

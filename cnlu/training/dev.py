@@ -13,13 +13,12 @@ from cnlu.data.schema import Example
 from cnlu.evaluation.metrics import evaluate
 from cnlu.features.extract import Extractor
 from cnlu.features.windows import Window, windows
-from cnlu.model.network import JointNetwork
+from cnlu.model.ensemble import Ensemble
 from cnlu.runtime.assemble import Assembler, Scores, stitch
 from cnlu.runtime.calibration import fit_temperature
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.lattice import build_lattice
 from cnlu.training.batches import collate
-from cnlu.training.export import tagger_array
 from cnlu.training.rows import Row, Vocabularies, reading_row
 
 BATCH = 128
@@ -42,10 +41,10 @@ class Dev:
                 self.pieces.append((number, window, _reading(*reading_row(features, vocabularies))))
         self.pieces.sort(key=lambda piece: len(piece[2]))
 
-    def frame_accuracy(self, network: JointNetwork) -> float:
+    def frame_accuracy(self, network: Ensemble) -> float:
         return float(self._metrics(network, self._scores(network), 1.0)["frame_accuracy"])
 
-    def calibrate(self, network: JointNetwork) -> tuple[float, dict[str, Any]]:
+    def calibrate(self, network: Ensemble) -> tuple[float, dict[str, Any]]:
         """(temperature fitted on the dev intents, the dev metrics under it)."""
         scores = self._scores(network)
         known = [i for i, e in enumerate(self.examples) if e.intent in self.labels.intents]
@@ -55,8 +54,8 @@ class Dev:
             temperature = fit_temperature(np.stack([scores[i].intent for i in known]), gold)
         return temperature, self._metrics(network, scores, temperature)
 
-    def _metrics(self, network: JointNetwork, scores: list[Scores], temperature: float) -> dict[str, Any]:
-        tagger = tagger_array(network)
+    def _metrics(self, network: Ensemble, scores: list[Scores], temperature: float) -> dict[str, Any]:
+        tagger = network.tagger().cpu().numpy()
         lattice = build_lattice(tagger[:-2], tagger[-2], tagger[-1], self.tags)
         assembler = Assembler(self.labels, self.tags, lattice, temperature, self.synonyms)
         found = [
@@ -65,7 +64,7 @@ class Dev:
         return evaluate(self.examples, found, self.labels)
 
     @torch.no_grad()
-    def _scores(self, network: JointNetwork) -> list[Scores]:
+    def _scores(self, network: Ensemble) -> list[Scores]:
         """The network's answers in the order of `examples`."""
         network.eval()
         device = next(network.parameters()).device

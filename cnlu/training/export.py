@@ -7,41 +7,57 @@ import io
 import logging
 import warnings
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cnlu.model.network import JointNetwork
+from cnlu.model.ensemble import Ensemble, mean_outputs
 
 OPSET = 18  # read by every ONNX Runtime since 1.15
 INPUTS = ("characters", "sentence", "mask")
 OUTPUTS = ("emissions", "intent", "roles", "groups")
 
 
-def halve_tables(network: JointNetwork) -> None:
-    """Round the sparse rows to what 16 bits hold: the model directory keeps them so, and torch then agrees with it."""
+def round_tables(network: Ensemble) -> None:
+    """Round the sparse rows to 8 bits and a scale each: the model directory keeps them so, and torch then agrees."""
     with torch.no_grad():
-        for projection in (network.characters, network.sentence):
-            projection.table.weight.copy_(projection.table.weight.half().float())
+        for member in network.networks():
+            for projection in (member.characters, member.sentence):
+                steps, scale = _eight_bits(projection.table.weight)
+                projection.table.weight.copy_(steps.float() * scale[:, None])
+
+
+def _eight_bits(table: Tensor) -> tuple[Tensor, Tensor]:
+    """(int8 [V, D], float32 scale [V]): each row in steps of 1/127 of its largest weight."""
+    scale = table.detach().abs().amax(1).clamp_min(1e-12) / 127.0
+    return (table.detach() / scale[:, None]).round().to(torch.int8), scale
 
 
 class _Exported(nn.Module):
-    """The network as exported: its tables at half width, widened after the look-up."""
+    """The ensemble as exported: tables as 8-bit rows, widened after the look-up."""
 
-    def __init__(self, network: JointNetwork) -> None:
+    def __init__(self, network: Ensemble) -> None:
         super().__init__()
         self.network = network
-        self.characters = nn.Parameter(network.characters.table.weight.detach().half(), requires_grad=False)
-        self.sentence = nn.Parameter(network.sentence.table.weight.detach().half(), requires_grad=False)
+        for number, member in enumerate(network.networks()):
+            for name in ("characters", "sentence"):
+                steps, scale = _eight_bits(getattr(member, name).table.weight)
+                self.register_buffer(f"{name}_steps_{number}", steps)
+                self.register_buffer(f"{name}_scale_{number}", scale * getattr(member, name).scale)
 
     def forward(self, characters: Tensor, sentence: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
-        network = self.network
-        each = self.characters[characters].float().sum(-2) * network.characters.scale
-        whole = self.sentence[sentence].float().sum(-2) * network.sentence.scale
-        return tuple(network.read(each, whole, mask))
+        outputs = []
+        for number, member in enumerate(self.network.networks()):
+            each = self._look_up("characters", number, characters)
+            whole = self._look_up("sentence", number, sentence)
+            outputs.append(member.read(each, whole, mask))
+        return tuple(mean_outputs(outputs))
+
+    def _look_up(self, name: str, number: int, ids: Tensor) -> Tensor:
+        steps, scale = getattr(self, f"{name}_steps_{number}"), getattr(self, f"{name}_scale_{number}")
+        return (steps[ids].float() * scale[ids][..., None]).sum(-2)
 
 
-def export_onnx(network: JointNetwork) -> bytes:
+def export_onnx(network: Ensemble) -> bytes:
     """Inputs characters [B, L, F] and sentence [B, S] int64 ids, mask [B, L] float32; outputs as model.Outputs.
 
     B, L, F and S are free; L at least 1.
@@ -61,13 +77,6 @@ def export_onnx(network: JointNetwork) -> bytes:
         )  # fmt: skip
     assert program is not None
     return bytes(program.model_proto.SerializeToString())
-
-
-def tagger_array(network: JointNetwork) -> np.ndarray:
-    """float32 [T + 2, T]: transitions, then the start row, then the end row (legality is the tag set's)."""
-    crf = network.crf
-    rows = torch.cat([crf.transitions, crf.start_transitions[None], crf.end_transitions[None]])
-    return rows.detach().cpu().numpy().astype(np.float32)
 
 
 @contextlib.contextmanager

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from cnlu.config import TrainingConfig
 from cnlu.errors import ModelError
+from cnlu.model.ensemble import Ensemble
 from cnlu.model.losses import joint_loss
-from cnlu.model.network import JointNetwork
 from cnlu.training.batches import collate, plan_epoch
 from cnlu.training.checkpoint import (
     Checkpoint,
@@ -27,6 +27,7 @@ from cnlu.training.checkpoint import (
     unprefixed,
 )
 from cnlu.training.masking import Masker
+from cnlu.training.optimizer import build_optimizer, clip_gradients, set_rate
 from cnlu.training.rows import Row
 
 
@@ -34,10 +35,10 @@ from cnlu.training.rows import Row
 class Run:
     """What one training works on."""
 
-    network: JointNetwork
+    network: Ensemble
     rows: Sequence[Row]
     config: TrainingConfig
-    dev_score: Callable[[JointNetwork], float] | None
+    dev_score: Callable[[Ensemble], float] | None
     """Frame accuracy on the dev split; None without one."""
     checkpoint: Checkpoint
     device: torch.device
@@ -88,32 +89,10 @@ def fit(run: Run, resume: bool = False) -> State:
     return state
 
 
-def build_optimizer(network: JointNetwork, config: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW (Loshchilov & Hutter 2019) with a rate of their own for sparse rows and for the tagger's transitions."""
-    sparse = [*network.characters.parameters(), *network.sentence.parameters()]
-    crf = list(network.crf.parameters())
-    special = {id(p) for p in sparse + crf}
-    rest = [p for p in network.parameters() if id(p) not in special]
-    groups: list[dict[str, Any]] = [
-        {"params": sparse, "lr": config.sparse_learning_rate},
-        {"params": crf, "lr": config.crf_learning_rate, "weight_decay": 0.0},
-        {"params": rest, "lr": config.learning_rate},
-    ]
-    for group in groups:
-        group["peak"] = group["lr"]
-    return torch.optim.AdamW(groups, weight_decay=config.weight_decay, betas=(0.9, 0.98), fused=True)
-
-
-def rate_factor(step: int, steps: int, warmup: float) -> float:
-    """Share of the peak rate at `step` (from 1): up linearly over the warm-up, then down to 2 %."""
-    rising = warmup * steps
-    return step / rising if step < rising else max(0.02, 1.0 - (step - rising) / (steps - rising))
-
-
 def _epoch(
-    run: Run, optimizer: torch.optim.Optimizer, average: JointNetwork, epoch: int, steps: int, bar: tqdm[Any]
+    run: Run, optimizer: torch.optim.Optimizer, average: Ensemble, epoch: int, steps: int, bar: tqdm[Any]
 ) -> dict[str, float]:
-    """One pass; returns the mean of each part of the loss per example."""
+    """One pass; returns the mean of each part of the loss per example, members summed."""
     network, config = run.network, run.config
     network.train()
     totals: dict[str, float] = {}
@@ -121,14 +100,12 @@ def _epoch(
     kept: list[Tensor] = list(average.parameters())
     current: list[Tensor] = list(network.parameters())
     for number, chosen in enumerate(batches, 1 + epoch * len(batches)):
-        factor = rate_factor(number, steps, config.warmup)
-        for group in optimizer.param_groups:
-            group["lr"] = group["peak"] * factor
+        set_rate(optimizer, number, steps, config.warmup)
         parts = _losses(run, collate([run.rows[i] for i in chosen], run.device))
         loss = torch.stack(list(parts.values())).sum()
         optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(optimizer.param_groups[-1]["params"], config.clip)
+        clip_gradients(network, config.clip)
         optimizer.step()
         decay = min(config.average, (1 + number) / (10 + number))
         with torch.no_grad():
@@ -144,11 +121,15 @@ def _epoch(
 
 
 def _losses(run: Run, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-    outputs = run.network(batch["characters"], batch["sentence"], batch["mask"])
-    parts = joint_loss(run.network, outputs, batch)
-    if run.masker is not None:
-        parts["masked"] = run.network.masked_loss(*run.masker.hide(batch))
-    return parts
+    """The named parts of the loss, summed over the members: each learns as if alone."""
+    totals: dict[str, Tensor] = {}
+    for network in run.network.networks():
+        parts = joint_loss(network, network(batch["characters"], batch["sentence"], batch["mask"]), batch)
+        if run.masker is not None:
+            parts["masked"] = network.masked_loss(*run.masker.hide(batch))
+        for name, part in parts.items():
+            totals[name] = totals[name] + part if name in totals else part
+    return totals
 
 
 def _progress(run: Run, epochs: int, done: int) -> tqdm[Any]:
@@ -165,8 +146,8 @@ def _progress(run: Run, epochs: int, done: int) -> tqdm[Any]:
 
 def _with_tensors(
     state: State,
-    network: JointNetwork,
-    average: JointNetwork,
+    network: Ensemble,
+    average: Ensemble,
     best: dict[str, Tensor],
     optimizer: torch.optim.AdamW,
 ) -> State:
@@ -179,7 +160,7 @@ def _with_tensors(
     return state
 
 
-def _restore(run: Run, optimizer: torch.optim.Optimizer, average: JointNetwork) -> State:
+def _restore(run: Run, optimizer: torch.optim.Optimizer, average: Ensemble) -> State:
     state = run.checkpoint.load()
     run.network.load_state_dict(unprefixed("network", state.tensors))
     average.load_state_dict(unprefixed("average", state.tensors))

@@ -58,8 +58,10 @@ def training_rows(
             features = extractor.extract(example.text[window.start : window.end])
             numbers = [characters.add(row) for row in features.characters]
             met.append((example, window, numbers, sentence.add(features.sentence)))
-    character_vocabulary, character_ids = characters.build(config.features.min_count)
-    sentence_vocabulary, sentence_ids = sentence.build(config.features.sentence_min_count)
+    character_vocabulary, character_ids = characters.build(config.features.min_count, config.features.max_features)
+    sentence_vocabulary, sentence_ids = sentence.build(
+        config.features.sentence_min_count, config.features.sentence_max_features
+    )
     rows = [
         _row(
             example, window, _known_first(numbers, character_ids), _known(sentence_ids[whole]), labels, config

@@ -19,12 +19,13 @@ from cnlu.data.split import stratified_split
 from cnlu.errors import DataError, ModelError, UsageError
 from cnlu.features.build import build_extractor
 from cnlu.features.extract import Extractor
-from cnlu.model.network import JointNetwork, Sizes
+from cnlu.model.ensemble import Ensemble
+from cnlu.model.network import Sizes
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.model_dir import check_out, write_model_dir
 from cnlu.training.checkpoint import Checkpoint, State
 from cnlu.training.dev import Dev
-from cnlu.training.export import export_onnx, halve_tables, tagger_array
+from cnlu.training.export import export_onnx, round_tables
 from cnlu.training.loop import Run, fit, planned_epochs
 from cnlu.training.masking import Masker
 from cnlu.training.rows import Vocabularies, training_rows
@@ -51,7 +52,7 @@ class Request:
 class Trained:
     """What training leaves in memory, beside the directory it wrote."""
 
-    network: JointNetwork
+    network: Ensemble
     extractor: Extractor
     vocabularies: Vocabularies
     labels: Labels
@@ -91,7 +92,7 @@ def train(request: Request, say: Say = lambda line: None) -> Trained:
               request.quiet)  # fmt: skip
     try:
         state = fit(run, request.resume)
-        halve_tables(network)
+        round_tables(network)
         _check_finite(network)
         temperature, metrics = dev.calibrate(network) if dev else (1.0, None)
         story = _story(state, temperature, metrics, config)
@@ -156,7 +157,7 @@ def _usable(examples: Sequence[Example], model: ModelConfig) -> list[Example]:
     return usable
 
 
-def _check_finite(network: JointNetwork) -> None:
+def _check_finite(network: Ensemble) -> None:
     if not all(bool(torch.isfinite(parameter).all()) for parameter in network.parameters()):
         raise ModelError("Training diverged: weights are no longer numbers; lower training.learning_rate.")
 
@@ -178,13 +179,13 @@ def _told(data: NluData, extractor: Extractor, config: Config) -> list[str]:
 
 def _network(
     config: Config, labels: Labels, vocabularies: Vocabularies, device: torch.device
-) -> tuple[JointNetwork, Masker | None]:
+) -> tuple[Ensemble, Masker | None]:
     masker = Masker.build(vocabularies.characters, device) if config.model.masked_tokens else None
     sizes = Sizes(
         len(vocabularies.characters), len(vocabularies.sentence), len(labels.intents), len(labels.role_names),
         len(labels.group_names), masker.characters if masker else 0,
     )  # fmt: skip
-    return JointNetwork(config.model, sizes, labels.tag_set(config.model.tagging)).to(device), masker
+    return Ensemble(config.model, sizes, labels.tag_set(config.model.tagging)).to(device), masker
 
 
 def _story(
@@ -199,12 +200,12 @@ def _files(
     labels: Labels,
     data: NluData,
     vocabularies: Vocabularies,
-    network: JointNetwork,
+    network: Ensemble,
     story: dict[str, Any],
 ) -> dict[str, bytes]:
     """The content of the model directory."""
     tagger = io.BytesIO()
-    np.save(tagger, tagger_array(network), allow_pickle=False)
+    np.save(tagger, network.tagger().cpu().numpy(), allow_pickle=False)
     lexicon = {"lookups": data.lookups, "regexes": data.regexes, "synonyms": data.synonyms}
     return {
         "config.json": _json(config.to_dict()),

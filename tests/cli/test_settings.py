@@ -1,0 +1,102 @@
+"""Settings from files and from --set: what is wrong with one is said in a sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cnlu.config import Config, load_config, to_yaml
+from cnlu.errors import CnluError, UsageError
+
+
+def written(folder: Path, text: str | bytes) -> Path:
+    path = folder / "settings.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def test_overrides_win_over_the_file_and_the_seed_over_both(tmp_path: Path) -> None:
+    path = written(tmp_path, "model:\n  dropout: 0.4\n  layers: 3\ntraining:\n  seed: 4\nfeatures:\n")
+    config = load_config(path, ["model.layers=1", "training.seed=5", "features.lexicon=off"], seed=6)
+    assert (config.model.dropout, config.model.layers, config.training.seed) == (0.4, 1, 6)
+    assert config.features.lexicon == "off"
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "model:\n"])
+def test_a_file_without_settings_means_the_defaults(tmp_path: Path, text: str) -> None:
+    assert load_config(written(tmp_path, text)) == Config()
+
+
+def test_the_commented_settings_read_back_as_the_defaults(tmp_path: Path) -> None:
+    assert load_config(written(tmp_path, to_yaml(Config()))) == Config()
+
+
+def test_numbers_may_be_written_with_an_exponent(tmp_path: Path) -> None:
+    path = written(tmp_path, "training:\n  learning_rate: 1e-3\n  max_examples: 1e5\n  warmup: 0\n")
+    training = load_config(path).training
+    assert (training.learning_rate, training.max_examples, training.warmup) == (1e-3, 100_000, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("modle:\n  layers: 1\n", "unknown section 'modle'; did you mean 'model'"),
+        ("model:\n  layer: 1\n", "model.layer: unknown setting; did you mean 'layers'"),
+        ("model:\n  layers: two\n", "model.layers: expected a whole number, not 'two'"),
+        ("model:\n  layers: 1.5\n", "model.layers: expected a whole number"),
+        ("model:\n  layers: 99\n", "model.layers is 99; it must be at most"),
+        ("model:\n  layers: [1]\n", "model.layers: expected a whole number"),
+        ("model:\n  dropout: .nan\n", "model.dropout: expected a number"),
+        ("model:\n  tagging: IOB\n", "model.tagging is 'IOB'; choose one of: BIO, BILOU"),
+        ("model:\n  tagging: {a: 1}\n", "model.tagging: expected a word"),
+        ("features:\n  words: perhaps\n", "features.words: expected true or false"),
+        ("model: 3\n", "section 'model' must hold settings"),
+        ("- model\n", "must hold sections"),
+        ("training:\n  seed: -1\n", "training.seed is -1"),
+        ("training:\n  seed: " + "9" * 5000 + "\n", "training.seed: expected a whole number"),
+        ("training:\n  min_epochs: 9\n  max_epochs: 3\n", r"training.min_epochs \(9\) is above"),
+        ("features:\n  words: false\ntext:\n  segmenter: jieba\n", "text.segmenter has no effect"),
+        ("model:\n  layers: 1\n  layers: 2\n", ":3: .*already stands on line 2"),
+        ("model:\n\tlayers: 1\n", ":2: a tab"),
+        ("model: !!python/object/apply:os.system [ls]\n", ":1: the tag .* remove it"),
+        ("model: [\n", r"settings.yaml:\d: this is not valid YAML"),
+        ("model: 2001-99-99\n", "section 'model' must hold settings"),
+        (b"model:\n  layers: \xff\n", ":2: byte .* not valid UTF-8"),
+        ("model:\n  layers: 1\x00\n", ":2: YAML does not allow"),
+    ],
+)
+def test_a_mistake_in_the_file_is_named_with_its_place(tmp_path: Path, text: str | bytes, said: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(CnluError, match=said) as caught:
+        load_config(path)
+    assert str(path) in str(caught.value)
+    assert caught.value.exit_code == 2
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("layers=1", "write it as section.key=value"),
+        ("model.layers", "write it as section.key=value"),
+        ("modle.layers=1", "unknown section 'modle'; did you mean 'model'"),
+        ("model.layer=1", "did you mean 'layers'"),
+        ("model.layers=[1, 2]", "expected a whole number"),
+        ("model.layers={a: 1}", "expected a whole number"),
+        ("model.layers=", "expected a whole number"),
+        ("model.layers=2001-99-99", "expected a whole number"),
+        ("model.dropout=nan", "expected a number"),
+        ("model.dropout=inf", "expected a number"),
+        ("model.tagging=[BIO]", "choose one of"),
+        ("features.words=1", "expected true or false"),
+    ],
+)
+def test_a_mistake_in_an_override_is_named(override: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        load_config(None, [override])
+
+
+def test_the_shipped_settings_are_the_defaults_each_with_its_comment(checkout: Path) -> None:
+    shipped = (checkout / "configs" / "default.yaml").read_text(encoding="utf-8")
+    assert shipped == to_yaml(Config()), "write it again from cnlu.config.to_yaml(Config())"

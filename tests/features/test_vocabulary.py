@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnlu.errors import ModelError
+from cnlu.features.vocabulary import Vocabulary, VocabularyBuilder
+
+FEATURES = st.lists(st.text(st.characters(exclude_characters="\n\t", exclude_categories=["Cs"]), min_size=1))
+
+
+@given(st.lists(FEATURES), st.integers(1, 3))
+def test_a_vocabulary_reads_back_from_its_text(rows: list[list[str]], min_count: int) -> None:
+    builder = VocabularyBuilder()
+    for row in rows:
+        builder.add(row)
+    built, _ = builder.build(min_count)
+    assert Vocabulary.from_text(built.to_text(), "features.tsv") == built
+
+
+@given(st.lists(FEATURES), st.randoms())
+def test_ids_do_not_depend_on_the_order_of_the_examples(rows: list[list[str]], random) -> None:  # type: ignore[no-untyped-def]
+    def build(order: list[list[str]]) -> Vocabulary:
+        builder = VocabularyBuilder()
+        for row in order:
+            builder.add(row)
+        return builder.build(1)[0]
+
+    shuffled = list(rows)
+    random.shuffle(shuffled)
+    assert build(shuffled) == build(rows)
+
+
+@given(st.lists(FEATURES), st.integers(1, 3))
+def test_provisional_numbers_lead_to_the_ids_that_parsing_looks_up(rows: list[list[str]], least: int) -> None:
+    builder = VocabularyBuilder()
+    numbers = [builder.add(row) for row in rows]
+    vocabulary, final = builder.build(least)
+    for row, provisional in zip(rows, numbers, strict=True):
+        assert [i for i in final[provisional] if i] == vocabulary.row(row).tolist()
+
+
+def test_rare_features_are_unknown() -> None:
+    builder = VocabularyBuilder()
+    builder.add(["often", "often", "once"])
+    vocabulary, _ = builder.build(2)
+    assert vocabulary.ids == {"often": 1}
+    assert np.array_equal(vocabulary.rows([["once", "often"], ["once"]]), [[1], [0]])
+
+
+def test_no_known_feature_still_makes_rows() -> None:
+    assert Vocabulary({}, []).rows([["a"], []]).tolist() == [[0], [0]]
+
+
+@pytest.mark.parametrize("text", ["1 a\n", "x\ta\n"])
+def test_a_broken_line_is_named(text: str) -> None:
+    with pytest.raises(ModelError, match=r"features.tsv:2: .*train the model again"):
+        Vocabulary.from_text("1\tfine\n" + text, "features.tsv")

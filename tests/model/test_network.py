@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the network needs the extra cnlu[train]")
+
+from cnlu.config import ModelConfig  # noqa: E402
+from cnlu.data.tags import TagSet  # noqa: E402
+from cnlu.errors import UsageError  # noqa: E402
+from cnlu.features.vocabulary import Vocabulary  # noqa: E402
+from cnlu.model.losses import NOTHING, intent_loss, joint_loss  # noqa: E402
+from cnlu.model.network import JointNetwork, Sizes  # noqa: E402
+from cnlu.training.masking import Masker  # noqa: E402
+
+SMALL = {"sparse_width": 16, "width": 16, "feedforward": 32, "label_width": 8}
+STILL = {"sparse_dropout": 0.0, "sentence_dropout": 0.0, "dropout": 0.0}
+TAGS = TagSet(["city", "date"], "BIO")
+
+
+def build(**settings: object) -> JointNetwork:
+    torch.manual_seed(0)
+    config = ModelConfig(**{**SMALL, **settings})  # type: ignore[arg-type]
+    tags = TagSet(["city", "date"], config.tagging)
+    network = JointNetwork(config, Sizes(50, 40, 30, 2, 1, 20 if config.masked_tokens else 0), tags)
+    torch.nn.init.normal_(network.hidden) if config.masked_tokens else None
+    return network
+
+
+def batch(length: int = 7, padding: int = 0) -> dict[str, torch.Tensor]:
+    """Two texts; `padding` more characters, character features and sentence features hold nothing."""
+    draw = torch.Generator().manual_seed(1)
+    characters = torch.randint(1, 50, (2, length, 4), generator=draw)
+    sentence = torch.randint(1, 40, (2, 6), generator=draw)
+    grown = torch.nn.functional.pad
+    part = torch.where(torch.arange(length) < 3, 1, NOTHING).expand(2, -1)
+    return {
+        "characters": grown(characters, (0, padding, 0, padding)), "sentence": grown(sentence, (0, padding)),
+        "mask": grown(torch.ones(2, length), (0, padding)),
+        "tags": grown(torch.tensor([1, 2, 2, 0, 3, 4, 0]).expand(2, -1), (0, padding)),
+        "roles": grown(part, (0, padding), value=NOTHING), "groups": grown(part, (0, padding), value=NOTHING),
+        "intent": torch.tensor([3, NOTHING]),
+    }  # fmt: skip
+
+
+def read(network: JointNetwork, given: dict[str, torch.Tensor]):  # type: ignore[no-untyped-def]
+    return network(given["characters"], given["sentence"], given["mask"])
+
+
+@pytest.mark.parametrize("settings", [{}, {"layers": 0, "feedforward": ModelConfig().feedforward}])
+def test_padding_changes_no_answer(settings: dict[str, object]) -> None:
+    network = build(**settings).eval()
+    plain, padded = read(network, batch()), read(network, batch(padding=5))
+    assert torch.allclose(padded.intent, plain.intent, atol=1e-5)
+    for name in ("emissions", "roles", "groups"):
+        assert torch.allclose(getattr(padded, name)[:, :7], getattr(plain, name), atol=1e-5)
+
+
+def test_padding_changes_no_loss() -> None:
+    network = build().eval()
+    plain, padded = batch(), batch(padding=5)
+    expected = joint_loss(network, read(network, plain), plain)
+    found = joint_loss(network, read(network, padded), padded)
+    assert set(expected) == {"entity", "roles", "groups", "intent"}
+    for name, loss in expected.items():
+        assert torch.allclose(found[name], loss, atol=1e-4)
+
+
+def test_similarity_against_all_other_labels_is_cross_entropy() -> None:
+    scores, gold = torch.randn(4, 6), torch.tensor([0, 5, NOTHING, 2])
+    known = gold != NOTHING
+    expected = torch.nn.functional.cross_entropy(scores[known], gold[known])
+    similarity = ModelConfig(intent_loss="similarity", negatives=5)
+    assert torch.allclose(intent_loss(scores, gold, similarity), expected)
+
+
+def test_similarity_never_takes_the_gold_label_for_a_negative() -> None:
+    scores = torch.full((2, 3), -100.0)
+    scores[:, 1] = 100.0
+    one = ModelConfig(intent_loss="similarity", negatives=1)
+    for _ in range(20):
+        assert intent_loss(scores, torch.tensor([1, 1]), one).item() == 0.0
+
+
+@pytest.mark.parametrize("scores", [torch.randn(2, 0), torch.randn(2, 1)])
+def test_without_a_choice_of_intents_there_is_no_loss(scores: torch.Tensor) -> None:
+    assert intent_loss(scores, torch.tensor([NOTHING, NOTHING]), ModelConfig()).item() == 0.0
+
+
+def test_hidden_characters_leave_no_trace_in_the_input() -> None:
+    """Two texts that differ in the hidden characters alone give the same inputs: far-reaching words included."""
+    from cnlu.config import Config
+    from cnlu.features.build import build_extractor
+    from cnlu.features.vocabulary import VocabularyBuilder
+
+    texts = ["从哈尔滨西站坐动车去呼和浩特东站多少钱", "从哈尔滨西站坐动车去呼和浩特西边多少钱"]
+    changed = [i for i, (a, b) in enumerate(zip(*texts, strict=True)) if a != b]
+    extractor = build_extractor(Config(), {"站": ["呼和浩特东站", "哈尔滨西站"]}, {"价": ["东站.*钱"]})
+    builder = VocabularyBuilder()
+    found = [extractor.extract(text).characters for text in texts]
+    for rows in found:
+        for row in rows:
+            builder.add(row)
+    vocabulary: Vocabulary = builder.build(1)[0]
+    masker = Masker.build(vocabulary, torch.device("cpu"))
+    pad = max(len(row) for rows in found for row in rows)
+    ids = torch.tensor([[[vocabulary.ids[f] for f in row] + [0] * (pad - len(row)) for row in rows] for rows in found])
+    given = {"characters": ids, "sentence": torch.ones(2, 3, dtype=torch.long), "mask": torch.ones(ids.shape[:2])}
+    hide_those = torch.ones(ids.shape[:2])
+    hide_those[:, changed] = 0.0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "rand", lambda *shape, **options: hide_those)
+        inputs, hide, target = masker.hide(given)
+    assert hide[0].nonzero().flatten().tolist() == changed
+    left = [sorted(set(row.flatten().tolist())) for text in inputs["characters"] for row in text[None]]
+    assert left[0] == left[1]
+    assert [sorted(r) for r in inputs["characters"][0].tolist()] == [sorted(r) for r in inputs["characters"][1].tolist()]
+    assert not inputs["sentence"].any()
+    assert (target[0, changed] != target[1, changed]).all()
+
+
+def training_loss(**settings: object) -> tuple[object, ...]:
+    """Everything a setting of the network can change: its parameters' shapes and its losses."""
+    network = build(**settings).train()
+    torch.manual_seed(2)
+    given = batch()
+    losses = {k: round(v.item(), 6) for k, v in joint_loss(network, read(network, given), given).items()}
+    return tuple(tuple(p.shape) for p in network.parameters()), tuple(sorted(losses.items()))
+
+
+@pytest.mark.parametrize(
+    ("setting", "beside"),
+    [
+        ({"sparse_width": 24}, {}), ({"width": 24}, {}), ({"layers": 1}, {}), ({"heads": 2}, {}),
+        ({"feedforward": 48}, {}), ({"relative_distance": 2}, {}), ({"sparse_dropout": 0.5}, {}),
+        ({"sentence_dropout": 0.5}, {}), ({"dropout": 0.5}, {}), ({"tagging": "BILOU"}, {}),
+        ({"label_width": 12}, {}), ({"intent_loss": "similarity", "negatives": 5}, {}),
+        ({"negatives": 2}, {"intent_loss": "similarity"}), ({"label_smoothing": 0.2}, {}),
+        ({"masked_tokens": 1.0}, {}), ({"intent_weight": 2.0}, {}), ({"entity_weight": 2.0}, {}),
+    ],
+)  # fmt: skip
+def test_every_setting_of_the_network_has_an_effect(setting: dict[str, object], beside: dict[str, object]) -> None:
+    base: dict[str, object] = {"intent_loss": "cross_entropy", "layers": 2, "relative_distance": 8, **STILL}
+    assert training_loss(**{**base, **beside}) != training_loss(**{**base, **beside, **setting})
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"width": 30, "heads": 4}, {"intent_weight": 0.0, "entity_weight": 0.0},
+        {"intent_loss": "similarity", "label_smoothing": 0.1}, {"intent_loss": "cross_entropy", "negatives": 3},
+        {"layers": 0, "feedforward": 64}, {"intent_weight": 0.0, "label_smoothing": 0.1},
+        {"entity_weight": 0.0, "tagging": "BILOU"},
+    ],
+)  # fmt: skip
+def test_a_setting_that_cannot_have_its_effect_is_refused(settings: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match=r"model\."):
+        ModelConfig(**settings)  # type: ignore[arg-type]
