@@ -38,7 +38,7 @@ def open_rasa(path: str) -> Parse:
     from rasa.core.agent import Agent
     from rasa.utils.log_utils import configure_structlog
 
-    configure_structlog(logging.WARNING)  # as under `rasa run`; a bare script would print a line for each parse
+    configure_structlog(logging.INFO)  # as under `rasa run`; a bare script would print a line for each parse
     agent = Agent.load(path)
 
     async def parse(text: str) -> Any:

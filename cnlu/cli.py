@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _drop_output() -> None:
     """What is still buffered for standard output cannot be delivered; Python would complain at its end."""
-    if sys.stdout is not None:
+    with contextlib.suppress(AttributeError, OSError):  # no output at all, or none of the system's
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -111,7 +112,7 @@ def _train(arguments: argparse.Namespace) -> int:
     from cnlu.resources import config_path
 
     path = arguments.config
-    if path is not None and not Path(path).exists() and os.sep not in path:
+    if path is not None and not os.path.exists(path) and os.sep not in path:
         path = config_path(path)
     config = load_config(path, arguments.overrides, arguments.seed)
     request = Request(arguments.data, Path(arguments.out), config, arguments.dev, arguments.device,

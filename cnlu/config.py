@@ -91,10 +91,10 @@ class FeatureConfig:
         among=("hint", "extractor", "off"),
     )
     min_count: int = setting(2, "a feature of characters seen in fewer places is dropped", low=1)
-    max_features: int = setting(40_000, "most features of characters that are kept, the most frequent", low=1)
+    max_features: int = setting(32_000, "most features of characters that are kept, the most frequent", low=1)
     sentence_ngram: int = setting(5, "longest character n-gram of the sentence's own features", low=1, high=8)
     sentence_min_count: int = setting(2, "a sentence feature seen in fewer examples is dropped", low=1)
-    sentence_max_features: int = setting(16_000, "most features of sentences that are kept, the most frequent", low=1)
+    sentence_max_features: int = setting(12_000, "most features of sentences that are kept, the most frequent", low=1)
 
     def __post_init__(self) -> None:
         _check_limits(self, "features")
@@ -105,7 +105,7 @@ class ModelConfig:
     """The joint network."""
 
     members: int = setting(
-        2, "networks trained side by side, their scores averaged: steadier, at so many times the cost", low=1, high=16
+        3, "networks trained side by side, their scores averaged: steadier, at so many times the cost", low=1, high=16
     )
     sparse_width: int = setting(64, "width of the sparse features' projection", low=8, high=1024)
     width: int = setting(128, "width of the transformer", low=8, high=1024)
@@ -132,12 +132,14 @@ class ModelConfig:
     tagging: str = setting("BIO", "tag scheme of the entity tagger", among=("BIO", "BILOU"))
     label_width: int = setting(64, "width of the space where sentences meet intent labels", low=2, high=1024)
     intent_loss: str = setting(
-        "cross_entropy",
+        "similarity",
         "similarity scores the sentence against its label and sampled others (StarSpace-like, as DIET); "
         "cross_entropy against all labels",
         among=("similarity", "cross_entropy"),
     )
-    negatives: int = setting(20, "other labels sampled per sentence by the similarity loss", low=1)
+    negatives: int = setting(
+        100, "other labels sampled per sentence by the similarity loss; with fewer labels all count", low=1
+    )
     label_smoothing: float = setting(0.0, "intent probability spread over the other labels", low=0, high=0.5)
     masked_tokens: float = setting(
         0.0,
@@ -173,7 +175,7 @@ class TrainingConfig:
 
     max_epochs: int = setting(30, "most passes over the training data", low=1)
     max_examples: int = setting(
-        80_000,
+        72_000,
         "passes are cut so that no more examples than this are seen, but never below min_epochs",
         low=1,
     )
@@ -337,7 +339,7 @@ def _section(cls: Any, content: Mapping[str, Any], where: str) -> Any:
 def _typed(value: Any, kind: type, where: str) -> Any:
     if kind in (int, float):
         number = _number(value)
-        if number is not None and (kind is float or number.is_integer()):
+        if number is not None and (kind is float or number == int(number)):
             return kind(number)
     elif isinstance(value, kind):
         return value
@@ -345,15 +347,22 @@ def _typed(value: Any, kind: type, where: str) -> Any:
     raise UsageError(f"{where}: expected {expected}, not {value!r}.")
 
 
-def _number(value: Any) -> float | None:
+def _number(value: Any) -> int | float | None:
     """A finite number, also one written as a word (an override); None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
-        number = float(value)
+        number = _parsed(value) if isinstance(value, str) else value
+        return number if math.isfinite(number) else None
     except (ValueError, OverflowError):
         return None
-    return number if math.isfinite(number) else None
+
+
+def _parsed(word: str) -> int | float:
+    try:
+        return int(word)
+    except ValueError:
+        return float(word)
 
 
 def _nearest(name: str, known: typing.Iterable[str]) -> str:

@@ -76,7 +76,7 @@ class Assembler:
             "intent": best,
             "intent_ranking": ranking,
             "entities": self._with_hits(text, scores, self._entities(text, scores), hits),
-            "out_of_scope": 1.0 - best["confidence"] if ranking else 0.0,
+            "out_of_scope": _rounded(1.0 - best["confidence"]) if ranking else 0.0,
         }
 
     def _with_hits(
@@ -102,7 +102,7 @@ class Assembler:
             return []
         chances = softmax(np.asarray(scores, np.float64) / self.temperature)
         order = np.argsort(-chances, kind="stable")[:RANKING]
-        return [{"name": self.labels.intents[i], "confidence": float(chances[i])} for i in order]
+        return [{"name": self.labels.intents[i], "confidence": _rounded(chances[i])} for i in order]
 
     def _entities(self, text: str, scores: Scores) -> list[dict[str, Any]]:
         if not self.labels.entities:
@@ -119,7 +119,7 @@ class Assembler:
     ) -> dict[str, Any]:
         start, end, kind = span
         surface = text[start:end]
-        entity = {"entity": kind, "start": start, "end": end, "confidence_entity": confidence}
+        entity = {"entity": kind, "start": start, "end": end, "confidence_entity": _rounded(confidence)}
         for part, names, allowed, table in (
             ("role", self.labels.role_names, self.labels.roles.get(kind), scores.roles),
             ("group", self.labels.group_names, self.labels.groups.get(kind), scores.groups),
@@ -127,8 +127,13 @@ class Assembler:
             if allowed:
                 name, chance = _choose(table[start:end], names, allowed)
                 if name is not None:
-                    entity |= {part: name, f"confidence_{part}": chance}
+                    entity |= {part: name, f"confidence_{part}": _rounded(chance)}
         return entity | {"value": self.synonyms.get(surface.lower(), surface), "extractor": extractor}
+
+
+def _rounded(chance: float) -> float:
+    """A probability to six digits: more would only look exact."""
+    return round(float(chance), 6)
 
 
 def _choose(scores: NDArray[Any], names: list[str], allowed: list[str]) -> tuple[str | None, float]:

@@ -34,7 +34,7 @@ def aside(path: Path) -> Path:
 def locate(path: Path) -> Path:
     """`path`, or the old directory aside if a kill left only that (renamed back where that is allowed)."""
     old = aside(path)
-    if os.path.lexists(path) or not old.is_dir():
+    if os.path.lexists(path) or not os.path.isdir(old):
         return path
     with contextlib.suppress(OSError):
         os.rename(old, path)

@@ -16,17 +16,17 @@ def test_a_vocabulary_reads_back_from_its_text(rows: list[list[str]], min_count:
     builder = VocabularyBuilder()
     for row in rows:
         builder.add(row)
-    built, _ = builder.build(min_count)
+    built, _ = builder.build(min_count, 10_000)
     assert Vocabulary.from_text(built.to_text(), "features.tsv") == built
 
 
-@given(st.lists(FEATURES), st.randoms())
-def test_ids_do_not_depend_on_the_order_of_the_examples(rows: list[list[str]], random) -> None:  # type: ignore[no-untyped-def]
+@given(st.lists(FEATURES), st.integers(1, 9), st.randoms())
+def test_ids_do_not_depend_on_the_order_of_the_examples(rows: list[list[str]], most: int, random) -> None:  # type: ignore[no-untyped-def]
     def build(order: list[list[str]]) -> Vocabulary:
         builder = VocabularyBuilder()
         for row in order:
             builder.add(row)
-        return builder.build(1)[0]
+        return builder.build(1, most)[0]
 
     shuffled = list(rows)
     random.shuffle(shuffled)
@@ -37,7 +37,7 @@ def test_ids_do_not_depend_on_the_order_of_the_examples(rows: list[list[str]], r
 def test_provisional_numbers_lead_to_the_ids_that_parsing_looks_up(rows: list[list[str]], least: int) -> None:
     builder = VocabularyBuilder()
     numbers = [builder.add(row) for row in rows]
-    vocabulary, final = builder.build(least)
+    vocabulary, final = builder.build(least, 10_000)
     for row, provisional in zip(rows, numbers, strict=True):
         assert [i for i in final[provisional] if i] == vocabulary.row(row).tolist()
 
@@ -45,9 +45,16 @@ def test_provisional_numbers_lead_to_the_ids_that_parsing_looks_up(rows: list[li
 def test_rare_features_are_unknown() -> None:
     builder = VocabularyBuilder()
     builder.add(["often", "often", "once"])
-    vocabulary, _ = builder.build(2)
+    vocabulary, _ = builder.build(2, 10_000)
     assert vocabulary.ids == {"often": 1}
     assert np.array_equal(vocabulary.rows([["once", "often"], ["once"]]), [[1], [0]])
+
+
+def test_beyond_the_bound_the_rarest_go_first() -> None:
+    builder = VocabularyBuilder()
+    builder.add(["c"] * 3 + ["a"] * 2 + ["b"] * 4)
+    vocabulary, _ = builder.build(1, 2)
+    assert (list(vocabulary.ids), vocabulary.counts) == (["b", "c"], [4, 3])
 
 
 def test_no_known_feature_still_makes_rows() -> None:

@@ -40,12 +40,17 @@ def test_the_likelihood_counts_the_legal_sequences_and_no_others(scheme: str) ->
             emissions.expand(len(paths), -1, -1), batch, torch.ones(len(paths), length)
         ).double()
         chances = (-losses).exp().numpy()
-        scores = np.array([
-            float(crf.start_transitions[p[0]] + crf.end_transitions[p[-1]]
-                  + sum(emissions[0, i, t] for i, t in enumerate(p))
-                  + sum(crf.transitions[a, b] for a, b in itertools.pairwise(p)))
-            for p in paths
-        ])  # fmt: skip
+        scores = np.array(
+            [
+                float(
+                    crf.start_transitions[p[0]]
+                    + crf.end_transitions[p[-1]]
+                    + sum(emissions[0, i, t] for i, t in enumerate(p))
+                    + sum(crf.transitions[a, b] for a, b in itertools.pairwise(p))
+                )
+                for p in paths
+            ]
+        )
     allowed = np.array([legal(tags, path) for path in paths])
     weights = np.where(allowed, np.exp(scores), 0.0)
     assert np.allclose(chances, weights / weights.sum(), atol=1e-6)

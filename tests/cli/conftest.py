@@ -1,0 +1,58 @@
+"""The command line as a user meets it: in this process for what is refused, in its own for signals and pipes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from cnlu.cli import main
+
+
+class Done(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def sentence(self) -> str:
+        """The one line on standard error that says what went wrong."""
+        (line,) = [line for line in self.err.splitlines() if line.startswith("cnlu: ")]
+        return line
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """Run a command; a traceback would fail the test."""
+
+    def go(*arguments: object) -> Done:
+        capsys.readouterr()
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as end:  # argparse's own refusals
+            code = int(end.code or 0)
+        told = capsys.readouterr()
+        assert "Traceback" not in told.err
+        return Done(code, told.out, told.err)
+
+    return go
+
+
+@pytest.fixture
+def process(tmp_path: Path, checkout: Path) -> Callable[..., subprocess.Popen[bytes]]:
+    """Start a command in a process of its own, in the test's folder."""
+
+    def start(*arguments: object, **options: object) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "cnlu", *map(str, arguments)]
+        environment = {**os.environ, "PYTHONPATH": str(checkout), "PYTHONIOENCODING": "utf-8"}
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        return subprocess.Popen(command, cwd=tmp_path, env=environment, **options)  # type: ignore[call-overload]
+
+    return start

@@ -1,0 +1,50 @@
+"""The arrows between the rooms point one way."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+MAY_USE = {
+    "data": set(),
+    "text": set(),
+    "features": {"text"},
+    "runtime": {"data", "text", "features"},
+    "evaluation": {"data", "runtime"},
+    "model": {"data"},
+    "training": {"data", "text", "features", "runtime", "evaluation", "model"},
+}
+HEAVY = {"torch", "torchcrf", "transformers", "accelerate", "onnx", "onnxscript", "safetensors"}
+
+
+def imports(path: Path) -> set[str]:
+    """Full names of what a module imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: a relative import"
+            found.add(str(node.module))
+    return found
+
+
+@pytest.mark.parametrize("room", sorted(MAY_USE))
+def test_a_room_imports_only_the_rooms_it_may(checkout: Path, room: str) -> None:
+    everyones = {"config", "errors"}
+    for path in (checkout / "cnlu" / room).rglob("*.py"):
+        rooms = {name.split(".")[1] for name in imports(path) if name.startswith("cnlu.")}
+        assert rooms - everyones - {room} <= MAY_USE[room], path
+
+
+@pytest.mark.parametrize("room", sorted(set(MAY_USE) - {"model", "training"}))
+def test_what_runs_a_model_never_imports_what_trains_it(checkout: Path, room: str) -> None:
+    for path in (checkout / "cnlu" / room).rglob("*.py"):
+        assert not {name.split(".")[0] for name in imports(path)} & HEAVY, path
+
+
+def test_every_room_is_known(checkout: Path) -> None:
+    rooms = {path.name for path in (checkout / "cnlu").iterdir() if path.is_dir() and path.name[0] not in "_."}
+    assert rooms == set(MAY_USE)

@@ -1,0 +1,66 @@
+"""PyTorch, which trains, and ONNX Runtime, which serves, give the same answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
+
+import cnlu  # noqa: E402
+from cnlu.config import load_config  # noqa: E402
+from cnlu.data.load import load_data  # noqa: E402
+from cnlu.features.windows import windows  # noqa: E402
+from cnlu.runtime.assemble import Scores, stitch  # noqa: E402
+from cnlu.training.rows import reading_row  # noqa: E402
+from cnlu.training.train import Request, Trained, train  # noqa: E402
+
+SETTINGS = [
+    "model.members=2",
+    "model.sparse_width=32",
+    "model.width=32",
+    "model.layers=2",
+    "model.heads=2",
+    "model.feedforward=64",
+    "training.max_epochs=4",
+    "training.min_epochs=1",
+    "training.batch_size=32",
+    "training.learning_rate=5e-3",
+    "training.sparse_learning_rate=1e-2",
+    "training.average=0.9",
+]
+
+
+def torch_scores(trained: Trained, text: str, size: int) -> Scores:
+    parts = []
+    for window in windows(len(text), size):
+        features = trained.extractor.extract(text[window.start : window.end])
+        characters, sentence = (torch.from_numpy(a)[None].long() for a in reading_row(features, trained.vocabularies))
+        with torch.no_grad():
+            outputs = trained.network(characters, sentence, torch.ones(characters.shape[:2]))
+        parts.append((window, Scores(*(output[0].numpy() for output in outputs))))
+    return stitch(parts)
+
+
+def test_500_real_sentences_get_the_same_frames(shared: Path, tmp_path: Path) -> None:
+    data = shared / "data" / "smp2019_ecdt"
+    config = load_config(None, SETTINGS)
+    part = tmp_path / "part.jsonl"
+    part.write_bytes(b"".join((data / "train.jsonl").read_bytes().splitlines(keepends=True)[::4]))
+    trained = train(Request([part], tmp_path / "model", config, device="cpu", quiet=True))
+    trained.network.eval()
+    model = cnlu.load(tmp_path / "model")
+    texts = [example.text for example in load_data([data / "test.jsonl", data / "dev.jsonl"]).examples]
+    assert len(texts) > 500
+    entities = 0
+    for text in texts:
+        expected, found = torch_scores(trained, text, config.training.max_length), model.scores(text)
+        for name in ("emissions", "intent", "roles", "groups"):
+            assert np.allclose(getattr(found, name), getattr(expected, name), atol=1e-4), text
+        frames = [model.assembler.result(text, scores) for scores in (expected, found)]
+        kept = [(f["intent"]["name"], [(e["start"], e["end"], e["entity"]) for e in f["entities"]]) for f in frames]
+        assert kept[0] == kept[1]
+        entities += len(kept[0][1])
+    assert entities > 100

@@ -1,0 +1,159 @@
+"""What the training loop promises: when it stops, what it keeps, what it holds in memory."""
+
+from __future__ import annotations
+
+import gc
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from cnlu.config import ModelConfig
+from cnlu.data.jsonl import write_jsonl
+from cnlu.data.schema import Entity, Example
+from cnlu.errors import DataError, ModelError
+from cnlu.training.dev import Dev
+
+Run = Callable[..., tuple[object, list[str]]]
+pytestmark = pytest.mark.usefixtures("without_export")
+
+
+def story(model: Path) -> dict:  # type: ignore[type-arg]
+    return json.loads((model / "training.json").read_text(encoding="utf-8"))
+
+
+def scores(monkeypatch: pytest.MonkeyPatch, values: list[float]) -> list[torch.Tensor]:
+    """Dev scores as written; collects a weight of the network that each was given for."""
+    seen: list[torch.Tensor] = []
+
+    def scored(self: Dev, network):  # type: ignore[no-untyped-def]
+        seen.append(next(network.parameters()).detach().clone())
+        return values[len(seen) - 1]
+
+    monkeypatch.setattr(Dev, "frame_accuracy", scored)
+    return seen
+
+
+def test_training_stops_when_the_dev_split_gets_no_better(
+    run: Run, examples: list[Example], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    scores(monkeypatch, [0.1, 0.9, 0.3, 0.4, 0.5, 0.6])
+    _, said = run(examples, "training.max_epochs=6", "training.patience=2")
+    assert (len(story(tmp_path / "model")["history"]), story(tmp_path / "model")["best_epoch"]) == (4, 2)
+    assert "best of 4 epochs was 2" in said[-1]
+
+
+def test_the_best_epochs_weights_are_kept(run: Run, examples: list[Example], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnlu.training.train._check_finite", lambda network: None)
+    for name in ("halve_tables", "round_tables"):
+        monkeypatch.setattr(f"cnlu.training.train.{name}", lambda network: None, raising=False)
+    seen = scores(monkeypatch, [0.1, 0.9, 0.3, 0.4])
+    trained, _ = run(examples, "training.max_epochs=4")
+    kept = next(trained.network.parameters())  # type: ignore[attr-defined]
+    assert [torch.equal(kept, weights) for weights in seen] == [False, True, False, False]
+
+
+def test_without_dev_examples_the_last_epoch_is_kept_and_said(
+    run: Run, examples: list[Example], tmp_path: Path
+) -> None:
+    _, said = run(examples, "training.dev_fraction=0", "training.patience=1")
+    assert any("no dev examples" in line and "last epoch is kept" in line for line in said)
+    found = story(tmp_path / "model")
+    assert (found["best_epoch"], found["dev"], found["temperature"]) == (3, None, 1.0)
+
+
+def test_given_dev_examples_take_none_away_from_training(run: Run, examples: list[Example], tmp_path: Path) -> None:
+    write_jsonl([examples[0], Example(" ", "go")], tmp_path / "dev.jsonl")
+    _, said = run(examples, dev=[tmp_path / "dev.jsonl"])
+    assert any(line.startswith("16 examples, ") and " 1 dev examples" in line for line in said)
+
+
+def tensors_alive() -> int:
+    gc.collect()
+    return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
+
+
+def test_memory_does_not_grow_with_epochs(run: Run, examples: list[Example], monkeypatch: pytest.MonkeyPatch) -> None:
+    alive: list[int] = []
+
+    def counted(self: Dev, network):  # type: ignore[no-untyped-def]
+        alive.append(tensors_alive() if len(alive) in (2, 11) else 0)
+        return 1.0 - len(alive) / 100
+
+    monkeypatch.setattr(Dev, "frame_accuracy", counted)
+    run(examples, "training.max_epochs=12", "training.patience=12", "training.checkpoint_seconds=3600")
+    assert len(alive) == 12 and alive[11] == alive[2] > 0
+
+
+def test_a_training_that_diverges_says_so_and_writes_nothing(
+    run: Run, examples: list[Example], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(
+        "cnlu.training.loop.joint_loss", lambda network, outputs, batch: {"entity": outputs.emissions.sum() * math.nan}
+    )
+    with pytest.raises(ModelError, match=r"diverged.*lower training.learning_rate"):
+        run(examples, "training.dev_fraction=0")
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("weight", ["intent", "entity"])
+def test_a_part_whose_weight_is_0_is_not_learned_and_does_not_answer(
+    run: Run, examples: list[Example], weight: str, tmp_path: Path
+) -> None:
+    run(examples, f"model.{weight}_weight=0", f"model.label_width={ModelConfig().label_width}")
+    labels = json.loads((tmp_path / "model" / "labels.json").read_text(encoding="utf-8"))
+    assert bool(labels["intents"]) == (weight == "entity") and bool(labels["entities"]) == (weight == "intent")
+
+
+def test_a_weight_of_0_for_all_there_is_to_learn_is_refused(run: Run, examples: list[Example]) -> None:
+    bare = [Example(example.text, example.intent) for example in examples]
+    with pytest.raises(DataError, match=r"examples.jsonl: nothing is left to learn.*model.intent_weight is 0"):
+        run(bare, "model.intent_weight=0", f"model.label_width={ModelConfig().label_width}")
+
+
+def test_examples_without_any_annotation_are_refused(run: Run) -> None:
+    with pytest.raises(DataError, match=r"examples.jsonl: no example has an intent or an entity; annotate"):
+        run([Example("你好"), Example("再见")])
+
+
+def test_blank_examples_are_left_out_and_counted(run: Run, examples: list[Example]) -> None:
+    _, said = run([*examples, Example(" \t", "go"), Example("　", "ask")], "training.dev_fraction=0")
+    assert "note: 2 examples without any text are left out." in said
+
+
+def test_the_masked_character_loss_is_learned_beside_the_others(
+    run: Run, examples: list[Example], tmp_path: Path
+) -> None:
+    wider = [
+        "model.sparse_width=32",
+        "model.width=32",
+        "training.max_epochs=90",
+        "training.learning_rate=1e-2",
+        "training.sparse_learning_rate=2e-2",
+    ]
+    run(examples, "model.masked_tokens=1", "training.dev_fraction=0", *wider)
+    losses = [epoch["masked"] for epoch in story(tmp_path / "model")["history"]]
+    assert sum(losses[-20:]) < 0.9 * sum(losses[:20])
+
+
+def test_dictionary_hits_count_on_the_dev_split_where_they_are_extractors(
+    run: Run, examples: list[Example], tmp_path: Path
+) -> None:
+    bare = [Example(example.text, example.intent) for example in examples]
+    known = Example("我要去南宁", "go", (Entity(3, 5, "city", "南宁"),))
+    write_jsonl([known], tmp_path / "dev.jsonl")
+    (tmp_path / "lookups.yml").write_text(
+        'version: "3.1"\nnlu:\n- lookup: city\n  examples: |\n    - 南宁\n', encoding="utf-8"
+    )
+    for mode, recall in (("hint", 0.0), ("extractor", 1.0)):
+        trained, _ = run(
+            bare,
+            f"features.lexicon={mode}",
+            name=mode,
+            dev=[tmp_path / "dev.jsonl"],
+            data=[tmp_path / "examples.jsonl", tmp_path / "lookups.yml"],
+        )
+        assert trained.dev_metrics["entity"]["recall"] == recall  # type: ignore[attr-defined]

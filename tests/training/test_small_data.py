@@ -1,0 +1,69 @@
+"""Very little to learn from, and odd shapes of it: trained, exported and parsed like anything else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cnlu
+from cnlu.data.schema import Entity, Example
+
+Run = Callable[..., tuple[object, list[str]]]
+
+
+@pytest.fixture
+def parse(run: Run, tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """Train on examples, load what was written, parse one text."""
+
+    def go(examples: list[Example], text: str, *overrides: str) -> dict[str, Any]:
+        run(examples, *overrides)
+        return cnlu.load(tmp_path / "model").parse(text)
+
+    return go
+
+
+def test_intents_only(parse: Callable[..., dict[str, Any]], examples: list[Example]) -> None:
+    result = parse([replace(example, entities=()) for example in examples], "去北京")
+    assert {label["name"] for label in result["intent_ranking"]} == {"go", "ask"}
+    assert result["entities"] == []
+
+
+def test_entities_only(parse: Callable[..., dict[str, Any]], examples: list[Example]) -> None:
+    bare = [replace(example, intent=None) for example in examples]
+    result = parse(bare, "我要去北京", "training.max_epochs=30", "training.learning_rate=2e-2")
+    assert (result["intent"], result["intent_ranking"]) == ({"name": None, "confidence": 0.0}, [])
+    assert [entity["value"] for entity in result["entities"]] == ["北京"]
+
+
+def test_one_intent_and_no_entities(parse: Callable[..., dict[str, Any]]) -> None:
+    result = parse([Example(text, "only") for text in ("你好", "您好", "早")], "再见")
+    assert result["intent"] == {"name": "only", "confidence": 1.0}
+
+
+def test_one_example_in_all(parse: Callable[..., dict[str, Any]]) -> None:
+    example = Example("去北京", "go", (Entity(1, 3, "city", "北京", role="to", group="1"),))
+    result = parse([example], "去")
+    assert result["intent"] == {"name": "go", "confidence": 1.0}
+
+
+@pytest.mark.usefixtures("without_export")
+def test_an_intent_with_one_example_is_still_learned(run: Run, examples: list[Example], tmp_path: Path) -> None:
+    run([*examples, Example("谢谢", "thanks")], "training.dev_fraction=0.3", "training.max_epochs=20")
+    assert "thanks" in json.loads((tmp_path / "model" / "labels.json").read_text(encoding="utf-8"))["intents"]
+
+
+def test_long_texts_are_learned_in_windows(parse: Callable[..., dict[str, Any]], examples: list[Example]) -> None:
+    """Entities lie across the windows' borders; the text to parse is long too."""
+    filler = "好的" * 17
+    texts = [
+        Example(filler + e.text, e.intent, tuple(replace(s, start=s.start + 34, end=s.end + 34) for s in e.entities))
+        for e in examples
+    ]
+    settings = ["training.max_length=16", "training.max_epochs=30", "training.learning_rate=2e-2"]
+    result = parse([*examples, *texts], filler + "我要去北京", *settings)
+    assert [(e["start"], e["end"], e["value"]) for e in result["entities"]] == [(37, 39, "北京")]
