@@ -89,9 +89,7 @@ def convert(paths: Sequence[str], target: Path, limit: int | None) -> tuple[int,
 
 def train(arguments: argparse.Namespace, away: Path) -> Cost:
     """`rasa train nlu` in its own process, on the converted examples in `away`."""
-    (away / "config.yml").write_text(
-        PIPELINE.format(epochs=arguments.epochs, seed=arguments.seed), encoding="utf-8"
-    )
+    (away / "config.yml").write_text(PIPELINE.format(epochs=arguments.epochs, seed=arguments.seed), encoding="utf-8")
     out = arguments.out.resolve()
     name = out.name.removesuffix(".tar.gz")
     command = [arguments.rasa_python, "-m", "rasa", "train", "nlu", "--nlu", away / "nlu.yml",

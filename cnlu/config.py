@@ -47,13 +47,6 @@ def _check_limits(section: Any, name: str) -> None:
             raise UsageError(f"{name}.{f.name} is {value}; it must be at most {high}.")
 
 
-def _refuse_idle(section: Any, name: str, idle: list[str], because: str) -> None:
-    """A changed setting that another one robs of its effect is a mistake, not a silent nothing."""
-    for f in dataclasses.fields(section):
-        if f.name in idle and getattr(section, f.name) != f.default:
-            raise UsageError(f"{name}.{f.name} has no effect with {because}; leave one of the two out.")
-
-
 @dataclass(frozen=True)
 class TextConfig:
     """How raw text becomes comparable characters and words (labels always refer to the raw text)."""
@@ -158,15 +151,6 @@ class ModelConfig:
             raise UsageError(
                 "model.intent_weight and model.entity_weight are both 0: there is nothing to learn."
             )
-        if not self.layers:
-            _refuse_idle(self, "model", ["heads", "feedforward", "relative_distance"], "model.layers: 0")
-        if not self.intent_weight:
-            idle = ["intent_loss", "negatives", "label_smoothing", "label_width"]
-            _refuse_idle(self, "model", idle, "model.intent_weight: 0")
-        if not self.entity_weight:
-            _refuse_idle(self, "model", ["tagging"], "model.entity_weight: 0")
-        idle = ["label_smoothing"] if self.intent_loss == "similarity" else ["negatives"]
-        _refuse_idle(self, "model", idle, f"model.intent_loss: {self.intent_loss}")
 
 
 @dataclass(frozen=True)
@@ -230,10 +214,6 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
-    def __post_init__(self) -> None:
-        if not self.features.words:
-            _refuse_idle(self.text, "text", ["segmenter"], "features.words: false")
-
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], where: str = "the configuration") -> Config:
         """Build from nested mappings; raises UsageError for an unknown key (naming the nearest) or a wrong type."""
@@ -276,7 +256,32 @@ def load_config(
         _put(values, section, name.strip(), _read_scalar(text))
     if seed is not None:
         _put(values, "training", "seed", seed)
-    return Config.from_dict(values, where=str(path) if path is not None else "settings")
+    where = str(path) if path is not None else "settings"
+    config = Config.from_dict(values, where)
+    _refuse_idle(config, where)
+    return config
+
+
+def _refuse_idle(config: Config, where: str) -> None:
+    """A setting that the user changed and that another one robs of its effect is a mistake, not a silent nothing.
+
+    Asked of what a user writes only: a stored model's settings may hold the defaults of another version.
+    """
+    model = config.model
+    robbed = [
+        (not config.features.words, "features.words: false", ["text.segmenter"]),
+        (not model.layers, "model.layers: 0", ["model.heads", "model.feedforward", "model.relative_distance"]),
+        (not model.entity_weight, "model.entity_weight: 0", ["model.tagging", "model.value_dropout"]),
+        (not model.intent_weight, "model.intent_weight: 0",
+         ["model.intent_loss", "model.negatives", "model.label_smoothing", "model.label_width"]),
+        (model.intent_loss == "similarity", "model.intent_loss: similarity", ["model.label_smoothing"]),
+        (model.intent_loss == "cross_entropy", "model.intent_loss: cross_entropy", ["model.negatives"]),
+    ]  # fmt: skip
+    usual = Config()
+    for is_so, because, idle in robbed:
+        for section, _, name in (key.partition(".") for key in idle):
+            if is_so and getattr(getattr(config, section), name) != getattr(getattr(usual, section), name):
+                raise UsageError(f"{where}: {section}.{name} has no effect with {because}; leave one of the two out.")
 
 
 def to_yaml(config: Config) -> str:

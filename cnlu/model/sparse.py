@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 class SparseProjection(nn.Module):
-    """Linear map of a bag of features, stored as one row a feature (DIET section 3.1, without the dense layer).
+    """Linear map of a bag of features, stored as one row a feature (DIET, section 3, "Featurization").
 
     Rows are summed, as multiplying a multi-hot vector with a matrix would. Dropped features are not made
     up for by scaling up the rest at inference; the kept ones are scaled in training.

@@ -26,7 +26,7 @@ from cnlu.training.checkpoint import (
     restore_optimizer,
     unprefixed,
 )
-from cnlu.training.masking import Masker
+from cnlu.training.masking import Masker, drop_values
 from cnlu.training.optimizer import build_optimizer, clip_gradients, set_rate
 from cnlu.training.rows import Row
 
@@ -124,7 +124,10 @@ def _losses(run: Run, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     """The named parts of the loss, summed over the members: each learns as if alone."""
     totals: dict[str, Tensor] = {}
     for network in run.network.networks():
-        parts = joint_loss(network, network(batch["characters"], batch["sentence"], batch["mask"]), batch)
+        seen, config = batch, network.config
+        if config.value_dropout:
+            seen = drop_values(batch, network.crf.start_penalty == 0, config.value_dropout)
+        parts = joint_loss(network, network(seen["characters"], seen["sentence"], seen["mask"]), batch)
         if run.masker is not None:
             parts["masked"] = network.masked_loss(*run.masker.hide(batch))
         for name, part in parts.items():

@@ -1,6 +1,6 @@
 """Hidden characters for the masked-character loss: what is hidden leaves no trace elsewhere in the input.
 
-DIET (section 3.3) hides tokens and guesses them. Here a character also shows in its neighbours' n-grams, in
+DIET (section 3, "Masking") hides tokens and guesses them. Here a character also shows in its neighbours' n-grams, in
 words and dictionary hits however long, and in the sentence's features, so those are taken away too; otherwise
 guessing would be copying.
 """
@@ -57,3 +57,12 @@ class Masker:
         blunt = blunt * (hide[..., None] == 0)
         inputs = {"characters": blunt, "sentence": torch.zeros_like(batch["sentence"]), "mask": mask}
         return inputs, hide, target
+
+
+def drop_values(batch: dict[str, Tensor], begins: Tensor, chance: float) -> dict[str, Tensor]:
+    """The batch with some entities' own characters without features; `begins` [T]: tags that begin an entity."""
+    inside = batch["tags"] > 0
+    number = (begins[batch["tags"]] & inside).cumsum(1)  # which of its text's entities a character is in
+    drawn = torch.rand(len(number), number.shape[1] + 1, device=number.device) < chance
+    dropped = inside & drawn.gather(1, number)
+    return batch | {"characters": batch["characters"] * ~dropped[..., None]}

@@ -33,6 +33,8 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
     """Run a command; a traceback would fail the test."""
 
     def go(*arguments: object) -> Done:
+        if arguments[:1] == ("train",):
+            pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
         capsys.readouterr()
         try:
             code = main([str(argument) for argument in arguments])

@@ -97,6 +97,30 @@ def test_a_mistake_in_an_override_is_named(override: str, said: str) -> None:
         load_config(None, [override])
 
 
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["model.width=30", "model.heads=4"],
+        ["model.intent_weight=0", "model.entity_weight=0"],
+        ["model.intent_loss=similarity", "model.label_smoothing=0.1"],
+        ["model.intent_loss=cross_entropy", "model.negatives=3"],
+        ["model.layers=0", "model.feedforward=64"],
+        ["model.intent_weight=0", "model.label_width=12"],
+        ["model.entity_weight=0", "model.tagging=BILOU"],
+        ["features.words=false", "text.segmenter=jieba"],
+    ],
+)
+def test_a_setting_that_cannot_have_its_effect_is_refused(overrides: list[str]) -> None:
+    with pytest.raises(UsageError, match=r"must be a multiple|nothing to learn|has no effect with"):
+        load_config(None, overrides)
+
+
+def test_settings_stored_with_a_model_load_whatever_the_defaults_are_now() -> None:
+    stored = Config().to_dict()
+    stored["model"] |= {"intent_loss": "cross_entropy", "negatives": 3, "layers": 0, "feedforward": 64}
+    assert Config.from_dict(stored).model.negatives == 3
+
+
 def test_the_shipped_settings_are_the_defaults_each_with_its_comment(checkout: Path) -> None:
     shipped = (checkout / "configs" / "default.yaml").read_text(encoding="utf-8")
     assert shipped == to_yaml(Config()), "write it again from cnlu.config.to_yaml(Config())"

@@ -7,13 +7,14 @@ import itertools
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="the network needs the extra cnlu[train]")
+pytest.importorskip("torch", reason="the network needs the extra cnlu[train]")
 
-from torchcrf import CRF  # noqa: E402
+import torch
+from torchcrf import CRF
 
-from cnlu.data.schema import Entity  # noqa: E402
-from cnlu.data.tags import TagSet  # noqa: E402
-from cnlu.model.crf import LegalCRF  # noqa: E402
+from cnlu.data.schema import Entity
+from cnlu.data.tags import TagSet
+from cnlu.model.crf import LegalCRF
 
 
 def legal(tags: TagSet, path: tuple[int, ...]) -> bool:

@@ -7,15 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
+pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
 
-import cnlu  # noqa: E402
-from cnlu.config import load_config  # noqa: E402
-from cnlu.data.load import load_data  # noqa: E402
-from cnlu.features.windows import windows  # noqa: E402
-from cnlu.runtime.assemble import Scores, stitch  # noqa: E402
-from cnlu.training.rows import reading_row  # noqa: E402
-from cnlu.training.train import Request, Trained, train  # noqa: E402
+import torch
+
+import cnlu
+from cnlu.config import load_config
+from cnlu.data.load import load_data
+from cnlu.features.windows import windows
+from cnlu.runtime.assemble import Scores, stitch
+from cnlu.training.rows import reading_row
+from cnlu.training.train import Request, Trained, train
 
 SETTINGS = [
     "model.members=2",

@@ -8,13 +8,9 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
-
 from cnlu.config import Config, load_config
 from cnlu.data.jsonl import write_jsonl
 from cnlu.data.schema import Entity, Example
-from cnlu.training import train as training
-from cnlu.training.train import Request, Trained, train
 
 SMALL = [
     "model.members=1",
@@ -56,10 +52,11 @@ def examples() -> list[Example]:
 
 
 @pytest.fixture
-def run(tmp_path: Path, small: Callable[..., Config]) -> Callable[..., tuple[Trained, list[str]]]:
+def run(tmp_path: Path, small: Callable[..., Config]) -> Callable[..., tuple[Any, list[str]]]:
     """Train on examples; returns what `train` returns and what it said."""
+    from cnlu.training.train import Request, train
 
-    def go(given: list[Example], *overrides: str, name: str = "model", **request: Any) -> tuple[Trained, list[str]]:
+    def go(given: list[Example], *overrides: str, name: str = "model", **request: Any) -> tuple[Any, list[str]]:
         write_jsonl(given, tmp_path / "examples.jsonl")
         said: list[str] = []
         wish = Request([tmp_path / "examples.jsonl"], tmp_path / name, small(*overrides), device="cpu", quiet=True)
@@ -73,4 +70,4 @@ def run(tmp_path: Path, small: Callable[..., Config]) -> Callable[..., tuple[Tra
 @pytest.fixture
 def without_export(monkeypatch: pytest.MonkeyPatch) -> None:
     """The graph's export takes seconds; most tests of training do not need it."""
-    monkeypatch.setattr(training, "export_onnx", lambda network: b"")
+    monkeypatch.setattr("cnlu.training.train.export_onnx", lambda network: b"")

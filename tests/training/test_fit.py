@@ -9,6 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
+
 import torch
 
 from cnlu.config import ModelConfig
@@ -157,3 +160,13 @@ def test_dictionary_hits_count_on_the_dev_split_where_they_are_extractors(
             data=[tmp_path / "examples.jsonl", tmp_path / "lookups.yml"],
         )
         assert trained.dev_metrics["entity"]["recall"] == recall  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("name", "values"), [("value_dropout", (0, 0.5)), ("members", (1, 2))])
+def test_a_setting_of_the_training_reaches_the_loop(
+    run: Run, examples: list[Example], tmp_path: Path, name: str, values: tuple[float, float]
+) -> None:
+    for value in values:
+        run(examples, f"model.{name}={value}", "training.dev_fraction=0", name=f"model{value}")
+    one, other = ((tmp_path / f"model{value}" / "tagger.npy").read_bytes() for value in values)
+    assert one != other

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
+
+
 from cnlu.config import Config
 from cnlu.data.schema import Example
 from cnlu.errors import ModelError, UsageError

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
+
+
 import cnlu
 from cnlu.data.schema import Entity, Example
 
