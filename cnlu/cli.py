@@ -108,7 +108,7 @@ def _train(arguments: argparse.Namespace) -> int:
     except ImportError as error:
         raise UsageError(f"Training needs {error.name}, which is not installed; install it with: "
                          "pip install 'cnlu[train]'.") from error  # fmt: skip
-    from cnlu.config import load_config
+    from cnlu.config_files import load_config
     from cnlu.resources import config_path
 
     path = arguments.config

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import cnlu
-from cnlu.config import Config, load_config
+from cnlu.config import Config
+from cnlu.config_files import load_config
 from cnlu.runtime.interpreter import Interpreter
 
 CHECKOUT = Path(__file__).resolve().parent.parent

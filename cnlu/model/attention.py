@@ -32,15 +32,17 @@ class Layer(nn.Module):
         self.before_attention, self.before_feedforward = nn.LayerNorm(width), nn.LayerNorm(width)
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.wide, self.narrow = nn.Linear(width, config.feedforward), nn.Linear(config.feedforward, width)
-        self.position = nn.Parameter(torch.zeros(config.heads, 2 * config.relative_distance + 2))
+        self.position = nn.Parameter(torch.zeros(2 * config.relative_distance + 2, config.heads))
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, padding: Tensor, index: Tensor) -> Tensor:
         """x [B, L, width]; padding [B, 1, 1, L] (0, or very negative); index [L, L] -> [B, L, width]."""
         batch, length, width = x.shape
-        split = self.qkv(self.before_attention(x)).view(batch, length, 3, self.heads, width // self.heads)
-        q, k, v = split.permute(2, 0, 3, 1, 4).unbind(0)
-        bias = self.position[:, index][None] + padding
+        q, k, v = (
+            part.view(batch, length, self.heads, width // self.heads).transpose(1, 2)
+            for part in self.qkv(self.before_attention(x)).chunk(3, -1)
+        )
+        bias = F.embedding(index, self.position).permute(2, 0, 1)[None] + padding
         attention = (q @ k.transpose(-1, -2) / math.sqrt(width // self.heads) + bias).softmax(-1)
         x = x + self.dropout(self.out((attention @ v).transpose(1, 2).reshape(batch, length, width)))
         return x + self.dropout(self.narrow(F.gelu(self.wide(self.before_feedforward(x)))))

@@ -37,8 +37,8 @@ def part_loss(scores: Tensor, gold: Tensor) -> Tensor:
 def intent_loss(scores: Tensor, gold: Tensor, config: ModelConfig) -> Tensor:
     """scores [B, K], gold [B] (NOTHING: no intent annotated) -> mean loss.
 
-    `similarity` is DIET's (section 3, "Intent classification"): softmax over the gold label and sampled other labels, which keeps
-    a step's cost flat when there are thousands of labels.
+    `similarity` is DIET's (section 3, "Intent classification"): softmax over the gold label and sampled other
+    labels, which keeps a step's cost flat when there are thousands of labels.
     """
     known = gold != NOTHING
     if scores.shape[1] < 2 or not bool(known.any()):

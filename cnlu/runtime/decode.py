@@ -114,24 +114,26 @@ def _span_path(lattice: Lattice, start: int, end: int, kind: str) -> list[int]:
 def _messages(lattice: Lattice, scores: Floats) -> tuple[Floats, Floats]:
     """Log forward (own score included) and backward (own score left out) messages, both float64 [L, T]."""
     finite = scores[scores > -np.inf]
-    if float(finite.max() - finite.min()) + lattice.span > _EXP_SPAN:
+    gap = float(finite.max() - finite.min()) + lattice.span
+    if gap > _EXP_SPAN:
         return _messages_log(lattice, scores)
+    every = max(1, int(_EXP_SPAN / max(gap, 1.0)))  # steps that may pass before a message must be rescaled
     top = scores.max(axis=1)
     weights = np.exp(scores - top[:, None])
-    forward, forward_scale = np.empty_like(weights), np.empty(len(weights))
-    backward, backward_scale = np.empty_like(weights), np.zeros(len(weights))
-    message = weights[0]
-    for step in range(len(weights)):
-        if step:
-            message = (message @ lattice.linear) * weights[step]
-        forward_scale[step] = scale = message.max()
-        forward[step] = message = message / scale
+    forward, forward_scale = np.empty_like(weights), np.ones(len(weights))
+    backward, backward_scale = np.empty_like(weights), np.ones(len(weights))
+    forward[0] = message = weights[0]
+    for step in range(1, len(weights)):
+        message = np.multiply(message @ lattice.linear, weights[step], out=forward[step])
+        if step % every == 0:
+            forward_scale[step] = scale = message.max()
+            message /= scale
     backward[-1] = message = np.ones(weights.shape[1])
     for step in range(len(weights) - 2, -1, -1):
-        message = lattice.linear @ (weights[step + 1] * message)
-        backward_scale[step] = scale = message.max()
-        backward[step] = message = message / scale
-    backward_scale[-1] = 1.0
+        message = np.matmul(lattice.linear, weights[step + 1] * message, out=backward[step])
+        if step % every == 0:
+            backward_scale[step] = scale = message.max()
+            message /= scale
     with np.errstate(divide="ignore"):  # the logarithm of an impossible tag is -inf, and meant so
         forward, backward = np.log(forward), np.log(backward)
     steps = np.arange(len(top)) * lattice.shift

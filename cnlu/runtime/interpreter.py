@@ -14,6 +14,7 @@ import numpy as np
 import onnxruntime
 
 from cnlu.config import Config
+from cnlu.config_files import build_config
 from cnlu.errors import CnluError, ModelError
 from cnlu.features.build import build_extractor
 from cnlu.features.extract import Extractor
@@ -130,7 +131,7 @@ def _build(files: ModelFiles, threads: int) -> Interpreter:
     def text(name: str) -> str:
         return files.files[name].decode("utf-8")
 
-    config = Config.from_dict(json.loads(text("config.json")), where=f"{files.path}/config.json")
+    config = build_config(json.loads(text("config.json")), where=f"{files.path}/config.json")
     labels = Labels(**json.loads(text("labels.json")))
     lexicon = json.loads(text("lexicon.json"))
     extractor = build_extractor(config, lexicon["lookups"], lexicon["regexes"])

@@ -9,6 +9,7 @@ import warnings
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from cnlu.model.ensemble import Ensemble, mean_outputs
 
@@ -33,28 +34,29 @@ def _eight_bits(table: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class _Exported(nn.Module):
-    """The ensemble as exported: tables as 8-bit rows, widened after the look-up."""
+    """The ensemble as exported: the members' tables side by side, as 8-bit rows, widened after one look-up."""
 
     def __init__(self, network: Ensemble) -> None:
         super().__init__()
         self.network = network
-        for number, member in enumerate(network.networks()):
-            for name in ("characters", "sentence"):
-                steps, scale = _eight_bits(getattr(member, name).table.weight)
-                self.register_buffer(f"{name}_steps_{number}", steps)
-                self.register_buffer(f"{name}_scale_{number}", scale * getattr(member, name).scale)
+        for name in ("characters", "sentence"):
+            projections = [getattr(member, name) for member in network.networks()]
+            tables = [_eight_bits(projection.table.weight) for projection in projections]
+            self.register_buffer(f"{name}_steps", torch.cat([steps for steps, _ in tables], 1))
+            self.register_buffer(f"{name}_scale", torch.stack([s for _, s in tables], 1) * projections[0].scale)
 
     def forward(self, characters: Tensor, sentence: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
-        outputs = []
-        for number, member in enumerate(self.network.networks()):
-            each = self._look_up("characters", number, characters)
-            whole = self._look_up("sentence", number, sentence)
-            outputs.append(member.read(each, whole, mask))
+        members = self.network.networks()
+        each = self._look_up("characters", characters).unbind(-2)
+        whole = self._look_up("sentence", sentence).unbind(-2)
+        outputs = [m.read(e, w, mask) for m, e, w in zip(members, each, whole, strict=True)]
         return tuple(mean_outputs(outputs))
 
-    def _look_up(self, name: str, number: int, ids: Tensor) -> Tensor:
-        steps, scale = getattr(self, f"{name}_steps_{number}"), getattr(self, f"{name}_scale_{number}")
-        return (steps[ids].float() * scale[ids][..., None]).sum(-2)
+    def _look_up(self, name: str, ids: Tensor) -> Tensor:
+        """[..., F] -> [..., members, width]: the rows times their scales, summed over the features."""
+        scale = F.embedding(ids, getattr(self, f"{name}_scale"))[..., None]
+        steps = F.embedding(ids, getattr(self, f"{name}_steps")).float()
+        return (steps.view(*scale.shape[:-1], -1) * scale).sum(-3)
 
 
 def export_onnx(network: Ensemble) -> bytes:

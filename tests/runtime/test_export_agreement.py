@@ -12,7 +12,7 @@ pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
 import torch
 
 import cnlu
-from cnlu.config import load_config
+from cnlu.config_files import load_config
 from cnlu.data.load import load_data
 from cnlu.features.windows import windows
 from cnlu.runtime.assemble import Scores, stitch

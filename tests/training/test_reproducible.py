@@ -57,7 +57,7 @@ def test_an_interrupted_training_resumes_to_the_same_model(
 def test_a_killed_training_resumes_to_the_same_model(
     tiny_model: Path, tiny_data: Path, tiny_config: Config, tmp_path: Path, checkout: Path
 ) -> None:
-    from cnlu.config import to_yaml
+    from cnlu.config_files import to_yaml
 
     (tmp_path / "settings.yaml").write_text(to_yaml(tiny_config), encoding="utf-8")
     command = [

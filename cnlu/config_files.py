@@ -1,0 +1,176 @@
+"""Settings read from YAML and `--set` overrides, and written as commented YAML."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cnlu.config import Config
+from cnlu.data.files import read_text
+from cnlu.data.wording import shown
+from cnlu.data.yaml_nodes import parse_yaml, plain_value
+from cnlu.errors import UsageError
+
+
+def build_config(values: Mapping[str, Any], where: str = "the configuration") -> Config:
+    """Build from nested mappings; raises UsageError for an unknown key (naming the nearest) or a wrong type."""
+    sections = {f.name: f for f in dataclasses.fields(Config)}
+    built = {}
+    for name, content in values.items():
+        if name not in sections:
+            raise UsageError(f"{where}: unknown section {name!r}{_nearest(name, sections)}.")
+        if content is not None and not isinstance(content, Mapping):
+            raise UsageError(f"{where}: section {name!r} must hold settings, not {content!r}.")
+    try:
+        for name, content in values.items():
+            built[name] = _section(_types(Config)[name], content or {}, name)
+        return Config(**built)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from None
+
+
+def load_config(
+    path: str | Path | None, overrides: list[str] | None = None, seed: int | None = None
+) -> Config:
+    """Read a YAML file (None: the defaults), then apply `section.key=value` overrides and the seed.
+
+    Raises UsageError, or DataError for a file that cannot be read, naming the place and the mend.
+    """
+    values = _read_yaml(Path(path)) if path is not None else {}
+    for override in overrides or []:
+        key, equals, text = override.partition("=")
+        section, dot, name = key.strip().partition(".")
+        if not equals or not dot:
+            raise UsageError(
+                f"--set {override!r}: write it as section.key=value, for example model.width=128."
+            )
+        sections = [f.name for f in dataclasses.fields(Config)]
+        if section not in sections:
+            raise UsageError(f"--set {override!r}: unknown section {section!r}{_nearest(section, sections)}.")
+        _put(values, section, name.strip(), _read_scalar(text))
+    if seed is not None:
+        _put(values, "training", "seed", seed)
+    where = str(path) if path is not None else "settings"
+    config = build_config(values, where)
+    _refuse_idle(config, where)
+    return config
+
+
+def _refuse_idle(config: Config, where: str) -> None:
+    """A setting that the user changed and that another one robs of its effect is a mistake, not a silent nothing.
+
+    Asked of what a user writes only: a stored model's settings may hold the defaults of another version.
+    """
+    model = config.model
+    robbed = [
+        (not config.features.words, "features.words: false", ["text.segmenter"]),
+        (not model.layers, "model.layers: 0", ["model.heads", "model.feedforward", "model.relative_distance"]),
+        (not model.entity_weight, "model.entity_weight: 0", ["model.tagging", "model.value_dropout"]),
+        (not model.intent_weight, "model.intent_weight: 0",
+         ["model.intent_loss", "model.negatives", "model.label_smoothing", "model.label_width"]),
+        (model.intent_loss == "similarity", "model.intent_loss: similarity", ["model.label_smoothing"]),
+        (model.intent_loss == "cross_entropy", "model.intent_loss: cross_entropy", ["model.negatives"]),
+    ]  # fmt: skip
+    usual = Config()
+    for is_so, because, idle in robbed:
+        for section, _, name in (key.partition(".") for key in idle):
+            if is_so and getattr(getattr(config, section), name) != getattr(getattr(usual, section), name):
+                raise UsageError(f"{where}: {section}.{name} has no effect with {because}; leave one of the two out.")
+
+
+def to_yaml(config: Config) -> str:
+    """The settings as commented YAML: above each key its type and what it does."""
+    lines = ["# cnlu: every setting with its type and default. Keep only the lines you change.", ""]
+    for f in dataclasses.fields(config):
+        section = getattr(config, f.name)
+        lines += [f"# {(section.__doc__ or '').strip()}", f"{f.name}:"]
+        for s in dataclasses.fields(section):
+            kind = " | ".join(s.metadata["among"]) or _types(type(section))[s.name].__name__
+            value = getattr(section, s.name)
+            shown = yaml.safe_dump(value, default_flow_style=True).partition("\n")[0]
+            if isinstance(value, str):
+                shown = f'"{value}"'
+            lines += [f"  # {kind}: {s.metadata['doc']}", f"  {s.name}: {shown}"]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _put(values: dict[str, Any], section: str, name: str, value: Any) -> None:
+    """Override one setting; a section that holds no settings is left for `build_config` to refuse."""
+    if values.get(section) is None:
+        values[section] = {}
+    if isinstance(values[section], dict):
+        values[section][name] = value
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    """As strict as the reader of examples: no tags that build objects, no key twice."""
+    document = parse_yaml(read_text(path), str(path))
+    if document.tags:
+        line, tag = document.tags[0]
+        raise UsageError(f"{path}:{line}: the tag {shown(tag)} asks for an object, and settings have none; remove it.")
+    content = plain_value(document.root, str(path)) if document.root else None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise UsageError(f"{path}: must hold sections such as 'model:'; see configs/default.yaml.")
+    return content
+
+
+def _read_scalar(text: str) -> bool | str:
+    """The value of an override: a truth value or a word; `_typed` makes numbers of words."""
+    word = text.strip()
+    return {"true": True, "false": False}.get(word.lower(), word)
+
+
+def _types(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
+
+
+def _section(cls: Any, content: Mapping[str, Any], where: str) -> Any:
+    types = _types(cls)
+    for key in content:
+        if key not in types:
+            raise UsageError(f"{where}.{key}: unknown setting{_nearest(str(key), types)}.")
+    return cls(**{key: _typed(value, types[key], f"{where}.{key}") for key, value in content.items()})
+
+
+def _typed(value: Any, kind: type, where: str) -> Any:
+    if kind in (int, float):
+        number = _number(value)
+        if number is not None and (kind is float or number == int(number)):
+            return kind(number)
+    elif isinstance(value, kind):
+        return value
+    expected = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}[kind]
+    raise UsageError(f"{where}: expected {expected}, not {value!r}.")
+
+
+def _number(value: Any) -> int | float | None:
+    """A finite number, also one written as a word (an override); None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = _parsed(value) if isinstance(value, str) else value
+        return number if math.isfinite(number) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _parsed(word: str) -> int | float:
+    try:
+        return int(word)
+    except ValueError:
+        return float(word)
+
+
+def _nearest(name: str, known: typing.Iterable[str]) -> str:
+    close = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.0)
+    return f"; did you mean {close[0]!r}" if close else ""
