@@ -74,10 +74,10 @@ class FeatureConfig:
         among=("hint", "extractor", "off"),
     )
     min_count: int = setting(2, "a feature of characters seen in fewer places is dropped", low=1)
-    max_features: int = setting(32_000, "most features of characters that are kept, the most frequent", low=1)
+    max_features: int = setting(28_000, "most features of characters that are kept, the most frequent", low=1)
     sentence_ngram: int = setting(5, "longest character n-gram of the sentence's own features", low=1, high=8)
     sentence_min_count: int = setting(2, "a sentence feature seen in fewer examples is dropped", low=1)
-    sentence_max_features: int = setting(12_000, "most features of sentences that are kept, the most frequent", low=1)
+    sentence_max_features: int = setting(10_000, "most features of sentences that are kept, the most frequent", low=1)
 
     def __post_init__(self) -> None:
         _check_limits(self, "features")
@@ -88,11 +88,11 @@ class ModelConfig:
     """The joint network."""
 
     members: int = setting(
-        3, "networks trained side by side, their scores averaged: steadier, at so many times the cost", low=1, high=16
+        4, "networks trained side by side, their scores averaged: steadier, at so many times the cost", low=1, high=16
     )
     sparse_width: int = setting(64, "width of the sparse features' projection", low=8, high=1024)
     width: int = setting(128, "width of the transformer", low=8, high=1024)
-    layers: int = setting(2, "transformer layers; 0 leaves the sparse projection alone", low=0, high=12)
+    layers: int = setting(1, "transformer layers; 0 leaves the sparse projection alone", low=0, high=12)
     heads: int = setting(4, "attention heads; must divide width", low=1, high=32)
     feedforward: int = setting(256, "width of the transformer's inner layer", low=8, high=4096)
     relative_distance: int = setting(
