@@ -104,7 +104,8 @@ def _add_parse(parser: argparse.ArgumentParser) -> None:
 
 def _train(arguments: argparse.Namespace) -> int:
     try:
-        from cnlu.training.train import Request, train
+        from cnlu.training.request import Request
+        from cnlu.training.train import train
     except ImportError as error:
         raise UsageError(f"Training needs {error.name}, which is not installed; install it with: "
                          "pip install 'cnlu[train]'.") from error  # fmt: skip

@@ -102,7 +102,8 @@ def tiny_config() -> Config:
 def tiny_model(tiny_data: Path, tiny_config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model directory with intents, entities, roles, groups, lookup tables, regexes and synonyms."""
     pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
-    from cnlu.training.train import Request, train
+    from cnlu.training.request import Request
+    from cnlu.training.train import train
 
     out = tmp_path_factory.mktemp("model") / "tiny"
     train(Request([tiny_data], out, tiny_config, device="cpu", quiet=True))

@@ -16,8 +16,9 @@ from cnlu.config_files import load_config
 from cnlu.data.load import load_data
 from cnlu.features.windows import windows
 from cnlu.runtime.assemble import Scores, stitch
+from cnlu.training.request import Request
 from cnlu.training.rows import reading_row
-from cnlu.training.train import Request, Trained, train
+from cnlu.training.train import Trained, train
 
 SETTINGS = [
     "model.members=2",

@@ -55,7 +55,8 @@ def examples() -> list[Example]:
 @pytest.fixture
 def run(tmp_path: Path, small: Callable[..., Config]) -> Callable[..., tuple[Any, list[str]]]:
     """Train on examples; returns what `train` returns and what it said."""
-    from cnlu.training.train import Request, train
+    from cnlu.training.request import Request
+    from cnlu.training.train import train
 
     def go(given: list[Example], *overrides: str, name: str = "model", **request: Any) -> tuple[Any, list[str]]:
         write_jsonl(given, tmp_path / "examples.jsonl")
@@ -71,4 +72,4 @@ def run(tmp_path: Path, small: Callable[..., Config]) -> Callable[..., tuple[Any
 @pytest.fixture
 def without_export(monkeypatch: pytest.MonkeyPatch) -> None:
     """The graph's export takes seconds; most tests of training do not need it."""
-    monkeypatch.setattr("cnlu.training.train.export_onnx", lambda network: b"")
+    monkeypatch.setattr("cnlu.training.model_files.export_onnx", lambda network: b"")

@@ -17,7 +17,7 @@ import torch
 from cnlu.config import ModelConfig
 from cnlu.data.jsonl import write_jsonl
 from cnlu.data.schema import Entity, Example
-from cnlu.errors import DataError, ModelError
+from cnlu.errors import DataError, ModelError, UsageError
 from cnlu.training.dev import Dev
 
 Run = Callable[..., tuple[object, list[str]]]
@@ -62,10 +62,20 @@ def test_the_best_epochs_weights_are_kept(run: Run, examples: list[Example], mon
 def test_without_dev_examples_the_last_epoch_is_kept_and_said(
     run: Run, examples: list[Example], tmp_path: Path
 ) -> None:
-    _, said = run(examples, "training.dev_fraction=0", "training.patience=1")
+    _, said = run(examples, "training.dev_fraction=0")
     assert any("no dev examples" in line and "last epoch is kept" in line for line in said)
     found = story(tmp_path / "model")
     assert (found["best_epoch"], found["dev"], found["temperature"]) == (3, None, 1.0)
+
+
+def test_settings_of_the_dev_split_that_can_have_no_effect_are_refused(
+    run: Run, examples: list[Example], tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="training.patience has no effect with no dev examples"):
+        run(examples, "training.dev_fraction=0", "training.patience=1")
+    write_jsonl(examples[:2], tmp_path / "dev.jsonl")
+    with pytest.raises(UsageError, match="training.dev_fraction has no effect with --dev"):
+        run(examples, "training.dev_fraction=0.2", dev=[tmp_path / "dev.jsonl"])
 
 
 def test_given_dev_examples_take_none_away_from_training(run: Run, examples: list[Example], tmp_path: Path) -> None:

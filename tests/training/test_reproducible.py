@@ -20,7 +20,8 @@ from cnlu.data.schema import Example
 from cnlu.errors import ModelError, UsageError
 from cnlu.training.checkpoint import Checkpoint, State
 from cnlu.training.dev import Dev
-from cnlu.training.train import Request, train
+from cnlu.training.request import Request
+from cnlu.training.train import train
 
 
 def content(model: Path) -> dict[str, bytes]:

@@ -1,0 +1,79 @@
+"""The examples of one training: read, divided into training and dev, and what there is to say about them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from cnlu.config import Config, ModelConfig, TrainingConfig
+from cnlu.data.load import load_data
+from cnlu.data.schema import Example, NluData
+from cnlu.data.split import stratified_split
+from cnlu.errors import DataError, UsageError
+from cnlu.features.lexicon import Lexicon
+from cnlu.training.request import Request, Say
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What is learned from and what is measured on."""
+
+    data: NluData
+    """As read; its dictionaries and synonyms go into the model."""
+    train: list[Example]
+    dev: list[Example]
+    """Empty where there are too few examples to hold any out."""
+
+
+def gather(request: Request, say: Say) -> Gathered:
+    """Raises DataError where there is nothing to learn, UsageError for a setting that could have no effect."""
+    config = request.config
+    data = load_data(list(request.data))
+    if request.dev:
+        _refuse_idle(config.training, "dev_fraction", "--dev")
+        train, dev = data.examples, load_data(list(request.dev)).examples
+    else:
+        train, dev = stratified_split(data.examples, config.training.dev_fraction, config.training.seed)
+    usable, dev = _usable(train, config.model), _usable(dev, config.model)
+    if len(usable) < len(train):
+        say(f"note: {len(train) - len(usable)} examples without any text are left out.")
+    if not any(example.intent is not None or example.entities for example in usable):
+        raise DataError(f"{', '.join(map(str, request.data))}: {_nothing(config.model)}; annotate some first.")
+    if not dev:
+        _refuse_idle(config.training, "patience", "no dev examples")
+        say("note: no dev examples (too few, or training.dev_fraction is 0): the last epoch is kept, uncalibrated.")
+    return Gathered(data, usable, dev)
+
+
+def dictionary_story(data: NluData, lexicon: Lexicon, config: Config) -> list[str]:
+    """How many lookup entries and regexes are in use and in what part, and one line for each that is not."""
+    lines = []
+    if data.lookups or data.regexes:
+        part = {"hint": "as hints to the model", "extractor": "as hints and as extractors", "off": "switched off"}
+        lines.append(
+            f"dictionaries: {lexicon.loaded} lookup entries and regexes loaded, {len(lexicon.rejected)} rejected, "
+            f"used {part[config.features.lexicon]}"
+        )
+    return lines + [f"note: {line}" for line in [*lexicon.rejected, *lexicon.notes]]
+
+
+def _usable(examples: Sequence[Example], model: ModelConfig) -> list[Example]:
+    """Examples with text, without annotations whose loss is switched off: nothing untrained may answer later."""
+    usable = [example for example in examples if example.text.strip()]
+    if not model.intent_weight:
+        usable = [replace(example, intent=None) for example in usable]
+    if not model.entity_weight:
+        usable = [replace(example, entities=()) for example in usable]
+    return usable
+
+
+def _nothing(model: ModelConfig) -> str:
+    if model.intent_weight and model.entity_weight:
+        return "no example has an intent or an entity"
+    name = "entity" if model.intent_weight else "intent"
+    return f"nothing is left to learn, for model.{name}_weight is 0"
+
+
+def _refuse_idle(training: TrainingConfig, name: str, because: str) -> None:
+    if getattr(training, name) != getattr(TrainingConfig(), name):
+        raise UsageError(f"training.{name} has no effect with {because}; leave the setting out.")

@@ -1,0 +1,29 @@
+"""What the user asked of `cnlu train`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnlu.config import Config
+
+Say = Callable[[str], None]
+"""Takes the story of a training, a line at a time."""
+
+
+@dataclass
+class Request:
+    """The command line, settings read."""
+
+    data: Sequence[str | Path]
+    out: Path
+    config: Config
+    dev: Sequence[str | Path] = ()
+    """Empty: a part of `data` is held out."""
+    device: str | None = None
+    """cpu or cuda; None takes CUDA when it is there."""
+    resume: bool = False
+    force: bool = False
+    quiet: bool = False
+    """No progress bar."""
