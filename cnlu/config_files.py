@@ -25,7 +25,7 @@ def build_config(values: Mapping[str, Any], where: str = "the configuration") ->
     built = {}
     for name, content in values.items():
         if name not in sections:
-            raise UsageError(f"{where}: unknown section {name!r}{_nearest(name, sections)}.")
+            raise UsageError(f"{where}: unknown section {name!r}{_nearest(name, sections)}")
         if content is not None and not isinstance(content, Mapping):
             raise UsageError(f"{where}: section {name!r} must hold settings, not {content!r}.")
     try:
@@ -53,7 +53,7 @@ def load_config(
             )
         sections = [f.name for f in dataclasses.fields(Config)]
         if section not in sections:
-            raise UsageError(f"--set {override!r}: unknown section {section!r}{_nearest(section, sections)}.")
+            raise UsageError(f"--set {override!r}: unknown section {section!r}{_nearest(section, sections)}")
         _put(values, section, name.strip(), _read_scalar(text))
     if seed is not None:
         _put(values, "training", "seed", seed)
@@ -138,7 +138,7 @@ def _section(cls: Any, content: Mapping[str, Any], where: str) -> Any:
     types = _types(cls)
     for key in content:
         if key not in types:
-            raise UsageError(f"{where}.{key}: unknown setting{_nearest(str(key), types)}.")
+            raise UsageError(f"{where}.{key}: unknown setting{_nearest(str(key), types)}")
     return cls(**{key: _typed(value, types[key], f"{where}.{key}") for key, value in content.items()})
 
 
@@ -173,4 +173,4 @@ def _parsed(word: str) -> int | float:
 
 def _nearest(name: str, known: typing.Iterable[str]) -> str:
     close = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.0)
-    return f"; did you mean {close[0]!r}" if close else ""
+    return f"; did you mean {close[0]!r}?" if close else "."
