@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -54,7 +55,12 @@ def process(tmp_path: Path, checkout: Path) -> Callable[..., subprocess.Popen[by
     def start(*arguments: object, **options: object) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "cnlu", *map(str, arguments)]
         environment = {**os.environ, "PYTHONPATH": str(checkout), "PYTHONIOENCODING": "utf-8"}
-        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": _listen_to_ctrl_c, **options}
         return subprocess.Popen(command, cwd=tmp_path, env=environment, **options)  # type: ignore[call-overload]
 
     return start
+
+
+def _listen_to_ctrl_c() -> None:
+    """As in a terminal: where the tests themselves run in the background, Ctrl-C is ignored and children inherit it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
