@@ -147,13 +147,17 @@ class ModelConfig:
 class TrainingConfig:
     """Batches, optimiser, stopping."""
 
-    max_epochs: int = setting(30, "most passes over the training data", low=1)
+    epochs: int = setting(30, "passes over the training data, where neither much nor little data asks otherwise", low=1)
     max_examples: int = setting(
         72_000,
         "passes are cut so that no more examples than this are seen, but never below min_epochs",
         low=1,
     )
     min_epochs: int = setting(8, "fewest planned passes", low=1)
+    max_epochs: int = setting(1000, "most planned passes", low=1)
+    min_steps: int = setting(
+        600, "with few examples passes are added until about this many steps are made", low=1
+    )
     batch_size: int = setting(64, "examples a step", low=1)
     balance: float = setting(
         0.0,
@@ -175,7 +179,11 @@ class TrainingConfig:
     dev_fraction: float = setting(
         0.1, "share of the examples held out for early stopping without --dev", low=0, high=0.5
     )
-    patience: int = setting(8, "epochs without a better dev frame accuracy before training stops", low=1)
+    patience: int = setting(
+        8,
+        "epochs without a better dev frame accuracy before training stops (at least a quarter of those planned)",
+        low=1,
+    )
     max_length: int = setting(
         256, "longer texts are cut into overlapping windows of this many characters", low=16, high=4096
     )

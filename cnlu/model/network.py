@@ -82,12 +82,14 @@ class JointNetwork(nn.Module):
         x = self._encode(sparse, whole, mask)
         each = self.dropout(torch.cat([x[:, 1:], sparse], -1))
         meaning = self.intent_in(self.dropout(torch.cat([x[:, 0], whole], -1)))
-        return Outputs(
-            self.emissions(each),
-            meaning @ self.labels.T + self.label_bias,
-            self.roles(each),
-            self.groups(each),
-        )
+        emissions, roles, groups = self._readings(each)
+        return Outputs(emissions, meaning @ self.labels.T + self.label_bias, roles, groups)
+
+    def _readings(self, each: Tensor) -> tuple[Tensor, ...]:
+        """Emissions, roles and groups in one product, which is one step of the exported graph instead of three."""
+        readers = (self.emissions, self.roles, self.groups)
+        weight, bias = torch.cat([r.weight for r in readers]), torch.cat([r.bias for r in readers])
+        return F.linear(each, weight, bias).split([r.out_features for r in readers], -1)
 
     def masked_loss(self, inputs: dict[str, Tensor], hide: Tensor, target: Tensor) -> Tensor:
         """Weighted mean cross-entropy of guessing hidden characters; arguments as training.masking.hide gives them."""

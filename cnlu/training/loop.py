@@ -47,8 +47,10 @@ class Run:
 
 
 def planned_epochs(config: TrainingConfig, rows: int) -> int:
-    """As many passes as the budget of examples allows, within min_epochs and max_epochs."""
-    return max(config.min_epochs, min(config.max_epochs, config.max_examples // max(1, rows)))
+    """`epochs`, cut to `max_examples` for much data, drawn out to `min_steps` for little, within min and max."""
+    cut = min(config.epochs, config.max_examples // rows)
+    drawn_out = config.min_steps // math.ceil(rows / config.batch_size)
+    return min(config.max_epochs, max(config.min_epochs, cut, drawn_out))
 
 
 def fit(run: Run, resume: bool = False) -> State:
@@ -80,7 +82,7 @@ def fit(run: Run, resume: bool = False) -> State:
             state.history.append({"epoch": state.epoch, **loss, **({"dev": score} if run.dev_score else {})})
             if run.dev_score:
                 bar.set_postfix_str(f"dev frames {score:.3f}, best {state.best_score:.3f}")
-            if state.epoch - state.best_epoch >= config.patience:
+            if state.epoch - state.best_epoch >= max(config.patience, epochs // 4):
                 break
             if state.epoch < epochs and time.monotonic() - last_saved >= config.checkpoint_seconds:
                 run.checkpoint.save(_with_tensors(state, network, average, best, optimizer))
