@@ -14,11 +14,12 @@ pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
 
 import torch
 
-from cnlu.config import ModelConfig
+from cnlu.config import ModelConfig, TrainingConfig
 from cnlu.data.jsonl import write_jsonl
 from cnlu.data.schema import Entity, Example
 from cnlu.errors import DataError, ModelError, UsageError
 from cnlu.training.dev import Dev
+from cnlu.training.loop import planned_epochs
 
 Run = Callable[..., tuple[object, list[str]]]
 pytestmark = pytest.mark.usefixtures("without_export")
@@ -180,3 +181,12 @@ def test_a_setting_of_the_training_reaches_the_loop(
         run(examples, f"model.{name}={value}", "training.dev_fraction=0", name=f"model{value}")
     one, other = ((tmp_path / f"model{value}" / "tagger.npy").read_bytes() for value in values)
     assert one != other
+
+
+def test_passes_follow_the_amount_of_data() -> None:
+    usual = TrainingConfig()
+    assert planned_epochs(usual, 2000) == usual.epochs
+    assert planned_epochs(usual, 20) * 1 == usual.min_steps  # one step a pass
+    assert planned_epochs(usual, 5000) * 5000 <= usual.max_examples
+    assert planned_epochs(usual, 10**6) == usual.min_epochs
+    assert planned_epochs(TrainingConfig(min_epochs=1, max_epochs=3), 20) == 3
