@@ -46,17 +46,26 @@ def test_the_search_does_not_see_what_is_not_there(text: str) -> None:
     assert not findings(text)
 
 
-def test_no_tracked_file_names_a_home_folder_or_a_private_host(checkout: Path) -> None:
+@pytest.fixture
+def tracked(checkout: Path) -> list[Path]:
+    """The files under version control."""
     git = shutil.which("git")
     if not git or not (checkout / ".git").exists():
         pytest.skip("not a git checkout: what is tracked is unknown")
     listed = subprocess.run([git, "-C", str(checkout), "ls-files", "-z"], capture_output=True, check=True)
+    paths = [checkout / name for name in listed.stdout.decode("utf-8").split("\0") if name]
+    return [path for path in paths if path.is_file()]
+
+
+def test_no_tracked_file_names_a_home_folder_or_a_private_host(tracked: list[Path]) -> None:
     seen = []
-    for name in listed.stdout.decode("utf-8").split("\0"):
-        path = checkout / name
-        if not name or not path.is_file():
-            continue
+    for path in tracked:
         content = path.read_bytes()
         if b"\0" not in content[:8000]:
-            seen += [f"{name}: {what}" for what in findings(content.decode("utf-8", "replace"))]
+            seen += [f"{path}: {what}" for what in findings(content.decode("utf-8", "replace"))]
     assert not seen
+
+
+def test_what_is_tracked_was_written_by_hand(tracked: list[Path]) -> None:
+    """Caches, models and other programs' leavings are large or binary."""
+    assert not [path for path in tracked if path.stat().st_size > 300_000 or b"\0" in path.read_bytes()]
