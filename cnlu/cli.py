@@ -135,13 +135,11 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         print(f"note: {_encodable(note)}", file=sys.stderr)
     found = model.parse_batch([example.text for example in data.examples])
     metrics = evaluate(data.examples, found, model.labels)
-    print(_encodable(format_report(metrics)))
-    if arguments.out is not None:
+    if arguments.out is not None:  # before the table, whose reader may go away early
         errors = find_errors(data.examples, found)
         write_report(arguments.out, metrics, errors, arguments.force)
-        print(
-            f"{arguments.out}: metrics.json and {len(errors)} wrong frames in errors.jsonl", file=sys.stderr
-        )
+        print(f"{arguments.out}: metrics.json and {len(errors)} wrong frames in errors.jsonl", file=sys.stderr)
+    print(_encodable(format_report(metrics)))
     return 0
 
 

@@ -124,6 +124,15 @@ def test_a_reader_that_closes_the_pipe_gets_no_complaint(
         assert running.stderr.read() == b""
 
 
+def test_a_report_is_written_even_if_nobody_reads_the_table(
+    process: Callable[..., Any], tiny_model: Path, yaml_file: Path, tmp_path: Path
+) -> None:
+    with process("evaluate", tiny_model, yaml_file, "--out", "report") as running:
+        running.stdout.close()
+        running.wait()
+    assert json.loads((tmp_path / "report" / "metrics.json").read_text(encoding="utf-8"))["n"]
+
+
 def test_a_shipped_settings_file_goes_by_its_name(cli: Cli, yaml_file: Path, tmp_path: Path) -> None:
     done = cli("train", yaml_file, "--out", tmp_path / "model", "--config", "nonesuch")
     assert done.code == 2 and "nonesuch" in done.sentence and "default.yaml" in done.sentence
