@@ -50,8 +50,8 @@ def main(model: str, sentences: str, frames: str) -> None:
         sys.exit("cnlu --help does not name parse")
     print(f"  cnlu {cnlu.__version__}, Python {sys.version.split()[0]}, without {', '.join(HEAVY)}")
 
-    shutil.copytree(corpus_path("railway"), "railway")
-    shutil.copytree(config_path("default").parent, "configs")
+    shutil.copytree(corpus_path("railway"), "railway", dirs_exist_ok=True)
+    shutil.copytree(config_path("default").parent, "configs", dirs_exist_ok=True)
     start = time.perf_counter()
     found = frames_of(model, sentences)
     seconds = time.perf_counter() - start
@@ -60,7 +60,7 @@ def main(model: str, sentences: str, frames: str) -> None:
         sys.exit(f"other frames than where the model was trained:\n{found}\n{expected}")
     print(f"  {len(found)} sentences, {seconds:.2f} s from a cold start: the frames of training's Python")
 
-    run("evaluate", model, "railway/test", "--out", "report")
+    run("evaluate", model, "railway/test", "--out", "report", "--force")
     metrics = json.loads(Path("report/metrics.json").read_text(encoding="utf-8"))
     print(f"  the shipped test split: n {metrics['n']}, frame accuracy {metrics['frame_accuracy']:.3f}")
 

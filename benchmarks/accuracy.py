@@ -1,7 +1,7 @@
 """Accuracy and training cost over several seeds, through the real command line.
 
-    python benchmarks/accuracy.py DATA_DIR... [--seeds 1 2 3] [--config F.yaml] [--split test|dev]
-                                  [--keep DIR] [--out FIGURES.json]
+    python benchmarks/accuracy.py DATA_DIR... [--seeds 1 2 3] [--encoder DIR [--int8]] [--config F.yaml]
+                                  [--split test|dev] [--keep DIR] [--out FIGURES.json]
 
 Each DATA_DIR holds `train`, `test` and perhaps `dev`: JSONL files (train.jsonl), YAML files (train.yml) or
 folders. For every set and seed a process of its own trains, then another evaluates; the default settings are
@@ -52,6 +52,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Accuracy and training cost over several seeds.")
     parser.add_argument("data", nargs="+", type=Path, metavar="DATA_DIR", help="holds train, test, perhaps dev")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3], metavar="N")
+    parser.add_argument("--encoder", metavar="DIR", help="a pretrained encoder to build on")
+    parser.add_argument("--int8", action="store_true", help="store the encoder in 8 bits")
     parser.add_argument("--config", type=Path, metavar="F.yaml", help="settings other than the default ones")
     parser.add_argument("--split", choices=("test", "dev"), default="test", help="what to report")
     parser.add_argument("--keep", type=Path, default=Path("out/accuracy"), metavar="DIR")
@@ -66,13 +68,15 @@ def one_run(arguments: argparse.Namespace, name: str, folder: Path, seed: int) -
     if train is None or (test is None and arguments.split == "test"):
         sys.exit(f"{folder}: needs train and test, as .jsonl, .yml or folders.")
     place = arguments.keep / name / f"seed-{seed}"
-    mark = fingerprint(path for path in (train, dev, arguments.config) if path)
+    encoder = Path(arguments.encoder) if arguments.encoder else None
+    mark = fingerprint(path for path in (train, dev, arguments.config, encoder) if path) + "-int8" * arguments.int8
     trained = _kept(place / "trained.json", mark, arguments.reuse)
     if trained is None:
         shutil.rmtree(place, ignore_errors=True)
         print(f"{name}, seed {seed}: training", flush=True)
         command = [sys.executable, "-m", "cnlu", "train", train, "--out", place / "model", "--seed", str(seed),
                    "--device", "cpu", *(["--dev", dev] if dev else []),
+                   *(["--encoder", arguments.encoder] if encoder else []), *(["--int8"] if arguments.int8 else []),
                    *(["--config", arguments.config] if arguments.config else [])]  # fmt: skip
         cost = run(command, place / "train.log")
         trained = {"mark": mark, "training": cost.to_dict(), "model_mb": round(megabytes(place / "model"), 2)}

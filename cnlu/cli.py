@@ -9,9 +9,13 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cnlu
 from cnlu.errors import CnluError, UsageError
+
+if TYPE_CHECKING:
+    from cnlu.training.request import Request
 
 PARSE_BATCH = 64  # lines of an input file parsed together
 
@@ -51,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"cnlu {cnlu.__version__}")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_train(verbs.add_parser("train", help="train a model from YAML or JSONL examples"))
+    _add_distill(verbs.add_parser("distill", help="let a model teach a smaller one from sentences alone"))
     _add_evaluate(verbs.add_parser("evaluate", help="measure a model on examples it has not seen"))
     _add_parse(verbs.add_parser("parse", help="intent and entities of sentences, one JSON object a line"))
     return parser
@@ -67,6 +72,15 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         metavar="DATA",
         help="examples for early stopping and calibration (default: a tenth, split off)",
     )
+    parser.add_argument(
+        "--encoder", metavar="DIR|NAME", help="a pretrained encoder to build on: a directory or a hub name"
+    )
+    _add_training(parser)
+    parser.set_defaults(run=_train)
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    """What every verb that trains takes."""
     parser.add_argument("--config", metavar="F.yaml", help="settings; a file, or the name of a shipped one")
     parser.add_argument(
         "--set",
@@ -76,11 +90,44 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         dest="overrides",
         help="override one setting, for example model.layers=1",
     )
+    parser.add_argument("--int8", action="store_true", help="store the encoder in 8 bits: smaller, faster on a CPU")
     parser.add_argument("--seed", type=int, metavar="N", help="fixes everything random (default 1)")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: CUDA when there is one")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted training")
     parser.add_argument("--force", action="store_true", help="replace the model at --out")
-    parser.set_defaults(run=_train)
+
+
+def _add_distill(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "MODEL, the teacher, teaches a smaller model its answers to sentences. TEXT: .txt with a sentence a line, also "
+        ".txt.gz and .txt.xz; DATA: as in train, without its annotations."
+    )
+    parser.add_argument("model", metavar="MODEL")
+    parser.add_argument("--data", nargs="+", required=True, metavar="TEXT|DATA", help="the sentences")
+    parser.add_argument("--out", required=True, metavar="MODEL", help="the student's model directory to write")
+    parser.add_argument(
+        "--student",
+        default="none",
+        metavar="none|layers=N|DIR",
+        help="without an encoder (default), on N layers of the teacher's, or on another: a directory or a hub name",
+    )
+    parser.add_argument(
+        "--dev",
+        action="append",
+        default=[],
+        metavar="DATA",
+        help="annotated examples for early stopping and calibration (default: a tenth of the sentences, at most 1,000, "
+        "with the teacher's answers)",
+    )
+    parser.add_argument("--max-texts", type=int, default=50_000, metavar="N", help="most sentences (default 50000)")
+    parser.add_argument(
+        "--temperature", type=float, default=2.0, metavar="T", help="of the intents: the higher, the softer (default 2)"
+    )
+    parser.add_argument(
+        "--hidden", type=float, metavar="W", help="weight of the encoders' hidden states in the loss (default 1)"
+    )
+    _add_training(parser)
+    parser.set_defaults(run=_distill)
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
@@ -103,23 +150,46 @@ def _add_parse(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    try:
-        from cnlu.training.request import Request
+    with _training_installed():
         from cnlu.training.train import train
+    train(_request(arguments, arguments.encoder), say=_say)
+    return 0
+
+
+def _distill(arguments: argparse.Namespace) -> int:
+    with _training_installed():
+        from cnlu.training.distill import Distillation, distill
+    wish = Distillation(Path(arguments.model), arguments.student, arguments.max_texts, arguments.temperature,
+                        arguments.hidden)  # fmt: skip
+    distill(wish, _request(arguments, None if arguments.student == "none" else arguments.student), say=_say)
+    return 0
+
+
+@contextlib.contextmanager
+def _training_installed() -> Iterator[None]:
+    try:
+        yield
     except ImportError as error:
         raise UsageError(f"Training needs {error.name}, which is not installed; install it with: "
                          "pip install 'cnlu[train]'.") from error  # fmt: skip
+
+
+def _request(arguments: argparse.Namespace, encoder: str | None) -> Request:
+    """What was asked of a verb that trains, its settings read."""
     from cnlu.config_files import load_config
     from cnlu.resources import config_path
+    from cnlu.training.request import Request
 
     path = arguments.config
     if path is not None and not os.path.exists(path) and os.sep not in path:
         path = config_path(path)
-    config = load_config(path, arguments.overrides, arguments.seed)
-    request = Request(arguments.data, Path(arguments.out), config, arguments.dev, arguments.device,
-                      arguments.resume, arguments.force)  # fmt: skip
-    train(request, say=lambda line: print(_encodable(line), file=sys.stderr, flush=True))
-    return 0
+    config = load_config(path, arguments.overrides, arguments.seed, encoder is not None)
+    return Request(arguments.data, Path(arguments.out), config, arguments.dev, encoder, arguments.int8,
+                   arguments.device, arguments.resume, arguments.force)  # fmt: skip
+
+
+def _say(line: str) -> None:
+    print(_encodable(line), file=sys.stderr, flush=True)
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:

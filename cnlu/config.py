@@ -144,6 +144,49 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
+class EncoderConfig:
+    """The pretrained encoder that `--encoder` names; without one these have no effect."""
+
+    tuning: str = setting(
+        "full",
+        "full trains all of the encoder, lora small additions to it (needs cnlu[lora]), frozen none of it: its vectors "
+        "are computed once",
+        among=("full", "lora", "frozen"),
+    )
+    sentence: str = setting(
+        "cls",
+        "the vector of the whole text: cls, mean or max of the last layer, mean of the first and the last layer, or "
+        "a learned mixture of the last four layers' cls",
+        among=("cls", "mean", "max", "first_last", "last_four"),
+    )
+    members: int = setting(
+        2,
+        "how many of model.members read the encoder; the others go by sparse features alone, and all are averaged",
+        low=1,
+        high=16,
+    )
+    learning_rate: float = setting(1e-4, "peak rate of the encoder's last layer", low=0, high=1)
+    layer_decay: float = setting(0.9, "each layer below learns at this share of the rate above it", low=0.01, high=1)
+    weight_decay: float = setting(0.01, "AdamW's decay; biases and norms are exempt", low=0, high=1)
+    accumulate: int = setting(1, "parts a batch is computed in, one after another, to save memory", low=1, high=1024)
+    checkpointing: bool = setting(False, "compute activations twice instead of keeping them: less memory, slower")
+    precision: str = setting(
+        "auto",
+        "of the encoder's arithmetic in training; auto takes bfloat16 where the device computes it natively",
+        among=("auto", "float32", "bfloat16"),
+    )
+    lora_rank: int = setting(16, "rank of the additions under lora", low=1, high=1024)
+    cache_mb: int = setting(1024, "a frozen encoder's vectors beyond this many megabytes lie on disk", low=1)
+    keep_layers: int = setting(0, "layers kept of the encoder, evenly spread; 0 keeps all", low=0, high=1000)
+    prune_heads: float = setting(
+        0.0, "share of each layer's attention heads removed before training, the weakest", low=0, high=0.9
+    )
+
+    def __post_init__(self) -> None:
+        _check_limits(self, "encoder")
+
+
+@dataclass(frozen=True)
 class TrainingConfig:
     """Batches, optimiser, stopping."""
 
@@ -187,6 +230,11 @@ class TrainingConfig:
     max_length: int = setting(
         256, "longer texts are cut into overlapping windows of this many characters", low=16, high=4096
     )
+    long_intent: str = setting(
+        "head+tail",
+        "which max_length characters of a longer text its intent is read from; entities are found everywhere",
+        among=("head+tail", "head", "tail"),
+    )
     checkpoint_seconds: int = setting(
         30, "how often, at most, the state for --resume is saved (after an epoch)", low=0
     )
@@ -210,7 +258,14 @@ class Config:
     text: TextConfig = field(default_factory=TextConfig)
     features: FeatureConfig = field(default_factory=FeatureConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
+
+
+ENCODER_DEFAULTS: dict[str, dict[str, Any]] = {
+    "training": {"epochs": 15, "max_examples": 60_000, "min_epochs": 6, "batch_size": 32, "min_steps": 600},
+}
+"""What is set otherwise for a model with an encoder; `configs/encoder.yaml` shows the whole."""

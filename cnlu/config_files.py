@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from cnlu.config import Config
+from cnlu.config import ENCODER_DEFAULTS, Config, EncoderConfig
 from cnlu.data.files import read_text
 from cnlu.data.wording import shown
 from cnlu.data.yaml_nodes import parse_yaml, plain_value
@@ -37,9 +37,11 @@ def build_config(values: Mapping[str, Any], where: str = "the configuration") ->
 
 
 def load_config(
-    path: str | Path | None, overrides: list[str] | None = None, seed: int | None = None
+    path: str | Path | None, overrides: list[str] | None = None, seed: int | None = None, encoder: bool = False
 ) -> Config:
     """Read a YAML file (None: the defaults), then apply `section.key=value` overrides and the seed.
+
+    With `encoder` what neither sets is as ENCODER_DEFAULTS says.
 
     Raises UsageError, or DataError for a file that cannot be read, naming the place and the mend.
     """
@@ -58,8 +60,14 @@ def load_config(
     if seed is not None:
         _put(values, "training", "seed", seed)
     where = str(path) if path is not None else "settings"
+    if encoder:
+        for section, usual in ENCODER_DEFAULTS.items():
+            if values.get(section) is None or isinstance(values[section], dict):
+                values[section] = {**usual, **(values.get(section) or {})}
     config = build_config(values, where)
     _refuse_idle(config, where)
+    if not encoder and config.encoder != EncoderConfig():
+        raise UsageError(f"{where}: encoder settings have no effect without --encoder; give one or leave them out.")
     return config
 
 
@@ -77,6 +85,13 @@ def _refuse_idle(config: Config, where: str) -> None:
          ["model.intent_loss", "model.negatives", "model.label_smoothing", "model.label_width"]),
         (model.intent_loss == "similarity", "model.intent_loss: similarity", ["model.label_smoothing"]),
         (model.intent_loss == "cross_entropy", "model.intent_loss: cross_entropy", ["model.negatives"]),
+    ]  # fmt: skip
+    encoder = config.encoder
+    robbed += [
+        (encoder.tuning == "frozen", "encoder.tuning: frozen",
+         ["encoder.learning_rate", "encoder.layer_decay", "encoder.weight_decay", "encoder.checkpointing"]),
+        (encoder.tuning != "frozen", f"encoder.tuning: {encoder.tuning}", ["encoder.cache_mb"]),
+        (encoder.tuning != "lora", f"encoder.tuning: {encoder.tuning}", ["encoder.lora_rank"]),
     ]  # fmt: skip
     usual = Config()
     for is_so, because, idle in robbed:

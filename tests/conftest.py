@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy or PyTorch is imported: later it would have no effect
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -74,6 +75,15 @@ def rasa_python() -> str:
 
 
 @pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a random BERT of three narrow layers that knows the worked domain's characters."""
+    pytest.importorskip("transformers", reason="an encoder needs the extra cnlu[train]")
+    write = runpy.run_path(str(CHECKOUT / ".ci" / "tiny_bert.py"))["write_tiny_bert"]
+    made: Path = write(tmp_path_factory.mktemp("encoder") / "tiny-bert", CHECKOUT / "corpora" / "railway" / "train")
+    return made
+
+
+@pytest.fixture(scope="session")
 def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with some of the worked domain's examples, all its dictionaries, and a group or two."""
     from cnlu.data.jsonl import write_jsonl
@@ -107,6 +117,18 @@ def tiny_model(tiny_data: Path, tiny_config: Config, tmp_path_factory: pytest.Te
 
     out = tmp_path_factory.mktemp("model") / "tiny"
     train(Request([tiny_data], out, tiny_config, device="cpu", quiet=True))
+    return out
+
+
+@pytest.fixture(scope="session")
+def tiny_bert_model(tiny_data: Path, tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model directory with an encoder in it."""
+    from cnlu.training.request import Request
+    from cnlu.training.train import train
+
+    out = tmp_path_factory.mktemp("model") / "tiny-bert"
+    config = load_config(None, [*TINY_SETTINGS, "encoder.tuning=frozen"], encoder=True)
+    train(Request([tiny_data], out, config, encoder=str(tiny_bert), device="cpu", quiet=True))
     return out
 
 

@@ -39,9 +39,15 @@ class LegalCRF(CRF):
         last = tags[rows, mask.sum(1).long() - 1]
         gold = start[tags[:, 0]] + (emissions.gather(2, tags[..., None])[..., 0] * mask).sum(1) + end[last]
         gold = gold + (step[tags[:, :-1], tags[:, 1:]] * mask[:, 1:]).sum(1)
-        alpha, weights = start + emissions[:, 0], step.exp()
-        for t in range(1, emissions.shape[1]):
+        return self.log_partition(emissions, mask) - gold
+
+    def log_partition(self, emissions: Tensor, mask: Tensor) -> Tensor:
+        """Log of the sum over all legal tag sequences; emissions [B, L, T], mask [B, L] -> [B]."""
+        step, start, end = self.scores()
+        first, *rest = emissions.unbind(1)
+        alpha, weights = start + first, step.exp()
+        for emission, there in zip(rest, (mask > 0)[:, 1:, None].unbind(1), strict=True):
             top = alpha.max(1, keepdim=True)[0].detach()
-            after = ((alpha - top).exp() @ weights).clamp_min(1e-30).log() + top + emissions[:, t]
-            alpha = torch.where(mask[:, t, None] > 0, after, alpha)
-        return torch.logsumexp(alpha + end, 1) - gold
+            after = ((alpha - top).exp() @ weights).clamp_min(1e-30).log() + top + emission
+            alpha = torch.where(there, after, alpha)
+        return torch.logsumexp(alpha + end, 1)

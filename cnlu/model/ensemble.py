@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -10,25 +11,46 @@ from torch import Tensor, nn
 from cnlu.config import ModelConfig
 from cnlu.data.tags import TagSet
 from cnlu.model.network import JointNetwork, Outputs, Sizes
+from cnlu.model.reader import Read, Reader
 
 
 class Ensemble(nn.Module):
     """Members differ in their first weights and in what dropout hides from them; their scores are averaged.
+    A pretrained encoder is read once for all of them.
 
     Averaging emissions and transitions is the (unnormalised) product of the members' CRFs, so one lattice
     decodes the whole ensemble, at the price of one member.
     """
 
-    def __init__(self, config: ModelConfig, sizes: Sizes, tags: TagSet) -> None:
+    def __init__(
+        self, config: ModelConfig, sizes: Sizes, tags: TagSet, reader: Reader | None = None, reading: int | None = None
+    ) -> None:
+        """`reading`: how many members hear of the encoder, None for all; the others go by sparse features alone."""
         super().__init__()
-        self.members = nn.ModuleList(JointNetwork(config, sizes, tags) for _ in range(config.members))
+        self.reader = reader
+        deaf = replace(sizes, encoder=0, views=0)
+        reading = config.members if reading is None else reading
+        self.members = nn.ModuleList(
+            JointNetwork(config, sizes if number < reading else deaf, tags) for number in range(config.members)
+        )
 
     def networks(self) -> list[JointNetwork]:
         return [member for member in self.members if isinstance(member, JointNetwork)]
 
-    def forward(self, characters: Tensor, sentence: Tensor, mask: Tensor) -> Outputs:
-        """Arguments as a member's; the mean of the members' outputs."""
-        return mean_outputs([network(characters, sentence, mask) for network in self.networks()])
+    def forward(self, batch: dict[str, Tensor]) -> Outputs:
+        """The mean of the members' outputs; `batch` as made by training.batches.collate."""
+        read = self.read(batch)
+        return mean_outputs([network(batch["characters"], batch["sentence"], batch["mask"], read)
+                             for network in self.networks()])  # fmt: skip
+
+    def read(self, batch: dict[str, Tensor]) -> Read | None:
+        """What the encoder says of a batch, or said of it when it was read beforehand; None without an encoder."""
+        if "vectors" in batch:
+            return Read(batch["vectors"], batch["views"])
+        if self.reader is None:
+            return None
+        read: Read = self.reader(batch["tokens"], batch["token_mask"], batch["alignment"])
+        return read
 
     def tagger(self) -> Tensor:
         """float32 [T + 2, T]: transitions, then the start row, then the end row, legality left to the tag set."""

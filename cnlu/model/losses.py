@@ -24,7 +24,9 @@ def joint_loss(network: JointNetwork, outputs: Outputs, batch: dict[str, Tensor]
         if outputs.groups.shape[-1] > 1:
             parts["groups"] = config.entity_weight * part_loss(outputs.groups, batch["groups"])
     if config.intent_weight:
-        parts["intent"] = config.intent_weight * intent_loss(outputs.intent, batch["intent"], config)
+        parts["intent"] = config.intent_weight * intent_loss(
+            outputs.intent, batch["intent"], config, batch.get("known")
+        )
     return parts
 
 
@@ -34,14 +36,15 @@ def part_loss(scores: Tensor, gold: Tensor) -> Tensor:
     return total / len(scores)
 
 
-def intent_loss(scores: Tensor, gold: Tensor, config: ModelConfig) -> Tensor:
+def intent_loss(scores: Tensor, gold: Tensor, config: ModelConfig, known: Tensor | None = None) -> Tensor:
     """scores [B, K], gold [B] (NOTHING: no intent annotated) -> mean loss.
 
+    `known`: numbers of the rows with an intent; a GPU would have to be waited for to find them.
     `similarity` is DIET's (section 3, "Intent classification"): softmax over the gold label and sampled other
     labels, which keeps a step's cost flat when there are thousands of labels.
     """
-    known = gold != NOTHING
-    if scores.shape[1] < 2 or not bool(known.any()):
+    known = (gold != NOTHING).nonzero()[:, 0] if known is None else known
+    if scores.shape[1] < 2 or not len(known):
         return scores.sum() * 0.0
     scores, gold = scores[known], gold[known]
     if config.intent_loss == "similarity" and config.negatives < scores.shape[1] - 1:

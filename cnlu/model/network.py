@@ -19,6 +19,7 @@ from cnlu.config import ModelConfig
 from cnlu.data.tags import TagSet
 from cnlu.model.attention import Layer, relative_positions
 from cnlu.model.crf import LegalCRF
+from cnlu.model.reader import Read
 from cnlu.model.sparse import SparseProjection
 
 FAR_BELOW = -1e4  # added to attention towards padding
@@ -35,6 +36,10 @@ class Sizes:
     groups: int
     characters: int = 0
     """Distinct characters that the masked-character loss guesses among; 0 without it."""
+    encoder: int = 0
+    """Width of the pretrained encoder's vectors; 0 without one."""
+    views: int = 0
+    """Vectors that the encoder gives of a sentence."""
 
 
 class Outputs(NamedTuple):
@@ -55,30 +60,39 @@ class JointNetwork(nn.Module):
 
     def __init__(self, config: ModelConfig, sizes: Sizes, tags: TagSet) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.sizes = config, sizes
         narrow, width = config.sparse_width, config.width
+        known = narrow + sizes.encoder
         self.characters = SparseProjection(sizes.character_features, narrow, config.sparse_dropout, 1 / 3)
         self.sentence = SparseProjection(sizes.sentence_features, narrow, config.sentence_dropout, 1 / 4)
-        self.character_in, self.sentence_in = nn.Linear(narrow, width), nn.Linear(narrow, width)
+        self.character_in, self.sentence_in = nn.Linear(known, width), nn.Linear(known, width)
         self.norm_in, self.norm_out = nn.LayerNorm(width), nn.LayerNorm(width)
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
         self.dropout = nn.Dropout(config.dropout)
-        self.emissions = nn.Linear(width + narrow, len(tags.tags))
-        self.roles = nn.Linear(width + narrow, 1 + sizes.roles)
-        self.groups = nn.Linear(width + narrow, 1 + sizes.groups)
+        self.emissions = nn.Linear(width + known, len(tags.tags))
+        self.roles = nn.Linear(width + known, 1 + sizes.roles)
+        self.groups = nn.Linear(width + known, 1 + sizes.groups)
         self.crf = LegalCRF(tags)
-        self.intent_in = nn.Linear(width + narrow, config.label_width)
+        self.intent_in = nn.Linear(width + known, config.label_width)
         self.labels = nn.Parameter(torch.randn(sizes.intents, config.label_width) * 0.3)
         self.label_bias = nn.Parameter(torch.zeros(sizes.intents))
+        if sizes.encoder:
+            self.mixture = nn.Parameter(torch.zeros(sizes.views))
         if config.masked_tokens:
             self.guess, self.hidden = nn.Linear(width, sizes.characters), nn.Parameter(torch.zeros(narrow))
 
-    def forward(self, characters: Tensor, sentence: Tensor, mask: Tensor) -> Outputs:
-        """characters [B, L, F] and sentence [B, S]: feature ids, 0 for none; mask [B, L]: 1 for a character."""
-        return self.read(self.characters(characters), self.sentence(sentence), mask)
+    def forward(self, characters: Tensor, sentence: Tensor, mask: Tensor, read: Read | None = None) -> Outputs:
+        """characters [B, L, F] and sentence [B, S]: feature ids, 0 for none; mask [B, L]: 1 for a character.
 
-    def read(self, sparse: Tensor, whole: Tensor, mask: Tensor) -> Outputs:
+        `read` is what the encoder says of the same texts, for a network that has one.
+        """
+        return self.answer(self.characters(characters), self.sentence(sentence), mask, read)
+
+    def answer(self, sparse: Tensor, whole: Tensor, mask: Tensor, read: Read | None = None) -> Outputs:
         """From the projections [B, L, narrow] and [B, narrow] on."""
+        if self.sizes.encoder and read is not None:
+            sparse = torch.cat([sparse, read.characters], -1)
+            whole = torch.cat([whole, (self.mixture.softmax(0)[:, None] * read.views).sum(1)], -1)
         x = self._encode(sparse, whole, mask)
         each = self.dropout(torch.cat([x[:, 1:], sparse], -1))
         meaning = self.intent_in(self.dropout(torch.cat([x[:, 0], whole], -1)))
@@ -101,7 +115,7 @@ class JointNetwork(nn.Module):
         return self.config.masked_tokens * F.cross_entropy(self.guess(x[:, 1:][chosen]), target[chosen])
 
     def _encode(self, sparse: Tensor, whole: Tensor, mask: Tensor) -> Tensor:
-        """Projections [B, L, narrow] and [B, narrow] -> [B, 1 + L, width], the sentence's position first."""
+        """What is known of characters [B, L, known] and text [B, known] -> [B, 1 + L, width], the text first."""
         x = torch.cat(
             [self.sentence_in(self.dropout(whole))[:, None], self.character_in(self.dropout(sparse))], 1
         )

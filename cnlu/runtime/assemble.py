@@ -35,9 +35,12 @@ class Scores:
     """[L, 1 + groups]"""
 
 
-def stitch(parts: Sequence[tuple[Window, Scores]]) -> Scores:
-    """One text's scores from its windows': each character from the window that keeps it, intents averaged."""
-    if len(parts) == 1:
+def stitch(parts: Sequence[tuple[Window, Scores]], whole: Scores | None = None) -> Scores:
+    """One text's scores: each character's from the window that keeps it, the intent's from `whole`.
+
+    `whole` is the answer to what features.windows.Plan reads the intent from; a single window needs none.
+    """
+    if whole is None:
         return parts[0][1]
 
     def joined(name: str) -> NDArray[Any]:
@@ -45,8 +48,7 @@ def stitch(parts: Sequence[tuple[Window, Scores]]) -> Scores:
             [getattr(s, name)[w.keep_start - w.start : w.keep_end - w.start] for w, s in parts]
         )
 
-    intent = np.mean([scores.intent for _, scores in parts], axis=0)
-    return Scores(joined("emissions"), intent, joined("roles"), joined("groups"))
+    return Scores(joined("emissions"), whole.intent, joined("roles"), joined("groups"))
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,13 @@ from cnlu.errors import CnluError, ModelError
 from cnlu.features.build import build_extractor
 from cnlu.features.extract import Extractor
 from cnlu.features.vocabulary import Vocabulary
-from cnlu.features.windows import windows
+from cnlu.features.windows import plan
 from cnlu.runtime.assemble import Assembler, Scores, stitch
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.lattice import build_lattice
 from cnlu.runtime.model_dir import ModelFiles, read_model_dir
+from cnlu.text.normalize import simplifier
+from cnlu.text.tokens import TokenReader, from_json, pad_tokens
 
 BATCH_CHARACTERS = 8192
 """Texts parsed together are cut so that a batch has about this many characters, padding included."""
@@ -42,6 +44,8 @@ class Interpreter:
     sentence: Vocabulary
     assembler: Assembler
     session: onnxruntime.InferenceSession
+    tokens: TokenReader | None = None
+    """The encoder's, for a model with one."""
 
     @classmethod
     def load(cls, path: str | Path, threads: int = 1) -> Interpreter:
@@ -66,7 +70,7 @@ class Interpreter:
             if not isinstance(text, str):
                 raise TypeError(f"parse takes text as str, not {type(text).__name__}")
         found: list[Any] = [None] * len(texts)
-        for numbers, scores in self._scored(texts):
+        for numbers, scores in self.scored(texts):
             for number, answer in zip(numbers, scores, strict=True):
                 found[number] = self.assembler.result(texts[number], answer, self.extractor.hits(texts[number]))
         return [
@@ -76,17 +80,15 @@ class Interpreter:
 
     def scores(self, text: str) -> Scores:
         """The network's own answer to one text with at least one character."""
-        return next(iter(self._scored([text])))[1][0]
+        return next(iter(self.scored([text])))[1][0]
 
-    def _scored(self, texts: Sequence[str]) -> Iterator[tuple[list[int], list[Scores]]]:
+    def scored(self, texts: Sequence[str]) -> Iterator[tuple[list[int], list[Scores]]]:
         """Numbers and scores of the texts that have something to read, similar lengths together."""
-        size = self.config.training.max_length
         order = sorted((i for i, text in enumerate(texts) if text.strip()), key=lambda i: len(texts[i]))
         batch: list[int] = []
         for i in order:
-            if len(texts[i]) > size:
-                parts = [(w, self._run([texts[i][w.start : w.end]])[0]) for w in windows(len(texts[i]), size)]
-                yield [i], [stitch(parts)]
+            if self._is_long(texts[i]):
+                yield [i], [self._scored_in_windows(texts[i])]
                 continue
             if batch and (len(batch) + 1) * len(texts[i]) > BATCH_CHARACTERS:
                 yield batch, self._run([texts[n] for n in batch])
@@ -95,12 +97,24 @@ class Interpreter:
         if batch:
             yield batch, self._run([texts[n] for n in batch])
 
+    def _is_long(self, text: str) -> bool:
+        return len(text) > self.config.training.max_length or (self.tokens is not None and not self.tokens.fits(text))
+
+    def _scored_in_windows(self, text: str) -> Scores:
+        settings = self.config.training
+        found = plan(text, settings.max_length, settings.long_intent, self.tokens.fits if self.tokens else None)
+        parts = [(window, self._run([text[window.start : window.end]])[0]) for window in found.windows]
+        return stitch(parts, self._run([found.intent_text(text)])[0] if found.intent else None)
+
     def _run(self, texts: list[str]) -> list[Scores]:
         rows = []
         for text in texts:
             features = self.extractor.extract(text)
             rows.append((self.characters.rows(features.characters), self.sentence.row(features.sentence)))
-        outputs = self.session.run(None, _padded(rows))
+        inputs = _padded(rows)
+        if self.tokens is not None:
+            inputs |= pad_tokens([self.tokens.read(text) for text in texts], inputs["mask"].shape[1])
+        outputs = self.session.run(None, inputs)
         return [
             Scores(*(o[i, : len(t)] if o.ndim == 3 else o[i] for o in outputs)) for i, t in enumerate(texts)
         ]
@@ -153,7 +167,12 @@ def _build(files: ModelFiles, threads: int) -> Interpreter:
         Vocabulary.from_text(text("character_features.tsv"), "character_features.tsv"),
         Vocabulary.from_text(text("sentence_features.tsv"), "sentence_features.tsv"),
         assembler, _session(files.files["model.onnx"], threads),
+        _token_reader(text("tokens.json"), config) if "tokens.json" in files.files else None,
     )  # fmt: skip
+
+
+def _token_reader(content: str, config: Config) -> TokenReader:
+    return from_json(content, simplifier() if config.text.simplify else None)
 
 
 def _session(graph: bytes, threads: int) -> onnxruntime.InferenceSession:

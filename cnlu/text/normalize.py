@@ -105,11 +105,11 @@ class _PieceTable(dict[str, str]):
 
 @cache
 def _piece_table(width: bool, case: bool, simplify: bool) -> _PieceTable:
-    return _PieceTable(width, case, _load_simplifier() if simplify else None)
+    return _PieceTable(width, case, simplifier() if simplify else None)
 
 
-def _load_simplifier() -> Callable[[str], str]:
-    """A function from one character to its simplified form."""
+def simplifier() -> Callable[[str], str]:
+    """A function from one character to its simplified form; raises UsageError without OpenCC."""
     try:
         from opencc import OpenCC
     except ImportError as error:

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from cnlu.config import TrainingConfig
 from cnlu.model.losses import NOTHING
+from cnlu.text.tokens import pad_tokens
 from cnlu.training.rows import Row
 
 BUCKET = 20  # batches that are sorted by length together: little padding, still a different mix each epoch
@@ -32,7 +34,11 @@ def plan_epoch(rows: Sequence[Row], config: TrainingConfig, epoch: int) -> list[
 
 
 def collate(rows: Sequence[Row], device: torch.device) -> dict[str, Tensor]:
-    """Arrays of several rows filled up to the longest: characters [B, L, F], sentence [B, S], the rest [B, L], [B]."""
+    """Arrays of several rows filled up to the longest: characters [B, L, F], sentence [B, S], the rest [B, L], [B].
+
+    `known` are the numbers of the rows with an intent. Rows with an encoder's tokens also give tokens and token_mask
+    [B, T] and alignment [B, L, T]; rows that a frozen one has read, vectors [B, L, width] and views [B, K, width].
+    """
     length, count = max(map(len, rows)), len(rows)
     characters = np.zeros((count, length, max(row.characters.shape[1] for row in rows)), np.int32)
     sentence = np.zeros((count, max(1, max(len(row.sentence) for row in rows))), np.int32)
@@ -46,4 +52,23 @@ def collate(rows: Sequence[Row], device: torch.device) -> dict[str, Tensor]:
         mask[i, :n], tags[i, :n], roles[i, :n], groups[i, :n] = 1.0, row.tags, row.roles, row.groups
     arrays = {"characters": characters, "sentence": sentence, "mask": mask, "tags": tags, "roles": roles,
               "groups": groups, "intent": np.array([row.intent for row in rows], np.int64)}  # fmt: skip
-    return {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
+    arrays["known"] = np.flatnonzero(arrays["intent"] != NOTHING)
+    found = [row.tokens for row in rows if row.tokens is not None]
+    if found:
+        arrays |= pad_tokens(found, length)
+    if rows[0].read is not None:
+        arrays |= _read(rows, length)
+    return {name: _moved(torch.from_numpy(array), device) for name, array in arrays.items()}
+
+
+def _moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """On a GPU without waiting for it to finish what it is doing."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
+def _read(rows: Sequence[Row], length: int) -> dict[str, NDArray[np.float32]]:
+    known = [row.read for row in rows if row.read is not None]
+    vectors = np.zeros((len(known), length, known[0][0].shape[1]), np.float32)
+    for i, (characters, _) in enumerate(known):
+        vectors[i, : len(characters)] = characters
+    return {"vectors": vectors, "views": np.stack([views for _, views in known]).astype(np.float32)}

@@ -2,26 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import torch
+from numpy.typing import NDArray
 
 from cnlu.config import Config
 from cnlu.data.schema import Example
 from cnlu.evaluation.metrics import evaluate
 from cnlu.features.extract import Extractor
-from cnlu.features.windows import Window, windows
+from cnlu.features.windows import Plan
 from cnlu.model.ensemble import Ensemble
 from cnlu.runtime.assemble import Assembler, Scores, stitch
 from cnlu.runtime.calibration import fit_temperature
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.lattice import build_lattice
+from cnlu.text.tokens import TokenReader, Tokens
 from cnlu.training.batches import collate
-from cnlu.training.rows import Row, Vocabularies, reading_row
+from cnlu.training.rows import Row, Vocabularies, plan_of, reading_row
 
 BATCH = 128
+
+Answers = Callable[[Sequence[Row]], Sequence[NDArray[Any]]]
+"""Rows to emissions [B, L, tags], intent [B, intents], roles and groups [B, L, names], padding included."""
+
+
+def torch_answers(network: Ensemble) -> Answers:
+    """Of the network as it stands, without dropout."""
+    network.eval()
+    device = next(network.parameters()).device
+
+    @torch.no_grad()
+    def answer(rows: Sequence[Row]) -> list[NDArray[Any]]:
+        return [output.cpu().numpy() for output in network(collate(rows, device))]
+
+    return answer
+
+
+def graph_answers(graph: bytes) -> Answers:
+    """Of an exported graph, on ONNX Runtime."""
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    names = [one.name for one in session.get_inputs()]
+
+    def answer(rows: Sequence[Row]) -> list[NDArray[Any]]:
+        batch = collate(rows, torch.device("cpu"))
+        inputs = {name: batch[name].numpy() for name in names}
+        wide = {name: array.astype(np.int64) for name, array in inputs.items() if array.dtype == np.int32}
+        return list(session.run(None, inputs | wide))
+
+    return answer
 
 
 class Dev:
@@ -29,24 +61,33 @@ class Dev:
 
     def __init__(
         self, examples: Sequence[Example], extractor: Extractor, vocabularies: Vocabularies, labels: Labels,
-        config: Config, synonyms: Mapping[str, str],
+        config: Config, synonyms: Mapping[str, str], reader: TokenReader | None = None,
     ) -> None:  # fmt: skip
         self.examples, self.hits = examples, [extractor.hits(example.text) for example in examples]
         self.labels, self.synonyms = labels, {surface.lower(): value for surface, value in synonyms.items()}
         self.tags = labels.tag_set(config.model.tagging)
-        self.pieces: list[tuple[int, Window, Row]] = []
-        for number, example in enumerate(self.examples):
-            for window in windows(len(example.text), config.training.max_length):
-                features = extractor.extract(example.text[window.start : window.end])
-                self.pieces.append((number, window, _reading(*reading_row(features, vocabularies))))
+        self.plans = [plan_of(example.text, config, reader) for example in self.examples]
+        self.pieces: list[tuple[int, int, Row]] = []
+        """(number of the example, of its window or -1 for its intent's text, what is read), short ones first"""
+
+        def add(number: int, window: int, text: str) -> None:
+            features = reading_row(extractor.extract(text), vocabularies)
+            self.pieces.append((number, window, _reading(*features, reader.read(text) if reader else None)))
+
+        for number, (example, found) in enumerate(zip(self.examples, self.plans, strict=True)):
+            for k, window in enumerate(found.windows):
+                add(number, k, example.text[window.start : window.end])
+            if found.intent:
+                add(number, -1, found.intent_text(example.text))
         self.pieces.sort(key=lambda piece: len(piece[2]))
 
     def frame_accuracy(self, network: Ensemble) -> float:
-        return float(self._metrics(network, self._scores(network), 1.0)["frame_accuracy"])
+        scores = self._scores(torch_answers(network))
+        return float(self._metrics(network, scores, 1.0)["frame_accuracy"])
 
-    def calibrate(self, network: Ensemble) -> tuple[float, dict[str, Any]]:
-        """(temperature fitted on the dev intents, the dev metrics under it)."""
-        scores = self._scores(network)
+    def calibrate(self, network: Ensemble, answers: Answers | None = None) -> tuple[float, dict[str, Any]]:
+        """(temperature fitted on the dev intents, the dev metrics under it), of the network or of `answers`."""
+        scores = self._scores(answers or torch_answers(network))
         known = [i for i, e in enumerate(self.examples) if e.intent in self.labels.intents]
         temperature = 1.0
         if known and len(self.labels.intents) > 1:
@@ -63,24 +104,22 @@ class Dev:
         ]
         return evaluate(self.examples, found, self.labels)
 
-    @torch.no_grad()
-    def _scores(self, network: Ensemble) -> list[Scores]:
-        """The network's answers in the order of `examples`."""
-        network.eval()
-        device = next(network.parameters()).device
-        parts: list[list[tuple[Window, Scores]]] = [[] for _ in self.examples]
+    def _scores(self, answers: Answers) -> list[Scores]:
+        """The answers in the order of `examples`."""
+        parts: list[dict[int, Scores]] = [{} for _ in self.examples]
         for start in range(0, len(self.pieces), BATCH):
             batch = self.pieces[start : start + BATCH]
-            inputs = collate([row for _, _, row in batch], device)
-            outputs = network(inputs["characters"], inputs["sentence"], inputs["mask"])
-            arrays = [output.cpu().numpy() for output in outputs]
+            arrays = answers([row for _, _, row in batch])
             for i, (number, window, row) in enumerate(batch):
-                answer = Scores(*(a[i, : len(row)] if a.ndim == 3 else a[i] for a in arrays))
-                parts[number].append((window, answer))
-        return [stitch(sorted(answers, key=lambda part: part[0].start)) for answers in parts]
+                parts[number][window] = Scores(*(a[i, : len(row)] if a.ndim == 3 else a[i] for a in arrays))
+        return [_stitched(found, answers) for found, answers in zip(self.plans, parts, strict=True)]
 
 
-def _reading(characters: np.ndarray, sentence: np.ndarray) -> Row:
+def _stitched(found: Plan, answers: Mapping[int, Scores]) -> Scores:
+    return stitch([(window, answers[k]) for k, window in enumerate(found.windows)], answers.get(-1))
+
+
+def _reading(characters: np.ndarray, sentence: np.ndarray, tokens: Tokens | None) -> Row:
     """A row with nothing to answer."""
     nothing = np.zeros(len(characters), np.int64)
-    return Row(characters, sentence, nothing, nothing, nothing, 0)
+    return Row(characters, sentence, nothing, nothing, nothing, 0, tokens)

@@ -6,15 +6,21 @@ import contextlib
 import io
 import logging
 import warnings
+from collections.abc import Iterator
+from typing import Any
 
+import onnx
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cnlu.model.ensemble import Ensemble, mean_outputs
+from cnlu.model.ensemble import Ensemble
+from cnlu.model.reader import FAR_BELOW
+from cnlu.training.joined import Joined
 
-OPSET = 18  # read by every ONNX Runtime since 1.15
+OPSET = 20  # read by every ONNX Runtime since 1.17; the first that has GELU as one step
 INPUTS = ("characters", "sentence", "mask")
+ENCODER_INPUTS = ("tokens", "token_mask", "alignment")
 OUTPUTS = ("emissions", "intent", "roles", "groups")
 
 
@@ -38,19 +44,19 @@ class _Exported(nn.Module):
 
     def __init__(self, network: Ensemble) -> None:
         super().__init__()
-        self.network = network
+        members = network.networks()
+        self.network, self.joined = network, Joined(members)
         for name in ("characters", "sentence"):
-            projections = [getattr(member, name) for member in network.networks()]
+            projections = [getattr(member, name) for member in members]
             tables = [_eight_bits(projection.table.weight) for projection in projections]
             self.register_buffer(f"{name}_steps", torch.cat([steps for steps, _ in tables], 1))
             self.register_buffer(f"{name}_scale", torch.stack([s for _, s in tables], 1) * projections[0].scale)
 
-    def forward(self, characters: Tensor, sentence: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
-        members = self.network.networks()
-        each = self._look_up("characters", characters).unbind(-2)
-        whole = self._look_up("sentence", sentence).unbind(-2)
-        outputs = [m.read(e, w, mask) for m, e, w in zip(members, each, whole, strict=True)]
-        return tuple(mean_outputs(outputs))
+    def forward(self, characters: Tensor, sentence: Tensor, mask: Tensor, *encoded: Tensor) -> tuple[Tensor, ...]:
+        reader = self.network.reader
+        read = reader(*encoded) if reader is not None else None
+        each, whole = self._look_up("characters", characters), self._look_up("sentence", sentence)
+        return tuple(self.joined(each, whole, mask, read))
 
     def _look_up(self, name: str, ids: Tensor) -> Tensor:
         """[..., F] -> [..., members, width]: the rows times their scales, summed over the features."""
@@ -62,23 +68,70 @@ class _Exported(nn.Module):
 def export_onnx(network: Ensemble) -> bytes:
     """Inputs characters [B, L, F] and sentence [B, S] int64 ids, mask [B, L] float32; outputs as model.Outputs.
 
-    B, L, F and S are free; L at least 1.
+    With an encoder also tokens [B, T] int64, token_mask [B, T] and alignment [B, L, T] float32. B, L, F, S and T are
+    free; L and T at least 1.
     """
     network = network.eval().cpu()
     batch, length = torch.export.Dim("batch"), torch.export.Dim("length")
-    example = (torch.ones(2, 5, 7, dtype=torch.long), torch.ones(2, 11, dtype=torch.long), torch.ones(2, 5))
-    shapes = (
+    example = [torch.ones(2, 5, 7, dtype=torch.long), torch.ones(2, 11, dtype=torch.long), torch.ones(2, 5)]
+    shapes: list[Any] = [
         {0: batch, 1: length, 2: torch.export.Dim("features")},
         {0: batch, 1: torch.export.Dim("sentence_features")},
         {0: batch, 1: length},
-    )
-    with _quiet():
+    ]
+    names: tuple[str, ...] = INPUTS
+    if network.reader is not None:
+        tokens = torch.export.Dim("tokens")
+        example += [torch.ones(2, 9, dtype=torch.long), torch.ones(2, 9), torch.ones(2, 5, 9) / 9]
+        shapes.append(({0: batch, 1: tokens}, {0: batch, 1: tokens}, {0: batch, 1: length, 2: tokens}))
+        names += ENCODER_INPUTS
+    with _quiet(), _plain_mask() if network.reader is not None else contextlib.nullcontext():
         program = torch.onnx.export(
-            _Exported(network).eval(), example, dynamo=True, opset_version=OPSET, dynamic_shapes=shapes,
-            input_names=list(INPUTS), output_names=list(OUTPUTS), verbose=False,
+            _Exported(network).eval(), tuple(example), dynamo=True, opset_version=OPSET, dynamic_shapes=tuple(shapes),
+            input_names=list(names), output_names=list(OUTPUTS), verbose=False,
         )  # fmt: skip
     assert program is not None
-    return bytes(program.model_proto.SerializeToString())
+    model = program.model_proto
+    _keep_norms_apart(model)
+    return bytes(model.SerializeToString())
+
+
+def _keep_norms_apart(model: onnx.ModelProto) -> None:
+    """Sums before a norm by another name: the runtime would join an addition with the norm, which takes it longer."""
+    normed = {node.input[0] for node in model.graph.node if node.op_type == "LayerNormalization"}
+    for node in model.graph.node:
+        if node.op_type == "Add" and node.output[0] in normed:
+            node.op_type = "Sum"
+
+
+def without_notes(graph: bytes) -> bytes:
+    """The graph without the exporter's notes, which tell where on this machine its source lies."""
+    model = onnx.load_from_string(graph)
+    for node in model.graph.node:
+        del node.metadata_props[:]
+    return bytes(model.SerializeToString())
+
+
+@contextlib.contextmanager
+def _plain_mask() -> Iterator[None]:
+    """A mask of padding as transformers' encoders add it, made in two steps instead of twenty."""
+    try:
+        from transformers.masking_utils import AttentionMaskInterface, bidirectional_mask_function, eager_mask
+    except ImportError:  # before transformers 4.56
+        yield
+        return
+
+    def mask(*given: Any, **named: Any) -> Any:
+        known, pattern = named.get("attention_mask"), named.get("mask_function")
+        if known is None or known.ndim != 2 or pattern is not bidirectional_mask_function:
+            return eager_mask(*given, **named)
+        return (1.0 - known[:, None, None, :].float()) * FAR_BELOW
+
+    AttentionMaskInterface.register("eager", mask)
+    try:
+        yield
+    finally:
+        AttentionMaskInterface.register("eager", eager_mask)
 
 
 @contextlib.contextmanager

@@ -6,18 +6,17 @@ import copy
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from cnlu.config import TrainingConfig
+from cnlu.config import EncoderConfig, TrainingConfig
 from cnlu.errors import ModelError
 from cnlu.model.ensemble import Ensemble
-from cnlu.model.losses import joint_loss
-from cnlu.training.batches import collate, plan_epoch
+from cnlu.training.batches import plan_epoch
 from cnlu.training.checkpoint import (
     Checkpoint,
     State,
@@ -26,9 +25,12 @@ from cnlu.training.checkpoint import (
     restore_optimizer,
     unprefixed,
 )
-from cnlu.training.masking import Masker, drop_values
+from cnlu.training.masking import Masker
 from cnlu.training.optimizer import build_optimizer, clip_gradients, set_rate
+from cnlu.training.request import Say
 from cnlu.training.rows import Row
+from cnlu.training.step import Stepper, computes_bfloat16
+from cnlu.training.tutor import Tutor
 
 
 @dataclass
@@ -43,7 +45,18 @@ class Run:
     checkpoint: Checkpoint
     device: torch.device
     masker: Masker | None = None
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
     quiet: bool = False
+    say: Say = lambda line: None
+    tutor: Tutor | None = None
+    """Who gives the answers to learn, instead of the rows"""
+
+    def stepper(self) -> Stepper:
+        part = math.ceil(self.config.batch_size / self.encoder.accumulate)
+        half = self.encoder.precision == "bfloat16" or (
+            self.encoder.precision == "auto" and computes_bfloat16(self.device)
+        )
+        return Stepper(self.network, self.rows, self.device, self.masker, part, half, self.say, self.tutor)
 
 
 def planned_epochs(config: TrainingConfig, rows: int) -> int:
@@ -60,7 +73,9 @@ def fit(run: Run, resume: bool = False) -> State:
     """
     config, network = run.config, run.network
     epochs = planned_epochs(config, len(run.rows))
-    optimizer = build_optimizer(network, config)
+    optimizer = build_optimizer(network, config, run.encoder)
+    if run.tutor:
+        run.tutor.join(network, optimizer, config)
     average = copy.deepcopy(network)
     state = State(0, 0, -1.0)
     if resume:
@@ -69,11 +84,12 @@ def fit(run: Run, resume: bool = False) -> State:
         run.checkpoint.clear()
     best = unprefixed("best", state.tensors) or copy.deepcopy(average.state_dict())
     steps = math.ceil(len(run.rows) / config.batch_size) * epochs
+    stepper = run.stepper()
     last_saved = time.monotonic()
     with _progress(run, epochs, state.epoch) as bar:
         for epoch in range(state.epoch, epochs):
             torch.manual_seed(config.seed * 100_003 + epoch)  # so that a resumed run drops out the same units
-            loss = _epoch(run, optimizer, average, epoch, steps, bar)
+            loss = _epoch(run, stepper, optimizer, average, epoch, steps, bar)
             state.epoch = epoch + 1
             score = run.dev_score(average) if run.dev_score else float(epoch)
             if score >= state.best_score:
@@ -88,53 +104,40 @@ def fit(run: Run, resume: bool = False) -> State:
                 run.checkpoint.save(_with_tensors(state, network, average, best, optimizer))
                 last_saved = time.monotonic()
     network.load_state_dict(best)
+    if run.tutor:
+        run.tutor.leave(network)
     return state
 
 
 def _epoch(
-    run: Run, optimizer: torch.optim.Optimizer, average: Ensemble, epoch: int, steps: int, bar: tqdm[Any]
-) -> dict[str, float]:
+    run: Run, stepper: Stepper, optimizer: torch.optim.Optimizer, average: Ensemble, epoch: int, steps: int,
+    bar: tqdm[Any],
+) -> dict[str, float]:  # fmt: skip
     """One pass; returns the mean of each part of the loss per example, members summed."""
     network, config = run.network, run.config
     network.train()
     totals: dict[str, float] = {}
     batches = plan_epoch(run.rows, config, epoch)
-    kept: list[Tensor] = list(average.parameters())
-    current: list[Tensor] = list(network.parameters())
+    pairs = zip(average.parameters(), network.parameters(), strict=True)
+    kept, current = map(list, zip(*((old, new) for old, new in pairs if new.requires_grad), strict=True))
     for number, chosen in enumerate(batches, 1 + epoch * len(batches)):
         set_rate(optimizer, number, steps, config.warmup)
-        parts = _losses(run, collate([run.rows[i] for i in chosen], run.device))
-        loss = torch.stack(list(parts.values())).sum()
         optimizer.zero_grad()
-        loss.backward()
+        losses = stepper.accumulate(chosen)
+        if not math.isfinite(sum(losses.values())):
+            raise ModelError(
+                "Training diverged: the loss is no longer a number; lower training.learning_rate"
+                + (" and encoder.learning_rate." if network.reader else ".")
+            )
         clip_gradients(network, config.clip)
         optimizer.step()
         decay = min(config.average, (1 + number) / (10 + number))
         with torch.no_grad():
             torch._foreach_lerp_(kept, current, 1.0 - decay)
-        for name, part in parts.items():
-            totals[name] = totals.get(name, 0.0) + part.item() * len(chosen) / len(run.rows)
-        if not math.isfinite(loss.item()):
-            raise ModelError(
-                "Training diverged: the loss is no longer a number; lower training.learning_rate."
-            )
+        for name, loss in losses.items():
+            totals[name] = totals.get(name, 0.0) + loss * len(chosen) / len(run.rows)
         bar.update(len(chosen))
     return {name: round(total, 4) for name, total in totals.items()}
-
-
-def _losses(run: Run, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The named parts of the loss, summed over the members: each learns as if alone."""
-    totals: dict[str, Tensor] = {}
-    for network in run.network.networks():
-        seen, config = batch, network.config
-        if config.value_dropout:
-            seen = drop_values(batch, network.crf.start_penalty == 0, config.value_dropout)
-        parts = joint_loss(network, network(seen["characters"], seen["sentence"], seen["mask"]), batch)
-        if run.masker is not None:
-            parts["masked"] = network.masked_loss(*run.masker.hide(batch))
-        for name, part in parts.items():
-            totals[name] = totals[name] + part if name in totals else part
-    return totals
 
 
 def _progress(run: Run, epochs: int, done: int) -> tqdm[Any]:

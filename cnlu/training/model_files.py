@@ -12,27 +12,31 @@ from cnlu.config import Config
 from cnlu.data.schema import NluData
 from cnlu.model.ensemble import Ensemble
 from cnlu.runtime.labels import Labels
-from cnlu.training.export import export_onnx
 from cnlu.training.rows import Vocabularies
 
 
 def model_files(
-    config: Config, labels: Labels, data: NluData, vocabularies: Vocabularies, network: Ensemble, story: dict[str, Any]
-) -> dict[str, bytes]:
-    """File name -> bytes. `story` is what training.json tells: temperature, history, dev figures."""
+    config: Config, labels: Labels, data: NluData, vocabularies: Vocabularies, network: Ensemble, graph: bytes,
+    story: dict[str, Any], tokens: str | None = None,
+) -> dict[str, bytes]:  # fmt: skip
+    """File name -> bytes. `graph` is the exported network, `story` what training.json tells: history, dev figures.
+
+    `tokens` is the encoder's tokenizer as text.tokens.to_json writes it.
+    """
     tagger = io.BytesIO()
     np.save(tagger, network.tagger().cpu().numpy(), allow_pickle=False)
     lexicon = {"lookups": data.lookups, "regexes": data.regexes, "synonyms": data.synonyms}
-    return {
+    files = {
         "config.json": _json(config.to_dict()),
         "labels.json": _json(labels.to_dict()),
         "lexicon.json": _json(lexicon),
         "character_features.tsv": vocabularies.characters.to_text().encode(),
         "sentence_features.tsv": vocabularies.sentence.to_text().encode(),
         "tagger.npy": tagger.getvalue(),
-        "model.onnx": export_onnx(network),
+        "model.onnx": graph,
         "training.json": _json(story),
     }
+    return files if tokens is None else files | {"tokens.json": tokens.encode()}
 
 
 def _json(content: Any) -> bytes:

@@ -21,6 +21,10 @@ class Request:
     config: Config
     dev: Sequence[str | Path] = ()
     """Empty: a part of `data` is held out."""
+    encoder: str | None = None
+    """Directory or hub name of a pretrained encoder; None trains on sparse features alone."""
+    int8: bool = False
+    """Store the encoder in 8 bits."""
     device: str | None = None
     """cpu or cuda; None takes CUDA when it is there."""
     resume: bool = False

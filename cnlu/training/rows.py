@@ -1,9 +1,9 @@
-"""Examples to arrays: one row for each example, or for each window of a long one."""
+"""Examples to arrays: one row for each example; for a long one, a row for each window and one for its intent."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,10 @@ from cnlu.config import Config
 from cnlu.data.schema import Entity, Example
 from cnlu.features.extract import Extractor, Features
 from cnlu.features.vocabulary import Vocabulary, VocabularyBuilder
-from cnlu.features.windows import Window, windows
+from cnlu.features.windows import Plan, Window, plan
 from cnlu.model.losses import NOTHING
 from cnlu.runtime.labels import Labels
+from cnlu.text.tokens import TokenReader, Tokens
 
 Array = NDArray[Any]
 
@@ -35,7 +36,11 @@ class Row:
     groups: Array
     """int64 [L]"""
     intent: int
-    """NOTHING where no (known) intent is annotated"""
+    """NOTHING where no (known) intent is annotated, and for a part of a long text"""
+    tokens: Tokens | None = None
+    """The encoder's, for a model with one"""
+    read: tuple[Array, Array] | None = None
+    """What a frozen encoder said: float16 vectors of the characters [L, width] and of the sentence [K, width]"""
 
     def __len__(self) -> int:
         return len(self.characters)
@@ -48,25 +53,25 @@ class Vocabularies:
 
 
 def training_rows(
-    examples: Sequence[Example], extractor: Extractor, labels: Labels, config: Config
+    examples: Sequence[Example], extractor: Extractor, labels: Labels, config: Config, reader: TokenReader | None = None
 ) -> tuple[list[Row], Vocabularies]:
     """Rows of the training examples, and the vocabularies they make. Texts without characters give no row."""
     characters, sentence = VocabularyBuilder(), VocabularyBuilder()
     met = []
     for example in examples:
-        for window in windows(len(example.text), config.training.max_length):
-            features = extractor.extract(example.text[window.start : window.end])
+        for part, window in _parts_of(example, config, reader):
+            text = part.text[window.start : window.end]
+            features = extractor.extract(text)
             numbers = [characters.add(row) for row in features.characters]
-            met.append((example, window, numbers, sentence.add(features.sentence)))
+            tokens = reader.read(text) if reader else None
+            met.append((part, window, numbers, sentence.add(features.sentence), tokens))
     character_vocabulary, character_ids = characters.build(config.features.min_count, config.features.max_features)
     sentence_vocabulary, sentence_ids = sentence.build(
         config.features.sentence_min_count, config.features.sentence_max_features
     )
     rows = [
-        _row(
-            example, window, _known_first(numbers, character_ids), _known(sentence_ids[whole]), labels, config
-        )
-        for example, window, numbers, whole in met
+        _row(part, window, _known_first(numbers, character_ids), _known(sentence_ids[whole]), labels, config, tokens)
+        for part, window, numbers, whole, tokens in met
         if numbers
     ]
     return rows, Vocabularies(character_vocabulary, sentence_vocabulary)
@@ -75,6 +80,37 @@ def training_rows(
 def reading_row(features: Features, vocabularies: Vocabularies) -> tuple[Array, Array]:
     """(characters [L, F], sentence [S]) of a text to parse."""
     return vocabularies.characters.rows(features.characters), vocabularies.sentence.row(features.sentence)
+
+
+def plan_of(text: str, config: Config, reader: TokenReader | None) -> Plan:
+    """How a text is read under these settings."""
+    return plan(text, config.training.max_length, config.training.long_intent, reader.fits if reader else None)
+
+
+def _parts_of(example: Example, config: Config, reader: TokenReader | None) -> list[tuple[Example, Window]]:
+    """What rows are made of: the example, or windows of a long one without their intent and what tells its intent."""
+    found = plan_of(example.text, config, reader)
+    if not found.intent:
+        return [(example, found.windows[0])]
+    parts = [(replace(example, intent=None), window) for window in found.windows]
+    if example.intent is None:
+        return parts
+    whole = _joined(example, found)
+    return [*parts, (whole, Window(0, len(whole.text), 0, len(whole.text)))]
+
+
+def _joined(example: Example, found: Plan) -> Example:
+    """The text that the intent is read from, with the entities that lie in it whole."""
+    entities, offset = [], 0
+    for start, end in found.intent:
+        shift = offset - start
+        entities += [
+            replace(e, start=e.start + shift, end=e.end + shift)
+            for e in example.entities
+            if start <= e.start and e.end <= end
+        ]
+        offset += end - start
+    return replace(example, text=found.intent_text(example.text), entities=tuple(entities))
 
 
 def _known_first(rows: list[list[int]], final: Array) -> Array:
@@ -91,15 +127,16 @@ def _known(ids: Array) -> Array:
 
 
 def _row(
-    example: Example, window: Window, characters: Array, sentence: Array, labels: Labels, config: Config
-) -> Row:
+    example: Example, window: Window, characters: Array, sentence: Array, labels: Labels, config: Config,
+    tokens: Tokens | None,
+) -> Row:  # fmt: skip
     inside = [_clipped(e, window) for e in example.entities if e.start < window.end and e.end > window.start]
     tags, dropped = labels.tag_set(config.model.tagging).encode(len(characters), inside)
     kept = [e for e in inside if not any(e is lost for lost in dropped)]  # of two equal ones, one is lost
     intent = labels.intents.index(example.intent) if example.intent in labels.intents else NOTHING
     roles = _parts(len(characters), kept, "role", labels.role_names, labels.roles)
     groups = _parts(len(characters), kept, "group", labels.group_names, labels.groups)
-    return Row(characters, sentence, np.array(tags, np.int64), roles, groups, intent)
+    return Row(characters, sentence, np.array(tags, np.int64), roles, groups, intent, tokens)
 
 
 def _clipped(entity: Entity, window: Window) -> Entity:

@@ -19,14 +19,18 @@ from cnlu.model.network import Sizes
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.model_dir import check_out, write_model_dir
 from cnlu.training.checkpoint import Checkpoint, State
-from cnlu.training.dev import Dev
-from cnlu.training.export import round_tables
+from cnlu.training.dev import Dev, graph_answers
+from cnlu.training.encode import Encoder, prepare_encoder, unknown_story
+from cnlu.training.export import export_onnx, round_tables, without_notes
+from cnlu.training.frozen import read_rows
 from cnlu.training.gather import Gathered, dictionary_story, gather
 from cnlu.training.loop import Run, fit, planned_epochs
 from cnlu.training.masking import Masker
 from cnlu.training.model_files import model_files
+from cnlu.training.quantize import quantize
 from cnlu.training.request import Request, Say
 from cnlu.training.rows import Row, Vocabularies, training_rows
+from cnlu.training.tutor import Tutor
 
 
 @dataclass
@@ -40,37 +44,80 @@ class Trained:
     dev_metrics: dict[str, Any] | None
 
 
+@dataclass(frozen=True)
+class Course:
+    """What a training begins with."""
+
+    found: Gathered
+    labels: Labels
+    device: torch.device
+    encoder: Encoder | None
+    tutor: Tutor | None = None
+    """Who gives the answers to learn, text by text; None: they are annotated"""
+
+
 def train(request: Request, say: Say = lambda line: None) -> Trained:
     """Train and write the model directory; `say` gets the story, a line at a time.
 
     Raises UsageError, DataError or ModelError, each one sentence with its mend; an existing model at `out`
     stays as it was until the new one is whole.
     """
-    config = request.config
+    if request.int8 and request.encoder is None:
+        raise UsageError("--int8 rounds an encoder and has no effect without --encoder; leave it out.")
+    device = prepare(request)
+    found = gather(request, say)
+    encoder = prepare_encoder(request.encoder, request.config, say) if request.encoder else None
+    return learn(Course(found, Labels.collect(found.train), device, encoder), request, say)
+
+
+def prepare(request: Request) -> torch.device:
+    """What every training does first: refuses a place or a device it cannot use, fixes what is random."""
     check_out(request.out, request.force)
     device = _device(request.device)
-    torch.set_num_threads(config.training.threads)
-    torch.manual_seed(config.training.seed)
-    found = gather(request, say)
-    labels = Labels.collect(found.train)
+    torch.set_num_threads(request.config.training.threads)
+    torch.manual_seed(request.config.training.seed)
+    return device
+
+
+def learn(course: Course, request: Request, say: Say) -> Trained:
+    """From the examples to the model directory."""
+    config, found, labels = request.config, course.found, course.labels
+    encoder, device, tutor = course.encoder, course.device, course.tutor
     extractor = build_extractor(config, found.data.lookups, found.data.regexes)
-    rows, vocabularies = training_rows(found.train, extractor, labels, config)
+    tokens = encoder.tokens if encoder else None
+    rows, vocabularies = training_rows(found.train, extractor, labels, config, tokens)
     if not rows:
         raise DataError("All training examples are empty texts; write some text into them.")
     _tell(found, extractor, labels, vocabularies, rows, config, device, say)
-    network, masker = _network(config, labels, vocabularies, device)
-    dev = Dev(found.dev, extractor, vocabularies, labels, config, found.data.synonyms) if found.dev else None
-    checkpoint = Checkpoint.beside(request.out, config.to_dict(), found.train + found.dev, found.data)
+    if encoder:
+        say(unknown_story(encoder.tokens, found.train))
+    network, masker = _network(config, labels, vocabularies, device, encoder)
+    dev = Dev(found.dev, extractor, vocabularies, labels, config, found.data.synonyms, tokens) if found.dev else None
+    settings = config.to_dict() | ({"weights": encoder.digest} if encoder else {}) | (tutor.about if tutor else {})
+    checkpoint = Checkpoint.beside(request.out, settings, found.train + found.dev, found.data)
     score = dev.frame_accuracy if dev else None
-    run = Run(network, rows, config.training, score, checkpoint, device, masker, request.quiet)
     with _resumable(checkpoint, say):
+        if encoder and config.encoder.tuning == "frozen":
+            rows = _read_beforehand(rows, dev, encoder, config, device, request)
+        run = Run(network, rows, config.training, score, checkpoint, device, masker, config.encoder, request.quiet, say,
+                  tutor)  # fmt: skip
         state = fit(run, request.resume)
+        if encoder:
+            encoder.join(network)
         round_tables(network)
         _check_finite(network)
+        graph = export_onnx(network)
         temperature, metrics = dev.calibrate(network) if dev else (1.0, None)
+        if request.int8:
+            graph = quantize(graph)
+            if dev:
+                temperature, metrics = _after_rounding(dev, network, graph, metrics, say)
+        elif encoder:
+            graph = encoder.noted(graph)
         story = {"temperature": temperature, "seed": config.training.seed, "best_epoch": state.best_epoch,
-                 "history": state.history, "dev": metrics}  # fmt: skip
-        files = model_files(config, labels, found.data, vocabularies, network, story)
+                 "history": state.history, "dev": metrics} | ({"distilled": tutor.about} if tutor else {})  # fmt: skip
+        tokenizer = encoder.files if encoder else None
+        files = model_files(config, labels, found.data, vocabularies, network, without_notes(graph), story, tokenizer)
         segmenter = extractor.segmenter.digest if config.features.words else None
         write_model_dir(request.out, files, {"segmenter": segmenter}, request.force)
     checkpoint.clear()
@@ -102,14 +149,30 @@ def _tell(
 
 
 def _network(
-    config: Config, labels: Labels, vocabularies: Vocabularies, device: torch.device
+    config: Config, labels: Labels, vocabularies: Vocabularies, device: torch.device, encoder: Encoder | None
 ) -> tuple[Ensemble, Masker | None]:
+    """A frozen encoder stays outside while the network learns: its answers are computed once."""
     masker = Masker.build(vocabularies.characters, device) if config.model.masked_tokens else None
     sizes = Sizes(
         len(vocabularies.characters), len(vocabularies.sentence), len(labels.intents), len(labels.role_names),
-        len(labels.group_names), masker.characters if masker else 0,
+        len(labels.group_names), masker.characters if masker else 0, encoder.reader.width if encoder else 0,
+        encoder.views if encoder else 0,
     )  # fmt: skip
-    return Ensemble(config.model, sizes, labels.tag_set(config.model.tagging)).to(device), masker
+    learning = encoder.reader if encoder and config.encoder.tuning != "frozen" else None
+    tags = labels.tag_set(config.model.tagging)
+    return Ensemble(config.model, sizes, tags, learning, config.encoder.members).to(device), masker
+
+
+def _read_beforehand(
+    rows: list[Row], dev: Dev | None, encoder: Encoder, config: Config, device: torch.device, request: Request
+) -> list[Row]:
+    def read(given: list[Row]) -> list[Row]:
+        memory = config.encoder.cache_mb << 20
+        return read_rows(given, encoder.reader, encoder.views, device, memory, request.out.parent, request.quiet)
+
+    if dev is not None:
+        dev.pieces = [(i, k, row) for (i, k, _), row in zip(dev.pieces, read([r for *_, r in dev.pieces]), strict=True)]
+    return read(rows)
 
 
 @contextlib.contextmanager
@@ -123,6 +186,16 @@ def _resumable(checkpoint: Checkpoint, say: Say) -> Iterator[None]:
         else:
             say("interrupted before a state was saved; nothing was written.")
         raise
+
+
+def _after_rounding(
+    dev: Dev, network: Ensemble, graph: bytes, before: dict[str, Any] | None, say: Say
+) -> tuple[float, dict[str, Any]]:
+    """Calibrated on what is shipped; says what the 8 bits cost."""
+    temperature, metrics = dev.calibrate(network, graph_answers(graph))
+    if before is not None:
+        say(f"int8: dev frames {metrics['frame_accuracy']:.3f}, in float32 {before['frame_accuracy']:.3f}")
+    return temperature, metrics
 
 
 def _check_finite(network: Ensemble) -> None:

@@ -125,3 +125,30 @@ def test_settings_stored_with_a_model_load_whatever_the_defaults_are_now() -> No
 def test_the_shipped_settings_are_the_defaults_each_with_its_comment(checkout: Path) -> None:
     shipped = (checkout / "configs" / "default.yaml").read_text(encoding="utf-8")
     assert shipped == to_yaml(Config()), "write it again from cnlu.config_files.to_yaml(Config())"
+
+
+def test_the_shipped_settings_for_an_encoder_are_its_defaults(checkout: Path) -> None:
+    shipped = (checkout / "configs" / "encoder.yaml").read_text(encoding="utf-8")
+    assert shipped == to_yaml(load_config(None, encoder=True)), "write it again from load_config(None, encoder=True)"
+
+
+def test_encoder_settings_without_an_encoder_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"encoder settings have no effect without --encoder"):
+        load_config(None, ["encoder.tuning=frozen"])
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["encoder.tuning=frozen", "encoder.learning_rate=0.001"],
+        ["encoder.tuning=lora", "encoder.cache_mb=7"],
+        ["encoder.lora_rank=4"],
+    ],
+)
+def test_an_encoder_setting_that_its_tuning_leaves_idle_is_refused(overrides: list[str]) -> None:
+    with pytest.raises(UsageError, match=r"has no effect with encoder.tuning"):
+        load_config(None, overrides, encoder=True)
+
+
+def test_a_users_setting_goes_before_the_encoders_default() -> None:
+    assert load_config(None, ["training.batch_size=7"], encoder=True).training.batch_size == 7

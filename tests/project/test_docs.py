@@ -104,7 +104,7 @@ def test_settings_named_exist(path: Path) -> None:
                 for f in dataclasses.fields(Config)}  # fmt: skip
     text = path.read_text("utf-8")
     for section, key in re.findall(r"(?:`|--set )(text|features|model|training)\.(\w+)[=:`]", text):
-        assert key in sections[section] or key in ("json", "onnx"), f"{section}.{key}"
+        assert key in sections[section] or key in ("json", "onnx", "safetensors"), f"{section}.{key}"
 
 
 @pytest.mark.parametrize("path", DOCS, ids=by_name)

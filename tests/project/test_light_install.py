@@ -12,7 +12,7 @@ from pathlib import Path
 ABSENT = """
 import sys
 class Absent:
-    names = {"torch", "transformers", "torchcrf", "accelerate", "onnx", "onnxscript", "safetensors",
+    names = {"torch", "transformers", "torchcrf", "accelerate", "onnx", "onnxscript", "safetensors", "peft",
              "tokenizers"}
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in self.names:
@@ -24,7 +24,7 @@ IMPORT_ALL = """
 import importlib, json, pkgutil
 import cnlu
 names = ["cnlu"] + [m.name for m in pkgutil.walk_packages(cnlu.__path__, "cnlu.")
-                    if not m.name.startswith(("cnlu.model", "cnlu.training", "cnlu._"))]
+                    if not m.name.startswith(("cnlu.encoder", "cnlu.model", "cnlu.training", "cnlu._"))]
 for name in names:
     importlib.import_module(name)
 print(json.dumps(names))
@@ -63,6 +63,23 @@ def test_a_model_loads_and_parses_without_the_training_packages(tiny_model: Path
     result = json.loads(done.stdout)
     assert result["text"] == text
     assert result["intent"]["name"]
+
+
+def test_a_model_with_an_encoder_parses_with_nothing_but_tokenizers_beside_the_base(
+    tiny_bert_model: Path, tmp_path: Path
+) -> None:
+    with_it = "Absent.names.remove('tokenizers')\n"
+    done = run_light(with_it + PARSE, str(tiny_bert_model), "明天去北京", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["intent"]["name"]
+
+
+def test_a_model_with_an_encoder_names_the_extra_that_it_needs(tiny_bert_model: Path, tmp_path: Path) -> None:
+    code = "from cnlu.cli import main\nsys.exit(main(['parse', sys.argv[1], '你好']))"
+    done = run_light(code, str(tiny_bert_model), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "cnlu[encoder]" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_training_without_the_training_packages_names_the_extra(tmp_path: Path) -> None:

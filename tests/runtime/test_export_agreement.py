@@ -14,8 +14,8 @@ import torch
 import cnlu
 from cnlu.config_files import load_config
 from cnlu.data.load import load_data
-from cnlu.features.windows import windows
-from cnlu.runtime.assemble import Scores, stitch
+from cnlu.runtime.assemble import Scores
+from cnlu.text.tokens import TokenReader, pad_tokens
 from cnlu.training.request import Request
 from cnlu.training.rows import reading_row
 from cnlu.training.train import Trained, train
@@ -36,30 +36,32 @@ SETTINGS = [
 ]
 
 
-def torch_scores(trained: Trained, text: str, size: int) -> Scores:
-    parts = []
-    for window in windows(len(text), size):
-        features = trained.extractor.extract(text[window.start : window.end])
-        characters, sentence = (torch.from_numpy(a)[None].long() for a in reading_row(features, trained.vocabularies))
-        with torch.no_grad():
-            outputs = trained.network(characters, sentence, torch.ones(characters.shape[:2]))
-        parts.append((window, Scores(*(output[0].numpy() for output in outputs))))
-    return stitch(parts)
+def torch_scores(trained: Trained, text: str, tokens: TokenReader | None) -> Scores:
+    features = reading_row(trained.extractor.extract(text), trained.vocabularies)
+    characters, sentence = (torch.from_numpy(array)[None].long() for array in features)
+    batch = {"characters": characters, "sentence": sentence, "mask": torch.ones(characters.shape[:2])}
+    if tokens is not None:
+        batch |= {name: torch.from_numpy(a) for name, a in pad_tokens([tokens.read(text)], len(text)).items()}
+    with torch.no_grad():
+        return Scores(*(output[0].numpy() for output in trained.network(batch)))
 
 
-def test_500_real_sentences_get_the_same_frames(shared: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoder", [None, "simbert-tiny", "bge-small-zh-v1.5"])
+def test_500_real_sentences_get_the_same_frames(encoder: str | None, shared: Path, tmp_path: Path) -> None:
     data = shared / "data" / "smp2019_ecdt"
-    config = load_config(None, SETTINGS)
+    source = str(shared / "weights" / encoder) if encoder else None
+    frozen = ["encoder.tuning=frozen"] if encoder else []
+    config = load_config(None, [*SETTINGS, *frozen], encoder=bool(encoder))
     part = tmp_path / "part.jsonl"
     part.write_bytes(b"".join((data / "train.jsonl").read_bytes().splitlines(keepends=True)[::4]))
-    trained = train(Request([part], tmp_path / "model", config, device="cpu", quiet=True))
+    trained = train(Request([part], tmp_path / "model", config, encoder=source, device="cpu", quiet=True))
     trained.network.eval()
     model = cnlu.load(tmp_path / "model")
     texts = [example.text for example in load_data([data / "test.jsonl", data / "dev.jsonl"]).examples]
     assert len(texts) > 500
     entities = 0
     for text in texts:
-        expected, found = torch_scores(trained, text, config.training.max_length), model.scores(text)
+        expected, found = torch_scores(trained, text, model.tokens), model.scores(text)
         for name in ("emissions", "intent", "roles", "groups"):
             assert np.allclose(getattr(found, name), getattr(expected, name), atol=1e-4), text
         frames = [model.assembler.result(text, scores) for scores in (expected, found)]

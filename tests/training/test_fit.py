@@ -106,7 +106,7 @@ def test_a_training_that_diverges_says_so_and_writes_nothing(
     run: Run, examples: list[Example], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(
-        "cnlu.training.loop.joint_loss", lambda network, outputs, batch: {"entity": outputs.emissions.sum() * math.nan}
+        "cnlu.training.step.joint_loss", lambda network, outputs, batch: {"entity": outputs.emissions.sum() * math.nan}
     )
     with pytest.raises(ModelError, match=r"diverged.*lower training.learning_rate"):
         run(examples, "training.dev_fraction=0")

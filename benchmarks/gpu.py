@@ -1,0 +1,186 @@
+"""Training speed on a GPU: examples a second, and the share of the device's peak, for encoders of two sizes.
+
+    sh benchmarks/gpu.sh [--models bge-small bert-base] [--batches 32 256] [--lengths 16 64] [--seconds 15]
+                         [--peak TFLOPS] [--device cuda|cpu] [--float32] [--tiny] [--out FIGURES.json]
+
+Needs PyTorch, transformers and pytorch-crf, and neither a network nor any file: the encoders have random weights in
+the published shapes (BERT-base: 12 layers of 768; bge-small: 4 of 512), the examples are made up, with as many
+features, tags and intents as real ones. A step is the one of `cnlu train --encoder`: batches of similar lengths,
+bfloat16 where the device has it, four members, clipping, AdamW, the running average. Each combination of a batch size
+and a length is measured for --seconds after a few steps that do not count; what would begin after six minutes is left
+out, and together the measurements take at most five, so that the whole ends within eight.
+
+The arithmetic counted is that of the model, not of padding: 6 x weights x tokens for the matrix products of encoder
+and joint network, forward and backward (Kaplan et al. 2020, arXiv 2001.08361, section 2.1), and 12 x width x tokens
+squared for each attention. Looking up embeddings and sparse features, norms and the tagger's lattice are not counted,
+so the share of the peak is a lower bound of what the device did. The peak is the vendor's for dense bfloat16, or
+--peak; for a device that is not in the list, what a large matrix product reaches here, which is printed always.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+import time
+import types
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from measure import CHECKOUT, machine, table
+
+if TYPE_CHECKING:
+    import torch
+    from gpu_training import Measured
+
+NEEDED = {"torch": "torch", "transformers": "transformers", "torchcrf": "pytorch-crf"}
+"""Module: the package it comes with"""
+UNUSED = ("ahocorasick_rs", "onnxruntime")
+"""What the modules of training import for reading and parsing texts, which is not done here."""
+SHAPES = {"bge-small": (4, 512, 8, 2048), "bert-base": (12, 768, 12, 3072)}
+"""Layers, width, heads, inner width"""
+PEAKS = {
+    "B200": 2250, "GH200": 989, "H200 NVL": 835, "H200": 989, "H100 NVL": 835, "H100 PCIe": 756, "H100": 989,
+    "A100": 312, "A30": 165, "A40": 150, "A10": 125, "L40S": 362, "L40": 181, "L4": 121, "RTX A6000": 155,
+    "RTX 4090": 165, "RTX 3090": 71,
+}  # fmt: skip
+"""10^12 operations a second of dense bfloat16, from the vendor's data sheets; the first name that fits counts."""
+LONGEST, LATEST = 300.0, 360.0
+"""Seconds that all measurements may take, and after which none is begun"""
+
+
+def main() -> None:
+    began = time.monotonic()
+    arguments = _arguments()
+    _prepare()
+    import gpu_training as training
+    import torch
+
+    from cnlu.errors import ModelError
+    from cnlu.training.step import computes_bfloat16
+
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        sys.exit("PyTorch finds no CUDA device here; give --device cpu, or set PYTHON to a Python with a CUDA build.")
+    device = torch.device(arguments.device)
+    half = computes_bfloat16(device) and not arguments.float32
+    attainable = training.matrix_product(device, half, 8192 if device.type == "cuda" and not arguments.tiny else 512)
+    label, peak = peak_of(device, arguments.peak, attainable)
+    print(f"{label}; {'bfloat16' if half else 'float32'}; PyTorch {torch.__version__}\n"
+          f"a large matrix product reaches {attainable:.3g} TFLOP/s", flush=True)  # fmt: skip
+    measured, combinations = [], _combinations(arguments)
+    seconds = min(arguments.seconds, LONGEST / len(combinations))
+    for model, batch, length in combinations:
+        about = f"{model}, batch {batch}, length {length}"
+        if time.monotonic() - began > LATEST:
+            print(f"{about}: left out for want of time", flush=True)
+            continue
+        shape = training.Shape(2, 64, 4, 128, 200) if arguments.tiny else training.Shape(*SHAPES[model])
+        try:
+            one = training.measure(model, shape, batch, length, device, half, seconds)
+        except (ModelError, torch.OutOfMemoryError) as error:
+            print(f"{about}: {error}", flush=True)
+            continue
+        measured.append(one)
+        print(f"{about}: {one.examples / one.seconds:.0f} examples/s", flush=True)
+    if not measured:
+        sys.exit("Nothing could be measured.")
+    print(f"\n{markdown(measured, peak)}\n\n{time.monotonic() - began:.0f} s in all")
+    if arguments.out:
+        report = {"machine": machine(), "device": label, "peak_tflops": peak, "matrix_product_tflops": attainable,
+                  "measured": [asdict(one) for one in measured]}  # fmt: skip
+        arguments.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Training speed on a GPU.")
+    parser.add_argument("--models", nargs="+", choices=list(SHAPES), default=list(SHAPES))
+    parser.add_argument("--batches", nargs="+", type=int, default=[32, 256], metavar="N", help="examples a step")
+    parser.add_argument("--lengths", nargs="+", type=int, default=[16, 64], metavar="N", help="most characters")
+    parser.add_argument("--seconds", type=float, default=15.0, help="how long each combination is measured")
+    parser.add_argument("--peak", type=float, metavar="TFLOPS", help="the device's, instead of the list's")
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--float32", action="store_true", help="no bfloat16")
+    parser.add_argument("--tiny", action="store_true", help="tiny shapes for a moment each: whether it runs")
+    parser.add_argument("--out", type=Path, metavar="FIGURES.json")
+    arguments = parser.parse_args()
+    if min(*arguments.batches, *arguments.lengths) < 1 or max(arguments.lengths) > 500:
+        parser.error("--batches must be at least 1, --lengths 1 to 500")
+    if arguments.tiny:
+        arguments.batches, arguments.lengths, arguments.seconds = [4], [8], 0.2
+    return arguments
+
+
+def _combinations(arguments: argparse.Namespace) -> list[tuple[str, int, int]]:
+    return [(m, b, n) for m in arguments.models for b in arguments.batches for n in arguments.lengths]
+
+
+def _prepare() -> None:
+    """Ends this script with a sentence where a library is missing; others are not needed to be there."""
+    missing = [package for module, package in NEEDED.items() if not _there(module)]
+    if missing:
+        sys.exit(f"{sys.executable} lacks {', '.join(missing)}; install {'it' if len(missing) == 1 else 'them'} there, "
+                 "or set PYTHON to a Python that has torch, transformers and pytorch-crf.")  # fmt: skip
+    for module in UNUSED:
+        if not _there(module):
+            sys.modules[module] = _Unused(module)
+    sys.path.insert(0, str(CHECKOUT))
+
+
+def _there(module: str) -> bool:
+    try:
+        importlib.import_module(module)
+    except ImportError:
+        return False
+    return True
+
+
+class _Unused(types.ModuleType):
+    """Stands for a library of which only names are needed."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.__spec__ = ModuleSpec(name, None)  # PyTorch looks for it
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return type(name, (), {})
+
+
+def peak_of(device: torch.device, given: float | None, attainable: float) -> tuple[str, float]:
+    """What the device is, in words, and its peak in 10^12 operations a second."""
+    import torch
+
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU {machine()['cpu']}"
+    if given:
+        return f"{name}, peak {given:.3g} TFLOP/s as given", given
+    known = listed_peak(name) if device.type == "cuda" else None
+    if known:
+        return f"{name}, peak {known:.0f} TFLOP/s", known
+    return f"{name}, of unknown peak: what the matrix product reaches is taken", attainable
+
+
+def listed_peak(name: str) -> float | None:
+    return next((float(peak) for part, peak in PEAKS.items() if part.lower() in name.lower()), None)
+
+
+def markdown(measured: Sequence[Measured], peak: float) -> str:
+    head = ["encoder", "batch", "characters", "ms a step", "examples/s", "tokens/s", "TFLOP/s", "share of peak",
+            "peak memory GiB"]  # fmt: skip
+    rows = []
+    for one in measured:
+        speed = one.operations / one.seconds / 1e12
+        batch = str(one.batch) if one.part == one.batch else f"{one.batch} in parts of {one.part}"
+        memory = f"{one.peak_memory / 2**30:.1f}" if one.peak_memory else ""
+        rows.append([one.model, batch, f"{max(1, one.length // 2)} to {one.length}",
+                     f"{one.seconds / one.steps * 1000:.1f}", f"{one.examples / one.seconds:.0f}",
+                     f"{one.tokens / one.seconds:.0f}", f"{speed:.3g}", f"{speed / peak:.1%}", memory])  # fmt: skip
+    return table(head, rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""What `gpu.py` measures: encoders with random weights, made-up examples, steps of training, and the work in them."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import BertConfig, BertModel
+
+from cnlu.config import EncoderConfig, ModelConfig, TrainingConfig
+from cnlu.data.schema import Entity
+from cnlu.data.tags import TagSet
+from cnlu.encoder.body import Body
+from cnlu.model.ensemble import Ensemble
+from cnlu.model.losses import NOTHING
+from cnlu.model.network import Sizes
+from cnlu.model.reader import Reader
+from cnlu.text.tokens import Tokens
+from cnlu.training.batches import plan_epoch
+from cnlu.training.optimizer import build_optimizer, clip_gradients, set_rate
+from cnlu.training.rows import Row
+from cnlu.training.step import Stepper
+
+WORD_PIECES, CHARACTER_FEATURES, SENTENCE_FEATURES, INTENTS, ENTITY_TYPES = 21_128, 28_000, 10_000, 40, 20
+WARM_UP = 5
+
+
+@dataclass(frozen=True)
+class Shape:
+    """An encoder's."""
+
+    layers: int
+    width: int
+    heads: int
+    inner: int
+    word_pieces: int = WORD_PIECES
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Of one combination."""
+
+    model: str
+    batch: int
+    length: int
+    steps: int
+    seconds: float
+    examples: int
+    tokens: int
+    """Of the texts, marks included, padding not"""
+    operations: float
+    peak_memory: int
+    """Bytes; 0 where the device does not tell"""
+    part: int
+    """Examples computed at once: less than the batch where memory ran out"""
+
+
+def build(shape: Shape) -> tuple[Ensemble, TagSet]:
+    """Encoder and joint network with random weights, the settings of `cnlu train --encoder`."""
+    config = BertConfig(
+        vocab_size=shape.word_pieces, hidden_size=shape.width, num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads, intermediate_size=shape.inner, max_position_embeddings=512,
+    )  # fmt: skip
+    model = BertModel._from_config(config, attn_implementation="eager")
+    reader = Reader(Body(model, shape.width), EncoderConfig().sentence, 0)
+    tags = TagSet([f"type{i}" for i in range(ENTITY_TYPES)], ModelConfig().tagging)
+    sizes = Sizes(CHARACTER_FEATURES, SENTENCE_FEATURES, INTENTS, 0, 0, encoder=shape.width, views=1)
+    return Ensemble(ModelConfig(), sizes, tags, reader), tags
+
+
+def made_up(count: int, longest: int, word_pieces: int, tags: TagSet) -> list[Row]:
+    """Rows of texts of half to all of `longest` characters: some 30 features a character, an entity or two."""
+    random = np.random.default_rng(1)
+    rows = []
+    for _ in range(count):
+        length = int(random.integers(max(1, longest // 2), longest + 1))
+        ids = np.concatenate([[1], random.integers(4, word_pieces, length), [2]])
+        spans = []
+        for _ in range(int(random.integers(1, 3))):
+            start = int(random.integers(length))
+            end = int(min(length, start + random.integers(1, 5)))
+            spans.append(Entity(start, end, tags.entity_types[random.integers(ENTITY_TYPES)], ""))
+        nothing = np.full(length, NOTHING, np.int64)
+        characters = random.integers(1, CHARACTER_FEATURES, (length, 30)).astype(np.int32)
+        sentence = random.integers(1, SENTENCE_FEATURES, 3 * length).astype(np.int32)
+        tagged = np.array(tags.encode(length, spans)[0], np.int64)
+        tokens = Tokens(ids.astype(np.int64), np.eye(length + 2, dtype=np.float32)[1:-1])
+        rows.append(Row(characters, sentence, tagged, nothing, nothing, int(random.integers(INTENTS)), tokens))
+    return rows
+
+
+def operations(network: Ensemble) -> Callable[[int, int], float]:
+    """What a text of so many characters and tokens costs in matrix products, forward and backward; see gpu.py."""
+    assert network.reader is not None
+    body, members = network.reader.body, network.networks()
+    config = members[0].config
+    encoder = sum(m.weight.numel() for m in body.modules() if isinstance(m, nn.Linear))
+    places = characters = once = 0
+    for member in members:
+        places += sum(m.weight.numel() for m in member.layers.modules() if isinstance(m, nn.Linear))
+        each = (member.character_in, member.emissions, member.roles, member.groups)
+        characters += sum(m.weight.numel() for m in each)
+        once += member.sentence_in.weight.numel() + member.intent_in.weight.numel() + member.labels.numel()
+
+    def of(length: int, tokens: int) -> float:
+        products = encoder * tokens + body.width * length * tokens  # the second brings vectors to characters
+        products += places * (length + 1) + characters * length + once
+        attention = body.depth * body.width * tokens**2
+        attention += len(members) * config.layers * config.width * (length + 1) ** 2
+        return 6.0 * products + 12.0 * attention
+
+    return of
+
+
+def measure(
+    model: str, shape: Shape, batch: int, length: int, device: torch.device, half: bool, seconds: float
+) -> Measured:
+    """Trains for so many seconds. Raises ModelError where a single example is too much for the memory."""
+    torch.manual_seed(1)
+    network, tags = build(shape)
+    rows = made_up(8 * batch, length, shape.word_pieces, tags)
+    network = network.to(device).train()
+    kept, current = list(copy.deepcopy(network).parameters()), list(network.parameters())
+    config, encoder = TrainingConfig(batch_size=batch), EncoderConfig()
+    optimizer = build_optimizer(network, config, encoder)
+    stepper = Stepper(network, rows, device, None, batch, half, lambda line: print(line, flush=True))
+    work = operations(network)
+    done: list[Row] = []
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+    epoch, step, steps, start = 0, 0, 0, math.inf
+    while time.perf_counter() - start < seconds:
+        for chosen in plan_epoch(rows, config, epoch):
+            set_rate(optimizer, step + 1, 1_000_000, config.warmup)
+            optimizer.zero_grad()
+            stepper.accumulate(chosen)
+            clip_gradients(network, config.clip)
+            optimizer.step()
+            with torch.no_grad():
+                torch._foreach_lerp_(kept, current, 1.0 - config.average)
+            step += 1
+            if start < math.inf:
+                steps += 1
+                done += [rows[i] for i in chosen]
+            elif step == WARM_UP:
+                wait(device)
+                start = time.perf_counter()
+            if time.perf_counter() - start >= seconds:
+                break
+        epoch += 1
+    wait(device)
+    spent = time.perf_counter() - start
+    memory = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
+    tokens = [len(row.tokens or ()) for row in done]
+    total = sum(work(len(row), count) for row, count in zip(done, tokens, strict=True))
+    return Measured(model, batch, length, steps, spent, len(done), sum(tokens), total, memory, min(batch, stepper.part))
+
+
+def matrix_product(device: torch.device, half: bool, size: int) -> float:
+    """10^12 operations a second of the product of two square matrices, the best of several runs."""
+    one, other = (torch.randn(size, size, device=device, dtype=torch.bfloat16 if half else None) for _ in range(2))
+    best, until = math.inf, time.perf_counter() + (0.1 if size < 1024 else 3.0)
+    while best == math.inf or time.perf_counter() < until:
+        wait(device)
+        start = time.perf_counter()
+        for _ in range(5):
+            one @ other
+        wait(device)
+        best = min(best, (time.perf_counter() - start) / 5)
+    return 2 * size**3 / best / 1e12
+
+
+def wait(device: torch.device) -> None:
+    """Until the device has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

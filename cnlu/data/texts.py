@@ -1,0 +1,91 @@
+"""Sentences without annotations: text files with one a line, plain or compressed, and the texts of example files."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import heapq
+import lzma
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, cast
+
+from cnlu.data.load import load_data
+from cnlu.errors import DataError
+
+_COMPRESSED = (".gz", ".xz")
+
+
+def read_texts(paths: Sequence[str | Path], most: int, seed: int, notes: list[str]) -> list[str]:
+    """At most `most` different texts of the files, drawn evenly; none is blank.
+
+    A `.txt` file (also `.txt.gz`, `.txt.xz`) has a text a line, its surrounding space removed; of anything else that
+    `load_data` reads the texts count. The draw depends on the texts and the seed alone, not on the order of the
+    files, and its own order is that of a shuffle. Only what is drawn is kept in memory. Raises DataError as
+    `load_data` does, and when there is no text at all.
+    """
+    drawn, total = _draw(_texts(paths, notes), most, seed)
+    if not drawn:
+        raise DataError(f"{', '.join(map(str, paths))}: there is no text; give files with a sentence a line.")
+    if total > len(drawn):
+        notes.append(f"{len(drawn)} texts are drawn of the files' {total} (repeats included).")
+    return drawn
+
+
+def _draw(texts: Iterable[str], most: int, seed: int) -> tuple[list[str], int]:
+    """(the texts whose hashes are the smallest: an even draw that a repeat cannot change, how many were seen)."""
+    heap: list[tuple[int, str]] = []
+    kept = set[str]()
+    key, total = seed.to_bytes(8, "little"), 0
+    for text in texts:
+        total += 1
+        if text in kept:
+            continue
+        digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, key=key).digest()
+        entry = (-int.from_bytes(digest, "little"), text)
+        if len(heap) < most:
+            heapq.heappush(heap, entry)
+            kept.add(text)
+        elif entry > heap[0]:
+            kept.add(text)
+            kept.discard(heapq.heapreplace(heap, entry)[1])
+    return [text for _, text in sorted(heap, reverse=True)], total
+
+
+def _texts(paths: Sequence[str | Path], notes: list[str]) -> Iterator[str]:
+    for path in map(Path, paths):
+        kind = path.suffix.lower() if path.suffix.lower() in _COMPRESSED else ""
+        if not path.is_dir() and path.name.lower().endswith(f".txt{kind}"):
+            yield from _lines(path, kind)
+            continue
+        data = load_data(path)
+        notes += data.notes
+        if any(example.intent is not None or example.entities for example in data.examples):
+            notes.append(f"{path}: its annotations are not used, only its texts.")
+        yield from (example.text for example in data.examples if example.text.strip())
+
+
+def _lines(path: Path, kind: str) -> Iterator[str]:
+    try:
+        with _opened(path, kind) as stream:
+            for number, line in enumerate(stream, 1):
+                try:
+                    text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+                except UnicodeDecodeError:
+                    raise DataError(
+                        f"{path}:{number}: is not valid UTF-8; save the file as UTF-8 (it may be in GBK or UTF-16)."
+                    ) from None
+                if text:
+                    yield text
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file or folder; check the path.") from None
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or "it is damaged or cut off"
+        raise DataError(f"{path}: the file cannot be read ({reason}); check it.") from None
+
+
+def _opened(path: Path, kind: str) -> IO[bytes]:
+    if kind == ".gz":
+        return cast(IO[bytes], gzip.open(path))
+    return lzma.open(path) if kind == ".xz" else path.open("rb")

@@ -1,0 +1,77 @@
+"""A Hugging Face directory or hub name to an encoder and its tokenizer.
+
+Nothing in a directory is ever run: no code beside the weights, no pickle but for its tensors.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from cnlu.encoder.body import Body
+from cnlu.encoder.build import load_body
+from cnlu.encoder.settings import configured, read_settings
+from cnlu.encoder.source import local_directory
+from cnlu.encoder.tokenizer import largest_id, marks_of, read_tokenizer, tokenizer_settings
+from cnlu.encoder.trial import try_out
+from cnlu.errors import DataError
+from cnlu.text.tokens import Marks
+
+USUAL_LIMIT = 512
+"""Tokens, for a family whose settings know no limit."""
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A loaded encoder."""
+
+    body: Body
+    tokenizer: str
+    """The content of a tokenizer.json."""
+    marks: Marks
+    notes: list[str]
+    """What the user should know of it, a line each."""
+
+
+def load_encoder(source: str | Path) -> Pretrained:
+    """From a directory or a hub name.
+
+    Raises UsageError where there is no such directory or model, DataError where it cannot be used; each is a sentence.
+    """
+    directory = local_directory(source)
+    where = str(directory)
+    config = configured(read_settings(directory), where)
+    content, notes = read_tokenizer(directory)
+    body, more = load_body(directory, config)
+    settings = tokenizer_settings(directory)
+    marks = marks_of(content, settings, getattr(body.config, "pad_token_id", None), _limit(body, settings), where)
+    largest = largest_id(content, marks)
+    if largest >= body.vocabulary:
+        raise DataError(
+            f"{where}: its tokenizer gives ids up to {largest}, its model has vectors for only {body.vocabulary}; "
+            "name an encoder with its own tokenizer."
+        )
+    if largest + 1 < body.vocabulary:
+        more.append(f"{where}: its tokenizer has {largest + 1} tokens, its model vectors for {body.vocabulary}")
+    if marks.limit <= len(marks.before) + len(marks.after):
+        raise DataError(f"{where}: reads at most {marks.limit} tokens, which leaves none for a text; name another one.")
+    try_out(body, marks.limit, where)
+    return Pretrained(body, json.dumps(content, ensure_ascii=False), marks, notes + more)
+
+
+def _limit(body: Body, tokenizer: dict[str, Any]) -> int:
+    """Most tokens of one text: the model's positions, or fewer where the tokenizer says so.
+
+    RoBERTa and its kin count positions from behind that of the padding; XLNet knows only distances.
+    """
+    stated = getattr(body.config, "max_position_embeddings", None)
+    limit = stated if isinstance(stated, int) and stated > 0 else USUAL_LIMIT
+    for name, module in body.model.named_modules():
+        if isinstance(module, nn.Embedding) and "position" in name and module.padding_idx is not None:
+            limit = min(limit, module.num_embeddings) - module.padding_idx - 1
+    stated = tokenizer.get("model_max_length")
+    return min(limit, int(stated)) if isinstance(stated, int | float) and 8 <= stated < limit else limit

@@ -1,0 +1,147 @@
+"""A smaller encoder out of a larger one, before training: fewer layers, fewer attention heads in each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from cnlu.encoder.body import Body
+from cnlu.errors import UsageError
+
+
+def keep_layers(body: Body, count: int) -> None:
+    """Only `count` layers stay, evenly spread, the last among them.
+
+    Of 12, 4 are the 3rd, 6th, 9th and 12th: the layers that TinyBERT's student learns from (arXiv 1909.10351,
+    section 3.1, uniform mapping). ALBERT's one layer is run as many times. Raises UsageError for a count that the
+    encoder has not.
+    """
+    depth, layers = body.depth, body.layers()
+    if not 1 <= count <= depth:
+        raise UsageError(f"encoder.keep_layers is {count}, and this encoder has {depth} layers; set 1 to {depth}.")
+    if len(layers) == depth:
+        kept = {-(-(i + 1) * depth // count) - 1 for i in range(count)}
+        for i in reversed(range(depth)):
+            if i not in kept:
+                del layers[i]
+    elif len(layers) != 1:
+        raise UsageError(
+            f"encoder.keep_layers: {body.config.model_type} shares {len(layers)} layers among {depth} steps, which "
+            "cannot be thinned out; leave it 0."
+        )
+    body.config.num_hidden_layers = count
+    assert len(_states(body)) == count + 1
+
+
+def prune_heads(body: Body, share: float) -> None:
+    """That share of each layer's attention heads goes, rounded, the weakest first; one at least stays.
+
+    Many heads can be removed with little loss (Michel et al. 2019, arXiv 1905.10650, who rank them by the loss's
+    gradient). Before any training there is no loss; a head's rank here is how much it can add to a token's vector: the
+    Frobenius norm of the product of its part of the output weights and its part of the value weights, bias included.
+    The linear layers really get smaller. Raises UsageError for a family whose heads cannot be taken apart.
+    """
+    if not 0.0 <= share < 1.0:
+        raise UsageError(f"encoder.prune_heads is {share}; set a share from 0 up to, not including, 1.")
+    if share == 0.0:
+        return
+    found = _attentions(body.layers())
+    if not found:
+        raise UsageError(
+            f"encoder.prune_heads: the heads of {body.config.model_type} cannot be removed one by one; leave it 0."
+        )
+    cuts = [(attention, _weakest(attention, round(share * attention.heads))) for attention in found]
+    if not any(gone for _, gone in cuts):
+        return
+    with torch.no_grad():
+        for attention, gone in cuts:
+            for head in gone:
+                attention.out.weight[:, attention.rows(head)] = 0.0
+    expected = _states(body)
+    for attention, gone in cuts:
+        _cut(attention, [head for head in range(attention.heads) if head not in gone])
+    if not all(torch.allclose(a, b, atol=1e-4) for a, b in zip(expected, _states(body), strict=True)):
+        raise UsageError(f"encoder.prune_heads: {body.config.model_type} does not work with heads removed; leave it 0.")
+
+
+@dataclass(frozen=True)
+class _Attention:
+    """The attention of one layer; its heads are stretches of `depth` rows of the first three and columns of `out`."""
+
+    module: nn.Module
+    query: nn.Linear
+    key: nn.Linear
+    value: nn.Linear
+    out: nn.Linear
+    depth: int
+
+    @property
+    def heads(self) -> int:
+        return self.value.out_features // self.depth
+
+    def rows(self, head: int) -> slice:
+        return slice(head * self.depth, (head + 1) * self.depth)
+
+
+def _attentions(layers: nn.ModuleList) -> list[_Attention]:
+    """All attention modules of a known build: BERT's and its kin's, ALBERT's, DistilBERT's."""
+    modules = dict(layers.named_modules())
+    found = []
+    for path, module in modules.items():
+        depth = getattr(module, "attention_head_size", None)
+        for names in (("query", "key", "value"), ("q_lin", "k_lin", "v_lin")):
+            query, key, value = (modules.get(f"{path}.{name}") for name in names)
+            around = path.rpartition(".")[0]
+            places = (f"{around}.output.dense", f"{path}.dense", f"{path}.out_lin")
+            out = next((modules[place] for place in places if place in modules), None)
+            if not isinstance(depth, int) or not isinstance(out, nn.Linear):
+                continue
+            if isinstance(query, nn.Linear) and isinstance(key, nn.Linear) and isinstance(value, nn.Linear):
+                found.append(_Attention(module, query, key, value, out, depth))
+    return found
+
+
+def _weakest(attention: _Attention, count: int) -> set[int]:
+    """Which heads add least: smallest norm of out_h [width, depth] @ value_h [depth, width + 1]."""
+    value, out = attention.value.weight.detach(), attention.out.weight.detach()
+    if attention.value.bias is not None:
+        value = torch.cat([value, attention.value.bias.detach()[:, None]], 1)
+    norms = []
+    for head in range(attention.heads):
+        rows = attention.rows(head)
+        inner, outer = value[rows], out[:, rows]
+        norms.append(float(((outer.T @ outer) * (inner @ inner.T)).sum()))  # the squared norm, without the product
+    order = sorted(range(attention.heads), key=norms.__getitem__)
+    return set(order[: min(count, attention.heads - 1)])
+
+
+def _cut(attention: _Attention, kept: list[int]) -> None:
+    index = torch.cat([torch.arange(attention.depth) + head * attention.depth for head in kept])
+    for linear in (attention.query, attention.key, attention.value):
+        linear.weight = _parameter(linear.weight[index])
+        if linear.bias is not None:
+            linear.bias = _parameter(linear.bias[index])
+        linear.out_features = len(index)
+    attention.out.weight = _parameter(attention.out.weight[:, index])
+    attention.out.in_features = len(index)
+    for name, size in (("num_attention_heads", len(kept)), ("n_heads", len(kept)), ("all_head_size", len(index))):
+        if hasattr(attention.module, name):
+            setattr(attention.module, name, size)
+
+
+def _parameter(values: Tensor) -> nn.Parameter:
+    return nn.Parameter(values.detach().clone())
+
+
+def _states(body: Body) -> tuple[Tensor, ...]:
+    """Of some tokens, padding among them."""
+    training = body.training
+    ids = torch.arange(14).reshape(2, 7) % body.vocabulary
+    mask = torch.ones(2, 7)
+    mask[1, 5:] = 0
+    with torch.no_grad():
+        states = body.eval()(ids, mask)
+    body.train(training)
+    return states

@@ -1,0 +1,208 @@
+"""The tokenizer of an encoder's directory as the content of one tokenizer.json, and the marks it puts around a text."""
+
+from __future__ import annotations
+
+import json
+import string
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from cnlu.encoder.quiet import quiet
+from cnlu.encoder.settings import one_line
+from cnlu.encoder.source import TOKENIZER_FILES
+from cnlu.errors import DataError
+from cnlu.text.chars import is_han
+from cnlu.text.tokens import Marks
+
+Content = dict[str, Any]
+
+_COPY = "copy all files of its tokenizer into it, best of all a tokenizer.json"
+
+
+def read_tokenizer(directory: Path) -> tuple[Content, list[str]]:
+    """The content of a tokenizer.json, made where there is none, in agreement with its vocabulary; and notes.
+
+    Raises DataError where the directory has no tokenizer, or none that the tokenizers library can run.
+    """
+    content = _content(directory)
+    try:
+        Tokenizer.from_str(json.dumps(content))
+        vocabulary = content["model"]["vocab"]
+    except Exception as error:  # the library raises bare exceptions
+        raise DataError(f"{directory}: its tokenizer.json is damaged: {one_line(error)}; fetch it again.") from error
+    marks = {token["content"] for token in content.get("added_tokens") or () if token["special"]}
+    if not {piece[0] if isinstance(piece, list) else piece for piece in vocabulary} - marks:
+        raise DataError(f"{directory}: its tokenizer has no vocabulary; {_COPY}.")  # transformers makes one of nothing
+    return content, _follow_vocabulary(content, str(directory))
+
+
+def _content(directory: Path) -> Content:
+    path = directory / "tokenizer.json"
+    if path.exists():
+        try:
+            content = json.loads(path.read_text("utf-8"))
+        except ValueError as error:
+            raise DataError(f"{path}: is not JSON; fetch it again.") from error
+        if not isinstance(content, dict):
+            raise DataError(f"{path}: is no tokenizer; fetch it again.")
+        return content
+    words = directory / "vocab.txt"
+    if words.exists():
+        try:
+            pieces = words.read_text("utf-8").split("\n")
+        except ValueError as error:
+            raise DataError(f"{words}: is not UTF-8; fetch it again.") from error
+        if "[UNK]" in pieces:
+            return _word_pieces([piece.rstrip("\r") for piece in pieces], tokenizer_settings(directory))
+    if not any((directory / name).exists() for name in TOKENIZER_FILES):
+        raise DataError(
+            f"{directory}: has no tokenizer (tokenizer.json or vocab.txt or a SentencePiece model); {_COPY}."
+        )
+    return _converted(directory)
+
+
+def _word_pieces(pieces: list[str], settings: dict[str, Any]) -> Content:
+    """A BERT tokenizer of a vocab.txt, a piece a line."""
+    vocabulary = {piece: i for i, piece in enumerate(pieces) if piece}
+    marks = [{"id": vocabulary[name], "content": name, "single_word": False, "lstrip": False, "rstrip": False,
+              "normalized": False, "special": True}
+             for name in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]") if name in vocabulary]  # fmt: skip
+    return {
+        "version": "1.0", "truncation": None, "padding": None, "added_tokens": marks,
+        "normalizer": {
+            "type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True,
+            "strip_accents": settings.get("strip_accents"), "lowercase": bool(settings.get("do_lower_case", True)),
+        },
+        "pre_tokenizer": {"type": "BertPreTokenizer"}, "post_processor": None, "decoder": None,
+        "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+                  "max_input_chars_per_word": 100, "vocab": vocabulary},
+    }  # fmt: skip
+
+
+def _converted(directory: Path) -> Content:
+    """By transformers, from files of other kinds."""
+    from transformers import AutoTokenizer
+
+    if any(directory.glob("*.model")) and find_spec("sentencepiece") is None:
+        raise DataError(
+            f"{directory}: its tokenizer is a SentencePiece model, which only the sentencepiece library reads; "
+            "install it with: pip install sentencepiece protobuf."
+        )
+    try:
+        with quiet():
+            found = AutoTokenizer.from_pretrained(directory, trust_remote_code=False, local_files_only=True)
+            content: Content = json.loads(found.backend_tokenizer.to_str())
+    except Exception as error:  # each kind of tokenizer has failures of its own
+        raise DataError(
+            f"{directory}: its tokenizer has no fast form and cannot be turned into one ({one_line(error)}); save one "
+            "as tokenizer.json beside the weights."
+        ) from error
+    return content
+
+
+def tokenizer_settings(directory: Path) -> dict[str, Any]:
+    """tokenizer_config.json with special_tokens_map.json, as far as they are there and can be read."""
+    found: dict[str, Any] = {}
+    for name in ("special_tokens_map.json", "tokenizer_config.json"):
+        try:
+            read = json.loads((directory / name).read_text("utf-8"))
+        except (OSError, ValueError):
+            continue
+        found |= read if isinstance(read, dict) else {}
+    return found
+
+
+def _follow_vocabulary(content: Content, where: str) -> list[str]:
+    """Sets a word-piece tokenizer's normaliser as its vocabulary wants it, whatever its flags say; notes of changes."""
+    model = content["model"]
+    if kind_of(model) != "WordPiece":
+        return []
+    vocabulary, notes = model["vocab"], []
+    steps = _bert_steps(content.get("normalizer"))
+    small = [ch for ch in string.ascii_lowercase if ch in vocabulary or f"##{ch}" in vocabulary]
+    capital = [ch for ch in small if ch.upper() in vocabulary or f"##{ch.upper()}" in vocabulary]
+    for step in steps if small else ():
+        lowercase = 2 * len(capital) < len(small)
+        if step["lowercase"] != lowercase:
+            step["lowercase"] = lowercase
+            found = (
+                "no capital letters, so texts are lower-cased" if lowercase else "capital letters, so texts keep theirs"
+            )
+            notes.append(f"{where}: its vocabulary has {found}, whatever its flag says")
+    words = sum(len(piece) > 1 and all(map(is_han, piece)) for piece in vocabulary)
+    han = words > 0 or any(len(piece) == 1 and is_han(piece) for piece in vocabulary)
+    apart = [step["handle_chinese_chars"] for step in steps]
+    for step in steps:
+        step["handle_chinese_chars"] = step["handle_chinese_chars"] or han
+    if words:
+        notes.append(f"{where}: Chinese characters are read one by one, not as the {words} words of its vocabulary")
+    elif han and not all(apart):
+        notes.append(f"{where}: Chinese characters are read one by one, whatever its flag says")
+    return notes
+
+
+def _bert_steps(normalizer: dict[str, Any] | None) -> list[dict[str, Any]]:
+    if not normalizer:
+        return []
+    if normalizer.get("type") == "Sequence":
+        return [step for inner in normalizer["normalizers"] for step in _bert_steps(inner)]
+    return [normalizer] if normalizer.get("type") == "BertNormalizer" else []
+
+
+def kind_of(model: dict[str, Any]) -> str:
+    """WordPiece, Unigram, BPE or WordLevel; old files do not say which."""
+    if model.get("type"):
+        return str(model["type"])
+    if isinstance(model["vocab"], list):
+        return "Unigram"
+    return "BPE" if "merges" in model else "WordPiece" if "continuing_subword_prefix" in model else "WordLevel"
+
+
+def marks_of(content: Content, settings: dict[str, Any], pad: int | None, limit: int, where: str) -> Marks:
+    """What the tokenizer puts around a text; `settings` of the tokenizer, `pad` and `limit` of the model.
+
+    Raises DataError where it puts nothing there.
+    """
+    tokenizer = Tokenizer.from_str(json.dumps({**content, "truncation": None, "padding": None}))
+    own = tokenizer.encode("中", add_special_tokens=False).ids
+    whole = tokenizer.encode("中", add_special_tokens=True).ids
+    start = next((i for i in range(len(whole)) if whole[i : i + len(own)] == own), 0) if own else 0
+    before, after = whole[:start], whole[start + len(own) :]
+    if not before and not after:
+        before = _named(tokenizer, settings, "cls_token", "[CLS]", "<s>")[:1]
+        after = _named(tokenizer, settings, "sep_token", "[SEP]", "</s>")[:1]
+    if not before and not after:
+        raise DataError(
+            f"{where}: its tokenizer puts no mark such as [CLS] around a text; add a post_processor to tokenizer.json."
+        )
+    padding = _named(tokenizer, settings, "pad_token", "[PAD]", "<pad>")
+    filler = padding[0] if padding else pad if pad is not None else 0
+    return Marks(before, after, 0 if before else -1, filler, _unknown(content["model"]), limit)
+
+
+def _named(tokenizer: Any, settings: dict[str, Any], key: str, *usual: str) -> list[int]:
+    """Ids of the mark of that name: as the settings call it, else as usual."""
+    given = settings.get(key)
+    given = given.get("content") if isinstance(given, dict) else given
+    ids = [tokenizer.token_to_id(name) for name in ((given,) if isinstance(given, str) else usual)]
+    return [i for i in ids if i is not None]
+
+
+def _unknown(model: dict[str, Any]) -> int | None:
+    vocabulary, kind = model["vocab"], kind_of(model)
+    if kind == "Unigram":
+        return None if model.get("byte_fallback") else model.get("unk_id")
+    found: int | None = vocabulary.get(model.get("unk_token"))
+    return found
+
+
+def largest_id(content: Content, marks: Marks) -> int:
+    """The largest id that reading a text can give."""
+    vocabulary = content["model"]["vocab"]
+    special = {token["id"] for token in content.get("added_tokens") or () if token["special"]}
+    ids = set(range(len(vocabulary)) if isinstance(vocabulary, list) else vocabulary.values())
+    ids |= {token["id"] for token in content.get("added_tokens") or ()}
+    return max((ids - special) | {*marks.before, *marks.after, marks.pad, marks.unknown or 0})

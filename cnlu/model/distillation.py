@@ -1,0 +1,82 @@
+"""What a student minimises: the distance of its answers from its teacher's, whole distributions rather than labels."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from cnlu.model.crf import LegalCRF
+
+
+class Expected(NamedTuple):
+    """What a tagger expects of B texts: averages over all legal tag paths, each counted by its probability."""
+
+    tags: Tensor
+    """[B, L, T]: probability of each tag at each character; 0 at padding"""
+    steps: Tensor
+    """[T, T]: how often each tag follows each, summed over the texts"""
+    first: Tensor
+    """[T]: how often a text begins with each tag, summed over the texts"""
+    last: Tensor
+    """[T]: how often a text ends with each"""
+
+
+def expectations(crf: LegalCRF, emissions: Tensor, mask: Tensor) -> Expected:
+    """Of a tagger with `emissions` [B, L, T] under `mask` [B, L]; without gradients.
+
+    The derivative of a CRF's log partition by a score is the expected count of what the score is given for
+    (Sutton & McCallum 2012, An Introduction to Conditional Random Fields, section 5.1.1).
+    """
+    with torch.enable_grad():
+        emissions = emissions.detach().requires_grad_()
+        scores = (emissions, crf.transitions, crf.start_transitions, crf.end_transitions)
+        return Expected(*torch.autograd.grad(crf.log_partition(emissions, mask).sum(), scores))
+
+
+def path_loss(crf: LegalCRF, emissions: Tensor, mask: Tensor, wanted: Expected) -> Tensor:
+    """Cross-entropy of the student's tag paths under the teacher's distribution over them, averaged over the texts.
+
+    Structural distillation from one linear-chain CRF to another (Wang et al. 2021, arXiv 2010.05010, section 3; their
+    2020 paper, arXiv 2004.03846, approximates it). It is exact: a path's log-probability is a sum of scores less the
+    log partition, so its expectation needs nothing of the teacher but expected counts. Illegal steps count 0.
+    """
+    step, start, end = crf.scores()
+    score = (wanted.tags * emissions).sum() + (wanted.steps * step).sum()
+    score = score + (wanted.first * start).sum() + (wanted.last * end).sum()
+    return (crf.log_partition(emissions, mask).sum() - score) / len(mask)
+
+
+def softened_loss(scores: Tensor, wanted: Tensor, temperature: float) -> Tensor:
+    """KL divergence of intent scores [B, K] from the teacher's, both divided by the temperature; mean over the texts.
+
+    Hinton et al. 2015, arXiv 1503.02531, section 2: a temperature above 1 lets unlikely labels speak too; its square
+    keeps the size of the gradients.
+    """
+    return temperature**2 * _divergence(scores / temperature, wanted / temperature).mean()
+
+
+def weighted_loss(scores: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
+    """Roles or groups: KL divergence of scores [B, L, 1 + names] from the teacher's, summed per text.
+
+    `weight` [B, L] is the teacher's probability that a character is in an entity that has a role.
+    """
+    return (_divergence(scores, wanted) * weight).sum() / len(scores)
+
+
+def hidden_loss(vectors: Tensor, wanted: Tensor, read: Tensor) -> Tensor:
+    """Mean squared difference of character vectors [B, L, width] over the characters that both encoders read.
+
+    `read` [B, L]: 1 for those. TinyBERT's loss of hidden states (arXiv 1909.10351, section 3.1, equation 8); vectors
+    of another width go through a learned linear map beforehand.
+    """
+    each = (vectors - wanted).square().mean(-1)
+    return (each * read).sum() / read.sum().clamp_min(1.0)
+
+
+def _divergence(scores: Tensor, wanted: Tensor) -> Tensor:
+    """KL(wanted || scores) over the last axis; 0 for a single label."""
+    terms = F.kl_div(scores.log_softmax(-1), wanted.log_softmax(-1), reduction="none", log_target=True)
+    return terms.sum(-1)

@@ -1,0 +1,195 @@
+"""A trained model teaches a smaller one from sentences without annotations: the steps of `cnlu distill`, in order."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cnlu.config import Config, TrainingConfig
+from cnlu.data.load import load_data
+from cnlu.data.schema import Example
+from cnlu.data.texts import read_texts
+from cnlu.encoder.load import Pretrained
+from cnlu.errors import DataError, UsageError
+from cnlu.model.reader import Reader
+from cnlu.text.tokens import Marks, TokenReader
+from cnlu.training.encode import Encoder, prepare_encoder
+from cnlu.training.gather import Gathered
+from cnlu.training.request import Request, Say
+from cnlu.training.rows import plan_of
+from cnlu.training.teacher import Teacher, as_example, ask, with_vectors
+from cnlu.training.train import Course, Trained, learn, prepare
+from cnlu.training.tutor import Tutor
+
+NONE = "none"
+MOST_DEV = 1000
+"""Texts held out for dev; more would only make a pass longer."""
+MEMORY = 1 << 30
+"""Bytes of the teacher's scores, and of its vectors, that are kept in memory; beyond that they lie on disk."""
+_LAYERS = re.compile(r"layers=(.*)")
+_TEACHERS = (("model", "tagging"), ("features", "lexicon"), ("text", "fold_width"), ("text", "fold_case"),
+             ("text", "simplify"))  # fmt: skip
+"""Settings without which the student could not give its teacher's answers."""
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """Who teaches whom, and how."""
+
+    teacher: Path
+    """Its model directory"""
+    student: str = NONE
+    """`none`: on sparse features alone; `layers=N`: on N layers of the teacher's encoder; else a directory or hub name
+    of another encoder"""
+    max_texts: int = 50_000
+    """Most texts that are used, drawn evenly"""
+    temperature: float = 2.0
+    """Of the intents: above 1 unlikely ones count more"""
+    hidden: float | None = None
+    """Weight of the loss of hidden states; None: 1 where both have an encoder and the student's learns"""
+
+    def __post_init__(self) -> None:
+        for name, low, high in (("max_texts", 1, 10**9), ("temperature", 0.1, 100.0), ("hidden", 0.0, 1000.0)):
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                option = name.replace("_", "-")
+                raise UsageError(f"--{option} is {value}; it must be at least {low:g} and at most {high:g}.")
+
+    @property
+    def layers(self) -> int | None:
+        """N of `layers=N`. Raises UsageError where it is no number from 1 up."""
+        found = _LAYERS.fullmatch(self.student)
+        if found is None:
+            return None
+        if not re.fullmatch(r"[1-9][0-9]{0,3}", found[1]):
+            raise UsageError(f"--student {self.student}: write a whole number from 1 up, as in layers=4.")
+        return int(found[1])
+
+
+def distill(wish: Distillation, request: Request, say: Say = lambda line: None) -> Trained:
+    """Train the student and write its model directory, as `train` does; `request.data` are the texts.
+
+    Raises UsageError, DataError or ModelError, each one sentence with its mend.
+    """
+    course, request = _course(wish, request, say)  # the teacher itself need not stay in memory
+    return learn(course, request, say)
+
+
+def _course(wish: Distillation, request: Request, say: Say) -> tuple[Course, Request]:
+    """What the student learns and how, and the request with the settings that follow from its teacher."""
+    if request.int8 and wish.student == NONE:
+        raise UsageError("--int8 rounds an encoder, and --student none has no encoder; leave it out.")
+    layers, notes = wish.layers, list[str]()
+    device = prepare(request)
+    texts = read_texts(request.data, wish.max_texts, request.config.training.seed, notes)
+    for note in notes:
+        say(f"note: {note}")
+    teacher = Teacher.load(wish.teacher, request.config.training.threads)
+    request = replace(request, config=_cut(_as_teacher(request.config, teacher), layers))
+    encoder = _encoder(wish, layers, teacher, request.config, say)
+    reader = _reader(wish, teacher, encoder, say)
+    texts, dev = _held_out(texts, teacher, request, say)
+    pieces = _pieces(texts, request.config, encoder.tokens if encoder else None)
+    folder, quiet = request.out.parent, request.quiet
+    answers, examples = ask(teacher, pieces, MEMORY, folder, quiet)
+    if reader is not None:
+        answers = with_vectors(answers, teacher, reader, pieces, device, MEMORY, folder, quiet)
+    width = encoder.reader.width if encoder else 0
+    tutor = Tutor.build(teacher, answers, width, wish.temperature, _weight(wish), device)
+    found = Gathered(teacher.dictionaries(), examples, dev)
+    return Course(found, teacher.model.labels, device, encoder, tutor), request
+
+
+def _as_teacher(config: Config, teacher: Teacher) -> Config:
+    """The settings with what the teacher's answers decide; refuses those that could have no effect."""
+    usual, own = Config(), teacher.model.config
+    for section, name in _TEACHERS:
+        mine, wanted = getattr(getattr(config, section), name), getattr(getattr(own, section), name)
+        if mine not in (wanted, getattr(getattr(usual, section), name)):
+            raise UsageError(f"{section}.{name}: a student has its teacher's, {wanted}; leave the setting out.")
+        config = replace(config, **{section: replace(getattr(config, section), **{name: wanted})})
+    for name in ("intent_loss", "negatives", "label_smoothing"):
+        if getattr(config.model, name) != getattr(usual.model, name):
+            raise UsageError(f"model.{name} has no effect on a student, who learns no annotations; leave it out.")
+    for name in ("intent_weight", "entity_weight"):
+        if not getattr(config.model, name):
+            raise UsageError(f"model.{name} is 0, but a student learns all that its teacher says; leave it out.")
+    return config
+
+
+def _cut(config: Config, layers: int | None) -> Config:
+    if layers is None:
+        return config
+    if config.encoder.keep_layers not in (0, layers):
+        raise UsageError(f"encoder.keep_layers has no effect with --student layers={layers}; leave one of the two out.")
+    return replace(config, encoder=replace(config.encoder, keep_layers=layers))
+
+
+def _encoder(wish: Distillation, layers: int | None, teacher: Teacher, config: Config, say: Say) -> Encoder | None:
+    """The student's."""
+    if wish.student == NONE:
+        return None
+    if layers is None:
+        return prepare_encoder(wish.student, config, say)
+    body = teacher.reader().body
+    if layers > body.depth:
+        raise UsageError(f"--student layers={layers}: {teacher.path} has an encoder of {body.depth}; keep fewer.")
+    tokens = json.loads(teacher.files.files["tokens.json"])
+    given = Pretrained(body, json.dumps(tokens["tokenizer"]), Marks(**tokens["marks"]), [])
+    return prepare_encoder(str(teacher.path), config, say, given)
+
+
+def _reader(wish: Distillation, teacher: Teacher, encoder: Encoder | None, say: Say) -> Reader | None:
+    """The teacher's encoder, whose hidden states are learned from; None where they are not."""
+    learns = encoder is not None and encoder.tuning != "frozen"
+    if not learns and wish.hidden is not None:
+        raise UsageError("--hidden has no effect on a student without an encoder that learns; leave it out.")
+    if not learns or not _weight(wish):
+        return None
+    try:
+        return teacher.reader()
+    except UsageError as error:
+        if wish.hidden is not None:
+            raise
+        say(f"note: no hidden states are learned from: {error}")
+        return None
+
+
+def _weight(wish: Distillation) -> float:
+    return 1.0 if wish.hidden is None else wish.hidden
+
+
+def _held_out(texts: list[str], teacher: Teacher, request: Request, say: Say) -> tuple[list[str], list[Example]]:
+    """(the texts to learn from, the dev examples): those the user gave, else some texts as the teacher reads them."""
+    training, usual = request.config.training, TrainingConfig()
+    if request.dev:
+        if training.dev_fraction != usual.dev_fraction:
+            raise UsageError("training.dev_fraction has no effect with --dev; leave the setting out.")
+        dev = [example for example in load_data(list(request.dev)).examples if example.text.strip()]
+        known = {example.text for example in dev}
+        texts = [text for text in texts if text not in known]
+        if not texts:
+            raise DataError("All texts to learn from are dev texts too; give others with --data.")
+        return texts, dev
+    count = min(MOST_DEV, int(len(texts) * training.dev_fraction))
+    if count:
+        say(f"dev: the student is compared with its teacher on texts held out ({count})")
+    elif training.patience != usual.patience:
+        raise UsageError("training.patience has no effect with no dev texts; leave the setting out.")
+    else:
+        say("note: no dev texts (too few, or training.dev_fraction is 0): the last epoch is kept, uncalibrated.")
+    return texts[count:], [as_example(result) for result in teacher.model.parse_batch(texts[:count])]
+
+
+def _pieces(texts: Sequence[str], config: Config, tokens: TokenReader | None) -> list[str]:
+    """What the student reads at once: of a long text its windows, each a text of its own, and the intent's part."""
+    found: dict[str, None] = {}
+    for text in texts:
+        plan = plan_of(text, config, tokens)
+        found |= dict.fromkeys(text[window.start : window.end] for window in plan.windows)
+        if plan.intent:
+            found[plan.intent_text(text)] = None
+    return [piece for piece in found if piece.strip()]

@@ -1,0 +1,126 @@
+"""A student's lessons: for each batch what the teacher said of its texts, and how far the student is from that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cnlu.config import TrainingConfig
+from cnlu.model.crf import LegalCRF
+from cnlu.model.distillation import Expected, expectations, hidden_loss, path_loss, softened_loss, weighted_loss
+from cnlu.model.ensemble import Ensemble
+from cnlu.model.network import JointNetwork, Outputs
+from cnlu.model.reader import Read
+from cnlu.training.teacher import Answers, Teacher
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What the teacher says of a batch of B texts of at most L characters."""
+
+    tags: Expected
+    intent: Tensor
+    """[B, intents] scores"""
+    roles: Tensor
+    """[B, L, 1 + roles] scores"""
+    groups: Tensor
+    """[B, L, 1 + groups] scores"""
+    in_role: Tensor
+    """[B, L]: its probability that a character is in an entity of a type that has roles"""
+    in_group: Tensor
+    vectors: Tensor | None = None
+    """[B, L, width] of its encoder"""
+    read: Tensor | None = None
+    """[B, L]: 1 for the characters that both encoders read"""
+
+
+@dataclass(frozen=True)
+class Tutor:
+    """Lessons for the rows of a training, by their numbers."""
+
+    answers: Answers
+    crf: LegalCRF
+    """The teacher's"""
+    with_roles: Tensor
+    """[tags]: 1 for the tags of types that have roles"""
+    with_groups: Tensor
+    temperature: float
+    hidden: float
+    """Weight of the loss of hidden states"""
+    bridge: nn.Module
+    """From the student's character vectors to the teacher's width; learns with the student"""
+    about: dict[str, Any]
+    """What it is, as training.json tells it"""
+
+    @classmethod
+    def build(
+        cls, teacher: Teacher, answers: Answers, width: int, temperature: float, hidden: float, device: torch.device
+    ) -> Tutor:
+        """`width` is that of the student's encoder, 0 without one."""
+        labels, tags = teacher.model.labels, teacher.tags.tags
+        marks = [torch.tensor([float(tag.partition("-")[2] in types) for tag in tags], device=device)
+                 for types in (labels.roles, labels.groups)]  # fmt: skip
+        wanted = width if answers.vectors is None else answers.vectors.shape[1]
+        bridge = nn.Identity() if wanted == width else nn.Linear(width, wanted).to(device)
+        about = {"teacher": teacher.digest, "texts": len(answers.whole), "temperature": temperature,
+                 "hidden": 0.0 if answers.vectors is None else hidden}  # fmt: skip
+        return cls(answers, teacher.tagger().to(device), marks[0], marks[1], temperature, hidden, bridge, about)
+
+    def join(self, network: Ensemble, optimizer: torch.optim.Optimizer, config: TrainingConfig) -> None:
+        """The bridge learns, is averaged and saved with the network."""
+        network.add_module("bridge", self.bridge)
+        if learned := list(self.bridge.parameters()):
+            optimizer.add_param_group({"params": learned, "lr": config.learning_rate, "peak": config.learning_rate})
+
+    def leave(self, network: Ensemble) -> None:
+        """What only the lessons needed is no part of the model."""
+        del network.bridge
+
+    def lesson(self, numbers: Sequence[int], batch: dict[str, Tensor]) -> Lesson:
+        """For the rows of these numbers, which are collated in `batch`."""
+        mask, answers = batch["mask"], self.answers
+        emissions, roles, groups = _padded(answers.of(answers.each, numbers), mask).split(answers.sizes, -1)
+        tags = expectations(self.crf, emissions, mask)
+        intent = torch.from_numpy(answers.whole[list(numbers)]).float().to(mask.device)
+        vectors = read = None
+        if answers.vectors is not None:
+            vectors = _padded(answers.of(answers.vectors, numbers), mask)
+            read = (vectors != 0).any(-1).float() * (batch["alignment"].sum(-1) > 0)
+        return Lesson(tags, intent, roles, groups, tags.tags @ self.with_roles, tags.tags @ self.with_groups, vectors,
+                      read)  # fmt: skip
+
+    def losses(
+        self, member: JointNetwork, outputs: Outputs, mask: Tensor, read: Read | None, lesson: Lesson
+    ) -> dict[str, Tensor]:
+        """The named parts for one member of the student, weighted as model.losses.joint_loss weights its own.
+
+        Every member that reads the encoder asks for the hidden states, so that their weight beside its own parts stays.
+        """
+        config, parts = member.config, {}
+        if self.crf.num_tags > 1:
+            paths = path_loss(member.crf, outputs.emissions, mask, lesson.tags)
+            parts["entity"] = config.entity_weight * paths
+        if outputs.roles.shape[-1] > 1:
+            parts["roles"] = config.entity_weight * weighted_loss(outputs.roles, lesson.roles, lesson.in_role)
+        if outputs.groups.shape[-1] > 1:
+            parts["groups"] = config.entity_weight * weighted_loss(outputs.groups, lesson.groups, lesson.in_group)
+        if outputs.intent.shape[-1]:
+            softened = softened_loss(outputs.intent, lesson.intent, self.temperature)
+            parts["intent"] = config.intent_weight * softened
+        if member.sizes.encoder and read is not None and lesson.vectors is not None and lesson.read is not None:
+            found = self.bridge(read.characters.float())
+            parts["hidden"] = self.hidden * hidden_loss(found, lesson.vectors, lesson.read)
+        return parts
+
+
+def _padded(parts: Sequence[Any], mask: Tensor) -> Tensor:
+    """Arrays [length, width] as float32 [B, L, width] beside the mask [B, L]."""
+    found = np.zeros((*mask.shape, parts[0].shape[1]), np.float32)
+    for k, part in enumerate(parts):
+        found[k, : len(part)] = part
+    return torch.from_numpy(found).to(mask.device)

@@ -1,0 +1,209 @@
+"""A directory, else the hub's model: from the cache, or downloaded, or one sentence at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="an encoder is loaded with the extra cnlu[train]")
+pytest.importorskip("transformers", reason="an encoder is loaded with the extra cnlu[train]")
+
+from huggingface_hub import constants
+
+from cnlu.encoder import source
+from cnlu.encoder.source import local_directory, wanted
+from cnlu.errors import UsageError
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+NAME = "someone/tiny-bert"
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Neither the user's own cache nor a network is touched."""
+    cache = tmp_path / "hub"
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_PROGRESS_BARS", True)
+    return cache
+
+
+def named(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+    """As HF_ENDPOINT does in a new process."""
+    monkeypatch.setattr(constants, "ENDPOINT", endpoint)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", endpoint + "/{repo_id}/resolve/{revision}/{filename}")
+
+
+@contextmanager
+def hub(files: dict[str, bytes], asked: list[str]) -> Iterator[str]:
+    """A hub on this machine that has one model, and writes down what it was asked for."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            pass
+
+        def do_HEAD(self) -> None:
+            self.answer(body=False)
+
+        def do_GET(self) -> None:
+            self.answer()
+
+        def answer(self, body: bool = True) -> None:
+            path = self.path.partition("?")[0]
+            if body:
+                asked.append(path)
+            if path.startswith(f"/api/models/{NAME}/tree/"):
+                self.send(json.dumps([
+                    {"type": "file", "path": name, "size": len(text), "oid": hashlib.sha1(text).hexdigest()}
+                    for name, text in files.items()
+                ]).encode(), body)  # fmt: skip
+            elif path.startswith(f"/api/models/{NAME}"):
+                siblings = [{"rfilename": name} for name in files]
+                self.send(json.dumps({"id": NAME, "sha": COMMIT, "siblings": siblings}).encode(), body)
+            elif path.startswith(f"/{NAME}/resolve/") and path.rpartition("/")[2] in files:
+                self.send(files[path.rpartition("/")[2]], body)
+            else:
+                self.send(b'{"error": "Repository not found"}', body, 404, {"X-Error-Code": "RepoNotFound"})
+
+        def send(self, text: bytes, body: bool, status: int = 200, more: dict[str, str] | None = None) -> None:
+            self.send_response(status)
+            headers = {"Content-Length": str(len(text)), "X-Repo-Commit": COMMIT,
+                       "ETag": f'"{hashlib.sha1(text).hexdigest()}"', **(more or {})}  # fmt: skip
+            for key, value in headers.items():
+                self.send_header(key, value)
+            self.end_headers()
+            if body:
+                self.wfile.write(text)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def tiny_files(folder: Path) -> dict[str, bytes]:
+    unneeded = {"README.md": b"#", "flax_model.msgpack": b"flax", "pytorch_model.bin": b"pickle", "mine.py": b"code"}
+    return {path.name: path.read_bytes() for path in folder.iterdir()} | unneeded
+
+
+def test_a_directory_is_taken_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "someone" / "tiny-bert").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert local_directory(NAME) == Path(NAME)
+    assert local_directory(tmp_path) == tmp_path
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert local_directory("~/someone") == tmp_path / "someone"
+
+
+@pytest.mark.parametrize("name", [
+    "./enc", "/x/y", "~/nowhere/enc", "a/b/c", "enc/", "中文/模型", "C:\\enc", "..", Path("someone/x"),
+])  # fmt: skip
+def test_what_looks_like_a_path_is_a_missing_directory_and_never_looked_for_elsewhere(
+    name: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if name == "..":
+        name = "../nowhere"
+    monkeypatch.setattr(source, "_downloaded", lambda name: pytest.fail("asked the hub"))
+    with pytest.raises(UsageError, match=f"^{re.escape(str(name))}: there is no such directory; name the directory"):
+        local_directory(name)
+
+
+def test_a_file_an_empty_name_and_an_impossible_name_are_said_to_be_that(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").touch()
+    with pytest.raises(UsageError, match="is a file; name the directory"):
+        local_directory(tmp_path / "model.safetensors")
+    with pytest.raises(UsageError, match="name is empty"):
+        local_directory(" ")
+    with pytest.raises(UsageError, match="neither a directory nor a possible name"):
+        local_directory("some--one/x..y")
+
+
+def test_a_hub_model_is_downloaded_once_with_what_is_needed_and_then_found_in_the_cache(
+    tiny_encoder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    files = tiny_files(tiny_encoder("bert"))
+    with hub(files, asked) as endpoint:
+        named(monkeypatch, endpoint)
+        folder = local_directory(NAME)
+    assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors", "tokenizer.json"}
+    assert (folder / "model.safetensors").read_bytes() == files["model.safetensors"]
+    assert not [path for path in asked if path.endswith((".bin", ".md", ".py", ".msgpack"))]
+    before = len(asked)
+    assert local_directory(NAME) == folder  # the hub is gone
+    assert len(asked) == before
+
+
+def test_a_cache_that_lacks_the_weights_is_not_taken_for_the_model(
+    tiny_encoder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with hub(tiny_files(tiny_encoder("bert")), []) as endpoint:
+        named(monkeypatch, endpoint)
+        folder = local_directory(NAME)
+        (folder / "model.safetensors").unlink()
+        assert local_directory(NAME) == folder
+        assert (folder / "model.safetensors").exists()
+
+
+def test_a_model_that_the_hub_does_not_know_is_said_to_be_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    with hub({}, []) as endpoint:
+        named(monkeypatch, endpoint)
+        with pytest.raises(UsageError, match="shows no model of this name .*; check the spelling"):
+            local_directory("someone/else")
+
+
+def test_a_hub_that_never_answers_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where looking its name up hangs, which heeds no time limit."""
+    from huggingface_hub import HfApi
+
+    monkeypatch.setattr(source, "PATIENCE", 0.2)
+    monkeypatch.setattr(HfApi, "model_info", lambda *_, **__: time.sleep(5))
+    start = time.monotonic()
+    with pytest.raises(UsageError, match="no answer within 0.2 seconds"):
+        local_directory(NAME)
+    assert time.monotonic() - start < 2
+
+
+@pytest.mark.parametrize("variables", [{"HF_ENDPOINT": "http://127.0.0.1:9"}, {"HF_HUB_OFFLINE": "1"}])
+def test_without_a_network_one_sentence_names_the_ways_out_at_once(tmp_path: Path, variables: dict[str, str]) -> None:
+    """In a process of its own, as the variables are read when the library is imported."""
+    program = (
+        "import time\nfrom cnlu.encoder.source import local_directory\nfrom cnlu.errors import UsageError\n"
+        "import huggingface_hub\nstart = time.monotonic()\n"
+        "try:\n    local_directory('hfl/chinese-macbert-base')\n"
+        "except UsageError as error:\n    print(f'{time.monotonic() - start:.2f}', error)\n"
+    )
+    environment = {**os.environ, "HF_HOME": str(tmp_path), **variables}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+    seconds, _, sentence = done.stdout.strip().partition(" ")
+    assert "\n" not in sentence
+    assert float(seconds) < 3
+    reason = "HF_HUB_OFFLINE is set" if "HF_HUB_OFFLINE" in variables else "http://127.0.0.1:9 cannot be reached"
+    for part in (reason, str(tmp_path), "give its directory", "HF_HUB_CACHE", "HF_HOME", "mirror in HF_ENDPOINT"):
+        assert part in sentence
+
+
+def test_pickled_weights_are_wanted_only_where_there_are_no_others() -> None:
+    small = ["config.json", "vocab.txt", "tokenizer_config.json"]
+    other = ["README.md", "onnx/model.onnx", "tf_model.h5", "1_Pooling/config.json", "training_args.bin"]
+    parts = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json"]
+    assert wanted([*small, *other, "pytorch_model.bin", "model.safetensors"]) == [*small, "model.safetensors"]
+    assert wanted([*small, *other, *parts, "pytorch_model.bin"]) == [*small, *parts]
+    assert wanted([*small, *other, "pytorch_model.bin"]) == [*small, "pytorch_model.bin"]

@@ -1,0 +1,292 @@
+"""A small teacher with an encoder teaches students without one, with a part of it, and with another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("transformers", reason="training needs the extra cnlu[train]")
+
+import torch
+
+import cnlu
+from cnlu.config_files import load_config
+from cnlu.data.jsonl import write_jsonl
+from cnlu.data.schema import Entity, Example
+from cnlu.errors import DataError, ModelError, UsageError
+from cnlu.runtime.model_dir import read_model_dir, write_model_dir
+from cnlu.training.dev import Dev
+from cnlu.training.distill import Distillation, distill
+from cnlu.training.request import Request
+from cnlu.training.teacher import Teacher, as_example, ask
+from cnlu.training.train import Trained, train
+
+NARROW = [
+    "model.members=2", "model.sparse_width=16", "model.width=16", "model.heads=2", "model.feedforward=32",
+    "model.label_width=8", "training.min_epochs=1", "training.max_epochs=2", "training.batch_size=16",
+    "training.checkpoint_seconds=0", "training.average=0.9",
+]  # fmt: skip
+LEARNS = [
+    "training.max_epochs=15", "training.min_epochs=15", "training.learning_rate=1e-2",
+    "training.sparse_learning_rate=2e-2",
+]  # fmt: skip
+CITIES = ["北京", "上海", "石家庄", "成都", "哈尔滨", "武汉"]
+LOOKUPS = """version: "3.1"
+nlu:
+- lookup: train
+  examples: |
+    - 高铁
+- synonym: 上海
+  examples: |
+    - 魔都
+"""
+
+Run = Callable[..., tuple[Trained, list[str]]]
+
+
+def _journey(sentence: str, one: str, other: str) -> Example:
+    text = sentence.format(one, other)
+    spans = [(text.index(one), one, "from"), (text.index(other), other, "to")]
+    entities = [Entity(start, start + len(city), "city", city, role) for start, city, role in spans]
+    return Example(text, "book" if "订" in text else "ask", tuple(sorted(entities, key=lambda e: e.start)))
+
+
+EXAMPLES = [
+    _journey(sentence, one, other)
+    for sentence in ("订从{}到{}的票", "从{}去{}要多久", "到{1}的票，从{0}走，订一张", "{}到{}的高铁有吗")
+    for one in CITIES for other in CITIES if one != other
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def teacher(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two intents, a type with two roles, a lookup table, a synonym; an encoder of two layers."""
+    folder = tmp_path_factory.mktemp("teacher")
+    write_jsonl(EXAMPLES[::2], folder / "examples.jsonl")
+    (folder / "lookups.yml").write_text(LOOKUPS, encoding="utf-8")
+    config = load_config(None, [*NARROW, *LEARNS, "features.lexicon=extractor", "model.tagging=BILOU",
+                                "training.max_epochs=12", "training.min_epochs=12"], encoder=True)  # fmt: skip
+    train(Request([folder], folder / "model", config, encoder=str(tiny_bert), device="cpu", quiet=True))
+    return folder / "model"
+
+
+@pytest.fixture
+def sentences(tmp_path: Path) -> Path:
+    """Without annotations; the teacher has seen half of them."""
+    path = tmp_path / "sentences.txt"
+    path.write_text("\n".join(example.text for example in EXAMPLES), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def run(teacher: Path, sentences: Path, tmp_path: Path) -> Run:
+    """Distil; returns what `distill` returns and what it said."""
+
+    def go(
+        student: str, *overrides: str, name: str = "student", of: Path = teacher, wish: dict[str, Any] | None = None,
+        **request: Any,
+    ) -> tuple[Trained, list[str]]:  # fmt: skip
+        config = load_config(None, [*NARROW, *overrides], encoder=student != "none")
+        said: list[str] = []
+        given = {"data": [sentences], "device": "cpu", "quiet": True, **request}
+        asked = Request(out=tmp_path / name, config=config, encoder=None if student == "none" else student, **given)
+        return distill(Distillation(of, student, **(wish or {})), asked, said.append), said
+
+    return go
+
+
+def history(model: Path) -> list[dict[str, float]]:
+    return json.loads((model / "training.json").read_text(encoding="utf-8"))["history"]
+
+
+def test_a_student_without_an_encoder_answers_new_sentences_as_its_teacher(
+    run: Run, teacher: Path, tmp_path: Path, without_export: None
+) -> None:
+    texts = [example.text for example in EXAMPLES]
+    master = [as_example(result) for result in cnlu.load(teacher).parse_batch(texts[2::3])]
+    assert len({(example.intent, example.entities) for example in master}) > 20  # else there is little to agree on
+    write_jsonl(master, tmp_path / "master.jsonl")
+    (tmp_path / "others.txt").write_text("\n".join(texts[::3] + texts[1::3]), encoding="utf-8")
+    trained, _ = run("none", *LEARNS, data=[tmp_path / "others.txt"], dev=[tmp_path / "master.jsonl"])
+    assert trained.dev_metrics is not None and trained.dev_metrics["frame_accuracy"] > 0.9
+
+
+def test_a_tenth_of_the_sentences_is_held_out_with_the_teachers_answers(
+    run: Run, tmp_path: Path, without_export: None
+) -> None:
+    trained, said = run("none")
+    assert f"dev: the student is compared with its teacher on texts held out ({len(EXAMPLES) // 10})" in said
+    assert trained.dev_metrics is not None and trained.dev_metrics["n"] == len(EXAMPLES) // 10
+    assert trained.dev_metrics["entity_role"]["per_type"].keys() >= {"city:from", "city:to"}
+    told = json.loads((tmp_path / "student" / "training.json").read_text(encoding="utf-8"))
+    assert told["distilled"]["texts"] == len(EXAMPLES) - len(EXAMPLES) // 10
+    assert told["temperature"] != 1.0  # fitted
+
+
+def test_labels_tags_and_dictionaries_are_the_teachers(
+    run: Run, teacher: Path, tmp_path: Path, without_export: None
+) -> None:
+    run("none")
+    for name in ("labels.json", "lexicon.json"):
+        assert (tmp_path / "student" / name).read_bytes() == (teacher / name).read_bytes()
+    config = json.loads((tmp_path / "student" / "config.json").read_text(encoding="utf-8"))
+    assert (config["model"]["tagging"], config["features"]["lexicon"]) == ("BILOU", "extractor")
+
+
+def test_a_student_on_a_part_of_the_teachers_encoder_reads_as_the_teacher_does(
+    run: Run, teacher: Path, tmp_path: Path, without_export: None
+) -> None:
+    trained, said = run("layers=1", "encoder.members=1")
+    assert trained.network.reader is not None and trained.network.reader.body.depth == 1
+    assert (tmp_path / "student" / "tokens.json").read_bytes() == (teacher / "tokens.json").read_bytes()
+    assert any("[UNK] to the encoder" in line for line in said)
+    assert [epoch["hidden"] > 0 for epoch in history(tmp_path / "student")] == [True, True]
+    assert not hasattr(trained.network, "bridge")
+
+
+def test_the_layers_kept_begin_as_the_teachers(run: Run, teacher: Path, without_export: None) -> None:
+    trained, _ = run("layers=3", "encoder.learning_rate=0")
+    assert trained.network.reader is not None
+    kept, taught = trained.network.reader.body.state_dict(), Teacher.load(teacher, 1).reader().body.state_dict()
+    assert kept.keys() == taught.keys() and all(torch.equal(kept[name], taught[name]) for name in kept)
+
+
+def test_the_teachers_encoder_reads_in_torch_what_it_reads_in_its_graph(teacher: Path) -> None:
+    """Its hidden states are those that its answers rest on."""
+    found = Teacher.load(teacher, 1)
+    answers, _ = ask(found, ["订从北京到上海的票"], 1 << 20, teacher.parent, True)
+    scores = found.model.scores("订从北京到上海的票")
+    assert answers.each[:, : answers.sizes[0]] == pytest.approx(scores.emissions, abs=0.02)
+    assert answers.whole[0] == pytest.approx(scores.intent, abs=0.02)
+
+
+def wide_bert(folder: Path, tiny_bert: Path) -> str:
+    """Another encoder, of another width, with the vocabulary in another order."""
+    from transformers import BertConfig, BertModel, BertTokenizer
+
+    words = (tiny_bert / "vocab.txt").read_text(encoding="utf-8").split()
+    folder.mkdir()
+    (folder / "vocab.txt").write_text("\n".join([*words[:5], *reversed(words[5:])]) + "\n", encoding="utf-8")
+    sizes = {"hidden_size": 48, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    BertModel(BertConfig(vocab_size=len(words), **sizes)).save_pretrained(folder)
+    BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
+    return str(folder)
+
+
+def test_hidden_states_of_another_width_and_tokenizer_come_nearer_to_the_teachers(
+    run: Run, tmp_path: Path, tiny_bert: Path, without_export: None
+) -> None:
+    trained, _ = run(wide_bert(tmp_path / "wide", tiny_bert), "training.max_epochs=8", "training.min_epochs=8")
+    losses = [epoch["hidden"] for epoch in history(tmp_path / "student")]
+    assert 0 < losses[-1] < 0.7 * losses[0]
+    assert not hasattr(trained.network, "bridge")
+
+
+@pytest.mark.parametrize(("wish", "overrides"), [({"hidden": 0.0}, []), ({}, ["encoder.tuning=frozen"])])
+def test_hidden_states_are_left_out_where_they_weigh_or_move_nothing(
+    run: Run, tmp_path: Path, wish: dict[str, Any], overrides: list[str], without_export: None
+) -> None:
+    run("layers=1", *overrides, wish=wish)
+    assert all("hidden" not in epoch for epoch in history(tmp_path / "student"))
+
+
+@pytest.fixture
+def rounded(teacher: Path, tmp_path: Path) -> Path:
+    """The teacher without the note of where its encoder's weights are, as with --int8."""
+    import onnx
+
+    files = read_model_dir(teacher)
+    graph = onnx.load_from_string(files.files["model.onnx"])
+    del graph.metadata_props[:]
+    extra = {"segmenter": files.manifest["segmenter"]}
+    write_model_dir(tmp_path / "rounded", {**files.files, "model.onnx": graph.SerializeToString()}, extra)
+    return tmp_path / "rounded"
+
+
+def test_a_teacher_whose_encoder_cannot_be_taken_out_still_teaches_its_answers(
+    run: Run, rounded: Path, tmp_path: Path, tiny_bert: Path, without_export: None
+) -> None:
+    _, said = run(str(tiny_bert), of=rounded)
+    assert any(line.startswith("note: no hidden states are learned from") for line in said)
+    assert "hidden" not in history(tmp_path / "student")[0]
+    for student, wish in (("layers=1", {}), (str(tiny_bert), {"hidden": 1.0})):
+        with pytest.raises(UsageError, match="rounded: the encoder cannot be taken out"):
+            run(student, of=rounded, name="other", wish=wish)
+
+
+def test_annotated_dev_examples_are_measured_on_and_not_learned_from(
+    run: Run, tmp_path: Path, without_export: None
+) -> None:
+    write_jsonl([replace(example, intent="ask") for example in EXAMPLES[:30]], tmp_path / "dev.jsonl")
+    trained, said = run("none", dev=[tmp_path / "dev.jsonl"])
+    assert trained.dev_metrics is not None and trained.dev_metrics["n"] == 30
+    assert any(line.startswith(f"{len(EXAMPLES) - 30} examples") for line in said)
+    with pytest.raises(UsageError, match="training.dev_fraction has no effect with --dev"):
+        run("none", "training.dev_fraction=0.2", dev=[tmp_path / "dev.jsonl"], name="other")
+
+
+def test_long_texts_are_learned_from_in_parts(run: Run, tmp_path: Path, without_export: None) -> None:
+    (tmp_path / "long.txt").write_text("".join(f"第{i}句" for i in range(100)) + "订从北京到上海的票", encoding="utf-8")
+    (tmp_path / "short.txt").write_text("\n".join(example.text for example in EXAMPLES[:9]), encoding="utf-8")
+    data = [tmp_path / "long.txt", tmp_path / "short.txt"]
+    _, said = run("none", "training.max_length=64", "training.dev_fraction=0", data=data)
+    (told,) = [line for line in said if " examples, " in line]
+    assert 9 + 400 // 64 < int(told.split()[0]) < 9 + 400 // 32  # windows, and what tells the intent
+
+
+def test_an_interrupted_distillation_resumes_to_the_same_student(
+    run: Run, tmp_path: Path, tiny_bert: Path, without_export: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bridge between two widths is saved with the rest."""
+    wide, settings = wide_bert(tmp_path / "wide", tiny_bert), ["training.max_epochs=3", "training.min_epochs=3"]
+    run(wide, *settings, name="whole")
+    score, calls = Dev.frame_accuracy, iter(range(1, 100))
+
+    def scored(self: Dev, network: Any) -> float:
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+        return score(self, network)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Dev, "frame_accuracy", scored)
+        run(wide, *settings)
+    run(wide, *settings, resume=True)
+    for name in ("tagger.npy", "training.json"):
+        assert (tmp_path / "student" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("student", "overrides", "wish", "said"),
+    [
+        ("layers=4", [], {}, "layers=4: .*model has an encoder of 3; keep fewer"),
+        ("layers=0", [], {}, "--student layers=0: write a whole number"),
+        ("layers=all", [], {}, "--student layers=all: write a whole number"),
+        ("no/such/directory", [], {}, "no/such/directory: there is no such directory"),
+        ("layers=1", ["encoder.keep_layers=2"], {}, "encoder.keep_layers has no effect with --student layers=1"),
+        ("none", ["model.tagging=BIO", "features.lexicon=off"], {}, "features.lexicon: a student has its teacher's"),
+        ("none", ["model.entity_weight=0"], {}, "model.entity_weight is 0"),
+        ("none", ["model.negatives=3"], {}, "model.negatives has no effect on a student"),
+        ("none", [], {"hidden": 1.0}, "--hidden has no effect on a student without an encoder"),
+        ("none", [], {"temperature": 0.0}, "--temperature is 0.0; it must be at least 0.1"),
+        ("none", [], {"max_texts": 0}, "--max-texts is 0; it must be at least 1"),
+    ],
+)
+def test_wishes_that_cannot_be_granted(
+    run: Run, tmp_path: Path, student: str, overrides: list[str], wish: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        run(student, *overrides, wish=wish)
+    assert not (tmp_path / "student").exists()
+
+
+def test_a_teacher_that_cannot_be_loaded(run: Run, tmp_path: Path, sentences: Path) -> None:
+    with pytest.raises(ModelError, match="missing"):
+        run("none", of=tmp_path / "missing")
+    with pytest.raises(DataError, match="there is no text"):
+        (tmp_path / "empty.txt").write_text("\n \n", encoding="utf-8")
+        run("none", data=[tmp_path / "empty.txt"])
