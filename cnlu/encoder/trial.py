@@ -19,7 +19,7 @@ TRIED = (
     "roformer", "xlm-roberta", "xlnet",
 )  # fmt: skip
 """Families that are known to export; any other is exported once when it is loaded."""
-OPSET = 18
+OPSET = 20
 _CLOSE = 1e-3
 """Largest part of a vector that padding may change: rounding, and nothing that a longer batch could bring in."""
 

@@ -100,7 +100,7 @@ class JointNetwork(nn.Module):
         return Outputs(emissions, meaning @ self.labels.T + self.label_bias, roles, groups)
 
     def _readings(self, each: Tensor) -> tuple[Tensor, ...]:
-        """Emissions, roles and groups in one product, which is one step of the exported graph instead of three."""
+        """Emissions, roles and groups in one product instead of three."""
         readers = (self.emissions, self.roles, self.groups)
         weight, bias = torch.cat([r.weight for r in readers]), torch.cat([r.bias for r in readers])
         return F.linear(each, weight, bias).split([r.out_features for r in readers], -1)

@@ -86,11 +86,12 @@ class Interpreter:
         """Numbers and scores of the texts that have something to read, similar lengths together."""
         order = sorted((i for i, text in enumerate(texts) if text.strip()), key=lambda i: len(texts[i]))
         batch: list[int] = []
+        alone = self.training.get("int8", False)  # activations are rounded over a batch: others must not matter
         for i in order:
             if self._is_long(texts[i]):
                 yield [i], [self._scored_in_windows(texts[i])]
                 continue
-            if batch and (len(batch) + 1) * len(texts[i]) > BATCH_CHARACTERS:
+            if batch and (alone or (len(batch) + 1) * len(texts[i]) > BATCH_CHARACTERS):
                 yield batch, self._run([texts[n] for n in batch])
                 batch = []
             batch.append(i)

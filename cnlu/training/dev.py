@@ -86,8 +86,11 @@ class Dev:
         return float(self._metrics(network, scores, 1.0)["frame_accuracy"])
 
     def calibrate(self, network: Ensemble, answers: Answers | None = None) -> tuple[float, dict[str, Any]]:
-        """(temperature fitted on the dev intents, the dev metrics under it), of the network or of `answers`."""
-        scores = self._scores(answers or torch_answers(network))
+        """(temperature fitted on the dev intents, the dev metrics under it), of the network or of `answers`.
+
+        `answers` are asked for one text at a time: 8 bits round over a whole batch.
+        """
+        scores = self._scores(answers, 1) if answers else self._scores(torch_answers(network))
         known = [i for i, e in enumerate(self.examples) if e.intent in self.labels.intents]
         temperature = 1.0
         if known and len(self.labels.intents) > 1:
@@ -104,11 +107,11 @@ class Dev:
         ]
         return evaluate(self.examples, found, self.labels)
 
-    def _scores(self, answers: Answers) -> list[Scores]:
-        """The answers in the order of `examples`."""
+    def _scores(self, answers: Answers, size: int = BATCH) -> list[Scores]:
+        """The answers in the order of `examples`, asked for `size` at a time."""
         parts: list[dict[int, Scores]] = [{} for _ in self.examples]
-        for start in range(0, len(self.pieces), BATCH):
-            batch = self.pieces[start : start + BATCH]
+        for start in range(0, len(self.pieces), size):
+            batch = self.pieces[start : start + size]
             arrays = answers([row for _, _, row in batch])
             for i, (number, window, row) in enumerate(batch):
                 parts[number][window] = Scores(*(a[i, : len(row)] if a.ndim == 3 else a[i] for a in arrays))

@@ -117,7 +117,7 @@ def _plain_mask() -> Iterator[None]:
     """A mask of padding as transformers' encoders add it, made in two steps instead of twenty."""
     try:
         from transformers.masking_utils import AttentionMaskInterface, bidirectional_mask_function, eager_mask
-    except ImportError:  # before transformers 4.56
+    except ImportError:  # another transformers, whose own mask does as well
         yield
         return
 

@@ -114,8 +114,9 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
                 temperature, metrics = _after_rounding(dev, network, graph, metrics, say)
         elif encoder:
             graph = encoder.noted(graph)
-        story = {"temperature": temperature, "seed": config.training.seed, "best_epoch": state.best_epoch,
-                 "history": state.history, "dev": metrics} | ({"distilled": tutor.about} if tutor else {})  # fmt: skip
+        story = {"temperature": temperature, "int8": request.int8, "seed": config.training.seed,
+                 "best_epoch": state.best_epoch, "history": state.history, "dev": metrics,
+                 **({"distilled": tutor.about} if tutor else {})}  # fmt: skip
         tokenizer = encoder.files if encoder else None
         files = model_files(config, labels, found.data, vocabularies, network, without_notes(graph), story, tokenizer)
         segmenter = extractor.segmenter.digest if config.features.words else None
