@@ -59,7 +59,7 @@ def test_they_are_those_that_transformers_gives(
     family: str, pretrained: Pretrained, tiny_encoder: Callable[[str], Path]
 ) -> None:
     if family in ("nezha", "xlnet"):
-        pytest.skip("transformers has no NEZHA, and test_xlnet.py looks at XLNet's last token")
+        pytest.skip("transformers has no NEZHA, and XLNet's last token is given a type of its own here")
     body, (ids, mask) = pretrained.body, batch(pretrained.body)
     model = AutoModel.from_pretrained(tiny_encoder(family)).eval()
     with torch.no_grad():
