@@ -4,6 +4,7 @@
 #   make clean   remove everything that make made
 # Settings: PYTHON=python3.12    the interpreter of a new .venv
 #           ARGS="-k yaml"       further arguments of pytest
+#           WORKERS=4            processes that share the tests; 2 unless told
 #           PIP_FLAGS="..."      further arguments of pip, such as another index to take PyTorch from
 
 VENV := .venv
@@ -12,6 +13,7 @@ READY := $(VENV)/.ready
 MODEL := out/railway
 PIP_FLAGS ?=
 ARGS ?=
+WORKERS ?= 2
 
 # One thread: small batches gain nothing from more, and on a busy machine more of them are many times slower.
 export OMP_NUM_THREADS ?= 1
@@ -21,7 +23,7 @@ export TOKENIZERS_PARALLELISM ?= false
 .PHONY: help demo test lint wheel clean
 
 help:
-	@sed -n '2,8s/^# \{0,1\}//p' Makefile
+	@sed -n '2,9s/^# \{0,1\}//p' Makefile
 
 # The stamp is younger than what it was made from, so nothing is installed twice.
 $(READY): pyproject.toml constraints.txt
@@ -49,7 +51,7 @@ demo: $(READY)
 
 test: $(READY)
 	@echo "==> running the tests"
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: $(READY)
 	@echo "==> ruff"

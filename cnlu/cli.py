@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_train(verbs.add_parser("train", help="train a model from YAML or JSONL examples"))
     _add_distill(verbs.add_parser("distill", help="let a model teach a smaller one from sentences alone"))
+    _add_pretrain(verbs.add_parser("pretrain", help="continue an encoder's pretraining on text of your own"))
     _add_evaluate(verbs.add_parser("evaluate", help="measure a model on examples it has not seen"))
     _add_parse(verbs.add_parser("parse", help="intent and entities of sentences, one JSON object a line"))
     return parser
@@ -128,6 +129,12 @@ def _add_distill(parser: argparse.ArgumentParser) -> None:
     )
     _add_training(parser)
     parser.set_defaults(run=_distill)
+
+
+def _add_pretrain(parser: argparse.ArgumentParser) -> None:
+    from pretrain.cli import add_verbs
+
+    add_verbs(parser)
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:

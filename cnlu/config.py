@@ -25,7 +25,8 @@ def setting(
     return field(default=default, metadata={"doc": doc, "low": low, "high": high, "among": among})
 
 
-def _check_limits(section: Any, name: str) -> None:
+def check_limits(section: Any, name: str) -> None:
+    """Raises UsageError where a field of the section, called `name`, is outside its limits."""
     for f in dataclasses.fields(section):
         value, meta = getattr(section, f.name), f.metadata
         if meta.get("among") and value not in meta["among"]:
@@ -53,7 +54,7 @@ class TextConfig:
     )
 
     def __post_init__(self) -> None:
-        _check_limits(self, "text")
+        check_limits(self, "text")
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class FeatureConfig:
     sentence_max_features: int = setting(10_000, "most features of sentences that are kept, the most frequent", low=1)
 
     def __post_init__(self) -> None:
-        _check_limits(self, "features")
+        check_limits(self, "features")
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ class ModelConfig:
     entity_weight: float = setting(1.0, "weight of the entity loss", low=0, high=100)
 
     def __post_init__(self) -> None:
-        _check_limits(self, "model")
+        check_limits(self, "model")
         if self.width % self.heads:
             raise UsageError(f"model.width ({self.width}) must be a multiple of model.heads ({self.heads}).")
         if not self.intent_weight and not self.entity_weight:
@@ -183,7 +184,7 @@ class EncoderConfig:
     )
 
     def __post_init__(self) -> None:
-        _check_limits(self, "encoder")
+        check_limits(self, "encoder")
 
 
 @dataclass(frozen=True)
@@ -244,7 +245,7 @@ class TrainingConfig:
     )
 
     def __post_init__(self) -> None:
-        _check_limits(self, "training")
+        check_limits(self, "training")
         if self.min_epochs > self.max_epochs:
             raise UsageError(
                 f"training.min_epochs ({self.min_epochs}) is above training.max_epochs ({self.max_epochs})."

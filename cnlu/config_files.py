@@ -19,9 +19,12 @@ from cnlu.data.yaml_nodes import parse_yaml, plain_value
 from cnlu.errors import UsageError
 
 
-def build_config(values: Mapping[str, Any], where: str = "the configuration") -> Config:
-    """Build from nested mappings; raises UsageError for an unknown key (naming the nearest) or a wrong type."""
-    sections = {f.name: f for f in dataclasses.fields(Config)}
+def build_config(values: Mapping[str, Any], where: str = "the configuration", kind: Any = Config) -> Any:
+    """Build settings of a kind (a dataclass of sections) from nested mappings.
+
+    Raises UsageError for an unknown key, naming the nearest, or a wrong type.
+    """
+    sections = {f.name: f for f in dataclasses.fields(kind)}
     built = {}
     for name, content in values.items():
         if name not in sections:
@@ -30,8 +33,8 @@ def build_config(values: Mapping[str, Any], where: str = "the configuration") ->
             raise UsageError(f"{where}: section {name!r} must hold settings, not {content!r}.")
     try:
         for name, content in values.items():
-            built[name] = _section(_types(Config)[name], content or {}, name)
-        return Config(**built)
+            built[name] = _section(_types(kind)[name], content or {}, name)
+        return kind(**built)
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
 
@@ -45,18 +48,7 @@ def load_config(
 
     Raises UsageError, or DataError for a file that cannot be read, naming the place and the mend.
     """
-    values = _read_yaml(Path(path)) if path is not None else {}
-    for override in overrides or []:
-        key, equals, text = override.partition("=")
-        section, dot, name = key.strip().partition(".")
-        if not equals or not dot:
-            raise UsageError(
-                f"--set {override!r}: write it as section.key=value, for example model.width=128."
-            )
-        sections = [f.name for f in dataclasses.fields(Config)]
-        if section not in sections:
-            raise UsageError(f"--set {override!r}: unknown section {section!r}{_nearest(section, sections)}")
-        _put(values, section, name.strip(), _read_scalar(text))
+    values = read_values(path, overrides or [])
     if seed is not None:
         _put(values, "training", "seed", seed)
     where = str(path) if path is not None else "settings"
@@ -64,11 +56,37 @@ def load_config(
         for section, usual in ENCODER_DEFAULTS.items():
             if values.get(section) is None or isinstance(values[section], dict):
                 values[section] = {**usual, **(values.get(section) or {})}
-    config = build_config(values, where)
+    config: Config = build_config(values, where)
     _refuse_idle(config, where)
     if not encoder and config.encoder != EncoderConfig():
         raise UsageError(f"{where}: encoder settings have no effect without --encoder; give one or leave them out.")
     return config
+
+
+def read_values(path: str | Path | None, overrides: list[str], kind: Any = Config) -> dict[str, Any]:
+    """What a YAML file says, then the overrides, as nested mappings for `build_config`; raises as `load_config`."""
+    values = _read_yaml(Path(path)) if path is not None else {}
+    sections = [f.name for f in dataclasses.fields(kind)]
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        section, dot, name = key.strip().partition(".")
+        if not equals or not dot:
+            raise UsageError(
+                f"--set {override!r}: write it as section.key=value, for example {_example(kind)}."
+            )
+        if section not in sections:
+            raise UsageError(f"--set {override!r}: unknown section {section!r}{_nearest(section, sections)}")
+        _put(values, section, name.strip(), _read_scalar(text))
+    return values
+
+
+def _example(kind: Any) -> str:
+    """The first whole number among the settings of a kind, as an override."""
+    for section in dataclasses.fields(kind):
+        for f in dataclasses.fields(_types(kind)[section.name]):
+            if type(f.default) is int:
+                return f"{section.name}.{f.name}={f.default}"
+    return "section.key=value"
 
 
 def _refuse_idle(config: Config, where: str) -> None:
@@ -100,8 +118,8 @@ def _refuse_idle(config: Config, where: str) -> None:
                 raise UsageError(f"{where}: {section}.{name} has no effect with {because}; leave one of the two out.")
 
 
-def to_yaml(config: Config) -> str:
-    """The settings as commented YAML: above each key its type and what it does."""
+def to_yaml(config: Any) -> str:
+    """The settings, a dataclass of sections, as commented YAML: above each key its type and what it does."""
     lines = ["# cnlu: every setting with its type and default. Keep only the lines you change.", ""]
     for f in dataclasses.fields(config):
         section = getattr(config, f.name)

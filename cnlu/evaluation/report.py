@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cnlu.data import swap
 from cnlu.data.schema import Example
 from cnlu.errors import CnluError
 from cnlu.evaluation.frames import (
@@ -18,7 +19,6 @@ from cnlu.evaluation.frames import (
     intent_is_right,
     paired_frames,
 )
-from cnlu.runtime import swap
 
 METRICS, ERRORS = "metrics.json", "errors.jsonl"
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cnlu.data import swap
 from cnlu.errors import ModelError
-from cnlu.runtime import swap
 
 FORMAT = 1
 """Raised when a directory written from now on could not be read by an older cnlu."""

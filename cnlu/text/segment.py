@@ -14,6 +14,7 @@ import math
 import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,22 @@ RULE_VERSION = 1
 
 BACKENDS = ("auto", "jieba", "rjieba")
 
-_HAN = "\u4e00-\u9fd5"  # the characters jieba knows; rarer ones stand alone
-_RUN = re.compile(rf"([{_HAN}]+)|[{LATIN}]+|\d+|.", re.DOTALL)
-_USER_WORD = re.compile(f"[{_HAN}]{{2,}}")
+HAN = "\u4e00-\u9fd5"
+"""Inside of a regular expression's [...]: the characters jieba knows; rarer ones stand alone."""
+_RUN = re.compile(rf"([{HAN}]+)|[{LATIN}]+|\d+|.", re.DOTALL)
+_USER_WORD = re.compile(f"[{HAN}]{{2,}}")
 
 Cut = Callable[[str], list[str]]
+
+
+@dataclass(frozen=True)
+class Dictionary:
+    """A backend with its words, the user's among them."""
+
+    route: Cut
+    """Cuts a text by the dictionary alone; what it does not know comes as single characters."""
+    known: Callable[[str], bool]
+    """Whether a word stands in the dictionary."""
 
 
 class Segmenter:
@@ -63,8 +75,12 @@ class Segmenter:
         """Load the dictionary now, not at first use, and return what cuts a run of Chinese characters."""
         with self._lock:
             if self._cut is None:
-                self._cut = _load_backend(self.backend, self.words)
+                self._cut = _joining_unknown(self.dictionary())
             return self._cut
+
+    def dictionary(self) -> Dictionary:
+        """The dictionary of its own, loaded."""
+        return _load_backend(self.backend, self.words)
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """The words of `text` as (start, end), in order, without gaps or overlaps."""
@@ -89,7 +105,7 @@ class Segmenter:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _load_backend(backend: str, words: list[str]) -> Cut:
+def _load_backend(backend: str, words: list[str]) -> Dictionary:
     if backend != "jieba":
         try:
             return _load_rjieba(words)
@@ -99,7 +115,7 @@ def _load_backend(backend: str, words: list[str]) -> Cut:
     return _load_jieba(words)
 
 
-def _load_rjieba(words: list[str]) -> Cut:
+def _load_rjieba(words: list[str]) -> Dictionary:
     from rjieba import Jieba
 
     tokenizer = Jieba()
@@ -110,10 +126,10 @@ def _load_rjieba(words: list[str]) -> Cut:
     for word in words:
         if route(word) != [word]:
             tokenizer.add_word(word, None, None)
-    return _joining_unknown(route, tokenizer.has_word)
+    return Dictionary(route, tokenizer.has_word)
 
 
-def _load_jieba(words: list[str]) -> Cut:
+def _load_jieba(words: list[str]) -> Dictionary:
     jieba = import_jieba()
 
     tokenizer = jieba.Tokenizer()
@@ -130,12 +146,12 @@ def _load_jieba(words: list[str]) -> Cut:
     def route(run: str) -> list[str]:
         return tokenizer.lcut(run, HMM=False)
 
-    return _joining_unknown(route, lambda word: bool(freq.get(word)))
+    return Dictionary(route, lambda word: bool(freq.get(word)))
 
 
-def _joining_unknown(route: Cut, known: Callable[[str], bool]) -> Cut:
-    """`route` cuts by the dictionary alone; what it leaves as neighbouring single characters is cut again."""
-    unknown = load_unknown_cut()
+def _joining_unknown(dictionary: Dictionary) -> Cut:
+    """Cuts by the dictionary; what that leaves as neighbouring single characters is cut again."""
+    route, known, unknown = dictionary.route, dictionary.known, load_unknown_cut()
 
     def cut(run: str) -> list[str]:
         words: list[str] = []

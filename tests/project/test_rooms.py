@@ -17,6 +17,7 @@ MAY_USE = {
     "model": {"data", "encoder"},
     "training": {"data", "text", "features", "runtime", "evaluation", "encoder", "model"},
 }
+PRETRAIN_MAY_USE = {"text", "encoder", "data"}  # of cnlu's rooms; for the rest the wings meet in files
 HEAVY = {"torch", "torchcrf", "transformers", "accelerate", "onnx", "onnxscript", "safetensors"}
 
 
@@ -43,6 +44,25 @@ def test_a_room_imports_only_the_rooms_it_may(checkout: Path, room: str) -> None
 @pytest.mark.parametrize("room", sorted(set(MAY_USE) - {"encoder", "model", "training"}))
 def test_what_runs_a_model_never_imports_what_trains_it(checkout: Path, room: str) -> None:
     for path in (checkout / "cnlu" / room).rglob("*.py"):
+        assert not {name.split(".")[0] for name in imports(path)} & HEAVY, path
+
+
+def test_pretraining_uses_text_encoder_and_data_of_cnlu_and_no_more(checkout: Path) -> None:
+    everyones = {"config", "config_files", "errors", "resources"}
+    for path in (checkout / "pretrain").rglob("*.py"):
+        rooms = {name.split(".")[1] for name in imports(path) if name.startswith("cnlu.")}
+        assert rooms - everyones <= PRETRAIN_MAY_USE, path
+
+
+def test_cnlu_knows_of_pretraining_by_its_command_line_alone(checkout: Path) -> None:
+    for path in (checkout / "cnlu").rglob("*.py"):
+        wings = {name for name in imports(path) if name.split(".")[0] in ("pretrain", "dialogue")}
+        assert wings <= ({"pretrain.cli"} if path.name == "cli.py" else set()), path
+
+
+@pytest.mark.parametrize("room", ["corpus", "prepare", "masking", "similar"])
+def test_preparing_and_masking_need_no_torch(checkout: Path, room: str) -> None:
+    for path in (checkout / "pretrain" / room).rglob("*.py"):
         assert not {name.split(".")[0] for name in imports(path)} & HEAVY, path
 
 

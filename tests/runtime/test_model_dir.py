@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from cnlu.data import swap
 from cnlu.errors import ModelError, UsageError
-from cnlu.runtime import model_dir, swap
+from cnlu.runtime import model_dir
 from cnlu.runtime.model_dir import MANIFEST, check_out, read_model_dir, write_model_dir
 
 OLD = {"model.onnx": b"old weights" * 50, "labels.json": b'["O"]'}

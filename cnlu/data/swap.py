@@ -47,17 +47,27 @@ def write_dir(path: Path, files: Mapping[str, bytes]) -> None:
     On OSError, Ctrl-C or any other exception the old directory is in its place and nothing else is left.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    locate(path)
-    _sweep(path)
     temporary = _temporary(path)
     try:
         temporary.mkdir()
         for name, content in files.items():
             _write_file(temporary / name, content)
-        _sync_dir(temporary)
-        _swap(temporary, path)
+        replace_dir(path, temporary)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def replace_dir(path: Path, fresh: Path) -> None:
+    """Puts the directory `fresh`, beside `path`, in its place, whole files only; what stood there is deleted.
+
+    On OSError, Ctrl-C or any other exception the old directory is in its place.
+    """
+    locate(path)
+    _sweep(path)
+    try:
+        _sync_dir(fresh)
+        _swap(fresh, path)
+    finally:
         if os.path.lexists(path):
             _discard(aside(path), path)
         else:

@@ -1,0 +1,1 @@
+"""Continued pretraining of a character-level Chinese encoder on domain text."""

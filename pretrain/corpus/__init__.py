@@ -1,0 +1,1 @@
+"""A prepared corpus: tokens on disk, read as memory-mapped arrays."""

@@ -1,0 +1,1 @@
+"""Which tokens are hidden and what stands in their place. NumPy only."""

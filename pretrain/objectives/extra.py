@@ -1,0 +1,58 @@
+"""The parts that further objectives need beside the encoder and its head."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class OrderHead(nn.Module):
+    """Tells from the vector of [CLS] whether a pair of texts stands in its order.
+
+    BERT's pooler and two classes: next sentence (Devlin et al. 2019, section 3.1), sentence order (Lan et al. 2020,
+    section 3.1).
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.pool, self.score = nn.Linear(width, width), nn.Linear(width, 2)
+
+    def forward(self, first: Tensor) -> Tensor:
+        """[B, width] -> [B, 2]"""
+        scores: Tensor = self.score(torch.tanh(self.pool(first)))
+        return scores
+
+
+class SpanBoundary(nn.Module):
+    """What stands at a place of a span, from the tokens before and behind the span (SpanBERT, section 3.2).
+
+    y_i = f(x_{s-1}, x_{e+1}, p_{i-s+1}): two layers with GELU and layer norm, scored by the encoder's own output layer.
+    """
+
+    def __init__(self, width: int, out: int, longest: int = 64, position_width: int = 200) -> None:
+        """`out` is the width that the output layer reads."""
+        super().__init__()
+        self.position = nn.Embedding(longest, position_width)
+        self.inner = nn.Sequential(
+            nn.Linear(2 * width + position_width, out), nn.GELU(), nn.LayerNorm(out),
+            nn.Linear(out, out), nn.GELU(), nn.LayerNorm(out),
+        )  # fmt: skip
+
+    def forward(self, left: Tensor, right: Tensor, place: Tensor) -> Tensor:
+        """[M, width] twice, places in the span [M] counted from 0 -> [M, out]"""
+        place = place.clamp(max=self.position.num_embeddings - 1)
+        found: Tensor = self.inner(torch.cat([left, right, self.position(place)], -1))
+        return found
+
+
+class ReplacedHead(nn.Module):
+    """Tells for every token whether it was replaced (ELECTRA, section 2)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.inner, self.score = nn.Linear(width, width), nn.Linear(width, 1)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """[N, width] -> logits [N]"""
+        scores: Tensor = self.score(nn.functional.gelu(self.inner(hidden))).squeeze(-1)
+        return scores

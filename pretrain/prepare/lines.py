@@ -1,0 +1,80 @@
+"""The lines of a block, and where documents end."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from cnlu.errors import DataError
+from pretrain.prepare.sources import Block
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Lines that are not blank, without surrounding space."""
+
+    texts: list[str]
+    ends: list[int]
+    """After how many of the texts a document ends, ascending; what follows the last goes on in the next block"""
+
+
+def read_lines(block: Block) -> Lines:
+    """Of plain text, where a blank line ends a document, or of JSONL, where each record's "text" is one.
+
+    Raises DataError for what is not UTF-8, naming the byte, and for a record that is none.
+    """
+    text = _decoded(block)
+    texts: list[str] = []
+    ends: list[int] = []
+    if block.jsonl:
+        for number, line in enumerate(text.split("\n"), block.line):
+            if line.strip():
+                texts += _record(line, f"{block.source}:{number}")
+                ends.append(len(texts))
+        return Lines(texts, ends)
+    for line in text.split("\n") if text else ():
+        if line := line.strip():
+            texts.append(line)
+        else:
+            ends.append(len(texts))
+    if text.endswith("\n"):
+        ends.pop()  # what follows the last line break is no blank line
+    if block.last:
+        ends.append(len(texts))
+    return Lines(texts, ends)
+
+
+def _decoded(block: Block) -> str:
+    data = block.data
+    if (at := data.find(b"\0")) >= 0:
+        raise DataError(
+            f"{_place(block, at)}: byte {block.offset + at} is NUL, so this is a binary file or UTF-16; leave it "
+            f"out, or "
+            "convert it to UTF-8."
+        )
+    try:
+        return data.decode("utf-8-sig" if not block.offset else "utf-8")
+    except UnicodeDecodeError as error:
+        at = error.start + 3 * (not block.offset and data.startswith(b"\xef\xbb\xbf"))
+        raise DataError(
+            f"{_place(block, at)}: byte {block.offset + at} (0x{data[at]:02X}) is not valid UTF-8; convert the file, "
+            f"for "
+            "example with: iconv -f GB18030 -t UTF-8."
+        ) from None
+
+
+def _place(block: Block, at: int) -> str:
+    line = block.line + block.data.count(b"\n", 0, at)
+    return f"{block.source}:{line}"
+
+
+def _record(line: str, place: str) -> list[str]:
+    try:
+        record: Any = json.loads(line)
+    except (ValueError, RecursionError):
+        raise DataError(f'{place}: this line is not valid JSON; write one object a line, {{"text": ...}}.') from None
+    if not isinstance(record, dict) or not isinstance(record.get("text"), str):
+        raise DataError(f'{place}: this record has no "text"; write one object a line, {{"text": ...}}.')
+    content: str = record["text"].encode("utf-8", "replace").decode("utf-8")  # a lone surrogate becomes ?
+    return [part for part in map(str.strip, content.split("\n")) if part]

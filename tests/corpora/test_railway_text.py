@@ -1,0 +1,32 @@
+"""The railway domain's unlabelled text keeps what its README promises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cnlu.data.load import load_data
+
+RAILWAY = Path(__file__).resolve().parents[2] / "corpora" / "railway"
+
+
+def lines() -> list[str]:
+    return [line for path in sorted((RAILWAY / "text").glob("*.txt")) for line in path.read_text("utf-8").split("\n")]
+
+
+def test_there_are_more_than_3000_lines_none_twice() -> None:
+    found = [line for line in lines() if line]
+    assert len(found) >= 3000
+    assert len(set(found)) == len(found)
+
+
+def test_no_sentence_of_the_examples_is_among_them() -> None:
+    examples = {example.text for part in ("train", "test") for example in load_data(RAILWAY / part).examples}
+    shared = {line for line in lines() if line in examples and len(line) > 6}
+    assert not shared
+
+
+def test_documents_are_conversations_and_texts_of_several_lines() -> None:
+    for path in (RAILWAY / "text").glob("*.txt"):
+        documents = path.read_text("utf-8").strip("\n").split("\n\n")
+        assert all(4 <= len(document.split("\n")) <= 26 for document in documents), path
+        assert all(line == line.strip() for line in path.read_text("utf-8").split("\n")), path

@@ -1,0 +1,38 @@
+"""The shipped settings are the defaults; those that cannot work together are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cnlu.config_files import build_config, read_values, to_yaml
+from cnlu.errors import UsageError
+from pretrain.config import MaskingConfig, ObjectivesConfig, PretrainConfig, RunConfig
+
+
+def test_the_shipped_file_holds_every_setting_at_its_default(checkout: Path) -> None:
+    path = checkout / "configs" / "pretrain.yaml"
+    assert path.read_text("utf-8") == to_yaml(PretrainConfig())
+    assert build_config(read_values(path, [], PretrainConfig), kind=PretrainConfig) == PretrainConfig()
+
+
+def test_a_misspelt_setting_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match="masking.rat.*did you mean 'rate'"):
+        build_config({"masking": {"rat": 0.3}}, kind=PretrainConfig)
+    with pytest.raises(UsageError, match="'mask'.*did you mean 'masking'"):
+        read_values(None, ["mask.rate=0.3"], PretrainConfig)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: MaskingConfig(ngram_shares="a b"), "40 30 20 10"),
+        (lambda: ObjectivesConfig(masked=0), "nothing to learn"),
+        (lambda: ObjectivesConfig(replaced_token=50, span_boundary=1), "no effect"),
+        (lambda: RunConfig(batch_tokens=64), "less than one row"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(make, says) -> None:
+    with pytest.raises(UsageError, match=says):
+        make()

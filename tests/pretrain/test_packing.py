@@ -1,0 +1,149 @@
+"""Rows: nearly full, every token in one of them, marks where the encoder wants them, the same for any number of
+processes."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnlu.text.tokens import Marks
+from pretrain.config import MaskingConfig
+from pretrain.corpus.corpus import open_corpus
+from pretrain.corpus.shards import WORD, Arrays
+from pretrain.masking import draw
+from pretrain.masking.masker import Masker
+from pretrain.masking.units import SPECIAL
+from pretrain.run.packing import EMPTY, chunks, pack
+from pretrain.run.rows import NO_ORDER, Layout, assemble
+from pretrain.run.stream import Position, Stream
+
+MARKS = Marks([2], [3], 0, 0, 1, 512)
+SENTENCES = st.lists(st.lists(st.integers(1, 60), min_size=1, max_size=9), min_size=1, max_size=12)
+
+
+def arrays_of(documents: list[list[int]]) -> Arrays:
+    """Tokens 100, 101, ... in sentences of the given lengths."""
+    sentences = np.array([size for document in documents for size in document], np.uint32)
+    count = int(sentences.sum())
+    return Arrays(np.arange(100, 100 + count), np.full(count, WORD, np.uint8), sentences,
+                  np.array([len(document) for document in documents], np.uint32))  # fmt: skip
+
+
+@given(documents=SENTENCES, room=st.integers(3, 40))
+def test_every_token_stands_in_one_row_and_none_is_too_long(documents, room):
+    arrays = arrays_of(documents)
+    rows = pack(arrays.sentences, arrays.documents, room)
+    taken = np.concatenate([np.arange(a, a + n) for a, n in zip(rows.start, rows.size, strict=True)])
+    assert sorted(taken.tolist()) == list(range(len(arrays.tokens)))
+    for first, end in zip(rows.first[:-1], rows.first[1:], strict=True):
+        assert rows.size[first:end].sum() + (end - first - 1) <= room
+
+
+@given(documents=SENTENCES, room=st.integers(1, 80))
+def test_runs_of_sentences_stay_within_a_document_and_as_long_as_fits(documents, room):
+    arrays = arrays_of(documents)
+    first, end = chunks(arrays.sentences, arrays.documents, room)
+    assert first.tolist() == [0, *end[:-1].tolist()] and end[-1] == len(arrays.sentences)
+    document = np.repeat(np.arange(len(documents)), [len(one) for one in documents])
+    total = np.append(0, np.cumsum(arrays.sentences.astype(int)))
+    for a, b in zip(first, end, strict=True):
+        assert len(set(document[a:b])) == 1
+        assert b - a == 1 or total[b] - total[a] <= room
+        longer = b < len(document) and document[b] == document[a] and total[b + 1] - total[a] <= room
+        assert not longer
+
+
+@pytest.mark.parametrize("sizes", [(3, 40), (1, 8), (40, 70)])
+def test_less_than_two_percent_is_padding(sizes):
+    lot = np.random.default_rng(1)
+    arrays = arrays_of([lot.integers(*sizes, 12).tolist() for _ in range(2000)])
+    rows = pack(arrays.sentences, arrays.documents, 126)
+    used = rows.size.sum() + (np.diff(rows.first) - 1).sum() + 2 * len(rows)
+    assert 1 - used / (128 * len(rows)) < 0.02
+    assert EMPTY < 0.02
+
+
+def test_few_sentences_of_utterances_are_cut():
+    lot = np.random.default_rng(1)
+    arrays = arrays_of([lot.integers(3, 40, 12).tolist() for _ in range(2000)])
+    assert pack(arrays.sentences, arrays.documents, 126).cut < 0.02 * len(arrays.sentences)
+
+
+def test_a_packed_row_has_its_marks_and_separators():
+    arrays = arrays_of([[3], [2], [4]])
+    layout = Layout(MARKS, 16, "none")
+    rows = layout.rows(arrays)
+    batch = assemble(arrays, rows, np.array([0]), layout, draw.keys(0, 0, np.array([0])))
+    tokens = batch.tokens[0].tolist()
+    assert tokens == [2, 105, 106, 107, 108, 3, 100, 101, 102, 3, 103, 104, 3, 0, 0, 0]
+    assert (batch.flags[0] == SPECIAL).tolist() == [t < 100 for t in tokens]
+    assert batch.mask[0].tolist() == [True] * 13 + [False] * 3
+    assert batch.order.tolist() == [NO_ORDER]
+
+
+def test_pairs_are_swapped_half_of_the_time_and_say_so():
+    arrays = arrays_of([[5, 4]] * 400)
+    layout = Layout(MARKS, 16, "sop")
+    rows = layout.rows(arrays)
+    batch = assemble(arrays, rows, np.arange(400), layout, draw.keys(0, 0, np.arange(400)))
+    swapped = batch.tokens[:, 1] > batch.tokens[np.arange(400), np.argmax(batch.kinds, 1)]
+    assert swapped.astype(int).tolist() == batch.order.tolist()
+    assert 0.4 < swapped.mean() < 0.6
+    assert (batch.kinds.sum(1) == np.where(swapped, 6, 5)).all()  # the second piece and its mark
+
+
+def test_a_next_sentence_is_the_next_one_or_from_elsewhere():
+    arrays = arrays_of([[5, 4]] * 400)
+    layout = Layout(MARKS, 16, "nsp")
+    rows = layout.rows(arrays)
+    batch = assemble(arrays, rows, np.arange(400), layout, draw.keys(0, 0, np.arange(400)))
+    follows = batch.tokens[:, 7] == batch.tokens[:, 5] + 1
+    assert (follows == (batch.order == 0)).all()
+    assert 0.4 < follows.mean() < 0.6
+
+
+def test_a_row_of_one_sentence_has_no_order():
+    arrays = arrays_of([[5]])
+    layout = Layout(MARKS, 16, "sop")
+    batch = assemble(arrays, layout.rows(arrays), np.array([0]), layout, draw.keys(0, 0, np.array([0])))
+    assert batch.order.tolist() == [NO_ORDER] and not batch.kinds.any()
+
+
+@pytest.fixture(scope="module")
+def streams(corpus):
+    found = open_corpus(corpus)
+    size = len(json.loads(found.tokenizer)["model"]["vocab"])
+    masker = Masker(MaskingConfig(), 1, found.mask, np.arange(5, size))
+
+    def made(rank: int = 0, world: int = 1) -> Stream:
+        return Stream(found, Layout(found.marks, 64, "none"), masker, 1, 24, rank, world)
+
+    return made
+
+
+def taken(stream: Stream, count: int, position: Position | None = None):
+    steps = stream.steps(position or Position())
+    return [next(steps) for _ in range(count)]
+
+
+def test_processes_share_the_rows_of_one(streams):
+    alone = taken(streams(), 70)  # more than one pass over the corpus
+    shared = [taken(streams(rank, 2), 70) for rank in (0, 1)]
+    for i, step in enumerate(alone):
+        for rank in (0, 1):
+            mine = shared[rank][i]
+            assert (step.masked.tokens[rank::2] == mine.masked.tokens).all()
+            assert (step.masked.labels[rank::2] == mine.masked.labels).all()
+
+
+def test_a_stream_goes_on_from_any_of_its_positions(streams):
+    whole = taken(streams(), 60)
+    for at in (0, 7, 40):
+        later = taken(streams(), 5, whole[at].after)
+        for one, other in zip(whole[at + 1 :], later, strict=False):
+            assert (one.masked.tokens == other.masked.tokens).all()
+            assert one.after == other.after
