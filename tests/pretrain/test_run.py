@@ -269,8 +269,8 @@ def test_resuming_another_run_is_refused(tmp_path, corpus, tiny_encoder, monkeyp
 
 
 def test_rows_longer_than_the_encoder_reads_are_refused(tmp_path, corpus, tiny_encoder):
-    with pytest.raises(UsageError, match=r"run.length \(256\) is more than the 128"):
-        trained(tmp_path / "e", corpus, tiny_encoder, length=256)
+    with pytest.raises(UsageError, match=r"run.length \(512\) is more than the 300"):
+        trained(tmp_path / "e", corpus, tiny_encoder, length=512)
 
 
 def test_similar_words_without_a_table_say_how_to_make_one(tmp_path, corpus, tiny_encoder):

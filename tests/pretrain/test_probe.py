@@ -1,0 +1,61 @@
+"""The probe: what NLU gains, the page, the warning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cnlu.cli import main
+from pretrain.probe.page import Point, page, points_of, warning
+
+
+def point(step: int, frames: float, loss: float) -> Point:
+    return Point(f"step {step}", step, 0.3, 0.3, loss, frames)
+
+
+def test_falling_nlu_beside_a_falling_loss_is_warned_of():
+    told = warning([point(1, 0.70, 3.0), point(2, 0.75, 2.5), point(3, 0.68, 2.0)])
+    assert told and "75.0% (step 2) to 68.0% (step 3)" in told
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        [point(1, 0.70, 3.0), point(2, 0.75, 2.5)],  # both better
+        [point(1, 0.75, 2.0), point(2, 0.68, 2.5)],  # both worse
+        [point(1, 0.75, 3.0), point(2, 0.745, 2.5)],  # within the noise
+        [point(1, 0.75, 3.0)],
+    ],
+)
+def test_nothing_else_is(points):
+    assert warning(points) is None
+
+
+def test_the_page_holds_every_point_and_nothing_foreign():
+    text = page([point(1, 0.7, 3.0), Point("<b>", 2, None, None, None, None)], "Probe")
+    assert "70.0%" in text and "&lt;b&gt;" in text and "<polyline" in text
+    assert "http" not in text
+
+
+def test_looks_and_probes_of_one_step_are_one_point():
+    look = {"yardstick": {"masked": {"accuracy": 0.3, "loss": 2.0}}, "own": {"masked": {"accuracy": 0.4, "loss": 1.9}}}
+    assert points_of([{"step": 5, "held_out": look}, {"step": 5, "frames": 0.6}]) == [
+        Point("step 5", 5, 0.3, 0.4, 1.9, 0.6)
+    ]
+
+
+@pytest.mark.slow
+def test_the_command_measures_encoders_and_writes_the_page(tmp_path: Path, corpus, tiny_encoder, capsys):
+    data = tmp_path / "nlu.yml"
+    lines = {"买票": ["买张票", "我要买票", "订票", "来张票", "帮我买票", "买两张票"],
+             "退票": ["退票", "我要退票", "不要了退掉", "票退了吧", "帮我退票", "退两张"]}  # fmt: skip
+    data.write_text("nlu:\n" + "".join(f"- intent: {name}\n  examples: |\n" + "".join(f"    - {one}\n" for one in texts)
+                                       for name, texts in lines.items()), "utf-8")  # fmt: skip
+    out = tmp_path / "probe.html"
+    command = ["pretrain", "probe", str(tiny_encoder), "--corpus", str(corpus), "--out", str(out), "--data", str(data),
+               "--test", str(data), "--set", "run.length=64"]  # fmt: skip
+    assert main(command) == 0
+    assert "guessed rightly" in (said := capsys.readouterr().err) and "NLU frames" in said
+    assert "tiny" in out.read_text("utf-8")
+    assert main(command) == 2

@@ -1,0 +1,123 @@
+"""Tables of similar words from what users have, and how the masker's arrays answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnlu.cli import main
+from cnlu.errors import DataError, UsageError
+from pretrain.config import SimilarConfig
+from pretrain.similar.build import build_table
+from pretrain.similar.sources import read_cilin, read_tsv
+from pretrain.similar.table import SimilarWords, load_table
+from pretrain.similar.vectors import Vectors, neighbours, read_vectors
+
+WORDS = ["买票", "购票", "退票", "车站", "站", "abc"]
+VALUES = np.array([[1, 0, 0], [0.95, 0.1, 0], [0.5, 1, 0], [0, 0, 1], [1, 0, 0], [1, 0, 0]], np.float32)
+
+
+def written(tmp_path: Path, text: str | bytes, name: str = "f.txt") -> Path:
+    path = tmp_path / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def word2vec(binary: bool) -> bytes:
+    lines = [b"6 3\n"]
+    for word, vector in zip(WORDS, VALUES, strict=True):
+        if binary:
+            lines.append(word.encode() + b" " + vector.tobytes() + b"\n")
+        else:
+            lines.append(f"{word} {' '.join(map(str, vector))}\n".encode())
+    return b"".join(lines)
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_word2vec_files_of_both_kinds_are_read(tmp_path, binary):
+    found = read_vectors(written(tmp_path, word2vec(binary)), 100)
+    assert found.words == WORDS[:5]
+    assert np.allclose(found.values, VALUES[:5])
+
+
+def test_a_file_that_ends_early_is_refused(tmp_path):
+    with pytest.raises(DataError, match="cut off or damaged"):
+        read_vectors(written(tmp_path, word2vec(True)[:-10]), 100)
+
+
+def test_neighbours_are_the_most_similar_of_the_same_length():
+    found = neighbours(Vectors(WORDS[:5], VALUES[:5]), SimilarConfig(min_cosine=0.4))
+    assert [word for word, _ in found["买票"]] == ["购票", "退票"]
+    assert "站" not in found and "车站" not in found
+
+
+def test_groups_of_cilin_give_neighbours_and_other_marks_none(tmp_path):
+    text = "Aa01A01= 价格 价钱\nAa01A02# 车站 火车\nAa01A03@ 天\n买票 购票 订票\n孤\n"
+    found = read_cilin(written(tmp_path, text))
+    assert found.neighbours["买票"] == [("购票", 1.0), ("订票", 1.0)]
+    assert "车站" not in found.neighbours and len(found.broken) == 1
+
+
+def test_broken_lines_of_a_list_are_counted_with_their_places(tmp_path):
+    found = read_tsv(written(tmp_path, "价格\t价钱\t0.9\n价格\n价格\t票价\tx\n买 票\t购票\n价格\t费用\n"))
+    assert found.neighbours == {"价格": [("费用", 1.0), ("价钱", 0.9)]}
+    assert [line.split(":")[1] for line in found.broken] == ["2", "3", "4"]
+
+
+def test_antonyms_words_of_other_lengths_and_foreign_ones_are_left_out():
+    found = {"打开": [("关上", 0.9), ("开启", 0.8), ("开", 0.9), ("open", 0.9)]}
+    table = build_table(found, SimilarConfig(), {("打开", "关上"), ("关上", "打开")})
+    assert table.of("打开") == [("开启", pytest.approx(0.8))]
+
+
+def test_a_table_comes_back_as_it_was_written(tmp_path):
+    table = build_table({"价格": [("价钱", 0.9)], "买": [("购", 0.7)]}, SimilarConfig())
+    table.save(tmp_path / "t.npz")
+    again = load_table(tmp_path / "t.npz")
+    assert again.words == table.words and again.of("价格") == table.of("价格")
+
+
+def test_a_file_that_is_no_table_is_refused(tmp_path):
+    with pytest.raises(DataError, match="no table of similar words"):
+        load_table(written(tmp_path, "x", "t.npz"))
+    with pytest.raises(UsageError, match="no such table"):
+        load_table(tmp_path / "missing.npz")
+
+
+def test_substitutes_are_neighbours_of_known_words_and_words_of_the_length_else(tokenizer):
+    similar = SimilarWords(build_table({"价格": [("价钱", 0.9)], "买": [("购", 0.7)]}, SimilarConfig()), tokenizer)
+    import json
+
+    ids = json.loads(tokenizer)["model"]["vocab"]
+    tokens = np.array([ids[ch] for ch in "价格买天车站长"])
+    lengths = np.array([2, 1, 1, 2, 1])
+    bits = np.arange(1, 6, dtype=np.uint64) << np.uint64(60)
+    found = similar.substitutes(tokens, lengths, np.array([True, True, True, False, True]), bits, bits)
+    names = {i: piece for piece, i in ids.items()}
+    text = "".join(names[i] for i in found)
+    assert text[:3] == "价钱购" and text[3] in "买购" and text[4:6] in ("价格", "价钱")
+    three = similar.substitutes(tokens[:3], np.array([3]), np.array([True]), bits[:1], bits[:1])
+    assert (three == -1).all()
+
+
+def test_the_command_writes_a_table_and_shows_neighbours(tmp_path, capsys):
+    source, out = written(tmp_path, "价格 价钱 费用\n"), tmp_path / "t.npz"
+    assert main(["pretrain", "similar", "--cilin", str(source), "--out", str(out), "--show", "价格", "医生"]) == 0
+    shown = capsys.readouterr().out
+    assert "价格: 价钱 1.00, 费用 1.00" in shown and "医生: no similar words" in shown
+    assert main(["pretrain", "similar", "--table", str(out), "--show", "费用"]) == 0
+    assert main(["pretrain", "similar", "--cilin", str(source), "--out", str(out)]) == 2
+    assert "exists already" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_vectors_are_learned_from_text(tmp_path, capsys):
+    pytest.importorskip("gensim", reason="gensim, which learns word vectors, is not installed")
+    lines = [f"我{verb}一张{place}的{thing}" for verb in ("想买", "想要") for place in ("北京", "上海", "广州", "成都")
+             for thing in ("车票", "机票")] * 40  # fmt: skip
+    source, out = written(tmp_path, "\n".join(lines)), tmp_path / "t.npz"
+    options = ["--set", "similar.threads=1", "--set", "similar.min_cosine=0.3", "--show", "北京"]
+    assert main(["pretrain", "similar", "--text", str(source), "--out", str(out), *options]) == 0
+    assert set(dict(load_table(out).of("北京"))) & {"上海", "广州", "成都"}
