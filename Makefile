@@ -1,5 +1,5 @@
 # From a fresh machine with Python (3.11 is the tested one for training) and make:
-#   make demo    train on the worked domain, evaluate on its test split, parse three sentences
+#   make demo    pretrain a tiny encoder, train on the worked domain, evaluate on its test split, parse three sentences
 #   make test    the test suite         make lint    ruff and mypy        make wheel    dist/*.whl
 #   make clean   remove everything that make made
 # Settings: PYTHON=python3.12    the interpreter of a new .venv
@@ -39,6 +39,9 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 demo: $(READY)
+	@echo "==> pretraining a tiny encoder on corpora/railway/text: this shows the mechanics only, a minute teaches it little"
+	$(BIN)/cnlu pretrain prepare corpora/railway/text --new-vocab 4000 --out $(MODEL)-text --force
+	$(BIN)/cnlu pretrain run $(MODEL)-text --init random --config pretrain-tiny --out $(MODEL)-encoder --device cpu --force
 	@echo "==> training on corpora/railway/train, without any pretrained model"
 	$(BIN)/cnlu train corpora/railway/train --out $(MODEL) --force
 	@echo "==> evaluating on corpora/railway/test, which the training never saw"

@@ -7,8 +7,11 @@ Needs PyTorch, transformers and pytorch-crf, and neither a network nor any file:
 the published shapes (BERT-base: 12 layers of 768; bge-small: 4 of 512), the examples are made up, with as many
 features, tags and intents as real ones. A step is the one of `cnlu train --encoder`: batches of similar lengths,
 bfloat16 where the device has it, four members, clipping, AdamW, the running average. Each combination of a batch size
-and a length is measured for --seconds after a few steps that do not count; what would begin after six minutes is left
-out, and together the measurements take at most five, so that the whole ends within eight.
+and a length is measured for --seconds after a few steps that do not count.
+
+Then pretraining: cnlu's loop beside that of the usual script on the same made-up text, packed rows both, the former
+with the head on hidden tokens alone; BERT-base compiled, bge-small not. What would begin too late is left out, so that
+the whole ends within eight minutes.
 
 The arithmetic counted is that of the model, not of padding: 6 x weights x tokens for the matrix products of encoder
 and joint network, forward and backward (Kaplan et al. 2020, arXiv 2001.08361, section 2.1), and 12 x width x tokens
@@ -35,6 +38,7 @@ from measure import CHECKOUT, machine, table
 
 if TYPE_CHECKING:
     import torch
+    from gpu_pretraining import Pretrained
     from gpu_training import Measured
 
 NEEDED = {"torch": "torch", "transformers": "transformers", "torchcrf": "pytorch-crf"}
@@ -49,8 +53,12 @@ PEAKS = {
     "RTX 4090": 165, "RTX 3090": 71,
 }  # fmt: skip
 """10^12 operations a second of dense bfloat16, from the vendor's data sheets; the first name that fits counts."""
-LONGEST, LATEST = 300.0, 360.0
-"""Seconds that all measurements may take, and after which none is begun"""
+PRETRAINING = {"bge-small": (128, False), "bert-base": (512, True)}
+"""Length of the rows, and whether both loops are compiled"""
+LONGEST, LATEST = 150.0, 200.0
+"""Seconds that all measurements of the joint model may take, and after which none is begun"""
+PRETRAINING_LATEST = 300.0
+"""Seconds after which no pretraining is begun; compiling takes a minute"""
 
 
 def main() -> None:
@@ -88,11 +96,52 @@ def main() -> None:
         print(f"{about}: {one.examples / one.seconds:.0f} examples/s", flush=True)
     if not measured:
         sys.exit("Nothing could be measured.")
-    print(f"\n{markdown(measured, peak)}\n\n{time.monotonic() - began:.0f} s in all")
+    print(f"\n{markdown(measured, peak)}\n", flush=True)
+    pretrained = pretraining(arguments, device, half, began)
+    print(f"\n{pretraining_table(pretrained, peak)}\n\n{time.monotonic() - began:.0f} s in all")
     if arguments.out:
         report = {"machine": machine(), "device": label, "peak_tflops": peak, "matrix_product_tflops": attainable,
-                  "measured": [asdict(one) for one in measured]}  # fmt: skip
+                  "measured": [asdict(one) for one in measured],
+                  "pretraining": [asdict(one) for one in pretrained]}  # fmt: skip
         arguments.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def pretraining(arguments: argparse.Namespace, device: torch.device, half: bool, began: float) -> list[Pretrained]:
+    """Steps of pretraining, cnlu's loop and the usual one."""
+    import gpu_pretraining
+    import gpu_training
+    import torch
+
+    found: list[Pretrained] = []
+    for model in arguments.models:
+        length, compiled = PRETRAINING[model]
+        if time.monotonic() - began > PRETRAINING_LATEST:
+            print(f"pretraining {model}: left out for want of time", flush=True)
+            continue
+        tiny, shape = arguments.tiny, gpu_training.Shape(*SHAPES[model])
+        if tiny:
+            shape, length, compiled = gpu_training.Shape(2, 64, 4, 128, 200), 32, False
+        rows = gpu_pretraining.rows_for(device, length, tiny)
+        seconds = 0.2 if tiny else arguments.seconds
+        try:
+            for one in gpu_pretraining.measure(
+                model, shape, rows, length, device, half, seconds, compiled and device.type == "cuda"
+            ):
+                found.append(one)
+                print(f"pretraining {model}, {one.loop}: {one.tokens:.0f} tokens/s", flush=True)
+        except torch.OutOfMemoryError as error:
+            print(f"pretraining {model}: {error}", flush=True)
+    return found
+
+
+def pretraining_table(found: Sequence[Pretrained], peak: float) -> str:
+    head = ["encoder", "loop", "real tokens/s", "cnlu is as fast", "TFLOP/s", "share of peak", "waiting for data",
+            "peak memory GiB"]  # fmt: skip
+    own = {one.model: one.tokens for one in found if one.loop == "cnlu"}
+    rows = [[one.model, one.loop, f"{one.tokens:.0f}", f"{own[one.model] / one.tokens:.2f}x",
+             f"{one.operations / 1e12:.3g}", f"{one.operations / 1e12 / peak:.1%}", f"{one.waiting:.1%}",
+             f"{one.peak_memory / 2**30:.1f}" if one.peak_memory else ""] for one in found]  # fmt: skip
+    return table(head, rows)
 
 
 def _arguments() -> argparse.Namespace:

@@ -23,3 +23,9 @@ class DataError(CnluError):
 
 class ModelError(CnluError):
     """A model directory that is missing, damaged, or of another format."""
+
+
+def one_line(error: BaseException) -> str:
+    """An exception's words as a part of a sentence."""
+    words = " ".join(str(error).split()) or type(error).__name__
+    return words[:200].rstrip(". ")

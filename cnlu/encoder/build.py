@@ -14,9 +14,9 @@ from transformers import PretrainedConfig
 from cnlu.encoder.body import Body
 from cnlu.encoder.nezha import NezhaConfig, NezhaModel
 from cnlu.encoder.quiet import quiet
-from cnlu.encoder.settings import configured, model_class, one_line
+from cnlu.encoder.settings import configured, model_class
 from cnlu.encoder.weights import fitted, read_weights
-from cnlu.errors import DataError
+from cnlu.errors import DataError, one_line
 
 _HEADS = re.compile(
     r"(^|\.)(pooler|cls|lm_head|lm_loss|lm_predictions|mask_predictions|predictions|discriminator_predictions|"

@@ -15,7 +15,7 @@ from transformers.models.auto.modeling_auto import (
 
 from cnlu.encoder.nezha import NezhaConfig
 from cnlu.encoder.quiet import quiet
-from cnlu.errors import DataError
+from cnlu.errors import DataError, one_line
 
 NAME_AN_ENCODER = "name an encoder of the BERT family"
 
@@ -90,9 +90,3 @@ def _built(kind: type[PretrainedConfig], settings: dict[str, Any], where: str) -
     if getattr(config, "attention_type", None) == "block_sparse":
         config.attention_type = "original_full"  # BigBird: the same for short texts, and can be exported
     return config
-
-
-def one_line(error: BaseException) -> str:
-    """An exception's words as a part of a sentence."""
-    words = " ".join(str(error).split()) or type(error).__name__
-    return words[:200].rstrip(". ")

@@ -10,10 +10,8 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from cnlu.encoder.quiet import quiet
-from cnlu.encoder.settings import one_line
 from cnlu.encoder.source import TOKENIZER_FILES
-from cnlu.errors import DataError
+from cnlu.errors import DataError, one_line
 from cnlu.text.chars import is_han
 from cnlu.text.tokens import Marks
 
@@ -83,8 +81,10 @@ def _word_pieces(pieces: list[str], settings: dict[str, Any]) -> Content:
 
 
 def _converted(directory: Path) -> Content:
-    """By transformers, from files of other kinds."""
+    """By transformers, from files of other kinds; imported here, for it takes seconds."""
     from transformers import AutoTokenizer
+
+    from cnlu.encoder.quiet import quiet
 
     if any(directory.glob("*.model")) and find_spec("sentencepiece") is None:
         raise DataError(

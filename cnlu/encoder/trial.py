@@ -11,8 +11,8 @@ from torch import Tensor
 
 from cnlu.encoder.body import Body
 from cnlu.encoder.quiet import quiet
-from cnlu.encoder.settings import NAME_AN_ENCODER, one_line
-from cnlu.errors import DataError
+from cnlu.encoder.settings import NAME_AN_ENCODER
+from cnlu.errors import DataError, one_line
 
 TRIED = (
     "albert", "bert", "deberta", "deberta-v2", "distilbert", "electra", "ernie", "mobilebert", "nezha", "roberta",

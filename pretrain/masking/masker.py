@@ -105,7 +105,7 @@ class Masker:
         return group_units(words, self._lengths, key, width)
 
     def _fate(
-        self, at: NDArray[np.int64], words: Words, unit_first: NDArray[np.int64], of_token: NDArray[np.int64],
+        self, at: NDArray[np.int64], words: Words, unit_first: NDArray[np.int64], of_token: NDArray[np.int32],
         key: NDArray[np.uint64], width: int,
     ) -> NDArray[np.uint8]:  # fmt: skip
         """Of the hidden tokens `at`: one draw for each unit, word or token, at the place of its first token."""

@@ -25,7 +25,7 @@ class Words:
 
     first: NDArray[np.int64]
     """[W] index of each one's first token"""
-    of_token: NDArray[np.int64]
+    of_token: NDArray[np.int32]
     """[B * T] each token's word; of SPECIAL ones the word before"""
     real: NDArray[np.bool_]
     """[B * T] not SPECIAL"""
@@ -40,7 +40,7 @@ def words_of(flags: NDArray[np.uint8]) -> Words:
     after_mark[:, 1:] = ~real[:, :-1]
     starts = (real & (after_mark | ((flags & WORD) != 0))).reshape(-1)
     first = np.flatnonzero(starts)
-    return Words(first, np.cumsum(starts) - 1, real.reshape(-1), after_mark.reshape(-1)[first])
+    return Words(first, np.cumsum(starts, dtype=np.int32) - 1, real.reshape(-1), after_mark.reshape(-1)[first])
 
 
 def token_units(words: Words) -> NDArray[np.bool_]:

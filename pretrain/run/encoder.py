@@ -20,11 +20,11 @@ from transformers import (
 )
 
 from cnlu.encoder.quiet import quiet
-from cnlu.encoder.settings import configured, one_line, read_settings
+from cnlu.encoder.settings import configured, read_settings
 from cnlu.encoder.source import local_directory
 from cnlu.encoder.tokenizer import read_tokenizer
 from cnlu.encoder.weights import read_weights
-from cnlu.errors import DataError, UsageError
+from cnlu.errors import DataError, UsageError, one_line
 from pretrain.config import BodyConfig, PretrainConfig, RunConfig
 from pretrain.corpus.corpus import Corpus, tokenizer_fingerprint
 

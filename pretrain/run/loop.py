@@ -165,13 +165,14 @@ def _after(run: Run, state: State, phase: Phase, window: Window, log: Log, stop:
         log.write({"step": state.step, "held_out": held_out})
         state.history.append({"step": state.step, "held_out": held_out})
         accuracy = {way: found["masked"]["accuracy"] for way, found in held_out.items() if "masked" in found}
-        run.say(f"step {state.step}: held-out text, guessed rightly: {accuracy['yardstick']:.1%} of whole words' [MASK]"
-                + (f", {accuracy['own']:.1%} as the run hides them" if "own" in accuracy else ""))  # fmt: skip
+        looked = f"step {state.step}: of the hidden tokens of held-out text"
+        looked += f" {accuracy['yardstick']:.1%} guessed rightly (whole words)"
+        log.tell(run.say, looked + (f", {accuracy['own']:.1%} as in the run" if "own" in accuracy else ""))
     if due["save"] and run.probe and run.accelerator.is_main_process:
         frames = run.probe()
         log.write({"step": state.step, "probe": {"frames": frames}})
         state.history.append({"step": state.step, "frames": frames})
-        run.say(f"step {state.step}: NLU probe, frames right: {frames:.1%}")
+        log.tell(run.say, f"step {state.step}: NLU probe, frames right: {frames:.1%}")
     if (stop or due["save"]) and run.accelerator.is_main_process:
         save_checkpoint(run.folder, run.fingerprint, state, run.plain, run.optimizer, config.keep)
     run.accelerator.wait_for_everyone()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +114,11 @@ class Log:
             shown.append(f"{line['peak_share']:.1%} of peak")
         if "tokens_per_second" in line:
             self._bar.set_postfix_str(", ".join(shown))
+
+    def tell(self, say: Callable[[str], None], line: str) -> None:
+        """A line above the bar, not into it."""
+        with tqdm.external_write_mode(sys.stderr):
+            say(line)
 
     def close(self) -> None:
         self._bar.close()

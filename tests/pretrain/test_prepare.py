@@ -56,6 +56,11 @@ def files(corpus: Corpus) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in corpus.folder.iterdir() if path.name != "manifest.json"}
 
 
+def test_preparing_loads_neither_torch_nor_transformers():
+    check = "import sys, pretrain.prepare.prepare; assert not {'torch', 'transformers'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", check], check=True)
+
+
 def test_a_blank_line_ends_a_document_and_running_text_is_divided(tmp_path, tiny_encoder):
     corpus = made(tmp_path, tiny_encoder, "我要买票。明天走\n去上海\n\n请问几点发车？\n")
     assert sentences(corpus) == [["我要买票。", "明天走", "去上海"], ["请问几点发车？"]]

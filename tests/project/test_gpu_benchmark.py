@@ -45,6 +45,8 @@ def test_it_runs_without_a_gpu(checkout: Path, tmp_path: Path) -> None:
     assert one["examples"] == 4 * one["steps"] > 0
     assert one["tokens"] > one["examples"]
     assert 0 < one["operations"] / one["seconds"] / 1e12 < report["peak_tflops"]
+    assert [one["loop"] for one in report["pretraining"]] == ["cnlu", "run_mlm, packed"]
+    assert all(0 < one["operations"] / 1e12 < report["peak_tflops"] for one in report["pretraining"])
 
 
 def test_without_a_gpu_it_says_so(checkout: Path) -> None:

@@ -1,0 +1,180 @@
+"""What `gpu.py` measures of pretraining: steps on made-up text, beside the usual script's, and the work in them."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from gpu_training import Shape
+from transformers import BertConfig, BertForMaskedLM
+
+from cnlu.text.tokens import Marks
+from pretrain.config import MaskingConfig, ObjectivesConfig, RunConfig
+from pretrain.corpus.shards import WORD, Arrays
+from pretrain.masking import draw
+from pretrain.masking.masker import Masker
+from pretrain.objectives.losses import Pretrainer
+from pretrain.run.optimizer import build_optimizer
+from pretrain.run.packing import Rows
+from pretrain.run.progress import flops_per_token
+from pretrain.run.rows import Layout, assemble
+from pretrain.run.stream import ahead
+from pretrain.run.tensors import parts
+
+MASK, ORDINARY = 4, 5
+WARM_UP = 4
+SENTENCES, WORDS = (4, 40), (0.45, 0.4, 0.1, 0.05)
+"""Tokens of the made-up sentences; shares of words of 1, 2, 3 and 4 tokens"""
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """One loop on one encoder."""
+
+    model: str
+    loop: str
+    tokens: float
+    """Real tokens a second"""
+    operations: float
+    """A second"""
+    waiting: float
+    """Share of the time in which the device waited for data"""
+    peak_memory: int
+
+
+def made_up(size: int, vocabulary: int) -> Arrays:
+    """Text of about `size` random tokens in words and sentences of natural lengths."""
+    lot = np.random.default_rng(1)
+    sentences = lot.integers(*SENTENCES, size // (sum(SENTENCES) // 2)).astype(np.uint32)
+    total = int(sentences.sum())
+    flags = np.zeros(total, np.uint8)
+    starts = np.cumsum(lot.choice([1, 2, 3, 4], total, p=WORDS))
+    flags[0] = flags[starts[starts < total]] = WORD
+    flags[np.cumsum(sentences)[:-1]] |= WORD
+    sentences_of = np.arange(0, len(sentences), 8)
+    documents = np.diff(sentences_of, append=len(sentences)).astype(np.uint32)
+    return Arrays(lot.integers(ORDINARY, vocabulary, total), flags, sentences, documents)
+
+
+def build(shape: Shape, length: int) -> Any:
+    config = BertConfig(
+        vocab_size=shape.word_pieces, hidden_size=shape.width, num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads, intermediate_size=shape.inner, max_position_embeddings=max(512, length),
+    )  # fmt: skip
+    return BertForMaskedLM._from_config(config, attn_implementation="sdpa")
+
+
+def measure(
+    name: str, shape: Shape, rows: int, length: int, device: torch.device, half: bool, seconds: float, compiled: bool
+) -> Iterator[Pretrained]:
+    """cnlu's loop, then the usual one: rows of lines joined, tokens hidden one by one, the head on every token."""
+    arrays = made_up(rows * length * 12, shape.word_pieces)
+    layout = Layout(Marks([2], [3], 0, 0, 1, length), length, "none")
+    packed = layout.rows(arrays)
+    for loop, make in (("cnlu", _ours), ("run_mlm, packed", _usual)):
+        torch.manual_seed(1)
+        model = build(shape, length).to(device).train()
+        yield _timed(name, loop, make, model, arrays, layout, packed, rows, device, half, seconds, compiled)
+        del model
+
+
+def _timed(
+    name: str, loop: str, make: Any, model: Any, arrays: Arrays, layout: Layout, packed: Rows, rows: int,
+    device: torch.device, half: bool, seconds: float, compiled: bool,
+) -> Pretrained:  # fmt: skip
+    module, batches, loss_of, rate = make(model, arrays, layout, packed, rows, device, compiled)
+    optimizer = build_optimizer(module, RunConfig(length=layout.length, batch_tokens=1 << 30), device)
+    run = torch.compile(module) if compiled else module
+    count = tokens = 0
+    waited = 0.0
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    stream = ahead(batches)
+    began = time.perf_counter()
+    while count < WARM_UP + 2 or time.perf_counter() - began < seconds:
+        if count == WARM_UP:
+            _wait(device)
+            began, tokens, waited = time.perf_counter(), 0, 0.0
+        asked = time.perf_counter()
+        batch, real = next(stream)
+        waited += time.perf_counter() - asked
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            loss = loss_of(run, batch)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        count, tokens = count + 1, tokens + real
+    _wait(device)
+    spent = time.perf_counter() - began
+    stream.close()
+    steps = count - WARM_UP
+    work = flops_per_token(model, layout.length, rate) * rows * layout.length * steps / spent
+    memory = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
+    return Pretrained(name, loop, tokens / spent, work, waited / spent, memory)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+Made = tuple[Any, Iterator[tuple[Any, int]], Callable[[Any, Any], torch.Tensor], float]
+
+
+def _ours(
+    model: Any, arrays: Arrays, layout: Layout, packed: Rows, rows: int, device: torch.device, compiled: bool
+) -> Made:
+    masking = MaskingConfig()
+    masker = Masker(masking, 1, MASK, np.arange(ORDINARY, model.config.vocab_size))
+
+    def batches() -> Iterator[tuple[Any, int]]:
+        for number in range(1 << 30):
+            which = (np.arange(rows) + number * rows) % len(packed)
+            batch = assemble(arrays, packed, which, layout, draw.keys(1, number, which))
+            masked = masker(batch.tokens, batch.flags, number, which)
+            (one,) = parts(batch, masked, 1, device, masking.rate if compiled else 0.0)
+            yield one, int((batch.flags != 8).sum())
+
+    def loss_of(run: Any, batch: Any) -> torch.Tensor:
+        loss, count, _ = run(batch)["masked"]
+        found: torch.Tensor = loss / count
+        return found
+
+    return Pretrainer(model, ObjectivesConfig()), batches(), loss_of, masking.rate
+
+
+def _usual(
+    model: Any, arrays: Arrays, layout: Layout, packed: Rows, rows: int, device: torch.device, compiled: bool
+) -> Made:
+    ends = np.cumsum(arrays.sentences, dtype=np.int64)
+    joined = np.insert(np.insert(arrays.tokens, ends, 3), np.append(0, ends[:-1]) + np.arange(len(ends)), 2)
+    joined = joined[: len(joined) // layout.length * layout.length].reshape(-1, layout.length)
+
+    def batches() -> Iterator[tuple[Any, int]]:
+        for number in range(1 << 30):
+            tokens = torch.from_numpy(joined[(np.arange(rows) + number * rows) % len(joined)])
+            real = tokens >= ORDINARY
+            hidden = (torch.rand(tokens.shape) < 0.15) & real
+            labels = torch.where(hidden, tokens, -100)
+            fate = torch.rand(tokens.shape)
+            given = torch.where(hidden & (fate < 0.8), MASK, tokens)
+            random = torch.randint_like(tokens, ORDINARY, model.config.vocab_size)
+            given = torch.where(hidden & (fate >= 0.9), random, given)
+            yield (given.to(device), labels.to(device)), int(real.sum())
+
+    def loss_of(run: Any, batch: Any) -> torch.Tensor:
+        found: torch.Tensor = run(input_ids=batch[0], labels=batch[1]).loss
+        return found
+
+    return model, batches(), loss_of, 1.0
+
+
+def rows_for(device: torch.device, length: int, tiny: bool) -> int:
+    """Rows of a step: enough to fill a large GPU."""
+    return 4 if tiny else math.ceil((65_536 if device.type == "cuda" else 2048) / length)
