@@ -1,10 +1,11 @@
 """Is one model's frame accuracy better than another's, or is that the luck of the test set?
 
-    python benchmarks/compare.py REPORT_A REPORT_B DATA...
+    python benchmarks/compare.py REPORT_A[,REPORT_A...] REPORT_B[,REPORT_B...] DATA...
 
-The two reports (`cnlu evaluate MODEL DATA --out REPORT`, or `train_rasa.py --report`) must come from the same
-DATA. Prints B - A with a 95 % interval from a paired bootstrap over the sentences; when it leaves out 0, the
-difference is more than the choice of test sentences. What another training seed would change is not in it.
+The reports (`cnlu evaluate MODEL DATA --out REPORT`, `train_rasa.py --report`, `jointbert.py --keep`) must come from
+the same DATA; several of one side, with commas between, are seeds, whose rightness is averaged sentence by sentence.
+Prints B - A with a 95 % interval from a paired bootstrap over the sentences; when it leaves out 0, the difference is
+more than the choice of test sentences. What other training seeds would change is not in it.
 """
 
 from __future__ import annotations
@@ -23,13 +24,14 @@ from cnlu.evaluation.bootstrap import mean_interval
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Paired bootstrap of the frame accuracy of two reports.")
-    parser.add_argument("first", type=Path, metavar="REPORT_A")
-    parser.add_argument("second", type=Path, metavar="REPORT_B")
+    parser.add_argument("first", metavar="REPORT_A")
+    parser.add_argument("second", metavar="REPORT_B")
     parser.add_argument("data", nargs="+", metavar="DATA")
     arguments = parser.parse_args()
     examples = load_data(arguments.data).examples
-    first, second = (right(report, examples) for report in (arguments.first, arguments.second))
-    gain = mean_interval(second.astype(float) - first)
+    first, second = (np.mean([right(Path(report), examples) for report in side.split(",")], 0)
+                     for side in (arguments.first, arguments.second))  # fmt: skip
+    gain = mean_interval(second - first)
     print(f"frame accuracy {first.mean():.3f} and {second.mean():.3f}: "
           f"{gain.value:+.3f} (95 % {gain.low:+.3f} to {gain.high:+.3f}) over {len(examples)} sentences")  # fmt: skip
 

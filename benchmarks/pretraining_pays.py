@@ -1,0 +1,167 @@
+"""Does continued pretraining pay? Held-out accuracy and NLU from few examples, before and after, recipe by recipe.
+
+    python benchmarks/pretraining_pays.py DATA_DIR... --encoder DIR --text TEXT... [--recipes word ngram ...]
+                                          [--steps 600] [--shots 10 20] [--draws 5] [--tuning frozen|full]
+                                          [--lexicon F...] [--similar F.npz] [--general F.txt.xz]
+                                          [--general-lines 20000] [--set run.learning_rate=X ...] [--keep DIR]
+                                          [--out FIGURES.json]
+
+The text is TEXT, the sentences of the *train* parts of the DATA_DIRs without their annotations, and evenly drawn lines of
+--general. A recipe is a masking strategy, or `similar`: n-grams with similar words. For every recipe the encoder
+is pretrained with the same text, steps and seed; `before` is the encoder as it is.
+
+NLU: of each DATA_DIR the draws of few_shot.py (min(k, available) examples an intent), a model trained on each with the
+encoder, frozen under one small network, or tuned as by default, and measured on the whole test part. Gains are paired by
+draw, with 95 % intervals from a bootstrap over all draws. Whatever is finished is kept in --keep and not repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from accuracy import part
+from few_shot import write_draw
+from measure import machine, run, table
+
+from cnlu.data.load import load_data
+from cnlu.data.texts import read_texts
+from cnlu.evaluation.bootstrap import mean_interval
+from pretrain.probe.nlu import SETTINGS
+
+BEFORE = "before"
+RECIPES = ("token", "word", "ngram", "span", "entity", "similar")
+
+
+def main() -> None:
+    arguments = _arguments()
+    corpus = prepared(arguments)
+    results: dict[str, dict[str, Any]] = {}
+    for recipe in (BEFORE, *arguments.recipes):
+        encoder = arguments.encoder if recipe == BEFORE else pretrained(arguments, corpus, recipe)
+        looks = {} if recipe == BEFORE else held_out(encoder)
+        results[recipe] = {"held_out": looks, "frames": nlu(arguments, recipe, encoder)}
+        print(markdown(results, arguments), flush=True)
+    report = {"machine": machine(), "settings": {k: str(v) for k, v in vars(arguments).items()}, "results": results}
+    if arguments.out:
+        arguments.out.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="What continued pretraining changes for NLU.")
+    parser.add_argument("data", nargs="+", type=Path, metavar="DATA_DIR", help="holds train and test")
+    parser.add_argument("--encoder", required=True, type=Path, metavar="DIR")
+    parser.add_argument("--text", nargs="+", required=True, metavar="TEXT")
+    parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=["word", "ngram"])
+    parser.add_argument("--steps", type=int, default=600, metavar="N")
+    parser.add_argument("--shots", nargs="+", type=int, default=[10, 20], metavar="K")
+    parser.add_argument("--draws", type=int, default=5, metavar="N")
+    parser.add_argument("--tuning", choices=("frozen", "full"), default="frozen")
+    parser.add_argument("--lexicon", nargs="+", default=[], metavar="F")
+    parser.add_argument("--similar", type=Path, metavar="F.npz")
+    parser.add_argument("--general", type=Path, metavar="F.txt.xz")
+    parser.add_argument("--general-lines", type=int, default=20_000, metavar="N")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+    parser.add_argument("--keep", type=Path, default=Path("out/pretraining-pays"), metavar="DIR")
+    parser.add_argument("--out", type=Path, metavar="FIGURES.json")
+    arguments = parser.parse_args()
+    if "similar" in arguments.recipes and not arguments.similar:
+        parser.error("the recipe similar needs --similar F.npz")
+    return arguments
+
+
+def cnlu(*words: object, log: Path) -> None:
+    run([sys.executable, "-m", "cnlu", *map(str, words)], log)
+
+
+def prepared(arguments: argparse.Namespace) -> Path:
+    """The corpus of all text, made once."""
+    corpus: Path = arguments.keep / "corpus"
+    if corpus.exists():
+        return corpus
+    gathered = arguments.keep / "text"
+    gathered.mkdir(parents=True, exist_ok=True)
+    for folder in arguments.data:
+        texts = [example.text for example in load_data(str(part(folder, "train"))).examples]
+        (gathered / f"{folder.resolve().name}.txt").write_text("\n\n".join(texts) + "\n", "utf-8")
+    if arguments.general:
+        drawn = read_texts([arguments.general], arguments.general_lines, 1, [])
+        (gathered / "general.txt").write_text("\n\n".join(drawn) + "\n", "utf-8")
+    lexicon = ["--lexicon", *arguments.lexicon] if arguments.lexicon else []
+    cnlu("pretrain", "prepare", gathered, *arguments.text, "--encoder", arguments.encoder, "--out", corpus, *lexicon,
+         log=arguments.keep / "prepare.log")  # fmt: skip
+    return corpus
+
+
+def pretrained(arguments: argparse.Namespace, corpus: Path, recipe: str) -> Path:
+    encoder: Path = arguments.keep / "encoders" / recipe
+    if not encoder.exists():
+        masking = ["--set", "masking.strategy=ngram", "--set", "masking.replacement=similar", "--similar",
+                   arguments.similar] if recipe == "similar" else ["--set", f"masking.strategy={recipe}"]  # fmt: skip
+        overrides = [word for one in arguments.overrides for word in ("--set", one)]
+        encoder.parent.mkdir(parents=True, exist_ok=True)
+        cnlu("pretrain", "run", corpus, "--encoder", arguments.encoder, "--out", encoder, "--max-steps",
+             arguments.steps, *masking, *overrides, log=arguments.keep / f"{recipe}.log")  # fmt: skip
+    return encoder
+
+
+def held_out(encoder: Path) -> dict[str, float]:
+    """The last look at held-out text: accuracy by the yardstick and as the run hid tokens."""
+    history = json.loads((encoder / "pretraining.json").read_text("utf-8"))["history"]
+    (*_, last) = (entry["held_out"] for entry in history if "held_out" in entry)
+    return {way: found["masked"]["accuracy"] for way, found in last.items() if "masked" in found}
+
+
+def nlu(arguments: argparse.Namespace, recipe: str, encoder: Path) -> dict[str, list[float]]:
+    """Frame accuracy of each draw, by "set, k"."""
+    found: dict[str, list[float]] = {}
+    settings = [word for one in SETTINGS for word in ("--set", one)] if arguments.tuning == "frozen" else []
+    for folder in arguments.data:
+        for shots in arguments.shots:
+            for draw in range(1, arguments.draws + 1):
+                place = arguments.keep / folder.resolve().name / f"k-{shots}" / f"draw-{draw}"
+                examples = place / "draw.jsonl"
+                if not examples.exists():
+                    write_draw(folder, shots, draw, examples)
+                report = place / arguments.tuning / recipe
+                if not (report / "metrics.json").exists():
+                    model = place / "model"
+                    shutil.rmtree(model, ignore_errors=True)
+                    cnlu("train", examples, "--encoder", encoder, "--out", model, "--seed", draw, *settings,
+                         log=place / "train.log")  # fmt: skip
+                    cnlu("evaluate", model, str(part(folder, "test")), "--out", report, log=place / "evaluate.log")
+                    shutil.rmtree(model)
+                frames = json.loads((report / "metrics.json").read_text("utf-8"))["frame_accuracy"]
+                found.setdefault(f"{folder.resolve().name}, k={shots}", []).append(frames)
+    return found
+
+
+def markdown(results: dict[str, dict[str, Any]], arguments: argparse.Namespace) -> str:
+    columns = list(results[BEFORE]["frames"])
+    head = ["encoder", "held out, whole words", "as in the run", *columns, "gain over all draws (95 %)"]
+    rows = []
+    for recipe, found in results.items():
+        looks = found["held_out"]
+        shown = [f"{looks[way]:.1%}" if way in looks else "" for way in ("yardstick", "own")]
+        means = [f"{statistics.fmean(found['frames'][c]):.3f} ± {_deviation(found['frames'][c]):.3f}" for c in columns]
+        gain = ""
+        if recipe != BEFORE:
+            before = results[BEFORE]["frames"]
+            interval = mean_interval(np.concatenate([np.subtract(found["frames"][c], before[c]) for c in columns]))
+            gain = f"{interval.value:+.3f} ({interval.low:+.3f} to {interval.high:+.3f})"
+        rows.append([recipe, *shown, *means, gain])
+    return f"\nframe accuracy, mean ± deviation of {arguments.draws} draws\n\n{table(head, rows)}\n"
+
+
+def _deviation(values: list[float]) -> float:
+    return statistics.stdev(values) if len(values) > 1 else 0.0
+
+
+if __name__ == "__main__":
+    main()
