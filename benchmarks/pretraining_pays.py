@@ -6,13 +6,13 @@
                                           [--general-lines 20000] [--set run.learning_rate=X ...] [--keep DIR]
                                           [--out FIGURES.json]
 
-The text is TEXT, the sentences of the *train* parts of the DATA_DIRs without their annotations, and evenly drawn lines of
---general. A recipe is a masking strategy, or `similar`: n-grams with similar words. For every recipe the encoder
+The text is TEXT, the sentences of the *train* parts of the DATA_DIRs without their annotations, and evenly drawn lines
+of --general. A recipe is a masking strategy, or `similar`: n-grams with similar words. For every recipe the encoder
 is pretrained with the same text, steps and seed; `before` is the encoder as it is.
 
-NLU: of each DATA_DIR the draws of few_shot.py (min(k, available) examples an intent), a model trained on each with the
-encoder, frozen under one small network, or tuned as by default, and measured on the whole test part. Gains are paired by
-draw, with 95 % intervals from a bootstrap over all draws. Whatever is finished is kept in --keep and not repeated.
+NLU: of each DATA_DIR the draws of few_shot.py (min(k, available) examples an intent), a model trained on each with
+the encoder, frozen under one small network, or tuned as by default, and measured on the whole test part. Gains are
+paired by draw, with 95 % intervals from a bootstrap over all draws. Whatever is finished is kept in --keep and not repeated.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def save_checkpoint(
         tensors |= {f"optimizer/{name}": t for name, t in _optimizer_tensors(optimizer).items()}
         content = save({name: t.detach().cpu().contiguous() for name, t in tensors.items()})
         _write(fresh / "state.safetensors", content)
-        about = json.dumps({"fingerprint": fingerprint, **asdict(state)})
+        about = json.dumps({"fingerprint": fingerprint, "groups": _numbers(optimizer), **asdict(state)})
         _write(fresh / "state.json", about.encode())
         shutil.rmtree(target, ignore_errors=True)
         os.replace(fresh, target)
@@ -84,6 +84,8 @@ def load_checkpoint(folder: Path, fingerprint: str, module: nn.Module, optimizer
         for name, parameter in module.named_parameters():
             parameter.copy_(tensors[f"model/{name}"])
     _restore(optimizer, {n.removeprefix("optimizer/"): t for n, t in tensors.items() if n.startswith("optimizer/")})
+    for group, numbers in zip(optimizer.param_groups, about.pop("groups"), strict=True):
+        group.update(numbers)
     return State(**{**about, "position": Position(**about["position"])})
 
 
@@ -92,6 +94,12 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _numbers(optimizer: torch.optim.Optimizer) -> list[dict[str, float]]:
+    """Of each group of parameters: LAMB counts its steps there."""
+    return [{name: value for name, value in group.items() if type(value) in (int, float)}
+            for group in optimizer.param_groups]  # fmt: skip
 
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

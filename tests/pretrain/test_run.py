@@ -68,6 +68,25 @@ def test_an_interrupted_run_resumed_is_a_run_never_interrupted(tmp_path, corpus,
     assert all(torch.equal(whole[name], broken[name]) for name in whole)
 
 
+def test_lamb_resumes_as_well(tmp_path, corpus, tiny_encoder, monkeypatch):
+    pytest.importorskip("pytorch_optimizer", reason="pytorch_optimizer, which brings LAMB, is not installed")
+    settings = {"optimizer": "lamb", "learning_rate": 2e-3}
+    trained(tmp_path / "whole", corpus, tiny_encoder, **settings)
+    save = loop.save_checkpoint
+
+    def saves_and_dies(*arguments):
+        save(*arguments)
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr(loop, "save_checkpoint", saves_and_dies)
+    with pytest.raises(RuntimeError, match="killed"):
+        trained(tmp_path / "broken", corpus, tiny_encoder, **settings)
+    monkeypatch.setattr(loop, "save_checkpoint", save)
+    trained(tmp_path / "broken", corpus, tiny_encoder, resume=True, **settings)
+    whole, broken = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "broken"))
+    assert all(torch.equal(whole[name], broken[name]) for name in whole)
+
+
 def test_being_asked_to_stop_saves_and_says_how_to_go_on(tmp_path, corpus, tiny_encoder, monkeypatch):
     step = loop._step
 
