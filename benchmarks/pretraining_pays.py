@@ -12,7 +12,7 @@ is pretrained with the same text, steps and seed; `before` is the encoder as it 
 
 NLU: of each DATA_DIR the draws of few_shot.py (min(k, available) examples an intent), a model trained on each with
 the encoder, frozen under one small network, or tuned as by default, and measured on the whole test part. Gains are
-paired by draw, with 95 % intervals from a bootstrap over all draws. Whatever is finished is kept in --keep and not repeated.
+paired by draw, with 95 % intervals from a bootstrap over all draws. What is finished is kept and not repeated.
 """
 
 from __future__ import annotations
