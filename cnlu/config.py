@@ -209,6 +209,13 @@ class TrainingConfig:
         low=0,
         high=1,
     )
+    swap_values: float = setting(
+        0.0,
+        "chance that an entity's value gives way to another of its type and role in a second copy of its example, so "
+        "that more is learned from what stands around it; 0 makes no copies",
+        low=0,
+        high=1,
+    )
     learning_rate: float = setting(2e-3, "peak rate of the network", low=0, high=1)
     sparse_learning_rate: float = setting(2e-3, "peak rate of the sparse projections", low=0, high=1)
     crf_learning_rate: float = setting(1e-2, "peak rate of the tagger's transitions", low=0, high=1)

@@ -30,6 +30,7 @@ from cnlu.training.model_files import model_files
 from cnlu.training.quantize import quantize
 from cnlu.training.request import Request, Say
 from cnlu.training.rows import Row, Vocabularies, training_rows
+from cnlu.training.swapping import swapped
 from cnlu.training.tutor import Tutor
 
 
@@ -85,10 +86,11 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
     encoder, device, tutor = course.encoder, course.device, course.tutor
     extractor = build_extractor(config, found.data.lookups, found.data.regexes)
     tokens = encoder.tokens if encoder else None
-    rows, vocabularies = training_rows(found.train, extractor, labels, config, tokens)
+    copies = swapped(found.train, config.training.swap_values, config.training.seed) if not tutor else []
+    rows, vocabularies = training_rows([*found.train, *copies], extractor, labels, config, tokens)
     if not rows:
         raise DataError("All training examples are empty texts; write some text into them.")
-    _tell(found, extractor, labels, vocabularies, rows, config, device, say)
+    _tell(found, len(copies), extractor, labels, vocabularies, rows, config, device, say)
     if encoder:
         say(unknown_story(encoder.tokens, found.train))
     network, masker = _network(config, labels, vocabularies, device, encoder)
@@ -133,7 +135,7 @@ def _device(wanted: str | None) -> torch.device:
 
 
 def _tell(
-    found: Gathered, extractor: Extractor, labels: Labels, vocabularies: Vocabularies, rows: list[Row],
+    found: Gathered, copies: int, extractor: Extractor, labels: Labels, vocabularies: Vocabularies, rows: list[Row],
     config: Config, device: torch.device, say: Say,
 ) -> None:  # fmt: skip
     """What is about to be trained, on what."""
@@ -142,7 +144,8 @@ def _tell(
     ):
         say(line)
     say(
-        f"{len(found.train)} examples, {len(labels.intents)} intents, {len(labels.entities)} entity types, "
+        f"{len(found.train)} examples{f' and {copies} copies with other values' if copies else ''}, "
+        f"{len(labels.intents)} intents, {len(labels.entities)} entity types, "
         f"{len(found.dev)} dev examples; {len(vocabularies.characters) - 1} character features, "
         f"{len(vocabularies.sentence) - 1} sentence features; device {device.type}, "
         f"{planned_epochs(config.training, len(rows))} epochs at most"
