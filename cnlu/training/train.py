@@ -86,7 +86,9 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
     encoder, device, tutor = course.encoder, course.device, course.tutor
     extractor = build_extractor(config, found.data.lookups, found.data.regexes)
     tokens = encoder.tokens if encoder else None
-    copies = swapped(found.train, config.training.swap_values, config.training.seed) if not tutor else []
+    if tutor and config.training.swap_values:
+        raise UsageError("training.swap_values has no effect where a teacher gives the answers; leave it out.")
+    copies = swapped(found.train, config.training.swap_values, config.training.seed)
     rows, vocabularies = training_rows([*found.train, *copies], extractor, labels, config, tokens)
     if not rows:
         raise DataError("All training examples are empty texts; write some text into them.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,6 +169,10 @@ def write_encoder(folder: Path, model: Any, corpus: Corpus) -> None:
     """A directory that transformers and `cnlu train --encoder` read: weights, settings, tokenizer."""
     with quiet():
         model.save_pretrained(folder)
+    umask = os.umask(0)
+    os.umask(umask)
+    for weights in folder.glob("*.safetensors"):  # which only their writer could read
+        weights.chmod(0o666 & ~umask)
     content = json.loads(corpus.tokenizer)
     tokenizer = Tokenizer.from_str(corpus.tokenizer)
     names = {i: name for name, i in tokenizer.get_vocab(with_added_tokens=True).items()}

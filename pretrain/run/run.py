@@ -229,6 +229,8 @@ def _write(request: RunRequest, corpus: Corpus, job: Run, state: State, folder: 
             about["warning"] = sentence
         (fresh / "pretraining.json").write_text(json.dumps(about, ensure_ascii=False, indent=1), "utf-8")
         shutil.copyfile(folder / "log.jsonl", fresh / "log.jsonl")
+        if (folder / "tensorboard").exists():
+            shutil.copytree(folder / "tensorboard", fresh / "tensorboard")
         write_card(fresh, about)
         replace_dir(out, fresh)
     except OSError as error:
