@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from cnlu.config import check_limits, setting
 from cnlu.errors import UsageError
@@ -60,9 +62,8 @@ class MaskingConfig:
     drawn_per: str = setting(
         "auto",
         "what is replaced, random or kept together: a unit (n-gram, span or entity), a word, a token; auto does as "
-        "each "
-        "paper: token for token and word, word for ngram, unit for span and entity, word where similar words are put "
-        "in",
+        "each paper: token for token and word, word for ngram, unit for span and entity, word where similar words are "
+        "put in",
         among=("auto", "unit", "word", "token"),
     )
     ngram_shares: str = setting("40 30 20 10", "of n-grams of 1, 2, 3 ... words, in any unit")
@@ -132,9 +133,8 @@ class ObjectivesConfig:
     masked: float = setting(1.0, "guessing what is hidden (masked language model)", low=0, high=1000)
     order: str = setting(
         "none",
-        "of two pieces of text: sop tells whether they were swapped (ALBERT, MacBERT), nsp whether the second "
-        "follows the "
-        "first at all (BERT); rows are then not packed",
+        "of two pieces of text: sop tells whether they were swapped (ALBERT, MacBERT), nsp whether the second follows "
+        "the first at all (BERT); rows are then not packed",
         among=("none", "sop", "nsp"),
     )
     order_weight: float = setting(1.0, "of that", low=0, high=1000)
@@ -144,8 +144,7 @@ class ObjectivesConfig:
     replaced_token: float = setting(
         0.0,
         "telling which tokens a small generator put in the place of hidden ones (ELECTRA uses 50); the encoder then "
-        "sees "
-        "no [MASK], and `masked` is the generator's",
+        "sees no [MASK], and `masked` is the generator's",
         low=0,
         high=1000,
     )
@@ -241,3 +240,26 @@ class PretrainConfig:
     def __post_init__(self) -> None:
         if self.objectives.replaced_token and self.masking.replacement == "similar":
             raise UsageError("objectives.replaced_token hides by [MASK]; leave masking.replacement at mask.")
+        self._refuse_idle()
+
+    def _refuse_idle(self) -> None:
+        """A setting that could have no effect is a mistake, and silence would hide it."""
+        for section, name, switch, wanted in _NEEDS:
+            mine = getattr(self, section)
+            now = getattr(mine, switch)
+            if getattr(mine, name) != type(mine).__dataclass_fields__[name].default and not wanted(now):
+                raise UsageError(
+                    f"{section}.{name} has no effect while {section}.{switch} is {now}; leave it out, or change that."
+                )
+
+
+_NEEDS: tuple[tuple[str, str, str, Callable[[Any], bool]], ...] = (
+    ("masking", "ngram_shares", "strategy", "ngram".__eq__),
+    ("masking", "span_p", "strategy", "span".__eq__),
+    ("masking", "span_longest", "strategy", "span".__eq__),
+    ("objectives", "order_weight", "order", "none".__ne__),
+    ("objectives", "generator_share", "replaced_token", bool),
+    ("run", "long_share", "long_length", bool),
+    ("run", "warmup", "schedule", "triangle".__ne__),
+)
+"""(section, setting, the setting of that section that decides whether it has an effect, when it has one)"""

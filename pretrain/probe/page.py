@@ -39,8 +39,14 @@ def points_of(history: Sequence[Mapping[str, Any]]) -> list[Point]:
         looks = entry.get("held_out", {})
         yardstick, own = (looks.get(way, {}).get("masked", {}) for way in ("yardstick", "own"))
         points.append(
-            Point(f"step {step}", step, yardstick.get("accuracy"), own.get("accuracy"), own.get("loss"),
-            entry.get("frames"))
+            Point(
+                f"step {step}",
+                step,
+                yardstick.get("accuracy"),
+                own.get("accuracy"),
+                own.get("loss"),
+                entry.get("frames"),
+            )
         )
     return points
 

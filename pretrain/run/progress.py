@@ -7,13 +7,15 @@ import math
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from cnlu.data.files import write_bytes
 from cnlu.errors import ModelError
 from pretrain.objectives.losses import Found
 
@@ -66,9 +68,8 @@ class Window:
             if not math.isfinite(loss):
                 raise ModelError(
                     f"Pretraining diverged: the loss of step {step} (batch {step} of the stream) is no longer a "
-                    f"number. "
-                    "The last checkpoint is kept; lower run.learning_rate and go on from it with --resume, or look at "
-                    "that batch."
+                    "number. The last checkpoint is kept; lower run.learning_rate and go on from it with --resume, or "
+                    "look at that batch."
                 )
         seconds = time.perf_counter() - self.started
         line: dict[str, Any] = {"step": self.steps[-1]}
@@ -88,7 +89,7 @@ class Log:
     """The three places; a process that is not the main one has none of them."""
 
     def __init__(self, folder: Path, steps: int, done: int, device: torch.device, main: bool) -> None:
-        self._file = open(folder / "log.jsonl", "a", encoding="utf-8") if main else None  # noqa: SIM115
+        self._file = _reopened(folder / "log.jsonl", done) if main else None
         self._board = _board(folder) if main else None
         self._bar = tqdm(
             total=steps, initial=done, desc=f"pretraining on {device.type}", unit=" steps", dynamic_ncols=True,
@@ -126,6 +127,21 @@ class Log:
             self._file.close()
         if self._board:
             self._board.close()
+
+
+def _reopened(path: Path, done: int) -> TextIO:
+    """The log up to step `done`, ready for more: what a killed run wrote after its checkpoint is done again."""
+    known = [line for line in read_log(path) if line["step"] <= done]
+    write_bytes(path, "".join(json.dumps(line) + "\n" for line in known).encode())
+    return open(path, "a", encoding="utf-8")
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """Its lines; one that was being written when the run was killed, and what follows it, does not count."""
+    found: list[dict[str, Any]] = []
+    with suppress(FileNotFoundError, ValueError), open(path, encoding="utf-8") as file:
+        found.extend(json.loads(line) for line in file)
+    return found
 
 
 def _board(folder: Path) -> Any:

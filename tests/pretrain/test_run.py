@@ -68,6 +68,25 @@ def test_an_interrupted_run_resumed_is_a_run_never_interrupted(tmp_path, corpus,
     assert all(torch.equal(whole[name], broken[name]) for name in whole)
 
 
+def test_the_log_of_a_resumed_run_has_every_step_once(tmp_path, corpus, tiny_encoder, monkeypatch):
+    save, saved = loop.save_checkpoint, []
+
+    def saves_once(*arguments):
+        if saved:
+            raise RuntimeError("killed")
+        saved.append(save(*arguments))
+
+    monkeypatch.setattr(loop, "save_checkpoint", saves_once)
+    with pytest.raises(RuntimeError, match="killed"):
+        trained(tmp_path / "e", corpus, tiny_encoder)
+    with open(tmp_path / "e.training" / "log.jsonl", "a") as file:
+        file.write('{"step": 9')  # torn
+    monkeypatch.setattr(loop, "save_checkpoint", save)
+    trained(tmp_path / "e", corpus, tiny_encoder, resume=True)
+    steps = [line["step"] for line in log_of(tmp_path / "e") if "tokens_per_second" in line]
+    assert steps == sorted(set(steps)) and steps[-1] == 8
+
+
 def test_lamb_resumes_as_well(tmp_path, corpus, tiny_encoder, monkeypatch):
     pytest.importorskip("pytorch_optimizer", reason="pytorch_optimizer, which brings LAMB, is not installed")
     settings = {"optimizer": "lamb", "learning_rate": 2e-3}
