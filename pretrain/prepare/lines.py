@@ -59,8 +59,7 @@ def _decoded(block: Block) -> str:
         at = error.start + 3 * (not block.offset and data.startswith(b"\xef\xbb\xbf"))
         raise DataError(
             f"{_place(block, at)}: byte {block.offset + at} (0x{data[at]:02X}) is not valid UTF-8; convert the file, "
-            f"for "
-            "example with: iconv -f GB18030 -t UTF-8."
+            "for example with: iconv -f GB18030 -t UTF-8."
         ) from None
 
 

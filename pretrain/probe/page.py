@@ -38,16 +38,9 @@ def points_of(history: Sequence[Mapping[str, Any]]) -> list[Point]:
     for step, entry in sorted(steps.items()):
         looks = entry.get("held_out", {})
         yardstick, own = (looks.get(way, {}).get("masked", {}) for way in ("yardstick", "own"))
-        points.append(
-            Point(
-                f"step {step}",
-                step,
-                yardstick.get("accuracy"),
-                own.get("accuracy"),
-                own.get("loss"),
-                entry.get("frames"),
-            )
-        )
+        name = f"step {step}" if step else "before"
+        accuracies = yardstick.get("accuracy"), own.get("accuracy")
+        points.append(Point(name, step, *accuracies, own.get("loss"), entry.get("frames")))
     return points
 
 
@@ -69,10 +62,8 @@ def warning(points: Sequence[Point], tolerance: float = 0.01) -> str | None:
     if best.frames - last.frames > tolerance and last.loss < best.loss:
         return (
             f"The NLU probe fell from {best.frames:.1%} ({best.name}) to {last.frames:.1%} ({last.name}) while the "
-            f"loss fell "
-            f"from {best.loss:.3f} to {last.loss:.3f}: the encoder learns to guess words at the expense of what NLU "
-            f"needs; "
-            "take the earlier one, or lower run.learning_rate."
+            f"loss fell from {best.loss:.3f} to {last.loss:.3f}: the encoder learns to guess words at the expense of "
+            "what NLU needs; take the earlier one, or lower run.learning_rate."
         )
     return None
 

@@ -22,8 +22,7 @@ def card(about: Mapping[str, Any]) -> str:
         "# A Chinese encoder, pretrained further on domain text", "",
         f"- from: {about['encoder'] or 'random weights'}",
         f"- text: {counts['lines']} lines, {counts['tokens']} tokens to learn from, {counts['held_out_tokens']} held "
-        f"out "
-        f"({', '.join(Path(source).name for source in about['sources'])})",
+        f"out ({', '.join(Path(source).name for source in about['sources'])})",
         f"- steps: {about['steps']}, {about['tokens']} tokens seen, peak rate {run['learning_rate']}, rows of "
         f"{run['length']} tokens" + (f", then {run['long_length']}" if run["long_length"] else ""),
         f"- hidden: {masking['rate']:.0%} of the tokens, by {masking['strategy']}, {masking['replaced']:.0%} "
@@ -38,9 +37,8 @@ def card(about: Mapping[str, Any]) -> str:
     if "warning" in about:
         lines += ["", f"Warning: {about['warning']}"]
     lines += [
-        "", "Use it as any encoder of its family, or: `cnlu train DATA --encoder DIR`. A better guess at hidden "
-        "tokens is no "
-        "promise of better intents and entities: measure those, with `cnlu evaluate` or `cnlu pretrain probe`.",
+        "", "Use it as any encoder of its family, or: `cnlu train DATA --encoder DIR`. A better guess at hidden tokens "
+        "is no promise of better intents and entities: measure those, with `cnlu evaluate` or `cnlu pretrain probe`.",
         "All settings: pretraining.json. The course of the losses: log.jsonl.", "",
     ]  # fmt: skip
     return "\n".join(lines)

@@ -51,8 +51,7 @@ def save_checkpoint(
     except OSError as error:
         raise CnluError(
             f"{folder}: the checkpoint cannot be written ({error.strerror}); free space and go on with --resume: the "
-            f"one "
-            "before is whole."
+            "one before is whole."
         ) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)

@@ -53,8 +53,7 @@ def load_encoder(source: str, corpus: Corpus, config: RunConfig) -> Loaded:
     if found not in (corpus.fingerprint, corpus.manifest["base_fingerprint"]):
         raise UsageError(
             f"{corpus.folder}: was prepared with another tokenizer (fingerprint {corpus.fingerprint[:12]}) than that "
-            f"of "
-            f"{where} ({found[:12]}); prepare the corpus with --encoder {source}."
+            f"of {where} ({found[:12]}); prepare the corpus with --encoder {source}."
         )
     settings = configured(read_settings(directory), where)
     if type(settings) not in MODEL_FOR_MASKED_LM_MAPPING:

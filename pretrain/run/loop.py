@@ -80,6 +80,9 @@ def fit(run: Run, state: State) -> State:
     log = Log(run.folder, run.steps, state.step, run.accelerator.device, main)
     with contextlib.closing(log), _asked_to_stop() as asked:
         run.plain.train()
+        if not state.step:  # what the encoder knows before it learns: without that nobody could say what it gained
+            _observe(run, state, run.phases[0], log)
+            _probe(run, state, log)
         window = Window()
         for phase_number, phase in enumerate(run.phases):
             if state.step >= phase.last:
@@ -160,7 +163,21 @@ def _after(run: Run, state: State, phase: Phase, window: Window, log: Log, stop:
         share = line["tokens_per_second"] * per_token / peak / run.accelerator.num_processes
         line["peak_share"] = round(share, 4)
     log.write(line)
-    if due["look"] and phase.held_out:
+    if due["look"]:
+        _observe(run, state, phase, log)
+    if due["save"]:
+        _probe(run, state, log)
+    if (stop or due["save"]) and run.accelerator.is_main_process:
+        save_checkpoint(run.folder, run.fingerprint, state, run.plain, run.optimizer, config.keep)
+    run.accelerator.wait_for_everyone()
+    if stop and not last:
+        raise Interrupted(f"Stopped after step {state.step} of {run.steps}, which is saved; go on with --resume.")
+    return Window()
+
+
+def _observe(run: Run, state: State, phase: Phase, log: Log) -> None:
+    """Note what the encoder makes of held-out text now."""
+    if phase.held_out:
         held_out = _look(run, phase)
         log.write({"step": state.step, "held_out": held_out})
         state.history.append({"step": state.step, "held_out": held_out})
@@ -168,17 +185,15 @@ def _after(run: Run, state: State, phase: Phase, window: Window, log: Log, stop:
         looked = f"step {state.step}: of the hidden tokens of held-out text"
         looked += f" {accuracy['yardstick']:.1%} guessed rightly (whole words)"
         log.tell(run.say, looked + (f", {accuracy['own']:.1%} as in the run" if "own" in accuracy else ""))
-    if due["save"] and run.probe and run.accelerator.is_main_process:
+
+
+def _probe(run: Run, state: State, log: Log) -> None:
+    """Note how good NLU is on the encoder now."""
+    if run.probe and run.accelerator.is_main_process:
         frames = run.probe()
         log.write({"step": state.step, "probe": {"frames": frames}})
         state.history.append({"step": state.step, "frames": frames})
         log.tell(run.say, f"step {state.step}: NLU probe, frames right: {frames:.1%}")
-    if (stop or due["save"]) and run.accelerator.is_main_process:
-        save_checkpoint(run.folder, run.fingerprint, state, run.plain, run.optimizer, config.keep)
-    run.accelerator.wait_for_everyone()
-    if stop and not last:
-        raise Interrupted(f"Stopped after step {state.step} of {run.steps}, which is saved; go on with --resume.")
-    return Window()
 
 
 def _look(run: Run, phase: Phase) -> dict[str, Any]:

@@ -68,6 +68,12 @@ def test_an_interrupted_run_resumed_is_a_run_never_interrupted(tmp_path, corpus,
     assert all(torch.equal(whole[name], broken[name]) for name in whole)
 
 
+def test_what_the_encoder_knew_before_is_noted_too(tmp_path, corpus, tiny_encoder):
+    trained(tmp_path / "e", corpus, tiny_encoder)
+    history = json.loads((tmp_path / "e" / "pretraining.json").read_text("utf-8"))["history"]
+    assert [entry["step"] for entry in history if "held_out" in entry] == [0, 4, 8]
+
+
 def test_the_log_of_a_resumed_run_has_every_step_once(tmp_path, corpus, tiny_encoder, monkeypatch):
     save, saved = loop.save_checkpoint, []
 
