@@ -7,8 +7,9 @@
                                           [--out FIGURES.json]
 
 The text is TEXT, the sentences of the *train* parts of the DATA_DIRs without their annotations, and evenly drawn lines
-of --general. A recipe is a masking strategy, or `similar`: n-grams with similar words. For every recipe the encoder
-is pretrained with the same text, steps and seed; `before` is the encoder as it is.
+of --general. A recipe is a masking strategy; or `similar`: n-grams with similar words; or, for an encoder that comes
+without a head for masked language, `head`: n-grams too, but the new head alone learns, so that NLU stays as it was. For
+every recipe the encoder is pretrained with the same text, steps and seed; `before` is the encoder as it is.
 
 NLU: of each DATA_DIR the draws of few_shot.py (min(k, available) examples an intent), a model trained on each with
 the encoder, frozen under one small network, or tuned as by default, and measured on the whole test part. Gains are
@@ -37,18 +38,19 @@ from cnlu.data.texts import read_texts
 from cnlu.evaluation.bootstrap import mean_interval
 from pretrain.probe.nlu import SETTINGS
 
-BEFORE = "before"
-RECIPES = ("token", "word", "ngram", "span", "entity", "similar")
+BEFORE, HEAD = "before", "head"
+RECIPES = ("token", "word", "ngram", "span", "entity", "similar", HEAD)
 
 
 def main() -> None:
     arguments = _arguments()
     corpus = prepared(arguments)
     results: dict[str, dict[str, Any]] = {}
-    for recipe in (BEFORE, *arguments.recipes):
-        encoder = arguments.encoder if recipe == BEFORE else pretrained(arguments, corpus, recipe)
-        looks = {} if recipe == BEFORE else held_out(encoder)
-        results[recipe] = {"held_out": looks, "frames": nlu(arguments, recipe, encoder)}
+    encoders = {recipe: pretrained(arguments, corpus, recipe) for recipe in arguments.recipes}
+    for recipe, encoder in {BEFORE: arguments.encoder, **encoders}.items():
+        looks = held_out(encoders[arguments.recipes[0]], 0) if recipe == BEFORE else held_out(encoder, -1)
+        frames = results[BEFORE]["frames"] if recipe == HEAD else nlu(arguments, recipe, encoder)
+        results[recipe] = {"held_out": looks, "frames": frames}
         print(markdown(results, arguments), flush=True)
     report = {"machine": machine(), "settings": {k: str(v) for k, v in vars(arguments).items()}, "results": results}
     if arguments.out:
@@ -114,6 +116,8 @@ def pretrained(arguments: argparse.Namespace, corpus: Path, recipe: str) -> Path
     if not encoder.exists():
         masking = ["--set", "masking.strategy=ngram", "--set", "masking.replacement=similar", "--similar",
                    arguments.similar] if recipe == "similar" else ["--set", f"masking.strategy={recipe}"]  # fmt: skip
+        if recipe == HEAD:
+            masking = ["--set", f"run.head_warmup={arguments.steps}"]
         overrides = [word for one in arguments.overrides for word in ("--set", one)]
         encoder.parent.mkdir(parents=True, exist_ok=True)
         cnlu("pretrain", "run", corpus, "--encoder", arguments.encoder, "--out", encoder, "--max-steps",
@@ -121,11 +125,11 @@ def pretrained(arguments: argparse.Namespace, corpus: Path, recipe: str) -> Path
     return encoder
 
 
-def held_out(encoder: Path) -> dict[str, float]:
-    """The last look at held-out text: accuracy by the yardstick and as the run hid tokens."""
+def held_out(encoder: Path, which: int) -> dict[str, float]:
+    """A look at held-out text, the first (0) or the last (-1): accuracy by the yardstick and as the run hid tokens."""
     history = json.loads((encoder / "pretraining.json").read_text("utf-8"))["history"]
-    (*_, last) = (entry["held_out"] for entry in history if "held_out" in entry)
-    return {way: found["masked"]["accuracy"] for way, found in last.items() if "masked" in found}
+    looks = [entry["held_out"] for entry in history if "held_out" in entry]
+    return {way: found["masked"]["accuracy"] for way, found in looks[which].items() if "masked" in found}
 
 
 def nlu(arguments: argparse.Namespace, recipe: str, encoder: Path) -> dict[str, list[float]]:
@@ -161,7 +165,7 @@ def markdown(results: dict[str, dict[str, Any]], arguments: argparse.Namespace) 
         shown = [f"{looks[way]:.1%}" if way in looks else "" for way in ("yardstick", "own")]
         means = [f"{statistics.fmean(found['frames'][c]):.3f} ± {_deviation(found['frames'][c]):.3f}" for c in columns]
         gain = ""
-        if recipe != BEFORE:
+        if recipe not in (BEFORE, HEAD):
             before = results[BEFORE]["frames"]
             interval = mean_interval(np.concatenate([np.subtract(found["frames"][c], before[c]) for c in columns]))
             gain = f"{interval.value:+.3f} ({interval.low:+.3f} to {interval.high:+.3f})"
