@@ -1,13 +1,15 @@
 """Parse latency of a model with an encoder: in float32, in 8 bits, and the same network in eager PyTorch.
 
-    python benchmarks/encoder_speed.py MODEL TEXTS [--torch] [--length 12] [--rounds 5] [--out FIGURES.json]
+    python benchmarks/encoder_speed.py MODEL TEXTS [--torch] [--beside MODEL...] [--length 12] [--rounds 5]
+                                       [--out FIGURES.json]
 
 MODEL is a directory that `cnlu train --encoder` wrote without --int8; TEXTS as for speed.py. All parse the same
 sentences in one process, on one thread, one sentence at a time, from text to parse result, and differ only in what
 runs the network: ONNX Runtime with the model's graph, with that graph in 8 bits as `--int8` writes it, and with
 --torch also PyTorch. There the encoder is the model's own; the joint network has the same shape but random weights,
-which takes as long. They take turns by ten sentences, in another order each time, so that a machine that is busy for a
-while hurts all alike. --length leaves out all texts but those of so many characters, one more or one less.
+which takes as long. --beside names further models, such as students, that run as they are. They take turns by ten
+sentences, in another order each time, so that a machine that is busy for a while hurts all alike. --length leaves out
+all texts but those of so many characters, one more or one less.
 
 Figures are medians and 95th percentiles of all parses, by the clock and of the processor; on a machine that others use
 too, look at the processor's. The last column is the share of the sentences with the frame (intent, spans, types) that
@@ -32,7 +34,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy or PyTorch is imported: late
 import onnx
 import onnxruntime
 import torch
-from measure import machine, table
+from measure import machine, megabytes, table
 from speed import read_texts
 
 import cnlu
@@ -65,10 +67,14 @@ def main() -> None:
     parsers: dict[str, Parse] = {"float32": model.parse, "int8": _with_session(model, _session(rounded)).parse}
     if arguments.torch:
         parsers["PyTorch"] = _with_session(model, Eager(_network(model, graph, str(arguments.model)))).parse
+    beside = {path.resolve().name: path for path in arguments.beside}
+    parsers |= {name: cnlu.load(path).parse for name, path in beside.items()}
     taken = race(parsers, texts, arguments.rounds)
-    sizes = {"float32": len(graph) / 1e6, "int8": len(rounded) / 1e6}
+    whole = megabytes(arguments.model)
+    sizes = {"float32": whole, "int8": whole - (len(graph) - len(rounded)) / 1e6}
+    sizes |= {name: megabytes(path) for name, path in beside.items()}
     figures = {name: figures_of(taken[name]) | {"MB": sizes.get(name)} for name in parsers}
-    for name in ("float32", "int8"):
+    for name in ("float32", "int8", *beside):
         expected = map(_frame, map(model.parse, texts))
         same = sum(one == other for one, other in zip(expected, map(_frame, map(parsers[name], texts)), strict=True))
         figures[name]["same frames"] = same / len(texts)
@@ -85,6 +91,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("model", type=Path, metavar="MODEL")
     parser.add_argument("texts", type=Path, metavar="TEXTS")
     parser.add_argument("--torch", action="store_true", help="the same network in eager PyTorch too")
+    parser.add_argument("--beside", nargs="+", type=Path, default=[], metavar="MODEL", help="further models")
     parser.add_argument("--length", type=int, default=0, metavar="N", help="only texts of about so many characters")
     parser.add_argument("--rounds", type=int, default=5, help="passes over the sentences")
     parser.add_argument("--out", type=Path, metavar="FIGURES.json")
