@@ -127,6 +127,13 @@ def _add_distill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hidden", type=float, metavar="W", help="weight of the encoders' hidden states in the loss (default 1)"
     )
+    parser.add_argument(
+        "--copies",
+        type=int,
+        default=0,
+        metavar="N",
+        help="learn from N copies of each annotated sentence too, with other values of its entities (default 0)",
+    )
     _add_training(parser)
     parser.set_defaults(run=_distill)
 
@@ -167,7 +174,7 @@ def _distill(arguments: argparse.Namespace) -> int:
     with _training_installed():
         from cnlu.training.distill import Distillation, distill
     wish = Distillation(Path(arguments.model), arguments.student, arguments.max_texts, arguments.temperature,
-                        arguments.hidden)  # fmt: skip
+                        arguments.hidden, arguments.copies)  # fmt: skip
     distill(wish, _request(arguments, None if arguments.student == "none" else arguments.student), say=_say)
     return 0
 

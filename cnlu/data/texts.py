@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from cnlu.data.load import load_data
+from cnlu.data.schema import Example
 from cnlu.errors import DataError
 
 _COMPRESSED = (".gz", ".xz")
@@ -31,6 +32,12 @@ def read_texts(paths: Sequence[str | Path], most: int, seed: int, notes: list[st
     if total > len(drawn):
         notes.append(f"{len(drawn)} texts are drawn of the files' {total} (repeats included).")
     return drawn
+
+
+def annotated(paths: Sequence[str | Path]) -> list[Example]:
+    """The examples of the example files among `paths`; plain text has none."""
+    files = [path for path in map(Path, paths) if not _kind(path)]
+    return list(load_data(files).examples) if files else []
 
 
 def _draw(texts: Iterable[str], most: int, seed: int) -> tuple[list[str], int]:
@@ -55,15 +62,21 @@ def _draw(texts: Iterable[str], most: int, seed: int) -> tuple[list[str], int]:
 
 def _texts(paths: Sequence[str | Path], notes: list[str]) -> Iterator[str]:
     for path in map(Path, paths):
-        kind = path.suffix.lower() if path.suffix.lower() in _COMPRESSED else ""
-        if not path.is_dir() and path.name.lower().endswith(f".txt{kind}"):
+        if kind := _kind(path):
             yield from _lines(path, kind)
             continue
         data = load_data(path)
         notes += data.notes
         if any(example.intent is not None or example.entities for example in data.examples):
-            notes.append(f"{path}: its annotations are not used, only its texts.")
+            notes.append(f"{path}: its annotations are not learned, only its texts.")
         yield from (example.text for example in data.examples if example.text.strip())
+
+
+def _kind(path: Path) -> str:
+    """The last suffix of a file of plain text; empty where it is none."""
+    name = path.name.lower()
+    plain = not path.is_dir() and any(name.endswith(f".txt{kind}") for kind in ("", *_COMPRESSED))
+    return path.suffix.lower() if plain else ""
 
 
 def _lines(path: Path, kind: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from cnlu.config import Config, TrainingConfig
 from cnlu.data.load import load_data
 from cnlu.data.schema import Example
-from cnlu.data.texts import read_texts
+from cnlu.data.texts import annotated, read_texts
 from cnlu.encoder.load import Pretrained
 from cnlu.errors import DataError, UsageError
 from cnlu.model.reader import Reader
@@ -20,6 +20,7 @@ from cnlu.training.encode import Encoder, prepare_encoder
 from cnlu.training.gather import Gathered
 from cnlu.training.request import Request, Say
 from cnlu.training.rows import plan_of
+from cnlu.training.swapping import swapped
 from cnlu.training.teacher import Teacher, as_example, ask, with_vectors
 from cnlu.training.train import Course, Trained, learn, prepare
 from cnlu.training.tutor import Tutor
@@ -50,9 +51,13 @@ class Distillation:
     """Of the intents: above 1 unlikely ones count more"""
     hidden: float | None = None
     """Weight of the loss of hidden states; None: 1 where both have an encoder and the student's learns"""
+    copies: int = 0
+    """Of each annotated example: so many times its sentence with other values of its entities is learned from too"""
 
     def __post_init__(self) -> None:
-        for name, low, high in (("max_texts", 1, 10**9), ("temperature", 0.1, 100.0), ("hidden", 0.0, 1000.0)):
+        for name, low, high in (
+            ("max_texts", 1, 10**9), ("temperature", 0.1, 100.0), ("hidden", 0.0, 1000.0), ("copies", 0, 1000),
+        ):  # fmt: skip
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 option = name.replace("_", "-")
@@ -92,6 +97,7 @@ def _course(wish: Distillation, request: Request, say: Say) -> tuple[Course, Req
     encoder = _encoder(wish, layers, teacher, request.config, say)
     reader = _reader(wish, teacher, encoder, say)
     texts, dev = _held_out(texts, teacher, request, say)
+    texts += _copies(wish.copies, texts, dev, request, say)
     pieces = _pieces(texts, request.config, encoder.tokens if encoder else None)
     folder, quiet = request.out.parent, request.quiet
     answers, examples = ask(teacher, pieces, MEMORY, folder, quiet)
@@ -182,6 +188,24 @@ def _held_out(texts: list[str], teacher: Teacher, request: Request, say: Say) ->
     else:
         say("note: no dev texts (too few, or training.dev_fraction is 0): the last epoch is kept, uncalibrated.")
     return texts[count:], [as_example(result) for result in teacher.model.parse_batch(texts[:count])]
+
+
+def _copies(count: int, texts: list[str], dev: list[Example], request: Request, say: Say) -> list[str]:
+    """Sentences of the annotated examples among `texts` with other values of their entities; none is a dev text.
+
+    Where text is short, more of another kind harms a student; these are of the kind, and its teacher tells them apart.
+    """
+    if not count:
+        return []
+    learned, seed = set(texts), request.config.training.seed
+    examples = [example for example in annotated(request.data) if example.text in learned]
+    known = learned | {example.text for example in dev}
+    found = {copy.text: None for i in range(count) for copy in swapped(examples, 1.0, seed + i)}
+    new = [text for text in found if text not in known]
+    if not new:
+        raise UsageError("--copies finds no annotated entities to exchange in --data; give examples, or leave it out.")
+    say(f"learning from {len(new)} more sentences: copies with other values of their entities")
+    return new
 
 
 def _pieces(texts: Sequence[str], config: Config, tokens: TokenReader | None) -> list[str]:

@@ -34,7 +34,7 @@ def test_of_examples_the_texts_are_read_and_it_is_said(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", '{"text": "去北京", "intent": "go"}', '{"text": " "}', '{"text": "你好"}')
     notes: list[str] = []
     assert sorted(read_texts([path], 10, 1, notes)) == ["你好", "去北京"]
-    assert notes == [f"{path}: its annotations are not used, only its texts."]
+    assert notes == [f"{path}: its annotations are not learned, only its texts."]
 
 
 def test_the_draw_depends_on_the_texts_and_the_seed_alone(tmp_path: Path) -> None:

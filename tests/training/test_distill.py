@@ -21,7 +21,7 @@ from cnlu.data.schema import Entity, Example
 from cnlu.errors import DataError, ModelError, UsageError
 from cnlu.runtime.model_dir import read_model_dir, write_model_dir
 from cnlu.training.dev import Dev
-from cnlu.training.distill import Distillation, distill
+from cnlu.training.distill import Distillation, _copies, distill
 from cnlu.training.request import Request
 from cnlu.training.teacher import Teacher, as_example, ask
 from cnlu.training.train import Trained, train
@@ -126,6 +126,22 @@ def test_a_tenth_of_the_sentences_is_held_out_with_the_teachers_answers(
     told = json.loads((tmp_path / "student" / "training.json").read_text(encoding="utf-8"))
     assert told["distilled"]["texts"] == len(EXAMPLES) - len(EXAMPLES) // 10
     assert told["temperature"] != 1.0  # fitted
+
+
+def test_copies_with_other_values_are_learned_from_but_no_dev_text(
+    run: Run, tmp_path: Path, without_export: None
+) -> None:
+    given, dev = EXAMPLES[::9], EXAMPLES[1::9]
+    write_jsonl(given, tmp_path / "given.jsonl")
+    write_jsonl(dev, tmp_path / "dev.jsonl")
+    _, said = run("none", data=[tmp_path / "given.jsonl"], dev=[tmp_path / "dev.jsonl"], wish={"copies": 3})
+    told = json.loads((tmp_path / "student" / "training.json").read_text(encoding="utf-8"))
+    copies = told["distilled"]["texts"] - len(given)
+    assert f"learning from {copies} more sentences: copies with other values of their entities" in said
+    config = load_config(None, NARROW)
+    request = Request([tmp_path / "given.jsonl"], tmp_path / "x", config)
+    texts = _copies(3, [example.text for example in given], dev, request, said.append)
+    assert len(texts) == copies > 5 and not {example.text for example in (*given, *dev)} & set(texts)
 
 
 def test_labels_tags_and_dictionaries_are_the_teachers(
@@ -273,6 +289,8 @@ def test_an_interrupted_distillation_resumes_to_the_same_student(
         ("none", ["model.negatives=3"], {}, "model.negatives has no effect on a student"),
         ("none", [], {"hidden": 1.0}, "--hidden has no effect on a student without an encoder"),
         ("none", [], {"temperature": 0.0}, "--temperature is 0.0; it must be at least 0.1"),
+        ("none", [], {"copies": 2}, "--copies finds no annotated entities to exchange"),
+        ("none", [], {"copies": -1}, "--copies is -1; it must be at least 0"),
         ("none", [], {"max_texts": 0}, "--max-texts is 0; it must be at least 1"),
     ],
 )
