@@ -230,6 +230,11 @@ class TrainingConfig:
     dev_fraction: float = setting(
         0.1, "share of the examples held out for early stopping without --dev", low=0, high=0.5
     )
+    min_dev: int = setting(
+        100,
+        "with fewer dev examples than this the last epoch is kept: so few would choose one by luck; they calibrate",
+        low=1,
+    )
     patience: int = setting(
         8,
         "epochs without a better dev frame accuracy before training stops (at least a quarter of those planned)",

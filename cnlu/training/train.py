@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from cnlu.config import Config
+from cnlu.config import Config, TrainingConfig
 from cnlu.errors import DataError, ModelError, UsageError
 from cnlu.features.build import build_extractor
 from cnlu.features.extract import Extractor
@@ -99,7 +99,7 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
     dev = Dev(found.dev, extractor, vocabularies, labels, config, found.data.synonyms, tokens) if found.dev else None
     settings = config.to_dict() | ({"weights": encoder.digest} if encoder else {}) | (tutor.about if tutor else {})
     checkpoint = Checkpoint.beside(request.out, settings, found.train + found.dev, found.data)
-    score = dev.frame_accuracy if dev else None
+    score = dev.frame_accuracy if dev and _chooses(len(found.dev), config.training, say) else None
     with _resumable(checkpoint, say):
         if encoder and config.encoder.tuning == "frozen":
             rows = _read_beforehand(rows, dev, encoder, config, device, request)
@@ -126,8 +126,22 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
         segmenter = extractor.segmenter.digest if config.features.words else None
         write_model_dir(request.out, files, {"segmenter": segmenter}, request.force)
     checkpoint.clear()
-    say(_summary(request.out, state, metrics))
+    say(_summary(request.out, state, metrics, chosen=score is not None))
     return Trained(network, extractor, vocabularies, labels, metrics)
+
+
+def _chooses(count: int, training: TrainingConfig, say: Say) -> bool:
+    """Whether so many dev examples decide which pass is kept. Of a few the luckiest pass is no better than another."""
+    if count >= training.min_dev:
+        return True
+    if training.patience != TrainingConfig().patience:
+        raise UsageError(
+            f"training.patience has no effect with {count} dev examples, fewer than training.min_dev "
+            f"({training.min_dev}); leave it out, or lower that."
+        )
+    say(f"note: {count} dev examples are too few to choose an epoch by (training.min_dev: {training.min_dev}): the "
+        "last is kept, calibrated on them.")  # fmt: skip
+    return False
 
 
 def _device(wanted: str | None) -> torch.device:
@@ -209,12 +223,13 @@ def _check_finite(network: Ensemble) -> None:
         raise ModelError("Training diverged: weights are no longer numbers; lower training.learning_rate.")
 
 
-def _summary(out: Path, state: State, metrics: dict[str, Any] | None) -> str:
+def _summary(out: Path, state: State, metrics: dict[str, Any] | None, chosen: bool) -> str:
+    written = f"best of {state.epoch} epochs was {state.best_epoch}" if chosen else f"after {state.epoch} epochs"
     if metrics is None:
-        return f"{out}: written after {state.epoch} epochs"
+        return f"{out}: written {written}"
     parts = [f"frames {metrics['frame_accuracy']:.3f}"]
     if metrics["intent"]:
         parts.append(f"intents {metrics['intent']['accuracy']:.3f}, ECE {metrics['intent']['ece']:.3f}")
     if metrics["entity"]:
         parts.append(f"entity F1 {metrics['entity']['f1']:.3f}")
-    return f"{out}: written; best of {state.epoch} epochs was {state.best_epoch}; on dev: {', '.join(parts)}"
+    return f"{out}: written{';' if chosen else ''} {written}; on dev: {', '.join(parts)}"
