@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import urllib.request
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +21,7 @@ def post(url: str, content: Any) -> Any:
 
 def test_rasa_train_shows_the_way_of_training_and_its_progress(trained: str) -> None:
     assert f"CnluClassifier: trains with {sys.executable}" in trained
-    assert "CnluClassifier: 52 examples, 5 intents, 2 entity types" in trained
+    assert "CnluClassifier: 46 examples, 5 intents, 2 entity types" in trained
     assert "Your Rasa model is trained" in trained
     assert "Traceback" not in trained
 
@@ -71,7 +70,7 @@ def test_a_conversation_over_the_rest_channel_with_the_action_server_up(bot: Any
             ("train_no", "G12", "CnluClassifier")]  # fmt: skip
 
 
-def test_a_way_that_leads_nowhere_is_one_sentence_of_rasa_train(bot: Any, checkout: Path) -> None:
+def test_a_way_that_leads_nowhere_is_one_sentence_of_rasa_train(bot: Any) -> None:
     content = yaml.safe_dump({"recipe": "default.v1", "language": "zh", "assistant_id": "test",
                               "pipeline": bot.alone(trainer="/nowhere/python")})  # fmt: skip
     (bot.folder / "nowhere.yml").write_text(content, encoding="utf-8")
