@@ -129,7 +129,7 @@ class CnluClassifier(GraphComponent, IntentClassifier, EntityExtractorMixin):
 
     def process(self, messages: list[Message]) -> list[Message]:
         results = self._parse([each.get("text") or "" for each in messages])
-        for each, result in zip(messages, results):  # noqa: B905
+        for each, result in zip(messages, results, strict=True):
             if self._settings.intent_classification:
                 ranking = message.intent_ranking(result, self._settings.ranking_length)
                 each.set("intent", dict(ranking[0] if ranking else message.NO_INTENT), add_to_output=True)

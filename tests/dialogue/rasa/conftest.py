@@ -41,13 +41,6 @@ FULL = [
 ]
 
 
-def write_config(folder: Path, pipeline: list[dict[str, Any]], name: str = "config.yml") -> str:
-    content = {"recipe": "default.v1", "language": "zh", "assistant_id": "test", "pipeline": pipeline,
-               "policies": [{"name": "RulePolicy"}]}  # fmt: skip
-    (folder / name).write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
-    return name
-
-
 def rasa_environment(checkout: Path) -> dict[str, str]:
     quiet = {"RASA_TELEMETRY_ENABLED": "false", "TF_CPP_MIN_LOG_LEVEL": "3", "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
              "PYTHONWARNINGS": "ignore", "PYTHONIOENCODING": "utf-8", "OMP_NUM_THREADS": "1"}  # fmt: skip
@@ -74,6 +67,13 @@ class Bot:
 
     def __init__(self, folder: Path, python: str, environment: dict[str, str]) -> None:
         self.folder, self.python, self.environment = folder, python, environment
+
+    def write_config(self, pipeline: list[dict[str, Any]], name: str = "config.yml") -> str:
+        """A file of settings of Rasa in the folder; its name."""
+        content = {"recipe": "default.v1", "language": "zh", "assistant_id": "test", "pipeline": pipeline,
+                   "policies": [{"name": "RulePolicy"}]}  # fmt: skip
+        (self.folder / name).write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
+        return name
 
     def rasa(self, *arguments: str, code: int = 0) -> str:
         """Everything that a `rasa` command says; it must end with `code`."""
@@ -121,7 +121,7 @@ class Driver:
 
     def train(self, pipeline: list[dict[str, Any]], name: str, **options: Any) -> dict[str, Any]:
         """Train a pipeline on the bot's NLU data; the answer holds `model` and `log`, or `error`."""
-        config = write_config(self.bot.folder, pipeline, f"{name}.yml")
+        config = self.bot.write_config(pipeline, f"{name}.yml")
         return self.ask("train", config=config, name=name, **{"nlu_only": True, "data": "data/nlu.yml", **options})
 
     def parse(self, model: str, *texts: str) -> list[dict[str, Any]]:
@@ -147,7 +147,7 @@ def bot(rasa_python: str, checkout: Path, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="session")
 def trained(bot: Bot) -> str:
     """What `rasa train` said; the model is models/full.tar.gz in the bot's folder."""
-    write_config(bot.folder, FULL)
+    bot.write_config(FULL)
     return bot.rasa("train", "--fixed-model-name", "full")
 
 

@@ -22,6 +22,7 @@ from rasa.utils.endpoints import EndpointConfig
 from rasa.utils.log_utils import configure_structlog
 
 RECORDS = []
+AGENTS = {}
 
 
 class Keep(logging.Handler):
@@ -39,20 +40,31 @@ def train(config, name, finetune=None, force=False, data="data", nlu_only=False,
     return {"model": path}
 
 
+def load(model):
+    """The agent of a model file; loading takes seconds, so each is kept."""
+    key = (model, os.stat(model).st_mtime_ns)
+    if key not in AGENTS:
+        AGENTS[key] = rasa.core.agent.Agent.load(model)
+    return AGENTS[key]
+
+
 def parse(model, texts):
-    agent = rasa.core.agent.Agent.load(model)
+    agent = load(model)
     return {"results": [asyncio.run(agent.parse_message(text)) for text in texts]}
 
 
-def talk(model, texts, nlu=None):
+def talk(model, texts, nlu):
     """What the bot says to each text, and the texts' parses; `nlu` is the URL of an NLU server."""
     agent = rasa.core.agent.Agent.load(model)
-    agent.processor.http_interpreter = RasaNLUHttpInterpreter(EndpointConfig(nlu)) if nlu else None
-    said, parsed = [], []
-    for text in texts:
-        said.append([answer.get("text") for answer in asyncio.run(agent.handle_text(text))])
-        parsed.append(asyncio.run(agent.parse_message(text)))
-    return {"said": said, "parsed": parsed}
+
+    async def go():
+        agent.processor.http_interpreter = RasaNLUHttpInterpreter(EndpointConfig(nlu))  # of this event loop
+        said = [[answer.get("text") for answer in await agent.handle_text(text)] for text in texts]
+        parsed = [await agent.parse_message(text) for text in texts]
+        await agent.processor.http_interpreter.session.close()
+        return {"said": said, "parsed": parsed}
+
+    return asyncio.run(go())
 
 
 def modules():

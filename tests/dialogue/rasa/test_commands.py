@@ -71,10 +71,8 @@ def test_a_conversation_over_the_rest_channel_with_the_action_server_up(bot: Any
 
 
 def test_a_way_that_leads_nowhere_is_one_sentence_of_rasa_train(bot: Any) -> None:
-    content = yaml.safe_dump({"recipe": "default.v1", "language": "zh", "assistant_id": "test",
-                              "pipeline": bot.alone(trainer="/nowhere/python")})  # fmt: skip
-    (bot.folder / "nowhere.yml").write_text(content, encoding="utf-8")
+    config = bot.write_config(bot.alone(trainer="/nowhere/python"), "nowhere.yml")
     for flags in ([], ["--force"]):
-        said = bot.rasa("train", "nlu", "--config", "nowhere.yml", "--nlu", "data", *flags, code=1)
+        said = bot.rasa("train", "--config", config, *flags, code=1)
         assert said.count("trainer: /nowhere/python cannot be started (No such file or directory)") == 1
         assert "Traceback" not in said
