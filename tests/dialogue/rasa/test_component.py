@@ -181,7 +181,7 @@ def test_a_training_that_fails_gives_the_trainer_s_sentence(bot: Any, driver: An
 
 
 def test_an_archive_with_a_damaged_model_is_refused_with_a_sentence(bot: Any, driver: Any, ready: Path) -> None:
-    model = Path(driver.train(bot.alone(model="ready"), "to-damage")["model"])
+    model = bot.folder / driver.train(bot.alone(model="ready"), "to-damage")["model"]
     away = bot.folder / "damage"
     shutil.unpack_archive(model, away, "gztar")
     (graph,) = away.glob("components/*/model/model.onnx")
