@@ -1,6 +1,7 @@
 # From a fresh machine with Python (3.11 is the tested one for training) and make:
 #   make demo    pretrain a tiny encoder, train on the worked domain, evaluate on its test split, parse three sentences
 #   make test    the test suite         make lint    ruff and mypy        make wheel    dist/*.whl
+#   make test-rasa           the tests that need a real Rasa 3.6, in an environment that it makes (Python 3.10)
 #   make clean   remove everything that make made
 # Settings: PYTHON=python3.12    the interpreter of a new .venv
 #           ARGS="-k yaml"       further arguments of pytest
@@ -20,10 +21,10 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint wheel clean
+.PHONY: help demo test test-rasa lint wheel clean
 
 help:
-	@sed -n '2,9s/^# \{0,1\}//p' Makefile
+	@sed -n '2,10s/^# \{0,1\}//p' Makefile
 
 # The stamp is younger than what it was made from, so nothing is installed twice.
 $(READY): pyproject.toml constraints.txt
@@ -55,6 +56,11 @@ demo: $(READY)
 test: $(READY)
 	@echo "==> running the tests"
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+test-rasa: $(READY)
+	@PIP_FLAGS="$(PIP_FLAGS)" .ci/rasa-venv
+	@echo "==> running the tests that need a real Rasa"
+	CNLU_RASA_PYTHON=$(CURDIR)/.venv-rasa/bin/python $(BIN)/python -m pytest -m rasa --durations 5 $(ARGS)
 
 lint: $(READY)
 	@echo "==> ruff"

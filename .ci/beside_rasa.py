@@ -14,6 +14,7 @@ import rasa.nlu.classifiers.diet_classifier  # TensorFlow and the rest of what a
 from light_check import frame
 
 import cnlu
+from dialogue.rasa import CnluClassifier
 
 
 def main(path: str, sentences: str, frames: str) -> None:
@@ -23,6 +24,8 @@ def main(path: str, sentences: str, frames: str) -> None:
     expected = json.loads(Path(frames).read_text(encoding="utf-8"))
     if found != expected:
         sys.exit(f"other frames beside Rasa than where the model was trained:\n{found}\n{expected}")
+    if CnluClassifier.get_default_config()["trainer"] is not None:
+        sys.exit("the component's defaults are not what they are in the checkout")
     heavy = sorted({"torch", "transformers"} & set(sys.modules))
     if heavy:
         sys.exit(f"parsing imported {', '.join(heavy)}")

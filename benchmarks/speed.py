@@ -55,6 +55,13 @@ class Worker:
         self.process.stdin.flush()
         return self._answer()
 
+    def parse(self) -> list[dict[str, Any]]:
+        """The parse results of all sentences."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("parse\n")
+        self.process.stdin.flush()
+        return self._answer()
+
     def resident_mib(self) -> float:
         return float(psutil.Process(self.process.pid).memory_info().rss / MIB)
 
@@ -62,15 +69,14 @@ class Worker:
         self.process.communicate()
         self.log.close()
 
-    def _answer(self) -> dict[str, Any]:
+    def _answer(self) -> Any:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
             self.log.seek(0)
             last = self.log.read().decode("utf-8", "replace").strip().splitlines()[-1:] or ["it said nothing"]
             sys.exit(f"{self.name} gave no answer: {last[0]}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        return json.loads(line)
 
 
 @dataclass

@@ -114,6 +114,11 @@ def evaluate(arguments: argparse.Namespace) -> dict[str, Any]:
     metrics = score(examples, found)
     if arguments.report:
         write_report(arguments.report, metrics, find_errors(examples, found), force=True)
+    return summary(metrics)
+
+
+def summary(metrics: dict[str, Any]) -> dict[str, Any]:
+    """The head of metrics.json."""
     intent, entity = metrics["intent"] or {}, metrics["entity"] or {}
     return {
         "n": metrics["n"], "frame_accuracy": metrics["frame_accuracy"], "entity_f1": entity.get("f1"),

@@ -70,7 +70,7 @@ def rasa_python() -> str:
     """The Python that has Rasa 3.6.21, from CNLU_RASA_PYTHON; tests that need a real Rasa skip without it."""
     path = os.environ.get("CNLU_RASA_PYTHON")
     if not path:
-        pytest.skip("no real Rasa: CNLU_RASA_PYTHON names the Python that has it (.ci/rasa makes one)")
+        pytest.skip("no real Rasa: CNLU_RASA_PYTHON names the Python that has it (make test-rasa makes one)")
     return path
 
 

@@ -66,14 +66,14 @@ def test_links_inside_the_repository_resolve(path: Path) -> None:
 
 def test_architecture_names_every_module() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
-    modules = [by_name(path) for wing in ("cnlu", "pretrain") for path in (ROOT / wing).rglob("*.py")]
+    modules = [by_name(path) for wing in ("cnlu", "dialogue", "pretrain") for path in (ROOT / wing).rglob("*.py")]
     empty = {name for name in modules if name.endswith("/__init__.py") and name != "cnlu/__init__.py"}
     assert not [name for name in modules if name not in empty and f"`{name}`" not in text]
 
 
 def test_architecture_names_only_files_that_exist() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
-    roots = ("cnlu", "pretrain", "tests", "benchmarks", "configs", "corpora", r"\.ci")
+    roots = ("cnlu", "dialogue", "pretrain", "tests", "benchmarks", "configs", "corpora", r"\.ci")
     named = re.findall(rf"`((?:{'|'.join(roots)})/[\w./-]*\w|Makefile|constraints\.txt)`", text)
     assert len(named) > 50
     assert not [name for name in named if not (ROOT / name).exists()]

@@ -18,6 +18,7 @@ MAY_USE = {
     "training": {"data", "text", "features", "runtime", "evaluation", "encoder", "model"},
 }
 PRETRAIN_MAY_USE = {"text", "encoder", "data"}  # of cnlu's rooms; for the rest the wings meet in files
+RASA_MAY_USE = {"data", "features", "runtime"}  # the component; where it trains in Rasa's process also cnlu.training
 HEAVY = {"torch", "torchcrf", "transformers", "accelerate", "onnx", "onnxscript", "safetensors"}
 
 
@@ -58,6 +59,23 @@ def test_cnlu_knows_of_pretraining_by_its_command_line_alone(checkout: Path) -> 
     for path in (checkout / "cnlu").rglob("*.py"):
         wings = {name for name in imports(path) if name.split(".")[0] in ("pretrain", "dialogue")}
         assert wings <= ({"pretrain.cli"} if path.name == "cli.py" else set()), path
+
+
+def test_the_rasa_component_uses_what_runs_a_model_and_no_other_wing(checkout: Path) -> None:
+    everyones = {"config", "config_files", "errors", "resources"}
+    for path in (checkout / "dialogue" / "rasa").rglob("*.py"):
+        names = imports(path)
+        rooms = {name.split(".")[1] for name in names if name.startswith("cnlu.")} - everyones
+        assert rooms <= RASA_MAY_USE | ({"training"} if path.name == "trainer.py" else set()), path
+        assert not {name.split(".")[0] for name in names} & (HEAVY | {"pretrain"}), path
+        ours = {name.split(".")[1] for name in names if name.startswith("dialogue.")}
+        assert ours <= {"rasa"}, path
+
+
+def test_only_the_component_itself_imports_rasa(checkout: Path) -> None:
+    users = {path.name for path in (checkout / "dialogue" / "rasa").rglob("*.py")
+             if any(name.split(".")[0] == "rasa" for name in imports(path))}  # fmt: skip
+    assert users == {"component.py"}
 
 
 @pytest.mark.parametrize("room", ["corpus", "prepare", "masking", "similar"])

@@ -1,0 +1,141 @@
+"""The three ways to a model, without Rasa: what is checked beforehand, what is said meanwhile, what comes out."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cnlu
+from cnlu.data.jsonl import write_jsonl
+from cnlu.data.schema import Entity, Example
+from cnlu.errors import CnluError, ModelError, UsageError
+from dialogue.rasa import trainer
+from dialogue.rasa.fingerprint import fingerprint
+from dialogue.rasa.settings import Settings, read_settings
+from dialogue.rasa.trainer import check_way, make_model
+
+QUICK = {"model.members": 1, "training.max_epochs": 1, "training.min_epochs": 1, "training.dev_fraction": 0.0}
+
+
+def interpreter(folder: Path, body: str) -> str:
+    """A program that stands where a Python interpreter should."""
+    path = folder / "python"
+    path.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return str(path)
+
+
+def answer(**found: Any) -> str:
+    return "echo '" + json.dumps({"missing": [], "cnlu": cnlu.__version__, "format": trainer.FORMAT} | found) + "'"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (answer(missing=["torch", "onnx"]), "lacks torch, onnx; install what training needs with: .*cnlu\\[train\\]"),
+        (answer(cnlu=None, error="no such module"), "has no working cnlu \\(no such module\\)"),
+        (answer(cnlu="9.9"), "has cnlu 9.9 .* and Rasa's environment .*; install the same version in both"),
+        (answer(format=9), "model format 9.* and Rasa's environment .*format 1"),
+        ("echo hello", "does not answer as a Python 3 interpreter does"),
+        ("exit 3", "does not answer as a Python 3 interpreter does"),
+    ],
+    ids=["no torch", "no cnlu", "another version", "another format", "another program", "silent"],
+)
+def test_an_interpreter_that_cannot_train_is_refused(tmp_path: Path, body: str, said: str) -> None:
+    with pytest.raises(UsageError, match=f"^trainer: .*{said}"):
+        check_way(read_settings({"trainer": interpreter(tmp_path, body)}))
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["not a program", "missing"])
+def test_an_interpreter_that_cannot_start_is_refused(tmp_path: Path, there: bool) -> None:
+    path = tmp_path / "python"
+    if there:
+        path.write_text("not a program", encoding="utf-8")
+    with pytest.raises(UsageError, match=f"^trainer: {path} cannot be started"):
+        check_way(read_settings({"trainer": str(path)}))
+
+
+def test_a_ready_model_that_is_damaged_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    trainer.copy_model(tiny_model, tmp_path / "model")
+    check_way(read_settings({"model": str(tmp_path / "model")}))
+    (tmp_path / "model" / "labels.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(ModelError, match="labels.json"):
+        check_way(read_settings({"model": str(tmp_path / "model")}))
+
+
+def test_a_file_beside_a_ready_model_does_not_travel(tiny_model: Path, tmp_path: Path) -> None:
+    trainer.copy_model(tiny_model, tmp_path / "one")
+    (tmp_path / "one" / "note.txt").write_text("mine", encoding="utf-8")
+    make_model([], tmp_path / "two", read_settings({"model": str(tmp_path / "one")}), lambda line: None)
+    assert not (tmp_path / "two" / "note.txt").exists()
+    assert cnlu.load(tmp_path / "two").parse("你好")["text"] == "你好"
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    file = tmp_path / "examples.jsonl"
+    cities = ("北京", "上海", "广州", "杭州")
+    examples = [Example(f"去{city}", "go", (Entity(1, 3, "city", city),)) for city in cities]
+    write_jsonl([*examples, *(Example(text, "greet") for text in ("你好", "您好", "早上好", "大家好"))], file)
+    return file
+
+
+@pytest.mark.parametrize("way", [{"trainer": sys.executable}, {}], ids=["another interpreter", "this process"])
+def test_both_ways_of_training_tell_their_story_and_leave_a_model(
+    data: Path, tmp_path: Path, way: dict[str, str]
+) -> None:
+    pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
+    settings = read_settings({**way, "set": QUICK})
+    check_way(settings)
+    story: list[str] = []
+    make_model([data], tmp_path / "out", settings, story.append)
+    assert story[0].startswith("trains ")
+    assert any("8 examples, 2 intents, 1 entity types" in line for line in story)
+    assert {item["name"] for item in cnlu.load(tmp_path / "out").parse("去杭州")["intent_ranking"]} == {"go", "greet"}
+
+
+def test_a_training_that_fails_gives_its_own_sentence(tmp_path: Path) -> None:
+    broken = interpreter(tmp_path, "echo 'a note' >&2; echo 'cnlu: examples.jsonl:1: bad; mend it.' >&2; exit 2")
+    with pytest.raises(CnluError, match=r"^examples.jsonl:1: bad; mend it\.$"):
+        make_model([], tmp_path / "out", Settings(trainer=broken), lambda line: None)
+
+
+def test_a_training_that_breaks_says_how_to_look_closer(tmp_path: Path) -> None:
+    broken = interpreter(tmp_path, "echo 'MemoryError'; exit 9")
+    with pytest.raises(CnluError, match=r"training ended with 9 \(MemoryError\); run .* by hand"):
+        make_model([], tmp_path / "out", Settings(trainer=broken), lambda line: None)
+
+
+def test_of_a_progress_bar_only_some_states_are_shown(tmp_path: Path) -> None:
+    bar = interpreter(tmp_path, r"printf 'begin\n10%%\r20%%\r30%%\rend\n'")
+    story: list[str] = []
+    make_model([], tmp_path / "out", Settings(trainer=bar), story.append)
+    assert story[1:] == ["begin", "end"]
+
+
+def test_without_torch_all_three_ways_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match="torch is not installed beside Rasa; .*trainer: .*model: DIR"):
+        check_way(read_settings({}))
+
+
+def test_the_fingerprint_follows_contents_not_times(tmp_path: Path) -> None:
+    config, encoder = tmp_path / "c.yaml", tmp_path / "encoder"
+    encoder.mkdir()
+    config.write_text("training: {epochs: 3}\n", encoding="utf-8")
+    (encoder / "config.json").write_text("{}", encoding="utf-8")
+    settings = read_settings({"config": str(config), "encoder": str(encoder)})
+    before = fingerprint(settings)
+    os.utime(config, (1, 1))
+    assert fingerprint(settings) == before
+    config.write_text("training: {epochs: 4}\n", encoding="utf-8")
+    changed = fingerprint(settings)
+    (encoder / "config.json").write_text("{ }", encoding="utf-8")
+    assert len({before, changed, fingerprint(settings)}) == 3
