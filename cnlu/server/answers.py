@@ -40,7 +40,9 @@ def encode(content: Any) -> bytes:
 
 
 def busy() -> ApiError:
-    return ApiError(503, "busy", "The server has as much work as it takes; try again in a second.", {"Retry-After": "1"})
+    return ApiError(
+        503, "busy", "The server has as much work as it takes; try again in a second.", {"Retry-After": "1"}
+    )
 
 
 def internal() -> ApiError:

@@ -34,7 +34,10 @@ async def read_body(request: Request, settings: ServerSettings) -> bytes:
                     raise _too_large(settings)
     except TimeoutError:
         raise ApiError(
-            408, "too_slow", f"The body did not arrive within {settings.read_timeout:g} seconds.", {"Connection": "close"}
+            408,
+            "too_slow",
+            f"The body did not arrive within {settings.read_timeout:g} seconds.",
+            {"Connection": "close"},
         ) from None
     return bytes(body)
 

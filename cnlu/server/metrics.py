@@ -28,7 +28,8 @@ class Metrics:
         self.requests = Counter(
             "cnlu_requests", "Answered requests", ["route", "status"], registry=own)  # fmt: skip
         self.seconds = Histogram(
-            "cnlu_request_seconds", "From a request's head to its answer", ["route"], registry=own, buckets=_SECONDS)
+            "cnlu_request_seconds", "From a request's head to its answer", ["route"], registry=own, buckets=_SECONDS
+        )
         self.texts = Counter("cnlu_texts", "Parsed texts", registry=own)
         self.characters = Counter("cnlu_characters", "Characters of parsed texts", registry=own)
         self.batch = Histogram("cnlu_batch_texts", "Texts that shared a batch", registry=own, buckets=_TEXTS)

@@ -53,7 +53,7 @@ def _parse() -> Schema:
         "operationId": "parse",
         "summary": "Intent and entities of one text or of several",
         "security": [{"token": []}, {}],
-        "requestBody": _body({"oneOf": [_ref("OneText"), _ref("SeveralTexts")]}, {"text": "明天从杭州到北京的高铁还有票没"}),
+        "requestBody": _body({"oneOf": [_ref("OneText"), _ref("SeveralTexts")]}, {"text": "明天从杭州到北京的高铁"}),
         "responses": {
             "200": _json("One parse result, or with `texts` a list of them in the same order",
                          {"oneOf": [_ref("Result"), _ref("Results")]}),
@@ -66,7 +66,7 @@ def _model_parse() -> Schema:
     return {
         "operationId": "modelParse",
         "summary": "The same for Rasa: what Rasa Core calls when endpoints.yml has `nlu:`",
-        "description": "A text such as `/book{\"city\": \"北京\"}` is read as Rasa's RegexMessageHandler reads it. With "
+        "description": "A text such as `/book{\"city\": \"北京\"}` is read as Rasa's RegexMessageHandler does. With "
         "--fallback-threshold or --ambiguity an unsure result becomes `nlu_fallback`.",
         "security": [{"token": []}, {}],
         "parameters": [{
@@ -93,7 +93,8 @@ def _annotate() -> Schema:
         "summary": "Append a corrected sentence to the server's YAML file",
         "security": [{"token": []}, {}],
         "requestBody": _body(_ref("Example"), {
-            "text": "去北京", "intent": "book_ticket", "entities": [{"start": 1, "end": 3, "entity": "city", "role": "to"}],
+            "text": "去北京", "intent": "book_ticket",
+            "entities": [{"start": 1, "end": 3, "entity": "city", "role": "to"}],
         }),
         "responses": {
             "200": _json("Saved, or already there", _ref("Saved")),
@@ -117,7 +118,10 @@ def _metrics() -> Schema:
         "summary": "Figures for Prometheus, summed over the workers",
         "security": [{"token": []}, {}],
         "responses": {
-            "200": {"description": "Prometheus' text format", "content": {"text/plain": {"schema": {"type": "string"}}}},
+            "200": {
+                "description": "Prometheus' text format",
+                "content": {"text/plain": {"schema": {"type": "string"}}},
+            },
             **_refusals("401"),
         },
     }
@@ -132,7 +136,13 @@ def _schemas(settings: ServerSettings) -> dict[str, Schema]:
     named = {"type": "object", "additionalProperties": names}
     intent = _object({"name": {"type": ["string", "null"]}, "confidence": share})
     entity = {"entity": {"type": "string"}, "start": place, "end": place, "value": {}, "extractor": {"type": "string"}}
-    sure = {"confidence_entity": share, "role": name, "confidence_role": share, "group": name, "confidence_group": share}
+    sure = {
+        "confidence_entity": share,
+        "role": name,
+        "confidence_role": share,
+        "group": name,
+        "confidence_group": share,
+    }
     result = {"text": {"type": "string"}, "intent": intent, "intent_ranking": {"type": "array", "items": intent},
               "entities": {"type": "array", "items": _object(entity, sure)}}  # fmt: skip
     span = {"start": place, "end": {"type": "integer", "minimum": 1}, "entity": name}

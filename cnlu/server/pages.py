@@ -1,4 +1,4 @@
-"""Pages for people: the playground, and the API description as a page. Everything is served from here, nothing fetched."""
+"""Pages for people: the playground, and the API description as a page; nothing is fetched from elsewhere."""
 
 from __future__ import annotations
 
@@ -69,7 +69,9 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
         f"<tr><td>{status}</td><td>{escape(response['description'])}</td><td>{_first_schema(response)}</td></tr>"
         for status, response in operation["responses"].items()
     )
-    parts.append(f"<table><thead><tr><th>Status</th><th>When</th><th>Body</th></tr></thead><tbody>{rows}</tbody></table>")
+    parts.append(
+        f"<table><thead><tr><th>Status</th><th>When</th><th>Body</th></tr></thead><tbody>{rows}</tbody></table>"
+    )
     return "".join(parts)
 
 

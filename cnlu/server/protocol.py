@@ -57,7 +57,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head = False
         self._stop_waiting()
         if len(self.connections) > self._settings.max_connections:
-            self.app = _answer_busy  # type: ignore[assignment]
+            self.app = _answer_busy
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -83,8 +83,12 @@ class BoundedProtocol(HttpToolsProtocol):
             self._timer = None
 
     def _head_too_slow(self) -> None:
-        self._refuse(408, "Request Timeout", "too_slow",
-                     f"The head of the request did not arrive within {self._settings.read_timeout:g} seconds.")
+        self._refuse(
+            408,
+            "Request Timeout",
+            "too_slow",
+            f"The head of the request did not arrive within {self._settings.read_timeout:g} seconds.",
+        )
 
     def _refuse(self, status: int, phrase: str, code: str, message: str) -> None:
         """Answers on the bare connection, where no request came together, and closes it."""

@@ -160,7 +160,7 @@ def _bound(settings: ServerSettings) -> Iterator[socket.socket]:
         family, *_, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listening = socket.create_server(address, family=family, backlog=BACKLOG)  # type: ignore[arg-type]
+        listening = socket.create_server(address, family=family, backlog=BACKLOG)
     except (OSError, UnicodeError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"{place}: cannot listen there ({reason}); choose another --host or --port.") from None

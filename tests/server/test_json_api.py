@@ -60,9 +60,7 @@ def test_half_a_surrogate_pair_comes_back_as_json_spells_it(client: httpx.Client
     ],
     ids=lambda value: value[:24].decode("ascii", "replace") if isinstance(value, bytes) else None,
 )
-def test_a_bad_body_is_refused_with_a_sentence(
-    client: httpx.Client, body: bytes, expected: tuple[int, str]
-) -> None:
+def test_a_bad_body_is_refused_with_a_sentence(client: httpx.Client, body: bytes, expected: tuple[int, str]) -> None:
     assert refusal(client.post("/parse", content=body)) == expected
 
 
@@ -111,7 +109,9 @@ def test_pages_come_from_here_and_may_load_nothing_from_elsewhere(client: httpx.
     for path in ("/", "/docs", "/playground/app.js", "/playground/style.css"):
         answer = client.get(path)
         assert answer.status_code == 200
-        assert "//" not in answer.text.replace("http://www.w3.org", "").replace("// ", "").replace("https://", "//"), path
+        assert "//" not in answer.text.replace("http://www.w3.org", "").replace("// ", "").replace("https://", "//"), (
+            path
+        )
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert answer.headers["x-content-type-options"] == "nosniff"
 

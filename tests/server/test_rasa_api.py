@@ -16,20 +16,20 @@ from cnlu.server.rasa_api import read_shortcut, with_fallback
 SHORTCUTS = [
     "/greet",
     "  /greet  ",
-    "/book_ticket{\"place\": \"北京\"}",
-    "/inform{\"place\": [\"北京\", \"杭州\"], \"count\": 2}",
-    "/faq/ask_name@0.5{\"a\": null}",
+    '/book_ticket{"place": "北京"}',
+    '/inform{"place": ["北京", "杭州"], "count": 2}',
+    '/faq/ask_name@0.5{"a": null}',
     "/greet@1.7",
     "/greet@1.2.3",
     "/greet{not json}",
-    "/greet{\"a\": 1} and more",
-    "/greet{\"a\": 1",
+    '/greet{"a": 1} and more',
+    '/greet{"a": 1',
     "/greet[1]",
-    "/ {\"a\": 1}",
-    "/问候{\"城市\": {\"名\": \"京\"}}",
+    '/ {"a": 1}',
+    '/问候{"城市": {"名": "京"}}',
     "/a\nb",
 ]
-NO_SHORTCUTS = ["你好", "", "/", "/{\"a\": 1}", "/@0.5", "去/不去"]
+NO_SHORTCUTS = ["你好", "", "/", '/{"a": 1}', "/@0.5", "去/不去"]
 RANKINGS: list[list[float]] = [[0.9, 0.05], [0.5, 0.45], [0.29, 0.1], [0.3, 0.2], [0.35, 0.24], [0.25], [0.31]]
 
 REAL_RASA = """
@@ -102,8 +102,14 @@ def test_a_server_with_a_threshold_falls_back_for_rasa_only(tiny_model: Path, se
 @pytest.mark.parametrize("config", [{}, {"threshold": 0.5}, {"ambiguity_threshold": 0.2}], ids=["defaults", "t", "a"])
 def test_rasa_reads_and_decides_the_same(rasa_python: str, tmp_path: Path, config: dict[str, float]) -> None:
     asked = {"texts": SHORTCUTS + NO_SHORTCUTS, "rankings": [ranking(shares) for shares in RANKINGS], "config": config}
-    done = subprocess.run([rasa_python, "-W", "ignore", "-c", REAL_RASA], input=json.dumps(asked), text=True,
-                          capture_output=True, encoding="utf-8", cwd=tmp_path)
+    done = subprocess.run(
+        [rasa_python, "-W", "ignore", "-c", REAL_RASA],
+        input=json.dumps(asked),
+        text=True,
+        capture_output=True,
+        encoding="utf-8",
+        cwd=tmp_path,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     theirs = json.loads(done.stdout.split("ANSWER")[1])
     ours = [read_shortcut(text) for text in asked["texts"]]
