@@ -14,16 +14,18 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cnlu.server import json_api, pages, rasa_api
-from cnlu.server.answers import ApiError, answer, error_body, internal
+from cnlu.server.answers import ApiError, answer, busy, error_body, internal
 from cnlu.server.batching import Batcher
 from cnlu.server.metrics import Measured, Metrics
 from cnlu.server.models import Models
 from cnlu.server.openapi import describe
 from cnlu.server.service import Service
 from cnlu.server.settings import ServerSettings
+
+_PARSING = frozenset(("/parse", "/model/parse"))
 
 _log = logging.getLogger("cnlu.server")
 
@@ -36,8 +38,10 @@ def build_app(settings: ServerSettings, models: Models, metrics: Metrics) -> ASG
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        beside = [asyncio.create_task(part) for part in (batcher.run(), models.watch(), _follow_parent())]
+        beside = [asyncio.create_task(part) for part in (models.watch(), _follow_parent())]
+        batcher.start()
         yield
+        batcher.stop()
         for task in beside:
             task.cancel()
 
@@ -49,7 +53,20 @@ def build_app(settings: ServerSettings, models: Models, metrics: Metrics) -> ASG
         },
     )  # fmt: skip
     app.router.redirect_slashes = False
-    return Measured(app, metrics, frozenset(route.path for route in routes))
+    return Measured(Shedding(app, batcher), metrics, frozenset(route.path for route in routes))
+
+
+class Shedding:
+    """Refuses what the full queue would refuse anyway, before it costs anything: under overload that is most of it."""
+
+    def __init__(self, app: ASGIApp, batcher: Batcher) -> None:
+        self.app, self.batcher, self.refusal = app, batcher, busy().response()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.batcher.full and scope["type"] == "http" and scope["path"] in _PARSING and scope["method"] == "POST":
+            await self.refusal(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
 
 
 async def _follow_parent() -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from cnlu.runtime.interpreter import Interpreter
@@ -23,7 +24,8 @@ _Job = tuple[str, "asyncio.Future[Result]"]
 class Batcher:
     """A bounded queue and the one thread that empties it.
 
-    While a batch is parsed the next one gathers: nobody waits for a batch to fill.
+    While a batch is parsed the next one gathers: nobody waits for a batch to fill. The thread does not wait for the
+    event loop between two batches, which under overload is busy with refusals for long at a time.
     """
 
     def __init__(
@@ -38,8 +40,26 @@ class Batcher:
         self._on_batch = on_batch
         self._jobs: deque[_Job] = deque()
         self._characters = 0
-        self._arrived = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="parse")
+        self._changed = threading.Condition()
+        self._stopped = False
+
+    def start(self) -> None:
+        """Begins to parse; answers go to the event loop that this is called in."""
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=self._run, args=(loop,), name="parse", daemon=True).start()
+
+    def stop(self) -> None:
+        """Lets the thread end after its batch."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify()
+
+    @property
+    def full(self) -> bool:
+        """Whether any further text would be refused."""
+        return (
+            len(self._jobs) >= self._settings.max_waiting or self._characters >= self._settings.max_waiting_characters
+        )
 
     async def parse(self, texts: Sequence[str]) -> list[Result]:
         """Parse results in order; raises ApiError 503 at once when the queue is full, 413 when it never could."""
@@ -48,63 +68,54 @@ class Batcher:
             return [await jobs[0][1]]
         return list(await asyncio.gather(*(future for _, future in jobs)))
 
-    async def run(self) -> None:
-        """Parses until cancelled."""
-        loop = asyncio.get_running_loop()
-        try:
-            while True:
-                await self._arrived.wait()
-                batch = self._take()
-                texts = [text for text, _ in batch]
-                self._on_batch(texts, len(self._jobs))
-                answers = await loop.run_in_executor(self._thread, _parse, self._model(), texts)
-                for (_, future), found in zip(batch, answers, strict=True):
-                    _settle(future, found)
-        finally:
-            self._thread.shutdown(wait=False, cancel_futures=True)
-
     def _enqueue(self, texts: Sequence[str]) -> list[_Job]:
         most, most_characters = self._settings.max_waiting, self._settings.max_waiting_characters
         characters = sum(map(len, texts))
         if len(texts) > most or characters > most_characters:
-            raise ApiError(
-                413, "too_large",
-                f"One request takes at most {most} texts of together {most_characters} characters; divide it.",
-            )  # fmt: skip
-        if len(self._jobs) + len(texts) > most or self._characters + characters > most_characters:
-            raise busy()
+            message = f"One request takes at most {most} texts of together {most_characters} characters; divide it."
+            raise ApiError(413, "too_large", message)
         loop = asyncio.get_running_loop()
         jobs: list[_Job] = [(text, loop.create_future()) for text in texts]
-        self._jobs.extend(jobs)
-        self._characters += characters
-        if self._jobs:
-            self._arrived.set()
+        with self._changed:
+            if len(self._jobs) + len(texts) > most or self._characters + characters > most_characters:
+                raise busy()
+            self._jobs.extend(jobs)
+            self._characters += characters
+            self._changed.notify()
         return jobs
 
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The thread."""
+        while batch := self._take():
+            texts = [text for text, _ in batch]
+            self._on_batch(texts, len(self._jobs))
+            answers = _parse(self._model(), texts)
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and with it everybody who waited
+                loop.call_soon_threadsafe(_settle, batch, answers)
+
     def _take(self) -> list[_Job]:
+        """The next batch, waiting for it; empty when stopped."""
         batch: list[_Job] = []
         characters = 0
-        while self._jobs and len(batch) < MOST_TEXTS:
-            text, future = self._jobs[0]
-            if batch and characters + len(text) > MOST_CHARACTERS:
-                break
-            self._jobs.popleft()
-            characters += len(text)
-            self._characters -= len(text)
-            if not future.cancelled():
-                batch.append((text, future))
-        if not self._jobs:
-            self._arrived.clear()
+        with self._changed:
+            self._changed.wait_for(lambda: self._jobs or self._stopped)
+            while self._jobs and not self._stopped and len(batch) < MOST_TEXTS:
+                if batch and characters + len(self._jobs[0][0]) > MOST_CHARACTERS:
+                    break
+                batch.append(self._jobs.popleft())
+                characters += len(batch[-1][0])
+            self._characters -= characters
         return batch
 
 
-def _settle(future: asyncio.Future[Result], found: Result | Exception) -> None:
-    if future.done():  # the client went away meanwhile
-        return
-    if isinstance(found, Exception):
-        future.set_exception(found)
-    else:
-        future.set_result(found)
+def _settle(batch: list[_Job], answers: Sequence[Result | Exception]) -> None:
+    for (_, future), found in zip(batch, answers, strict=True):
+        if future.done():  # the client went away meanwhile
+            continue
+        if isinstance(found, Exception):
+            future.set_exception(found)
+        else:
+            future.set_result(found)
 
 
 def _parse(model: Interpreter, texts: list[str]) -> Sequence[Result | Exception]:

@@ -40,9 +40,10 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._in_head:
-            self._head_bytes += len(data)
+        in_body = self._in_message and not self._in_head
         super().data_received(data)
+        if self._in_head and not in_body:  # the rest of a body may stand before the head of the next request
+            self._head_bytes += len(data)
         if self._in_head and self._head_bytes > MOST_HEAD:
             self._refuse(431, "Request Header Fields Too Large", "head_too_large",
                          f"The head of the request is larger than {MOST_HEAD} bytes.")  # fmt: skip

@@ -38,7 +38,7 @@ class ServerSettings:
     """Texts that wait in one worker, and so the most in one request; what comes beyond is refused at once."""
     max_waiting_characters: int = 20_000
     """The same in characters: about two seconds of work."""
-    max_connections: int = 2000
+    max_connections: int = 8000
     """Open connections of one worker."""
     read_timeout: float = 10.0
     """Seconds a client has to send the head of a request, and again for its body."""

@@ -23,6 +23,9 @@ from cnlu.server.settings import ServerSettings
 READY = ""
 """What a worker tells its parent when it serves; anything else is a sentence that says why it does not."""
 
+SWITCH = 0.0005
+"""Seconds that the parsing thread and the event loop wait for each other at most; Python's 0.005 is felt under load."""
+
 _MOST_FILES = 65536
 
 
@@ -31,6 +34,7 @@ def work(settings: ServerSettings, listening: socket.socket, tell: Connection) -
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops its workers in order
     configure_log()
     _raise_open_files()
+    sys.setswitchinterval(SWITCH)
     metrics = Metrics()
     try:
         models = Models(settings.model, metrics.on_load)

@@ -95,12 +95,17 @@ def test_a_correction_by_keyboard_ends_in_the_file(page: Any, annotated: Path, r
     page.get_by_label("Type").fill("place")
     page.get_by_label("Role").fill("to")
     page.get_by_role("button", name="Add entity").click()
-    page.get_by_label("Intent").fill("my_new_intent")
+    page.get_by_label("Intent", exact=True).fill("my_new_intent")
     page.get_by_role("button", name="Save").click()
     page.get_by_text("Saved.").wait_for()
     (saved,) = load_data(annotated).examples
     assert (saved.text, saved.intent) == (SENTENCE, "my_new_intent")
     assert saved.entities == (Entity(0, 1, "mood", "😀"), Entity(7, 9, "place", "北京", role="to"))
+
+
+def test_the_sentence_to_select_from_cannot_be_changed(page: Any) -> None:
+    page.get_by_label("Sentence: select a part of it").press_sequentially("改x")
+    assert page.get_by_label("Sentence: select a part of it").input_value() == SENTENCE
 
 
 def test_a_selection_by_mouse_counts_too(page: Any) -> None:
@@ -110,7 +115,7 @@ def test_a_selection_by_mouse_counts_too(page: Any) -> None:
 
 def test_what_cannot_be_saved_is_said(page: Any, server: Server) -> None:
     ask(page, "看 [这](里)")
-    page.get_by_label("Intent").fill("greet")
+    page.get_by_label("Intent", exact=True).fill("greet")
     page.get_by_role("button", name="Add entity").click()
     assert "Select a part" in page.locator("#correct-problem").inner_text()
     page.evaluate("document.getElementById('correct-problem').textContent = ''")

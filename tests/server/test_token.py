@@ -19,7 +19,7 @@ def guarded(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory):  # type
 
 
 WRONG = [{}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {TOKEN}"}, {"Authorization": TOKEN},
-         {"Authorization": f"Bearer {TOKEN}x"}, {"Authorization": "Bearer "}]  # fmt: skip
+         {"Authorization": f"Bearer {TOKEN}x"}, {"Authorization": "Bearer"}]  # fmt: skip
 
 
 @pytest.mark.parametrize("headers", WRONG, ids=str)

@@ -243,6 +243,9 @@ on("token-form", "submit", "problem", async () => {
 $("type").addEventListener("input", fillRoles);
 $("intent").addEventListener("input", () => { $("saved").textContent = ""; });
 for (const event of ["select", "mouseup", "keyup", "touchend"]) $("span").addEventListener(event, noteSelection);
+// Not `readonly`: Chromium then has no caret to move, and nothing could be selected by keyboard.
+$("span").addEventListener("beforeinput", (happened) => happened.preventDefault());
+$("span").addEventListener("input", () => { $("span").value = current.text; }); // an input method's, which goes ahead
 // Enter in a field of the entity adds it; it must not save the sentence.
 for (const id of ["type", "role", "group"]) {
   $(id).addEventListener("keydown", (happened) => {
