@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_pretrain(verbs.add_parser("pretrain", help="continue an encoder's pretraining on text of your own"))
     _add_evaluate(verbs.add_parser("evaluate", help="measure a model on examples it has not seen"))
     _add_parse(verbs.add_parser("parse", help="intent and entities of sentences, one JSON object a line"))
+    _add_serve(verbs.add_parser("serve", help="serve a model over HTTP, for programs, for Rasa and for people"))
     return parser
 
 
@@ -161,6 +162,12 @@ def _add_parse(parser: argparse.ArgumentParser) -> None:
         "--input", metavar="F.txt", help="a file with a sentence a line; - reads standard input"
     )
     parser.set_defaults(run=_parse)
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    from cnlu.server.cli import add_serve
+
+    add_serve(parser)
 
 
 def _train(arguments: argparse.Namespace) -> int:

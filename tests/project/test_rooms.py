@@ -14,6 +14,7 @@ MAY_USE = {
     "features": {"text"},
     "runtime": {"data", "text", "features"},
     "evaluation": {"data", "runtime"},
+    "server": {"data", "runtime"},
     "model": {"data", "encoder"},
     "training": {"data", "text", "features", "runtime", "evaluation", "encoder", "model"},
 }

@@ -1,0 +1,89 @@
+"""The server's own JSON API: parsing, labels, saving corrections, health, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from cnlu.errors import CnluError, DataError
+from cnlu.server.annotate import AlreadyThere, Contradiction, append_example, read_example
+from cnlu.server.answers import ApiError, answer
+from cnlu.server.auth import check_bearer
+from cnlu.server.limits import check_fields, check_text, read_object
+from cnlu.server.metrics import CONTENT_TYPE, exposition
+from cnlu.server.service import Service
+
+_log = logging.getLogger("cnlu.server")
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+def routes(service: Service) -> list[Route]:
+    settings = service.settings
+
+    def guarded(handler: Handler) -> Handler:
+        async def checked(request: Request) -> Response:
+            check_bearer(request, settings.token)
+            return await handler(request)
+
+        return checked
+
+    async def parse(request: Request) -> Response:
+        content = await read_object(request, settings)
+        check_fields(content, ("text", "texts"))
+        if len(content) != 1:
+            raise ApiError(422, "invalid", 'Give either "text", a string, or "texts", a list of strings.')
+        if "text" in content:
+            return answer((await service.parse([check_text(content["text"], settings)]))[0])
+        texts = content["texts"]
+        if not isinstance(texts, list):
+            raise ApiError(422, "invalid", '"texts" must be a list of strings.')
+        return answer({"results": await service.parse([
+            check_text(text, settings, f"texts[{number}]") for number, text in enumerate(texts)
+        ])})  # fmt: skip
+
+    async def labels(request: Request) -> Response:
+        model = service.models.current
+        saving = settings.annotate is not None
+        return answer({"model": model.name, **model.interpreter.labels.to_dict(), "annotate": saving})
+
+    async def annotate(request: Request) -> Response:
+        if settings.annotate is None:
+            raise ApiError(404, "not_found", "This server does not save sentences; start it with --annotate.")
+        # No page of another site can send this type without asking first, and nobody answers that question.
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            raise ApiError(415, "not_json", "Send the sentence with Content-Type: application/json.")
+        example = read_example(await read_object(request, settings), settings)
+        try:
+            await asyncio.to_thread(append_example, settings.annotate, example)
+        except AlreadyThere:
+            return answer({"saved": False, "message": "The file already has this sentence, annotated the same way."})
+        except Contradiction as error:
+            raise ApiError(409, "contradiction", str(error)) from None
+        except DataError as error:
+            raise ApiError(422, "not_expressible", str(error)) from None
+        except CnluError as error:
+            _log.error("a sentence could not be saved: %s", error)
+            raise ApiError(500, "not_saved", "The sentence could not be saved; the server's log says why.") from None
+        service.metrics.saved.inc()
+        return answer({"saved": True, "message": "Saved."})
+
+    async def health(request: Request) -> Response:
+        return answer({"status": "ok"})
+
+    async def metrics(request: Request) -> Response:
+        return Response(await asyncio.to_thread(exposition), media_type=CONTENT_TYPE)
+
+    return [
+        Route("/parse", guarded(parse), methods=["POST"]),
+        Route("/labels", guarded(labels), methods=["GET"]),
+        Route("/annotate", guarded(annotate), methods=["POST"]),
+        Route("/health", health, methods=["GET"]),
+        Route("/metrics", guarded(metrics), methods=["GET"]),
+    ]

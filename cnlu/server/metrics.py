@@ -1,0 +1,93 @@
+"""Figures for Prometheus, summed over the workers by files in a folder that they share."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["CONTENT_TYPE", "FOLDER", "Measured", "Metrics", "exposition", "forget_process"]
+
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""The environment variable with the shared folder; must be set before this module is imported in a worker."""
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_TEXTS = (1, 2, 4, 8, 16, 32)
+
+
+class Metrics:
+    """One worker's counters; make one in a process."""
+
+    def __init__(self) -> None:
+        own = CollectorRegistry()  # what is exposed is collected from the files of all workers
+        self.requests = Counter(
+            "cnlu_requests", "Answered requests", ["route", "status"], registry=own)  # fmt: skip
+        self.seconds = Histogram(
+            "cnlu_request_seconds", "From a request's head to its answer", ["route"], registry=own, buckets=_SECONDS
+        )
+        self.texts = Counter("cnlu_texts", "Parsed texts", registry=own)
+        self.characters = Counter("cnlu_characters", "Characters of parsed texts", registry=own)
+        self.batch = Histogram("cnlu_batch_texts", "Texts that shared a batch", registry=own, buckets=_TEXTS)
+        self.waiting = Gauge(
+            "cnlu_waiting_texts", "Texts that wait for a batch", registry=own, multiprocess_mode="livesum")  # fmt: skip
+        self.loads = Counter("cnlu_model_loads", "New models, put to work or refused", ["outcome"], registry=own)
+        self.saved = Counter("cnlu_saved_sentences", "Sentences appended to the annotated file", registry=own)
+        for outcome in ("swapped", "refused"):
+            self.loads.labels(outcome)
+
+    def on_batch(self, texts: list[str], waiting: int) -> None:
+        self.waiting.set(waiting)
+        self.texts.inc(len(texts))
+        self.characters.inc(sum(map(len, texts)))
+        self.batch.observe(len(texts))
+
+    def on_load(self, outcome: str) -> None:
+        self.loads.labels(outcome).inc()
+
+
+class Measured:
+    """Counts and times the answers of an application; a path that no route has counts as "other"."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, routes: frozenset[str]) -> None:
+        self.app, self.metrics, self.routes = app, metrics, routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        start, status = time.perf_counter(), 0
+
+        async def watching(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watching)
+        except Exception:
+            if not status:  # else it is answered and logged, without the user's text, by the application
+                raise
+        finally:
+            if status:  # a client that went away got no answer
+                route = scope["path"] if scope["path"] in self.routes else "other"
+                self.metrics.requests.labels(route, status).inc()
+                self.metrics.seconds.labels(route).observe(time.perf_counter() - start)
+
+
+def exposition() -> bytes:
+    """The figures of all workers, dead ones' sums included, in Prometheus' text format."""
+    together = CollectorRegistry()
+    MultiProcessCollector(together)
+    return generate_latest(together)
+
+
+def forget_process(pid: int, folder: Path) -> None:
+    """Drops a dead worker's gauges; its sums stay."""
+    with contextlib.suppress(OSError):
+        mark_process_dead(pid, str(folder))

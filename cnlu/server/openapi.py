@@ -1,0 +1,194 @@
+"""The OpenAPI description, kept by hand beside the routes; tests call every operation of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cnlu
+from cnlu.server.settings import ServerSettings
+
+Schema = dict[str, Any]
+
+_STATUSES = {
+    "400": "The body is not UTF-8 or not JSON",
+    "401": "The token is wrong or missing",
+    "404": "The server was started without --annotate",
+    "408": "The body arrives too slowly",
+    "409": "The file has this sentence already, annotated otherwise",
+    "413": "The body, or the texts together, are larger than one request may be",
+    "415": "The body is not declared as application/json",
+    "422": "A field is missing, of the wrong type, or beyond its limit",
+    "503": "The queue is full: try again after Retry-After seconds",
+}
+_PARSING = ("400", "401", "408", "413", "422", "503")
+
+
+def describe(settings: ServerSettings) -> Schema:
+    """The description of a server with these limits, as plain data."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "cnlu",
+            "version": cnlu.__version__,
+            "description": "Chinese NLU: intent and entities of a sentence. Offsets count characters (Unicode code "
+            "points), `end` is exclusive.",
+        },
+        "components": {
+            "schemas": _schemas(settings),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+        "paths": {
+            "/parse": {"post": _parse()},
+            "/model/parse": {"post": _model_parse()},
+            "/labels": {"get": _labels()},
+            "/annotate": {"post": _annotate()},
+            "/health": {"get": _health()},
+            "/metrics": {"get": _metrics()},
+        },
+    }
+
+
+def _parse() -> Schema:
+    return {
+        "operationId": "parse",
+        "summary": "Intent and entities of one text or of several",
+        "security": [{"token": []}, {}],
+        "requestBody": _body({"oneOf": [_ref("OneText"), _ref("SeveralTexts")]}, {"text": "明天从杭州到北京的高铁"}),
+        "responses": {
+            "200": _json("One parse result, or with `texts` a list of them in the same order",
+                         {"oneOf": [_ref("Result"), _ref("Results")]}),
+            **_refusals(*_PARSING),
+        },
+    }  # fmt: skip
+
+
+def _model_parse() -> Schema:
+    return {
+        "operationId": "modelParse",
+        "summary": "The same for Rasa: what Rasa Core calls when endpoints.yml has `nlu:`",
+        "description": "A text such as `/book{\"city\": \"北京\"}` is read as Rasa's RegexMessageHandler does. With "
+        "--fallback-threshold or --ambiguity an unsure result becomes `nlu_fallback`.",
+        "security": [{"token": []}, {}],
+        "parameters": [{
+            "name": "token", "in": "query", "schema": {"type": "string"},
+            "description": "Another place for the server's token",
+        }],
+        "requestBody": _body(_ref("RasaRequest"), {"text": "改签到下午", "message_id": "a1"}),
+        "responses": {"200": _json("Parse result", _ref("Result")), **_refusals(*_PARSING)},
+    }  # fmt: skip
+
+
+def _labels() -> Schema:
+    return {
+        "operationId": "labels",
+        "summary": "What the model can say, and whether corrections can be saved",
+        "security": [{"token": []}, {}],
+        "responses": {"200": _json("Labels", _ref("Labels")), **_refusals("401")},
+    }
+
+
+def _annotate() -> Schema:
+    return {
+        "operationId": "annotate",
+        "summary": "Append a corrected sentence to the server's YAML file",
+        "security": [{"token": []}, {}],
+        "requestBody": _body(_ref("Example"), {
+            "text": "去北京", "intent": "book_ticket",
+            "entities": [{"start": 1, "end": 3, "entity": "city", "role": "to"}],
+        }),
+        "responses": {
+            "200": _json("Saved, or already there", _ref("Saved")),
+            **_refusals("400", "401", "404", "408", "409", "413", "415", "422"),
+        },
+    }  # fmt: skip
+
+
+def _health() -> Schema:
+    return {
+        "operationId": "health",
+        "summary": "Whether this worker answers; never asks for a token",
+        "security": [],
+        "responses": {"200": _json("It does", _object({"status": {"const": "ok"}}))},
+    }
+
+
+def _metrics() -> Schema:
+    return {
+        "operationId": "metrics",
+        "summary": "Figures for Prometheus, summed over the workers",
+        "security": [{"token": []}, {}],
+        "responses": {
+            "200": {
+                "description": "Prometheus' text format",
+                "content": {"text/plain": {"schema": {"type": "string"}}},
+            },
+            **_refusals("401"),
+        },
+    }
+
+
+def _schemas(settings: ServerSettings) -> dict[str, Schema]:
+    text = {"type": "string", "maxLength": settings.max_text}
+    name = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"\S"}
+    place = {"type": "integer", "minimum": 0}
+    share = {"type": "number", "minimum": 0, "maximum": 1}
+    names = {"type": "array", "items": {"type": "string"}}
+    named = {"type": "object", "additionalProperties": names}
+    intent = _object({"name": {"type": ["string", "null"]}, "confidence": share})
+    entity = {"entity": {"type": "string"}, "start": place, "end": place, "value": {}, "extractor": {"type": "string"}}
+    sure = {
+        "confidence_entity": share,
+        "role": name,
+        "confidence_role": share,
+        "group": name,
+        "confidence_group": share,
+    }
+    result = {"text": {"type": "string"}, "intent": intent, "intent_ranking": {"type": "array", "items": intent},
+              "entities": {"type": "array", "items": _object(entity, sure)}}  # fmt: skip
+    span = {"start": place, "end": {"type": "integer", "minimum": 1}, "entity": name}
+    no_name = {"oneOf": [name, {"type": "null"}]}
+    return {
+        "OneText": _object({"text": text}),
+        "SeveralTexts": _object({"texts": {"type": "array", "items": text, "maxItems": settings.max_waiting}}),
+        "RasaRequest": {
+            **_object({"text": text}, {"token": {"type": ["string", "null"]}, "message_id": {}}),
+            "additionalProperties": True,
+        },
+        "Result": _object(result, {"out_of_scope": share}),
+        "Results": _object({"results": {"type": "array", "items": _ref("Result")}}),
+        "Labels": _object({"model": {"type": "string"}, "intents": names, "entities": names, "roles": named,
+                           "groups": named, "annotate": {"type": "boolean"}}),
+        "Example": _object({"text": text, "intent": name}, {
+            "entities": {"type": "array", "items": _object(span, {"value": name, "role": no_name, "group": no_name})},
+        }),
+        "Saved": _object({"saved": {"type": "boolean"}, "message": {"type": "string"}}),
+        "Error": _object({"error": _object({"code": {"type": "string"}, "message": {"type": "string"}})}),
+    }  # fmt: skip
+
+
+def _object(required: Schema, optional: Schema | None = None) -> Schema:
+    return {
+        "type": "object",
+        "properties": {**required, **(optional or {})},
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _body(schema: Schema, example: Any) -> Schema:
+    return {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}
+
+
+def _json(description: str, schema: Schema) -> Schema:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _refusals(*statuses: str) -> dict[str, Schema]:
+    found = {status: _json(_STATUSES[status], _ref("Error")) for status in statuses}
+    if "503" in found:
+        found["503"]["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
+    return found

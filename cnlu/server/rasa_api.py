@@ -1,0 +1,96 @@
+"""Rasa's NLU endpoint, `POST /model/parse`, as Rasa Core calls it when `endpoints.yml` has `nlu:`."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from cnlu.server.answers import answer
+from cnlu.server.auth import carries_token, check_field
+from cnlu.server.limits import check_text, read_object
+from cnlu.server.service import Service
+
+FALLBACK_INTENT = "nlu_fallback"
+RASA_THRESHOLD, RASA_AMBIGUITY = 0.3, 0.1
+"""Rasa's defaults of FallbackClassifier."""
+
+_SHORTCUT = re.compile(r"/(?P<intent>[^{@]+)(?P<confidence>@[0-9.]+)?(?P<entities>\{.+\})?")
+
+
+def routes(service: Service) -> list[Route]:
+    async def parse(request: Request) -> Response:
+        allowed = carries_token(request, service.settings.token)
+        content = await read_object(request, service.settings)
+        if not allowed:
+            check_field(content.get("token"), service.settings.token)
+        text = check_text(content.get("text"), service.settings)
+        found = read_shortcut(text)
+        if found is None:
+            (found,) = await service.parse([text])
+            found = with_fallback(found, service.settings.fallback_threshold, service.settings.ambiguity)
+        return answer(found)
+
+    return [Route("/model/parse", parse, methods=["POST"])]
+
+
+def read_shortcut(text: str) -> dict[str, Any] | None:
+    """The parse result that a text such as `/book{"city": "北京"}` spells out, as RegexMessageHandler reads it.
+
+    None for a text to be parsed as usual. Rasa checks names against the domain, which this side does not have.
+    """
+    stripped = text.strip()
+    match = _SHORTCUT.match(stripped)
+    if match is None:
+        return None
+    intent = {"name": match["intent"].strip(), "confidence": _confidence(match["confidence"])}
+    entities = [
+        {"entity": kind, "value": value, "start": match.start("entities"), "end": match.end("entities"),
+         "extractor": "RegexMessageHandler"}
+        for kind, values in _fields(match["entities"]).items()
+        for value in (values if isinstance(values, list) else [values])
+    ]  # fmt: skip
+    return {"text": stripped, "intent": intent, "intent_ranking": [dict(intent)], "entities": entities}
+
+
+def with_fallback(result: dict[str, Any], threshold: float | None, ambiguity: float | None) -> dict[str, Any]:
+    """`nlu_fallback` put in front where Rasa's FallbackClassifier would; both None leaves the result alone.
+
+    One of them alone has the other at Rasa's default.
+    """
+    if threshold is None and ambiguity is None:
+        return result
+    threshold = RASA_THRESHOLD if threshold is None else threshold
+    ambiguity = RASA_AMBIGUITY if ambiguity is None else ambiguity
+    ranking = result["intent_ranking"]
+    unsure = result["intent"]["confidence"] < threshold
+    close = len(ranking) > 1 and ranking[0]["confidence"] - ranking[1]["confidence"] < ambiguity
+    if not unsure and not close:
+        return result
+    fallback = {"name": FALLBACK_INTENT, "confidence": threshold}
+    return {**result, "intent": fallback, "intent_ranking": [dict(fallback), *ranking]}
+
+
+def _confidence(written: str | None) -> float:
+    if written is None:
+        return 1.0
+    try:
+        return min(1.0, float(written[1:]))
+    except ValueError:
+        return 0.0
+
+
+def _fields(written: str | None) -> dict[str, Any]:
+    try:
+        fields = json.loads(written or "{}", parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def _refuse(word: str) -> None:
+    raise ValueError(word)

@@ -1,0 +1,33 @@
+"""What every route works with: the settings, the model, the queue, the counters."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cnlu.server.batching import Batcher
+from cnlu.server.metrics import Metrics
+from cnlu.server.models import Models
+from cnlu.server.settings import ServerSettings
+
+_log = logging.getLogger("cnlu.server")
+
+
+@dataclass(frozen=True)
+class Service:
+    """One worker's parts."""
+
+    settings: ServerSettings
+    models: Models
+    batcher: Batcher
+    metrics: Metrics
+
+    async def parse(self, texts: Sequence[str]) -> list[dict[str, Any]]:
+        """Parse results; texts go to the log only where the server was started with --log-texts."""
+        found = await self.batcher.parse(texts)
+        if self.settings.log_texts:
+            for result in found:
+                _log.info("parsed %s as %s", ascii(result["text"]), result["intent"]["name"])
+        return found

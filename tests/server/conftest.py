@@ -1,0 +1,112 @@
+"""A real server process on a port of its own, and a real HTTP client."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("starlette", reason="the server needs the extra cnlu[serve]")
+
+import httpx
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+PATIENCE = 240.0  # seconds that a busy machine may take for what takes a moment
+
+
+class Server:
+    """A running `cnlu serve` and what it said so far."""
+
+    def __init__(self, *arguments: object, cwd: Path, **environment: str) -> None:
+        command = [sys.executable, "-m", "cnlu", "serve", *map(str, arguments), "--port", "0"]
+        env = {**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONIOENCODING": "utf-8", **environment}
+        self.process = subprocess.Popen(command, cwd=cwd, env=env, stderr=subprocess.PIPE, encoding="utf-8")
+        self.lines: list[str] = []
+        threading.Thread(target=self._listen, daemon=True).start()
+        self.url = self.wait_for(r"serving at (http://\S+)")[1]
+        self.host, port = self.url.removeprefix("http://").rsplit(":", 1)
+        self.port = int(port)
+        self.client = httpx.Client(base_url=self.url, timeout=PATIENCE, trust_env=False)
+
+    def _listen(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.lines.append(line)
+
+    @property
+    def log(self) -> str:
+        return "".join(self.lines)
+
+    def wait_for(self, pattern: str, patience: float = PATIENCE) -> re.Match[str]:
+        """The first line of the log in which the pattern is found."""
+        found = wait_until(lambda: re.search(pattern, self.log) or self.process.poll() is not None, patience)
+        assert isinstance(found, re.Match), f"no {pattern!r} in the log:\n{self.log}"
+        return found
+
+    def workers(self) -> list[int]:
+        """Process ids of the workers, as the system sees them."""
+        import psutil
+
+        children = psutil.Process(self.process.pid).children()
+        return [child.pid for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.process.wait(PATIENCE)
+
+
+def wait_until(condition: Callable[[], object], patience: float = PATIENCE) -> object:
+    """What the condition gave when it first held; fails when it never does."""
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    pytest.fail("it did not happen in time")
+
+
+@contextlib.contextmanager
+def running(*arguments: object, cwd: Path, **environment: str) -> Iterator[Server]:
+    server = Server(*arguments, cwd=cwd, **environment)
+    try:
+        yield server
+    finally:
+        server.client.close()
+        if server.process.poll() is None:
+            server.stop()
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Start servers of one test; they stop with it."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *arguments, **env: stack.enter_context(running(*arguments, cwd=tmp_path, **env))
+
+
+@pytest.fixture(scope="module")
+def annotated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that `server` appends to."""
+    return tmp_path_factory.mktemp("annotated") / "corrections.yml"
+
+
+@pytest.fixture(scope="module")
+def server(tiny_model: Path, annotated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One worker, no token, saving on, small limits; shared by a module's tests, which leave it as it was."""
+    with running(
+        tiny_model, "--annotate", annotated, "--max-text", 300, "--max-waiting", 64, "--read-timeout", 2,
+        cwd=tmp_path_factory.mktemp("server"),
+    ) as one:  # fmt: skip
+        yield one
+
+
+@pytest.fixture
+def client(server: Server) -> httpx.Client:
+    return server.client

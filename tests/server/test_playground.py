@@ -1,0 +1,125 @@
+"""The playground in a real browser: type, see, correct, save; the file is valid and holds the correction."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cnlu.data.load import load_data
+from cnlu.data.schema import Entity
+from tests.server.conftest import Server
+
+playwright = pytest.importorskip("playwright.sync_api", reason="the browser test needs the extra cnlu[dev]")
+
+SENTENCE = "😀后天从杭州到北京的高铁<b>还有票没"
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    path = os.environ.get("CNLU_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        pytest.skip("no chromium here: install one (apt-get install chromium) or name it in CNLU_CHROMIUM")
+    with playwright.sync_playwright() as play:
+        # Chromium refuses its own sandbox to root, which is who runs tests in containers.
+        found = play.chromium.launch(executable_path=path, args=["--no-sandbox"] if os.getuid() == 0 else [])
+        yield found
+        found.close()
+
+
+@pytest.fixture(params=[(1280, 900), (390, 844)], ids=["desktop", "phone"])
+def page(browser: Any, server: Server, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The playground with a parsed sentence; fails for anything the browser complains about."""
+    width, height = request.param
+    opened = browser.new_page(viewport={"width": width, "height": height})
+    opened.set_default_timeout(120_000)
+    complaints: list[str] = []
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("console", lambda line: complaints.append(line.text) if _is_complaint(line) else None)
+    opened.goto(server.url)
+    ask(opened, SENTENCE)
+    yield opened
+    assert complaints == []
+    opened.close()
+
+
+def _is_complaint(line: Any) -> bool:
+    """A refused save is the server's answer and no fault of the page."""
+    return line.type == "error" and "status of 4" not in line.text
+
+
+def ask(page: Any, sentence: str) -> None:
+    page.get_by_label("Sentence", exact=True).fill(sentence)
+    with page.expect_response("**/parse"):
+        page.keyboard.press("Enter")
+    page.wait_for_function("text => document.getElementById('span').value === text", arg=sentence)
+
+
+def select(page: Any, part: str) -> None:
+    """Select a part of the sentence with the keyboard alone."""
+    before = SENTENCE.partition(part)[0]
+    page.get_by_label("Sentence: select a part of it").focus()
+    page.keyboard.press("Control+Home")
+    for _ in before:
+        page.keyboard.press("ArrowRight")
+    for _ in part:
+        page.keyboard.press("Shift+ArrowRight")
+
+
+def test_the_ranking_and_the_marks_show_what_the_server_says(page: Any, server: Server) -> None:
+    found = server.client.post("/parse", json={"text": SENTENCE}).json()
+    assert page.locator("#ranking .name").all_inner_texts() == [one["name"] for one in found["intent_ranking"]]
+    assert page.locator("#marked").inner_text() == SENTENCE  # <b> as text, not as a tag
+    marks = [SENTENCE[one["start"] : one["end"]] for one in found["entities"]]
+    assert page.locator("#marked mark").all_inner_texts() == marks
+    assert marks, "the model should find something here, or this test sees nothing"
+
+
+def test_nothing_runs_over_the_edge(page: Any) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_a_correction_by_keyboard_ends_in_the_file(page: Any, annotated: Path, request: Any) -> None:
+    annotated.unlink(missing_ok=True)
+    while (remove := page.get_by_role("button", name="Remove")).count():
+        remove.first.click()
+    select(page, "😀")
+    page.get_by_label("Type").fill("mood")
+    page.keyboard.press("Enter")
+    select(page, "北京")
+    page.get_by_label("Type").fill("place")
+    page.get_by_label("Role").fill("to")
+    page.get_by_role("button", name="Add entity").click()
+    page.get_by_label("Intent", exact=True).fill("my_new_intent")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Saved.").wait_for()
+    (saved,) = load_data(annotated).examples
+    assert (saved.text, saved.intent) == (SENTENCE, "my_new_intent")
+    assert saved.entities == (Entity(0, 1, "mood", "😀"), Entity(7, 9, "place", "北京", role="to"))
+
+
+def test_the_sentence_to_select_from_cannot_be_changed(page: Any) -> None:
+    page.get_by_label("Sentence: select a part of it").press_sequentially("改x")
+    assert page.get_by_label("Sentence: select a part of it").input_value() == SENTENCE
+
+
+def test_a_selection_by_mouse_counts_too(page: Any) -> None:
+    page.get_by_label("Sentence: select a part of it").dblclick(position={"x": 60, "y": 18})
+    assert page.locator("#selected").inner_text() != "nothing"
+
+
+def test_what_cannot_be_saved_is_said(page: Any, server: Server) -> None:
+    ask(page, "看 [这](里)")
+    page.get_by_label("Intent", exact=True).fill("greet")
+    page.get_by_role("button", name="Add entity").click()
+    assert "Select a part" in page.locator("#correct-problem").inner_text()
+    page.evaluate("document.getElementById('correct-problem').textContent = ''")
+    with page.expect_response("**/annotate") as answer:
+        page.get_by_role("button", name="Save").click()
+    assert answer.value.status == 422
+    page.wait_for_function("document.getElementById('correct-problem').textContent.includes('no escape')")
