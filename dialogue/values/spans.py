@@ -63,6 +63,12 @@ class When:
         return midnight + timedelta(minutes=self.times.earliest if self.times else 0)
 
 
+def times_of(text: str) -> Times:
+    """What `str` wrote of Times, read back."""
+    ends = [int(hour) * 60 + int(minute) for hour, minute in (end.split(":") for end in text.split("/"))]
+    return Times(ends[0], ends[-1])
+
+
 def clock(minutes: int) -> str:
     """1200 is 20:00."""
     return f"{minutes // 60:02}:{minutes % 60:02}"
