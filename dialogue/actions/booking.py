@@ -93,10 +93,12 @@ def place_order(turn: Turn, state: str = "booked") -> Reply:
     if train is None or day is None:
         return answer("还没有选好车次，请告诉我从哪里到哪里、哪天走。", **cleared("pending", "offer"))
     fare = next((f for f in turn.store.fares(train.number, day) if f.seat_class == turn.said("seat_class")), None)
-    if fare is None or (state == "booked" and fare.left < turn.count):
+    if fare is None:
         return offer_train(turn)
     order = turn.store.book(turn.sender, Order("", train.number, day, fare.seat_class, turn.count,
                             fare.cents * turn.count, turn.said("passengers") or "", state), turn.now)  # fmt: skip
+    if order is None:  # sold in the meantime
+        return offer_train(turn)
     head = "下单成功！" if state == "booked" else "候补已提交，有票会马上兑现。"
     return answer(head + order_text(order, train, turn.now.date()) + "。", **{**DONE, "order_no": order.number})
 

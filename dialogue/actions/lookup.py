@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
-from dialogue.actions.reading import read_turn
+from dialogue.actions.reading import ELSEWHERE, read_turn
 from dialogue.actions.store import Fare, Train
 from dialogue.actions.turn import Reply, Turn, answer
 from dialogue.actions.wording import clock_text, day_text, fares_text, left_text, money_text, order_text, train_text
@@ -16,6 +17,8 @@ SHOWN = 5
 
 def read_slots(turn: Turn) -> Reply:
     """Runs on every turn before anything else: the plain values of what was said."""
+    if turn.form and turn.intent in ELSEWHERE:
+        return Reply()
     reading = read_turn(turn)
     slots = dict(reading.slots)
     if (number := slots.get("train_no")) and "origin" not in slots and (train := turn.store.train(number)):
@@ -88,7 +91,11 @@ def _calls_at(train: Train, origin: str, destination: str) -> bool:
 
 def _looked_up(turn: Turn, query: str, text: object) -> Reply:
     assert callable(text)
-    if (reading := read_turn(turn)).problems:
+    reading = read_turn(turn)
+    if turn.form:  # a question in the middle of booking: its values are for this answer only
+        turn = replace(turn, slots={**turn.slots, **reading.slots}, form=None)
+        return Reply(_looked_up(turn, query, text).texts + reading.problems[:1])
+    if reading.problems:
         asked = "travel_date" if "travel_date" in reading.slots else None
         return Reply([], {"last_query": query, "asked": asked})
     day = turn.day or turn.now.date()

@@ -36,6 +36,7 @@ ACTIONS: dict[str, Callable[[Turn], Reply]] = {
     "action_deny": talk.deny,
     "action_inform": talk.inform,
     "action_out_of_scope": talk.out_of_scope,
+    "action_unclear": talk.unclear,
     "action_stop": talk.stop,
 }
 """The names that the domain lists, and what each does."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -92,24 +92,28 @@ class Store:
         return [Fare(name, cents, self._left(train, name, seats, day)) for name, cents, seats in rows]
 
     def _left(self, train: str, seat_class: str, seats: int, day: date) -> int:
-        """What the day began with, less what was booked here; every ninth day and class is sold out from the start."""
-        key = f"{train} {seat_class} {day}"
-        begun = 0 if draw(key + "x", 9) == 0 else draw(key, seats)
-        query = "SELECT coalesce(sum(count), 0) FROM booking WHERE train = ? AND seat_class = ? AND day = ? AND state = ?"
         with self._open(self.orders) as connection:
-            (sold,) = connection.execute(query, (train, seat_class, str(day), "booked")).fetchone()
-        return max(begun - sold, 0)
+            return max(_begun(train, seat_class, seats, day) - _sold(connection, train, seat_class, day), 0)
 
-    def book(self, sender: str, order: Order, now: datetime) -> Order:
-        """Writes an order under a number of its own, which it returns with the order."""
+    def book(self, sender: str, order: Order, now: datetime) -> Order | None:
+        """Writes an order under a number of its own, which it returns with the order; None where too few are left.
+
+        Counting and writing are one transaction: the last ticket is sold once."""
+        with self._open(self.timetable) as connection:
+            (seats,) = connection.execute("SELECT seats FROM fare WHERE number = ? AND seat_class = ?",
+                                          (order.train, order.seat_class)).fetchone()  # fmt: skip
         with self._open(self.orders) as connection:
             connection.execute("BEGIN IMMEDIATE")
+            begun = _begun(order.train, order.seat_class, seats, order.day)
+            sold = _sold(connection, order.train, order.seat_class, order.day)
+            if order.state == "booked" and begun - sold < order.count:
+                return None
             (count,) = connection.execute("SELECT count(*) FROM booking").fetchone()
             number = f"E{204000000 + (count + 1) * 37:09}"
             connection.execute("INSERT INTO booking VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (
                 number, sender, order.train, str(order.day), order.seat_class, order.count, order.cents,
                 order.passengers, order.state, now.isoformat()))  # fmt: skip
-        return Order(number, *list(order.__dict__.values())[1:])
+        return replace(order, number=number)
 
     def order(self, number: str) -> Order | None:
         found = self._orders("number = ?", number.upper())
@@ -136,3 +140,15 @@ class Store:
         with self._open(self.orders) as connection:
             connection.execute("UPDATE booking SET train = ?, day = ?, seat_class = ?, cents = ? WHERE number = ?",
                                (train, str(day), seat_class, cents, number))  # fmt: skip
+
+
+def _begun(train: str, seat_class: str, seats: int, day: date) -> int:
+    """What a day began with; every ninth day and class is sold out from the start."""
+    key = f"{train} {seat_class} {day}"
+    return 0 if draw(key + "x", 9) == 0 else draw(key, seats)
+
+
+def _sold(connection: sqlite3.Connection, train: str, seat_class: str, day: date) -> int:
+    query = "SELECT coalesce(sum(count), 0) FROM booking WHERE train = ? AND seat_class = ? AND day = ? AND state = ?"
+    (sold,) = connection.execute(query, (train, seat_class, str(day), "booked")).fetchone()
+    return int(sold)

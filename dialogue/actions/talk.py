@@ -37,6 +37,12 @@ def out_of_scope(turn: Turn) -> Reply:
     return answer("这个我帮不上忙。我能查车次、票价、余票，也能买票、改签、退票。")
 
 
+def unclear(turn: Turn) -> Reply:
+    """The sentence was not understood; values in it may be, where the bot waits for some."""
+    waiting = turn.said("pending") or turn.said("last_query") or turn.asked
+    return inform(turn) if waiting and _said_something(turn) else answer("抱歉，我没听明白，能换个说法吗？")
+
+
 def stop(turn: Turn) -> Reply:
     """What was going on is given up; orders stay as they are."""
     return answer(STOPPED, **cleared(*TRIP, *WORK, "order_no"))

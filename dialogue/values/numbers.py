@@ -28,10 +28,6 @@ def read_number(text: str) -> Decimal | None:
         return Decimal(PAIRS[plain])
     if match := _ARABIC.fullmatch(plain):
         return _arabic(*match.groups())
-    if re.fullmatch(r"\d{1,4}[万亿][一-龥]+", plain):  # 3万五千
-        head = read_number(plain[: re.search("[万亿]", plain).end()])  # type: ignore[union-attr]
-        tail = _chinese(re.split("[万亿]", plain, maxsplit=1)[1])
-        return None if head is None or tail is None or "零" not in plain and tail < 1000 else head + tail
     whole, point, decimals = plain.partition("点")
     if point and not (decimals and all(character in DIGITS for character in decimals)):
         return None
@@ -97,8 +93,9 @@ def _after(tail: str, unit: int) -> int | None:
         return 0
     if len(tail) == 1 and tail in DIGITS:
         return DIGITS[tail] * unit // 10
-    number = _chinese(tail)
-    return number if number is not None and number < unit else None
+    number = _chinese(tail.removeprefix("零"))
+    limit = unit // 10 if tail.startswith("零") else unit
+    return number if number is not None and number < limit else None
 
 
 def _below_wan(words: str) -> int | None:
