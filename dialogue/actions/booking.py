@@ -31,9 +31,10 @@ def offer_train(turn: Turn) -> Reply:
     if free:
         return _offered(turn, free, day)
     train, fare = found[0]
+    head = f"{day_text(day, turn.now.date())}{turn.said('origin')}到{turn.said('destination')}的{fare.seat_class}"
     return answer(
-        f"{day_text(day, turn.now.date())}{turn.said('origin')}到{turn.said('destination')}的{fare.seat_class}"
-        f"已经不够{turn.count}张了。要候补{train.number}（{clock_text(train.departure)}开）吗？也可以换个日期、时间或席别。",
+        f"{head}已经不够{turn.count}张了。要候补{train.number}（{clock_text(train.departure)}开）吗？"
+        "也可以换个日期、时间或席别。",
         pending="waitlist", offer=train.number,
     )  # fmt: skip
 
@@ -41,11 +42,11 @@ def offer_train(turn: Turn) -> Reply:
 def _trouble(turn: Turn, day: date) -> Reply | None:
     today = turn.now.date()
     if turn.said("origin") == turn.said("destination"):
-        return answer("出发地和目的地是同一个地方，您要去哪里？", destination=None, pending="booking", offer=None,
-                      asked="destination")  # fmt: skip
+        return answer("出发地和目的地是同一个地方，您要去哪里？", destination=None, pending="booking",
+                      offer=None, asked="destination")  # fmt: skip
     if day < today:
-        return answer(f"{day_text(day, today)}已经过去了，换个日期吧。", travel_date=None, pending="booking", offer=None,
-                      asked="travel_date")  # fmt: skip
+        return answer(f"{day_text(day, today)}已经过去了，换个日期吧。", travel_date=None, pending="booking",
+                      offer=None, asked="travel_date")  # fmt: skip
     if (day - today).days >= PRESALE:
         opens = day_text(day - timedelta(days=PRESALE - 1), today)
         return answer(f"车票提前{PRESALE}天开售，{day_text(day, today)}的票要到{opens}才能买。要换个日期吗？",
@@ -68,11 +69,12 @@ def _nothing(turn: Turn, trains: list[Train], day: date) -> Reply:
         return answer(f"{trains[0].number}没有{turn.said('seat_class')}，有{classes}，您要哪种？",
                       pending="booking", offer=None, asked="seat_class")  # fmt: skip
     if number := turn.said("train_no"):
-        return answer(f"{day_text(day, turn.now.date())}没有能买的{number[:10]}次，换一趟或者换个日期吧。", train_no=None,
-                      pending="booking", offer=None, asked=None)  # fmt: skip
+        return answer(f"{day_text(day, turn.now.date())}没有能买的{number[:10]}次，换一趟或者换个日期吧。",
+                      train_no=None, pending="booking", offer=None, asked=None)  # fmt: skip
     part = "这个时间段" if turn.times else ""
-    return answer(f"{day_text(day, turn.now.date())}{part}没有{turn.said('origin')}到{turn.said('destination')}合适的车，"
-                  "换个日期、时间或车站试试？", pending="booking", offer=None, asked=None)  # fmt: skip
+    way = f"{turn.said('origin')}到{turn.said('destination')}"
+    return answer(f"{day_text(day, turn.now.date())}{part}没有{way}合适的车，换个日期、时间或车站试试？",
+                  pending="booking", offer=None, asked=None)  # fmt: skip
 
 
 def _offered(turn: Turn, free: list[tuple[Train, Fare]], day: date) -> Reply:

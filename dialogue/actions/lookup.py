@@ -109,7 +109,8 @@ def _looked_up(turn: Turn, query: str, text: object) -> Reply:
         if not turn.said(slot):
             return answer(question, last_query=query, asked=slot)
     if turn.said("origin") == turn.said("destination"):
-        return answer("出发地和目的地是同一个地方，您要去哪里？", destination=None, last_query=query, asked="destination")
+        return answer("出发地和目的地是同一个地方，您要去哪里？", destination=None, last_query=query,
+                      asked="destination")  # fmt: skip
     trains = matching(turn, day)
     if not trains:
         return answer(_none_text(turn, day), last_query=query, asked=None)
@@ -139,7 +140,8 @@ def _price_text(turn: Turn, trains: list[Train], day: date) -> str:
     lines = []
     for train in trains[:SHOWN]:
         fares = _fares(turn, train, day)
-        total = f"，{turn.count}张共{money_text(fares[0].cents * turn.count)}" if turn.count > 1 and len(fares) == 1 else ""
+        several = turn.count > 1 and len(fares) == 1
+        total = f"，{turn.count}张共{money_text(fares[0].cents * turn.count)}" if several else ""
         lines.append(f"{train.number} {train.origin}到{train.destination}：{fares_text(fares, left=False)}{total}。")
     return "\n".join(lines)
 

@@ -34,7 +34,8 @@ def confirm_refund(turn: Turn) -> Reply:
     if order is None or order.state == "refunded" or cents is None:
         return answer("这张票已经不能退了，请再查一下订单。", **cleared("pending"))
     turn.store.settle(order.number, "refunded")
-    return answer(f"订单{order.number}已退，{money_text(order.cents - cents)}将原路退回。", **cleared("pending", "order_no"))
+    back = money_text(order.cents - cents)
+    return answer(f"订单{order.number}已退，{back}将原路退回。", **cleared("pending", "order_no"))
 
 
 def change_ticket(turn: Turn) -> Reply:
@@ -67,16 +68,17 @@ def _offered(turn: Turn, order: Order, train: Train) -> Reply:
         if fare and fare.left >= order.count:
             more = fare.cents * order.count - order.cents
             money = f"需补{money_text(more)}" if more > 0 else f"退您差价{money_text(-more)}" if more else "票价不变"
-            return answer(f"可以改签到{day_text(day, turn.now.date())}的{train_text(other)}，{seat}{order.count}张，{money}。"
-                          "确认改签吗？", pending="change", offer=other.number, order_no=order.number,
-                          travel_date=str(day), seat_class=seat, asked=None)  # fmt: skip
+            offer = f"{day_text(day, turn.now.date())}的{train_text(other)}，{seat}{order.count}张，{money}"
+            return answer(f"可以改签到{offer}。确认改签吗？", pending="change", offer=other.number,
+                          order_no=order.number, travel_date=str(day), seat_class=seat, asked=None)  # fmt: skip
     return answer(f"{day_text(day, turn.now.date())}没有合适的{train.origin_city}到{train.destination_city}的{seat}，"
                   "换个日期、时间或席别？", pending="change_wish", order_no=order.number, asked="travel_date",
                   train_no=None)  # fmt: skip
 
 
 def confirm_change(turn: Turn) -> Reply:
-    order, train, day = turn.store.order(turn.said("order_no") or ""), turn.store.train(turn.said("offer") or ""), turn.day
+    order, day = turn.store.order(turn.said("order_no") or ""), turn.day
+    train = turn.store.train(turn.said("offer") or "")
     if order is None or train is None or day is None or order.state != "booked":
         return answer("这张票已经不能改签了，请再查一下订单。", **cleared(*TRIP, *WORK))
     seat = turn.said("seat_class") or order.seat_class

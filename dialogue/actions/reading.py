@@ -19,7 +19,8 @@ from dialogue.values.when import read_when
 ASIDE = {"query_luggage", "query_station_info", "order_meal", "complain", "out_of_scope", "query_delay", "greet",
          "thanks", "transfer_human", "goodbye"}  # fmt: skip
 """Intents whose values are not an answer to what a form asks."""
-ELSEWHERE = {"query_trains", "query_price", "query_remaining", "query_order", "change_ticket", "refund_ticket", "waitlist"}
+ELSEWHERE = {"query_trains", "query_price", "query_remaining", "query_order", "change_ticket", "refund_ticket",
+             "waitlist"}  # fmt: skip
 """Intents that have an action of their own, which reads their values; within a form they fill no slot."""
 SEATS = {"卧铺": "硬卧", "坐票": "二等座", "软座": "一等座", "特等座": "商务座", "优选一等座": "一等座", "动卧": "软卧",
          "高级软卧": "软卧"}  # fmt: skip

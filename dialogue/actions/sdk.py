@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from rasa_sdk import Action, Tracker
@@ -42,20 +40,12 @@ ACTIONS: dict[str, Callable[[Turn], Reply]] = {
 """The names that the domain lists, and what each does."""
 
 
-@lru_cache(maxsize=4)
-def _store(folder: Path) -> Store:
-    return Store(folder)
-
-
 def _turn(tracker: Tracker) -> Turn:
     message = tracker.latest_message or {}
-    folder = data_folder()
-    if not (folder / "timetable.sqlite").is_file():  # removed while the server ran: made anew
-        _store.cache_clear()
     return Turn(
         text=message.get("text") or "", intent=(message.get("intent") or {}).get("name") or "",
         entities=list(message.get("entities") or []), slots=dict(tracker.slots), sender=tracker.sender_id,
-        now=now(), store=_store(folder), form=(tracker.active_loop or {}).get("name"),
+        now=now(), store=Store(data_folder()), form=(tracker.active_loop or {}).get("name"),
     )  # fmt: skip
 
 
@@ -86,4 +76,5 @@ def _action(called: str) -> type[Action]:
     return Named
 
 
-CLASSES = [_action(name) for name in ACTIONS]
+# rasa-sdk finds its actions among the subclasses of Action; the newer one also sends them to its workers by name.
+globals().update({action.__name__: action for action in map(_action, ACTIONS)})

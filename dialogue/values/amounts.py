@@ -10,7 +10,9 @@ from dialogue.values.clean import clean
 from dialogue.values.numbers import DIGITS, NUMERAL, UNITS, read_number
 
 _MONEY = re.compile(rf"(?P<yuan>{NUMERAL})(?:块钱|元钱|块|元)?")
-_PARTS = re.compile(rf"(?:(?P<yuan>{NUMERAL})(?:块|元)零?)?(?:(?P<jiao>{NUMERAL})(?:毛|角))?(?:(?P<rest>{NUMERAL})分?)?钱?")
+_PARTS = re.compile(
+    rf"(?:(?P<yuan>{NUMERAL})(?:块|元)零?)?(?:(?P<jiao>{NUMERAL})(?:毛|角))?(?:(?P<rest>{NUMERAL})分?)?钱?"
+)
 _RANGE = re.compile(r"([一二两三四五六七八九])([一二三四五六七八九])([十百千万])(?:块钱|块|元)?")
 _LIMIT = re.compile(r"(?:(不超过|最多|低于|至少|不低于)(.+)|(.+?)(以内|以下|之内|封顶|以上|起))")
 _BELOW = {"不超过", "最多", "低于", "以内", "以下", "之内", "封顶"}

@@ -16,7 +16,8 @@ from dialogue.values.spans import Days
 _NEAR = {"大前天": -3, "前天": -2, "前日": -2, "昨天": -1, "昨儿": -1, "昨日": -1, "昨晚": -1, "今天": 0, "今儿": 0,
          "今日": 0, "今晚": 0, "今早": 0, "今晨": 0, "今夜": 0, "当天": 0, "明天": 1, "明儿": 1, "明日": 1, "明早": 1,
          "明晚": 1, "明晨": 1, "后天": 2, "后儿": 2, "后日": 2, "大后天": 3, "大后儿": 3}  # fmt: skip
-_WEEKDAYS = {"一": 0, "二": 1, "三": 2, "四": 3, "五": 4, "六": 5, "日": 6, "天": 6, **{str(n + 1): n for n in range(6)}}
+_WEEKDAYS = {name: number for number, names in enumerate(("一1", "二2", "三3", "四4", "五5", "六6", "日天"))
+             for name in names}  # fmt: skip
 _LUNAR_MONTHS = {"正": 1, "冬": 11, "腊": 12}
 _PARTS = {"初": (1, 5), "中": (13, 17), "上旬": (1, 10), "中旬": (11, 20)}
 _MONTH = rf"(?:(?P<shift>下+|上|这|本)个?月|(?P<month>{NUMERAL})月)"
@@ -176,7 +177,8 @@ def _feast(match: re.Match[str], today: date) -> Days | None:
 
 def _holiday(match: re.Match[str], today: date) -> Days | None:
     first = next_feast(match["feast"], today - timedelta(days=6))
-    length = 7 if match["feast"] in ("国庆", "十一", "春节", "过年") else 5 if match["feast"] in ("五一", "劳动节") else 3
+    long = {"国庆": 7, "十一": 7, "春节": 7, "过年": 7, "五一": 5, "劳动节": 5}
+    length = long.get(match["feast"], 3)
     if first is not None and first + timedelta(days=length - 1) < today:
         first = next_feast(match["feast"], today)
     return None if first is None else Days(max(first, today), first + timedelta(days=length - 1))

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from dialogue.values.clean import clean
 
-DIGITS = {character: value for value, characters in enumerate(
-    ("零〇", "一壹幺", "二两贰", "三叁", "四肆", "五伍", "六陆", "七柒", "八捌", "九玖")) for character in characters}  # fmt: skip
+_WRITINGS = ("零〇", "一壹幺", "二两贰", "三叁", "四肆", "五伍", "六陆", "七柒", "八捌", "九玖")
+DIGITS = {character: value for value, characters in enumerate(_WRITINGS) for character in characters}
 PAIRS = {"俩": 2, "仨": 3}
 UNITS = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 10**8}
 FORMAL = str.maketrans("拾佰仟萬億", "十百千万亿")

@@ -16,7 +16,8 @@ from pretrain.config import PretrainConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = [path for path in (ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").glob("*.md")),
-                          ROOT / "CHANGELOG.md") if path.exists()]  # fmt: skip
+                          ROOT / "CHANGELOG.md",
+                          ROOT / "dialogue" / "railway" / "README.md") if path.exists()]  # fmt: skip
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]\[]+\]\(([^)\s]+)\)")
 COMMENT = re.compile(r"(^|\s)#.*$", re.MULTILINE)
@@ -66,14 +67,14 @@ def test_links_inside_the_repository_resolve(path: Path) -> None:
 
 def test_architecture_names_every_module() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
-    modules = [by_name(path) for wing in ("cnlu", "pretrain") for path in (ROOT / wing).rglob("*.py")]
+    modules = [by_name(path) for wing in ("cnlu", "pretrain", "dialogue") for path in (ROOT / wing).rglob("*.py")]
     empty = {name for name in modules if name.endswith("/__init__.py") and name != "cnlu/__init__.py"}
     assert not [name for name in modules if name not in empty and f"`{name}`" not in text]
 
 
 def test_architecture_names_only_files_that_exist() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
-    roots = ("cnlu", "pretrain", "tests", "benchmarks", "configs", "corpora", r"\.ci")
+    roots = ("cnlu", "pretrain", "dialogue", "tests", "benchmarks", "configs", "corpora", r"\.ci")
     named = re.findall(rf"`((?:{'|'.join(roots)})/[\w./-]*\w|Makefile|constraints\.txt)`", text)
     assert len(named) > 50
     assert not [name for name in named if not (ROOT / name).exists()]

@@ -65,7 +65,8 @@ class Server:
     slots: dict[str, Any] = field(default_factory=dict)
 
     def post(self, body: bytes) -> tuple[int, dict[str, Any]]:
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/webhook", body, {"Content-Type": "application/json"})
+        address, kind = f"http://127.0.0.1:{self.port}/webhook", {"Content-Type": "application/json"}
+        request = urllib.request.Request(address, body, kind)
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
                 return answer.status, json.loads(answer.read())
@@ -91,7 +92,9 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def server_process(sdk_python: str, tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Iterator[tuple[int, Path]]:
+def server_process(
+    sdk_python: str, tmp_path_factory: pytest.TempPathFactory, checkout: Path
+) -> Iterator[tuple[int, Path]]:
     """`python -m dialogue.actions` on a free port, its clock stopped."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -107,7 +107,8 @@ def test_a_question_within_the_form_fills_no_slot(server: Server) -> None:
 def test_an_answer_within_the_form_keeps_it_going(server: Server) -> None:
     server.slots = {"requested_slot": "travel_date"}
     text = "去上海"
-    server.run("action_validate_slot_mappings", text, "inform", [entity(text, "上海", "place", "to")], form="booking_form")
+    said = [entity(text, "上海", "place", "to")]
+    server.run("action_validate_slot_mappings", text, "inform", said, form="booking_form")
     assert server.slots["destination"] == "上海" and server.slots["travel_date"] is None
 
 
@@ -119,7 +120,8 @@ def test_a_removed_timetable_is_made_anew(server: Server) -> None:
 def test_broken_orders_get_a_sentence_and_no_traceback(server: Server) -> None:
     (server.folder / "orders.sqlite").write_bytes(b"no database" * 100)
     try:
-        assert server.run("action_query_order", "我的订单", "query_order") == ["抱歉，系统出了点问题，这一步没有办成，请稍后再试。"]
+        (said,) = server.run("action_query_order", "我的订单", "query_order")
+        assert said == "抱歉，系统出了点问题，这一步没有办成，请稍后再试。"
     finally:
         (server.folder / "orders.sqlite").unlink()
 
