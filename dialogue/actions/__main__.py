@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import runpy
 import sys
 
@@ -20,6 +21,7 @@ def main() -> None:
         Store(data_folder())
     except CnluError as error:
         sys.exit(str(error))
+    os.environ.setdefault("SANIC_HOST", "127.0.0.1")  # rasa-sdk's own default is every address of the machine
     sys.argv = ["rasa_sdk", "--actions", "dialogue.actions.sdk", *sys.argv[1:]]
     runpy.run_module("rasa_sdk", run_name="__main__")
 

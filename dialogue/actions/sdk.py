@@ -20,6 +20,7 @@ from dialogue.actions.turn import Reply, Turn
 
 LOG = logging.getLogger(__name__)
 SORRY = "抱歉，系统出了点问题，这一步没有办成，请稍后再试。"
+READING = "action_validate_slot_mappings"
 ACTIONS: dict[str, Callable[[Turn], Reply]] = {
     "action_validate_slot_mappings": lookup.read_slots,
     "action_query_trains": lookup.query_trains,
@@ -53,12 +54,12 @@ def _run(name: str, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[
     """One action; a fault of ours or of the files is logged, and the user gets a sentence."""
     try:
         reply = ACTIONS[name](_turn(tracker))
-    except CnluError as error:
-        LOG.error("%s: %s", name, error)
-        reply = Reply([SORRY])
     except Exception as error:
-        LOG.exception("%s failed: %s", name, one_line(error))
-        reply = Reply([SORRY])
+        if isinstance(error, CnluError):
+            LOG.error("%s: %s", name, error)
+        else:
+            LOG.exception("%s failed: %s", name, one_line(error))
+        reply = Reply([] if name == READING else [SORRY])  # after reading comes an action, or the form's question
     for text in reply.texts:
         dispatcher.utter_message(text=text)
     return [SlotSet(slot, value) for slot, value in reply.slots.items()]

@@ -100,7 +100,8 @@ def server_process(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     folder = tmp_path_factory.mktemp("server")
-    environment = {**os.environ, "CNLU_BOT_DATA": str(folder), "CNLU_BOT_NOW": NOW, "PYTHONPATH": str(checkout),
+    environment = {**os.environ, "CNLU_BOT_DATA": str(folder), "CNLU_BOT_NOW": NOW,
+                   "PYTHONPATH": os.pathsep.join([str(checkout), os.environ.get("PYTHONPATH", "")]),
                    "RASA_TELEMETRY_ENABLED": "false"}  # fmt: skip
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([sdk_python, "-W", "ignore", "-m", "dialogue.actions", "--port", str(port)],
