@@ -96,13 +96,16 @@ def recognizers() -> dict[str, Reader]:
                 return None
             values = found[0].resolution["values"]
             answer = values[-1]  # of a past and a coming day, the coming one
+            if found[0].type_name.endswith("duration") or answer.get("value") == "not resolved":
+                return None
             if "value" in answer:
                 text = answer["value"]
                 return text[:5] if kind == "time" else text[:10] if kind == "date" else text[:16].replace(" ", "T")
             first, last = ("2000-01-01 " + answer[end] if len(answer[end]) == 8 else answer[end]
                            for end in ("start", "end"))  # fmt: skip
-            end = datetime.fromisoformat(last)  # a span of days ends before its end
-            return written(kind, datetime.fromisoformat(first), end - timedelta(days=kind == "date"))
+            period = found[0].type_name.endswith("daterange") and not answer["timex"].startswith("(")
+            end = datetime.fromisoformat(last) - timedelta(days=period)  # May ends before 1 June; 到周三 names its end
+            return written(kind, datetime.fromisoformat(first), end)
 
         return read
 
