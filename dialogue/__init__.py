@@ -1,1 +1,1 @@
-"""The dialogue side of cnlu: a trained model at work in a bot."""
+"""A trained model inside a bot: Rasa component, Chinese values, actions, and the railway bot."""

@@ -16,7 +16,8 @@ from pretrain.config import PretrainConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = [path for path in (ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").glob("*.md")),
-                          ROOT / "CHANGELOG.md") if path.exists()]  # fmt: skip
+                          ROOT / "CHANGELOG.md",
+                          ROOT / "dialogue" / "railway" / "README.md") if path.exists()]  # fmt: skip
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]\[]+\]\(([^)\s]+)\)")
 COMMENT = re.compile(r"(^|\s)#.*$", re.MULTILINE)

@@ -79,6 +79,22 @@ def test_only_the_component_itself_imports_rasa(checkout: Path) -> None:
     assert users == {"component.py"}
 
 
+def test_readers_of_values_depend_on_no_other_room(checkout: Path) -> None:
+    for path in (checkout / "dialogue" / "values").rglob("*.py"):
+        wings = ("cnlu", "pretrain", "dialogue", "rasa_sdk", "rasa")
+        ours = {name for name in imports(path) if name.split(".")[0] in wings}
+        assert all(name.startswith("dialogue.values") for name in ours), path
+
+
+def test_actions_know_rasa_sdk_in_one_place_and_nothing_heavy(checkout: Path) -> None:
+    for path in (checkout / "dialogue" / "actions").rglob("*.py"):
+        found = imports(path)
+        rooms = {name for name in found if name.split(".")[0] in ("cnlu", "pretrain", "dialogue")}
+        assert all(name.startswith(("dialogue.values", "dialogue.actions", "cnlu.errors")) for name in rooms), path
+        assert path.name == "sdk.py" or not {name for name in found if name.split(".")[0] in ("rasa_sdk", "rasa")}, path
+        assert not {name.split(".")[0] for name in found} & HEAVY, path
+
+
 @pytest.mark.parametrize("room", ["corpus", "prepare", "masking", "similar"])
 def test_preparing_and_masking_need_no_torch(checkout: Path, room: str) -> None:
     for path in (checkout / "pretrain" / room).rglob("*.py"):

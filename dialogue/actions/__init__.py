@@ -1,0 +1,1 @@
+"""What the railway bot does: looking up trains, booking, changing and refunding, in SQLite files of its own."""

@@ -1,0 +1,85 @@
+"""The timetable: made once, the same every time, whole or absent; and the surroundings of the server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+
+from cnlu.errors import UsageError
+from dialogue.actions.make_timetable import make_timetable
+from dialogue.actions.places import CITIES, STATIONS, city_of, resolve
+from dialogue.actions.store import Order, Store
+from dialogue.actions.surroundings import now as present
+from dialogue.actions.surroundings import zone
+
+
+def test_the_timetable_is_the_same_every_time(tmp_path: Path, timetable: Path) -> None:
+    make_timetable(tmp_path / "again.sqlite")
+    other = Store(timetable)
+    again = Store(tmp_path)
+    for origin in ("北京", "厦门"):
+        assert again.trains(origin, "上海") == other.trains(origin, "上海")
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_every_city_reaches_every_other(store: Store) -> None:
+    for origin in CITIES:
+        for destination in set(CITIES) - {origin}:
+            assert store.trains(origin, destination)
+
+
+def test_a_folder_that_cannot_be_written_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(UsageError, match="cannot be written there"):
+        Store(tmp_path / "file" / "data")
+
+
+def test_the_server_says_what_is_wrong_before_it_starts(tmp_path: Path, checkout: Path, sdk_python: str) -> None:
+    environment = {**os.environ, "CNLU_BOT_NOW": "soon", "CNLU_BOT_DATA": str(tmp_path),
+                   "PYTHONPATH": os.pathsep.join([str(checkout), os.environ.get("PYTHONPATH", "")])}
+    run = subprocess.run([sdk_python, "-m", "dialogue.actions"], env=environment, capture_output=True, text=True)
+    assert run.returncode == 1
+    assert run.stderr.strip().endswith("CNLU_BOT_NOW=soon: is no moment; write it as in 2026-03-12T15:00.")
+
+
+def test_the_script_makes_a_timetable(tmp_path: Path, checkout: Path) -> None:
+    subprocess.run([sys.executable, "-m", "dialogue.actions.make_timetable", str(tmp_path / "timetable.sqlite")],
+                   check=True, env={**os.environ, "PYTHONPATH": str(checkout)})  # fmt: skip
+    assert Store(tmp_path).train("G103")
+
+
+def test_the_clock_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CNLU_BOT_NOW", "2026-03-12T15:00")
+    assert present().isoformat() == "2026-03-12T15:00:00+08:00"
+
+
+def test_an_unknown_time_zone_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CNLU_BOT_TIMEZONE", "Mars/Olympus")
+    with pytest.raises(UsageError, match="is no time zone"):
+        zone()
+
+
+@pytest.mark.parametrize(("word", "place"), [
+    ("北京", "北京"), ("北京站", "北京"), ("上海虹桥站", "上海虹桥"), ("杭州市", "杭州"), ("火星", None), ("", None),
+])  # fmt: skip
+def test_a_word_names_a_city_or_a_station(word: str, place: str | None) -> None:
+    assert resolve(word) == place
+    assert place is None or city_of(place) in CITIES
+    assert set(STATIONS.values()) == set(CITIES)
+
+
+def test_a_refunded_seat_can_be_sold_again(store: Store, now: datetime) -> None:
+    day = date(2026, 3, 14)
+    train = store.trains("北京", "上海")[0]
+    fare = next(fare for fare in store.fares(train.number, day) if fare.left)
+    order = store.book("u", Order("", train.number, day, fare.seat_class, 1, fare.cents, "", "booked"), now)
+    assert order
+    sold = next(f for f in store.fares(train.number, day) if f.seat_class == fare.seat_class)
+    store.settle(order.number, "refunded")
+    back = next(f for f in store.fares(train.number, day) if f.seat_class == fare.seat_class)
+    assert (sold.left, back.left) == (fare.left - 1, fare.left)

@@ -1,0 +1,66 @@
+"""The bot's files agree with each other, with the corpus and with the actions, without a Rasa to say so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cnlu.data.load import load_data
+from cnlu.data.markup import parse_markup
+from dialogue.actions.turn import TRIP, WORK
+
+
+@pytest.fixture(scope="module")
+def bot() -> Path:
+    return Path(__file__).resolve().parents[3] / "dialogue" / "railway"
+
+
+@pytest.fixture(scope="module")
+def domain(bot: Path) -> dict[str, Any]:
+    return dict(yaml.safe_load((bot / "domain.yml").read_text("utf-8")))
+
+
+def steps(bot: Path) -> list[dict[str, Any]]:
+    """Every step of the rules, stories and conversations."""
+    found = []
+    for path in [*(bot / "data").glob("*.yml"), *(bot / "tests").glob("*.yml")]:
+        content = yaml.safe_load(path.read_text("utf-8"))
+        found += [step for story in content.get("rules", []) + content.get("stories", []) for step in story["steps"]]
+    return found
+
+
+def test_the_domain_has_the_intents_and_entities_of_the_corpus(checkout: Path, domain: dict[str, Any]) -> None:
+    examples = load_data(checkout / "corpora" / "railway" / "train").examples
+    entities = {name if isinstance(name, str) else next(iter(name)) for name in domain["entities"]}
+    assert set(domain["intents"]) == {example.intent for example in examples} | {"nlu_fallback"}
+    assert entities == {entity.entity for example in examples for entity in example.entities}
+
+
+def test_every_intent_leads_somewhere_and_every_step_is_known(bot: Path, domain: dict[str, Any]) -> None:
+    actions = {*domain["actions"], *domain["responses"], *domain["forms"], "action_deactivate_loop"}
+    assert {step["intent"] for step in steps(bot) if "intent" in step} == set(domain["intents"])
+    assert {step["action"] for step in steps(bot) if "action" in step} <= actions
+
+
+def test_the_domain_lists_the_actions_that_there_are(checkout: Path, domain: dict[str, Any]) -> None:
+    source = (checkout / "dialogue" / "actions" / "sdk.py").read_text("utf-8")
+    assert set(re.findall(r'^    "(action_\w+)"', source, re.MULTILINE)) == set(domain["actions"])
+
+
+def test_the_slots_that_actions_clear_are_in_the_domain(domain: dict[str, Any]) -> None:
+    assert {*TRIP, *WORK, "order_no"} <= set(domain["slots"])
+
+
+def test_there_are_conversations_enough_and_none_is_in_the_training_data(bot: Path, checkout: Path) -> None:
+    stories = yaml.safe_load((bot / "tests" / "test_conversations.yml").read_text("utf-8"))["stories"]
+    assert len(stories) >= 40
+    assert len({story["story"] for story in stories}) == len(stories)
+    corpus = {example.text for example in load_data(checkout / "corpora" / "railway" / "train").examples}
+    said = [parse_markup(step["user"].strip(), "conversation")[0]
+            for story in stories for step in story["steps"] if "user" in step]  # fmt: skip
+    long = {text for text in said if len(text) > 9}  # 你好 and 二等座 are everyone's
+    assert long and not long & corpus

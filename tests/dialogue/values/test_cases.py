@@ -1,0 +1,111 @@
+"""What railway users say, read as the cases say; and what the readers promise beyond them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dialogue.values.amounts import read_amount
+from dialogue.values.counts import read_count
+from dialogue.values.dates import read_date
+from dialogue.values.durations import read_duration
+from dialogue.values.numbers import read_number, read_whole, spell
+from dialogue.values.phones import read_digits, read_identity, read_phone
+from dialogue.values.spans import Times, times_of
+from dialogue.values.times import read_time
+from dialogue.values.when import read_when
+
+CONTENT = yaml.safe_load((Path(__file__).parent / "cases.yml").read_text("utf-8"))
+THURSDAY = datetime.fromisoformat(CONTENT["nows"]["thu"])
+
+
+def count(text: str, now: datetime) -> int | None:
+    party = read_count(text)
+    return party and party.total
+
+
+def minutes(text: str, now: datetime) -> float | None:
+    length = read_duration(text)
+    return length and length / timedelta(minutes=1)
+
+
+READERS: dict[str, Callable[[str, datetime], Any]] = {
+    "date": read_date, "time": read_time, "datetime": read_when, "count": count, "duration": minutes,
+    "number": lambda text, now: read_number(text), "amount": lambda text, now: read_amount(text),
+    "phone": lambda text, now: read_phone(text),
+}  # fmt: skip
+
+
+def plain(value: Any) -> Any:
+    """Numbers alike whatever their type; other values as they are written."""
+    try:
+        return Decimal(str(value)).normalize()
+    except ArithmeticError:
+        return str(value)
+
+
+@pytest.mark.parametrize("case", CONTENT["cases"], ids=lambda case: f"{case['kind']}-{case['text']}-{case.get('now')}")
+def test_a_value_is_read_as_it_is_meant(case: dict[str, Any]) -> None:
+    now = datetime.fromisoformat(CONTENT["nows"][case.get("now", "thu")])
+    answer = READERS[case["kind"]](case["text"], now)
+    if case["expected"] is None or answer is None:
+        assert answer is case["expected"]
+    else:
+        assert plain(answer) in [plain(value) for value in (case["expected"], *case.get("also", []))]
+
+
+@given(st.integers(0, 99_999_999))
+def test_a_number_spelt_is_read_back(number: int) -> None:
+    assert read_whole(spell(number)) == number
+
+
+@given(st.integers(0, 9999), st.integers(0, 99))
+def test_a_decimal_number_is_read(whole: int, cents: int) -> None:
+    assert read_number(f"{whole}.{cents:02}") == Decimal(f"{whole}.{cents:02}")
+
+
+@given(st.datetimes(datetime(2020, 1, 1), datetime(2090, 1, 1)))
+def test_a_day_written_out_is_read_back(day: datetime) -> None:
+    spelt = f"{day.year}年{spell(day.month)}月{spell(day.day)}号"
+    for text in (f"{day.year}年{day.month}月{day.day}日", f"{day:%Y-%m-%d}", spelt):
+        assert str(read_date(text, THURSDAY)) == f"{day:%Y-%m-%d}"
+
+
+@given(st.integers(0, 23), st.integers(0, 59))
+def test_a_clock_written_out_is_read_back(hour: int, minute: int) -> None:
+    assert read_time(f"{hour}:{minute:02}", THURSDAY) == Times(hour * 60 + minute, hour * 60 + minute)
+
+
+@given(st.integers(0, 1439), st.integers(0, 1439))
+def test_times_are_read_back_as_they_are_written(first: int, last: int) -> None:
+    times = Times(min(first, last), max(first, last))
+    assert times_of(str(times)) == times
+
+
+@given(st.text(max_size=30))
+def test_no_text_breaks_a_reader(text: str) -> None:
+    for reader in READERS.values():
+        reader(text, THURSDAY)
+    read_identity(text)
+
+
+WORDS = "今明后天周一二三四五六日月号点半下上午晚早前以到至十初正腊年个的0123456789:/-中秋国庆第"
+
+
+@given(st.text(alphabet=WORDS, max_size=14))
+def test_no_text_made_of_dates_breaks_a_reader(text: str) -> None:
+    for name in ("date", "time", "datetime", "duration", "amount", "count"):
+        READERS[name](text, THURSDAY)
+
+
+def test_identity_numbers_keep_their_last_letter() -> None:
+    assert read_identity("11010520150606777x") == "11010520150606777X"
+    assert read_digits("幺幺零") == "110"
