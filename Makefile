@@ -1,6 +1,7 @@
 # From a fresh machine with Python (3.11 is the tested one for training) and make:
 #   make demo    pretrain a tiny encoder, train on the worked domain, evaluate on its test split, parse three sentences
-#   make test    the test suite         make lint    ruff and mypy        make wheel    dist/*.whl
+#   make test    the test suite; with ARGS="-m slow" the few slow tests that it leaves out
+#   make lint    ruff and mypy          make wheel    dist/*.whl
 #   make test-rasa           the tests that need a real Rasa 3.6, in an environment that it makes (Python 3.10)
 #   make clean   remove everything that make made
 # Settings: PYTHON=python3.12    the interpreter of a new .venv
@@ -24,7 +25,7 @@ export TOKENIZERS_PARALLELISM ?= false
 .PHONY: help demo test test-rasa lint wheel clean
 
 help:
-	@sed -n '2,10s/^# \{0,1\}//p' Makefile
+	@sed -n '2,11s/^# \{0,1\}//p' Makefile
 
 # The stamp is younger than what it was made from, so nothing is installed twice.
 $(READY): pyproject.toml constraints.txt
@@ -55,7 +56,7 @@ demo: $(READY)
 
 test: $(READY)
 	@echo "==> running the tests"
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow" $(ARGS)
 
 test-rasa: $(READY)
 	@PIP_FLAGS="$(PIP_FLAGS)" .ci/rasa-venv

@@ -84,7 +84,9 @@ def gradients(network: Ensemble) -> list[torch.Tensor]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("tuning", ["full", "lora", "frozen"])
+@pytest.mark.parametrize(
+    "tuning", ["full", *(pytest.param(tuning, marks=pytest.mark.slow) for tuning in ("lora", "frozen"))]
+)
 def test_a_model_on_an_encoder_runs_without_torch_as_it_was_trained(
     tuning: str, train_on: Run, examples: list[Example], tmp_path: Path
 ) -> None:
