@@ -76,7 +76,7 @@ def jionlp() -> dict[str, Reader]:
         return "/".join(str(Decimal(n).normalize()) for n in number) if isinstance(number, list) else number
 
     def phone(text: str, now: datetime) -> Any:
-        found = jio.extract_cell_phone(text)
+        found = jio.extract_phone_number(text)
         return found[0].replace("-", "").replace(" ", "") if found else None
 
     return {"date": moment("date"), "time": moment("time"), "datetime": moment("datetime"), "duration": duration,
@@ -180,6 +180,8 @@ def report(name: str, readers: dict[str, Reader], content: dict[str, Any], kinds
         now = datetime.fromisoformat(content["nows"][case.get("now", "thu")])
         try:
             answer = readers[case["kind"]](case["text"], now)
+        except (AttributeError, NameError, ImportError) as error:  # ours, more likely than the library's
+            sys.exit(f"{name} cannot be asked for {case['text']}: {error}")
         except Exception:  # a library that fails has not understood
             answer = None
         if is_right(case, answer):
