@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 HERE = Path(__file__).parent
-NLU_SERVER = [sys.executable, str(HERE / "nlu_server.py")]
+NLU_SERVER = [sys.executable, "-m", "cnlu", "serve"]
 """Speaks Rasa's NLU protocol when started as NLU_SERVER MODEL --port N."""
 
 QUICK = {
