@@ -67,8 +67,8 @@ def _model_parse() -> Schema:
         "operationId": "modelParse",
         "summary": "The same for Rasa: what Rasa Core calls when endpoints.yml has `nlu:`",
         "description": "A text such as `/book{\"city\": \"北京\"}` is read as Rasa's RegexMessageHandler does. With "
-        "--fallback-threshold or --ambiguity an unsure result becomes `nlu_fallback`. The token may also stand in the body "
-        "or in the query, as `token`; a server without a token ignores it.",
+        "--fallback-threshold or --ambiguity an unsure result becomes `nlu_fallback`. The token may also stand in the "
+        "body or in the query, as `token`; a server without a token ignores it.",
         "security": [{"token": []}, {}],
         "requestBody": _body(_ref("RasaRequest"), {"text": "改签到下午", "message_id": "a1"}),
         "responses": {"200": _json("Parse result", _ref("Result")), **_refusals(*_PARSING)},
