@@ -15,7 +15,7 @@ _STATUSES = {
     "404": "The server was started without --annotate",
     "408": "The body arrives too slowly",
     "409": "The file has this sentence already, annotated otherwise",
-    "413": "The body, or the texts together, are larger than one request may be",
+    "413": "The body is larger than it may be",
     "415": "The body is not declared as application/json",
     "422": "A field is missing, of the wrong type, or beyond its limit",
     "503": "The queue is full: try again after Retry-After seconds",
@@ -67,12 +67,9 @@ def _model_parse() -> Schema:
         "operationId": "modelParse",
         "summary": "The same for Rasa: what Rasa Core calls when endpoints.yml has `nlu:`",
         "description": "A text such as `/book{\"city\": \"北京\"}` is read as Rasa's RegexMessageHandler does. With "
-        "--fallback-threshold or --ambiguity an unsure result becomes `nlu_fallback`.",
+        "--fallback-threshold or --ambiguity an unsure result becomes `nlu_fallback`. The token may also stand in the "
+        "body or in the query, as `token`; a server without a token ignores it.",
         "security": [{"token": []}, {}],
-        "parameters": [{
-            "name": "token", "in": "query", "schema": {"type": "string"},
-            "description": "Another place for the server's token",
-        }],
         "requestBody": _body(_ref("RasaRequest"), {"text": "改签到下午", "message_id": "a1"}),
         "responses": {"200": _json("Parse result", _ref("Result")), **_refusals(*_PARSING)},
     }  # fmt: skip
@@ -151,7 +148,7 @@ def _schemas(settings: ServerSettings) -> dict[str, Schema]:
         "OneText": _object({"text": text}),
         "SeveralTexts": _object({"texts": {"type": "array", "items": text, "maxItems": settings.max_waiting}}),
         "RasaRequest": {
-            **_object({"text": text}, {"token": {"type": ["string", "null"]}, "message_id": {}}),
+            **_object({"text": text}, {"token": {}, "message_id": {}}),
             "additionalProperties": True,
         },
         "Result": _object(result, {"out_of_scope": share}),

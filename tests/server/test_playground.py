@@ -25,6 +25,7 @@ def browser() -> Iterator[Any]:
     path = os.environ.get("CNLU_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         pytest.skip("no chromium here: install one (apt-get install chromium) or name it in CNLU_CHROMIUM")
+    playwright.expect.set_options(timeout=120_000)
     with playwright.sync_playwright() as play:
         # Chromium refuses its own sandbox to root, which is who runs tests in containers.
         found = play.chromium.launch(executable_path=path, args=["--no-sandbox"] if os.getuid() == 0 else [])
@@ -57,7 +58,7 @@ def ask(page: Any, sentence: str) -> None:
     page.get_by_label("Sentence", exact=True).fill(sentence)
     with page.expect_response("**/parse"):
         page.keyboard.press("Enter")
-    page.wait_for_function("text => document.getElementById('span').value === text", arg=sentence)
+    playwright.expect(page.locator("#span")).to_have_value(sentence)
 
 
 def select(page: Any, part: str) -> None:
@@ -122,4 +123,4 @@ def test_what_cannot_be_saved_is_said(page: Any, server: Server) -> None:
     with page.expect_response("**/annotate") as answer:
         page.get_by_role("button", name="Save").click()
     assert answer.value.status == 422
-    page.wait_for_function("document.getElementById('correct-problem').textContent.includes('no escape')")
+    playwright.expect(page.locator("#correct-problem")).to_contain_text("no escape")
