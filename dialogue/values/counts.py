@@ -18,6 +18,11 @@ _PART = re.compile(
     rf"(?:(?P<child>{_CHILD})|(?:{_ADULT}))?[,和加跟带、]?"
 )
 _HEAD = re.compile(r"^(?:就我们|我们|咱们|咱|就我自己|就我|一共|总共|一家子|一家|要|来|就|买|订)")
+_KIN = (
+    "老婆|老公|媳妇|爱人|对象|女朋友|男朋友|爸爸?|妈妈?|父亲|母亲|奶奶|爷爷|外婆|姥姥|儿子|女儿|闺女|"
+    "哥哥?|姐姐?|弟弟?|妹妹?|孩子|朋友|同学|同事|室友"
+)
+_WITH_ME = re.compile(rf"(?:就|要)?我(?:自己)?(?:和|跟|同|带)(?:我)?(?:一个)?(?:{_KIN})(?:两个?人)?")
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,8 @@ def read_count(text: str) -> Party | None:
     plain = clean(text)
     if plain in ("就我自己", "就我", "我自己", "我一个人"):
         return Party(1)
+    if _WITH_ME.fullmatch(plain):
+        return Party(2)
     plain = _HEAD.sub("", plain)
     place = total = children = 0
     while place < len(plain):

@@ -16,6 +16,8 @@ from dialogue.values.spans import Days
 _NEAR = {"大前天": -3, "前天": -2, "前日": -2, "昨天": -1, "昨儿": -1, "昨日": -1, "昨晚": -1, "今天": 0, "今儿": 0,
          "今日": 0, "今晚": 0, "今早": 0, "今晨": 0, "今夜": 0, "当天": 0, "明天": 1, "明儿": 1, "明日": 1, "明早": 1,
          "明晚": 1, "明晨": 1, "后天": 2, "后儿": 2, "后日": 2, "大后天": 3, "大后儿": 3}  # fmt: skip
+_PAIRS = {"今明": (0, 1), "明后": (1, 2)}
+_YEARS = {"去年": -1, "今年": 0, "明年": 1, "来年": 1, "后年": 2}
 _WEEKDAYS = {name: number for number, names in enumerate(("一1", "二2", "三3", "四4", "五5", "六6", "日天"))
              for name in names}  # fmt: skip
 _LUNAR_MONTHS = {"正": 1, "冬": 11, "腊": 12}
@@ -26,7 +28,7 @@ _FEAST = "|".join(sorted(FEASTS, key=len, reverse=True))
 
 def read_date(text: str, now: datetime) -> Days | None:
     """The days that `text` names, seen from `now`; None where it names none."""
-    plain = re.sub(r"(?<=.)(?:那天|那一天|当天|这天)$", "", clean(text))
+    plain = re.sub(r"(?<=.)(?:那天|那一天|当天|这天|[那这][趟班次])$", "", clean(text))
     plain = re.sub(r"(?<=[今明昨后])儿个$", "儿", plain)
     if re.fullmatch(r".+(?:到|至|[-~])(?!\d).+", plain) and (span := _span(plain, now)):
         return span
@@ -61,9 +63,21 @@ def _near(match: re.Match[str], today: date) -> Days | None:
     return _one(today + timedelta(days=_NEAR[match[0]]))
 
 
+def _two_days(match: re.Match[str], today: date) -> Days | None:
+    first, last = _PAIRS[match["pair"]]
+    return Days(today + timedelta(days=first), today + timedelta(days=last))
+
+
 def _later(match: re.Match[str], today: date) -> Days | None:
     length = read_duration(match[1])
     return _one(today + length) if length and length % timedelta(days=1) == timedelta(0) else None
+
+
+def _in_year(match: re.Match[str], today: date) -> Days | None:
+    """明年元旦: the day of that year, past or to come."""
+    year = today.year + _YEARS[match["year"]]
+    days = read_date(match["rest"], datetime(year, 1, 1))
+    return days if days and days.first.year == year else None
 
 
 def _weeks(shift: str | None) -> int:
@@ -188,7 +202,10 @@ _READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], Days | No
     (re.compile(pattern), meaning)
     for pattern, meaning in (
         ("|".join(_NEAR), _near),
-        (r"(.+?)(?:之后|以后|过后|后)", _later),
+        (rf"(?P<pair>{'|'.join(_PAIRS)})两?天", _two_days),
+        (r"(?:再?过)?(.+?)(?:之后|以后|过后|后)", _later),
+        (r"再?过(.+)", _later),
+        (rf"(?P<year>{'|'.join(_YEARS)})的?(?P<rest>(?:{NUMERAL}月|[正冬腊]月|农历|阴历|大?年|{_FEAST}).*)", _in_year),
         (r"(?P<shift>下+|上+|这|本)?个?(?:周|星期|礼拜)(?P<day>[一二三四五六日天1-6])", _weekday),
         (r"(?P<shift>下+|上+|这|本)?个?(?:周末|双休日)", _weekend),
         (r"(?P<shift>下+|上+|这|本)个?(?:周|星期|礼拜)", _week),

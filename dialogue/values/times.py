@@ -10,7 +10,7 @@ from dialogue.values.numbers import NUMERAL, read_whole
 from dialogue.values.spans import DAY, Times
 
 PARTS = {
-    "凌晨": (0, 5), "清晨": (5, 8), "清早": (5, 8), "大清早": (5, 8), "一大早": (5, 8), "早晨": (5, 10),
+    "凌晨": (0, 5), "清晨": (5, 8), "清早": (5, 8), "大清早": (5, 8), "一大早": (5, 8), "一早": (5, 8), "早晨": (5, 10),
     "早上": (5, 10), "早": (5, 10), "上午": (6, 12), "中午": (11, 13), "正午": (11, 13), "午间": (11, 13),
     "下午": (12, 18), "午后": (12, 18), "傍晚": (17, 19), "晚上": (18, 24), "晚间": (18, 24), "晚": (18, 24),
     "夜里": (18, 24), "夜间": (18, 24), "夜晚": (18, 24), "半夜": (22, 24), "深夜": (22, 24),
@@ -24,6 +24,10 @@ _CLOCK = re.compile(
     rf"差(?P<short>{NUMERAL}|一刻)分?(?:钟)?(?P<before>{NUMERAL})点|(?P<hour>{NUMERAL}){_MINUTES})"
 )
 _OPEN = re.compile(r"(?P<time>.+?)(?P<side>之后|以后|往后|过后|后|之前|以前|前|左右|前后|上下|出头|多)")
+_LATEST = ("不晚于", "不迟于", "最晚", "最迟", "不超过")
+_LIMIT = re.compile(rf"(?P<limit>{'|'.join(_LATEST)}|不早于|最早)(?P<time>.+)")
+_DIGITS = "一二三四五六七八九"
+_NEXT_TO = re.compile(rf"(?P<part>{PART})?的?(?P<ten>十)?(?P<first>[{_DIGITS}])(?P<last>[{_DIGITS}])点(?:钟|多|左右)?")
 _SPAN = re.compile(r"(?P<first>.+?)(?:到|至|[-~])(?P<last>.+)")
 
 
@@ -38,12 +42,25 @@ def _read(plain: str, now: datetime, day: date) -> Times | None:
     exact = _clock(plain, now, day)
     if exact is not None:
         return Times(exact, exact)
+    if match := _NEXT_TO.fullmatch(plain):
+        return _either_hour(match, now, day)
+    if match := _LIMIT.fullmatch(plain):
+        times = _read(match["time"], now, day)
+        return None if times is None else _opened(times, "前" if match["limit"] in _LATEST else "后")
     if match := _SPAN.fullmatch(plain):
         return _span(match["first"], match["last"], now, day)
     if match := _OPEN.fullmatch(plain):
         times = _read(match["time"], now, day)
         return None if times is None else _opened(times, match["side"])
     return None
+
+
+def _either_hour(match: re.Match[str], now: datetime, day: date) -> Times | None:
+    """下午四五点: from four to five."""
+    if _DIGITS.index(match["last"]) != _DIGITS.index(match["first"]) + 1:
+        return None
+    ten, part = match["ten"] or "", match["part"] or ""
+    return _span(f"{part}{ten}{match['first']}点", f"{ten}{match['last']}点", now, day)
 
 
 def _part(name: str) -> Times:

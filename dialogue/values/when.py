@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from dialogue.values.clean import clean
 from dialogue.values.dates import read_date
@@ -13,6 +13,7 @@ from dialogue.values.times import read_time
 
 _FUSED = (("今晚", "今天晚上"), ("今夜", "今天晚上"), ("明晚", "明天晚上"), ("昨晚", "昨天晚上"), ("今早", "今天早上"),
           ("今晨", "今天早上"), ("明早", "明天早上"), ("明晨", "明天早上"))  # fmt: skip
+_ROUND = re.compile(r"(?:周|星期|礼拜).|[^月]+[号日]")
 _LATER = re.compile(r"(?:再?过)?(.+?)(?:之后|以后|后)")
 
 
@@ -38,12 +39,21 @@ def _split(plain: str, now: datetime) -> When | None:
     for place in range(len(plain) - 1, 0, -1):
         head, tail = plain[:place], plain[place:].lstrip("的,在")
         if (days := read_date(head, now)) and (times := read_time(tail, now, days.first)):
-            return When(days, times)
+            return When(_coming(head, days, times, now), times)
     for place in range(1, len(plain)):
         head, tail = plain[:place], plain[place:].lstrip("的,在")
         if (days := read_date(tail, now)) and (times := read_time(head, now, days.first)):
             return When(days, times)
     return None
+
+
+def _coming(said: str, days: Days, times: Times, now: datetime) -> Days:
+    """周四上午九点, said on a Thursday afternoon, is next week's: 周四 and 十二号 come round again, 今天 does not."""
+    over = days.one and days.first == now.date() and times.latest < now.hour * 60 + now.minute
+    if not over or not _ROUND.fullmatch(said):
+        return days
+    tomorrow = datetime.combine(now.date() + timedelta(days=1), time(), now.tzinfo)
+    return read_date(said, tomorrow) or days
 
 
 def _moment(at: datetime) -> When:

@@ -23,7 +23,9 @@ from dialogue.values.spans import Times, times_of
 from dialogue.values.times import read_time
 from dialogue.values.when import read_when
 
-CONTENT = yaml.safe_load((Path(__file__).parent / "cases.yml").read_text("utf-8"))
+CONTENT, LATER = (
+    yaml.safe_load((Path(__file__).parent / name).read_text("utf-8")) for name in ("cases.yml", "later.yml")
+)
 THURSDAY = datetime.fromisoformat(CONTENT["nows"]["thu"])
 
 
@@ -52,7 +54,7 @@ def plain(value: Any) -> Any:
         return str(value)
 
 
-@pytest.mark.parametrize("case", CONTENT["cases"], ids=lambda case: f"{case['kind']}-{case['text']}-{case.get('now')}")
+@pytest.mark.parametrize("case", CONTENT["cases"] + LATER["cases"], ids=lambda case: f"{case['kind']}-{case['text']}-{case.get('now')}")
 def test_a_value_is_read_as_it_is_meant(case: dict[str, Any]) -> None:
     now = datetime.fromisoformat(CONTENT["nows"][case.get("now", "thu")])
     answer = READERS[case["kind"]](case["text"], now)
