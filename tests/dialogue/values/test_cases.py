@@ -54,7 +54,9 @@ def plain(value: Any) -> Any:
         return str(value)
 
 
-@pytest.mark.parametrize("case", CONTENT["cases"] + LATER["cases"], ids=lambda case: f"{case['kind']}-{case['text']}-{case.get('now')}")
+@pytest.mark.parametrize(
+    "case", CONTENT["cases"] + LATER["cases"], ids=lambda case: f"{case['kind']}-{case['text']}-{case.get('now')}"
+)
 def test_a_value_is_read_as_it_is_meant(case: dict[str, Any]) -> None:
     now = datetime.fromisoformat(CONTENT["nows"][case.get("now", "thu")])
     answer = READERS[case["kind"]](case["text"], now)
