@@ -33,6 +33,7 @@ TINY_SETTINGS = [
     "training.min_epochs=1",
     "training.batch_size=16",
     "training.patience=8",
+    "training.min_dev=1",
     "training.learning_rate=5e-3",
     "training.sparse_learning_rate=1e-2",
     "training.average=0.9",

@@ -190,6 +190,8 @@ LONG = [
     "--set",
     "training.patience=4000",
     "--set",
+    "training.min_dev=1",
+    "--set",
     "training.min_epochs=4000",
     "--set",
     "model.members=1",

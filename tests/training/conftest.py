@@ -23,6 +23,7 @@ SMALL = [
     "model.label_width=8",
     "training.min_epochs=1",
     "training.max_epochs=3",
+    "training.min_dev=1",
     "training.batch_size=8",
     "training.checkpoint_seconds=0",
     "features.min_count=1",

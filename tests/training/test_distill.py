@@ -29,7 +29,7 @@ from cnlu.training.train import Trained, train
 NARROW = [
     "model.members=2", "model.sparse_width=16", "model.width=16", "model.heads=2", "model.feedforward=32",
     "model.label_width=8", "training.min_epochs=1", "training.max_epochs=2", "training.batch_size=16",
-    "training.checkpoint_seconds=0", "training.average=0.9",
+    "training.checkpoint_seconds=0", "training.average=0.9", "training.min_dev=1",
 ]  # fmt: skip
 LEARNS = [
     "training.max_epochs=15", "training.min_epochs=15", "training.learning_rate=1e-2",

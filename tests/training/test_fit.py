@@ -45,7 +45,7 @@ def test_training_stops_when_the_dev_split_gets_no_better(
     run: Run, examples: list[Example], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     scores(monkeypatch, [0.1, 0.9, 0.3, 0.4, 0.5, 0.6])
-    _, said = run(examples, "training.max_epochs=6", "training.patience=2", "training.min_dev=1")
+    _, said = run(examples, "training.max_epochs=6", "training.patience=2")
     assert (len(story(tmp_path / "model")["history"]), story(tmp_path / "model")["best_epoch"]) == (4, 2)
     assert "best of 4 epochs was 2" in said[-1]
 
@@ -55,7 +55,7 @@ def test_the_best_epochs_weights_are_kept(run: Run, examples: list[Example], mon
     for name in ("halve_tables", "round_tables"):
         monkeypatch.setattr(f"cnlu.training.train.{name}", lambda network: None, raising=False)
     seen = scores(monkeypatch, [0.1, 0.9, 0.3, 0.4])
-    trained, _ = run(examples, "training.max_epochs=4", "training.min_dev=1")
+    trained, _ = run(examples, "training.max_epochs=4")
     kept = next(trained.network.parameters())  # type: ignore[attr-defined]
     assert [torch.equal(kept, weights) for weights in seen] == [False, True, False, False]
 
@@ -73,7 +73,7 @@ def test_few_dev_examples_choose_no_epoch_but_calibrate(
     run: Run, examples: list[Example], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     scores(monkeypatch, [0.9, 0.1, 0.1])
-    _, said = run(examples)
+    _, said = run(examples, "training.min_dev=100")
     assert any("dev examples are too few to choose an epoch by (training.min_dev: 100)" in line for line in said)
     found = story(tmp_path / "model")
     assert found["best_epoch"] == 3 and found["temperature"] != 1.0 and found["dev"] is not None
@@ -86,7 +86,7 @@ def test_settings_of_the_dev_split_that_can_have_no_effect_are_refused(
     with pytest.raises(UsageError, match="training.patience has no effect with no dev examples"):
         run(examples, "training.dev_fraction=0", "training.patience=1")
     with pytest.raises(UsageError, match="training.patience has no effect with .* fewer than training.min_dev"):
-        run(examples, "training.patience=1")
+        run(examples, "training.patience=1", "training.min_dev=100")
     write_jsonl(examples[:2], tmp_path / "dev.jsonl")
     with pytest.raises(UsageError, match="training.dev_fraction has no effect with --dev"):
         run(examples, "training.dev_fraction=0.2", dev=[tmp_path / "dev.jsonl"])
@@ -112,7 +112,7 @@ def test_memory_does_not_grow_with_epochs(run: Run, examples: list[Example], mon
 
     monkeypatch.setattr(Dev, "frame_accuracy", counted)
     settings = ["training.max_epochs=12", "training.patience=12", "training.checkpoint_seconds=3600"]
-    run(examples, *settings, "training.min_dev=1")
+    run(examples, *settings)
     assert len(alive) == 12 and alive[11] == alive[2] > 0
 
 
