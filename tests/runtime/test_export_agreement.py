@@ -46,7 +46,9 @@ def torch_scores(trained: Trained, text: str, tokens: TokenReader | None) -> Sco
         return Scores(*(output[0].numpy() for output in trained.network(batch)))
 
 
-@pytest.mark.parametrize("encoder", [None, "simbert-tiny", "bge-small-zh-v1.5"])
+@pytest.mark.parametrize(
+    "encoder", [None, "simbert-tiny", pytest.param("bge-small-zh-v1.5", marks=pytest.mark.slow)]
+)
 def test_500_real_sentences_get_the_same_frames(encoder: str | None, shared: Path, tmp_path: Path) -> None:
     data = shared / "data" / "smp2019_ecdt"
     source = str(shared / "weights" / encoder) if encoder else None

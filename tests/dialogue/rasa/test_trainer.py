@@ -87,7 +87,11 @@ def data(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.mark.parametrize("way", [{"trainer": sys.executable}, {}], ids=["another interpreter", "this process"])
+@pytest.mark.parametrize(
+    "way",
+    [pytest.param({"trainer": sys.executable}, id="another interpreter", marks=pytest.mark.slow),
+     pytest.param({}, id="this process")],
+)  # fmt: skip
 def test_both_ways_of_training_tell_their_story_and_leave_a_model(
     data: Path, tmp_path: Path, way: dict[str, str]
 ) -> None:
