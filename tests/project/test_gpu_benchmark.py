@@ -36,6 +36,7 @@ def run(checkout: Path, *arguments: str | Path, **extra: str) -> subprocess.Comp
     return subprocess.run(script, capture_output=True, encoding="utf-8", env=env, timeout=300)
 
 
+@pytest.mark.slow
 def test_it_runs_without_a_gpu(checkout: Path, tmp_path: Path) -> None:
     done = run(checkout, "--device", "cpu", "--tiny", "--models", "bge-small", "--out", tmp_path / "figures.json")
     assert done.returncode == 0, done.stderr
@@ -66,6 +67,7 @@ def test_a_missing_library_is_named(checkout: Path, tmp_path: Path) -> None:
     assert "lacks pytorch-crf; install it there" in done.stderr
 
 
+@pytest.mark.slow
 def test_libraries_that_only_parsing_needs_may_be_missing(checkout: Path, tmp_path: Path) -> None:
     for module in ("ahocorasick_rs", "onnxruntime", "jieba", "onnx"):
         (tmp_path / f"{module}.py").write_text("raise ImportError\n", "utf-8")

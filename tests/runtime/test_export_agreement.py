@@ -47,7 +47,7 @@ def torch_scores(trained: Trained, text: str, tokens: TokenReader | None) -> Sco
 
 
 @pytest.mark.parametrize(
-    "encoder", [None, "simbert-tiny", pytest.param("bge-small-zh-v1.5", marks=pytest.mark.slow)]
+    "encoder", [None, *(pytest.param(name, marks=pytest.mark.slow) for name in ("simbert-tiny", "bge-small-zh-v1.5"))]
 )
 def test_500_real_sentences_get_the_same_frames(encoder: str | None, shared: Path, tmp_path: Path) -> None:
     data = shared / "data" / "smp2019_ecdt"

@@ -253,6 +253,7 @@ def _killed_at_line(path: Path, line: int) -> bool:
         os._exit(1)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork to kill a writer")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_kill_at_any_line_leaves_the_old_or_the_new_model_whole(

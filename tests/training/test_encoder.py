@@ -291,6 +291,7 @@ def test_a_resumed_training_gives_the_model_of_an_uninterrupted_one(
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
+@pytest.mark.slow
 def test_the_price_of_eight_bits_is_said(train_on: Run, examples: list[Example], tmp_path: Path) -> None:
     _, said = train_on(examples * 4, int8=True)
     price = next(line for line in said if line.startswith("int8: dev frames"))

@@ -55,6 +55,7 @@ def test_an_interrupted_training_resumes_to_the_same_model(
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
+@pytest.mark.slow
 def test_a_killed_training_resumes_to_the_same_model(
     tiny_model: Path, tiny_data: Path, tiny_config: Config, tmp_path: Path, checkout: Path
 ) -> None:
