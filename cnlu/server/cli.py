@@ -44,6 +44,9 @@ def _serve(arguments: argparse.Namespace) -> int:
     try:
         from cnlu.server.serve import serve
     except ImportError as error:
+        if error.name in ("fcntl", "resource"):
+            raise UsageError("Serving needs Linux or macOS: this system cannot share a socket between workers as they "
+                             "do.") from error  # fmt: skip
         raise UsageError(
             f"Serving needs {error.name}, which is not installed; install it with: pip install 'cnlu[serve]'."
         ) from error

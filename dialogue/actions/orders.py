@@ -83,9 +83,8 @@ def confirm_change(turn: Turn) -> Reply:
         return answer("这张票已经不能改签了，请再查一下订单。", **cleared(*TRIP, *WORK))
     seat = turn.said("seat_class") or order.seat_class
     fare = next((f for f in turn.store.fares(train.number, day) if f.seat_class == seat), None)
-    if fare is None or fare.left < order.count:
+    if fare is None or not turn.store.move(order, train.number, day, seat, fare.cents * order.count):
         return answer("刚才那趟车没票了，您想换成哪天、几点的？", pending="change_wish", offer=None)
-    turn.store.move(order.number, train.number, day, seat, fare.cents * order.count)
     moved = turn.store.order(order.number) or order
     return answer(f"改签成功！{order_text(moved, train, turn.now.date())}。", **cleared(*TRIP, *WORK))
 

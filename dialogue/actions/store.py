@@ -99,12 +99,9 @@ class Store:
         """Writes an order under a number of its own, which it returns with the order; None where too few are left.
 
         Counting and writing are one transaction: the last ticket is sold once."""
-        with self._open(self.timetable) as connection:
-            (seats,) = connection.execute("SELECT seats FROM fare WHERE number = ? AND seat_class = ?",
-                                          (order.train, order.seat_class)).fetchone()  # fmt: skip
+        begun = self._begun(order.train, order.seat_class, order.day)
         with self._open(self.orders) as connection:
             connection.execute("BEGIN IMMEDIATE")
-            begun = _begun(order.train, order.seat_class, seats, order.day)
             sold = _sold(connection, order.train, order.seat_class, order.day)
             if order.state == "booked" and begun - sold < order.count:
                 return None
@@ -135,11 +132,22 @@ class Store:
         with self._open(self.orders) as connection:
             connection.execute("UPDATE booking SET state = ? WHERE number = ?", (state, number))
 
-    def move(self, number: str, train: str, day: date, seat_class: str, cents: int) -> None:
-        """Gives an order another train, day, class and price."""
+    def move(self, order: Order, train: str, day: date, seat_class: str, cents: int) -> bool:
+        """Gives an order another train, day, class and price; False, and nothing changed, where too few are left."""
+        begun = self._begun(train, seat_class, day)
         with self._open(self.orders) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            if begun - _sold(connection, train, seat_class, day) < order.count:
+                return False
             connection.execute("UPDATE booking SET train = ?, day = ?, seat_class = ?, cents = ? WHERE number = ?",
-                               (train, str(day), seat_class, cents, number))  # fmt: skip
+                               (train, str(day), seat_class, cents, order.number))  # fmt: skip
+        return True
+
+    def _begun(self, train: str, seat_class: str, day: date) -> int:
+        with self._open(self.timetable) as connection:
+            query = "SELECT seats FROM fare WHERE number = ? AND seat_class = ?"
+            (seats,) = connection.execute(query, (train, seat_class)).fetchone()
+        return _begun(train, seat_class, seats, day)
 
 
 def _begun(train: str, seat_class: str, seats: int, day: date) -> int:

@@ -160,18 +160,17 @@ def _say(line: str, folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _as_config_error() -> Iterator[None]:
-    """cnlu's sentence about config.yml as the exception that Rasa prints without a traceback."""
+def _raised_as(kind: type[RasaException], where: str = "") -> Iterator[None]:
+    """cnlu's sentence as an exception of Rasa's, which it prints without a traceback."""
     try:
         yield
     except CnluError as error:
-        raise InvalidConfigException(f"{COMPONENT} in config.yml: {error}") from error
+        raise kind(f"{COMPONENT}{where}: {error}") from error
 
 
-@contextlib.contextmanager
-def _as_rasa_error() -> Iterator[None]:
-    """The same for what goes wrong later."""
-    try:
-        yield
-    except CnluError as error:
-        raise RasaException(f"{COMPONENT}: {error}") from error
+def _as_config_error() -> contextlib.AbstractContextManager[None]:
+    return _raised_as(InvalidConfigException, " in config.yml")
+
+
+def _as_rasa_error() -> contextlib.AbstractContextManager[None]:
+    return _raised_as(RasaException)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.rasa  # rasa-sdk lives in Rasa's environment
 Server = Any  # of conftest
 
 

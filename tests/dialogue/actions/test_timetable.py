@@ -39,6 +39,21 @@ def test_a_folder_that_cannot_be_written_is_refused_with_a_sentence(tmp_path: Pa
         Store(tmp_path / "file" / "data")
 
 
+def test_an_order_moves_only_where_enough_is_left(store: Store, now: datetime) -> None:
+    day = now.date()
+    trains = store.trains("北京", "上海")
+    free = [(train, fare) for train in trains for fare in store.fares(train.number, day) if fare.left]
+    (train, fare), (other, target) = free[0], next((t, f) for t, f in free if t.number != free[0][0].number)
+    order = store.book("甲", Order("", train.number, day, fare.seat_class, 1, fare.cents, "", "booked"), now)
+    assert order is not None
+    taken = Order("", other.number, day, target.seat_class, target.left, 0, "", "booked")
+    assert store.book("乙", taken, now) is not None
+    assert not store.move(order, other.number, day, target.seat_class, target.cents)
+    assert store.order(order.number) == order
+    assert store.move(order, train.number, now.date(), fare.seat_class, fare.cents) == (fare.left > 1)
+
+
+@pytest.mark.rasa
 def test_the_server_says_what_is_wrong_before_it_starts(tmp_path: Path, checkout: Path, sdk_python: str) -> None:
     environment = {**os.environ, "CNLU_BOT_NOW": "soon", "CNLU_BOT_DATA": str(tmp_path),
                    "PYTHONPATH": os.pathsep.join([str(checkout), os.environ.get("PYTHONPATH", "")])}

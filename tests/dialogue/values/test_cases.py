@@ -66,6 +66,12 @@ def test_a_value_is_read_as_it_is_meant(case: dict[str, Any]) -> None:
         assert plain(answer) in [plain(value) for value in (case["expected"], *case.get("also", []))]
 
 
+def test_a_day_comes_round_only_where_its_name_does() -> None:
+    said = {"今日上午九点": "2026-03-12T09:00", "周四上午九点": "2026-03-19T09:00",
+            "十二号上午九点": "2026-04-12T09:00"}  # fmt: skip
+    assert {text: str(read_when(text, THURSDAY)) for text in said} == said
+
+
 @given(st.integers(0, 99_999_999))
 def test_a_number_spelt_is_read_back(number: int) -> None:
     assert read_whole(spell(number)) == number
