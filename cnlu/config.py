@@ -235,6 +235,13 @@ class TrainingConfig:
         "with fewer dev examples than this the last epoch is kept: so few would choose one by luck; they calibrate",
         low=1,
     )
+    settle: float = setting(
+        0.25,
+        "with fewer than min_dev examples held out, so many of the planned passes are made once more over all "
+        "examples, those included, after they have calibrated; 0 leaves them out",
+        low=0,
+        high=2,
+    )
     patience: int = setting(
         8,
         "epochs without a better dev frame accuracy before training stops (at least a quarter of those planned)",

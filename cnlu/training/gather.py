@@ -23,6 +23,8 @@ class Gathered:
     train: list[Example]
     dev: list[Example]
     """Empty where there are too few examples to hold any out."""
+    later: Sequence[Example] = ()
+    """Of dev, those that are learned from too once they have calibrated: too few to be worth more held out"""
 
 
 def gather(request: Request, say: Say) -> Gathered:
@@ -31,6 +33,7 @@ def gather(request: Request, say: Say) -> Gathered:
     data = load_data(list(request.data))
     if request.dev:
         _refuse_idle(config.training, "dev_fraction", "--dev")
+        _refuse_idle(config.training, "settle", "--dev")
         train, dev = data.examples, load_data(list(request.dev)).examples
     else:
         train, dev = stratified_split(data.examples, config.training.dev_fraction, config.training.seed)
@@ -41,8 +44,9 @@ def gather(request: Request, say: Say) -> Gathered:
         raise DataError(f"{', '.join(map(str, request.data))}: {_nothing(config.model)}; annotate some first.")
     if not dev:
         _refuse_idle(config.training, "patience", "no dev examples")
+        _refuse_idle(config.training, "settle", "no dev examples")
         say("note: no dev examples (too few, or training.dev_fraction is 0): the last epoch is kept, uncalibrated.")
-    return Gathered(data, usable, dev)
+    return Gathered(data, usable, dev, [] if request.dev else _later(dev, config.training))
 
 
 def dictionary_story(data: NluData, lexicon: Lexicon, config: Config) -> list[str]:
@@ -65,6 +69,14 @@ def _usable(examples: Sequence[Example], model: ModelConfig) -> list[Example]:
     if not model.entity_weight:
         usable = [replace(example, entities=()) for example in usable]
     return usable
+
+
+def _later(dev: list[Example], training: TrainingConfig) -> list[Example]:
+    if len(dev) >= training.min_dev:
+        because = f"{len(dev)} dev examples, no fewer than training.min_dev ({training.min_dev})"
+        _refuse_idle(training, "settle", because)
+        return []
+    return dev if training.settle else []
 
 
 def _nothing(model: ModelConfig) -> str:

@@ -109,6 +109,20 @@ def fit(run: Run, resume: bool = False) -> State:
     return state
 
 
+def settle(run: Run) -> int:
+    """Go on from `run.network` as it is for `settle` of the planned passes over `run.rows`; returns how many."""
+    config, network = run.config, run.network
+    epochs = max(1, round(planned_epochs(config, len(run.rows)) * config.settle))
+    optimizer, average, stepper = build_optimizer(network, config, run.encoder), copy.deepcopy(network), run.stepper()
+    steps = math.ceil(len(run.rows) / config.batch_size) * epochs
+    with _progress(run, epochs, 0) as bar:
+        for epoch in range(epochs):
+            torch.manual_seed(config.seed * 100_003 + epoch)
+            _epoch(run, stepper, optimizer, average, epoch, steps, bar)
+    network.load_state_dict(average.state_dict())
+    return epochs
+
+
 def _epoch(
     run: Run, stepper: Stepper, optimizer: torch.optim.Optimizer, average: Ensemble, epoch: int, steps: int,
     bar: tqdm[Any],

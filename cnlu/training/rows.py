@@ -53,27 +53,28 @@ class Vocabularies:
 
 
 def training_rows(
-    examples: Sequence[Example], extractor: Extractor, labels: Labels, config: Config, reader: TokenReader | None = None
-) -> tuple[list[Row], Vocabularies]:
-    """Rows of the training examples, and the vocabularies they make. Texts without characters give no row."""
+    groups: Sequence[Sequence[Example]], extractor: Extractor, labels: Labels, config: Config,
+    reader: TokenReader | None = None,
+) -> tuple[list[list[Row]], Vocabularies]:  # fmt: skip
+    """Rows of each group of examples, and the vocabularies that all make. Texts without characters give no row."""
     characters, sentence = VocabularyBuilder(), VocabularyBuilder()
     met = []
-    for example in examples:
+    for number, example in ((number, example) for number, group in enumerate(groups) for example in group):
         for part, window in _parts_of(example, config, reader):
             text = part.text[window.start : window.end]
             features = extractor.extract(text)
             numbers = [characters.add(row) for row in features.characters]
             tokens = reader.read(text) if reader else None
-            met.append((part, window, numbers, sentence.add(features.sentence), tokens))
+            met.append((number, part, window, numbers, sentence.add(features.sentence), tokens))
     character_vocabulary, character_ids = characters.build(config.features.min_count, config.features.max_features)
     sentence_vocabulary, sentence_ids = sentence.build(
         config.features.sentence_min_count, config.features.sentence_max_features
     )
-    rows = [
-        _row(part, window, _known_first(numbers, character_ids), _known(sentence_ids[whole]), labels, config, tokens)
-        for part, window, numbers, whole, tokens in met
-        if numbers
-    ]
+    rows: list[list[Row]] = [[] for _ in groups]
+    for number, part, window, numbers, whole, tokens in met:
+        if numbers:
+            known = _known_first(numbers, character_ids), _known(sentence_ids[whole])
+            rows[number].append(_row(part, window, *known, labels, config, tokens))
     return rows, Vocabularies(character_vocabulary, sentence_vocabulary)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from cnlu.training.encode import Encoder, prepare_encoder, unknown_story
 from cnlu.training.export import export_onnx, round_tables, without_notes
 from cnlu.training.frozen import read_rows
 from cnlu.training.gather import Gathered, dictionary_story, gather
-from cnlu.training.loop import Run, fit, planned_epochs
+from cnlu.training.loop import Run, fit, planned_epochs, settle
 from cnlu.training.masking import Masker
 from cnlu.training.model_files import model_files
 from cnlu.training.quantize import quantize
@@ -68,7 +68,7 @@ def train(request: Request, say: Say = lambda line: None) -> Trained:
     device = prepare(request)
     found = gather(request, say)
     encoder = prepare_encoder(request.encoder, request.config, say) if request.encoder else None
-    return learn(Course(found, Labels.collect(found.train), device, encoder), request, say)
+    return learn(Course(found, Labels.collect([*found.train, *found.later]), device, encoder), request, say)
 
 
 def prepare(request: Request) -> torch.device:
@@ -89,7 +89,8 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
     if tutor and config.training.swap_values:
         raise UsageError("training.swap_values has no effect where a teacher gives the answers; leave it out.")
     copies = swapped(found.train, config.training.swap_values, config.training.seed)
-    rows, vocabularies = training_rows([*found.train, *copies], extractor, labels, config, tokens)
+    groups = [[*found.train, *copies], found.later]
+    (rows, later), vocabularies = training_rows(groups, extractor, labels, config, tokens)
     if not rows:
         raise DataError("All training examples are empty texts; write some text into them.")
     _tell(found, len(copies), extractor, labels, vocabularies, rows, config, device, say)
@@ -99,27 +100,31 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
     dev = Dev(found.dev, extractor, vocabularies, labels, config, found.data.synonyms, tokens) if found.dev else None
     settings = config.to_dict() | ({"weights": encoder.digest} if encoder else {}) | (tutor.about if tutor else {})
     checkpoint = Checkpoint.beside(request.out, settings, found.train + found.dev, found.data)
-    score = dev.frame_accuracy if dev and _chooses(len(found.dev), config.training, say) else None
+    score = dev.frame_accuracy if dev and _chooses(len(found.dev), config.training, bool(later), say) else None
     with _resumable(checkpoint, say):
         if encoder and config.encoder.tuning == "frozen":
-            rows = _read_beforehand(rows, dev, encoder, config, device, request)
+            rows, later = _read_beforehand([rows, later], dev, encoder, config, device, request)
         run = Run(network, rows, config.training, score, checkpoint, device, masker, config.encoder, request.quiet, say,
                   tutor)  # fmt: skip
         state = fit(run, request.resume)
+        _finish(network)
+        temperature, metrics = dev.calibrate(network) if dev else (1.0, None)
+        settled = 0
+        if later:
+            settled = settle(replace(run, rows=[*rows, *later]))
+            _finish(network)
         if encoder:
             encoder.join(network)
-        round_tables(network)
-        _check_finite(network)
         graph = export_onnx(network)
-        temperature, metrics = dev.calibrate(network) if dev else (1.0, None)
         if request.int8:
             graph = quantize(graph)
             if dev:
-                temperature, metrics = _after_rounding(dev, network, graph, metrics, say)
+                rounded = _after_rounding(dev, network, graph, say)
+                temperature, metrics = (temperature, metrics) if later else rounded
         elif encoder:
             graph = encoder.noted(graph)
         story = {"temperature": temperature, "int8": request.int8, "seed": config.training.seed,
-                 "best_epoch": state.best_epoch, "history": state.history, "dev": metrics,
+                 "best_epoch": state.best_epoch, "history": state.history, "settled": settled, "dev": metrics,
                  **({"distilled": tutor.about} if tutor else {})}  # fmt: skip
         tokenizer = encoder.files if encoder else None
         files = model_files(config, labels, found.data, vocabularies, network, without_notes(graph), story, tokenizer)
@@ -130,7 +135,7 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
     return Trained(network, extractor, vocabularies, labels, metrics)
 
 
-def _chooses(count: int, training: TrainingConfig, say: Say) -> bool:
+def _chooses(count: int, training: TrainingConfig, settles: bool, say: Say) -> bool:
     """Whether so many dev examples decide which pass is kept. Of a few the luckiest pass is no better than another."""
     if count >= training.min_dev:
         return True
@@ -140,7 +145,7 @@ def _chooses(count: int, training: TrainingConfig, say: Say) -> bool:
             f"({training.min_dev}); leave it out, or lower that."
         )
     say(f"note: {count} dev examples are too few to choose an epoch by (training.min_dev: {training.min_dev}): the "
-        "last is kept, calibrated on them.")  # fmt: skip
+        f"last is kept, calibrated on them{'; then all are learned from' if settles else ''}.")  # fmt: skip
     return False
 
 
@@ -184,15 +189,15 @@ def _network(
 
 
 def _read_beforehand(
-    rows: list[Row], dev: Dev | None, encoder: Encoder, config: Config, device: torch.device, request: Request
-) -> list[Row]:
+    groups: list[list[Row]], dev: Dev | None, encoder: Encoder, config: Config, device: torch.device, request: Request
+) -> list[list[Row]]:
     def read(given: list[Row]) -> list[Row]:
         memory = config.encoder.cache_mb << 20
         return read_rows(given, encoder.reader, encoder.views, device, memory, request.out.parent, request.quiet)
 
     if dev is not None:
         dev.pieces = [(i, k, row) for (i, k, _), row in zip(dev.pieces, read([r for *_, r in dev.pieces]), strict=True)]
-    return read(rows)
+    return [read(rows) for rows in groups]
 
 
 @contextlib.contextmanager
@@ -209,16 +214,17 @@ def _resumable(checkpoint: Checkpoint, say: Say) -> Iterator[None]:
 
 
 def _after_rounding(
-    dev: Dev, network: Ensemble, graph: bytes, before: dict[str, Any] | None, say: Say
+    dev: Dev, network: Ensemble, graph: bytes, say: Say
 ) -> tuple[float, dict[str, Any]]:
     """Calibrated on what is shipped; says what the 8 bits cost."""
     temperature, metrics = dev.calibrate(network, graph_answers(graph))
-    if before is not None:
-        say(f"int8: dev frames {metrics['frame_accuracy']:.3f}, in float32 {before['frame_accuracy']:.3f}")
+    say(f"int8: dev frames {metrics['frame_accuracy']:.3f}, in float32 {dev.frame_accuracy(network):.3f}")
     return temperature, metrics
 
 
-def _check_finite(network: Ensemble) -> None:
+def _finish(network: Ensemble) -> None:
+    """The weights as they are shipped: whole, and rounded where the model directory rounds them."""
+    round_tables(network)
     if not all(bool(torch.isfinite(parameter).all()) for parameter in network.parameters()):
         raise ModelError("Training diverged: weights are no longer numbers; lower training.learning_rate.")
 

@@ -65,7 +65,7 @@ def prepared(tiny_bert: Path, examples: list[Example], *overrides: str) -> tuple
     config = load_config(None, [*SMALL, "encoder.precision=float32", *overrides], encoder=True)
     encoder = prepare_encoder(str(tiny_bert), config, lambda line: None)
     labels = Labels.collect(examples)
-    rows, vocabularies = training_rows(examples, build_extractor(config, {}, {}), labels, config, encoder.tokens)
+    [rows], vocabularies = training_rows([examples], build_extractor(config, {}, {}), labels, config, encoder.tokens)
     sizes = Sizes(len(vocabularies.characters), len(vocabularies.sentence), len(labels.intents), 0, 0,
                   encoder=encoder.reader.width, views=encoder.views)  # fmt: skip
     torch.manual_seed(1)

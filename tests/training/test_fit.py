@@ -6,6 +6,7 @@ import gc
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import torch
 from cnlu.config import ModelConfig, TrainingConfig
 from cnlu.data.jsonl import write_jsonl
 from cnlu.data.schema import Entity, Example
+from cnlu.data.split import stratified_split
 from cnlu.errors import DataError, ModelError, UsageError
 from cnlu.training.dev import Dev
 from cnlu.training.loop import planned_epochs
@@ -51,7 +53,7 @@ def test_training_stops_when_the_dev_split_gets_no_better(
 
 
 def test_the_best_epochs_weights_are_kept(run: Run, examples: list[Example], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cnlu.training.train._check_finite", lambda network: None)
+    monkeypatch.setattr("cnlu.training.train._finish", lambda network: None)
     for name in ("halve_tables", "round_tables"):
         monkeypatch.setattr(f"cnlu.training.train.{name}", lambda network: None, raising=False)
     seen = scores(monkeypatch, [0.1, 0.9, 0.3, 0.4])
@@ -80,6 +82,22 @@ def test_few_dev_examples_choose_no_epoch_but_calibrate(
     assert "written after 3 epochs; on dev:" in said[-1]
 
 
+@pytest.mark.parametrize(("share", "passes"), [(0.5, 2), (0.0, 0)])
+def test_few_held_out_examples_are_learned_from_once_they_have_calibrated(
+    run: Run, examples: list[Example], tmp_path: Path, share: float, passes: int
+) -> None:
+    _, held_out = stratified_split(examples, 0.1, 1)
+    odd = [replace(e, entities=(replace(e.entities[0], entity="odd"),)) if e in held_out else e for e in examples]
+    run(odd, "training.min_dev=100", f"training.settle={share}")
+    known = json.loads((tmp_path / "model" / "labels.json").read_text(encoding="utf-8"))["entities"]
+    assert (story(tmp_path / "model")["settled"], "odd" in known) == (passes, passes > 0)
+
+
+def test_enough_held_out_examples_stay_held_out(run: Run, examples: list[Example], tmp_path: Path) -> None:
+    run(examples, "training.min_dev=1")
+    assert story(tmp_path / "model")["settled"] == 0
+
+
 def test_settings_of_the_dev_split_that_can_have_no_effect_are_refused(
     run: Run, examples: list[Example], tmp_path: Path
 ) -> None:
@@ -87,7 +105,13 @@ def test_settings_of_the_dev_split_that_can_have_no_effect_are_refused(
         run(examples, "training.dev_fraction=0", "training.patience=1")
     with pytest.raises(UsageError, match="training.patience has no effect with .* fewer than training.min_dev"):
         run(examples, "training.patience=1", "training.min_dev=100")
+    with pytest.raises(UsageError, match="training.settle has no effect with no dev examples"):
+        run(examples, "training.dev_fraction=0", "training.settle=1")
+    with pytest.raises(UsageError, match="training.settle has no effect with .* no fewer than training.min_dev"):
+        run(examples, "training.settle=1")
     write_jsonl(examples[:2], tmp_path / "dev.jsonl")
+    with pytest.raises(UsageError, match="training.settle has no effect with --dev"):
+        run(examples, "training.settle=1", dev=[tmp_path / "dev.jsonl"])
     with pytest.raises(UsageError, match="training.dev_fraction has no effect with --dev"):
         run(examples, "training.dev_fraction=0.2", dev=[tmp_path / "dev.jsonl"])
 

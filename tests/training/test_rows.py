@@ -15,7 +15,7 @@ CONFIG = Config(training=TrainingConfig(max_length=16))
 
 
 def rows_of(*examples: Example) -> list[Row]:
-    return training_rows(examples, build_extractor(CONFIG, {}, {}), Labels.collect(examples), CONFIG)[0]
+    return training_rows([examples], build_extractor(CONFIG, {}, {}), Labels.collect(examples), CONFIG)[0][0]
 
 
 def test_an_entity_across_a_windows_border_is_tagged_in_both() -> None:
