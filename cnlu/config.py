@@ -286,6 +286,6 @@ class Config:
 
 
 ENCODER_DEFAULTS: dict[str, dict[str, Any]] = {
-    "training": {"epochs": 15, "max_examples": 60_000, "min_epochs": 6, "batch_size": 32, "min_steps": 600},
+    "training": {"epochs": 15, "max_examples": 60_000, "min_epochs": 6, "batch_size": 32, "min_steps": 300},
 }
 """What is set otherwise for a model with an encoder; `configs/encoder.yaml` shows the whole."""
