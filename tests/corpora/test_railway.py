@@ -204,6 +204,15 @@ def test_groups_keep_two_values_together_or_tell_the_way_out_from_the_way_back()
         assert largest > 1 or out_and_back, f"{example.source} {example.text}"
 
 
+def test_a_type_and_role_has_groups_everywhere_in_a_sentence_or_nowhere() -> None:
+    for example in _all():
+        grouped, shared = (
+            {(e.entity, e.role) for e in example.entities if bool(e.group) is with_group}
+            for with_group in (True, False)
+        )
+        assert not grouped & shared, f"{example.source} {example.text}"
+
+
 def test_the_groups_and_roles_of_every_part_are_shown_in_training() -> None:
     shown = {(e.entity, e.role, e.group) for x in _train().examples for e in x.entities}
     assert {(e.entity, e.role, e.group) for x in _all() for e in x.entities} <= shown
