@@ -1,4 +1,4 @@
-"""The railway corpus keeps what its README promises: size, balance, consistent labels, no templates."""
+"""The railway corpus keeps what its README promises: size, balance, consistent labels and groups, parts apart."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ NOT_VALUES = (
     "早上好", "下午好", "晚上好", "大晚上", "一早上", "一下午", "学生证", "学生放假", "一下周日", "无坐票",
 )  # fmt: skip
 FRAGMENT = 6
+MULTI = ("multi-intent/dev.yml", "multi-intent/test.yml")
+OUT_OF_SCOPE = ("out-of-scope/dev.txt", "out-of-scope/test.txt")
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=8)
 def _split(name: str) -> NluData:
     return load_data([CORPUS / name])
 
@@ -36,8 +38,25 @@ def _test() -> NluData:
     return _split("test")
 
 
+def _multi() -> list[Example]:
+    return [example for name in MULTI for example in _split(name).examples]
+
+
 def _all() -> list[Example]:
-    return _train().examples + _test().examples
+    return _train().examples + _test().examples + _multi()
+
+
+def _lines(name: str) -> list[str]:
+    return (CORPUS / name).read_text("utf-8").removesuffix("\n").split("\n")
+
+
+def _grouped(examples: list[Example]) -> list[Example]:
+    return [example for example in examples if any(entity.group for entity in example.entities)]
+
+
+def _combinations(name: str) -> set[frozenset[str]]:
+    """The intents asked for together in a file of multi-intent, whatever their order."""
+    return {frozenset((example.intent or "").split("+")) for example in _split(name).examples}
 
 
 def _known_values() -> dict[str, str]:
@@ -79,8 +98,10 @@ def _skeleton(example: Example) -> str:
 
 
 def test_there_are_enough_examples() -> None:
-    assert len(_train().examples) >= 500
-    assert len(_test().examples) >= 170
+    assert len(_train().examples) >= 1400
+    assert len(_test().examples) >= 260
+    assert len(_multi()) >= 100
+    assert all(len(_lines(name)) >= 75 for name in OUT_OF_SCOPE)
 
 
 def test_every_intent_is_well_covered_in_both_splits() -> None:
@@ -104,7 +125,6 @@ def test_places_carry_departure_arrival_and_way_stop_roles() -> None:
         roles = Counter(e.role for x in data.examples for e in x.entities if e.entity == "place")
         assert set(roles) == {"from", "to", "via", None}
         assert all(e.role is None for x in data.examples for e in x.entities if e.entity != "place")
-        assert any(e.group for x in data.examples for e in x.entities)
 
 
 def test_word_lists_synonyms_and_patterns_are_there() -> None:
@@ -119,6 +139,13 @@ def test_word_lists_synonyms_and_patterns_are_there() -> None:
 def test_no_text_stands_twice() -> None:
     texts = Counter(x.text for x in _all())
     assert [t for t, n in texts.items() if n > 1] == []
+
+
+def test_an_out_of_scope_text_stands_once_and_in_no_other_part() -> None:
+    lines = [line for name in OUT_OF_SCOPE for line in _lines(name)]
+    assert [line for line, n in Counter(lines).items() if n > 1 or not line or line != line.strip()] == []
+    unlabelled = {line for path in (CORPUS / "text").glob("*.txt") for line in path.read_text("utf-8").split("\n")}
+    assert set(lines) & ({x.text for x in _all()} | unlabelled) == set()
 
 
 def test_no_skeleton_is_used_twice_beyond_short_fragments() -> None:
@@ -157,3 +184,50 @@ def test_spans_have_no_loose_spaces_or_punctuation() -> None:
         if not (x.text[e.start].isalnum() and x.text[e.end - 1].isalnum())
     ]
     assert loose == []
+
+
+def test_groups_matter_in_enough_sentences() -> None:
+    assert len(_grouped(_train().examples)) >= 60
+    assert len(_grouped(_test().examples)) >= 15
+
+
+def test_groups_count_the_trips_in_the_order_they_are_said() -> None:
+    for example in _grouped(_all()):
+        groups = list(dict.fromkeys(e.group for e in example.entities if e.group))
+        assert groups in (["1", "2"], ["1", "2", "3"]), f"{example.source} {example.text}"
+
+
+def test_groups_keep_two_values_together_or_tell_the_way_out_from_the_way_back() -> None:
+    for example in _grouped(_train().examples + _test().examples):
+        largest = max(Counter(e.group for e in example.entities if e.group).values())
+        out_and_back = "去" in example.text and ("回" in example.text or "返" in example.text)
+        assert largest > 1 or out_and_back, f"{example.source} {example.text}"
+
+
+def test_a_type_and_role_has_groups_everywhere_in_a_sentence_or_nowhere() -> None:
+    for example in _all():
+        grouped, shared = (
+            {(e.entity, e.role) for e in example.entities if bool(e.group) is with_group}
+            for with_group in (True, False)
+        )
+        assert not grouped & shared, f"{example.source} {example.text}"
+
+
+def test_the_groups_and_roles_of_every_part_are_shown_in_training() -> None:
+    shown = {(e.entity, e.role, e.group) for x in _train().examples for e in x.entities}
+    assert {(e.entity, e.role, e.group) for x in _all() for e in x.entities} <= shown
+
+
+def test_only_multi_intent_has_sentences_of_several_intents() -> None:
+    intents = {x.intent or "" for x in _train().examples}
+    assert [name for name in intents if "+" in name] == []
+    for example in _multi():
+        parts = (example.intent or "").split("+")
+        assert 2 <= len(parts) == len(set(parts)) <= 3 and set(parts) <= intents - {"out_of_scope"}, example.source
+
+
+def test_intents_are_combined_in_many_ways_some_of_them_in_one_file_only() -> None:
+    dev, test = map(_combinations, MULTI)
+    assert len(dev | test) >= 25
+    assert min(len(dev - test), len(test - dev), len(dev & test)) >= 5
+    assert any(len(combination) == 3 for combination in dev) and any(len(combination) == 3 for combination in test)
