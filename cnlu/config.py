@@ -131,6 +131,11 @@ class ModelConfig:
         low=0,
         high=10,
     )
+    multi_label: bool = setting(
+        False,
+        "a sentence may have several intents, written a+b in the examples: each is scored by itself, and all that "
+        "are likelier than not are given, in combinations never seen too",
+    )
     intent_weight: float = setting(1.0, "weight of the intent loss", low=0, high=100)
     entity_weight: float = setting(1.0, "weight of the entity loss", low=0, high=100)
 
@@ -215,6 +220,12 @@ class TrainingConfig:
         "that more is learned from what stands around it; 0 makes no copies",
         low=0,
         high=1,
+    )
+    join: float = setting(
+        0.5,
+        "with model.multi_label, so many further examples are made for each with an intent, of two sentences joined",
+        low=0,
+        high=10,
     )
     learning_rate: float = setting(2e-3, "peak rate of the network", low=0, high=1)
     sparse_learning_rate: float = setting(2e-3, "peak rate of the sparse projections", low=0, high=1)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnlu.data.schema import Example
+from cnlu.data.several import same_set
 
 Span = tuple[int, int, str]
 """(start, end, entity type)"""
@@ -62,7 +63,14 @@ def paired_frames(
     """(gold, predicted) frames in order; raises ValueError when there is not one prediction per example."""
     if len(gold) != len(predicted):
         raise ValueError(f"{len(gold)} examples but {len(predicted)} predictions")
-    return [(gold_frame(e), predicted_frame(p)) for e, p in zip(gold, predicted, strict=True)]
+    return [_pair(gold_frame(e), predicted_frame(p), "intents" in p) for e, p in zip(gold, predicted, strict=True)]
+
+
+def _pair(gold: Frame, predicted: Frame, several: bool) -> tuple[Frame, Frame]:
+    """Of a model that gives several intents a+b and b+a are the same."""
+    if not several:
+        return gold, predicted
+    return replace(gold, intent=same_set(gold.intent)), replace(predicted, intent=same_set(predicted.intent))
 
 
 def rightness(gold: Sequence[Example], predicted: Sequence[Mapping[str, Any]]) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cnlu.data.schema import Entity, Example
+from cnlu.data.several import parts
 from cnlu.evaluation.frames import Frame, RoleSpan, Span, frame_is_right, paired_frames
 from cnlu.runtime.calibration import expected_calibration_error
 from cnlu.runtime.labels import Labels
@@ -40,7 +41,7 @@ def evaluate(
     neither side has entities, `entity_role` without gold roles and groups. Where nothing was predicted (or
     nothing was there), precision (or recall) is 0. Raises ValueError when the lengths differ.
     """
-    pairs = paired_frames(gold, predicted)
+    pairs, several = paired_frames(gold, predicted), any("intents" in result for result in predicted)
     right = sum(frame_is_right(*pair) for pair in pairs)
     return {
         "n": len(pairs),
@@ -49,22 +50,30 @@ def evaluate(
         "entity_role": _role_section(pairs, known),
         "frame_accuracy": _ratio(right, len(pairs)),
         "unreachable_entities": sum(unreachable(example) for example in gold),
-        "unseen_labels": sum(_unseen(example, known) for example in gold) if known else 0,
+        "unseen_labels": sum(_unseen(example, known, several) for example in gold) if known else 0,
     }
 
 
 def _intent_section(
     pairs: Sequence[tuple[Frame, Frame]], predicted: Sequence[Mapping[str, Any]], known: Labels | None
 ) -> dict[str, Any] | None:
-    """Accuracy, F1 and calibration over the examples that have a gold intent."""
+    """Accuracy, F1 and calibration over the examples that have a gold intent.
+
+    Of a model that gives several intents, accuracy asks for the whole set; F1 goes by single intents.
+    """
+    several = any("intents" in result for result in predicted)
+
+    def single(name: str | None) -> list[str]:
+        return [] if name is None else parts(name) if several else [name]
+
     asked = [
         (g.intent, p.intent, r) for (g, p), r in zip(pairs, predicted, strict=True) if g.intent is not None
     ]
     if not asked:
         return None
-    support = Counter(gold for gold, _, _ in asked)
-    answers = Counter(answer for _, answer, _ in asked if answer is not None)
-    hits = Counter(gold for gold, answer, _ in asked if gold == answer)
+    support = Counter(name for gold, _, _ in asked for name in single(gold))
+    answers = Counter(name for _, answer, _ in asked for name in single(answer))
+    hits = Counter(name for gold, answer, _ in asked for name in single(gold) if name in single(answer))
     per_label = {
         label: {
             **_scores(hits[label], answers[label], support[label]),
@@ -78,7 +87,7 @@ def _intent_section(
     return {
         "accuracy": _ratio(sum(correct), len(asked)),
         "macro_f1": sum(per_label[label]["f1"] for label in support) / len(support),
-        "weighted_f1": sum(per_label[label]["f1"] * n for label, n in support.items()) / len(asked),
+        "weighted_f1": sum(per_label[label]["f1"] * n for label, n in support.items()) / support.total(),
         "ece": expected_calibration_error(np.array(confidences), np.array(correct)),
         "per_label": per_label,
     }
@@ -151,14 +160,15 @@ def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
 
-def _unseen(example: Example, known: Labels) -> int:
-    """Annotations of the example, its intent and its entities, whose label training never saw."""
+def _unseen(example: Example, known: Labels, several: bool) -> int:
+    """Annotations of the example, its intent (each, where there may be several) and its entities, whose label training
+    never saw."""
 
     def is_seen(entity: Entity) -> bool:
         return _is_seen(entity.entity, entity.role, entity.group, known)
 
-    intent = example.intent is not None and example.intent not in known.intents
-    return int(intent) + sum(not is_seen(entity) for entity in example.entities)
+    intents = [] if example.intent is None else parts(example.intent) if several else [example.intent]
+    return sum(name not in known.intents for name in intents) + sum(not is_seen(entity) for entity in example.entities)
 
 
 def _is_seen(kind: str, role: str | None, group: str | None, known: Labels) -> bool:

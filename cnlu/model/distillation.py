@@ -58,6 +58,16 @@ def softened_loss(scores: Tensor, wanted: Tensor, temperature: float) -> Tensor:
     return temperature**2 * _divergence(scores / temperature, wanted / temperature).mean()
 
 
+def softened_several_loss(scores: Tensor, wanted: Tensor, temperature: float) -> Tensor:
+    """The same where each label is scored by itself: binary cross-entropy under the teacher's softened chances.
+
+    Summed over the labels [K], mean over the texts [B].
+    """
+    chances = torch.sigmoid(wanted / temperature)
+    found = F.binary_cross_entropy_with_logits(scores / temperature, chances, reduction="sum")
+    return temperature**2 * found / len(scores)
+
+
 def weighted_loss(scores: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
     """Roles or groups: KL divergence of scores [B, L, 1 + names] from the teacher's, summed per text.
 

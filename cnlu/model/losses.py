@@ -24,9 +24,13 @@ def joint_loss(network: JointNetwork, outputs: Outputs, batch: dict[str, Tensor]
         if outputs.groups.shape[-1] > 1:
             parts["groups"] = config.entity_weight * part_loss(outputs.groups, batch["groups"])
     if config.intent_weight:
-        parts["intent"] = config.intent_weight * intent_loss(
-            outputs.intent, batch["intent"], config, batch.get("known")
-        )
+        if config.multi_label:
+            several = several_loss(outputs.intent, batch["intent"], batch.get("also"), batch["known"])
+            parts["intent"] = config.intent_weight * several
+        else:
+            parts["intent"] = config.intent_weight * intent_loss(
+                outputs.intent, batch["intent"], config, batch.get("known")
+            )
     return parts
 
 
@@ -34,6 +38,19 @@ def part_loss(scores: Tensor, gold: Tensor) -> Tensor:
     """Roles or groups: scores [B, L, 1 + names], gold [B, L] (NOTHING outside their entities) -> summed per text."""
     total = F.cross_entropy(scores.flatten(0, 1), gold.flatten(), ignore_index=NOTHING, reduction="sum")
     return total / len(scores)
+
+
+def several_loss(scores: Tensor, gold: Tensor, also: Tensor | None, known: Tensor) -> Tensor:
+    """Each label by itself: scores [B, K], gold [B] and also [B, M] (NOTHING: none) -> binary cross-entropy.
+
+    Summed over the labels, so that a sentence's one right label does not drown among K; mean over the `known` rows.
+    """
+    if not scores.shape[1] or not len(known):
+        return scores.sum() * 0.0
+    wanted = torch.zeros_like(scores).scatter_(1, gold.clamp_min(0)[:, None], 1.0)
+    if also is not None:
+        wanted.scatter_add_(1, also.clamp_min(0), (also != NOTHING).to(wanted.dtype))
+    return F.binary_cross_entropy_with_logits(scores[known], wanted[known], reduction="sum") / len(known)
 
 
 def intent_loss(scores: Tensor, gold: Tensor, config: ModelConfig, known: Tensor | None = None) -> Tensor:

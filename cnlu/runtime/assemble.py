@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnlu.data.several import JOINER, parts
 from cnlu.data.tags import TagSet
 from cnlu.features.lexicon import Match, without_overlaps
 from cnlu.features.windows import Window
-from cnlu.runtime.calibration import softmax
+from cnlu.runtime.calibration import sigmoid, softmax
 from cnlu.runtime.decode import Lattice, span_confidences, viterbi
 from cnlu.runtime.labels import Labels
 
@@ -62,6 +63,8 @@ class Assembler:
     """Intent scores are divided by it before the softmax (Guo et al. 2017, section 4.2)."""
     synonyms: Mapping[str, str]
     """Lower-case surface -> canonical value."""
+    several: bool = False
+    """Whether a sentence may have several intents, each scored by itself"""
 
     def result(self, text: str, scores: Scores | None, hits: Sequence[Match] = ()) -> dict[str, Any]:
         """The parse result of `text`; None for scores means there is nothing to read in it.
@@ -70,15 +73,16 @@ class Assembler:
         """
         if scores is None:
             return {"text": text, "intent": {"name": None, "confidence": 0.0}, "intent_ranking": [], "entities": [],
-                    "out_of_scope": 1.0 if self.labels.intents else 0.0}  # fmt: skip
-        ranking = self._ranking(scores.intent)
-        best: dict[str, Any] = dict(ranking[0]) if ranking else {"name": None, "confidence": 0.0}
+                    "out_of_scope": 1.0 if self.labels.intents else 0.0,
+                    **({"intents": []} if self.several else {})}  # fmt: skip
+        ranking, best, intents = self._intents(scores.intent)
         return {
             "text": text,
             "intent": best,
             "intent_ranking": ranking,
             "entities": self._with_hits(text, scores, self._entities(text, scores), hits),
-            "out_of_scope": _rounded(1.0 - best["confidence"]) if ranking else 0.0,
+            "out_of_scope": _rounded(1.0 - ranking[0]["confidence"]) if ranking else 0.0,
+            **({"intents": intents} if self.several else {}),
         }
 
     def _with_hits(
@@ -99,12 +103,30 @@ class Assembler:
             added.append(self._entity(text, scores, span, confidence, hit.kind))
         return sorted([*entities, *added], key=lambda entity: entity["start"])
 
-    def _ranking(self, scores: NDArray[Any]) -> list[dict[str, Any]]:
+    def _intents(self, scores: NDArray[Any]) -> tuple[list[dict[str, Any]], dict[str, Any], list[dict[str, Any]]]:
+        """The ranking of single intents, the answer, and the single intents that it is made of.
+
+        Where there may be several: all that are likelier than not, at least the likeliest; the answer's confidence is
+        the probability of exactly this set, the labels taken as independent.
+        """
         if not self.labels.intents:
-            return []
-        chances = softmax(np.asarray(scores, np.float64) / self.temperature)
-        order = np.argsort(-chances, kind="stable")[:RANKING]
-        return [{"name": self.labels.intents[i], "confidence": _rounded(chances[i])} for i in order]
+            return [], {"name": None, "confidence": 0.0}, []
+        share = sigmoid if self.several else softmax
+        chances = share(np.asarray(scores, np.float64), self.temperature)
+        order = np.argsort(-chances, kind="stable")
+        ranking = [{"name": self.labels.intents[i], "confidence": _rounded(chances[i])} for i in order[:RANKING]]
+        if not self.several:
+            return ranking, dict(ranking[0]), ranking[:1]
+        chosen = max(1, int((chances > 0.5).sum()))
+        exactly = chances[order[:chosen]].prod() * (1.0 - chances[order[chosen:]]).prod()
+        intents = [{"name": self.labels.intents[i], "confidence": _rounded(chances[i])} for i in order[:chosen]]
+        name = self._combined([one["name"] for one in intents])
+        return ranking, {"name": name, "confidence": _rounded(exactly)}, intents
+
+    def _combined(self, names: list[str]) -> str:
+        """As the examples write this combination; one they lack, the likeliest intent first."""
+        known = (name for name in self.labels.combined if set(parts(name)) == set(names))
+        return next(known, JOINER.join(names))
 
     def _entities(self, text: str, scores: Scores) -> list[dict[str, Any]]:
         if not self.labels.entities:

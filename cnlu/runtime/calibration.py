@@ -49,6 +49,28 @@ def fit_temperature(logits: Floats, gold: NDArray[Any]) -> float:
     return float(np.exp(_golden_section(nll, float(np.log(COLDEST)), float(np.log(HOTTEST)))))
 
 
+def sigmoid(logits: Floats, temperature: float = 1.0) -> Floats:
+    """Probabilities of each by itself: `logits` of any shape, divided by `temperature`."""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * np.asarray(logits) / temperature)))
+
+
+def fit_several(logits: Floats, gold: NDArray[Any]) -> float:
+    """As `fit_temperature` where each label is scored by itself: `gold` [N, K] says which labels are right.
+
+    The binary cross-entropy is minimised; targets are drawn in by 1/(N + 2) of the way to one half.
+    """
+    logits = np.asarray(logits, np.float64)
+    if not logits.size or not np.isfinite(logits).all() or not logits.any():
+        return 1.0
+    target = gold + (0.5 - gold) / (len(logits) + 2)
+
+    def loss(log_temperature: float) -> float:
+        scaled = logits * np.exp(-log_temperature)
+        return float((np.logaddexp(0.0, scaled) - target * scaled).mean())
+
+    return float(np.exp(_golden_section(loss, float(np.log(COLDEST)), float(np.log(HOTTEST)))))
+
+
 def _golden_section(function: Any, low: float, high: float, tolerance: float = 1e-5) -> float:
     """The minimum of a function with one valley on [low, high]; the NLL is convex in 1/temperature."""
     left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)

@@ -161,7 +161,7 @@ def _build(files: ModelFiles, threads: int) -> Interpreter:
     training = json.loads(text("training.json"))
     assembler = Assembler(
         labels, tags, build_lattice(tagger[:-2], tagger[-2], tagger[-1], tags), training["temperature"],
-        {surface.lower(): value for surface, value in lexicon["synonyms"].items()},
+        {surface.lower(): value for surface, value in lexicon["synonyms"].items()}, config.model.multi_label,
     )  # fmt: skip
     return Interpreter(
         config, labels, training, extractor,

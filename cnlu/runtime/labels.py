@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from cnlu.data.schema import Example
+from cnlu.data.several import parts
 from cnlu.data.tags import TagSet
 
 
@@ -20,24 +21,31 @@ class Labels:
     """Entity type -> its roles; types without any are absent."""
     groups: dict[str, list[str]]
     """Entity type -> its groups."""
+    combined: list[str] = field(default_factory=list)
+    """Of a model that gives several intents of a sentence: the combinations that its examples have, as they write them;
+    `intents` are single ones then."""
 
     @classmethod
-    def collect(cls, examples: Iterable[Example]) -> Labels:
-        """The labels of annotated examples."""
+    def collect(cls, examples: Iterable[Example], several: bool = False) -> Labels:
+        """The labels of annotated examples; with `several` an intent a+b is two."""
         intents: set[str] = set()
+        combined: set[str] = set()
         entities: set[str] = set()
         roles: dict[str, set[str]] = {}
         groups: dict[str, set[str]] = {}
         for example in examples:
             if example.intent is not None:
-                intents.add(example.intent)
+                named = parts(example.intent) if several else [example.intent]
+                intents.update(named)
+                if len(named) > 1:
+                    combined.add(example.intent)
             for span in example.entities:
                 entities.add(span.entity)
                 if span.role is not None:
                     roles.setdefault(span.entity, set()).add(span.role)
                 if span.group is not None:
                     groups.setdefault(span.entity, set()).add(span.group)
-        return cls(sorted(intents), sorted(entities), _sorted(roles), _sorted(groups))
+        return cls(sorted(intents), sorted(entities), _sorted(roles), _sorted(groups), sorted(combined))
 
     @property
     def role_names(self) -> list[str]:

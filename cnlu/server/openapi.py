@@ -151,7 +151,7 @@ def _schemas(settings: ServerSettings) -> dict[str, Schema]:
             **_object({"text": text}, {"token": {}, "message_id": {}}),
             "additionalProperties": True,
         },
-        "Result": _object(result, {"out_of_scope": share}),
+        "Result": _object(result, {"out_of_scope": share, "intents": {"type": "array", "items": intent}}),
         "Results": _object({"results": {"type": "array", "items": _ref("Result")}}),
         "Labels": _object({"model": {"type": "string"}, "intents": names, "entities": names, "roles": named,
                            "groups": named, "annotate": {"type": "boolean"}}),

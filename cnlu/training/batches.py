@@ -36,6 +36,7 @@ def plan_epoch(rows: Sequence[Row], config: TrainingConfig, epoch: int) -> list[
 def collate(rows: Sequence[Row], device: torch.device) -> dict[str, Tensor]:
     """Arrays of several rows filled up to the longest: characters [B, L, F], sentence [B, S], the rest [B, L], [B].
 
+    `also` [B, M] are further intents of the same sentences, NOTHING where there are none; absent where no row has any.
     `known` are the numbers of the rows with an intent. Rows with an encoder's tokens also give tokens and token_mask
     [B, T] and alignment [B, L, T]; rows that a frozen one has read, vectors [B, L, width] and views [B, K, width].
     """
@@ -52,6 +53,8 @@ def collate(rows: Sequence[Row], device: torch.device) -> dict[str, Tensor]:
         mask[i, :n], tags[i, :n], roles[i, :n], groups[i, :n] = 1.0, row.tags, row.roles, row.groups
     arrays = {"characters": characters, "sentence": sentence, "mask": mask, "tags": tags, "roles": roles,
               "groups": groups, "intent": np.array([row.intent for row in rows], np.int64)}  # fmt: skip
+    if most := max(len(row.also) for row in rows):
+        arrays["also"] = np.array([[*row.also, *[NOTHING] * (most - len(row.also))] for row in rows], np.int64)
     arrays["known"] = np.flatnonzero(arrays["intent"] != NOTHING)
     found = [row.tokens for row in rows if row.tokens is not None]
     if found:

@@ -17,12 +17,12 @@ from cnlu.features.extract import Extractor
 from cnlu.features.windows import Plan
 from cnlu.model.ensemble import Ensemble
 from cnlu.runtime.assemble import Assembler, Scores, stitch
-from cnlu.runtime.calibration import fit_temperature
+from cnlu.runtime.calibration import fit_several, fit_temperature
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.lattice import build_lattice
 from cnlu.text.tokens import TokenReader, Tokens
 from cnlu.training.batches import collate
-from cnlu.training.rows import Row, Vocabularies, plan_of, reading_row
+from cnlu.training.rows import Row, Vocabularies, intent_numbers, plan_of, reading_row
 
 BATCH = 128
 
@@ -65,7 +65,7 @@ class Dev:
     ) -> None:  # fmt: skip
         self.examples, self.hits = examples, [extractor.hits(example.text) for example in examples]
         self.labels, self.synonyms = labels, {surface.lower(): value for surface, value in synonyms.items()}
-        self.tags = labels.tag_set(config.model.tagging)
+        self.tags, self.several = labels.tag_set(config.model.tagging), config.model.multi_label
         self.plans = [plan_of(example.text, config, reader) for example in self.examples]
         self.pieces: list[tuple[int, int, Row]] = []
         """(number of the example, of its window or -1 for its intent's text, what is read), short ones first"""
@@ -91,17 +91,25 @@ class Dev:
         `answers` are asked for one text at a time: 8 bits round over a whole batch.
         """
         scores = self._scores(answers, 1) if answers else self._scores(torch_answers(network))
-        known = [i for i, e in enumerate(self.examples) if e.intent in self.labels.intents]
-        temperature = 1.0
-        if known and len(self.labels.intents) > 1:
-            gold = np.array([self.labels.intents.index(str(self.examples[i].intent)) for i in known])
-            temperature = fit_temperature(np.stack([scores[i].intent for i in known]), gold)
-        return temperature, self._metrics(network, scores, temperature)
+        return (temperature := self._temperature(scores)), self._metrics(network, scores, temperature)
+
+    def _temperature(self, scores: list[Scores]) -> float:
+        numbers = [intent_numbers(e.intent, self.labels, self.several) for e in self.examples]
+        known = [i for i, named in enumerate(numbers) if named]
+        if not known or (len(self.labels.intents) < 2 and not self.several):
+            return 1.0
+        logits = np.stack([scores[i].intent for i in known])
+        if not self.several:
+            return fit_temperature(logits, np.array([numbers[i][0] for i in known]))
+        gold = np.zeros(logits.shape, bool)
+        for row, i in enumerate(known):
+            gold[row, numbers[i]] = True
+        return fit_several(logits, gold)
 
     def _metrics(self, network: Ensemble, scores: list[Scores], temperature: float) -> dict[str, Any]:
         tagger = network.tagger().cpu().numpy()
         lattice = build_lattice(tagger[:-2], tagger[-2], tagger[-1], self.tags)
-        assembler = Assembler(self.labels, self.tags, lattice, temperature, self.synonyms)
+        assembler = Assembler(self.labels, self.tags, lattice, temperature, self.synonyms, self.several)
         found = [
             assembler.result(e.text, s, h) for e, s, h in zip(self.examples, scores, self.hits, strict=True)
         ]
@@ -125,4 +133,4 @@ def _stitched(found: Plan, answers: Mapping[int, Scores]) -> Scores:
 def _reading(characters: np.ndarray, sentence: np.ndarray, tokens: Tokens | None) -> Row:
     """A row with nothing to answer."""
     nothing = np.zeros(len(characters), np.int64)
-    return Row(characters, sentence, nothing, nothing, nothing, 0, tokens)
+    return Row(characters, sentence, nothing, nothing, nothing, 0, (), tokens)

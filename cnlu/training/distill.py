@@ -31,8 +31,8 @@ MOST_DEV = 1000
 MEMORY = 1 << 30
 """Bytes of the teacher's scores, and of its vectors, that are kept in memory; beyond that they lie on disk."""
 _LAYERS = re.compile(r"layers=(.*)")
-_TEACHERS = (("model", "tagging"), ("features", "lexicon"), ("text", "fold_width"), ("text", "fold_case"),
-             ("text", "simplify"))  # fmt: skip
+_TEACHERS = (("model", "tagging"), ("model", "multi_label"), ("features", "lexicon"), ("text", "fold_width"),
+             ("text", "fold_case"), ("text", "simplify"))  # fmt: skip
 """Settings without which the student could not give its teacher's answers."""
 
 
@@ -117,6 +117,8 @@ def _as_teacher(config: Config, teacher: Teacher) -> Config:
         if mine not in (wanted, getattr(getattr(usual, section), name)):
             raise UsageError(f"{section}.{name}: a student has its teacher's, {wanted}; leave the setting out.")
         config = replace(config, **{section: replace(getattr(config, section), **{name: wanted})})
+    if config.training.join != usual.training.join:
+        raise UsageError("training.join has no effect on a student, who learns no annotations; leave it out.")
     for name in ("intent_loss", "negatives", "label_smoothing"):
         if getattr(config.model, name) != getattr(usual.model, name):
             raise UsageError(f"model.{name} has no effect on a student, who learns no annotations; leave it out.")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from cnlu.config import Config, ModelConfig, TrainingConfig
 from cnlu.data.load import load_data
 from cnlu.data.schema import Example, NluData
+from cnlu.data.several import refuse_repeats
 from cnlu.data.split import stratified_split
 from cnlu.errors import DataError, UsageError
 from cnlu.features.lexicon import Lexicon
@@ -33,20 +34,20 @@ def gather(request: Request, say: Say) -> Gathered:
     data = load_data(list(request.data))
     if request.dev:
         _refuse_idle(config.training, "dev_fraction", "--dev")
-        _refuse_idle(config.training, "settle", "--dev")
         train, dev = data.examples, load_data(list(request.dev)).examples
     else:
         train, dev = stratified_split(data.examples, config.training.dev_fraction, config.training.seed)
     usable, dev = _usable(train, config.model), _usable(dev, config.model)
     if len(usable) < len(train):
         say(f"note: {len(train) - len(usable)} examples without any text are left out.")
+    if config.model.multi_label:
+        refuse_repeats([*usable, *dev])
     if not any(example.intent is not None or example.entities for example in usable):
         raise DataError(f"{', '.join(map(str, request.data))}: {_nothing(config.model)}; annotate some first.")
     if not dev:
         _refuse_idle(config.training, "patience", "no dev examples")
-        _refuse_idle(config.training, "settle", "no dev examples")
         say("note: no dev examples (too few, or training.dev_fraction is 0): the last epoch is kept, uncalibrated.")
-    return Gathered(data, usable, dev, [] if request.dev else _later(dev, config.training))
+    return Gathered(data, usable, dev, _later(dev, config.training, bool(request.dev)))
 
 
 def dictionary_story(data: NluData, lexicon: Lexicon, config: Config) -> list[str]:
@@ -71,12 +72,13 @@ def _usable(examples: Sequence[Example], model: ModelConfig) -> list[Example]:
     return usable
 
 
-def _later(dev: list[Example], training: TrainingConfig) -> list[Example]:
-    if len(dev) >= training.min_dev:
-        because = f"{len(dev)} dev examples, no fewer than training.min_dev ({training.min_dev})"
+def _later(dev: list[Example], training: TrainingConfig, given: bool) -> list[Example]:
+    """The dev examples to learn from in the end; `given` ones are the user's to measure by."""
+    enough = f"{len(dev)} dev examples, no fewer than training.min_dev ({training.min_dev})"
+    because = "--dev" if given else enough if len(dev) >= training.min_dev else "" if dev else "no dev examples"
+    if because and training.settle:
         _refuse_idle(training, "settle", because)
-        return []
-    return dev if training.settle else []
+    return [] if because or not training.settle else dev
 
 
 def _nothing(model: ModelConfig) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cnlu.config import Config
 from cnlu.data.schema import Entity, Example
+from cnlu.data.several import parts
 from cnlu.features.extract import Extractor, Features
 from cnlu.features.vocabulary import Vocabulary, VocabularyBuilder
 from cnlu.features.windows import Plan, Window, plan
@@ -37,6 +38,8 @@ class Row:
     """int64 [L]"""
     intent: int
     """NOTHING where no (known) intent is annotated, and for a part of a long text"""
+    also: tuple[int, ...] = ()
+    """Further intents of the same sentence, where a model gives several"""
     tokens: Tokens | None = None
     """The encoder's, for a model with one"""
     read: tuple[Array, Array] | None = None
@@ -134,10 +137,16 @@ def _row(
     inside = [_clipped(e, window) for e in example.entities if e.start < window.end and e.end > window.start]
     tags, dropped = labels.tag_set(config.model.tagging).encode(len(characters), inside)
     kept = [e for e in inside if not any(e is lost for lost in dropped)]  # of two equal ones, one is lost
-    intent = labels.intents.index(example.intent) if example.intent in labels.intents else NOTHING
+    intent, *also = intent_numbers(example.intent, labels, config.model.multi_label) or [NOTHING]
     roles = _parts(len(characters), kept, "role", labels.role_names, labels.roles)
     groups = _parts(len(characters), kept, "group", labels.group_names, labels.groups)
-    return Row(characters, sentence, np.array(tags, np.int64), roles, groups, intent, tokens)
+    return Row(characters, sentence, np.array(tags, np.int64), roles, groups, intent, tuple(also), tokens)
+
+
+def intent_numbers(name: str | None, labels: Labels, several: bool) -> list[int]:
+    """The numbers of an intent's label, or of those of a+b; none where one of them is unknown."""
+    named = [] if name is None else parts(name) if several else [name]
+    return [labels.intents.index(part) for part in named] if all(part in labels.intents for part in named) else []
 
 
 def _clipped(entity: Entity, window: Window) -> Entity:

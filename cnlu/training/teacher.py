@@ -150,4 +150,4 @@ def with_vectors(
 def _bare(length: int, tokens: Tokens) -> Row:
     """A row of nothing but tokens."""
     nothing = np.zeros(length, np.int64)
-    return Row(np.zeros((length, 1), np.int32), np.zeros(0, np.int32), nothing, nothing, nothing, NOTHING, tokens)
+    return Row(np.zeros((length, 1), np.int32), np.zeros(0, np.int32), nothing, nothing, nothing, NOTHING, (), tokens)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from cnlu.config import Config, TrainingConfig
+from cnlu.data.schema import Example
 from cnlu.errors import DataError, ModelError, UsageError
 from cnlu.features.build import build_extractor
 from cnlu.features.extract import Extractor
@@ -24,6 +26,7 @@ from cnlu.training.encode import Encoder, prepare_encoder, unknown_story
 from cnlu.training.export import export_onnx, round_tables, without_notes
 from cnlu.training.frozen import read_rows
 from cnlu.training.gather import Gathered, dictionary_story, gather
+from cnlu.training.joining import joined
 from cnlu.training.loop import Run, fit, planned_epochs, settle
 from cnlu.training.masking import Masker
 from cnlu.training.model_files import model_files
@@ -68,7 +71,8 @@ def train(request: Request, say: Say = lambda line: None) -> Trained:
     device = prepare(request)
     found = gather(request, say)
     encoder = prepare_encoder(request.encoder, request.config, say) if request.encoder else None
-    return learn(Course(found, Labels.collect([*found.train, *found.later]), device, encoder), request, say)
+    labels = Labels.collect([*found.train, *found.later], request.config.model.multi_label)
+    return learn(Course(found, labels, device, encoder), request, say)
 
 
 def prepare(request: Request) -> torch.device:
@@ -88,12 +92,12 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
     tokens = encoder.tokens if encoder else None
     if tutor and config.training.swap_values:
         raise UsageError("training.swap_values has no effect where a teacher gives the answers; leave it out.")
-    copies = swapped(found.train, config.training.swap_values, config.training.seed)
-    groups = [[*found.train, *copies], found.later]
+    made = {} if tutor else _made(found.train, config)
+    groups = [[*found.train, *chain(*made.values())], found.later]
     (rows, later), vocabularies = training_rows(groups, extractor, labels, config, tokens)
     if not rows:
         raise DataError("All training examples are empty texts; write some text into them.")
-    _tell(found, len(copies), extractor, labels, vocabularies, rows, config, device, say)
+    _tell(found, made, extractor, labels, vocabularies, rows, config, device, say)
     if encoder:
         say(unknown_story(encoder.tokens, found.train))
     network, masker = _network(config, labels, vocabularies, device, encoder)
@@ -149,6 +153,15 @@ def _chooses(count: int, training: TrainingConfig, settles: bool, say: Say) -> b
     return False
 
 
+def _made(examples: list[Example], config: Config) -> dict[str, list[Example]]:
+    """Examples made of the given ones, by what they are."""
+    training = config.training
+    return {
+        "copies with other values": swapped(examples, training.swap_values, training.seed),
+        "of two joined": joined(examples, training.join if config.model.multi_label else 0.0, training.seed),
+    }
+
+
 def _device(wanted: str | None) -> torch.device:
     if wanted == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: PyTorch finds no CUDA device here; use --device cpu or install a CUDA build.")
@@ -156,8 +169,8 @@ def _device(wanted: str | None) -> torch.device:
 
 
 def _tell(
-    found: Gathered, copies: int, extractor: Extractor, labels: Labels, vocabularies: Vocabularies, rows: list[Row],
-    config: Config, device: torch.device, say: Say,
+    found: Gathered, made: dict[str, list[Example]], extractor: Extractor, labels: Labels, vocabularies: Vocabularies,
+    rows: list[Row], config: Config, device: torch.device, say: Say,
 ) -> None:  # fmt: skip
     """What is about to be trained, on what."""
     for line in [f"note: {note}" for note in found.data.notes] + dictionary_story(
@@ -165,7 +178,7 @@ def _tell(
     ):
         say(line)
     say(
-        f"{len(found.train)} examples{f' and {copies} copies with other values' if copies else ''}, "
+        f"{len(found.train)} examples{''.join(f' and {len(new)} {what}' for what, new in made.items() if new)}, "
         f"{len(labels.intents)} intents, {len(labels.entities)} entity types, "
         f"{len(found.dev)} dev examples; {len(vocabularies.characters) - 1} character features, "
         f"{len(vocabularies.sentence) - 1} sentence features; device {device.type}, "

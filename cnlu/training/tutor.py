@@ -12,7 +12,15 @@ from torch import Tensor, nn
 
 from cnlu.config import TrainingConfig
 from cnlu.model.crf import LegalCRF
-from cnlu.model.distillation import Expected, expectations, hidden_loss, path_loss, softened_loss, weighted_loss
+from cnlu.model.distillation import (
+    Expected,
+    expectations,
+    hidden_loss,
+    path_loss,
+    softened_loss,
+    softened_several_loss,
+    weighted_loss,
+)
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.network import JointNetwork, Outputs
 from cnlu.model.reader import Read
@@ -110,8 +118,8 @@ class Tutor:
         if outputs.groups.shape[-1] > 1:
             parts["groups"] = config.entity_weight * weighted_loss(outputs.groups, lesson.groups, lesson.in_group)
         if outputs.intent.shape[-1]:
-            softened = softened_loss(outputs.intent, lesson.intent, self.temperature)
-            parts["intent"] = config.intent_weight * softened
+            softened = softened_several_loss if config.multi_label else softened_loss
+            parts["intent"] = config.intent_weight * softened(outputs.intent, lesson.intent, self.temperature)
         if member.sizes.encoder and read is not None and lesson.vectors is not None and lesson.read is not None:
             found = self.bridge(read.characters.float())
             parts["hidden"] = self.hidden * hidden_loss(found, lesson.vectors, lesson.read)

@@ -210,3 +210,19 @@ def test_nothing_to_evaluate_divides_by_nothing() -> None:
 def test_one_prediction_per_example_is_required() -> None:
     with pytest.raises(ValueError, match="1 examples but 0 predictions"):
         evaluate([Example("好")], [])
+
+
+def test_several_intents_are_compared_as_sets_and_counted_one_by_one() -> None:
+    gold = [Example("x", "b+a"), Example("y", "a"), Example("z", "a+d")]
+    known = Labels(["a", "b", "c"], [], {}, {})
+    found = evaluate(gold, [_result(name) | {"intents": []} for name in ("a+b", "a+c", "a+b")], known)
+    intent = found["intent"]
+    assert intent["accuracy"] == found["frame_accuracy"] == pytest.approx(1 / 3)
+    assert set(intent["per_label"]) == {"a", "b", "c", "d"}
+    assert (intent["per_label"]["a"]["f1"], intent["per_label"]["b"]["precision"]) == (1.0, 0.5)
+    assert found["unseen_labels"] == 1 and intent["per_label"]["d"]["seen"] is False
+
+
+def test_a_plus_in_a_name_means_nothing_to_a_model_of_single_intents() -> None:
+    found = evaluate([Example("x", "b+a")], [_result("a+b")])
+    assert found["frame_accuracy"] == 0.0 and set(found["intent"]["per_label"]) == {"a+b", "b+a"}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnlu.runtime.calibration import expected_calibration_error, fit_temperature, softmax
+from cnlu.runtime.calibration import expected_calibration_error, fit_several, fit_temperature, softmax
 
 
 def _draw(temperature: float, rows: int = 4000, labels: int = 6) -> tuple[np.ndarray, np.ndarray]:
@@ -82,3 +82,11 @@ def test_calibration_error_of_nothing_is_zero() -> None:
 
 def test_confidence_zero_has_a_bin() -> None:
     assert expected_calibration_error(np.array([0.0, 0.0]), np.array([False, False])) == 0.0
+
+
+def test_scores_of_several_intents_are_calibrated_each_by_itself() -> None:
+    random = np.random.default_rng(3)
+    logits = random.normal(0, 2, (4000, 5))
+    gold = random.random(logits.shape) < 1 / (1 + np.exp(-logits / 2.5))
+    assert fit_several(logits, gold) == pytest.approx(2.5, rel=0.1)
+    assert fit_several(np.zeros((3, 2)), np.zeros((3, 2), bool)) == 1.0
