@@ -4,8 +4,8 @@
                                          [--out FIGURES.json]
 
 DATA_DIR holds train and test, and perhaps multi-intent/test.yml: hand-written sentences of several intents
-(`corpora/railway` has all three). Models are trained by `cnlu train --set model.multi_label=true` on train alone, so that
-every combination is one they have never seen, and measured on
+(`corpora/railway` has all three). Models are trained by `cnlu train --set model.multi_label=true` on train alone, so
+that every combination is one they have never seen, and measured on
 
     single     the test part as it is: is one intent still one?
     joined     --pairs sentences, each of two test sentences with different intents, joined as training joins them
