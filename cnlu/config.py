@@ -136,6 +136,11 @@ class ModelConfig:
         "a sentence may have several intents, written a+b in the examples: each is scored by itself, and all that "
         "are likelier than not are given, in combinations never seen too",
     )
+    out_of_scope: str = setting(
+        "out_of_scope",
+        "an intent of this name holds sentences that belong to no other: its probability counts into the score of the "
+        "same name, which needs no such intent",
+    )
     intent_weight: float = setting(1.0, "weight of the intent loss", low=0, high=100)
     entity_weight: float = setting(1.0, "weight of the entity loss", low=0, high=100)
 

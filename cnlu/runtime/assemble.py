@@ -16,6 +16,7 @@ from cnlu.features.windows import Window
 from cnlu.runtime.calibration import sigmoid, softmax
 from cnlu.runtime.decode import Lattice, span_confidences, viterbi
 from cnlu.runtime.labels import Labels
+from cnlu.runtime.scope import Scope, energy
 
 EXTRACTOR = "CnluClassifier"
 RANKING = 10
@@ -65,6 +66,10 @@ class Assembler:
     """Lower-case surface -> canonical value."""
     several: bool = False
     """Whether a sentence may have several intents, each scored by itself"""
+    scope: Scope | None = None
+    """Where the model's own sentences end; None where none were held out to tell"""
+    stranger: str = ""
+    """Name of the intent, if there is one, of sentences that belong to no other"""
 
     def result(self, text: str, scores: Scores | None, hits: Sequence[Match] = ()) -> dict[str, Any]:
         """The parse result of `text`; None for scores means there is nothing to read in it.
@@ -81,7 +86,7 @@ class Assembler:
             "intent": best,
             "intent_ranking": ranking,
             "entities": self._with_hits(text, scores, self._entities(text, scores), hits),
-            "out_of_scope": _rounded(1.0 - ranking[0]["confidence"]) if ranking else 0.0,
+            "out_of_scope": _rounded(self._outside(scores.intent)),
             **({"intents": intents} if self.several else {}),
         }
 
@@ -122,6 +127,27 @@ class Assembler:
         intents = [{"name": self.labels.intents[i], "confidence": _rounded(chances[i])} for i in order[:chosen]]
         name = self._combined([one["name"] for one in intents])
         return ranking, {"name": name, "confidence": _rounded(exactly)}, intents
+
+    def energy(self, scores: NDArray[Any]) -> float:
+        """Of the scores of the intents that are in scope."""
+        names = self.labels.intents
+        own = np.array([name != self.stranger for name in names], bool)
+        return energy(np.asarray(scores, np.float64)[: len(names)][own], self.several)
+
+    def _outside(self, scores: NDArray[Any]) -> float:
+        """How sure it is that none of the intents in scope is meant: by the scores' energy, or by the intent for that.
+
+        Without held-out sentences: the doubt in the likeliest intent in scope.
+        """
+        names = self.labels.intents
+        if not names:
+            return 0.0
+        share = sigmoid if self.several else softmax
+        chances = dict(zip(names, share(np.asarray(scores, np.float64), self.temperature), strict=True))
+        strange = float(chances.pop(self.stranger, 0.0))
+        if self.scope is None:
+            return 1.0 - float(max(chances.values(), default=0.0))
+        return 1.0 - (1.0 - self.scope.outside(self.energy(scores))) * (1.0 - strange)
 
     def _combined(self, names: list[str]) -> str:
         """As the examples write this combination; one they lack, the likeliest intent first."""

@@ -24,6 +24,7 @@ from cnlu.runtime.assemble import Assembler, Scores, stitch
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.lattice import build_lattice
 from cnlu.runtime.model_dir import ModelFiles, read_model_dir
+from cnlu.runtime.scope import Scope
 from cnlu.text.normalize import simplifier
 from cnlu.text.tokens import TokenReader, from_json, pad_tokens
 
@@ -159,9 +160,11 @@ def _build(files: ModelFiles, threads: int) -> Interpreter:
     tags = labels.tag_set(config.model.tagging)
     tagger = np.load(io.BytesIO(files.files["tagger.npy"]), allow_pickle=False)
     training = json.loads(text("training.json"))
+    scope = training.get("scope")
     assembler = Assembler(
         labels, tags, build_lattice(tagger[:-2], tagger[-2], tagger[-1], tags), training["temperature"],
         {surface.lower(): value for surface, value in lexicon["synonyms"].items()}, config.model.multi_label,
+        Scope(**scope) if scope else None, config.model.out_of_scope,
     )  # fmt: skip
     return Interpreter(
         config, labels, training, extractor,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from cnlu.runtime.assemble import Assembler, Scores, stitch
 from cnlu.runtime.calibration import fit_several, fit_temperature
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.lattice import build_lattice
+from cnlu.runtime.scope import Scope, fit_scope
 from cnlu.text.tokens import TokenReader, Tokens
 from cnlu.training.batches import collate
 from cnlu.training.rows import Row, Vocabularies, intent_numbers, plan_of, reading_row
@@ -56,6 +58,16 @@ def graph_answers(graph: bytes) -> Answers:
     return answer
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """What sentences that were not learned from tell of a model's scores."""
+
+    temperature: float = 1.0
+    """Of the intents"""
+    scope: Scope | None = None
+    """Where the sentences in scope end; None where none of them was held out"""
+
+
 class Dev:
     """Dev examples, none of them blank, their features read once; scored by the same assembling as at run time."""
 
@@ -65,6 +77,7 @@ class Dev:
     ) -> None:  # fmt: skip
         self.examples, self.hits = examples, [extractor.hits(example.text) for example in examples]
         self.labels, self.synonyms = labels, {surface.lower(): value for surface, value in synonyms.items()}
+        self.stranger = config.model.out_of_scope
         self.tags, self.several = labels.tag_set(config.model.tagging), config.model.multi_label
         self.plans = [plan_of(example.text, config, reader) for example in self.examples]
         self.pieces: list[tuple[int, int, Row]] = []
@@ -83,15 +96,20 @@ class Dev:
 
     def frame_accuracy(self, network: Ensemble) -> float:
         scores = self._scores(torch_answers(network))
-        return float(self._metrics(network, scores, 1.0)["frame_accuracy"])
+        return float(self._metrics(network, scores, Calibration())["frame_accuracy"])
 
-    def calibrate(self, network: Ensemble, answers: Answers | None = None) -> tuple[float, dict[str, Any]]:
-        """(temperature fitted on the dev intents, the dev metrics under it), of the network or of `answers`.
+    def calibrate(self, network: Ensemble, answers: Answers | None = None) -> tuple[Calibration, dict[str, Any]]:
+        """(what the dev sentences say of confidences, their metrics under it), of the network or of `answers`.
 
         `answers` are asked for one text at a time: 8 bits round over a whole batch.
         """
         scores = self._scores(answers, 1) if answers else self._scores(torch_answers(network))
-        return (temperature := self._temperature(scores)), self._metrics(network, scores, temperature)
+        found = Calibration(self._temperature(scores), None)
+        assembler = self._assembler(network, found)
+        inside = [i for i, e in enumerate(self.examples)
+                  if e.intent != self.stranger and intent_numbers(e.intent, self.labels, self.several)]  # fmt: skip
+        found = replace(found, scope=fit_scope([assembler.energy(scores[i].intent) for i in inside]))
+        return found, self._metrics(network, scores, found)
 
     def _temperature(self, scores: list[Scores]) -> float:
         numbers = [intent_numbers(e.intent, self.labels, self.several) for e in self.examples]
@@ -106,10 +124,14 @@ class Dev:
             gold[row, numbers[i]] = True
         return fit_several(logits, gold)
 
-    def _metrics(self, network: Ensemble, scores: list[Scores], temperature: float) -> dict[str, Any]:
+    def _assembler(self, network: Ensemble, found: Calibration) -> Assembler:
         tagger = network.tagger().cpu().numpy()
         lattice = build_lattice(tagger[:-2], tagger[-2], tagger[-1], self.tags)
-        assembler = Assembler(self.labels, self.tags, lattice, temperature, self.synonyms, self.several)
+        return Assembler(self.labels, self.tags, lattice, found.temperature, self.synonyms, self.several, found.scope,
+                         self.stranger)  # fmt: skip
+
+    def _metrics(self, network: Ensemble, scores: list[Scores], calibration: Calibration) -> dict[str, Any]:
+        assembler = self._assembler(network, calibration)
         found = [
             assembler.result(e.text, s, h) for e, s, h in zip(self.examples, scores, self.hits, strict=True)
         ]

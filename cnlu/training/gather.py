@@ -40,6 +40,7 @@ def gather(request: Request, say: Say) -> Gathered:
     usable, dev = _usable(train, config.model), _usable(dev, config.model)
     if len(usable) < len(train):
         say(f"note: {len(train) - len(usable)} examples without any text are left out.")
+    _refuse_no_stranger(usable, config.model)
     if config.model.multi_label:
         refuse_repeats([*usable, *dev])
     if not any(example.intent is not None or example.entities for example in usable):
@@ -79,6 +80,12 @@ def _later(dev: list[Example], training: TrainingConfig, given: bool) -> list[Ex
     if because and training.settle:
         _refuse_idle(training, "settle", because)
     return [] if because or not training.settle else dev
+
+
+def _refuse_no_stranger(examples: list[Example], model: ModelConfig) -> None:
+    name = model.out_of_scope
+    if name != ModelConfig().out_of_scope and all(example.intent != name for example in examples):
+        raise UsageError(f"model.out_of_scope: no example has the intent {name}; name one, or leave the setting out.")
 
 
 def _nothing(model: ModelConfig) -> str:

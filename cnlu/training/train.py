@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from cnlu.model.network import Sizes
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.model_dir import check_out, write_model_dir
 from cnlu.training.checkpoint import Checkpoint, State
-from cnlu.training.dev import Dev, graph_answers
+from cnlu.training.dev import Calibration, Dev, graph_answers
 from cnlu.training.encode import Encoder, prepare_encoder, unknown_story
 from cnlu.training.export import export_onnx, round_tables, without_notes
 from cnlu.training.frozen import read_rows
@@ -112,7 +112,7 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
                   tutor)  # fmt: skip
         state = fit(run, request.resume)
         _finish(network)
-        temperature, metrics = dev.calibrate(network) if dev else (1.0, None)
+        calibration, metrics = dev.calibrate(network) if dev else (Calibration(), None)
         settled = 0
         if later:
             settled = settle(replace(run, rows=[*rows, *later]))
@@ -124,10 +124,10 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
             graph = quantize(graph)
             if dev:
                 rounded = _after_rounding(dev, network, graph, say)
-                temperature, metrics = (temperature, metrics) if later else rounded
+                calibration, metrics = (calibration, metrics) if later else rounded
         elif encoder:
             graph = encoder.noted(graph)
-        story = {"temperature": temperature, "int8": request.int8, "seed": config.training.seed,
+        story = {**asdict(calibration), "int8": request.int8, "seed": config.training.seed,
                  "best_epoch": state.best_epoch, "history": state.history, "settled": settled, "dev": metrics,
                  **({"distilled": tutor.about} if tutor else {})}  # fmt: skip
         tokenizer = encoder.files if encoder else None
@@ -228,11 +228,11 @@ def _resumable(checkpoint: Checkpoint, say: Say) -> Iterator[None]:
 
 def _after_rounding(
     dev: Dev, network: Ensemble, graph: bytes, say: Say
-) -> tuple[float, dict[str, Any]]:
+) -> tuple[Calibration, dict[str, Any]]:
     """Calibrated on what is shipped; says what the 8 bits cost."""
-    temperature, metrics = dev.calibrate(network, graph_answers(graph))
+    calibration, metrics = dev.calibrate(network, graph_answers(graph))
     say(f"int8: dev frames {metrics['frame_accuracy']:.3f}, in float32 {dev.frame_accuracy(network):.3f}")
-    return temperature, metrics
+    return calibration, metrics
 
 
 def _finish(network: Ensemble) -> None:

@@ -228,3 +228,15 @@ def test_passes_follow_the_amount_of_data() -> None:
     assert planned_epochs(usual, 5000) * 5000 <= usual.max_examples
     assert planned_epochs(usual, 10**6) == usual.min_epochs
     assert planned_epochs(TrainingConfig(min_epochs=1, max_epochs=3), 20) == 3
+
+
+def test_held_out_sentences_tell_where_the_scope_ends(run: Run, examples: list[Example], tmp_path: Path) -> None:
+    run(examples)
+    assert set(story(tmp_path / "model")["scope"]) == {"edge", "width"}
+    run(examples, "training.dev_fraction=0", name="blind")
+    assert story(tmp_path / "blind")["scope"] is None
+
+
+def test_an_intent_for_strangers_that_no_example_has_is_refused(run: Run, examples: list[Example]) -> None:
+    with pytest.raises(UsageError, match="model.out_of_scope: no example has the intent other; name one"):
+        run(examples, "model.out_of_scope=other")
