@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cnlu
+from cnlu.data.wording import encodable as _encodable
 from cnlu.errors import CnluError, UsageError
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"cnlu {cnlu.__version__}")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_check(verbs.add_parser("check", help="find what is wrong in examples before training"))
     _add_train(verbs.add_parser("train", help="train a model from YAML or JSONL examples"))
     _add_distill(verbs.add_parser("distill", help="let a model teach a smaller one from sentences alone"))
     _add_pretrain(verbs.add_parser("pretrain", help="continue an encoder's pretraining on text of your own"))
@@ -168,6 +170,12 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     from cnlu.server.cli import add_serve
 
     add_serve(parser)
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    from cnlu.check.cli import add_check
+
+    add_check(parser)
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -293,12 +301,6 @@ def _can_encode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _encodable(text: str) -> str:
-    """What the terminal can show of a text, the rest escaped."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 if __name__ == "__main__":

@@ -288,17 +288,60 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
+class CheckConfig:
+    """What `cnlu check` finds fault with; no model depends on it."""
+
+    ignore: str = setting("", "codes of findings that are left out, separated by commas")
+    fail_on: str = setting(
+        "warning", "the exit code is 1 where a finding is at least this severe", among=("info", "warning", "error")
+    )
+    show: int = setting(10, "most findings of one code that the terminal shows; JSON holds all; 0 shows all", low=0)
+    min_intent_examples: int = setting(5, "an intent with fewer examples is reported", low=1)
+    min_entity_examples: int = setting(5, "an entity type with fewer annotations is reported", low=1)
+    imbalance: float = setting(
+        20.0, "an intent is reported where the largest one has more than this many times its examples", low=1
+    )
+    bare_share: float = setting(
+        0.8,
+        "a value left bare is reported where it is annotated in at least this share of its places; a value seen rarely "
+        "is judged by the others of its type too",
+        low=0.5,
+        high=1,
+    )
+    bare_common_share: float = setting(
+        0.9,
+        "the same for ordinary words and numbers, and where the intent never has the type: judged by themselves alone",
+        low=0.5,
+        high=1,
+    )
+    near_length: int = setting(
+        8, "texts of at least this many characters that differ in one are nearly the same", low=2
+    )
+    similarity: float = setting(
+        0.8,
+        "longer texts are nearly the same where they share this much of their pairs of neighbouring characters",
+        low=0.5,
+        high=1,
+    )
+
+    def __post_init__(self) -> None:
+        check_limits(self, "check")
+
+
+@dataclass(frozen=True)
 class Config:
-    """All settings of one model."""
+    """All settings: of one model, and of the check of its examples."""
 
     text: TextConfig = field(default_factory=TextConfig)
     features: FeatureConfig = field(default_factory=FeatureConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    check: CheckConfig = field(default_factory=CheckConfig)
 
     def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        """What a model is made with, and so all but `check`."""
+        return {name: section for name, section in dataclasses.asdict(self).items() if name != "check"}
 
 
 ENCODER_DEFAULTS: dict[str, dict[str, Any]] = {

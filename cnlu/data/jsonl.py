@@ -37,12 +37,16 @@ def read_jsonl(path: str | Path, into: NluData | None = None) -> NluData:
         if not line.strip():
             continue
         place = f"{path}:{number}"
-        record = _parse(line, place)
+        try:
+            record = _parse(line, place)
+            example = _example(record, place)
+        except DataError as error:
+            data.refuse(place, error)
+            continue
         for key in record:
             if key not in _KEYS and key not in unknown:
                 unknown.add(key)
-                data.notes.append(f"{place}: the key {shown(key)} means nothing here and is left alone.")
-        example = _example(record, place)
+                data.note(place, f"the key {shown(key)} means nothing here and is left alone.")
         data.examples.append(example)
         _note_entities(example, data)
     return data
@@ -123,8 +127,7 @@ def _note_entities(example: Example, data: NluData) -> None:
         if entity.value != surface:
             add_synonym(data, surface, entity.value, example.source)
         if entity.start < reached:
-            data.notes.append(f"{example.source}: the entity {shown(surface)} overlaps "
-                              f"another.")
+            data.note(example.source, f"the entity {shown(surface)} overlaps another.")
         reached = max(reached, entity.end)
 
 

@@ -16,24 +16,26 @@ _YAML = (".yml", ".yaml")
 _JSON = (".jsonl", ".json")
 
 
-def load_data(paths: Sequence[str | Path] | str | Path) -> NluData:
+def load_data(paths: Sequence[str | Path] | str | Path, keep_refused: bool = False) -> NluData:
     """All that the files and folders hold, merged in the order given (folders: sorted, no hidden files).
 
+    With `keep_refused` an example that cannot be read is no error but goes to `refused`, with all others of its
+    kind; a file that cannot be read still is one.
     Raises DataError, one sentence, for a missing or empty file, a folder without data files, a file of
     another kind, and when no examples come together at all.
     """
     given = [paths] if isinstance(paths, (str, Path)) else list(paths)
-    data = NluData()
+    data = NluData(refused=[] if keep_refused else None)
     seen: set[str] = set()
     for path in given:
         for file, by_user in _files(Path(path)):
             real = os.path.realpath(file)
             if real in seen:
-                data.notes.append(f"{file}: read once, though it is named twice.")
+                data.note(str(file), "read once, though it is named twice.")
                 continue
             seen.add(real)
             _read(file, by_user, data)
-    if not data.examples:
+    if not data.examples and not data.refused:
         named = ", ".join(str(path) for path in given) or "no path"
         why = f" ({data.notes[0].rstrip('.')})" if data.notes else ""
         raise DataError(f"{named}: there are no examples{why}; give a file with an `nlu:` section or JSON "
@@ -69,7 +71,7 @@ def _read(file: Path, by_user: bool, data: NluData) -> None:
             if by_user:
                 raise DataError(f"{file}: this is not JSON lines with a \"text\" in each; for Rasa's old "
                                 f"JSON, convert it with `rasa data convert nlu` first.")
-            data.notes.append(f"{file}: left alone, because it is not JSON lines with a \"text\" in each.")
+            data.note(str(file), "left alone, because it is not JSON lines with a \"text\" in each.")
             return
         read_jsonl(file, data)
     else:

@@ -12,7 +12,7 @@ from typing import Any
 
 from cnlu.data.files import read_text
 from cnlu.data.markup import parse_markup
-from cnlu.data.schema import Example, NluData
+from cnlu.data.schema import Entry, Example, NluData
 from cnlu.data.wording import shown
 from cnlu.data.yaml_nodes import Document, Node, mapping, parse_yaml, plain_value, scalar
 from cnlu.errors import DataError
@@ -37,12 +37,12 @@ def read_yaml(path: str | Path, into: NluData | None = None) -> NluData:
     document = parse_yaml(text, place)
     sections = _nlu_sections(document, text, place)
     if document.root is None or sections is None:
-        data.notes.append(f"{place}: left alone, because it has no `nlu:` section.")
+        data.note(place, "left alone, because it has no `nlu:` section.")
         return data
     _note_the_rest(document.root, place, data)
     nlu = sections["nlu"]
     if nlu.kind == "scalar" and nlu.text in ("", "null", "~"):
-        data.notes.append(f"{place}:{nlu.line}: the `nlu:` section is empty.")
+        data.note(f"{place}:{nlu.line}", "the `nlu:` section is empty.", doubtful=True)
         return data
     if nlu.kind != "sequence":
         raise DataError(f"{place}:{nlu.line}: `nlu:` must hold a list; begin each section with `- "
@@ -83,39 +83,41 @@ def _note_the_rest(root: Node, place: str, data: NluData) -> None:
     for key, node in root.pairs:
         if key.text == "version":
             if not (node.kind == "scalar" and re.fullmatch(r"3(\.\d+)*", node.text)):
-                data.notes.append(f"{place}:{key.line}: the version is {shown(node.text)}, read as "
-                                  f"Rasa's 3.1.")
+                data.note(f"{place}:{key.line}", f"the version is {shown(node.text)}, read as Rasa's 3.1.")
         elif key.text != "nlu":
-            data.notes.append(f"{place}:{key.line}: left alone the section `{key.text}`.")
+            data.note(f"{place}:{key.line}", f"left alone the section `{key.text}`.")
 
 
 def _read_section(node: Node, place: str, lines: list[str], data: NluData) -> None:
     item, line = mapping(node, place, "an item of `nlu:`"), node.line
     kind = next((key for key in _SECTIONS if key in item), None)
     if kind is None:
-        data.notes.append(f"{place}:{line}: left alone an item of `nlu:` that is none of "
-                          f"{', '.join(_SECTIONS)}.")
+        known = ", ".join(_SECTIONS)
+        data.note(f"{place}:{line}", f"left alone an item of `nlu:` that is none of {known}.", doubtful=True)
         return
     name = scalar(item[kind], place, f"the name after `{kind}:`")
     if not name.strip():
         raise DataError(f"{place}:{item[kind].line}: the {kind} has no name; write one after `{kind}:`.")
-    known = ("examples", "metadata", kind) if kind == "intent" else ("examples", kind)
+    keys = ("examples", "metadata", kind) if kind == "intent" else ("examples", kind)
     for key, _ in node.pairs:
-        if key.text not in known:
-            data.notes.append(f"{place}:{key.line}: left alone `{key.text}` of {kind} {shown(name)}.")
+        if key.text not in keys:
+            data.note(f"{place}:{key.line}", f"left alone `{key.text}` of {kind} {shown(name)}.", doubtful=True)
     examples = item.get("examples")
     if examples is None or (examples.kind == "scalar" and not examples.text.strip()):
-        data.notes.append(f"{place}:{line}: the {kind} {shown(name)} has no examples.")
+        data.note(f"{place}:{line}", f"the {kind} {shown(name)} has no examples.", doubtful=True)
         return
     if kind == "intent":
+        data.entries.append(Entry(kind, name.strip(), "", f"{place}:{item[kind].line}"))
         metadata = plain_value(item["metadata"], place) if "metadata" in item else None
         _read_intent(name.strip(), metadata, examples, place, lines, data)
         return
     if examples.kind == "scalar" and kind == "lookup" and (table := _lookup_file(name, examples, place)):
         entries: Iterator[tuple[int, str]] = iter(_file_entries(table))
+        place = str(table)
     else:
         entries = _block_items(examples, f"{kind} {shown(name)}", place, lines, data)
     for at, entry in entries:
+        data.entries.append(Entry(kind, name, entry, f"{place}:{at}"))
         if kind == "synonym":
             add_synonym(data, entry, name, f"{place}:{at}")
         elif kind == "regex":
@@ -130,8 +132,7 @@ def add_synonym(data: NluData, surface: str, value: str, place: str) -> None:
     """Map `surface` to `value`; the last mapping wins, and a contradiction is noted."""
     earlier = data.synonyms.get(surface)
     if earlier is not None and earlier != value:
-        data.notes.append(f"{place}: the synonym {shown(surface)} stood for {shown(earlier)} and now "
-                          f"stands for {shown(value)}.")
+        data.note(place, f"the synonym {shown(surface)} stood for {shown(earlier)} and now stands for {shown(value)}.")
     data.synonyms[surface] = value
 
 
@@ -145,13 +146,17 @@ def _read_intent(
         written = [(at, line, metadata) for at, line in block]
     for at, line, own in written:
         source = f"{place}:{at}"
-        text, entities = parse_markup(line, source)
+        try:
+            text, entities = parse_markup(line, source)
+        except DataError as error:
+            data.refuse(source, error)
+            continue
         if not text:
-            data.notes.append(f"{source}: left out an empty example of intent {shown(intent)}.")
+            data.note(source, f"left out an empty example of intent {shown(intent)}.", doubtful=True)
             continue
         if text != line and not entities:
-            data.notes.append(f"{source}: brackets were read as an annotation without an entity, as Rasa "
-                              f"reads them.")
+            said = "brackets were read as an annotation without an entity, as Rasa reads them."
+            data.note(source, said, doubtful=True)
         data.examples.append(Example(text, intent, tuple(entities), own, source))
         for entity in entities:
             surface = text[entity.start : entity.end]
@@ -192,7 +197,7 @@ def _block_items(
         if line.startswith("-"):
             yield at + 1, line[1:].strip(STRIPPED)
         elif line.strip():
-            data.notes.append(f"{place}:{at + 1}: left out a line of {what} that does not begin with `-`.")
+            data.note(f"{place}:{at + 1}", f"left out a line of {what} that does not begin with `-`.", doubtful=True)
 
 
 def _seek(item: str, start: int, node: Node, lines: list[str]) -> int:

@@ -27,6 +27,20 @@ class Match(NamedTuple):
     """The table's entry or the pattern, as the user wrote it."""
 
 
+class Complaint(NamedTuple):
+    """An entry or pattern that could not be used, or that works but hardly as intended."""
+
+    kind: str
+    """"lookup" or "regex"."""
+    name: str
+    """Name of the lookup table or regex."""
+    entry: str
+    """The entry or pattern, as the user wrote it."""
+    rejected: bool
+    said: str
+    """What is wrong and how to mend it, a sentence that begins with kind and name."""
+
+
 class Lexicon:
     """Lookup tables and regexes, ready to be matched; threads may share one.
 
@@ -39,8 +53,8 @@ class Lexicon:
     ignored. A pattern with nested repeats such as `(a+)+$` can take time exponential in the length of the
     text: nothing guards against it here.
 
-    `rejected`: one sentence for each entry or pattern that could not be used. `notes`: one for each pattern
-    that works but hardly as intended. `loaded`: how many entries and patterns are in use.
+    `complaints`: one for each entry or pattern that could not be used, or works but hardly as intended; `rejected`
+    and `notes` are the sentences of the former and the latter. `loaded`: how many entries and patterns are in use.
     """
 
     def __init__(
@@ -49,13 +63,26 @@ class Lexicon:
         regexes: Mapping[str, Sequence[str]],
         normalizer: Normalizer,
     ) -> None:
-        self.rejected: list[str] = []
-        self.notes: list[str] = []
+        self.complaints: list[Complaint] = []
         self.loaded = 0
         self._owners: list[list[tuple[str, str]]] = []  # for each needle, the (name, entry)s it stands for
         self._edges: list[tuple[str, str]] = []  # for each needle, see _edge
         self._finder = self._compile_lookups(lookups, normalizer)
         self._patterns = self._compile_regexes(regexes)
+
+    @property
+    def rejected(self) -> list[str]:
+        """One sentence for each entry or pattern that could not be used."""
+        return [complaint.said for complaint in self.complaints if complaint.rejected]
+
+    @property
+    def notes(self) -> list[str]:
+        """One sentence for each pattern that works but hardly as intended."""
+        return [complaint.said for complaint in self.complaints if not complaint.rejected]
+
+    def _complain(self, kind: str, name: str, entry: str, said: str, rejected: bool = True) -> None:
+        title = "Lookup table" if kind == "lookup" else "Regex"
+        self.complaints.append(Complaint(kind, name, entry, rejected, f"{title} `{name}`: {said}"))
 
     def matches(self, normalized: Normalized) -> list[Match]:
         """All hits in a text, sorted by start, end, kind and name.
@@ -95,7 +122,7 @@ class Lexicon:
             for entry in entries:
                 needle = normalizer.normalize(entry).text.strip()
                 if not needle:
-                    self.rejected.append(f"Lookup table `{name}`: the entry {entry!r} is blank; remove it.")
+                    self._complain("lookup", name, entry, f"the entry {entry!r} is blank; remove it.")
                     continue
                 self.loaded += 1
                 if needle not in seen:
@@ -112,9 +139,8 @@ class Lexicon:
                 try:
                     pattern = re.compile(source)
                 except (re.error, OverflowError, RecursionError) as error:
-                    self.rejected.append(
-                        f"Regex `{name}`: the pattern `{source}` cannot be compiled ({error}); correct it."
-                    )
+                    said = f"the pattern `{source}` cannot be compiled ({error}); correct it."
+                    self._complain("regex", name, source, said)
                     continue
                 compiled.append((name, pattern))
                 self.loaded += 1
@@ -124,14 +150,14 @@ class Lexicon:
     def _note_pitfalls(self, name: str, pattern: re.Pattern[str]) -> None:
         source = pattern.pattern
         if re.search(r"(?<!\\)(?:\\\\)*\\b", source):
-            self.notes.append(
-                rf"Regex `{name}`: \b in `{source}` does not match between a Chinese character and another, "
+            said = (
+                rf"\b in `{source}` does not match between a Chinese character and another, "
                 r"a letter or a digit; leave it out, or name the neighbours, as in (?<!\d)\d{4}(?!\d)."
             )
+            self._complain("regex", name, source, said, rejected=False)
         if pattern.match(""):
-            self.notes.append(
-                f"Regex `{name}`: `{source}` also matches the empty string, which is ignored; write + for *?"
-            )
+            said = f"`{source}` also matches the empty string, which is ignored; write + for *?"
+            self._complain("regex", name, source, said, rejected=False)
 
 
 def without_overlaps(matches: Sequence[Match]) -> list[Match]:

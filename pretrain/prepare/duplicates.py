@@ -10,12 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cnlu.text.bulk import code_points
-
 PARTS = 256
-BANDS, ROWS = 8, 6
-"""Of the hashes of a near duplicate: lines whose sets of pairs of characters overlap by a share s (Jaccard) agree in
-at least one of 8 bands of 6 minimal hashes with chance 1 - (1 - s^6)^8: .12 at s = .5, .89 at .8, .999 at .9."""
 
 _ENTRY = np.dtype([("key", "<u8"), ("line", "<u8")])
 
@@ -24,34 +19,6 @@ def exact_keys(texts: Sequence[str]) -> NDArray[np.uint64]:
     """[L, 1] a hash of each line: equal for equal lines, and in practice for no others."""
     digests = b"".join(hashlib.blake2b(t.encode("utf-8", "surrogatepass"), digest_size=8).digest() for t in texts)
     return np.frombuffer(digests, "<u8").reshape(-1, 1)
-
-
-def near_keys(texts: Sequence[str]) -> NDArray[np.uint64]:
-    """[L, BANDS] hashes of which at least one is equal, with the chance above, for lines that are alike.
-
-    MinHash over the pairs of neighbouring characters, in bands (Broder 1997; Leskovec et al., Mining of Massive
-    Datasets, section 3.4).
-    """
-    lengths = np.fromiter(map(len, texts), np.int64, len(texts)) + 1
-    codes = code_points("\n".join([*texts, ""])).astype(np.uint64)
-    pairs = _mixed((codes << np.uint64(32)) ^ np.roll(codes, -1))
-    firsts = np.cumsum(lengths) - lengths
-    keys = np.empty((len(texts), BANDS), np.uint64)
-    for band in range(BANDS):
-        key = np.full(len(texts), band + 1, np.uint64)
-        for row in range(ROWS):
-            salt = _mixed(np.array([band * ROWS + row + 1], np.uint64))
-            key = _mixed(key ^ np.minimum.reduceat(_mixed(pairs ^ salt), firsts))
-        keys[:, band] = key
-    return keys
-
-
-def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Evenly spread 64 bits: the finaliser of SplitMix64 (Steele et al. 2014)."""
-    values = values + np.uint64(0x9E3779B97F4A7C15)
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
 
 
 class Ledger:

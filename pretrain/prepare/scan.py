@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cnlu.text.alike import near_keys
 from cnlu.text.bulk import code_points
-from pretrain.prepare.duplicates import Ledger, exact_keys, near_keys
+from pretrain.prepare.duplicates import Ledger, exact_keys
 from pretrain.prepare.lines import read_lines
 from pretrain.prepare.sources import Block
 from pretrain.prepare.vocabulary import CharacterCounts

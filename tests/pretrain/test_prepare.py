@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 
 from cnlu.errors import CnluError, DataError, UsageError
+from cnlu.text.alike import near_keys
 from cnlu.text.segment import Segmenter
 from pretrain.config import PrepareConfig
 from pretrain.corpus.corpus import Corpus, open_corpus
 from pretrain.corpus.shards import SPAN, SPAN_START, joined
-from pretrain.prepare.duplicates import near_keys
 from pretrain.prepare.prepare import PrepareRequest, prepare
 
 

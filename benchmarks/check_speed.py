@@ -1,0 +1,134 @@
+"""What `cnlu check` costs on many examples.
+
+    python benchmarks/check_speed.py [--examples 20000] [--keep FOLDER]
+
+Makes that many examples, always the same ones: 40 intents of unequal size, sentences of about 17 characters with values
+of 5 entity types from lookup tables of 2,300 entries, a tenth of them for the test. On purpose 2 % of the examples stand
+under a second intent, 2 % leave a value bare, 2 % repeat another but for a character, 1 % are full-width or end a span
+in punctuation. Prints CPU time, peak memory and how many findings of each code there are, and the machine's state.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import measure
+
+INTENTS = 40
+CHECK = "import sys; from cnlu.cli import main; main(sys.argv[1:])"
+_SYLLABLES = "安北长东福高海江兰明宁平青泉山石泰通武西新阳永云中州德城河林"
+_OPENERS = ("我想", "麻烦", "帮我", "请问", "能不能", "想要", "可以", "给我", "现在", "到时候")
+_VERBS = "查看订退改问取送换找选看算排交写读听放停"
+_NOUNS = "票单车房餐卡号座货件门路费钱课会片歌书图"
+_ENDS = ("", "吗", "呢", "吧", "好不好", "行不行", "多少钱", "怎么办", "。", "？", "啊", "谢谢")
+_TYPES = {"city": 1500, "person": 500, "product": 200, "date": 60, "count": 40}
+
+
+def values(rng: random.Random) -> dict[str, list[str]]:
+    """Invented values of each type, two to four characters long."""
+    taken: set[str] = set()
+    made: dict[str, list[str]] = {}
+    for kind, size in _TYPES.items():
+        made[kind] = []
+        while len(made[kind]) < size:
+            word = "".join(rng.choice(_SYLLABLES) for _ in range(rng.randint(2, 4)))
+            if word not in taken:
+                taken.add(word)
+                made[kind].append(word)
+    return made
+
+
+def sentence(rng: random.Random, phrases: list[str], words: dict[str, list[str]]) -> list[tuple[str, str]]:
+    """Pieces of text, each with its entity type or nothing."""
+    pieces = [(rng.choice(_OPENERS), "")]
+    for _ in range(rng.randint(1, 3)):
+        pieces.append((rng.choice(phrases), ""))
+        if rng.random() < 0.6:
+            kind = rng.choice(list(words))
+            pieces.append((rng.choice(words[kind]), kind))
+    return [*pieces, (rng.choice(_ENDS), "")]
+
+
+def record(pieces: list[tuple[str, str]], intent: str) -> dict[str, object]:
+    text, entities = "", []
+    for piece, kind in pieces:
+        if kind:
+            entities.append({"start": len(text), "end": len(text) + len(piece), "entity": kind})
+        text += piece
+    return {"text": text, "intent": intent, "entities": entities}
+
+
+def spoiled(rng: random.Random, pieces: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Most often the sentence as it is, else one of the mistakes that people make."""
+    chance = rng.random()
+    at = rng.randrange(len(pieces))
+    text, kind = pieces[at]
+    if chance < 0.02:
+        return [(text, "") for text, _ in pieces]
+    if chance < 0.025:
+        return [*pieces, ("Ｇ１２", "")]
+    if chance < 0.03 and kind:
+        return [*pieces[:at], (text + "，", kind), *pieces[at + 1 :]]
+    return pieces
+
+
+def examples(count: int, words: dict[str, list[str]], seed: int) -> list[dict[str, object]]:
+    rng = random.Random(seed)
+    phrases = random.Random(0)
+    by_intent = [[phrases.choice(_VERBS) + phrases.choice(_VERBS) + phrases.choice(_NOUNS) + "的" for _ in range(12)]
+                 for _ in range(INTENTS)]  # fmt: skip
+    made: list[dict[str, object]] = []
+    last = [("你好", "")]
+    while len(made) < count:
+        intent = min(int(rng.expovariate(0.12)), INTENTS - 1)
+        chance = rng.random()
+        if chance < 0.02:
+            made.append(record(last, f"intent_{(intent + 1) % INTENTS}"))
+        elif chance < 0.04:
+            made.append(record([*last[:-1], ("呀", "")], f"intent_{intent}"))
+        else:
+            last = spoiled(rng, sentence(rng, by_intent[intent], words))
+            made.append(record(last, f"intent_{intent}"))
+    return made
+
+
+def write(folder: Path, count: int) -> None:
+    words = values(random.Random(1))
+    test = count // 10
+    for name, size, seed in (("train", count - test, 2), ("test", test, 3)):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        lines = [json.dumps(one, ensure_ascii=False) + "\n" for one in examples(size, words, seed)]
+        (folder / name / "examples.jsonl").write_text("".join(lines), encoding="utf-8")
+    tables = [f"- lookup: {kind}\n  examples: |\n" + "".join(f"    - {entry}\n" for entry in entries)
+              for kind, entries in words.items()]  # fmt: skip
+    (folder / "train" / "lookups.yml").write_text('version: "3.1"\nnlu:\n' + "".join(tables), encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--examples", type=int, default=20_000)
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="make the examples here and leave them")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.keep or Path(temporary)
+        write(folder, arguments.examples)
+        log = Path(temporary) / "found.json"
+        data = ["check", folder / "train", "--test", folder / "test", "--format", "json"]
+        cost = measure.run([sys.executable, "-c", CHECK, *data], log)
+        found = json.loads(log.read_text("utf-8"))
+    print(measure.table(("examples", "CPU s", "peak MiB", "findings"), [(
+        f"{found['examples'] + found['test_examples']:,}", f"{cost.cpu_s:.1f}", f"{cost.peak_mib:.0f}",
+        f"{len(found['findings']):,}")]))  # fmt: skip
+    codes = Counter(one["code"] for one in found["findings"]).most_common()
+    print("\n" + measure.table(("code", "findings"), [(code, str(count)) for code, count in codes]))
+    print("\n" + json.dumps(measure.machine()))
+
+
+if __name__ == "__main__":
+    main()

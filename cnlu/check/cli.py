@@ -1,0 +1,63 @@
+"""The options of `cnlu check`; what checks is imported when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+
+from cnlu.data.wording import encodable
+
+
+def add_check(parser: argparse.ArgumentParser) -> None:
+    """Describes the verb to the parser of the command line."""
+    parser.description = (
+        "Find what is wrong in examples before training. Exit code 0: clean; 1: findings; 2: something cannot be read."
+    )
+    add = parser.add_argument
+    add("data", nargs="+", metavar="DATA")
+    add("--test", action="append", default=[], metavar="DATA", help="test examples, to check beside training's")
+    add("--format", choices=("text", "json"), default="text", help="json holds every finding (default text)")
+    add("--ignore", action="append", default=[], metavar="CODE", help="leave out findings of a code, or of several "
+        "separated by commas")  # fmt: skip
+    add("--config", metavar="F.yaml", help="settings; a file, or the name of a shipped one")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
+        help="override one setting, for example check.show=0")  # fmt: skip
+    parser.set_defaults(run=_check)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from cnlu.check.check import check, exit_code, ignored_codes
+    from cnlu.check.corpus import read_corpus
+    from cnlu.check.report import as_json, as_lines
+    from cnlu.check.scripts import opencc_is_missing
+    from cnlu.config_files import load_config
+    from cnlu.data.load import load_data
+    from cnlu.resources import config_path
+
+    path = arguments.config
+    if path is not None and not os.path.exists(path) and os.sep not in path:
+        path = config_path(path)
+    config = load_config(path, arguments.overrides, encoder=True)  # one file may hold the settings of training too
+    ignored = ignored_codes(",".join([config.check.ignore, *arguments.ignore]))
+    data = load_data(arguments.data, keep_refused=True)
+    test = load_data(arguments.test, keep_refused=True) if arguments.test else None
+    corpus = read_corpus(data, test, config)
+    found = check(corpus, ignored)
+    code = exit_code(found, config.check.fail_on)
+    if opencc_is_missing() and not config.text.simplify and "mixed-script" not in ignored:
+        print("note: traditional and simplified characters are not compared, for OpenCC is not installed: "
+              "pip install 'cnlu[zh]'.", file=sys.stderr)  # fmt: skip
+    if arguments.format == "json":
+        print(_json(as_json(found, corpus, code)))
+    else:
+        for line in as_lines(found, corpus, config.check.show):
+            print(encodable(line))
+    return code
+
+
+def _json(content: object) -> str:
+    """Readable where the output's encoding can hold it."""
+    written = json.dumps(content, ensure_ascii=False, indent=1)
+    return written if encodable(written) == written else json.dumps(content, indent=1)
