@@ -3,9 +3,9 @@
     python benchmarks/check_speed.py [--examples 20000] [--keep FOLDER]
 
 Makes that many examples, always the same ones: 40 intents of unequal size, sentences of about 17 characters with values
-of 5 entity types from lookup tables of 2,300 entries, a tenth of them for the test. On purpose 2 % of the examples stand
-under a second intent, 2 % leave a value bare, 2 % repeat another but for a character, 1 % are full-width or end a span
-in punctuation. Prints CPU time, peak memory and how many findings of each code there are, and the machine's state.
+of 5 entity types from lookup tables of 2,300 entries, a tenth of them for the test. On purpose 2 % of the examples
+stand under a second intent, 2 % leave a value bare, 2 % repeat another but for a character, 1 % are full-width or end a
+span in punctuation. Prints CPU time, peak memory and how many findings of each code there are, and the machine's state.
 """
 
 from __future__ import annotations

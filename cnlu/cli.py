@@ -205,14 +205,10 @@ def _training_installed() -> Iterator[None]:
 
 def _request(arguments: argparse.Namespace, encoder: str | None) -> Request:
     """What was asked of a verb that trains, its settings read."""
-    from cnlu.config_files import load_config
-    from cnlu.resources import config_path
+    from cnlu.config_files import find_config, load_config
     from cnlu.training.request import Request
 
-    path = arguments.config
-    if path is not None and not os.path.exists(path) and os.sep not in path:
-        path = config_path(path)
-    config = load_config(path, arguments.overrides, arguments.seed, encoder is not None)
+    config = load_config(find_config(arguments.config), arguments.overrides, arguments.seed, encoder is not None)
     return Request(arguments.data, Path(arguments.out), config, arguments.dev, encoder, arguments.int8,
                    arguments.device, arguments.resume, arguments.force)  # fmt: skip
 

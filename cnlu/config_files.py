@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import os
 import typing
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from cnlu.data.files import read_text
 from cnlu.data.wording import shown
 from cnlu.data.yaml_nodes import parse_yaml, plain_value
 from cnlu.errors import UsageError
+from cnlu.resources import config_path
 
 
 def build_config(values: Mapping[str, Any], where: str = "the configuration", kind: Any = Config) -> Any:
@@ -61,6 +63,13 @@ def load_config(
     if not encoder and config.encoder != EncoderConfig():
         raise UsageError(f"{where}: encoder settings have no effect without --encoder; give one or leave them out.")
     return config
+
+
+def find_config(named: str | None) -> str | Path | None:
+    """The file that `--config` names: a path, or else a shipped file. Raises UsageError where it is neither."""
+    if named is None or os.path.exists(named) or os.sep in named:
+        return named
+    return config_path(named)
 
 
 def read_values(path: str | Path | None, overrides: list[str], kind: Any = Config) -> dict[str, Any]:

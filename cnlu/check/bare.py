@@ -222,8 +222,9 @@ def _is_common(value: str, words: dict[str, str]) -> bool:
 
 
 def _is_number(value: str) -> bool:
-    """两张, 12号: not even the same things are counted everywhere."""
-    return sum(char_type(ch) not in ("digit", "hannum") for ch in value) < 2
+    """两张, 12号: not even the same things are counted everywhere. G12 is a name."""
+    others = [kind for kind in map(char_type, value) if kind not in ("digit", "hannum")]
+    return len(others) < 2 and "latin" not in others
 
 
 def _bare_value(hit: _Hit, value: _Value) -> Finding:

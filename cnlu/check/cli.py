@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 
 from cnlu.data.wording import encodable
@@ -32,14 +31,11 @@ def _check(arguments: argparse.Namespace) -> int:
     from cnlu.check.corpus import read_corpus
     from cnlu.check.report import as_json, as_lines
     from cnlu.check.scripts import opencc_is_missing
-    from cnlu.config_files import load_config
+    from cnlu.config_files import find_config, load_config
     from cnlu.data.load import load_data
-    from cnlu.resources import config_path
 
-    path = arguments.config
-    if path is not None and not os.path.exists(path) and os.sep not in path:
-        path = config_path(path)
-    config = load_config(path, arguments.overrides, encoder=True)  # one file may hold the settings of training too
+    # One file may hold the settings of training too, an encoder's included.
+    config = load_config(find_config(arguments.config), arguments.overrides, encoder=True)
     ignored = ignored_codes(",".join([config.check.ignore, *arguments.ignore]))
     data = load_data(arguments.data, keep_refused=True)
     test = load_data(arguments.test, keep_refused=True) if arguments.test else None

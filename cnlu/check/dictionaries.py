@@ -21,15 +21,18 @@ def find_unusable_entries(corpus: Corpus) -> Iterator[Finding]:
         what = "lookup table" if complaint.kind == "lookup" else "regex"
         reason, _, mend = complaint.said.rstrip(".?").rpartition("; ")
         problem = f"is an entry of the {what} {shown(complaint.name)}: {reason.partition(': ')[2]}"
-        yield Finding("rejected-entry" if complaint.rejected else "odd-regex", at[0].source, complaint.entry, problem,
-                      mend, tuple(at[1:]))  # fmt: skip
+        text = complaint.entry
+        if not text.strip():
+            text, problem = complaint.name, f"is a {what} with a blank entry"
+        code = "rejected-entry" if complaint.rejected else "odd-regex"
+        yield Finding(code, at[0].source, text, problem, mend, tuple(at[1:]))
 
 
 def find_unused_entries(corpus: Corpus) -> Iterator[Finding]:
     """`unused-table` and `unused-entry` (one finding a table), `unused-regex`, `unused-synonym` (one for all)."""
     tables: dict[str, list[Entry]] = defaultdict(list)
     for entry in corpus.data.entries:
-        if entry.kind == "lookup":
+        if entry.kind == "lookup" and entry.text.strip():
             tables[entry.name].append(entry)
         elif entry.kind == "regex":
             yield from _unused_regex(entry, corpus)
@@ -89,7 +92,7 @@ def _unused_regex(entry: Entry, corpus: Corpus) -> Iterator[Finding]:
 def _unused(code: str, idle: list[Entry], total: int, what: str, mend: str) -> Iterator[Finding]:
     if not idle:
         return
-    others = f", as are {len(idle) - 1} more of {total}" if len(idle) > 1 else ""
+    others = f" ({len(idle) - 1} more of {total} likewise)" if len(idle) > 1 else ""
     problem = f"is an {what} that stands in no example{others}".replace("an synonym", "a synonym")
     yield Finding(code, idle[0].source, idle[0].text, problem, mend,
                   tuple(Place(entry.source, entry.text) for entry in idle[1:]))  # fmt: skip

@@ -19,7 +19,7 @@ class Code(NamedTuple):
 
 
 CODES = {
-    "unreadable-example": Code("error", "the example cannot be read, so training refuses the data"),
+    "unreadable-example": Code("error", "lines that cannot be read, so training refuses the data"),
     "two-intents": Code("error", "one text under two intents"),
     "two-annotations": Code("error", "one text, annotated in two ways"),
     "overlapping-entities": Code("error", "entities that overlap, of which only the longest is learned"),
@@ -71,7 +71,7 @@ class Finding:
     source: str
     """`file:line`, or the file alone where no line is to blame."""
     text: str
-    """The example's text, the label or the dictionary's entry."""
+    """The example's text, the label or the dictionary's entry; the line as written where it cannot be read."""
     problem: str
     """What is wrong: a sentence without its end, whose subject is the text."""
     mend: str

@@ -11,6 +11,9 @@ from cnlu.check.labels import KINDS, labels_of
 from cnlu.check.texts import described
 from cnlu.data.wording import shown
 
+_TWINS = 10
+"""Places in training that are named for one text of the test."""
+
 
 def find_unknown_labels(corpus: Corpus) -> Iterator[Finding]:
     """`unknown-label`: one finding a name."""
@@ -41,7 +44,8 @@ def find_test_in_train(corpus: Corpus) -> Iterator[Finding]:
         else:
             problem = f"is {_asked(line)} in the test and {_asked(twins[0])} at {twins[0].example.source} in training"
             mend, code = "correct one of the two, and keep the text in one only", "test-disagrees"
-        yield Finding(code, line.example.source, line.example.text, problem, mend, tuple(twin.place for twin in twins))
+        related = tuple(twin.place for twin in twins[:_TWINS])
+        yield Finding(code, line.example.source, line.example.text, problem, mend, related)
 
 
 def _asked(line: Line) -> str:

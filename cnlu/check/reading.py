@@ -18,9 +18,10 @@ _MENDS = {
 def find_unreadable(corpus: Corpus) -> Iterator[Finding]:
     """`unreadable-example`."""
     for data in (corpus.data, corpus.test_data):
-        for source, said in (data.refused or []) if data else []:
+        for source, line, said in (data.refused or []) if data else []:
             problem, _, mend = said.rstrip(".").rpartition("; ")
-            yield Finding("unreadable-example", source, "", problem or mend, mend if problem else "correct it")
+            problem, mend = (problem, mend) if problem else (mend, "correct it")
+            yield Finding("unreadable-example", source, line.strip(), f"cannot be read: {problem}", mend)
 
 
 def find_lost(corpus: Corpus) -> Iterator[Finding]:

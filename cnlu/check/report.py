@@ -37,15 +37,20 @@ def _sentence(one: Finding) -> str:
 
 def _summary(found: Sequence[Finding], corpus: Corpus) -> str:
     figures = _figures(corpus)
-    size = f"{figures['examples']} examples, {figures['intents']} intents, {figures['entity_types']} entity types"
+    names = ("example", "intent", "entity type")
+    size = ", ".join(_count(figures[f"{name.replace(' ', '_')}s"], name) for name in names)
     if corpus.test_data is not None:
-        size += f", {figures['test_examples']} examples of the test"
+        size += f", {_count(figures['test_examples'], 'example')} of the test"
     if corpus.data.lookups or corpus.data.regexes:
         loaded = figures["dictionaries"]
         size += f"; {loaded['loaded']} lookup entries and regexes loaded, {loaded['rejected']} rejected"
     counts = Counter(one.severity for one in found)
-    told = [f"{counts[name]} {name}{'s' if counts[name] > 1 else ''}" for name in SEVERITIES if counts[name]]
+    told = [_count(counts[name], name) for name in SEVERITIES if counts[name]]
     return f"{', '.join(told) or 'nothing found'} in {size}"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def as_json(found: Sequence[Finding], corpus: Corpus, code: int) -> dict[str, Any]:

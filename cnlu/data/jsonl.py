@@ -41,7 +41,7 @@ def read_jsonl(path: str | Path, into: NluData | None = None) -> NluData:
             record = _parse(line, place)
             example = _example(record, place)
         except DataError as error:
-            data.refuse(place, error)
+            data.refuse(place, line, error)
             continue
         for key in record:
             if key not in _KEYS and key not in unknown:

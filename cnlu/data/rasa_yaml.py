@@ -149,7 +149,7 @@ def _read_intent(
         try:
             text, entities = parse_markup(line, source)
         except DataError as error:
-            data.refuse(source, error)
+            data.refuse(source, line, error)
             continue
         if not text:
             data.note(source, f"left out an empty example of intent {shown(intent)}.", doubtful=True)

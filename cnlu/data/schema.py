@@ -67,8 +67,8 @@ class NluData:
     """Where the sections of YAML files and their entries stand."""
     doubts: list[tuple[str, str]] = field(default_factory=list, compare=False)
     """`file:line` and sentence of those notes that speak of examples: lost, or read in an unlikely way."""
-    refused: list[tuple[str, str]] | None = field(default=None, compare=False)
-    """`file:line` and sentence of each example that cannot be read; None where the first of them is an error."""
+    refused: list[tuple[str, str, str]] | None = field(default=None, compare=False)
+    """`file:line`, line and sentence of each example that cannot be read; None where the first of them is an error."""
 
     def note(self, source: str, said: str, doubtful: bool = False) -> None:
         """Adds a note about a place, `said` being the rest of the sentence."""
@@ -76,8 +76,8 @@ class NluData:
         if doubtful:
             self.doubts.append((source, said))
 
-    def refuse(self, source: str, error: DataError) -> None:
-        """Raises `error`, which concerns one example, or keeps it where such errors are collected."""
+    def refuse(self, source: str, line: str, error: DataError) -> None:
+        """Raises `error`, which concerns the example of one line, or keeps it where such errors are collected."""
         if self.refused is None:
             raise error
-        self.refused.append((source, str(error).removeprefix(f"{source}: ")))
+        self.refused.append((source, line, str(error).removeprefix(f"{source}: ")))

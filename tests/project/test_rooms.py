@@ -14,6 +14,7 @@ MAY_USE = {
     "features": {"text"},
     "runtime": {"data", "text", "features"},
     "evaluation": {"data", "runtime"},
+    "check": {"data", "text", "features"},
     "server": {"data", "runtime"},
     "model": {"data", "encoder"},
     "training": {"data", "text", "features", "runtime", "evaluation", "encoder", "model"},
@@ -37,7 +38,7 @@ def imports(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("room", sorted(MAY_USE))
 def test_a_room_imports_only_the_rooms_it_may(checkout: Path, room: str) -> None:
-    everyones = {"config", "config_files", "errors"}
+    everyones = {"config", "config_files", "errors", "resources"}
     for path in (checkout / "cnlu" / room).rglob("*.py"):
         rooms = {name.split(".")[1] for name in imports(path) if name.startswith("cnlu.")}
         assert rooms - everyones - {room} <= MAY_USE[room], path

@@ -1,0 +1,72 @@
+"""What readers tell of places beyond the examples: dictionary entries, doubts, lines that cannot be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cnlu.data.load import load_data
+from cnlu.errors import DataError
+
+YAML = """nlu:
+- intent: go
+  examples: |
+    - 去[北京](city)
+    -
+    没有短横
+- lookup: city
+  examples: |
+    - 北京
+
+    - 上海
+- synonym: 北京
+  examples: |
+    - 帝都
+- regex: train
+  examples: "- G1\\n- G2"
+"""
+
+
+def written(folder: Path, content: str, name: str = "nlu.yml") -> Path:
+    (folder / name).write_text(content, encoding="utf-8")
+    return folder / name
+
+
+def test_every_entry_of_a_dictionary_knows_its_line(tmp_path: Path) -> None:
+    path = written(tmp_path, YAML)
+    told = [(kind, name, text, source.removeprefix(f"{path}:")) for kind, name, text, source in load_data(path).entries]
+    assert told == [
+        ("intent", "go", "", "2"), ("lookup", "city", "北京", "9"), ("lookup", "city", "上海", "11"),
+        ("synonym", "北京", "帝都", "14"), ("regex", "train", "G1", "16"), ("regex", "train", "G2", "16"),
+    ]  # fmt: skip
+
+
+def test_a_table_s_file_is_the_place_of_its_entries(tmp_path: Path) -> None:
+    table = written(tmp_path, "北京\n上海\n", "cities.txt")
+    path = written(tmp_path, YAML + "- lookup: big\n  examples: cities.txt\n")
+    assert [entry.source for entry in load_data(path).entries if entry.name == "big"] == [f"{table}:1", f"{table}:2"]
+
+
+def test_doubts_are_the_notes_that_speak_of_examples(tmp_path: Path) -> None:
+    data = load_data(written(tmp_path, "stories: []\n" + YAML))
+    assert [source.rpartition(":")[2] for source, _ in data.doubts] == ["7", "6"]
+    assert len(data.notes) == 3
+
+
+def test_unreadable_examples_are_collected_where_asked_and_an_error_elsewhere(tmp_path: Path) -> None:
+    yaml = written(tmp_path, 'nlu:\n- intent: a\n  examples: |\n    - 去[北京]{"entity"}\n    - 好\n')
+    content = '{"text": "好"\n{"text": "好", "intent": 1}\n{"text": "好", "intent": "a"}\n'
+    lines = written(tmp_path, content, "nlu.jsonl")
+    data = load_data(tmp_path, keep_refused=True)
+    assert data.refused is not None
+    assert [source for source, _, _ in data.refused] == [f"{lines}:1", f"{lines}:2", f"{yaml}:4"]
+    assert data.refused[2][1] == '去[北京]{"entity"}' and not data.refused[2][2].startswith(str(yaml))
+    assert len(data.examples) == 2
+    with pytest.raises(DataError, match=r"nlu.jsonl:1: this line is not valid JSON"):
+        load_data(tmp_path)
+
+
+def test_a_file_that_cannot_be_read_is_an_error_all_the_same(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="not valid YAML"):
+        load_data(written(tmp_path, "nlu:\n- intent: a\n  b: [\n"), keep_refused=True)
