@@ -15,6 +15,8 @@ MAY_USE = {
     "runtime": {"data", "text", "features"},
     "evaluation": {"data", "runtime"},
     "server": {"data", "runtime"},
+    "shell": {"runtime"},
+    "starter": set(),
     "model": {"data", "encoder"},
     "training": {"data", "text", "features", "runtime", "evaluation", "encoder", "model"},
 }
