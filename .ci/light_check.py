@@ -64,6 +64,14 @@ def main(model: str, sentences: str, frames: str) -> None:
     metrics = json.loads(Path("report/metrics.json").read_text(encoding="utf-8"))
     print(f"  the shipped test split: n {metrics['n']}, frame accuracy {metrics['frame_accuracy']:.3f}")
 
+    run("init", "my bot", "--force")
+    run("split", "my bot/data", "--out", "parts", "--force")
+    command = [str(Path(sysconfig.get_path("scripts")) / "cnlu"), "shell", model]
+    shell = subprocess.run(command, input="退票\n", text=True, capture_output=True, encoding="utf-8")
+    if shell.returncode or "out_of_scope score" not in shell.stdout:
+        sys.exit(f"cnlu shell ended with {shell.returncode}:\n{shell.stdout}{shell.stderr}")
+    print("  init, split and shell work")
+
 
 if __name__ == "__main__":
     if sys.argv[1] == "--expect":

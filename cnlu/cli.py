@@ -50,17 +50,24 @@ def _drop_output() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from cnlu.data.cli import add_split
+    from cnlu.shell.cli import add_shell
+    from cnlu.starter.cli import add_init
+
     parser = argparse.ArgumentParser(
         prog="cnlu", description="Chinese NLU for dialogue: intent and entities."
     )
     parser.add_argument("--version", action="version", version=f"cnlu {cnlu.__version__}")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_check(verbs.add_parser("check", help="find what is wrong in examples before training"))
+    add_init(verbs.add_parser("init", help="a starter project: examples, settings, a test file, a README"))
+    add_split(verbs.add_parser("split", help="divide examples into train, dev and test"))
     _add_train(verbs.add_parser("train", help="train a model from YAML or JSONL examples"))
     _add_distill(verbs.add_parser("distill", help="let a model teach a smaller one from sentences alone"))
     _add_pretrain(verbs.add_parser("pretrain", help="continue an encoder's pretraining on text of your own"))
     _add_evaluate(verbs.add_parser("evaluate", help="measure a model on examples it has not seen"))
     _add_parse(verbs.add_parser("parse", help="intent and entities of sentences, one JSON object a line"))
+    add_shell(verbs.add_parser("shell", help="try sentences on a model, one after the other"))
     _add_serve(verbs.add_parser("serve", help="serve a model over HTTP, for programs, for Rasa and for people"))
     return parser
 

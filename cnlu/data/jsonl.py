@@ -132,14 +132,18 @@ def _note_entities(example: Example, data: NluData) -> None:
 
 
 def write_jsonl(examples: Iterable[Example], path: str | Path) -> None:
-    """Write the examples as JSON lines, in one step; reading the file gives the same examples.
+    """Write `to_jsonl(examples)` to a file, in one step; raises CnluError when the place cannot be written."""
+    write_bytes(Path(path), to_jsonl(examples))
 
-    Raises DataError for metadata that is not JSON, CnluError when the place cannot be written.
+
+def to_jsonl(examples: Iterable[Example]) -> bytes:
+    """The examples as JSON lines, which read back as the same examples.
+
+    Raises DataError for metadata that is not JSON.
     """
-    lines = [
+    return b"".join(
         _line(example, example.source or f"example {number}") for number, example in enumerate(examples, 1)
-    ]
-    write_bytes(Path(path), b"".join(lines))
+    )
 
 
 def _line(example: Example, place: str) -> bytes:

@@ -16,6 +16,8 @@ MAY_USE = {
     "evaluation": {"data", "runtime"},
     "check": {"data", "text", "features"},
     "server": {"data", "runtime"},
+    "shell": {"runtime"},
+    "starter": set(),
     "model": {"data", "encoder"},
     "training": {"data", "text", "features", "runtime", "evaluation", "encoder", "model"},
 }

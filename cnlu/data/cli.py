@@ -1,0 +1,63 @@
+"""`cnlu split`: the options, the order of its steps, what it prints; the rest is imported when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from cnlu.errors import CnluError, UsageError
+
+
+def add_split(parser: argparse.ArgumentParser) -> None:
+    """Describes the verb to the parser of the command line."""
+    parser.description = (
+        "Divide DATA into train, dev and test, each with its share of every intent and no text in two of them. "
+        "DATA: Rasa NLU YAML files, JSONL files, or folders of them."
+    )
+    parser.add_argument("data", nargs="+", metavar="DATA")
+    parser.add_argument("--out", required=True, metavar="DIR", help="the folder to write")
+    parser.add_argument("--dev", type=float, default=0.1, metavar="X", help="share of dev (default 0.1; 0: no dev)")
+    parser.add_argument("--test", type=float, default=0.1, metavar="X", help="share of test (default 0.1; 0: no test)")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="another number, another split (default 1)")
+    parser.add_argument("--force", action="store_true", help="replace the split at --out")
+    parser.set_defaults(run=_split)
+
+
+def _split(arguments: argparse.Namespace) -> int:
+    from cnlu.data.divide import check_apart, counts, divide, is_split, render, too_small
+    from cnlu.data.load import load_data
+    from cnlu.data.swap import check_out, reason, resolve, write_dir
+
+    out = Path(arguments.out)
+    _check_shares(arguments.dev, arguments.test, arguments.seed)
+    check_out(out, arguments.force, "split", is_split)
+    check_apart(out, arguments.data)
+    data = load_data(arguments.data)
+    parts = divide(data.examples, arguments.dev, arguments.test, arguments.seed)
+    files, refusals = render(data, parts)
+    try:
+        write_dir(resolve(out), files)
+    except OSError as error:
+        raise CnluError(f"{out}: cannot be written ({reason(error)}); choose another --out or make room.") from None
+    for note in (*data.notes, *refusals, *too_small(parts)):
+        _print(f"note: {note}", sys.stderr)
+    for line in counts(out, parts, files):
+        _print(line, sys.stdout)
+    return 0
+
+
+def _check_shares(dev: float, test: float, seed: int) -> None:
+    for name, share in (("dev", dev), ("test", test)):
+        if not 0 <= share < 1:  # not-a-number is neither
+            raise UsageError(f"--{name} {share:g}: a share is a number from 0 up to, but not including, 1.")
+    if dev + test >= 1:
+        raise UsageError(f"--dev {dev:g} and --test {test:g} leave nothing to train on; their sum must be below 1.")
+    if seed < 0:
+        raise UsageError(f"--seed {seed}: give a whole number from 0 up.")
+
+
+def _print(line: str, stream: TextIO) -> None:
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream)
