@@ -40,7 +40,21 @@ def next_commands(folder: str) -> list[str]:
     """What to type after `cnlu init`, whatever the folder is called."""
     inside = os.path.realpath(folder) == os.path.realpath(os.curdir)
     name = folder if not folder.startswith("-") else os.path.join(os.curdir, folder)
-    return [*([] if inside else [f"cd {shlex.quote(name)}"]), *NEXT.splitlines()]
+    return [*([] if inside else [f"cd {_quoted(name)}"]), *NEXT.splitlines()]
+
+
+def _quoted(name: str) -> str:
+    """As a shell wants it; what could steer the terminal is written in the escapes that bash and zsh read."""
+    if name.isprintable():
+        return shlex.quote(name)
+    escaped = name.replace("\\", "\\\\").replace("'", "\\'")
+    return "$'" + "".join(map(_escaped, escaped)) + "'"
+
+
+def _escaped(ch: str) -> str:
+    if "\udc80" <= ch <= "\udcff":  # Python's stand-in for a byte that is no UTF-8
+        return f"\\x{ord(ch) - 0xDC00:02x}"
+    return _shown(ch)
 
 
 def _shown(folder: str) -> str:

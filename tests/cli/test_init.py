@@ -23,7 +23,9 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("name", ["bot", "my bot", "我的 机器人", "a/b/c", "it's", "-x", "."])
+@pytest.mark.parametrize(
+    "name", ["bot", "my bot", "我的 机器人", "a/b/c", "it's", "-x", ".", "a\x1b[1m\n'\\", "全\u3000角", "\udcff"]
+)
 def test_the_project_is_copied_and_the_next_commands_reach_it(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -34,8 +36,9 @@ def test_the_project_is_copied_and_the_next_commands_reach_it(
     steps = done.out.partition("Next:\n")[2].splitlines()
     go = [step for step in steps if step.startswith("  cd ")]
     script = "\n".join([*go, "pwd -P"])
-    where = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout.strip()
-    assert where == os.path.realpath(tmp_path / name)
+    where = subprocess.run(["bash", "-c", script], capture_output=True, check=True).stdout.removesuffix(b"\n")
+    assert os.fsdecode(where) == os.path.realpath(tmp_path / name)
+    assert "\x1b" not in done.out
     assert [shlex.split(step)[1] for step in steps if step not in go] == ["train", "evaluate", "shell"]
 
 
