@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from cnlu.check.corpus import Corpus, Line, by_text, frame
-from cnlu.check.findings import Finding
+from cnlu.check.findings import Finding, Place
 from cnlu.data.schema import Example
 from cnlu.data.wording import shown
 
@@ -46,7 +46,7 @@ def _two_intents(group: list[Line]) -> Iterator[Finding]:
         line, other = rarer[0], ranked[0][0]
         problem = f"stands under {_intent(line)} here and under {_intent(other)} at {other.example.source}"
         yield Finding("two-intents", line.example.source, line.example.text, problem, "keep it under one of them",
-                      tuple(at.place for at in group if at is not line))  # fmt: skip
+                      _others(ranked, rarer))  # fmt: skip
 
 
 def _two_annotations(group: list[Line], corpus: Corpus) -> Iterator[Finding]:
@@ -59,7 +59,12 @@ def _two_annotations(group: list[Line], corpus: Corpus) -> Iterator[Finding]:
         problem = (f"is annotated as {described(line.example)} here and as {described(other.example)} "
                    f"at {other.example.source}")  # fmt: skip
         yield Finding("two-annotations", line.example.source, line.example.text, problem, "annotate both alike",
-                      tuple(at.place for at in group if at is not line))  # fmt: skip
+                      _others(ranked, rarer))  # fmt: skip
+
+
+def _others(ranked: list[list[Line]], own: list[Line]) -> tuple[Place, ...]:
+    """The first example of each other way."""
+    return tuple(lines[0].place for lines in ranked if lines is not own)
 
 
 def _duplicates(group: list[Line], corpus: Corpus) -> Iterator[Finding]:
