@@ -23,7 +23,7 @@ from cnlu.training.dev import Dev, graph_answers
 from cnlu.training.encode import Encoder, prepare_encoder, unknown_story
 from cnlu.training.export import export_onnx, round_tables, without_notes
 from cnlu.training.frozen import read_rows
-from cnlu.training.gather import Gathered, dictionary_story, gather
+from cnlu.training.gather import Gathered, counted, dictionary_story, gather
 from cnlu.training.loop import Run, fit, planned_epochs
 from cnlu.training.masking import Masker
 from cnlu.training.model_files import model_files
@@ -120,6 +120,7 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
             graph = encoder.noted(graph)
         story = {"temperature": temperature, "int8": request.int8, "seed": config.training.seed,
                  "best_epoch": state.best_epoch, "history": state.history, "dev": metrics,
+                 "examples": counted(found.train),
                  **({"distilled": tutor.about} if tutor else {})}  # fmt: skip
         tokenizer = encoder.files if encoder else None
         files = model_files(config, labels, found.data, vocabularies, network, without_notes(graph), story, tokenizer)
