@@ -16,6 +16,8 @@ from cnlu.data.wording import encodable as _encodable
 from cnlu.errors import CnluError, UsageError
 
 if TYPE_CHECKING:
+    from cnlu.config import Config
+    from cnlu.evaluation.study import Study
     from cnlu.training.request import Request
 
 PARSE_BATCH = 64  # lines of an input file parsed together
@@ -83,29 +85,26 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         metavar="DATA",
         help="examples for early stopping and calibration (default: a tenth, split off)",
     )
-    parser.add_argument(
-        "--encoder", metavar="DIR|NAME", help="a pretrained encoder to build on: a directory or a hub name"
-    )
+    parser.add_argument("--encoder", metavar="DIR|NAME", help="a pretrained encoder to build on: directory or hub name")
     _add_training(parser)
     parser.set_defaults(run=_train)
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
-    """What every verb that trains takes."""
-    parser.add_argument("--config", metavar="F.yaml", help="settings; a file, or the name of a shipped one")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="overrides",
-        help="override one setting, for example model.layers=1",
-    )
+    """What every verb that trains a model to keep takes."""
+    _add_settings(parser)
     parser.add_argument("--int8", action="store_true", help="store the encoder in 8 bits: smaller, faster on a CPU")
-    parser.add_argument("--seed", type=int, metavar="N", help="fixes everything random (default 1)")
-    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: CUDA when there is one")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted training")
     parser.add_argument("--force", action="store_true", help="replace the model at --out")
+
+
+def _add_settings(parser: argparse._ActionsContainer) -> None:
+    """How every training is told what to do."""
+    parser.add_argument("--config", metavar="F.yaml", help="settings; a file, or the name of a shipped one")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
+                        help="override one setting, for example model.layers=1")  # fmt: skip
+    parser.add_argument("--seed", type=int, metavar="N", help="fixes everything random (default 1)")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: CUDA when there is one")
 
 
 def _add_distill(parser: argparse.ArgumentParser) -> None:
@@ -155,11 +154,9 @@ def _add_pretrain(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Evaluate MODEL on DATA: a table, and with --out metrics.json and errors.jsonl."
-    parser.add_argument("model", metavar="MODEL")
-    parser.add_argument("data", nargs="+", metavar="DATA")
-    parser.add_argument("--out", metavar="REPORT_DIR", help="where to write metrics.json and errors.jsonl")
-    parser.add_argument("--force", action="store_true", help="replace the report at --out")
+    from cnlu.evaluation.cli import add_evaluate
+
+    _add_settings(add_evaluate(parser))
     parser.set_defaults(run=_evaluate)
 
 
@@ -167,9 +164,7 @@ def _add_parse(parser: argparse.ArgumentParser) -> None:
     parser.description = "Parse sentences; one JSON object for each, in order."
     parser.add_argument("model", metavar="MODEL")
     parser.add_argument("text", nargs="*", metavar="TEXT", help="a sentence")
-    parser.add_argument(
-        "--input", metavar="F.txt", help="a file with a sentence a line; - reads standard input"
-    )
+    parser.add_argument("--input", metavar="F.txt", help="a file with a sentence a line; - reads standard input")
     parser.set_defaults(run=_parse)
 
 
@@ -211,13 +206,17 @@ def _training_installed() -> Iterator[None]:
 
 
 def _request(arguments: argparse.Namespace, encoder: str | None) -> Request:
-    """What was asked of a verb that trains, its settings read."""
-    from cnlu.config_files import find_config, load_config
+    """What was asked of a verb that trains a model to keep, its settings read."""
     from cnlu.training.request import Request
 
-    config = load_config(find_config(arguments.config), arguments.overrides, arguments.seed, encoder is not None)
-    return Request(arguments.data, Path(arguments.out), config, arguments.dev, encoder, arguments.int8,
-                   arguments.device, arguments.resume, arguments.force)  # fmt: skip
+    return Request(arguments.data, Path(arguments.out), _config(arguments, encoder), arguments.dev, encoder,
+                   arguments.int8, arguments.device, arguments.resume, arguments.force)  # fmt: skip
+
+
+def _config(arguments: argparse.Namespace, encoder: str | None) -> Config:
+    from cnlu.config_files import find_config, load_config
+
+    return load_config(find_config(arguments.config), arguments.overrides, arguments.seed, encoder is not None)
 
 
 def _say(line: str) -> None:
@@ -225,24 +224,20 @@ def _say(line: str) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from cnlu.data.load import load_data
-    from cnlu.evaluation.metrics import evaluate
-    from cnlu.evaluation.report import check_report_out, find_errors, format_report, write_report
+    from cnlu.evaluation.cli import check_evaluate, evaluate_model, finish
 
-    if arguments.out is not None:
-        check_report_out(arguments.out, arguments.force)
-    model = cnlu.load(arguments.model)
-    data = load_data(arguments.data)
-    for note in data.notes:
-        print(f"note: {_encodable(note)}", file=sys.stderr)
-    found = model.parse_batch([example.text for example in data.examples])
-    metrics = evaluate(data.examples, found, model.labels)
-    if arguments.out is not None:  # before the table, whose reader may go away early
-        errors = find_errors(data.examples, found)
-        write_report(arguments.out, metrics, errors, arguments.force)
-        print(f"{arguments.out}: metrics.json and {len(errors)} wrong frames in errors.jsonl", file=sys.stderr)
-    print(_encodable(format_report(metrics)))
+    check_evaluate(arguments)
+    study = _cross_validate(arguments) if arguments.cross_validate else evaluate_model(arguments.paths, _say)
+    print(_encodable(finish(study, arguments.out, arguments.force, _say)))
     return 0
+
+
+def _cross_validate(arguments: argparse.Namespace) -> Study:
+    with _training_installed():
+        from cnlu.training.cross_validate import CrossValidation, cross_validate
+    wish = CrossValidation(arguments.paths, arguments.cross_validate, _config(arguments, arguments.encoder),
+                           arguments.encoder, arguments.device)  # fmt: skip
+    return cross_validate(wish, say=_say)
 
 
 def _parse(arguments: argparse.Namespace) -> int:

@@ -8,8 +8,11 @@ import runpy
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy or PyTorch is imported: later it would have no effect
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+import shutil
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -137,3 +140,19 @@ def tiny_bert_model(tiny_data: Path, tiny_bert: Path, tmp_path_factory: pytest.T
 def tiny(tiny_model: Path) -> Interpreter:
     """The tiny model, loaded."""
     return cnlu.load(tiny_model)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A real Chromium; tests in it skip where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="the browser test needs the extra cnlu[dev]")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = os.environ.get("CNLU_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        pytest.skip("no chromium here: install one (apt-get install chromium) or name it in CNLU_CHROMIUM")
+    playwright.expect.set_options(timeout=120_000)
+    with playwright.sync_playwright() as play:
+        # Chromium refuses its own sandbox to root, which is who runs tests in containers.
+        found = play.chromium.launch(executable_path=path, args=["--no-sandbox"] if os.getuid() == 0 else [])
+        yield found
+        found.close()

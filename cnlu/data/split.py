@@ -37,6 +37,29 @@ def stratified_split(
     return [e for e in examples if e.text not in out], [e for e in examples if e.text in out]
 
 
+def stratified_folds(examples: Sequence[Example], count: int, seed: int) -> list[int]:
+    """Of each example its fold, 0 to `count` - 1: folds of about equal size, each with its share of every intent.
+
+    Strata are those of `stratified_split`; a text stands in one fold only. The same seed gives the same folds. Raises
+    UsageError for fewer than 2 folds, and where there are fewer different texts than folds.
+    """
+    if count < 2:
+        raise UsageError(f"{count} folds cannot be held out in turn; take at least 2.")
+    strata: dict[Stratum, list[str]] = {}
+    for text, example in {example.text: example for example in reversed(examples)}.items():
+        strata.setdefault(_stratum(example), []).append(text)
+    texts = sum(map(len, strata.values()))
+    if texts < count:
+        raise UsageError(f"{texts} different texts are too few for {count} folds; write more examples or take "
+                         f"fewer folds.")
+    draw = random.Random(seed)
+    dealt: list[str] = []  # stratum after stratum: dealt round, each fold gets its share of every one
+    for stratum in sorted(strata, key=repr):
+        dealt += draw.sample(strata[stratum], len(strata[stratum]))
+    fold_of = {text: place % count for place, text in enumerate(dealt)}
+    return [fold_of[example.text] for example in examples]
+
+
 def _stratum(example: Example) -> Stratum:
     if example.intent is not None:
         return example.intent

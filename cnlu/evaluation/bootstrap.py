@@ -5,7 +5,8 @@ Percentile bootstrap over sentences (Efron and Tibshirani 1993, chapter 13).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,3 +69,62 @@ def frame_accuracy_difference(
     """
     gain = rightness(gold, second).astype(float) - rightness(gold, first).astype(float)
     return mean_interval(gain, level, samples, seed)
+
+
+def resampled_counts(
+    kinds: Sequence[Hashable], samples: int = 10_000, seed: int = 0
+) -> tuple[list[Hashable], NDArray[np.int64]]:
+    """The distinct `kinds` [K] of N sentences, and int64 [samples, K]: how often each is drawn, with replacement.
+
+    For figures that see of a sentence no more than its kind, the draws are multinomial, however many sentences.
+    """
+    counted = Counter(kinds)
+    if not counted:
+        return [], np.zeros((samples, 0), np.int64)
+    shares = np.array(list(counted.values())) / len(kinds)
+    return list(counted), np.random.default_rng(seed).multinomial(len(kinds), shares, samples)
+
+
+def f1_interval(
+    counts: Sequence[tuple[int, int, int]], level: float = 0.95, samples: int = 10_000, seed: int = 0
+) -> Interval:
+    """Interval of the micro F1 of spans; a sentence's `counts` are its (right, predicted, gold) ones."""
+    kinds, drawn = resampled_counts(counts, samples, seed)
+    table = np.array(kinds, np.float64).reshape(-1, 3)
+    right, predicted, gold = (drawn @ table).T
+    return _interval(_shares(2 * right, predicted + gold), _f1(np.array(counts).reshape(-1, 3).sum(0)), level)
+
+
+def macro_f1_interval(
+    pairs: Sequence[tuple[str, str | None]], level: float = 0.95, samples: int = 10_000, seed: int = 0
+) -> Interval:
+    """Interval of the macro F1 over the labels that a draw's gold has; `pairs` are (gold, answer) of a sentence."""
+    kinds, drawn = resampled_counts(pairs, samples, seed)
+    names: list[Any] = list(kinds)
+    labels = sorted({gold for gold, _ in names})
+    is_gold = np.array([[gold == label for label in labels] for gold, _ in names], np.float64)
+    is_answer = np.array([[answer == label for label in labels] for _, answer in names], np.float64)
+    shape = (len(names), len(labels))
+    is_gold, is_answer = is_gold.reshape(shape), is_answer.reshape(shape)
+
+    def macro(times: NDArray[Any]) -> NDArray[np.float64]:
+        gold = times @ is_gold
+        f1 = _shares(2 * (times @ (is_gold * is_answer)), gold + times @ is_answer)
+        return _shares((f1 * (gold > 0)).sum(-1), (gold > 0).sum(-1))
+
+    once = np.array([[Counter(pairs)[name] for name in names]])
+    return _interval(macro(drawn), float(macro(once)[0]) if names else 0.0, level)
+
+
+def _interval(figures: NDArray[Any], value: float, level: float) -> Interval:
+    low, high = np.quantile(figures, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(value, float(low), float(high), level)
+
+
+def _f1(sums: NDArray[Any]) -> float:
+    return float(2 * sums[0] / (sums[1] + sums[2])) if sums[1] + sums[2] else 0.0
+
+
+def _shares(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
+    """part / whole, 0 where the whole is."""
+    return np.divide(part, whole, out=np.zeros(np.shape(part), np.float64), where=np.asarray(whole) > 0)

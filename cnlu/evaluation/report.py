@@ -11,18 +11,12 @@ from typing import Any
 from cnlu.data import swap
 from cnlu.data.schema import Example
 from cnlu.errors import CnluError
-from cnlu.evaluation.frames import (
-    Frame,
-    RoleSpan,
-    frame_is_right,
-    in_text_order,
-    intent_is_right,
-    paired_frames,
-)
+from cnlu.evaluation.differences import differences
+from cnlu.evaluation.frames import Frame, RoleSpan, frame_is_right, in_text_order, paired_frames
 
-METRICS, ERRORS = "metrics.json", "errors.jsonl"
+METRICS, ERRORS, PAGE = "metrics.json", "errors.jsonl", "report.html"
 
-REPORT_FILES = frozenset({METRICS, ERRORS, "report.html"})
+REPORT_FILES = frozenset({METRICS, ERRORS, PAGE})
 """What a report may consist of; a directory with anything else in it is not replaced."""
 
 _NAME_WIDTH = 40
@@ -38,7 +32,7 @@ def find_errors(gold: Sequence[Example], predicted: Sequence[Mapping[str, Any]])
         {
             "text": example.text,
             "source": example.source,
-            "wrong": _differences(example.text, *frames),
+            "wrong": _in_all_words(example.text, *frames),
             "gold": _as_json(example.text, frames[0]),
             "predicted": _as_json(example.text, frames[1])
             | {"confidence": (result.get("intent") or {}).get("confidence")},
@@ -48,20 +42,19 @@ def find_errors(gold: Sequence[Example], predicted: Sequence[Mapping[str, Any]])
     ]
 
 
-def _differences(text: str, gold: Frame, predicted: Frame) -> list[str]:
+def _in_all_words(text: str, gold: Frame, predicted: Frame) -> list[str]:
     found = []
-    if not intent_is_right(gold, predicted):
-        found.append(f"intent: {predicted.intent} instead of {gold.intent}")
-    missed = in_text_order(gold.entities - predicted.entities)
-    extra = in_text_order(predicted.entities - gold.entities)
-    for span in missed:
-        rivals = [other for other in extra if other[0] < span[1] and span[0] < other[1]]
-        if rivals:
-            extra.remove(rivals[0])
-            found.append(f"entity: {_in_words(text, rivals[0])} instead of {_in_words(text, span)}")
+    for one in differences(gold, predicted):
+        annotated, answered = (span and _in_words(text, span) for span in (one.gold, one.predicted))
+        if one.kind == "intent":
+            found.append(f"intent: {predicted.intent} instead of {gold.intent}")
+        elif answered is None:
+            found.append(f"entity: missed {annotated}")
+        elif annotated is None:
+            found.append(f"entity: invented {answered}")
         else:
-            found.append(f"entity: missed {_in_words(text, span)}")
-    return found + [f"entity: invented {_in_words(text, span)}" for span in extra]
+            found.append(f"entity: {answered} instead of {annotated}")
+    return found
 
 
 def _in_words(text: str, span: RoleSpan) -> str:
@@ -83,15 +76,20 @@ def _as_json(text: str, frame: Frame) -> dict[str, Any]:
 
 
 def write_report(
-    out_dir: str | Path, metrics: Mapping[str, Any], errors: Iterable[Mapping[str, Any]], force: bool = False
-) -> None:
-    """Writes metrics.json and errors.jsonl (one wrong frame a line) as a whole directory or not at all.
+    out_dir: str | Path, metrics: Mapping[str, Any], errors: Iterable[Mapping[str, Any]], force: bool = False,
+    page: bytes | None = None,
+) -> None:  # fmt: skip
+    """Writes metrics.json, errors.jsonl (one wrong frame a line) and `page`, if any, as report.html.
+
+    They come as a whole directory or not at all.
 
     Raises UsageError as `check_report_out` does, CnluError when the disk refuses.
     """
     check_report_out(out_dir, force)
     lines = b"".join(_json_bytes(error) + b"\n" for error in errors)
     files = {METRICS: _json_bytes(metrics, indent=1) + b"\n", ERRORS: lines}
+    if page is not None:
+        files[PAGE] = page
     try:
         swap.write_dir(swap.resolve(out_dir), files)
     except OSError as error:

@@ -99,6 +99,22 @@ class Interpreter:
         if batch:
             yield batch, self._run([texts[n] for n in batch])
 
+    def has_read(self, said: str, kind: str) -> bool:
+        """Whether training read these words, or a lookup table or regex `kind` matches all of them.
+
+        A model keeps no values, only features, and of those no rare ones: read are words of whose characters all runs
+        of three (of shorter words: the whole) are known. Of words that training met once this may say that it did not.
+        """
+        hits = self.extractor.lexicon.matches(self.extractor.normalizer.normalize(said))
+        if any((hit.name, hit.start, hit.end) == (kind, 0, len(said)) for hit in hits):
+            return True
+        rows = self.extractor.extract(said).characters
+        size = min(3, len(rows))
+        template = "c[0]=" if size == 1 else f"c[0:{size}]="
+        whole = rows[: len(rows) - size + 1]  # the others reach beyond the end
+        runs = (next(feature for feature in row if feature.startswith(template)) for row in whole)
+        return all(run in self.characters.ids for run in runs)
+
     def _is_long(self, text: str) -> bool:
         return len(text) > self.config.training.max_length or (self.tokens is not None and not self.tokens.fits(text))
 

@@ -72,10 +72,10 @@ def check_out(path: str | Path, force: bool = False) -> None:
     Raises UsageError when `path` exists and `force` is not set, when it exists and is no model directory
     (force replaces models, nothing else), and when its parent cannot be written.
     """
-    swap.check_out(path, force, "model directory", _is_model_dir)
+    swap.check_out(path, force, "model directory", is_model_dir)
 
 
-def _is_model_dir(target: Path) -> bool:
+def is_model_dir(target: Path) -> bool:
     """Whether cnlu wrote this directory, whatever its format; many programs have a manifest.json."""
     with contextlib.suppress(OSError, ValueError, RecursionError):
         manifest = json.loads((target / MANIFEST).read_bytes())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from cnlu.config import Config, ModelConfig, TrainingConfig
@@ -12,6 +13,7 @@ from cnlu.data.several import refuse_repeats
 from cnlu.data.split import stratified_split
 from cnlu.errors import DataError, UsageError
 from cnlu.features.lexicon import Lexicon
+from cnlu.runtime.labels import Labels
 from cnlu.training.request import Request, Say
 
 
@@ -34,9 +36,18 @@ def gather(request: Request, say: Say) -> Gathered:
     data = load_data(list(request.data))
     if request.dev:
         _refuse_idle(config.training, "dev_fraction", "--dev")
-        train, dev = data.examples, load_data(list(request.dev)).examples
-    else:
-        train, dev = stratified_split(data.examples, config.training.dev_fraction, config.training.seed)
+        return _gathered(data, data.examples, load_data(list(request.dev)).examples, request, say)
+    return divided(data, data.examples, request, say)
+
+
+def divided(data: NluData, examples: Sequence[Example], request: Request, say: Say) -> Gathered:
+    """`examples` alone, a part of them held out for dev, with the dictionaries of `data`; raises as `gather`."""
+    training = request.config.training
+    return _gathered(data, *stratified_split(examples, training.dev_fraction, training.seed), request, say)
+
+
+def _gathered(data: NluData, train: list[Example], dev: list[Example], request: Request, say: Say) -> Gathered:
+    config = request.config
     usable, dev = _usable(train, config.model), _usable(dev, config.model)
     if len(usable) < len(train):
         say(f"note: {len(train) - len(usable)} examples without any text are left out.")
@@ -51,6 +62,11 @@ def gather(request: Request, say: Say) -> Gathered:
     return Gathered(data, usable, dev, _later(dev, config.training, bool(request.dev)))
 
 
+def labels_of(found: Gathered, config: Config) -> Labels:
+    """What a model of these examples can say: of all that are learned from, sooner or later."""
+    return Labels.collect([*found.train, *found.later], config.model.multi_label)
+
+
 def dictionary_story(data: NluData, lexicon: Lexicon, config: Config) -> list[str]:
     """How many lookup entries and regexes are in use and in what part, and one line for each that is not."""
     lines = []
@@ -61,6 +77,16 @@ def dictionary_story(data: NluData, lexicon: Lexicon, config: Config) -> list[st
             f"used {part[config.features.lexicon]}"
         )
     return lines + [f"note: {line}" for line in [*lexicon.rejected, *lexicon.notes]]
+
+
+def counted(examples: Iterable[Example]) -> dict[str, dict[str, int]]:
+    """How many examples each intent has, how many annotations each entity type: {"intents", "entities"}, sorted."""
+    intents: Counter[str] = Counter()
+    entities: Counter[str] = Counter()
+    for example in examples:
+        intents.update([example.intent] if example.intent is not None else [])
+        entities.update(entity.entity for entity in example.entities)
+    return {"intents": dict(sorted(intents.items())), "entities": dict(sorted(entities.items()))}
 
 
 def _usable(examples: Sequence[Example], model: ModelConfig) -> list[Example]:

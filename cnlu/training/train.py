@@ -25,7 +25,7 @@ from cnlu.training.dev import Calibration, Dev, graph_answers
 from cnlu.training.encode import Encoder, prepare_encoder, unknown_story
 from cnlu.training.export import export_onnx, round_tables, without_notes
 from cnlu.training.frozen import read_rows
-from cnlu.training.gather import Gathered, dictionary_story, gather
+from cnlu.training.gather import Gathered, counted, dictionary_story, gather, labels_of
 from cnlu.training.joining import joined
 from cnlu.training.loop import Run, fit, planned_epochs, settle
 from cnlu.training.masking import Masker
@@ -71,8 +71,7 @@ def train(request: Request, say: Say = lambda line: None) -> Trained:
     device = prepare(request)
     found = gather(request, say)
     encoder = prepare_encoder(request.encoder, request.config, say) if request.encoder else None
-    labels = Labels.collect([*found.train, *found.later], request.config.model.multi_label)
-    return learn(Course(found, labels, device, encoder), request, say)
+    return learn(Course(found, labels_of(found, request.config), device, encoder), request, say)
 
 
 def prepare(request: Request) -> torch.device:
@@ -129,6 +128,7 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
             graph = encoder.noted(graph)
         story = {**asdict(calibration), "int8": request.int8, "seed": config.training.seed,
                  "best_epoch": state.best_epoch, "history": state.history, "settled": settled, "dev": metrics,
+                 "examples": counted(found.train),
                  **({"distilled": tutor.about} if tutor else {})}  # fmt: skip
         tokenizer = encoder.files if encoder else None
         files = model_files(config, labels, found.data, vocabularies, network, without_notes(graph), story, tokenizer)

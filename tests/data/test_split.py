@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnlu.data.schema import Entity, Example
-from cnlu.data.split import stratified_split
+from cnlu.data.split import stratified_folds, stratified_split
 from cnlu.errors import UsageError
 
 
@@ -72,3 +72,41 @@ def test_no_text_stands_in_both_parts_and_no_intent_leaves_train(
 def test_a_fraction_that_is_none_is_refused(fraction: float) -> None:
     with pytest.raises(UsageError):
         stratified_split(examples(a=3), fraction, 0)
+
+
+def test_every_fold_has_its_share_of_every_intent() -> None:
+    data = examples(a=50, b=25, c=10)
+    folds = stratified_folds(data, 5, seed=1)
+    for fold in range(5):
+        counts = Counter(e.intent for e, own in zip(data, folds, strict=True) if own == fold)
+        assert counts == {"a": 10, "b": 5, "c": 2}
+
+
+def test_folds_follow_the_seed() -> None:
+    data = examples(a=30, b=30)
+    assert stratified_folds(data, 3, 7) == stratified_folds(data, 3, 7) != stratified_folds(data, 3, 8)
+
+
+@given(
+    st.lists(
+        st.builds(Example, st.sampled_from("一二三四五六七八九十"), st.sampled_from(["a", "b", None])), min_size=1
+    ),
+    st.integers(2, 10),
+    st.integers(),
+)
+def test_a_text_stands_in_one_fold_and_no_fold_is_empty(data: list[Example], count: int, seed: int) -> None:
+    texts = {example.text for example in data}
+    if len(texts) < count:
+        with pytest.raises(UsageError, match="too few for"):
+            stratified_folds(data, count, seed)
+        return
+    folds = stratified_folds(data, count, seed)
+    placed = {(example.text, fold) for example, fold in zip(data, folds, strict=True)}
+    assert len(placed) == len(texts)
+    sizes = Counter(fold for _, fold in placed)
+    assert set(sizes) == set(range(count)) and max(sizes.values()) - min(sizes.values()) <= 1
+
+
+def test_one_fold_is_none() -> None:
+    with pytest.raises(UsageError, match="at least 2"):
+        stratified_folds(examples(a=5), 1, 0)

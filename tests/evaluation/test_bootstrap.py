@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from cnlu.data.schema import Example
-from cnlu.evaluation.bootstrap import frame_accuracy_difference, mean_interval, resampled_sums
+from cnlu.evaluation.bootstrap import (
+    f1_interval,
+    frame_accuracy_difference,
+    macro_f1_interval,
+    mean_interval,
+    resampled_sums,
+)
+from cnlu.evaluation.metrics import evaluate
 
 
 def _answers(right: list[bool]) -> list[dict[str, Any]]:
@@ -53,3 +60,25 @@ def test_sums_of_several_columns_are_drawn_together() -> None:
 def test_no_sentences_give_an_empty_interval() -> None:
     assert mean_interval(np.array([])).value == 0.0
     assert resampled_sums(np.zeros((0, 2)), samples=3).tolist() == [[0.0, 0.0]] * 3
+
+
+def test_f1_of_resampled_sentences_is_that_of_their_sums() -> None:
+    counts = [(1, 2, 1), (0, 0, 1), (2, 2, 3)] * 100
+    found = f1_interval(counts)
+    right, predicted, gold = resampled_sums(np.array(counts), samples=4000).T
+    low, high = np.quantile(2 * right / (predicted + gold), [0.025, 0.975])
+    assert found.value == pytest.approx(2 * 300 / (400 + 500))
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.004)
+
+
+def test_macro_f1_of_resampled_sentences_is_evaluates_own() -> None:
+    pairs = [("a", "a"), ("a", "b"), ("b", "b"), ("c", None), ("b", "d")] * 6
+    found = macro_f1_interval(pairs, samples=200)
+    answers = [{"intent": {"name": answer, "confidence": 0.5}, "entities": []} for _, answer in pairs]
+    gold = [Example("好", label) for label, _ in pairs]
+    assert found.value == pytest.approx(evaluate(gold, answers)["intent"]["macro_f1"])
+    assert found.low < found.value < found.high
+
+
+def test_no_spans_and_no_intents_give_an_empty_interval() -> None:
+    assert f1_interval([]).high == macro_f1_interval([]).high == f1_interval([(0, 0, 0)]).high == 0.0

@@ -183,3 +183,11 @@ def test_another_dictionary_than_in_training_is_told(tiny_model: Path, monkeypat
     monkeypatch.setattr(Segmenter, "digest", "another")
     with pytest.warns(UserWarning, match="trained with another jieba dictionary"):
         cnlu.load(tiny_model)
+
+
+def test_it_knows_words_that_training_read_often_and_entries_of_its_lookup_tables(tiny: Interpreter) -> None:
+    assert tiny.has_read("北京", "place") and tiny.has_read("", "place")
+    assert not tiny.has_read("龘靐齉", "place")
+    rare = next(entry for names in tiny.extractor.lexicon._owners for name, entry in names
+                if name == "place" and not tiny.has_read(entry, "no table"))  # fmt: skip
+    assert tiny.has_read(rare, "place")

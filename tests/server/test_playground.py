@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,20 +15,6 @@ from tests.server.conftest import Server
 playwright = pytest.importorskip("playwright.sync_api", reason="the browser test needs the extra cnlu[dev]")
 
 SENTENCE = "😀后天从杭州到北京的高铁<b>还有票没"
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    path = os.environ.get("CNLU_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        pytest.skip("no chromium here: install one (apt-get install chromium) or name it in CNLU_CHROMIUM")
-    playwright.expect.set_options(timeout=120_000)
-    with playwright.sync_playwright() as play:
-        # Chromium refuses its own sandbox to root, which is who runs tests in containers.
-        found = play.chromium.launch(executable_path=path, args=["--no-sandbox"] if os.getuid() == 0 else [])
-        yield found
-        found.close()
 
 
 @pytest.fixture(params=[(1280, 900), (390, 844)], ids=["desktop", "phone"])

@@ -1,0 +1,279 @@
+"""What to do about the errors: findings in the order of how many sentences they concern, each with its advice."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import TypeVar
+
+from cnlu.evaluation.differences import Difference
+from cnlu.evaluation.frames import RoleSpan
+from cnlu.evaluation.study import Study
+
+SURE = 0.9
+"""Confidence from which an error rather speaks of the annotation."""
+MOST_SHOWN = 4
+"""Sentences of a finding."""
+MOST_FINDINGS = 6
+"""Of one sort."""
+FEW = 20
+"""Training examples below which an intent has few, whatever the others have."""
+
+
+class Name(str):
+    """A label or a value of the user's, to be set off from the words around it."""
+
+    __slots__ = ()
+
+
+Key = TypeVar("Key")
+Case = TypeVar("Case")
+
+Words = tuple[str, ...]
+"""A sentence in pieces; `Name` marks the user's own words."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A sentence to look at, and the span in it that is meant."""
+
+    number: int
+    span: RoleSpan | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing to work on."""
+
+    weight: int
+    """How many errors it stands for"""
+    what: Words
+    advice: Words
+    instances: Sequence[Instance] = ()
+    points: Sequence[Words] = ()
+    """Details, a line each"""
+    filter: dict[str, str] = field(default_factory=dict)
+    """Which errors show it: `gold`, `answer`, `kind`, `type`"""
+
+
+def advise(study: Study) -> dict[str, list[Finding]]:
+    """Findings by sort (`labels`, `intents`, `entities`, `annotations`), those of most errors first."""
+    spans = [(i, one) for i, found in study.differences.items() for one in found
+             if one.kind != "intent" and _could_be_known(study, one)]  # fmt: skip
+    sorts = {
+        "labels": _unseen(study),
+        "intents": [*_confused(study), *_few(study)],
+        "entities": [*_missed(study, spans), *_edges(study, spans), *_other_types(spans), *_roles(spans)],
+        "annotations": [*_forgotten(study, spans), *_sure(study)],
+    }
+    return {sort: sorted(found, key=lambda f: -f.weight)[:MOST_FINDINGS] for sort, found in sorts.items() if found}
+
+
+def _could_be_known(study: Study, one: Difference) -> bool:
+    """Not so of an annotation whose type training never saw, for which there is other advice."""
+    return study.labels is None or one.gold is None or one.gold[2] in study.labels.entities
+
+
+def _unseen(study: Study) -> list[Finding]:
+    """Labels of the examples that training never saw."""
+    found = []
+    advice = ("No answer can be right there: train on examples of it, or correct the name, if training knows it by "
+              "another.",)  # fmt: skip
+    for section, key, name, option in (("intent", "per_label", "intent", "gold"),
+                                       ("entity", "per_type", "entity type", "type")):  # fmt: skip
+        for label, scores in (study.metrics[section] or {key: {}})[key].items():
+            if scores["support"] and not scores["seen"]:
+                times = _count(scores["support"], "annotation")
+                what = (f"The {name} ", Name(label), f" was not in training; {times} of it here.")
+                found.append(Finding(scores["support"], what, advice, filter={option: label}))
+    return found
+
+
+def _confused(study: Study) -> list[Finding]:
+    """Pairs of intents that are taken for each other, both directions together."""
+    cells: dict[tuple[str, str], list[tuple[float, int]]] = defaultdict(list)
+    for number, gold, answer, confidence in study.intents:
+        known = study.labels is None or gold in study.labels.intents
+        if answer is not None and gold != answer and known:
+            cells[gold, answer].append((-confidence, number))
+    found = []
+    for (gold, answer), there in cells.items():
+        back = cells.get((answer, gold), [])
+        if (len(back), gold) > (len(there), answer) or len(there) + len(back) < 2:
+            continue  # told from the other side, or too little to tell
+        instances = [Instance(number) for _, number in sorted(there)[:MOST_SHOWN]]
+        instances += [Instance(number, note=f"annotated {answer}") for _, number in sorted(back)[: MOST_SHOWN - 2]]
+        what: Words = (f"{_count(len(there), 'sentence')} of ", Name(gold), f" {_was(there)} taken for ", Name(answer))
+        if back:
+            what = (*what, f", {len(back)} the other way round")
+        found.append(
+            Finding(len(there) + len(back), (*what, "."), _what_to_add(study, gold, answer, len(there), len(back)),
+                    instances, filter={"gold": gold, "answer": answer})
+        )  # fmt: skip
+    return found
+
+
+def _what_to_add(study: Study, gold: str, answer: str, there: int, back: int) -> Words:
+    if back * 3 >= there and back >= 2:
+        return ("It happens both ways. Say in one sentence what tells the two apart: if that is hard, merge them; if "
+                "not, add sentences like these to both.",)  # fmt: skip
+    counts = study.counts["intents"] if study.counts else {}
+    few, many = counts.get(gold, 0), counts.get(answer, 0)
+    if counts and few * 2 <= many:
+        return ("Training had ", f"{_count(few, 'example')} of ", Name(gold), f" and {many} of ", Name(answer),
+                ": add sentences like these to ", Name(gold), ".")  # fmt: skip
+    return ("Add sentences worded like these to ", Name(gold), ", and see whether examples of ", Name(answer),
+            " are worded so too.")  # fmt: skip
+
+
+def _few(study: Study) -> list[Finding]:
+    """Intents that training had few examples of and that are often answered wrongly, as one finding."""
+    if study.counts is None or not study.intents:
+        return []
+    counts = study.counts["intents"]
+    limit = max(FEW, median(counts.values()) / 2) if counts else FEW
+    asked = Counter(gold for _, gold, _, _ in study.intents)
+    wrong = Counter(gold for _, gold, answer, _ in study.intents if gold != answer)
+    few = [label for label in wrong if 0 < counts.get(label, 0) < limit]
+    if not few:
+        return []
+    few.sort(key=lambda label: (-wrong[label], label))
+    points = [
+        (Name(label), f": {_count(counts[label], 'example')} in training; {wrong[label]} of {asked[label]} wrong here")
+        for label in few[:12]
+    ]
+    advice = (f"The usual intent had {median(counts.values()):.0f}. Write more of these first, varied ones: other word "
+              "orders, short answers, typos, things left out.",)  # fmt: skip
+    weight = sum(wrong[label] for label in few)
+    return [Finding(weight, ("Intents that training had few examples of.",), advice, points=points)]
+
+
+def _missed(study: Study, spans: Sequence[tuple[int, Difference]]) -> list[Finding]:
+    """Entity types that are not found, and whether the values or the sentences were new."""
+    by_type = _grouped((one.gold[2], (i, one)) for i, one in spans if one.kind == "missed" and one.gold)
+    found = []
+    for kind, cases in by_type.items():
+        gold = [(i, one.gold) for i, one in cases if one.gold]
+        fresh = [(i, span) for i, span in gold if (i, span[:3]) in study.fresh]
+        what: Words = (f"{_count(len(cases), 'annotation')} of ", Name(kind), f" {_was(cases)} not found")
+        if fresh and len(fresh) * 3 >= len(gold):
+            words = list(dict.fromkeys(study.examples[i].text[span[0] : span[1]] for i, span in fresh))
+            share = "their words" if len(fresh) == len(gold) else f"the words of {len(fresh)} of them"
+            what = (*what, f"; {share} are new to training, or rare in it: ", *_listed(words))
+            advice: Words = ("Annotate these words and others of their kind in several examples, or put them into a "
+                             "lookup table ", Name(kind), ".")  # fmt: skip
+        else:
+            advice = ("The words themselves were read in training, so it is the sentences around them that are new: "
+                      "annotate more sentences like these.",)  # fmt: skip
+        found.append(Finding(len(cases), (*what, "."), advice, _golds(cases), filter={"type": kind, "kind": "missed"}))
+    return found
+
+
+def _edges(study: Study, spans: Sequence[tuple[int, Difference]]) -> list[Finding]:
+    by_type = _grouped((one.gold[2], (i, one)) for i, one in spans if one.kind == "boundaries" and one.gold)
+    found = []
+    for kind, cases in by_type.items():
+        points: list[Words] = []
+        for i, one in cases[:MOST_SHOWN]:
+            text = study.examples[i].text
+            if one.gold and one.predicted:
+                points.append(("annotated ", Name(text[one.gold[0] : one.gold[1]]), ", answered ",
+                               Name(text[one.predicted[0] : one.predicted[1]])))  # fmt: skip
+        what = (f"{_count(len(cases), 'annotation')} of ", Name(kind), f" {_was(cases)} found with other edges.")
+        advice = ("Decide where it begins and ends, and look for training examples that are annotated otherwise.",)
+        found.append(Finding(len(cases), what, advice, points=points, filter={"type": kind, "kind": "boundaries"}))
+    return found
+
+
+def _other_types(spans: Sequence[tuple[int, Difference]]) -> list[Finding]:
+    cases = _grouped(((one.gold[2], one.predicted[2]), (i, one)) for i, one in spans
+                     if one.kind == "type" and one.gold and one.predicted)  # fmt: skip
+    found = []
+    for (gold, answer), there in cases.items():
+        times = _count(len(there), "annotation")
+        what = (f"{times} of ", Name(gold), f" {_was(there)} taken for ", Name(answer), ".")
+        advice = ("Add sentences in which the words around it tell the two apart.",)
+        found.append(Finding(len(there), what, advice, _golds(there), filter={"type": gold, "kind": "type"}))
+    return found
+
+
+def _roles(spans: Sequence[tuple[int, Difference]]) -> list[Finding]:
+    cases = _grouped(((one.gold[2], _part(one.gold), _part(one.predicted)), (i, one)) for i, one in spans
+                     if one.kind == "role" and one.gold and one.predicted)  # fmt: skip
+    found = []
+    for (kind, gold, answer), there in cases.items():
+        times = _count(len(there), "annotation")
+        what = (f"{times} of ", Name(kind), " should be ", Name(gold), f" and {_was(there)} ", Name(answer), ".")
+        advice = ("Add sentences built like these, with either role in the same place.",)
+        found.append(Finding(len(there), what, advice, _golds(there), filter={"type": kind, "kind": "role"}))
+    return found
+
+
+def _golds(cases: Sequence[tuple[int, Difference]]) -> list[Instance]:
+    return [Instance(i, one.gold) for i, one in cases[:MOST_SHOWN]]
+
+
+def _part(span: RoleSpan) -> str:
+    _, _, _, role, group = span
+    return (role or "") + (f"#{group}" if group is not None else "") or "without a role"
+
+
+def _forgotten(study: Study, spans: Sequence[tuple[int, Difference]]) -> list[Finding]:
+    """Entities found where none is annotated, though the same words are annotated so elsewhere in the examples."""
+    usual = Counter((e.entity, x.text[e.start : e.end]) for x in study.examples for e in x.entities)
+    cases: dict[str, list[Instance]] = defaultdict(list)
+    for i, one in spans:
+        if one.kind == "invented" and one.predicted:
+            start, end, kind = one.predicted[:3]
+            times = usual[kind, study.examples[i].text[start:end]]
+            if times >= 2:
+                cases[kind].append(Instance(i, one.predicted, f"annotated {times} times elsewhere"))
+    found = []
+    for kind, there in cases.items():
+        what = (Name(kind), f" was found {_count(len(there), 'time')} where nothing is annotated, though the same "
+                "words are annotated so in other sentences.")  # fmt: skip
+        advice = ("Was the annotation forgotten? If it is meant, the model cannot know why.",)
+        found.append(Finding(len(there), what, advice, there[:MOST_SHOWN], filter={"type": kind, "kind": "invented"}))
+    return found
+
+
+def _sure(study: Study) -> list[Finding]:
+    """Intents answered wrongly with great confidence."""
+    known = None if study.labels is None else study.labels.intents
+    sure = sorted(
+        (-confidence, i, gold, answer)
+        for i, gold, answer, confidence in study.intents
+        if answer not in (gold, None) and confidence >= SURE and (known is None or gold in known)
+    )
+    if not sure:
+        return []
+    instances = [Instance(i, note=f"annotated {gold}, answered {answer}") for _, i, gold, answer in sure[:8]]
+    what = (f"{_count(len(sure), 'intent')} {_was(sure)} answered wrongly with a confidence of {SURE:.0%} or more.",)
+    advice = ("Look at the annotation first: it may be wrong, or training may have examples that say the opposite.",)
+    return [Finding(len(sure), what, advice, instances, filter={"kind": "intent"})]
+
+
+def _grouped(pairs: Iterable[tuple[Key, Case]]) -> dict[Key, list[Case]]:
+    groups: dict[Key, list[Case]] = defaultdict(list)
+    for key, value in pairs:
+        groups[key].append(value)
+    return groups
+
+
+def _listed(words: Sequence[str], limit: int = 8) -> Words:
+    shown: list[str] = []
+    for word in words[:limit]:
+        shown += [", ", Name(word)]
+    return (*shown[1:], f" and {len(words) - limit} more" if len(words) > limit else "")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _was(cases: Sequence[object]) -> str:
+    return "was" if len(cases) == 1 else "were"
+

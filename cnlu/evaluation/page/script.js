@@ -1,0 +1,77 @@
+"use strict";
+// Everything can be read without this: it sorts tables and filters the list of wrong sentences.
+
+const errors = Array.from(document.querySelectorAll("#errors > li"));
+const filters = document.getElementById("filters");
+const field = (key) => document.getElementById("filter-" + key);
+const chosen = (key) => (field(key) ? field(key).value : "");
+
+// Each wrong sentence as it is searched; what its spans are called is no part of it.
+const said = errors.map((one) => one.querySelector(".text").textContent.toLowerCase());
+
+function filter() {
+  const [gold, answer, kind, type] = ["gold", "answer", "kind", "type"].map(chosen);
+  const part = chosen("text").trim().toLowerCase();
+  let shown = 0;
+  errors.forEach((one, i) => {
+    const data = one.dataset;
+    const fits = (!gold || data.gold === gold) && (!answer || data.answer === answer)
+      && (!kind || data.kinds.split(" ").includes(kind)) && (!type || data.types.split(" ").includes(type))
+      && (!part || said[i].includes(part));
+    one.hidden = !fits;
+    shown += fits;
+  });
+  document.getElementById("shown").textContent = `${shown} of ${errors.length} shown`;
+}
+
+function show(wanted) {
+  filters.reset();
+  for (const [key, value] of Object.entries(wanted)) if (field(key)) field(key).value = value;
+  filter();
+  document.getElementById("wrong").scrollIntoView();
+  filters.querySelector("select, input").focus({preventScroll: true});
+}
+
+function act(element, action) {
+  element.tabIndex = 0;
+  element.setAttribute("role", "button");
+  element.addEventListener("click", action);
+  element.addEventListener("keydown", (event) => { if (event.key === "Enter") action(); });
+}
+
+if (filters) {
+  filters.hidden = false;
+  filters.addEventListener("input", filter);
+  filters.addEventListener("submit", (event) => event.preventDefault());
+  filters.addEventListener("reset", () => setTimeout(filter));
+  filter();
+  for (const cell of document.querySelectorAll("td[data-gold]")) act(cell, () => show({...cell.dataset}));
+  for (const button of document.querySelectorAll("button.show")) {
+    button.hidden = false;
+    button.addEventListener("click", () => show({...button.dataset}));
+  }
+}
+
+const words = new Intl.Collator(undefined, {numeric: true});
+const value = (row, column) => row.children[column].dataset.value;
+
+function sort(table, column, heading) {
+  const before = heading.getAttribute("aria-sort");
+  const up = before ? before === "descending" : column === 0;
+  for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+  heading.setAttribute("aria-sort", up ? "ascending" : "descending");
+  const rows = Array.from(table.tBodies[0].rows);
+  rows.sort((a, b) => (column === 0 ? words.compare(value(a, 0), value(b, 0)) : value(a, column) - value(b, column)) * (up ? 1 : -1));
+  table.tBodies[0].append(...rows);
+}
+
+for (const table of document.querySelectorAll("table.sortable")) {
+  Array.from(table.tHead.rows[0].cells).forEach((heading, column) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = heading.textContent;
+    heading.replaceChildren(button);
+    if (column === 3) heading.setAttribute("aria-sort", "ascending");
+    button.addEventListener("click", () => sort(table, column, heading));
+  });
+}

@@ -1,0 +1,145 @@
+"""Every example answered by a model that did not learn from it: the steps of `cnlu evaluate --cross-validate`."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnlu.config import Config
+from cnlu.data.load import load_data
+from cnlu.data.schema import Example, NluData
+from cnlu.data.split import stratified_folds
+from cnlu.errors import DataError
+from cnlu.evaluation.folds import pooled
+from cnlu.evaluation.frames import Span
+from cnlu.evaluation.metrics import evaluate
+from cnlu.evaluation.study import Study, by_examples, unheard
+from cnlu.runtime.interpreter import Interpreter
+from cnlu.runtime.labels import Labels
+from cnlu.training.encode import prepare_encoder
+from cnlu.training.gather import counted, divided, labels_of
+from cnlu.training.request import Request, Say
+from cnlu.training.train import Course, learn, prepare
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """What was asked for."""
+
+    data: Sequence[str | Path]
+    folds: int
+    config: Config
+    encoder: str | None = None
+    """Directory or hub name of a pretrained encoder; None trains on sparse features alone"""
+    device: str | None = None
+    """cpu or cuda; None takes CUDA when it is there"""
+    quiet: bool = False
+    """No progress bar"""
+
+
+@dataclass(frozen=True)
+class _Fold:
+    """What one model answered to what was held out from it."""
+
+    numbers: list[int]
+    """Of the examples, in the whole"""
+    results: list[dict[str, Any]]
+    metrics: dict[str, Any]
+    fresh: frozenset[tuple[int, Span]]
+
+
+def cross_validate(wish: CrossValidation, say: Say = lambda line: None) -> Study:
+    """Trains `wish.folds` models one after the other, each in a temporary folder that is gone afterwards.
+
+    Raises UsageError, DataError or ModelError, each one sentence with its mend.
+    """
+    data = load_data(list(wish.data))
+    for note in data.notes:
+        say(f"note: {note}")
+    if not any(example.intent is not None or example.entities for example in data.examples):
+        raise DataError(
+            f"{', '.join(map(str, wish.data))}: no example has an intent or an entity; annotate some first."
+        )
+    fold_of = stratified_folds(data.examples, wish.folds, wish.config.training.seed)
+    _note_rare(data.examples, wish.folds, say)
+    done = [_answered(wish, data, fold_of, fold, say) for fold in range(wish.folds)]
+    results: list[Mapping[str, Any]] = [{}] * len(data.examples)
+    for one in done:
+        for number, result in zip(one.numbers, one.results, strict=True):
+            results[number] = result
+    metrics = pooled(data.examples, results, [one.metrics for one in done])
+    subject = f"{', '.join(map(str, wish.data))}, cross-validated in {wish.folds} folds"
+    return Study(subject, data.examples, results, metrics, _labels(metrics, data.examples), counted(data.examples),
+                 frozenset().union(*(one.fresh for one in done)), [fold + 1 for fold in fold_of])  # fmt: skip
+
+
+def _note_rare(examples: Sequence[Example], folds: int, say: Say) -> None:
+    """Names the intents that some fold's test cannot have, or that one with a single text never learns."""
+    texts = Counter(
+        intent for _, intent in {(example.text, example.intent) for example in examples} if intent is not None
+    )
+    rare = sorted(((count, intent) for intent, count in texts.items() if count < folds))
+    if rare:
+        named = ", ".join(f"{intent} ({count})" for count, intent in rare[:10])
+        more = f" and {len(rare) - 10} more" if len(rare) > 10 else ""
+        say(f"note: intents with fewer different texts than the {folds} folds are missing from some of them, and one "
+            f"with a single text is never right: {named}{more}.")  # fmt: skip
+
+
+def _answered(wish: CrossValidation, data: NluData, fold_of: Sequence[int], fold: int, say: Say) -> _Fold:
+    numbers = [i for i, one in enumerate(fold_of) if one == fold]
+    held = [data.examples[i] for i in numbers]
+    rest = [example for example, one in zip(data.examples, fold_of, strict=True) if one != fold]
+    title = f"fold {fold + 1} of {wish.folds}"
+    say(f"{title}: {len(rest)} examples to learn from, {len(held)} held out")
+    with tempfile.TemporaryDirectory(prefix="cnlu-fold-") as folder:
+        request = Request(
+            wish.data, Path(folder) / "model", wish.config, (), wish.encoder, device=wish.device, quiet=wish.quiet
+        )
+        _train(request, data, rest, say if fold == 0 else _nobody)
+        model = Interpreter.load(request.out)
+        results = model.parse_batch([example.text for example in held])
+    metrics = evaluate(held, results, model.labels)
+    say(f"{title}: {_in_words(metrics)}")
+    return _Fold(numbers, results, metrics, unheard(held, by_examples(rest), numbers))
+
+
+def _train(request: Request, data: NluData, examples: Sequence[Example], say: Say) -> None:
+    """As `cnlu train` would; what it says of the model's own place would mean nothing to the user."""
+
+    def without_place(line: str) -> None:
+        if str(request.out) not in line and not line.startswith("interrupted"):
+            say(line)
+
+    device = prepare(request)
+    found = divided(NluData(examples=data.examples, synonyms=data.synonyms, regexes=data.regexes, lookups=data.lookups),
+                    examples, request, say)  # fmt: skip
+    encoder = prepare_encoder(request.encoder, request.config, say) if request.encoder else None
+    learn(Course(found, labels_of(found, request.config), device, encoder), request, without_place)
+
+
+def _nobody(line: str) -> None:
+    """The folds after the first have nothing new to say of the data."""
+
+
+def _labels(metrics: Mapping[str, Any], examples: Sequence[Example]) -> Labels:
+    """The labels that the models knew when they were asked for them."""
+    every = Labels.collect(examples)
+    intents, entities = (
+        [label for label in labels if (metrics[section] or {key: {}})[key].get(label, {"seen": True})["seen"]]
+        for labels, section, key in ((every.intents, "intent", "per_label"), (every.entities, "entity", "per_type"))
+    )
+    return Labels(intents, entities, every.roles, every.groups)
+
+
+def _in_words(metrics: Mapping[str, Any]) -> str:
+    parts = [f"frames {metrics['frame_accuracy']:.3f}"]
+    if metrics["intent"]:
+        parts.append(f"intents {metrics['intent']['accuracy']:.3f}")
+    if metrics["entity"]:
+        parts.append(f"entity F1 {metrics['entity']['f1']:.3f}")
+    return ", ".join(parts)

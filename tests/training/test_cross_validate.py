@@ -1,0 +1,100 @@
+"""Cross-validation: every example is answered once, by a model that did not learn from it."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
+
+from cnlu.config import Config
+from cnlu.data.jsonl import write_jsonl
+from cnlu.data.schema import Example
+from cnlu.errors import DataError, UsageError
+from cnlu.evaluation.study import Study
+from cnlu.training import cross_validate as room
+from cnlu.training.cross_validate import CrossValidation, cross_validate
+
+FOLDS = 2
+
+
+@pytest.fixture(scope="module")
+def done(tiny_data: Path, tiny_config: Config) -> tuple[Study, list[str]]:
+    """A cross-validation of the worked domain's part, and what it said."""
+    lines: list[str] = []
+    wish = CrossValidation([tiny_data], FOLDS, tiny_config, device="cpu", quiet=True)
+    return cross_validate(wish, lines.append), lines
+
+
+def test_every_example_has_its_answer_in_order(done: tuple[Study, list[str]]) -> None:
+    study, _ = done
+    assert [result["text"] for result in study.results] == [example.text for example in study.examples]
+    assert study.metrics["n"] == len(study.examples) and len(study.metrics["folds"]["each"]) == FOLDS
+    assert study.metrics["frame_accuracy"] > 0.1  # they have learned
+
+
+def test_no_text_is_answered_by_a_model_that_learned_from_it(
+    tiny_data: Path, tiny_config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned: list[set[str]] = []
+
+    class Stop(Exception):
+        pass
+
+    def no_training(request: Any, data: Any, examples: list[Example], say: Any) -> None:
+        learned.append({example.text for example in examples})
+        raise Stop
+
+    monkeypatch.setattr(room, "_train", no_training)
+    wish = CrossValidation([tiny_data], 3, tiny_config, device="cpu", quiet=True)
+    for fold in range(3):
+        data = room.load_data([tiny_data])
+        own = room.stratified_folds(data.examples, 3, tiny_config.training.seed)
+        with pytest.raises(Stop):
+            room._answered(wish, data, own, fold, lambda line: None)
+        held = {example.text for example, one in zip(data.examples, own, strict=True) if one == fold}
+        assert held and not held & learned[-1] and held | learned[-1] == {example.text for example in data.examples}
+
+
+def test_each_fold_is_told_and_no_temporary_place(done: tuple[Study, list[str]]) -> None:
+    _, lines = done
+    told = [line for line in lines if line.startswith("fold ")]
+    assert [line.partition(":")[0] for line in told] == [f"fold {i} of {FOLDS}" for i in (1, 1, 2, 2)]
+    assert "frames 0." in told[1]
+    assert tempfile.gettempdir() + "/" not in "".join(lines)
+
+
+def test_new_words_are_those_that_the_other_folds_do_not_have(done: tuple[Study, list[str]]) -> None:
+    study, _ = done
+    assert study.fold_of is not None and study.fresh
+    for number, example in enumerate(study.examples):
+        others = {
+            (e.entity, x.text[e.start : e.end])
+            for x, fold in zip(study.examples, study.fold_of, strict=True) if fold != study.fold_of[number]
+            for e in x.entities
+        }  # fmt: skip
+        for e in example.entities:
+            new = (number, (e.start, e.end, e.entity)) in study.fresh
+            assert new == ((e.entity, example.text[e.start : e.end]) not in others)
+
+
+def test_intents_with_few_texts_are_named(tmp_path: Path, tiny_config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_training(*_: Any) -> None:
+        raise UsageError("far enough")
+
+    monkeypatch.setattr(room, "_train", no_training)
+    write_jsonl([Example(f"好{i}", "often") for i in range(9)] + [Example("坏", "once")], tmp_path / "nlu.jsonl")
+    lines: list[str] = []
+    with pytest.raises(UsageError, match="far enough"):
+        cross_validate(CrossValidation([tmp_path / "nlu.jsonl"], 4, tiny_config), lines.append)
+    assert [line for line in lines if "once (1)" in line and "often" not in line]
+
+
+def test_examples_without_annotations_are_refused(tmp_path: Path, tiny_config: Config) -> None:
+    (tmp_path / "nlu.jsonl").write_text("".join(json.dumps({"text": f"好{i}"}) + "\n" for i in range(9)), "utf-8")
+    with pytest.raises(DataError, match="no example has an intent or an entity"):
+        cross_validate(CrossValidation([tmp_path / "nlu.jsonl"], 3, tiny_config))
