@@ -65,9 +65,8 @@ def folds(summary: Mapping[str, Any]) -> Html:
             [tag("td", str(one["n"])) for one in each],
         )
     )
-    return tag(
-        "div", tag("table", tag("thead", head), tag("tbody", rows), class_="folds"), class_="scroll", tabindex="0"
-    )
+    table = tag("table", tag("thead", head), tag("tbody", rows))
+    return tag("div", table, class_="scroll fitting", tabindex="0")
 
 
 def labels(title: str, per_label: Mapping[str, Mapping[str, Any]], counts: Mapping[str, int] | None) -> Html:
