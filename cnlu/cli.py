@@ -86,6 +86,10 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         help="examples for early stopping and calibration (default: a tenth, split off)",
     )
     parser.add_argument("--encoder", metavar="DIR|NAME", help="a pretrained encoder to build on: directory or hub name")
+    parser.add_argument("--from", dest="origin", metavar="MODEL",
+                        help="go on from a trained model; DATA may have new intents and entity types")  # fmt: skip
+    parser.add_argument("--no-store-examples", action="store_true",
+                        help="keep no examples in the model directory; a later --from then forgets more")  # fmt: skip
     _add_training(parser)
     parser.set_defaults(run=_train)
 
@@ -182,8 +186,12 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
 
 def _train(arguments: argparse.Namespace) -> int:
     with _training_installed():
+        from cnlu.training.growth import grow
         from cnlu.training.train import train
-    train(_request(arguments, arguments.encoder), say=_say)
+    if arguments.origin is None:
+        train(_request(arguments, arguments.encoder), say=_say)
+    else:
+        grow(Path(arguments.origin), _request(arguments, arguments.encoder), say=_say)
     return 0
 
 
@@ -210,13 +218,17 @@ def _request(arguments: argparse.Namespace, encoder: str | None) -> Request:
     from cnlu.training.request import Request
 
     return Request(arguments.data, Path(arguments.out), _config(arguments, encoder), arguments.dev, encoder,
-                   arguments.int8, arguments.device, arguments.resume, arguments.force)  # fmt: skip
+                   arguments.int8, arguments.device, arguments.resume, arguments.force,
+                   store_examples=not getattr(arguments, "no_store_examples", False))  # fmt: skip
 
 
 def _config(arguments: argparse.Namespace, encoder: str | None) -> Config:
     from cnlu.config_files import find_config, load_config
+    from cnlu.runtime.model_dir import has_encoder
 
-    return load_config(find_config(arguments.config), arguments.overrides, arguments.seed, encoder is not None)
+    origin = getattr(arguments, "origin", None)
+    encoded = encoder is not None or (origin is not None and has_encoder(origin))
+    return load_config(find_config(arguments.config), arguments.overrides, arguments.seed, encoded)
 
 
 def _say(line: str) -> None:

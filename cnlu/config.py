@@ -258,6 +258,15 @@ class TrainingConfig:
         low=0,
         high=2,
     )
+    grow: float = setting(
+        0.25, "with --from, so many of the passes planned for as many examples are made", low=0.01, high=2
+    )
+    replay: int = setting(
+        2000,
+        "most examples that the model directory keeps to be learned again under a later --from, and most of those "
+        "held out; --no-store-examples keeps none",
+        low=1,
+    )
     patience: int = setting(
         8,
         "epochs without a better dev frame accuracy before training stops (at least a quarter of those planned)",

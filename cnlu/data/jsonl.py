@@ -52,6 +52,12 @@ def read_jsonl(path: str | Path, into: NluData | None = None) -> NluData:
     return data
 
 
+def from_jsonl(text: str, name: str) -> list[Example]:
+    """The examples that `to_jsonl` wrote as `text`; `name` is where it comes from. Raises DataError as `read_jsonl`."""
+    lines = enumerate(text.split("\n"), 1)
+    return [_example(_parse(line, f"{name}:{n}"), f"{name}:{n}") for n, line in lines if line.strip()]
+
+
 def _parse(line: str, place: str) -> dict[str, Any]:
     try:
         record = json.loads(line, object_pairs_hook=_unique)

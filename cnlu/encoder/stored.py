@@ -6,19 +6,15 @@ metadata tell which constant is which parameter, and what else is needed to buil
 
 from __future__ import annotations
 
-import hashlib
 import json
-from typing import Any
 
-import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
 from onnx import numpy_helper
-from torch import Tensor
 
 from cnlu.encoder.body import Body
 from cnlu.encoder.build import untrained
+from cnlu.encoder.constants import in_form, places
 from cnlu.errors import UsageError
 
 WEIGHTS, CONFIG = "encoder_weights", "encoder_config"
@@ -35,9 +31,8 @@ def note_encoder(graph: bytes, body: Body) -> bytes:
     changes, layers of another shape than the settings say.
     """
     model = onnx.load_from_string(graph)
-    notes = {WEIGHTS: json.dumps(_places(model, body)), CONFIG: json.dumps(body.settings(), sort_keys=True)}
-    for key, value in notes.items():
-        model.metadata_props.add(key=key, value=value)
+    model.metadata_props.add(key=WEIGHTS, value=json.dumps(places(model, body.named_parameters())))
+    model.metadata_props.add(key=CONFIG, value=json.dumps(body.settings(), sort_keys=True))
     try:
         same = _agree(_rebuilt(model), body)
     except Exception:  # whatever the reason: a training of hours must not be lost for it
@@ -54,35 +49,9 @@ def load_stored(graph: bytes, where: str) -> Body:
     if WEIGHTS not in {entry.key for entry in model.metadata_props}:
         raise UsageError(
             f"{where}: the encoder cannot be taken out of this model, because it has none, or one in 8 bits, with "
-            "heads removed, or of a family whose weights the export changes; train a teacher without those."
+            "heads removed, or of a family whose weights the export changes; name a model without those."
         )
     return _rebuilt(model)
-
-
-def _forms(values: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """How the exporter may keep a parameter; of a table that is asked for one row alone, only that stays."""
-    forms = {"plain": values, "transposed": values.T}
-    return forms | {"first row": values[:1]} if values.ndim == 2 else forms
-
-
-def _places(model: onnx.ModelProto, body: Body) -> dict[str, tuple[str, str]]:
-    """Parameter -> (constant of the same bytes, its form). What the graph does not need is absent."""
-    known: dict[str, str] = {}
-    for tensor in model.graph.initializer:
-        if tensor.data_type == onnx.TensorProto.FLOAT:
-            known.setdefault(_digest(numpy_helper.to_array(tensor)), tensor.name)
-    places = {}
-    for name, parameter in body.named_parameters():
-        for form, values in _forms(parameter.detach().cpu().numpy()).items():
-            found = known.get(_digest(values))
-            if found is not None:
-                places[name] = (found, form)
-                break
-    return places
-
-
-def _digest(values: NDArray[Any]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
 
 
 def _rebuilt(model: onnx.ModelProto) -> Body:
@@ -93,19 +62,11 @@ def _rebuilt(model: onnx.ModelProto) -> Body:
         for name, parameter in body.named_parameters():
             if name in notes[WEIGHTS]:
                 constant, form = notes[WEIGHTS][name]
-                parameter.copy_(torch.from_numpy(_values(numpy_helper.to_array(constants[constant]), form, parameter)))
+                values = in_form(numpy_helper.to_array(constants[constant]), form, tuple(parameter.shape))
+                parameter.copy_(torch.from_numpy(values))
             elif parameter.requires_grad:  # what nothing trains is as it was made
                 parameter.zero_()
     return body.eval()
-
-
-def _values(constant: NDArray[Any], form: str, parameter: Tensor) -> NDArray[Any]:
-    shape = tuple(parameter.shape)
-    if form == "first row":
-        table = np.zeros(shape, np.float32)
-        table[0] = constant.reshape(-1)
-        return table
-    return np.array(constant.reshape(shape[::-1]).T if form == "transposed" else constant.reshape(shape))
 
 
 def _agree(one: Body, other: Body) -> bool:

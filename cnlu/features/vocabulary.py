@@ -66,15 +66,22 @@ class VocabularyBuilder:
             numbers.append(number)
         return numbers
 
-    def build(self, min_count: int, max_features: int) -> tuple[Vocabulary, np.ndarray]:
+    def build(
+        self, min_count: int, max_features: int, known: Vocabulary | None = None
+    ) -> tuple[Vocabulary, np.ndarray]:
         """The vocabulary of the most frequent features, and the map from provisional numbers to its ids.
 
-        Features below `min_count` are left out, then the rarest beyond `max_features`. Ids go by feature name.
+        Features below `min_count` are left out, then the rarest beyond `max_features`. All `known` ones stay beside
+        them, with the larger of both counts. Ids go by feature name.
         """
-        counted = [(-self.counts[n], feature) for feature, n in self.provisional.items() if self.counts[n] >= min_count]
-        kept = sorted(feature for _, feature in sorted(counted)[:max_features])
+        before = dict(zip(known.ids, known.counts, strict=True)) if known else {}
+        counted = [(-self.counts[n], feature) for feature, n in self.provisional.items()
+                   if self.counts[n] >= min_count and feature not in before]  # fmt: skip
+        kept = sorted([*before, *(feature for _, feature in sorted(counted)[:max_features])])
         ids = {feature: i for i, feature in enumerate(kept, 1)}
         final = np.zeros(len(self.counts), np.int32)
-        for feature, i in ids.items():
-            final[self.provisional[feature]] = i
-        return Vocabulary(ids, [self.counts[self.provisional[feature]] for feature in kept]), final
+        met = {feature: number for feature, number in self.provisional.items() if feature in ids}
+        for feature, number in met.items():
+            final[number] = ids[feature]
+        counts = [max(before.get(f, 0), self.counts[met[f]] if f in met else 0) for f in kept]
+        return Vocabulary(ids, counts), final

@@ -83,6 +83,11 @@ def is_model_dir(target: Path) -> bool:
     return False
 
 
+def has_encoder(path: str | Path) -> bool:
+    """Whether a model directory, if it is one, holds a pretrained encoder."""
+    return os.path.lexists(swap.locate(swap.resolve(path)) / "tokens.json")
+
+
 def read_model_dir(path: str | Path) -> ModelFiles:
     """Reads and verifies a model directory; the one aside if a kill fell into its replacement.
 

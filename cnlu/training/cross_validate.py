@@ -73,8 +73,10 @@ def cross_validate(wish: CrossValidation, say: Say = lambda line: None) -> Study
             results[number] = result
     metrics = pooled(data.examples, results, [one.metrics for one in done])
     subject = f"{', '.join(map(str, wish.data))}, cross-validated in {wish.folds} folds"
-    return Study(subject, data.examples, results, metrics, _labels(metrics, data.examples), counted(data.examples),
-                 frozenset().union(*(one.fresh for one in done)), [fold + 1 for fold in fold_of])  # fmt: skip
+    counts = counted(data.examples, wish.config.model.multi_label)
+    fresh: frozenset[Any] = frozenset().union(*(one.fresh for one in done))
+    labels = _labels(metrics, data.examples)
+    return Study(subject, data.examples, results, metrics, labels, counts, fresh, [fold + 1 for fold in fold_of])
 
 
 def _note_rare(examples: Sequence[Example], folds: int, say: Say) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,16 +11,16 @@ from cnlu.config import Config, TrainingConfig
 from cnlu.data.load import load_data
 from cnlu.data.schema import Example
 from cnlu.data.texts import annotated, read_texts
-from cnlu.encoder.load import Pretrained
 from cnlu.errors import DataError, UsageError
 from cnlu.model.reader import Reader
-from cnlu.text.tokens import Marks, TokenReader
+from cnlu.text.tokens import TokenReader
 from cnlu.training.encode import Encoder, prepare_encoder
 from cnlu.training.gather import Gathered
 from cnlu.training.request import Request, Say
 from cnlu.training.rows import plan_of
+from cnlu.training.stored import Stored
 from cnlu.training.swapping import swapped
-from cnlu.training.teacher import Teacher, as_example, ask, with_vectors
+from cnlu.training.teacher import as_example, ask, with_vectors
 from cnlu.training.train import Course, Trained, learn, prepare
 from cnlu.training.tutor import Tutor
 
@@ -92,7 +91,7 @@ def _course(wish: Distillation, request: Request, say: Say) -> tuple[Course, Req
     texts = read_texts(request.data, wish.max_texts, request.config.training.seed, notes)
     for note in notes:
         say(f"note: {note}")
-    teacher = Teacher.load(wish.teacher, request.config.training.threads)
+    teacher = Stored.load(wish.teacher, request.config.training.threads)
     request = replace(request, config=_cut(_as_teacher(request.config, teacher), layers))
     encoder = _encoder(wish, layers, teacher, request.config, say)
     reader = _reader(wish, teacher, encoder, say)
@@ -109,7 +108,7 @@ def _course(wish: Distillation, request: Request, say: Say) -> tuple[Course, Req
     return Course(found, teacher.model.labels, device, encoder, tutor), request
 
 
-def _as_teacher(config: Config, teacher: Teacher) -> Config:
+def _as_teacher(config: Config, teacher: Stored) -> Config:
     """The settings with what the teacher's answers decide; refuses those that could have no effect."""
     usual, own = Config(), teacher.model.config
     for section, name in _TEACHERS:
@@ -136,21 +135,19 @@ def _cut(config: Config, layers: int | None) -> Config:
     return replace(config, encoder=replace(config.encoder, keep_layers=layers))
 
 
-def _encoder(wish: Distillation, layers: int | None, teacher: Teacher, config: Config, say: Say) -> Encoder | None:
+def _encoder(wish: Distillation, layers: int | None, teacher: Stored, config: Config, say: Say) -> Encoder | None:
     """The student's."""
     if wish.student == NONE:
         return None
     if layers is None:
         return prepare_encoder(wish.student, config, say)
-    body = teacher.reader().body
-    if layers > body.depth:
-        raise UsageError(f"--student layers={layers}: {teacher.path} has an encoder of {body.depth}; keep fewer.")
-    tokens = json.loads(teacher.files.files["tokens.json"])
-    given = Pretrained(body, json.dumps(tokens["tokenizer"]), Marks(**tokens["marks"]), [])
+    given = teacher.pretrained()
+    if layers > given.body.depth:
+        raise UsageError(f"--student layers={layers}: {teacher.path} has an encoder of {given.body.depth}; keep fewer.")
     return prepare_encoder(str(teacher.path), config, say, given)
 
 
-def _reader(wish: Distillation, teacher: Teacher, encoder: Encoder | None, say: Say) -> Reader | None:
+def _reader(wish: Distillation, teacher: Stored, encoder: Encoder | None, say: Say) -> Reader | None:
     """The teacher's encoder, whose hidden states are learned from; None where they are not."""
     learns = encoder is not None and encoder.tuning != "frozen"
     if not learns and wish.hidden is not None:
@@ -170,7 +167,7 @@ def _weight(wish: Distillation) -> float:
     return 1.0 if wish.hidden is None else wish.hidden
 
 
-def _held_out(texts: list[str], teacher: Teacher, request: Request, say: Say) -> tuple[list[str], list[Example]]:
+def _held_out(texts: list[str], teacher: Stored, request: Request, say: Say) -> tuple[list[str], list[Example]]:
     """(the texts to learn from, the dev examples): those the user gave, else some texts as the teacher reads them."""
     training, usual = request.config.training, TrainingConfig()
     if request.dev:

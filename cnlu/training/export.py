@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.reader import FAR_BELOW
 from cnlu.training.joined import Joined
+from cnlu.training.unfold import note_network
 
 OPSET = 20  # read by every ONNX Runtime since 1.17; the first that has GELU as one step
 INPUTS = ("characters", "sentence", "mask")
@@ -85,14 +86,16 @@ def export_onnx(network: Ensemble) -> bytes:
         example += [torch.ones(2, 9, dtype=torch.long), torch.ones(2, 9), torch.ones(2, 5, 9) / 9]
         shapes.append(({0: batch, 1: tokens}, {0: batch, 1: tokens}, {0: batch, 1: length, 2: tokens}))
         names += ENCODER_INPUTS
+    exported = _Exported(network).eval()
     with _quiet(), _plain_mask() if network.reader is not None else contextlib.nullcontext():
         program = torch.onnx.export(
-            _Exported(network).eval(), tuple(example), dynamo=True, opset_version=OPSET, dynamic_shapes=tuple(shapes),
+            exported, tuple(example), dynamo=True, opset_version=OPSET, dynamic_shapes=tuple(shapes),
             input_names=list(names), output_names=list(OUTPUTS), verbose=False,
         )  # fmt: skip
     assert program is not None
     model = program.model_proto
     _keep_norms_apart(model)
+    note_network(model, exported.joined)
     return bytes(model.SerializeToString())
 
 

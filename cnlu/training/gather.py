@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from cnlu.config import Config, ModelConfig, TrainingConfig
 from cnlu.data.load import load_data
 from cnlu.data.schema import Example, NluData
-from cnlu.data.several import refuse_repeats
+from cnlu.data.several import parts, refuse_repeats
 from cnlu.data.split import stratified_split
 from cnlu.errors import DataError, UsageError
 from cnlu.features.lexicon import Lexicon
@@ -36,17 +36,18 @@ def gather(request: Request, say: Say) -> Gathered:
     data = load_data(list(request.data))
     if request.dev:
         _refuse_idle(config.training, "dev_fraction", "--dev")
-        return _gathered(data, data.examples, load_data(list(request.dev)).examples, request, say)
+        return gathered(data, data.examples, load_data(list(request.dev)).examples, request, say)
     return divided(data, data.examples, request, say)
 
 
 def divided(data: NluData, examples: Sequence[Example], request: Request, say: Say) -> Gathered:
     """`examples` alone, a part of them held out for dev, with the dictionaries of `data`; raises as `gather`."""
     training = request.config.training
-    return _gathered(data, *stratified_split(examples, training.dev_fraction, training.seed), request, say)
+    return gathered(data, *stratified_split(examples, training.dev_fraction, training.seed), request, say)
 
 
-def _gathered(data: NluData, train: list[Example], dev: list[Example], request: Request, say: Say) -> Gathered:
+def gathered(data: NluData, train: list[Example], dev: list[Example], request: Request, say: Say) -> Gathered:
+    """These to learn from and those held out, with the dictionaries of `data`; raises as `gather`."""
     config = request.config
     usable, dev = _usable(train, config.model), _usable(dev, config.model)
     if len(usable) < len(train):
@@ -79,12 +80,16 @@ def dictionary_story(data: NluData, lexicon: Lexicon, config: Config) -> list[st
     return lines + [f"note: {line}" for line in [*lexicon.rejected, *lexicon.notes]]
 
 
-def counted(examples: Iterable[Example]) -> dict[str, dict[str, int]]:
-    """How many examples each intent has, how many annotations each entity type: {"intents", "entities"}, sorted."""
+def counted(examples: Iterable[Example], several: bool = False) -> dict[str, dict[str, int]]:
+    """How many examples each intent has, how many annotations each entity type: {"intents", "entities"}, sorted.
+
+    With `several` an example of a+b is one of a and one of b.
+    """
     intents: Counter[str] = Counter()
     entities: Counter[str] = Counter()
     for example in examples:
-        intents.update([example.intent] if example.intent is not None else [])
+        if example.intent is not None:
+            intents.update(parts(example.intent) if several else [example.intent])
         entities.update(entity.entity for entity in example.entities)
     return {"intents": dict(sorted(intents.items())), "entities": dict(sorted(entities.items()))}
 

@@ -50,6 +50,8 @@ class Run:
     say: Say = lambda line: None
     tutor: Tutor | None = None
     """Who gives the answers to learn, instead of the rows"""
+    share: float = 1.0
+    """Of the passes that are planned for so many rows"""
 
     def stepper(self) -> Stepper:
         part = math.ceil(self.config.batch_size / self.encoder.accumulate)
@@ -57,6 +59,9 @@ class Run:
             self.encoder.precision == "auto" and computes_bfloat16(self.device)
         )
         return Stepper(self.network, self.rows, self.device, self.masker, part, half, self.say, self.tutor)
+
+    def epochs(self) -> int:
+        return max(1, round(planned_epochs(self.config, len(self.rows)) * self.share))
 
 
 def planned_epochs(config: TrainingConfig, rows: int) -> int:
@@ -72,7 +77,7 @@ def fit(run: Run, resume: bool = False) -> State:
     Raises ModelError when the loss is no longer a number.
     """
     config, network = run.config, run.network
-    epochs = planned_epochs(config, len(run.rows))
+    epochs = run.epochs()
     optimizer = build_optimizer(network, config, run.encoder)
     if run.tutor:
         run.tutor.join(network, optimizer, config)
@@ -112,7 +117,7 @@ def fit(run: Run, resume: bool = False) -> State:
 def settle(run: Run) -> int:
     """Go on from `run.network` as it is for `settle` of the planned passes over `run.rows`; returns how many."""
     config, network = run.config, run.network
-    epochs = max(1, round(planned_epochs(config, len(run.rows)) * config.settle))
+    epochs = max(1, round(run.epochs() * config.settle))
     optimizer, average, stepper = build_optimizer(network, config, run.encoder), copy.deepcopy(network), run.stepper()
     steps = math.ceil(len(run.rows) / config.batch_size) * epochs
     with _progress(run, epochs, 0) as bar:

@@ -31,3 +31,5 @@ class Request:
     force: bool = False
     quiet: bool = False
     """No progress bar."""
+    store_examples: bool = True
+    """Whether the model directory keeps examples, for a later training from it."""

@@ -57,9 +57,12 @@ class Vocabularies:
 
 def training_rows(
     groups: Sequence[Sequence[Example]], extractor: Extractor, labels: Labels, config: Config,
-    reader: TokenReader | None = None,
+    reader: TokenReader | None = None, known: Vocabularies | None = None,
 ) -> tuple[list[list[Row]], Vocabularies]:  # fmt: skip
-    """Rows of each group of examples, and the vocabularies that all make. Texts without characters give no row."""
+    """Rows of each group of examples, and the vocabularies that all make, beside `known` ones.
+
+    Texts without characters give no row.
+    """
     characters, sentence = VocabularyBuilder(), VocabularyBuilder()
     met = []
     for number, example in ((number, example) for number, group in enumerate(groups) for example in group):
@@ -69,15 +72,18 @@ def training_rows(
             numbers = [characters.add(row) for row in features.characters]
             tokens = reader.read(text) if reader else None
             met.append((number, part, window, numbers, sentence.add(features.sentence), tokens))
-    character_vocabulary, character_ids = characters.build(config.features.min_count, config.features.max_features)
+    settings = config.features
+    character_vocabulary, character_ids = characters.build(
+        settings.min_count, settings.max_features, known.characters if known else None
+    )
     sentence_vocabulary, sentence_ids = sentence.build(
-        config.features.sentence_min_count, config.features.sentence_max_features
+        settings.sentence_min_count, settings.sentence_max_features, known.sentence if known else None
     )
     rows: list[list[Row]] = [[] for _ in groups]
     for number, part, window, numbers, whole, tokens in met:
         if numbers:
-            known = _known_first(numbers, character_ids), _known(sentence_ids[whole])
-            rows[number].append(_row(part, window, *known, labels, config, tokens))
+            ids = _known_first(numbers, character_ids), _known(sentence_ids[whole])
+            rows[number].append(_row(part, window, *ids, labels, config, tokens))
     return rows, Vocabularies(character_vocabulary, sentence_vocabulary)
 
 

@@ -1,9 +1,7 @@
-"""A trained model as a teacher: what it says of texts, asked once and kept."""
+"""What a teacher, a trained model, says of texts: asked once and kept."""
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,64 +12,17 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from cnlu.data.schema import Entity, Example, NluData
-from cnlu.data.tags import TagSet
-from cnlu.model.crf import LegalCRF
+from cnlu.data.schema import Entity, Example
 from cnlu.model.losses import NOTHING
 from cnlu.model.reader import VIEWS, Reader
-from cnlu.runtime.interpreter import Interpreter
-from cnlu.runtime.model_dir import ModelFiles, read_model_dir
 from cnlu.text.tokens import Tokens
 from cnlu.training.frozen import open_store, read_rows
 from cnlu.training.rows import Row
+from cnlu.training.stored import Stored
 
 Array = NDArray[Any]
 AT_ONCE = 1024
 """Texts whose tokens are in memory together."""
-
-
-@dataclass(frozen=True)
-class Teacher:
-    """A trained model, as its directory holds it and at work."""
-
-    path: Path
-    files: ModelFiles
-    model: Interpreter
-
-    @classmethod
-    def load(cls, path: Path, threads: int) -> Teacher:
-        """Raises ModelError when the directory is missing or damaged."""
-        model = Interpreter.load(path, threads)
-        return cls(path, read_model_dir(path), model)
-
-    @property
-    def tags(self) -> TagSet:
-        return self.model.labels.tag_set(self.model.config.model.tagging)
-
-    @property
-    def digest(self) -> str:
-        return str(self.files.manifest["sha256"])
-
-    def dictionaries(self) -> NluData:
-        """Its lookup tables, regexes and synonyms, without examples."""
-        lexicon = json.loads(self.files.files["lexicon.json"])
-        return NluData(synonyms=lexicon["synonyms"], regexes=lexicon["regexes"], lookups=lexicon["lookups"])
-
-    def tagger(self) -> LegalCRF:
-        """Its transitions."""
-        stored = np.load(io.BytesIO(self.files.files["tagger.npy"]), allow_pickle=False)
-        crf = LegalCRF(self.tags)
-        parts = {"transitions": stored[:-2], "start_transitions": stored[-2], "end_transitions": stored[-1]}
-        crf.load_state_dict({name: torch.from_numpy(part) for name, part in parts.items()})
-        return crf
-
-    def reader(self) -> Reader:
-        """Its encoder as PyTorch runs it. Raises UsageError where it has none that can be taken out."""
-        from cnlu.encoder.stored import load_stored  # brings transformers, which takes seconds
-
-        body = load_stored(self.files.files["model.onnx"], str(self.path))
-        assert self.model.tokens is not None
-        return Reader(body, self.model.config.encoder.sentence, self.model.tokens.marks.summary)
 
 
 @dataclass(frozen=True)
@@ -95,7 +46,7 @@ class Answers:
 
 
 def ask(
-    teacher: Teacher, texts: Sequence[str], memory: int, folder: Path, quiet: bool
+    teacher: Stored, texts: Sequence[str], memory: int, folder: Path, quiet: bool
 ) -> tuple[Answers, list[Example]]:
     """The teacher's answers to texts that are not blank, and the texts annotated as it reads them.
 
@@ -128,7 +79,7 @@ def as_example(result: dict[str, Any]) -> Example:
 
 
 def with_vectors(
-    answers: Answers, teacher: Teacher, reader: Reader, texts: Sequence[str], device: torch.device, memory: int,
+    answers: Answers, teacher: Stored, reader: Reader, texts: Sequence[str], device: torch.device, memory: int,
     folder: Path, quiet: bool,
 ) -> Answers:  # fmt: skip
     """The answers with what the teacher's encoder makes of the characters, kept as the scores are."""

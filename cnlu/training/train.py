@@ -20,6 +20,7 @@ from cnlu.model.ensemble import Ensemble
 from cnlu.model.network import Sizes
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.model_dir import check_out, write_model_dir
+from cnlu.training.ancestor import Ancestor
 from cnlu.training.checkpoint import Checkpoint, State
 from cnlu.training.dev import Calibration, Dev, graph_answers
 from cnlu.training.encode import Encoder, prepare_encoder, unknown_story
@@ -31,10 +32,14 @@ from cnlu.training.loop import Run, fit, planned_epochs, settle
 from cnlu.training.masking import Masker
 from cnlu.training.model_files import model_files
 from cnlu.training.quantize import quantize
+from cnlu.training.replay import kept_files
 from cnlu.training.request import Request, Say
 from cnlu.training.rows import Row, Vocabularies, training_rows
 from cnlu.training.swapping import swapped
 from cnlu.training.tutor import Tutor
+
+FEW_DEV = 20
+"""Dev examples; fewer do not calibrate a model that goes on from one that is calibrated."""
 
 
 @dataclass
@@ -58,6 +63,8 @@ class Course:
     encoder: Encoder | None
     tutor: Tutor | None = None
     """Who gives the answers to learn, text by text; None: they are annotated"""
+    ancestor: Ancestor | None = None
+    """Whose weights it goes on from; None: from chance"""
 
 
 def train(request: Request, say: Say = lambda line: None) -> Trained:
@@ -86,32 +93,38 @@ def prepare(request: Request) -> torch.device:
 def learn(course: Course, request: Request, say: Say) -> Trained:
     """From the examples to the model directory."""
     config, found, labels = request.config, course.found, course.labels
-    encoder, device, tutor = course.encoder, course.device, course.tutor
+    encoder, device, tutor, ancestor = course.encoder, course.device, course.tutor, course.ancestor
     extractor = build_extractor(config, found.data.lookups, found.data.regexes)
     tokens = encoder.tokens if encoder else None
-    if tutor and config.training.swap_values:
-        raise UsageError("training.swap_values has no effect where a teacher gives the answers; leave it out.")
+    _refuse_without_effect(course, request)
     made = {} if tutor else _made(found.train, config)
     groups = [[*found.train, *chain(*made.values())], found.later]
-    (rows, later), vocabularies = training_rows(groups, extractor, labels, config, tokens)
+    (rows, later), vocabularies = training_rows(
+        groups, extractor, labels, config, tokens, ancestor.vocabularies if ancestor else None
+    )
     if not rows:
         raise DataError("All training examples are empty texts; write some text into them.")
     _tell(found, made, extractor, labels, vocabularies, rows, config, device, say)
     if encoder:
         say(unknown_story(encoder.tokens, found.train))
     network, masker = _network(config, labels, vocabularies, device, encoder)
+    if ancestor:
+        ancestor.hand_on(network, labels.tag_set(config.model.tagging).tags, labels, vocabularies)
     dev = Dev(found.dev, extractor, vocabularies, labels, config, found.data.synonyms, tokens) if found.dev else None
     settings = config.to_dict() | ({"weights": encoder.digest} if encoder else {}) | (tutor.about if tutor else {})
+    settings |= {"from": ancestor.digest} if ancestor else {}
     checkpoint = Checkpoint.beside(request.out, settings, found.train + found.dev, found.data)
     score = dev.frame_accuracy if dev and _chooses(len(found.dev), config.training, bool(later), say) else None
     with _resumable(checkpoint, say):
         if encoder and config.encoder.tuning == "frozen":
             rows, later = _read_beforehand([rows, later], dev, encoder, config, device, request)
         run = Run(network, rows, config.training, score, checkpoint, device, masker, config.encoder, request.quiet, say,
-                  tutor)  # fmt: skip
+                  tutor, config.training.grow if ancestor else 1.0)  # fmt: skip
         state = fit(run, request.resume)
         _finish(network)
         calibration, metrics = dev.calibrate(network) if dev else (Calibration(), None)
+        if ancestor and len(found.dev) < FEW_DEV:
+            calibration = ancestor.calibration
         settled = 0
         if later:
             settled = settle(replace(run, rows=[*rows, *later]))
@@ -128,15 +141,41 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
             graph = encoder.noted(graph)
         story = {**asdict(calibration), "int8": request.int8, "seed": config.training.seed,
                  "best_epoch": state.best_epoch, "history": state.history, "settled": settled, "dev": metrics,
-                 "examples": counted(found.train),
+                 "examples": counted(found.train, config.model.multi_label),
                  **({"distilled": tutor.about} if tutor else {})}  # fmt: skip
         tokenizer = encoder.files if encoder else None
         files = model_files(config, labels, found.data, vocabularies, network, without_notes(graph), story, tokenizer)
+        files |= _kept(course, request, say)
         segmenter = extractor.segmenter.digest if config.features.words else None
         write_model_dir(request.out, files, {"segmenter": segmenter}, request.force)
     checkpoint.clear()
     say(_summary(request.out, state, metrics, chosen=score is not None))
     return Trained(network, extractor, vocabularies, labels, metrics)
+
+
+def _refuse_without_effect(course: Course, request: Request) -> None:
+    training, usual = request.config.training, TrainingConfig()
+    because = {
+        "swap_values": "where a teacher gives the answers" if course.tutor else None,
+        "grow": None if course.ancestor else "without --from",
+        "replay": "on a student" if course.tutor else None if request.store_examples else "with --no-store-examples",
+    }
+    for name, so in because.items():
+        if so and getattr(training, name) != getattr(usual, name):
+            raise UsageError(f"training.{name} has no effect {so}; leave it out.")
+
+
+def _kept(course: Course, request: Request, say: Say) -> dict[str, bytes]:
+    """Files with the examples that a later training from this model learns again."""
+    found, training = course.found, request.config.training
+    if course.tutor:
+        return {}
+    if not request.store_examples:
+        say("note: the model keeps none of its examples: `cnlu train --from` it will forget every label that the data "
+            "given then have no examples of.")  # fmt: skip
+        return {}
+    held_out = [] if found.later or request.dev else found.dev
+    return kept_files([*found.train, *found.later], held_out, training.replay, training.seed)
 
 
 def _chooses(count: int, training: TrainingConfig, settles: bool, say: Say) -> bool:

@@ -24,7 +24,8 @@ from cnlu.model.distillation import (
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.network import JointNetwork, Outputs
 from cnlu.model.reader import Read
-from cnlu.training.teacher import Answers, Teacher
+from cnlu.training.stored import Stored
+from cnlu.training.teacher import Answers
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Tutor:
 
     @classmethod
     def build(
-        cls, teacher: Teacher, answers: Answers, width: int, temperature: float, hidden: float, device: torch.device
+        cls, teacher: Stored, answers: Answers, width: int, temperature: float, hidden: float, device: torch.device
     ) -> Tutor:
         """`width` is that of the student's encoder, 0 without one."""
         labels, tags = teacher.model.labels, teacher.tags.tags

@@ -50,6 +50,7 @@ class CnluClassifier(GraphComponent, IntentClassifier, EntityExtractorMixin):
         self._storage = storage
         self._resource = resource
         self._interpreter = interpreter
+        self._finetunes = False
 
     @staticmethod
     def required_packages() -> list[str]:
@@ -99,9 +100,9 @@ class CnluClassifier(GraphComponent, IntentClassifier, EntityExtractorMixin):
         **kwargs: Any,
     ) -> CnluClassifier:
         if execution_context.is_finetuning:
-            logger.warning(f"{COMPONENT} does not finetune: it learns anew, from the examples of this run alone, so "
-                           "give it all of them.")  # fmt: skip
-            return cls.create(config, model_storage, resource, execution_context)
+            found = cls.create(config, model_storage, resource, execution_context)
+            found._finetunes = True
+            return found
         with _as_config_error():
             settings = read_settings(config)
         try:
@@ -120,12 +121,20 @@ class CnluClassifier(GraphComponent, IntentClassifier, EntityExtractorMixin):
                 return self._resource
             folder, out = Path(away), Path(away) / MODEL
             files = [] if self._settings.model is not None else examples.write_files(data, folder)
-            trainer.make_model(files, out, self._settings, lambda line: _say(line, folder))
+            origin = self._origin(folder) if self._finetunes else None
+            trainer.make_model(files, out, self._settings, lambda line: _say(line, folder), origin)
             self._warn_of_unknown_intents({example.intent for example in data.examples}, cnlu.load(out))
             with self._storage.write_to(self._resource) as stored:
                 shutil.rmtree(stored / MODEL, ignore_errors=True)  # there is one when Rasa finetunes
                 trainer.copy_model(out, stored / MODEL)
         return self._resource
+
+    def _origin(self, folder: Path) -> Path | None:
+        """A copy of the model to go on from; None where there is none, for there were no examples before."""
+        with contextlib.suppress(ValueError), self._storage.read_from(self._resource) as stored:
+            trainer.copy_model(stored / MODEL, folder / "origin")
+            return folder / "origin"
+        return None
 
     def process(self, messages: list[Message]) -> list[Message]:
         results = self._parse([each.get("text") or "" for each in messages])

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,17 +65,20 @@ def check_way(settings: Settings) -> None:
         )
 
 
-def make_model(data: Sequence[Path], out: Path, settings: Settings, say: Say) -> None:
-    """A model directory at `out`, from data files or from the ready one; raises CnluError, one sentence."""
+def make_model(data: Sequence[Path], out: Path, settings: Settings, say: Say, origin: Path | None = None) -> None:
+    """A model directory at `out`, from data files or from the ready one; raises CnluError, one sentence.
+
+    A model at `origin` is gone on from.
+    """
     if settings.model is not None:
         say(f"takes the ready model {settings.model}")
         copy_model(Path(settings.model), out)
     elif settings.trainer is not None:
         say(f"trains with {settings.trainer}")
-        _train_with(settings.trainer, data, out, settings, say)
+        _train_with(settings.trainer, data, out, settings, say, origin)
     else:
         say("trains in this process")
-        _train_here(data, out, settings, say)
+        _train_here(data, out, settings, say, origin)
 
 
 def copy_model(source: Path, out: Path) -> None:
@@ -86,18 +90,27 @@ def copy_model(source: Path, out: Path) -> None:
     shutil.copyfile(files.path / MANIFEST, out / MANIFEST)
 
 
-def _train_here(data: Sequence[Path], out: Path, settings: Settings, say: Say) -> None:
+def _train_here(data: Sequence[Path], out: Path, settings: Settings, say: Say, origin: Path | None) -> None:
+    from cnlu.training.growth import grow
     from cnlu.training.request import Request
     from cnlu.training.train import train
 
-    train(Request(list(data), out, training_config(settings), encoder=settings.encoder), say=say)
+    request = Request(list(data), out, training_config(settings))
+    if origin is not None:
+        grow(origin, request, say=say)
+    else:
+        train(replace(request, encoder=settings.encoder), say=say)
 
 
-def _train_with(python: str, data: Sequence[Path], out: Path, settings: Settings, say: Say) -> None:
+def _train_with(
+    python: str, data: Sequence[Path], out: Path, settings: Settings, say: Say, origin: Path | None
+) -> None:
     command = [python, "-m", "cnlu", "train", *map(str, data), "--out", str(out)]
     if (file := settings_file(settings)) is not None:
         command += ["--config", str(file)]
-    if settings.encoder is not None:
+    if origin is not None:
+        command += ["--from", str(origin)]
+    elif settings.encoder is not None:
         command += ["--encoder", settings.encoder]
     for override in overrides(settings):
         command += ["--set", override]

@@ -23,7 +23,8 @@ from cnlu.runtime.model_dir import read_model_dir, write_model_dir
 from cnlu.training.dev import Dev
 from cnlu.training.distill import Distillation, _copies, distill
 from cnlu.training.request import Request
-from cnlu.training.teacher import Teacher, as_example, ask
+from cnlu.training.stored import Stored
+from cnlu.training.teacher import as_example, ask
 from cnlu.training.train import Trained, train
 
 NARROW = [
@@ -168,13 +169,13 @@ def test_a_student_on_a_part_of_the_teachers_encoder_reads_as_the_teacher_does(
 def test_the_layers_kept_begin_as_the_teachers(run: Run, teacher: Path, without_export: None) -> None:
     trained, _ = run("layers=3", "encoder.learning_rate=0")
     assert trained.network.reader is not None
-    kept, taught = trained.network.reader.body.state_dict(), Teacher.load(teacher, 1).reader().body.state_dict()
+    kept, taught = trained.network.reader.body.state_dict(), Stored.load(teacher, 1).reader().body.state_dict()
     assert kept.keys() == taught.keys() and all(torch.equal(kept[name], taught[name]) for name in kept)
 
 
 def test_the_teachers_encoder_reads_in_torch_what_it_reads_in_its_graph(teacher: Path) -> None:
     """Its hidden states are those that its answers rest on."""
-    found = Teacher.load(teacher, 1)
+    found = Stored.load(teacher, 1)
     answers, _ = ask(found, ["订从北京到上海的票"], 1 << 20, teacher.parent, True)
     scores = found.model.scores("订从北京到上海的票")
     assert answers.each[:, : answers.sizes[0]] == pytest.approx(scores.emissions, abs=0.02)

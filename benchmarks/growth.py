@@ -1,0 +1,128 @@
+"""A model that grows: what it forgets, what it learns, and what that costs beside training anew.
+
+    python benchmarks/growth.py DATA_DIR [--held-out 8] [--seeds 3] [--encoder DIR] [--on test|dev]
+                                [--set training.grow=X ...] [--keep DIR] [--out FIGURES.json]
+
+DATA_DIR is what accuracy.py takes, with train, dev and test. Of each seed a lot holds out some intents, and then
+
+    before   learns from the examples of the other intents            cnlu train OLD --dev OLD_DEV
+    grown    goes on from it with the examples of those held out      cnlu train NEW --from before --dev DEV
+    anew     learns from all of them                                  cnlu train ALL --dev DEV
+
+All through the command line with its default settings (--set goes to `grown` alone). Frames are counted apart on the
+sentences of the old and of the new intents; CPU seconds are those of the whole command. What is finished is kept and
+not repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import shutil
+import statistics
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from accuracy import part
+from measure import machine, run, table
+
+from cnlu.data.jsonl import write_jsonl
+from cnlu.data.load import load_data
+from cnlu.data.schema import Example
+
+WAYS = ("before", "grown", "anew")
+
+
+def main() -> None:
+    arguments = _arguments()
+    runs = [one_seed(arguments, seed) for seed in range(1, arguments.seeds + 1)]
+    print(markdown(runs))
+    if arguments.out:
+        report = {"machine": machine(), "settings": {k: str(v) for k, v in vars(arguments).items()}, "runs": runs}
+        arguments.out.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="What a model forgets and learns when it grows.")
+    parser.add_argument("data", type=Path, metavar="DATA_DIR", help="holds train, dev and test")
+    parser.add_argument("--held-out", type=int, default=8, metavar="N", help="intents that come later")
+    parser.add_argument("--seeds", type=int, default=3, metavar="N")
+    parser.add_argument("--encoder", type=Path, metavar="DIR")
+    parser.add_argument("--on", choices=("test", "dev"), default="test")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+    parser.add_argument("--keep", type=Path, default=Path("out/growth"), metavar="DIR")
+    parser.add_argument("--out", type=Path, metavar="FIGURES.json")
+    return parser.parse_args()
+
+
+def one_seed(arguments: argparse.Namespace, seed: int) -> dict[str, Any]:
+    """Per way the CPU seconds and the frames of old and new intents."""
+    place = arguments.keep / arguments.data.resolve().name / f"seed-{seed}"
+    place.mkdir(parents=True, exist_ok=True)
+    late = write_parts(arguments, place, seed)
+    encoder = ["--encoder", arguments.encoder] if arguments.encoder else []
+    grown = ["--from", place / "before", *(word for one in arguments.overrides for word in ("--set", one))]
+    commands = {
+        "before": ["train-old.jsonl", "dev-old.jsonl", encoder],
+        "grown": ["train-new.jsonl", "dev.jsonl", grown],
+        "anew": ["train.jsonl", "dev.jsonl", encoder],
+    }
+    found: dict[str, Any] = {"intents held out": late}
+    for way, (train, dev, more) in commands.items():
+        model, done = place / way, place / f"{way}.json"
+        if not done.exists():
+            shutil.rmtree(model, ignore_errors=True)
+            cost = run([sys.executable, "-m", "cnlu", "train", place / train, "--dev", place / dev, "--out", model,
+                        "--seed", str(seed), *more], place / f"{way}.log")  # fmt: skip
+            done.write_text(json.dumps(cost.to_dict() | {"frames": frames(model, place, arguments.on)}), "utf-8")
+        found[way] = json.loads(done.read_text("utf-8"))
+    return found
+
+
+def write_parts(arguments: argparse.Namespace, place: Path, seed: int) -> list[str]:
+    """The files of one seed; returns the intents that come later."""
+    parts = {name: load_data(part(arguments.data, name)).examples for name in ("train", "dev", "test")}
+    intents = sorted({example.intent for example in parts["train"] if example.intent is not None})
+    late = sorted(random.Random(f"growth {seed}").sample(intents, arguments.held_out))
+
+    def write(examples: Sequence[Example], name: str) -> None:
+        write_jsonl(examples, place / name)
+
+    for name, examples in parts.items():
+        write(examples, f"{name}.jsonl")
+        write([e for e in examples if e.intent not in late], f"{name}-old.jsonl")
+        write([e for e in examples if e.intent in late], f"{name}-new.jsonl")
+    return late
+
+
+def frames(model: Path, place: Path, split: str) -> dict[str, float]:
+    """Frame accuracy on the sentences of old and of new intents."""
+    found = {}
+    for kind in ("old", "new"):
+        report = place / f"report-{model.name}-{kind}"
+        run([sys.executable, "-m", "cnlu", "evaluate", model, place / f"{split}-{kind}.jsonl", "--out", report,
+             "--force"], place / "evaluate.log")  # fmt: skip
+        found[kind] = json.loads((report / "metrics.json").read_text("utf-8"))["frame_accuracy"]
+    return found
+
+
+def markdown(runs: list[dict[str, Any]]) -> str:
+    rows = []
+    for way in WAYS:
+        old, new = ([one[way]["frames"][kind] for one in runs] for kind in ("old", "new"))
+        cpu = [one[way]["cpu_s"] for one in runs]
+        share = statistics.fmean(one[way]["cpu_s"] / one["anew"]["cpu_s"] for one in runs)
+        rows.append([way, _shown(old), _shown(new), f"{statistics.fmean(cpu):.0f}", f"{share:.2f}"])
+    return table(["", "frames, old intents", "frames, new intents", "CPU s", "of anew"], rows)
+
+
+def _shown(values: Sequence[float]) -> str:
+    spread = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{statistics.fmean(values):.3f} ± {spread:.3f}"
+
+
+if __name__ == "__main__":
+    main()

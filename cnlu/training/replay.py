@@ -1,0 +1,52 @@
+"""The examples that a model directory keeps, so that a later training from the model does not forget them."""
+
+from __future__ import annotations
+
+import gzip
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from cnlu.data.jsonl import from_jsonl, to_jsonl
+from cnlu.data.schema import Example
+from cnlu.errors import DataError
+
+LEARNED, HELD_OUT = "examples.jsonl.gz", "held_out.jsonl.gz"
+"""Files of what the weights have learned from, and of what was only measured on"""
+
+
+def kept_files(learned: Sequence[Example], held_out: Sequence[Example], most: int, seed: int) -> dict[str, bytes]:
+    """File name -> bytes, of at most `most` examples of each kind; empty ones are left out."""
+    kinds = {LEARNED: drawn(learned, most, seed), HELD_OUT: drawn(held_out, most, seed)}
+    return {name: gzip.compress(_lines(examples), mtime=0) for name, examples in kinds.items() if examples}
+
+
+def kept_examples(files: Mapping[str, bytes]) -> tuple[list[Example], list[Example]]:
+    """(learned from, held out) of the content of a model directory."""
+    return _examples(files, LEARNED), _examples(files, HELD_OUT)
+
+
+def drawn(examples: Sequence[Example], most: int, seed: int) -> list[Example]:
+    """At most `most` examples, as many of each intent as there are of the others while they last; in their order."""
+    if len(examples) <= most:
+        return list(examples)
+    lot = random.Random(seed)
+    by_intent: dict[str | None, list[int]] = {}
+    for number in lot.sample(range(len(examples)), len(examples)):
+        by_intent.setdefault(examples[number].intent, []).append(number)
+    turns = sorted((turn, number) for numbers in by_intent.values() for turn, number in enumerate(numbers))
+    return [examples[number] for number in sorted(number for _, number in turns[:most])]
+
+
+def _lines(examples: Sequence[Example]) -> bytes:
+    lines = []
+    for example in examples:
+        try:
+            lines.append(to_jsonl([replace(example, metadata=None)]))
+        except DataError:  # two lone surrogates side by side: no file can keep such a text
+            continue
+    return b"".join(lines)
+
+
+def _examples(files: Mapping[str, bytes], name: str) -> list[Example]:
+    return from_jsonl(gzip.decompress(files[name]).decode("utf-8"), name) if name in files else []
