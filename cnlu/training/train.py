@@ -124,7 +124,7 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
         _finish(network)
         calibration, metrics = dev.calibrate(network) if dev else (Calibration(), None)
         if ancestor and len(found.dev) < FEW_DEV:
-            calibration = ancestor.calibration
+            calibration, metrics = ancestor.calibration, None
         settled = 0
         if later:
             settled = settle(replace(run, rows=[*rows, *later]))

@@ -84,7 +84,7 @@ class Progress:
 
 
 def prepare(request: PrepareRequest, say: Say = lambda line: None) -> None:
-    """Raises CnluError for whatever the user can mend; what was complete then stays in CORPUS.part."""
+    """Raises CnluError for whatever the user can mend; what was complete on a full disk stays in CORPUS.part."""
     check_out(request.out, request.force, "corpus", lambda folder: (folder / MANIFEST).exists())
     out = resolve(request.out)
     part = out.with_name(out.name + ".part")
@@ -98,6 +98,10 @@ def prepare(request: PrepareRequest, say: Say = lambda line: None) -> None:
         part.mkdir(parents=True, exist_ok=True)
         _prepare(request, part, say)
         replace_dir(out, part)
+    except (DataError, UsageError):
+        if not request.resume:  # the mended text is another text: nothing of this could be gone on with
+            shutil.rmtree(part, ignore_errors=True)
+        raise
     except OSError as error:
         raise CnluError(
             f"{part}: cannot be written ({error.strerror or type(error).__name__}); make room there and go on with "
