@@ -221,8 +221,33 @@ class TrainingConfig:
     )
     swap_values: float = setting(
         0.0,
-        "chance that an entity's value gives way to another of its type and role in a second copy of its example, so "
-        "that more is learned from what stands around it; 0 makes no copies",
+        "chance that an entity's value gives way to another of its type and role, or of the lookup table that is named "
+        "like its type, in a second copy of its example, so that more is learned from what stands around it; 0 makes "
+        "none",
+        low=0,
+        high=1,
+    )
+    synonyms: float = setting(
+        0.0,
+        "chance that a word or phrase outside entities gives way to one of the same meaning (帮我: 替我) in a second "
+        "copy of its example; 0 makes none",
+        low=0,
+        high=1,
+    )
+    synonym_table: str = setting(
+        "", "a file of your own groups of words of one meaning, beside those that come with cnlu; see the user guide"
+    )
+    homophones: float = setting(
+        0.0,
+        "chance that a word outside entities gives way to one that sounds the same, as speech recognition and input "
+        "methods err, in a second copy of its example; needs cnlu[zh]; 0 makes none",
+        low=0,
+        high=1,
+    )
+    drop_fillers: float = setting(
+        0.0,
+        "chance that a filler outside entities (请问, 一下, 吧) is left out in a second copy of its example; 0 makes "
+        "none",
         low=0,
         high=1,
     )

@@ -13,6 +13,7 @@ import torch
 
 from cnlu.config import Config, TrainingConfig
 from cnlu.data.schema import Example
+from cnlu.data.wording import shown
 from cnlu.errors import DataError, ModelError, UsageError
 from cnlu.features.build import build_extractor
 from cnlu.features.extract import Extractor
@@ -20,21 +21,23 @@ from cnlu.model.ensemble import Ensemble
 from cnlu.model.network import Sizes
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.model_dir import check_out, write_model_dir
+from cnlu.training.augment.made import made as made_of
 from cnlu.training.checkpoint import Checkpoint, State
 from cnlu.training.dev import Calibration, Dev, graph_answers
 from cnlu.training.encode import Encoder, prepare_encoder, unknown_story
 from cnlu.training.export import export_onnx, round_tables, without_notes
 from cnlu.training.frozen import read_rows
 from cnlu.training.gather import Gathered, counted, dictionary_story, gather, labels_of
-from cnlu.training.joining import joined
 from cnlu.training.loop import Run, fit, planned_epochs, settle
 from cnlu.training.masking import Masker
 from cnlu.training.model_files import model_files
 from cnlu.training.quantize import quantize
 from cnlu.training.request import Request, Say
 from cnlu.training.rows import Row, Vocabularies, training_rows
-from cnlu.training.swapping import swapped
 from cnlu.training.tutor import Tutor
+
+SHOWN = 5
+"""Of the examples that are made, so many are shown"""
 
 
 @dataclass
@@ -89,10 +92,9 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
     encoder, device, tutor = course.encoder, course.device, course.tutor
     extractor = build_extractor(config, found.data.lookups, found.data.regexes)
     tokens = encoder.tokens if encoder else None
-    if tutor and config.training.swap_values:
-        raise UsageError("training.swap_values has no effect where a teacher gives the answers; leave it out.")
-    made = {} if tutor else _made(found.train, config)
-    groups = [[*found.train, *chain(*made.values())], found.later]
+    made = {} if tutor else made_of(found.train, found.data, config, extractor.segmenter)
+    learned = [*found.train, *chain(*made.values())]
+    groups = [learned, found.later]
     (rows, later), vocabularies = training_rows(groups, extractor, labels, config, tokens)
     if not rows:
         raise DataError("All training examples are empty texts; write some text into them.")
@@ -102,7 +104,7 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
     network, masker = _network(config, labels, vocabularies, device, encoder)
     dev = Dev(found.dev, extractor, vocabularies, labels, config, found.data.synonyms, tokens) if found.dev else None
     settings = config.to_dict() | ({"weights": encoder.digest} if encoder else {}) | (tutor.about if tutor else {})
-    checkpoint = Checkpoint.beside(request.out, settings, found.train + found.dev, found.data)
+    checkpoint = Checkpoint.beside(request.out, settings, learned + found.dev, found.data)
     score = dev.frame_accuracy if dev and _chooses(len(found.dev), config.training, bool(later), say) else None
     with _resumable(checkpoint, say):
         if encoder and config.encoder.tuning == "frozen":
@@ -153,15 +155,6 @@ def _chooses(count: int, training: TrainingConfig, settles: bool, say: Say) -> b
     return False
 
 
-def _made(examples: list[Example], config: Config) -> dict[str, list[Example]]:
-    """Examples made of the given ones, by what they are."""
-    training = config.training
-    return {
-        "copies with other values": swapped(examples, training.swap_values, training.seed),
-        "of two joined": joined(examples, training.join if config.model.multi_label else 0.0, training.seed),
-    }
-
-
 def _device(wanted: str | None) -> torch.device:
     if wanted == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: PyTorch finds no CUDA device here; use --device cpu or install a CUDA build.")
@@ -184,6 +177,9 @@ def _tell(
         f"{len(vocabularies.sentence) - 1} sentence features; device {device.type}, "
         f"{planned_epochs(config.training, len(rows))} epochs at most"
     )
+    for what, new in made.items():
+        if new:
+            say(f"{what}, such as: {' '.join(shown(example.text) for example in new[:SHOWN])}")
 
 
 def _network(
