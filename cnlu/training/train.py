@@ -36,7 +36,7 @@ from cnlu.training.request import Request, Say
 from cnlu.training.rows import Row, Vocabularies, training_rows
 from cnlu.training.tutor import Tutor
 
-SHOWN = 5
+SHOWN = 3
 """Of the examples that are made, so many are shown"""
 
 
