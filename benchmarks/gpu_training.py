@@ -13,7 +13,8 @@ import torch
 from torch import nn
 from transformers import BertConfig, BertModel
 
-from cnlu.config import EncoderConfig, ModelConfig, TrainingConfig
+from cnlu.config import EncoderConfig, ModelConfig
+from cnlu.config_training import TrainingConfig
 from cnlu.data.schema import Entity
 from cnlu.data.tags import TagSet
 from cnlu.encoder.body import Body

@@ -107,13 +107,15 @@ def _refuse_idle(config: Config, where: str) -> None:
     robbed = [
         (not config.features.words, "features.words: false", ["text.segmenter"]),
         (not model.layers, "model.layers: 0", ["model.heads", "model.feedforward", "model.relative_distance"]),
-        (not model.entity_weight, "model.entity_weight: 0", ["model.tagging", "model.value_dropout"]),
+        (not model.entity_weight, "model.entity_weight: 0",
+         ["model.tagging", "model.value_dropout", "training.swap_values"]),
         (not model.intent_weight, "model.intent_weight: 0",
          ["model.intent_loss", "model.negatives", "model.label_smoothing", "model.label_width",
           "model.multi_label"]),
         (model.multi_label, "model.multi_label: true",
          ["model.intent_loss", "model.negatives", "model.label_smoothing", "training.balance"]),
         (not model.multi_label, "model.multi_label: false", ["training.join"]),
+        (not config.training.synonyms, "training.synonyms: 0", ["training.synonym_table"]),
         (model.intent_loss == "similarity", "model.intent_loss: similarity", ["model.label_smoothing"]),
         (model.intent_loss == "cross_entropy", "model.intent_loss: cross_entropy", ["model.negatives"]),
     ]  # fmt: skip

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cnlu.config import check_limits, setting
 from cnlu.errors import UsageError
+from cnlu.setting import check_limits, setting
 
 
 @dataclass(frozen=True)

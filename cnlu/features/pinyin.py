@@ -18,8 +18,17 @@ def pinyin_of(ch: str, fuzzy: bool = False) -> str:
     """
     if not is_han(ch):
         return ""
-    reading = _reader()(ch)
+    reading = "".join(_reader()(ch))
     return _fold(reading) if fuzzy else reading
+
+
+def readings_of(word: str) -> tuple[str, ...]:
+    """How a word of Chinese characters is read, a reading without its tone for each: 银行 -> ("yin", "hang").
+
+    () where a character has none. Raises UsageError without pypinyin.
+    """
+    found = _reader()(word)
+    return tuple(found) if len(found) == len(word) else ()
 
 
 def _fold(reading: str) -> str:
@@ -31,16 +40,16 @@ def _fold(reading: str) -> str:
 
 
 @cache
-def _reader() -> Callable[[str], str]:
+def _reader() -> Callable[[str], list[str]]:
     try:
         from pypinyin import lazy_pinyin
     except ImportError as error:
         raise UsageError(
-            "Pinyin features need pypinyin, which is not installed: "
-            'run `pip install "cnlu[zh]"`, or turn the pinyin features off.'
+            "Pinyin features and training.homophones need pypinyin, which is not installed: "
+            'run `pip install "cnlu[zh]"`, or turn them off.'
         ) from error
 
-    def read(ch: str) -> str:
-        return "".join(lazy_pinyin(ch, errors="ignore"))
+    def read(word: str) -> list[str]:
+        return lazy_pinyin(word, errors="ignore")
 
     return read

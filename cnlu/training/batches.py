@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cnlu.config import TrainingConfig
+from cnlu.config_training import TrainingConfig
 from cnlu.model.losses import NOTHING
 from cnlu.text.tokens import pad_tokens
 from cnlu.training.rows import Row

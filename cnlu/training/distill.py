@@ -7,19 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cnlu.config import Config, TrainingConfig
+from cnlu.config import Config
+from cnlu.config_training import TrainingConfig
 from cnlu.data.load import load_data
 from cnlu.data.schema import Example
 from cnlu.data.texts import annotated, read_texts
 from cnlu.errors import DataError, UsageError
 from cnlu.model.reader import Reader
 from cnlu.text.tokens import TokenReader
+from cnlu.training.augment.made import SETTINGS as OF_MADE_EXAMPLES
+from cnlu.training.augment.values import swapped
 from cnlu.training.encode import Encoder, prepare_encoder
 from cnlu.training.gather import Gathered
 from cnlu.training.request import Request, Say
 from cnlu.training.rows import plan_of
 from cnlu.training.stored import Stored
-from cnlu.training.swapping import swapped
 from cnlu.training.teacher import as_example, ask, with_vectors
 from cnlu.training.train import Course, Trained, learn, prepare
 from cnlu.training.tutor import Tutor
@@ -116,11 +118,11 @@ def _as_teacher(config: Config, teacher: Stored) -> Config:
         if mine not in (wanted, getattr(getattr(usual, section), name)):
             raise UsageError(f"{section}.{name}: a student has its teacher's, {wanted}; leave the setting out.")
         config = replace(config, **{section: replace(getattr(config, section), **{name: wanted})})
-    if config.training.join != usual.training.join:
-        raise UsageError("training.join has no effect on a student, who learns no annotations; leave it out.")
-    for name in ("intent_loss", "negatives", "label_smoothing"):
-        if getattr(config.model, name) != getattr(usual.model, name):
-            raise UsageError(f"model.{name} has no effect on a student, who learns no annotations; leave it out.")
+    annotated_only = [("training", name) for name in OF_MADE_EXAMPLES]
+    annotated_only += [("model", name) for name in ("intent_loss", "negatives", "label_smoothing")]
+    for section, name in annotated_only:
+        if getattr(getattr(config, section), name) != getattr(getattr(usual, section), name):
+            raise UsageError(f"{section}.{name} has no effect on a student, who learns no annotations; leave it out.")
     for name in ("intent_weight", "entity_weight"):
         if not getattr(config.model, name):
             raise UsageError(f"model.{name} is 0, but a student learns all that its teacher says; leave it out.")

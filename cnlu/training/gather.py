@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from cnlu.config import Config, ModelConfig, TrainingConfig
+from cnlu.config import Config, ModelConfig
+from cnlu.config_training import TrainingConfig
 from cnlu.data.load import load_data
 from cnlu.data.schema import Example, NluData
 from cnlu.data.several import parts, refuse_repeats

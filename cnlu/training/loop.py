@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from cnlu.config import EncoderConfig, TrainingConfig
+from cnlu.config import EncoderConfig
+from cnlu.config_training import TrainingConfig
 from cnlu.errors import ModelError
 from cnlu.model.ensemble import Ensemble
 from cnlu.training.batches import plan_epoch

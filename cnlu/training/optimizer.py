@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnlu.config import EncoderConfig, TrainingConfig
+from cnlu.config import EncoderConfig
+from cnlu.config_training import TrainingConfig
 from cnlu.encoder.body import Body
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.network import JointNetwork

@@ -11,8 +11,10 @@ from typing import Any
 
 import torch
 
-from cnlu.config import Config, TrainingConfig
+from cnlu.config import Config
+from cnlu.config_training import TrainingConfig
 from cnlu.data.schema import Example
+from cnlu.data.wording import shown
 from cnlu.errors import DataError, ModelError, UsageError
 from cnlu.features.build import build_extractor
 from cnlu.features.extract import Extractor
@@ -21,13 +23,13 @@ from cnlu.model.network import Sizes
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.model_dir import check_out, write_model_dir
 from cnlu.training.ancestor import Ancestor
+from cnlu.training.augment.made import made as made_of
 from cnlu.training.checkpoint import Checkpoint, State
 from cnlu.training.dev import Calibration, Dev, graph_answers
 from cnlu.training.encode import Encoder, prepare_encoder, unknown_story
 from cnlu.training.export import export_onnx, round_tables, without_notes
 from cnlu.training.frozen import read_rows
 from cnlu.training.gather import Gathered, counted, dictionary_story, gather, labels_of
-from cnlu.training.joining import joined
 from cnlu.training.loop import Run, fit, planned_epochs, settle
 from cnlu.training.masking import Masker
 from cnlu.training.model_files import model_files
@@ -35,11 +37,12 @@ from cnlu.training.quantize import quantize
 from cnlu.training.replay import kept_files
 from cnlu.training.request import Request, Say
 from cnlu.training.rows import Row, Vocabularies, training_rows
-from cnlu.training.swapping import swapped
 from cnlu.training.tutor import Tutor
 
 FEW_DEV = 20
 """Dev examples; fewer do not calibrate a model that goes on from one that is calibrated."""
+SHOWN = 3
+"""Of the examples that are made, so many are shown"""
 
 
 @dataclass
@@ -97,10 +100,10 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
     extractor = build_extractor(config, found.data.lookups, found.data.regexes)
     tokens = encoder.tokens if encoder else None
     _refuse_without_effect(course, request)
-    made = {} if tutor else _made(found.train, config)
-    groups = [[*found.train, *chain(*made.values())], found.later]
+    made = {} if tutor else made_of(found.train, found.data, config, extractor.segmenter)
+    learned = [*found.train, *chain(*made.values())]
     (rows, later), vocabularies = training_rows(
-        groups, extractor, labels, config, tokens, ancestor.vocabularies if ancestor else None
+        [learned, found.later], extractor, labels, config, tokens, ancestor.vocabularies if ancestor else None
     )
     if not rows:
         raise DataError("All training examples are empty texts; write some text into them.")
@@ -113,7 +116,7 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
     dev = Dev(found.dev, extractor, vocabularies, labels, config, found.data.synonyms, tokens) if found.dev else None
     settings = config.to_dict() | ({"weights": encoder.digest} if encoder else {}) | (tutor.about if tutor else {})
     settings |= {"from": ancestor.digest} if ancestor else {}
-    checkpoint = Checkpoint.beside(request.out, settings, found.train + found.dev, found.data)
+    checkpoint = Checkpoint.beside(request.out, settings, learned + found.dev, found.data)
     score = dev.frame_accuracy if dev and _chooses(len(found.dev), config.training, bool(later), say) else None
     with _resumable(checkpoint, say):
         if encoder and config.encoder.tuning == "frozen":
@@ -156,7 +159,6 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
 def _refuse_without_effect(course: Course, request: Request) -> None:
     training, usual = request.config.training, TrainingConfig()
     because = {
-        "swap_values": "where a teacher gives the answers" if course.tutor else None,
         "grow": None if course.ancestor else "without --from",
         "replay": "on a student" if course.tutor else None if request.store_examples else "with --no-store-examples",
     }
@@ -192,15 +194,6 @@ def _chooses(count: int, training: TrainingConfig, settles: bool, say: Say) -> b
     return False
 
 
-def _made(examples: list[Example], config: Config) -> dict[str, list[Example]]:
-    """Examples made of the given ones, by what they are."""
-    training = config.training
-    return {
-        "copies with other values": swapped(examples, training.swap_values, training.seed),
-        "of two joined": joined(examples, training.join if config.model.multi_label else 0.0, training.seed),
-    }
-
-
 def _device(wanted: str | None) -> torch.device:
     if wanted == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: PyTorch finds no CUDA device here; use --device cpu or install a CUDA build.")
@@ -223,6 +216,9 @@ def _tell(
         f"{len(vocabularies.sentence) - 1} sentence features; device {device.type}, "
         f"{planned_epochs(config.training, len(rows))} epochs at most"
     )
+    for what, new in made.items():
+        if new:
+            say(f"{what}, such as: {' '.join(shown(example.text) for example in new[:SHOWN])}")
 
 
 def _network(

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cnlu.config import TrainingConfig
+from cnlu.config_training import TrainingConfig
 from cnlu.model.crf import LegalCRF
 from cnlu.model.distillation import (
     Expected,

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnlu.config import Config, check_limits, setting
+from cnlu.config import Config
 from cnlu.config_files import load_config
 from cnlu.errors import CnluError, UsageError
 from cnlu.resources import config_path
+from cnlu.setting import check_limits, setting
 
 COMPONENT = "CnluClassifier"
 RANKING = 10

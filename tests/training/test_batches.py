@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
 
-from cnlu.config import TrainingConfig
+from cnlu.config_training import TrainingConfig
 from cnlu.training.batches import plan_epoch
 
 

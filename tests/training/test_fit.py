@@ -15,7 +15,8 @@ pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
 
 import torch
 
-from cnlu.config import ModelConfig, TrainingConfig
+from cnlu.config import ModelConfig
+from cnlu.config_training import TrainingConfig
 from cnlu.data.jsonl import write_jsonl
 from cnlu.data.schema import Entity, Example
 from cnlu.data.split import stratified_split

@@ -4,7 +4,8 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
 
-from cnlu.config import Config, TrainingConfig
+from cnlu.config import Config
+from cnlu.config_training import TrainingConfig
 from cnlu.data.schema import Entity, Example
 from cnlu.features.build import build_extractor
 from cnlu.model.losses import NOTHING

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnlu.data.schema import Entity, Example
-from cnlu.training.swapping import swapped
+from cnlu.training.augment.values import swapped
 
 
 def example(*parts: str | tuple[str, str] | tuple[str, str, str]) -> Example:
@@ -63,13 +63,28 @@ def test_overlapping_entities_are_left_alone():
     assert {copy.text for copy in swapped([both, alone] * 10, 1.0, 1)} == {"上海"}
 
 
-def test_training_learns_from_copies_where_asked(run, examples):
-    _, said = run(examples, "training.swap_values=0.9", "training.max_epochs=1")
-    assert any("copies with other values" in line for line in said)
-    _, said = run(examples, "training.max_epochs=1", name="plain")
-    assert not any("copies" in line for line in said)
-
-
 def test_the_same_seed_gives_the_same_copies():
     examples = [example("从", FROM[0], "到", TO[i % 3], DATES[i % 2]) for i in range(9)]
     assert swapped(examples, 0.5, 3) == swapped(examples, 0.5, 3) != swapped(examples, 0.5, 4)
+
+
+def test_half_of_the_values_come_from_a_lookup_table_however_long():
+    examples = [example("去", FROM[i % 2], "的票") for i in range(400)]
+    listed = [f"某地{i}" for i in range(5000)]
+    copies = swapped(examples, 1.0, 1, {"place": listed, "else": ["别处"]})
+    drawn = [copy.text[e.start : e.end] for copy in copies for e in copy.entities]
+    assert 0.4 < sum(value in set(listed) for value in drawn) / len(examples) < 0.6
+    assert set(drawn) <= {"北京", "乌鲁木齐", *listed}
+
+
+def test_a_listed_value_has_the_canonical_form_that_parsing_gives_it():
+    one = example("去", ("北京", "place"))
+    (copy,) = {(c.text, c.entities[0].value) for c in swapped([one] * 20, 1.0, 1, {"place": ["SH"]}, {"sh": "上海"})}
+    assert copy == ("去SH", "上海")
+
+
+def test_entries_that_cannot_be_values_are_left_out():
+    one = example("去", ("北京", "place"))
+    odd = ["", " ", "上\n海", "上\u200b海", "\ud800", "长" * 51, "北京", " 北京 "]
+    assert swapped([one] * 20, 1.0, 1, {"place": odd}) == []
+    assert {copy.text for copy in swapped([one] * 20, 1.0, 1, {"place": [*odd, " 上海 "]})} == {"去上海"}

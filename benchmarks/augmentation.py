@@ -1,0 +1,178 @@
+"""Does augmentation pay? What each way of making more examples of those there are gives from few examples.
+
+    python benchmarks/augmentation.py DATA_DIR... [--shots 10 20] [--draws 5] [--ways synonyms homophones ...]
+                                      [--set training.max_epochs=2 ...] [--keep DIR] [--out FIGURES.json]
+
+DATA_DIR is what accuracy.py takes. Draws are those of few_shot.py: min(k, available) examples of every intent, by a
+lot that (k, d) alone decides. Beside a draw lie the dictionaries of the train part (lookup tables, regexes, synonyms),
+for values are exchanged with those of lookup tables too; `plain` learns with them as well. Each way trains on sparse
+features with the default settings and its own (WAYS), with d as the seed, and is measured on the *dev* part, never on
+the test part. Where there is no dev part a stratified tenth of the train part is held out first, and draws are taken
+from the rest; both lie in --keep. Gains are paired by draw, with 95 % intervals from a bootstrap over the draws.
+
+Copies as much as double the examples (all ways together: five times as many), but passes are planned by steps: training
+makes fewer over more examples (`planned_epochs` in cnlu/training/loop.py), so that a way takes as many steps as
+`plain`, about 600, and a gain is none of longer training. Where examples and copies come to more than 1,280,
+`training.epochs` asks for more steps, at most twice as many; the column `steps` shows what was planned.
+
+A finished run is kept in --keep, without its model, and not repeated, unless draw, dictionaries, dev part, settings or
+the code have changed since (`--reuse`: code may have).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import re
+import shutil
+import statistics
+import sys
+from pathlib import Path
+
+import numpy as np
+from accuracy import fingerprint, headline, part
+from few_shot import write_draw
+from measure import machine, table
+from pretraining_pays import here
+
+from cnlu.config_files import load_config
+from cnlu.data.jsonl import write_jsonl
+from cnlu.data.load import load_data
+from cnlu.data.schema import NluData
+from cnlu.data.split import stratified_split
+from cnlu.data.yaml_writer import write_yaml
+from cnlu.evaluation.bootstrap import mean_interval
+
+PLAIN = "plain"
+ALONE = {"swap_values": 0.5, "synonyms": 0.3, "homophones": 0.1, "drop_fillers": 0.5}
+WAYS = {**{name: {name: chance} for name, chance in ALONE.items()}, "all four": ALONE}
+"""Settings of the section `training`, by the name of the row"""
+FIGURES = ("frame accuracy", "intent accuracy", "entity F1")
+NO_COST = {"cpu_s": None, "peak_mib": None}
+
+
+def main() -> None:
+    arguments = _arguments()
+    results: dict[str, dict[str, list[dict[str, float]]]] = {}
+    for folder in arguments.data:
+        source = prepared(arguments, folder)
+        for shots in arguments.shots:
+            point = f"{folder.resolve().name}, k={shots}"
+            for draw in range(1, arguments.draws + 1):
+                for way in (PLAIN, *arguments.ways):
+                    found = one_run(arguments, source, shots, draw, way)
+                    results.setdefault(point, {}).setdefault(way, []).append(found)
+            print(f"\n{point}: on dev, gains over plain, paired by draw (95 %)\n\n{markdown([results[point]])}\n",
+                  flush=True)  # fmt: skip
+    print(f"\nover all draws: gains over plain (95 %)\n\n{markdown(list(results.values()))}\n")
+    report = {"machine": machine(), "settings": {k: str(v) for k, v in vars(arguments).items()}, "ways": WAYS,
+              "results": results}  # fmt: skip
+    if arguments.out:
+        arguments.out.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="What augmentation changes with few examples.")
+    parser.add_argument("data", nargs="+", type=Path, metavar="DATA_DIR", help="holds train and test, perhaps dev")
+    parser.add_argument("--shots", nargs="+", type=int, default=[10, 20], metavar="K", help="examples an intent")
+    parser.add_argument("--draws", type=int, default=5, metavar="N", help="draws of each number of shots")
+    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
+                        help="further settings of every run")  # fmt: skip
+    parser.add_argument("--keep", type=Path, default=Path("out/augmentation"), metavar="DIR")
+    parser.add_argument("--reuse", action="store_true", help="take the runs of other code too")
+    parser.add_argument("--out", type=Path, metavar="FIGURES.json", help="where to write all figures")
+    arguments = parser.parse_args()
+    if len({folder.resolve().name for folder in arguments.data}) < len(arguments.data):
+        parser.error("two of the data folders have the same name; rename one.")
+    for folder in arguments.data:
+        if part(folder, "train") is None:
+            parser.error(f"{folder}: needs train, as .jsonl, .yml or a folder.")
+    return arguments
+
+
+def prepared(arguments: argparse.Namespace, folder: Path) -> Path:
+    """A folder of the data set with train.jsonl, dev.jsonl and the dictionaries of train, if any; made anew each time.
+
+    Its test is the dev part: no part that is called so in the data set is read.
+    """
+    place: Path = arguments.keep / folder.resolve().name
+    place.mkdir(parents=True, exist_ok=True)
+    data, given = load_data(part(folder, "train")), part(folder, "dev")
+    if given is None:
+        train, dev = stratified_split(data.examples, 0.1, 1)
+    else:
+        train, dev = data.examples, load_data(given).examples
+    write_jsonl(train, place / "train.jsonl")
+    write_jsonl(dev, place / "dev.jsonl")
+    shutil.copyfile(place / "dev.jsonl", place / "test.jsonl")  # write_draw asks for a test part, without reading it
+    (place / "dictionaries.yml").unlink(missing_ok=True)
+    if data.lookups or data.regexes or data.synonyms:
+        found = NluData(synonyms=data.synonyms, regexes=data.regexes, lookups=data.lookups)
+        write_yaml(found, place / "dictionaries.yml")
+    return place
+
+
+def one_run(arguments: argparse.Namespace, source: Path, shots: int, draw: int, way: str) -> dict[str, float]:
+    """Train one way on one draw and measure it, or take what was kept of it: FIGURES and steps."""
+    place = source / f"k-{shots}" / f"draw-{draw}"
+    write_draw(source, shots, draw, place / "draw.jsonl")
+    dictionaries, dev = source / "dictionaries.yml", source / "dev.jsonl"
+    data = [place / "draw.jsonl", *([dictionaries] if dictionaries.exists() else [])]
+    settings = [*(f"training.{name}={value}" for name, value in WAYS.get(way, {}).items()), *arguments.overrides]
+    place = place / way.replace(" ", "-")
+    done, mark = place / "run.json", {"inputs": fingerprint([*data, dev]), "settings": settings}
+    if done.exists():
+        kept = json.loads(done.read_text("utf-8"))
+        if kept["mark"]["settings"] == settings and (arguments.reuse or kept["mark"] == mark):
+            return kept["figures"]
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    print(f"{place}: training", flush=True)
+    chosen = [word for one in settings for word in ("--set", one)]
+    here("train", *data, "--out", place / "model", "--seed", draw, "--device", "cpu", *chosen, log=place / "train.log")
+    here("evaluate", place / "model", dev, "--out", place / "report", log=place / "evaluate.log")
+    metrics = json.loads((place / "report" / "metrics.json").read_text("utf-8"))
+    heads = headline({"metrics": metrics, "training": NO_COST, "model_mb": None})
+    figures = {**{name: heads[name] for name in FIGURES}, **_planned(place / "train.log", settings)}
+    shutil.rmtree(place / "model")
+    shutil.rmtree(place / "report")
+    done.write_text(json.dumps({"mark": mark, "figures": figures}), encoding="utf-8")
+    return figures
+
+
+def _planned(log: Path, settings: list[str]) -> dict[str, float]:
+    """How many examples were learned from, copies included, and the steps of all planned passes."""
+    told = re.search(r"^(\d+) examples((?: and \d+ [^,\n]+)*), .* (\d+) epochs at most$", log.read_text("utf-8"), re.M)
+    if told is None:
+        sys.exit(f"{log}: does not say how many examples and epochs there were.")
+    examples = int(told[1]) + sum(map(int, re.findall(r"and (\d+) ", told[2])))
+    steps = math.ceil(examples / load_config(None, settings).training.batch_size) * int(told[3])
+    return {"examples": examples, "steps": steps}
+
+
+def markdown(points: list[dict[str, list[dict[str, float]]]]) -> str:
+    """A row for each way: over all draws of `points` its frame accuracy, and its mean gains over plain."""
+    rows = []
+    for way in points[0]:
+        runs = [run for point in points for run in point[way]]
+        plain = [run for point in points for run in point[PLAIN]]
+        counts = [f"{statistics.fmean(run[name] for run in runs):.0f}" for name in ("examples", "steps")]
+        gains = [_gain(runs, plain, name) if way != PLAIN else "" for name in FIGURES]
+        rows.append([way, *counts, f"{statistics.fmean(run[FIGURES[0]] for run in runs):.3f}", *gains])
+    return table(["way", "examples", "steps", FIGURES[0], *(f"gain in {name}" for name in FIGURES)], rows)
+
+
+def _gain(runs: list[dict[str, float]], plain: list[dict[str, float]], name: str) -> str:
+    """The mean gain of paired runs; empty where the data does not ask for the figure."""
+    pairs = [(run[name], base[name]) for run, base in zip(runs, plain, strict=True)]
+    pairs = [pair for pair in pairs if None not in pair]
+    if not pairs:
+        return ""
+    gain = mean_interval(np.array([value - base for value, base in pairs]))
+    return f"{gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})"
+
+
+if __name__ == "__main__":
+    main()

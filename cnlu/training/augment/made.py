@@ -1,0 +1,47 @@
+"""All examples that are made of the given ones, as the settings want it; each way of making them is off by default."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cnlu.config import Config
+from cnlu.data.schema import Example, NluData
+from cnlu.text.segment import Segmenter
+from cnlu.training.augment.sounds import misheard
+from cnlu.training.augment.tables import SYNONYMS, read_synonyms
+from cnlu.training.augment.values import swapped
+from cnlu.training.augment.words import reworded, without_fillers
+from cnlu.training.joining import joined
+
+SETTINGS = ("swap_values", "synonyms", "synonym_table", "homophones", "drop_fillers", "join")
+"""What of the section `training` is about it"""
+
+
+def made(
+    examples: Sequence[Example], data: NluData, config: Config, segmenter: Segmenter
+) -> dict[str, list[Example]]:
+    """By what they are, the examples made of `examples`, with the dictionaries of `data`; the seed decides them.
+
+    Each way starts from the given examples alone, so copies are not copied again. Raises DataError for a broken
+    training.synonym_table, UsageError for homophones without pypinyin.
+    """
+    training = config.training
+    seed = training.seed
+
+    def synonyms() -> list[Example]:
+        tables = [SYNONYMS, *([Path(training.synonym_table)] if training.synonym_table else [])]
+        return reworded(examples, training.synonyms, seed, segmenter, read_synonyms(*tables))
+
+    ways: list[tuple[str, float, Callable[[], list[Example]]]] = [
+        ("copies with other values", training.swap_values,
+         lambda: swapped(examples, training.swap_values, seed, data.lookups, data.synonyms)),
+        ("copies with words of the same meaning", training.synonyms, synonyms),
+        ("copies with words that sound the same", training.homophones,
+         lambda: misheard(examples, training.homophones, seed, segmenter)),
+        ("copies without fillers", training.drop_fillers,
+         lambda: without_fillers(examples, training.drop_fillers, seed, segmenter)),
+        ("of two joined", training.join if config.model.multi_label else 0.0,
+         lambda: joined(examples, training.join, seed)),
+    ]  # fmt: skip
+    return {what: make() for what, wanted, make in ways if wanted}
