@@ -45,6 +45,7 @@ def grow(origin: Path, request: Request, say: Say = lambda line: None) -> Traine
     stored = Stored.load(origin, request.config.training.threads)
     if request.int8 and stored.model.tokens is None:
         raise UsageError(f"--int8 rounds an encoder, and {origin} has none; leave it out.")
+    _refuse_other_words(stored)
     encoded = stored.pretrained() if stored.model.tokens else None
     request = replace(request, config=inherited(request.config, stored))
     found = _gather(stored, request, say)
@@ -54,6 +55,14 @@ def grow(origin: Path, request: Request, say: Say = lambda line: None) -> Traine
                         _calibration(stored), stored.digest)  # fmt: skip
     encoder = prepare_encoder(str(origin), request.config, say, encoded) if encoded else None
     return learn(Course(found, labels, device, encoder, ancestor=ancestor), request, say)
+
+
+def _refuse_other_words(stored: Stored) -> None:
+    """Of words cut by another dictionary, the model would know other features than those it is given."""
+    used, config = stored.files.manifest.get("segmenter"), stored.model.config
+    if config.features.words and used != stored.model.extractor.segmenter.digest:
+        raise UsageError(f"--from: {stored.path} was trained with another jieba dictionary than the one here; "
+                         "install the same jieba, or train anew.")  # fmt: skip
 
 
 def inherited(config: Config, stored: Stored) -> Config:

@@ -173,6 +173,22 @@ def test_a_graph_without_notes_cannot_grow(base: Path, tmp_path: Path) -> None:
         grow(tmp_path / "old", wish(tmp_path, NEW, "grown"))
 
 
+def test_a_model_of_other_words_is_refused(base: Path, tmp_path: Path) -> None:
+    write_model_dir(tmp_path / "old", read_model_dir(base).files, {"segmenter": "another"})
+    with pytest.warns(UserWarning), pytest.raises(UsageError, match="another jieba dictionary"):
+        grow(tmp_path / "old", wish(tmp_path, NEW, "grown"))
+
+
+def test_a_model_of_a_newer_format_is_refused(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cnlu.runtime.model_dir.FORMAT", 99)
+    write_model_dir(tmp_path / "newer", read_model_dir(base).files, {"segmenter": "any"})
+    monkeypatch.undo()
+    with pytest.raises(ModelError, match="made by a newer cnlu"):
+        grow(tmp_path / "newer", wish(tmp_path, NEW, "grown"))
+
+
 def test_a_damaged_model_is_refused(base: Path, tmp_path: Path) -> None:
     shutil.copytree(base, tmp_path / "old")
     (tmp_path / "old" / "examples.jsonl.gz").write_bytes(b"")
