@@ -61,14 +61,17 @@ def _hand_on(old: JointNetwork, new: JointNetwork, moves: dict[str, Tensor]) -> 
     parameters = dict(new.named_parameters())
     for name, value in old.named_parameters():
         part, target = name.partition(".")[0], parameters[name]
+        value = value.to(target.device)
         if part in ("guess", "hidden"):  # of the masked-character loss, which no model directory keeps
             continue
         if part not in moves:
             target.copy_(value)
-        elif name == "crf.transitions":
-            target[moves[part][:, None], moves[part][None, :]] = value
+            continue
+        places = moves[part].to(target.device)
+        if name == "crf.transitions":
+            target[places[:, None], places[None, :]] = value
         else:
-            target[moves[part]] = value
+            target[places] = value
 
 
 def _features(old: Vocabulary, new: Vocabulary) -> Tensor:
