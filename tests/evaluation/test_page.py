@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnlu.data.schema import Example
+from cnlu.evaluation.metrics import evaluate
 from cnlu.evaluation.page.elements import Html, inner, tag, visible
 from cnlu.evaluation.page.page import render
 from cnlu.evaluation.page.sentences import marked
@@ -166,3 +167,15 @@ def test_a_model_with_other_labels_altogether_gets_a_sentence() -> None:
 def test_no_answer_at_all_has_a_column_of_its_own() -> None:
     read = page(study([Example("", "yes"), Example("好", "none")], [(None, 0.0, []), ("none", 0.9, [])]))
     assert "no intent" in read.text and "em" in read.tags
+
+
+def test_combinations_of_intents_can_be_shown_and_chosen() -> None:
+    examples = [Example("订票再查天气", "book+weather"), Example("订票", "book"), Example("天气", "weather")]
+    results = [
+        {"intent": {"name": name, "confidence": 0.9}, "entities": [],
+         "intents": [{"name": part, "confidence": 0.9} for part in name.split("+")]}
+        for name in ("book", "book+weather", "weather")
+    ]  # fmt: skip
+    read = page(Study("model on data", examples, results, evaluate(examples, results)))
+    chosen = {value for name, value in read.attributes if name in ("data-gold", "data-answer")}
+    assert "book+weather" in read.text and len(chosen - {None}) >= 2

@@ -46,7 +46,9 @@ def _digest(content: str) -> str:
 
 def _parts(study: Study) -> list[Html]:
     metrics = study.metrics
-    numbers = {label: i for i, label in enumerate(sorted((metrics["intent"] or {"per_label": {}})["per_label"]))}
+    labels = {*(metrics["intent"] or {"per_label": {}})["per_label"], *(gold for _, gold, _, _ in study.intents),
+              *(answer for _, _, answer, _ in study.intents if answer is not None)}  # fmt: skip
+    numbers = {label: i for i, label in enumerate(sorted(labels))}  # a+b has no line of its own in the table of intents
     sections = [
         ("summary", "Summary", _summary(study)),
         ("advice", "What to do next", _advice(study, numbers)),
