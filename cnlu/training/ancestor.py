@@ -59,9 +59,9 @@ class Ancestor:
 
 def _hand_on(old: JointNetwork, new: JointNetwork, moves: dict[str, Tensor]) -> None:
     parameters = dict(new.named_parameters())
-    for name, value in old.named_parameters():
+    for name, parameter in old.named_parameters():
         part, target = name.partition(".")[0], parameters[name]
-        value = value.to(target.device)
+        value = parameter.to(target.device)
         if part in ("guess", "hidden"):  # of the masked-character loss, which no model directory keeps
             continue
         if part not in moves:
