@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -80,13 +81,15 @@ class Assembler:
             return {"text": text, "intent": {"name": None, "confidence": 0.0}, "intent_ranking": [], "entities": [],
                     "out_of_scope": 1.0 if self.labels.intents else 0.0,
                     **({"intents": []} if self.several else {})}  # fmt: skip
-        ranking, best, intents = self._intents(scores.intent)
+        given = np.asarray(scores.intent, np.float64)
+        chances = (sigmoid if self.several else softmax)(given, self.temperature) if self.labels.intents else given
+        ranking, best, intents = self._intents(chances)
         return {
             "text": text,
             "intent": best,
             "intent_ranking": ranking,
             "entities": self._with_hits(text, scores, self._entities(text, scores), hits),
-            "out_of_scope": _rounded(self._outside(scores.intent)),
+            "out_of_scope": _rounded(self._outside(given, chances)),
             **({"intents": intents} if self.several else {}),
         }
 
@@ -108,7 +111,7 @@ class Assembler:
             added.append(self._entity(text, scores, span, confidence, hit.kind))
         return sorted([*entities, *added], key=lambda entity: entity["start"])
 
-    def _intents(self, scores: NDArray[Any]) -> tuple[list[dict[str, Any]], dict[str, Any], list[dict[str, Any]]]:
+    def _intents(self, chances: NDArray[Any]) -> tuple[list[dict[str, Any]], dict[str, Any], list[dict[str, Any]]]:
         """The ranking of single intents, the answer, and the single intents that it is made of.
 
         Where there may be several: all that are likelier than not, at least the likeliest; the answer's confidence is
@@ -116,8 +119,6 @@ class Assembler:
         """
         if not self.labels.intents:
             return [], {"name": None, "confidence": 0.0}, []
-        share = sigmoid if self.several else softmax
-        chances = share(np.asarray(scores, np.float64), self.temperature)
         order = np.argsort(-chances, kind="stable")
         ranking = [{"name": self.labels.intents[i], "confidence": _rounded(chances[i])} for i in order[:RANKING]]
         if not self.several:
@@ -130,11 +131,14 @@ class Assembler:
 
     def energy(self, scores: NDArray[Any]) -> float:
         """Of the scores of the intents that are in scope."""
-        names = self.labels.intents
-        own = np.array([name != self.stranger for name in names], bool)
-        return energy(np.asarray(scores, np.float64)[: len(names)][own], self.several)
+        return energy(np.asarray(scores, np.float64)[self._own], self.several)
 
-    def _outside(self, scores: NDArray[Any]) -> float:
+    @cached_property
+    def _own(self) -> list[int]:
+        """Numbers of the intents that are in scope."""
+        return [i for i, name in enumerate(self.labels.intents) if name != self.stranger]
+
+    def _outside(self, scores: NDArray[Any], chances: NDArray[Any]) -> float:
         """How sure it is that none of the intents in scope is meant: by the scores' energy, or by the intent for that.
 
         Without held-out sentences: the doubt in the likeliest intent in scope.
@@ -142,11 +146,9 @@ class Assembler:
         names = self.labels.intents
         if not names:
             return 0.0
-        share = sigmoid if self.several else softmax
-        chances = dict(zip(names, share(np.asarray(scores, np.float64), self.temperature), strict=True))
-        strange = float(chances.pop(self.stranger, 0.0))
         if self.scope is None:
-            return 1.0 - float(max(chances.values(), default=0.0))
+            return 1.0 - float(chances[self._own].max(initial=0.0))
+        strange = float(chances[names.index(self.stranger)]) if self.stranger in names else 0.0
         return 1.0 - (1.0 - self.scope.outside(self.energy(scores))) * (1.0 - strange)
 
     def _combined(self, names: list[str]) -> str:

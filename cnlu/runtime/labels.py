@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 from cnlu.data.schema import Example
@@ -47,12 +48,12 @@ class Labels:
                     groups.setdefault(span.entity, set()).add(span.group)
         return cls(sorted(intents), sorted(entities), _sorted(roles), _sorted(groups), sorted(combined))
 
-    @property
+    @cached_property
     def role_names(self) -> list[str]:
         """All roles, in the order of the network's role scores after "no role"."""
         return sorted({role for roles in self.roles.values() for role in roles})
 
-    @property
+    @cached_property
     def group_names(self) -> list[str]:
         return sorted({group for groups in self.groups.values() for group in groups})
 

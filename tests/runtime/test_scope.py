@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnlu.data.tags import TagSet
-from cnlu.runtime.assemble import Assembler
+from cnlu.runtime.assemble import Assembler, Scores
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.lattice import build_lattice
 from cnlu.runtime.scope import Scope, energy, fit_scope
@@ -21,7 +21,10 @@ floats = st.floats(-50, 50)
 def outside(scores: list[float], scope: Scope | None, *intents: str, several: bool = False) -> float:
     """Of a model with these intents, one of which may be for strangers."""
     labels = Labels(list(intents), [], {}, {})
-    return Assembler(labels, TAGS, LATTICE, 1.0, {}, several, scope, "stranger")._outside(np.array(scores))
+    assembler = Assembler(labels, TAGS, LATTICE, 1.0, {}, several, scope, "stranger")
+    none = np.zeros((1, 1))
+    found: float = assembler.result("好", Scores(none, np.array(scores), none, none))["out_of_scope"]
+    return found
 
 
 def test_one_in_twenty_held_out_sentences_lies_beyond_the_edge() -> None:
