@@ -65,5 +65,6 @@ class Stored:
 
     def pretrained(self) -> Pretrained:
         """Its encoder as another training begins with it; raises as `reader`."""
+        body = self.reader().body
         tokens = json.loads(self.files.files["tokens.json"])
-        return Pretrained(self.reader().body, json.dumps(tokens["tokenizer"]), Marks(**tokens["marks"]), [])
+        return Pretrained(body, json.dumps(tokens["tokenizer"]), Marks(**tokens["marks"]), [])
