@@ -62,7 +62,7 @@ class Run:
         return Stepper(self.network, self.rows, self.device, self.masker, part, half, self.say, self.tutor)
 
     def epochs(self) -> int:
-        return max(1, round(planned_epochs(self.config, len(self.rows)) * self.share))
+        return passes(self.config, len(self.rows), self.share)
 
 
 def planned_epochs(config: TrainingConfig, rows: int) -> int:
@@ -70,6 +70,11 @@ def planned_epochs(config: TrainingConfig, rows: int) -> int:
     cut = min(config.epochs, config.max_examples // rows)
     drawn_out = config.min_steps // math.ceil(rows / config.batch_size)
     return min(config.max_epochs, max(config.min_epochs, cut, drawn_out))
+
+
+def passes(config: TrainingConfig, rows: int, share: float) -> int:
+    """This share of the planned epochs, at least one."""
+    return max(1, round(planned_epochs(config, rows) * share))
 
 
 def fit(run: Run, resume: bool = False) -> State:

@@ -30,7 +30,7 @@ from cnlu.training.encode import Encoder, prepare_encoder, unknown_story
 from cnlu.training.export import export_onnx, round_tables, without_notes
 from cnlu.training.frozen import read_rows
 from cnlu.training.gather import Gathered, counted, dictionary_story, gather, labels_of
-from cnlu.training.loop import Run, fit, planned_epochs, settle
+from cnlu.training.loop import Run, fit, passes, settle
 from cnlu.training.masking import Masker
 from cnlu.training.model_files import model_files
 from cnlu.training.quantize import quantize
@@ -107,7 +107,9 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
     )
     if not rows:
         raise DataError("All training examples are empty texts; write some text into them.")
-    _tell(found, made, extractor, labels, vocabularies, rows, config, device, say)
+    share = config.training.grow if ancestor else 1.0
+    epochs = passes(config.training, len(rows), share)
+    _tell(found, made, extractor, labels, vocabularies, config, f"device {device.type}, {epochs} epochs at most", say)
     if encoder:
         say(unknown_story(encoder.tokens, found.train))
     network, masker = _network(config, labels, vocabularies, device, encoder)
@@ -122,11 +124,12 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
         if encoder and config.encoder.tuning == "frozen":
             rows, later = _read_beforehand([rows, later], dev, encoder, config, device, request)
         run = Run(network, rows, config.training, score, checkpoint, device, masker, config.encoder, request.quiet, say,
-                  tutor, config.training.grow if ancestor else 1.0)  # fmt: skip
+                  tutor, share)  # fmt: skip
         state = fit(run, request.resume)
         _finish(network)
         calibration, metrics = dev.calibrate(network) if dev else (Calibration(), None)
-        if ancestor and len(found.dev) < FEW_DEV:
+        few = ancestor is not None and len(found.dev) < FEW_DEV
+        if ancestor and few:
             calibration, metrics = ancestor.calibration, None
         settled = 0
         if later:
@@ -139,7 +142,7 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
             graph = quantize(graph)
             if dev:
                 rounded = _after_rounding(dev, network, graph, say)
-                calibration, metrics = (calibration, metrics) if later else rounded
+                calibration, metrics = (calibration, metrics) if later or few else rounded
         elif encoder:
             graph = encoder.noted(graph)
         story = {**asdict(calibration), "int8": request.int8, "seed": config.training.seed,
@@ -202,9 +205,9 @@ def _device(wanted: str | None) -> torch.device:
 
 def _tell(
     found: Gathered, made: dict[str, list[Example]], extractor: Extractor, labels: Labels, vocabularies: Vocabularies,
-    rows: list[Row], config: Config, device: torch.device, say: Say,
+    config: Config, how: str, say: Say,
 ) -> None:  # fmt: skip
-    """What is about to be trained, on what."""
+    """What is about to be trained, on what, and how."""
     for line in [f"note: {note}" for note in found.data.notes] + dictionary_story(
         found.data, extractor.lexicon, config
     ):
@@ -213,8 +216,7 @@ def _tell(
         f"{len(found.train)} examples{''.join(f' and {len(new)} {what}' for what, new in made.items() if new)}, "
         f"{len(labels.intents)} intents, {len(labels.entities)} entity types, "
         f"{len(found.dev)} dev examples; {len(vocabularies.characters) - 1} character features, "
-        f"{len(vocabularies.sentence) - 1} sentence features; device {device.type}, "
-        f"{planned_epochs(config.training, len(rows))} epochs at most"
+        f"{len(vocabularies.sentence) - 1} sentence features; {how}"
     )
     for what, new in made.items():
         if new:
