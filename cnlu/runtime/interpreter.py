@@ -102,7 +102,7 @@ class Interpreter:
     def has_read(self, said: str, kind: str) -> bool:
         """Whether training read these words, or a lookup table or regex `kind` matches all of them.
 
-        A model keeps no values, only features, and of those no rare ones: read are words of whose characters all runs
+        A model need not keep its examples, and of features no rare ones: read are words of whose characters all runs
         of three (of shorter words: the whole) are known. Of words that training met once this may say that it did not.
         """
         hits = self.extractor.lexicon.matches(self.extractor.normalizer.normalize(said))
