@@ -111,7 +111,8 @@ class ModelConfig:
     multi_label: bool = setting(
         False,
         "a sentence may have several intents, written a+b in the examples: each is scored by itself, and all that "
-        "are likelier than not are given, in combinations never seen too",
+        "are likelier than not are given, in combinations never seen too; settings of the intent's loss and its label "
+        "width are of no use then",
     )
     out_of_scope: str = setting(
         "out_of_scope",

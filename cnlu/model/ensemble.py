@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from cnlu.config import ModelConfig
 from cnlu.data.tags import TagSet
-from cnlu.model.network import JointNetwork, Outputs, Sizes
+from cnlu.model.network import JointNetwork, Outputs, Sizes, pooled
 from cnlu.model.reader import Read, Reader
 
 
@@ -38,10 +38,11 @@ class Ensemble(nn.Module):
         return [member for member in self.members if isinstance(member, JointNetwork)]
 
     def forward(self, batch: dict[str, Tensor]) -> Outputs:
-        """The mean of the members' outputs; `batch` as made by training.batches.collate."""
+        """The mean of the members' outputs, intents of sentences; `batch` as made by training.batches.collate."""
         read = self.read(batch)
-        return mean_outputs([network(batch["characters"], batch["sentence"], batch["mask"], read)
-                             for network in self.networks()])  # fmt: skip
+        found = mean_outputs([network(batch["characters"], batch["sentence"], batch["mask"], read)
+                              for network in self.networks()])  # fmt: skip
+        return found._replace(intent=pooled(found.intent, batch["mask"])) if found.intent.ndim == 3 else found
 
     def read(self, batch: dict[str, Tensor]) -> Read | None:
         """What the encoder says of a batch, or said of it when it was read beforehand; None without an encoder."""

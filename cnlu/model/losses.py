@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cnlu.config import ModelConfig
-from cnlu.model.network import JointNetwork, Outputs
+from cnlu.model.network import JointNetwork, Outputs, pooled
 
 NOTHING = -100  # a target that takes no part in a loss
 
@@ -25,8 +25,10 @@ def joint_loss(network: JointNetwork, outputs: Outputs, batch: dict[str, Tensor]
             parts["groups"] = config.entity_weight * part_loss(outputs.groups, batch["groups"])
     if config.intent_weight:
         if config.multi_label:
-            several = several_loss(outputs.intent, batch["intent"], batch.get("also"), batch["known"])
+            scores = pooled(outputs.intent, batch["mask"])
+            several = several_loss(scores, batch["intent"], batch.get("also"), batch["known"])
             parts["intent"] = config.intent_weight * several
+            parts["requests"] = config.intent_weight * request_loss(outputs.intent, batch["requests"])
         else:
             parts["intent"] = config.intent_weight * intent_loss(
                 outputs.intent, batch["intent"], config, batch.get("known")
@@ -51,6 +53,17 @@ def several_loss(scores: Tensor, gold: Tensor, also: Tensor | None, known: Tenso
     if also is not None:
         wanted.scatter_add_(1, also.clamp_min(0), (also != NOTHING).to(wanted.dtype))
     return F.binary_cross_entropy_with_logits(scores[known], wanted[known], reduction="sum") / len(known)
+
+
+def request_loss(scores: Tensor, gold: Tensor) -> Tensor:
+    """Intent scores of characters [B, L, K], gold [B, L] (NOTHING: unknown) -> mean cross-entropy of the known ones.
+
+    A character belongs to one request; to learn of which tells intents apart that are alike, so that a doubt between
+    two is not taken for both.
+    """
+    known = (gold != NOTHING).sum()
+    total = F.cross_entropy(scores.flatten(0, 1), gold.flatten(), ignore_index=NOTHING, reduction="sum")
+    return total / known.clamp_min(1)
 
 
 def intent_loss(scores: Tensor, gold: Tensor, config: ModelConfig, known: Tensor | None = None) -> Tensor:

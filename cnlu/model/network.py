@@ -3,7 +3,8 @@
 DIET's idea (arXiv 2004.09936) with characters as the units: sparse features go through projections of
 their own, a sentence position stands beside the characters in a small transformer, the tagger reads the
 characters and the intent scorer the sentence. What DIET lacks here: each reader also sees the sparse
-projection directly, beside the transformer, which helps where examples are few.
+projection directly, beside the transformer, which helps where examples are few. Where a sentence may have several
+intents, their scorer reads the characters too: what one part of the sentence asks need not be outvoted by the rest.
 """
 
 from __future__ import annotations
@@ -48,11 +49,20 @@ class Outputs(NamedTuple):
     emissions: Tensor
     """[B, L, tags]"""
     intent: Tensor
-    """[B, intents] scores"""
+    """[B, intents] scores; where there may be several, one network's are of the characters, [B, L, intents]"""
     roles: Tensor
     """[B, L, 1 + roles] scores of "no role" and each role"""
     groups: Tensor
     """[B, L, 1 + groups]"""
+
+
+def pooled(scores: Tensor, mask: Tensor) -> Tensor:
+    """Intent scores of characters [B, L, K] under `mask` [B, L] -> of sentences [B, K], each label by itself.
+
+    The log of the summed exponentials, a smooth maximum: a label needs a part of the sentence, and no one need say
+    which (Pinheiro & Collobert 2015, From Image-level to Pixel-level Labeling, arXiv 1411.6228, section 3.2).
+    """
+    return torch.logsumexp(scores + ((1.0 - mask) * FAR_BELOW)[..., None], 1)
 
 
 class JointNetwork(nn.Module):
@@ -73,9 +83,12 @@ class JointNetwork(nn.Module):
         self.roles = nn.Linear(width + known, 1 + sizes.roles)
         self.groups = nn.Linear(width + known, 1 + sizes.groups)
         self.crf = LegalCRF(tags)
-        self.intent_in = nn.Linear(width + known, config.label_width)
-        self.labels = nn.Parameter(torch.randn(sizes.intents, config.label_width) * 0.3)
-        self.label_bias = nn.Parameter(torch.zeros(sizes.intents))
+        if config.multi_label:
+            self.intents = nn.Linear(width + known, sizes.intents)
+        else:
+            self.intent_in = nn.Linear(width + known, config.label_width)
+            self.labels = nn.Parameter(torch.randn(sizes.intents, config.label_width) * 0.3)
+            self.label_bias = nn.Parameter(torch.zeros(sizes.intents))
         if sizes.encoder:
             self.mixture = nn.Parameter(torch.zeros(sizes.views))
         if config.masked_tokens:
@@ -95,13 +108,22 @@ class JointNetwork(nn.Module):
             whole = torch.cat([whole, (self.mixture.softmax(0)[:, None] * read.views).sum(1)], -1)
         x = self._encode(sparse, whole, mask)
         each = self.dropout(torch.cat([x[:, 1:], sparse], -1))
-        meaning = self.intent_in(self.dropout(torch.cat([x[:, 0], whole], -1)))
-        emissions, roles, groups = self._readings(each)
-        return Outputs(emissions, meaning @ self.labels.T + self.label_bias, roles, groups)
+        if self.config.multi_label:
+            emissions, roles, groups, intent = self._readings(each)
+        else:
+            meaning = self.intent_in(self.dropout(torch.cat([x[:, 0], whole], -1)))
+            emissions, roles, groups = self._readings(each)
+            intent = meaning @ self.labels.T + self.label_bias
+        return Outputs(emissions, intent, roles, groups)
+
+    def readers(self) -> tuple[nn.Linear, ...]:
+        """Of each character: emissions, roles, groups, and where there may be several the intents."""
+        several = (self.intents,) if self.config.multi_label else ()
+        return (self.emissions, self.roles, self.groups, *several)
 
     def _readings(self, each: Tensor) -> tuple[Tensor, ...]:
-        """Emissions, roles and groups in one product instead of three."""
-        readers = (self.emissions, self.roles, self.groups)
+        """What the readers say, in one product."""
+        readers = self.readers()
         weight, bias = torch.cat([r.weight for r in readers]), torch.cat([r.bias for r in readers])
         return F.linear(each, weight, bias).split([r.out_features for r in readers], -1)
 

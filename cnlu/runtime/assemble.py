@@ -71,6 +71,8 @@ class Assembler:
     """Where the model's own sentences end; None where none were held out to tell"""
     stranger: str = ""
     """Name of the intent, if there is one, of sentences that belong to no other"""
+    even: float = 0.0
+    """Where there may be several: the score of an intent that is as likely as not"""
 
     def result(self, text: str, scores: Scores | None, hits: Sequence[Match] = ()) -> dict[str, Any]:
         """The parse result of `text`; None for scores means there is nothing to read in it.
@@ -82,7 +84,9 @@ class Assembler:
                     "out_of_scope": 1.0 if self.labels.intents else 0.0,
                     **({"intents": []} if self.several else {})}  # fmt: skip
         given = np.asarray(scores.intent, np.float64)
-        chances = (sigmoid if self.several else softmax)(given, self.temperature) if self.labels.intents else given
+        chances = given
+        if self.labels.intents:
+            chances = sigmoid(given, self.temperature, self.even) if self.several else softmax(given, self.temperature)
         ranking, best, intents = self._intents(chances)
         return {
             "text": text,

@@ -49,26 +49,33 @@ def fit_temperature(logits: Floats, gold: NDArray[Any]) -> float:
     return float(np.exp(_golden_section(nll, float(np.log(COLDEST)), float(np.log(HOTTEST)))))
 
 
-def sigmoid(logits: Floats, temperature: float = 1.0) -> Floats:
-    """Probabilities of each by itself: `logits` of any shape, divided by `temperature`."""
-    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * np.asarray(logits) / temperature)))
+def sigmoid(logits: Floats, temperature: float = 1.0, even: float = 0.0) -> Floats:
+    """Probabilities of each by itself, of any shape: `logits` less `even`, where it is one half, by `temperature`."""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * (np.asarray(logits) - even) / temperature)))
 
 
-def fit_several(logits: Floats, gold: NDArray[Any]) -> float:
-    """As `fit_temperature` where each label is scored by itself: `gold` [N, K] says which labels are right.
+def fit_several(logits: Floats, gold: NDArray[Any]) -> tuple[float, float]:
+    """(temperature, even score) where each label is scored by itself: `gold` [N, K] says which labels are right.
 
-    The binary cross-entropy is minimised; targets are drawn in by 1/(N + 2) of the way to one half.
+    A label with the even score is as likely as not; in units of the temperature above or below it, more or less
+    (Platt 1999, Probabilistic Outputs for Support Vector Machines). The binary cross-entropy is minimised, targets
+    drawn in by 1/(N + 2) of the way to one half. (1.0, 0.0) where there is nothing to fit, as in `fit_temperature`.
     """
     logits = np.asarray(logits, np.float64)
     if not logits.size or not np.isfinite(logits).all() or not logits.any():
-        return 1.0
+        return 1.0, 0.0
     target = gold + (0.5 - gold) / (len(logits) + 2)
 
-    def loss(log_temperature: float) -> float:
-        scaled = logits * np.exp(-log_temperature)
+    def loss(log_temperature: float, even: float) -> float:
+        scaled = (logits - even) * np.exp(-log_temperature)
         return float((np.logaddexp(0.0, scaled) - target * scaled).mean())
 
-    return float(np.exp(_golden_section(loss, float(np.log(COLDEST)), float(np.log(HOTTEST)))))
+    def even(log_temperature: float) -> float:
+        low, high = float(logits.min()), float(logits.max())
+        return _golden_section(lambda score: loss(log_temperature, score), low, high, 1e-4 * max(1.0, high - low))
+
+    best = _golden_section(lambda t: loss(t, even(t)), float(np.log(COLDEST)), float(np.log(HOTTEST)), 1e-3)
+    return float(np.exp(best)), even(best)
 
 
 def _golden_section(function: Any, low: float, high: float, tolerance: float = 1e-5) -> float:

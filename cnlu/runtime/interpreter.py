@@ -180,7 +180,7 @@ def _build(files: ModelFiles, threads: int) -> Interpreter:
     assembler = Assembler(
         labels, tags, build_lattice(tagger[:-2], tagger[-2], tagger[-1], tags), training["temperature"],
         {surface.lower(): value for surface, value in lexicon["synonyms"].items()}, config.model.multi_label,
-        Scope(**scope) if scope else None, config.model.out_of_scope,
+        Scope(**scope) if scope else None, config.model.out_of_scope, training.get("even", 0.0),
     )  # fmt: skip
     return Interpreter(
         config, labels, training, extractor,

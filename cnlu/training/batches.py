@@ -37,8 +37,9 @@ def collate(rows: Sequence[Row], device: torch.device) -> dict[str, Tensor]:
     """Arrays of several rows filled up to the longest: characters [B, L, F], sentence [B, S], the rest [B, L], [B].
 
     `also` [B, M] are further intents of the same sentences, NOTHING where there are none; absent where no row has any.
-    `known` are the numbers of the rows with an intent. Rows with an encoder's tokens also give tokens and token_mask
-    [B, T] and alignment [B, L, T]; rows that a frozen one has read, vectors [B, L, width] and views [B, K, width].
+    `requests` [B, L] are each character's own intent, NOTHING where it is not known; of rows that have them. `known`
+    are the numbers of the rows with an intent. Rows with an encoder's tokens also give tokens and token_mask [B, T] and
+    alignment [B, L, T]; rows that a frozen one has read, vectors [B, L, width] and views [B, K, width].
     """
     length, count = max(map(len, rows)), len(rows)
     characters = np.zeros((count, length, max(row.characters.shape[1] for row in rows)), np.int32)
@@ -55,6 +56,10 @@ def collate(rows: Sequence[Row], device: torch.device) -> dict[str, Tensor]:
               "groups": groups, "intent": np.array([row.intent for row in rows], np.int64)}  # fmt: skip
     if most := max(len(row.also) for row in rows):
         arrays["also"] = np.array([[*row.also, *[NOTHING] * (most - len(row.also))] for row in rows], np.int64)
+    if rows[0].requests is not None:
+        arrays["requests"] = np.full((count, length), NOTHING)
+        for i, row in enumerate(rows):
+            arrays["requests"][i, : len(row)] = row.requests
     arrays["known"] = np.flatnonzero(arrays["intent"] != NOTHING)
     found = [row.tokens for row in rows if row.tokens is not None]
     if found:

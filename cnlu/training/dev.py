@@ -24,6 +24,7 @@ from cnlu.runtime.lattice import build_lattice
 from cnlu.runtime.scope import Scope, fit_scope
 from cnlu.text.tokens import TokenReader, Tokens
 from cnlu.training.batches import collate
+from cnlu.training.joining import joined
 from cnlu.training.rows import Row, Vocabularies, intent_numbers, plan_of, reading_row
 
 BATCH = 128
@@ -64,22 +65,30 @@ class Calibration:
 
     temperature: float = 1.0
     """Of the intents"""
+    even: float = 0.0
+    """Where there may be several: the score of an intent that is as likely as not"""
     scope: Scope | None = None
     """Where the sentences in scope end; None where none of them was held out"""
 
 
 class Dev:
-    """Dev examples, none of them blank, their features read once; scored by the same assembling as at run time."""
+    """Dev examples, none of them blank, their features read once; scored by the same assembling as at run time.
+
+    Where a sentence may have several intents, as many joined of two stand beside them: few people write any, and
+    sentences of one intent cannot tell how likely a second one is.
+    """
 
     def __init__(
         self, examples: Sequence[Example], extractor: Extractor, vocabularies: Vocabularies, labels: Labels,
         config: Config, synonyms: Mapping[str, str], reader: TokenReader | None = None,
     ) -> None:  # fmt: skip
+        self.several = config.model.multi_label
         self.examples, self.hits = examples, [extractor.hits(example.text) for example in examples]
+        self.read = [*examples, *(joined(examples, 1.0, config.training.seed) if self.several else [])]
         self.labels, self.synonyms = labels, {surface.lower(): value for surface, value in synonyms.items()}
         self.stranger = config.model.out_of_scope
-        self.tags, self.several = labels.tag_set(config.model.tagging), config.model.multi_label
-        self.plans = [plan_of(example.text, config, reader) for example in self.examples]
+        self.tags = labels.tag_set(config.model.tagging)
+        self.plans = [plan_of(example.text, config, reader) for example in self.read]
         self.pieces: list[tuple[int, int, Row]] = []
         """(number of the example, of its window or -1 for its intent's text, what is read), short ones first"""
 
@@ -87,7 +96,7 @@ class Dev:
             features = reading_row(extractor.extract(text), vocabularies)
             self.pieces.append((number, window, _reading(*features, reader.read(text) if reader else None)))
 
-        for number, (example, found) in enumerate(zip(self.examples, self.plans, strict=True)):
+        for number, (example, found) in enumerate(zip(self.read, self.plans, strict=True)):
             for k, window in enumerate(found.windows):
                 add(number, k, example.text[window.start : window.end])
             if found.intent:
@@ -95,7 +104,7 @@ class Dev:
         self.pieces.sort(key=lambda piece: len(piece[2]))
 
     def frame_accuracy(self, network: Ensemble) -> float:
-        scores = self._scores(torch_answers(network))
+        scores = self._scores(torch_answers(network), len(self.examples))
         return float(self._metrics(network, scores, Calibration())["frame_accuracy"])
 
     def calibrate(self, network: Ensemble, answers: Answers | None = None) -> tuple[Calibration, dict[str, Any]]:
@@ -103,22 +112,24 @@ class Dev:
 
         `answers` are asked for one text at a time: 8 bits round over a whole batch.
         """
-        scores = self._scores(answers, 1) if answers else self._scores(torch_answers(network))
-        found = Calibration(self._temperature(scores), None)
+        count = len(self.read)
+        scores = self._scores(answers, count, 1) if answers else self._scores(torch_answers(network), count)
+        found = Calibration(*self._temperature(scores))
         assembler = self._assembler(network, found)
         inside = [i for i, e in enumerate(self.examples)
                   if e.intent != self.stranger and intent_numbers(e.intent, self.labels, self.several)]  # fmt: skip
         found = replace(found, scope=fit_scope([assembler.energy(scores[i].intent) for i in inside]))
         return found, self._metrics(network, scores, found)
 
-    def _temperature(self, scores: list[Scores]) -> float:
-        numbers = [intent_numbers(e.intent, self.labels, self.several) for e in self.examples]
+    def _temperature(self, scores: list[Scores]) -> tuple[float, float]:
+        """(temperature, even score)"""
+        numbers = [intent_numbers(e.intent, self.labels, self.several) for e in self.read]
         known = [i for i, named in enumerate(numbers) if named]
         if not known or (len(self.labels.intents) < 2 and not self.several):
-            return 1.0
+            return 1.0, 0.0
         logits = np.stack([scores[i].intent for i in known])
         if not self.several:
-            return fit_temperature(logits, np.array([numbers[i][0] for i in known]))
+            return fit_temperature(logits, np.array([numbers[i][0] for i in known])), 0.0
         gold = np.zeros(logits.shape, bool)
         for row, i in enumerate(known):
             gold[row, numbers[i]] = True
@@ -128,24 +139,25 @@ class Dev:
         tagger = network.tagger().cpu().numpy()
         lattice = build_lattice(tagger[:-2], tagger[-2], tagger[-1], self.tags)
         return Assembler(self.labels, self.tags, lattice, found.temperature, self.synonyms, self.several, found.scope,
-                         self.stranger)  # fmt: skip
+                         self.stranger, found.even)  # fmt: skip
 
     def _metrics(self, network: Ensemble, scores: list[Scores], calibration: Calibration) -> dict[str, Any]:
         assembler = self._assembler(network, calibration)
         found = [
-            assembler.result(e.text, s, h) for e, s, h in zip(self.examples, scores, self.hits, strict=True)
+            assembler.result(e.text, s, h) for e, s, h in zip(self.examples, scores, self.hits, strict=False)
         ]
         return evaluate(self.examples, found, self.labels)
 
-    def _scores(self, answers: Answers, size: int = BATCH) -> list[Scores]:
-        """The answers in the order of `examples`, asked for `size` at a time."""
-        parts: list[dict[int, Scores]] = [{} for _ in self.examples]
-        for start in range(0, len(self.pieces), size):
-            batch = self.pieces[start : start + size]
+    def _scores(self, answers: Answers, count: int, size: int = BATCH) -> list[Scores]:
+        """The answers to the first `count` of what is read, in its order, asked for `size` at a time."""
+        parts: list[dict[int, Scores]] = [{} for _ in range(count)]
+        pieces = [piece for piece in self.pieces if piece[0] < count]
+        for start in range(0, len(pieces), size):
+            batch = pieces[start : start + size]
             arrays = answers([row for _, _, row in batch])
             for i, (number, window, row) in enumerate(batch):
                 parts[number][window] = Scores(*(a[i, : len(row)] if a.ndim == 3 else a[i] for a in arrays))
-        return [_stitched(found, answers) for found, answers in zip(self.plans, parts, strict=True)]
+        return [_stitched(found, answers) for found, answers in zip(self.plans, parts, strict=False)]
 
 
 def _stitched(found: Plan, answers: Mapping[int, Scores]) -> Scores:

@@ -140,4 +140,5 @@ def _vocabularies(stored: Stored) -> Vocabularies:
 def _calibration(stored: Stored) -> Calibration:
     told = stored.model.training
     scope = told.get("scope")
-    return Calibration(float(told.get("temperature", 1.0)), Scope(**scope) if scope else None)
+    fitted = float(told.get("temperature", 1.0)), float(told.get("even", 0.0))
+    return Calibration(*fitted, Scope(**scope) if scope else None)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cnlu.model.attention import Layer, relative_positions
-from cnlu.model.network import FAR_BELOW, JointNetwork, Outputs
+from cnlu.model.network import FAR_BELOW, JointNetwork, Outputs, pooled
 from cnlu.model.reader import Read
 
 
@@ -42,13 +42,13 @@ class Joined(nn.Module):
         self.layers = nn.ModuleList(
             _JoinedLayer(layers, config.heads) for layers in zip(*(map(_layer, m.layers) for m in members), strict=True)
         )
-        readers = [(m.emissions, m.roles, m.groups) for m in members]
+        readers = [m.readers() for m in members]
         self.parts = [reader.out_features for reader in readers[0]]
         weights = [torch.cat([reader.weight for reader in own]) for own in readers]
         biases = [torch.cat([reader.bias for reader in own]) for own in readers]
         spread = [_spread(members, k, *found) for k, found in enumerate(zip(weights, biases, strict=True))]
         self.reading = _mean(spread)
-        self.intent = _intent(members)
+        self.intent = None if config.multi_label else _intent(members)
 
     def forward(self, sparse: Tensor, whole: Tensor, mask: Tensor, read: Read | None = None) -> Outputs:
         """sparse [B, L, M, n] and whole [B, M, n] from the members' projections, mask [B, L] -> their mean."""
@@ -68,7 +68,9 @@ class Joined(nn.Module):
         for layer in self.layers:
             x = layer(x, padding, index)
         x = _norm(x).view(self.count, batch, 1 + length, -1).permute(1, 2, 0, 3).flatten(2)
-        emissions, roles, groups = self.reading(torch.cat([x[:, 1:], *known], -1)).split(self.parts, -1)
+        emissions, roles, groups, *several = self.reading(torch.cat([x[:, 1:], *known], -1)).split(self.parts, -1)
+        if self.intent is None:
+            return Outputs(emissions, pooled(several[0], mask), roles, groups)
         return Outputs(emissions, self.intent(torch.cat([x[:, 0], *views], -1)), roles, groups)
 
 

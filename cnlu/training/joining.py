@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from cnlu.data.schema import Example
 from cnlu.data.several import JOINER, parts
@@ -17,7 +17,15 @@ BETWEEN = ("，", "，", "，再", "，顺便", "，然后", "，另外", "，�
 AT_END = "。！？!?.,，；; 　~～"
 
 
-def joined(examples: Sequence[Example], share: float, seed: int) -> list[Example]:
+@dataclass(frozen=True)
+class Pair(Example):
+    """An example that was joined of two."""
+
+    requests: tuple[tuple[int, str], ...] = ()
+    """Where each of the two begins, and its intent"""
+
+
+def joined(examples: Sequence[Example], share: float, seed: int) -> list[Pair]:
     """`share` times as many new examples as there are with an intent, each of two of them with different intents.
 
     Their text is the first one's without its last punctuation, one of BETWEEN, and the second one's; their intent
@@ -27,7 +35,7 @@ def joined(examples: Sequence[Example], share: float, seed: int) -> list[Example
     if len({example.intent for example in known}) < 2:
         return []
     lot = random.Random(seed)
-    found: list[Example] = []
+    found: list[Pair] = []
     for _ in range(round(share * len(known))):
         pair = _pair(lot.choice(known), lot.choice(known), lot.choice(BETWEEN))
         if pair is not None:
@@ -35,11 +43,13 @@ def joined(examples: Sequence[Example], share: float, seed: int) -> list[Example
     return found
 
 
-def _pair(first: Example, second: Example, between: str) -> Example | None:
+def _pair(first: Example, second: Example, between: str) -> Pair | None:
     intents = [*parts(str(first.intent)), *parts(str(second.intent))]
     if len(set(intents)) < len(intents):
         return None
     end = max([len(first.text.rstrip(AT_END)), *(entity.end for entity in first.entities)])
     shift = end + len(between)
     moved = (replace(e, start=e.start + shift, end=e.end + shift) for e in second.entities)
-    return Example(first.text[:end] + between + second.text, JOINER.join(intents), (*first.entities, *moved))
+    requests = (0, str(first.intent)), (shift, str(second.intent))
+    return Pair(first.text[:end] + between + second.text, JOINER.join(intents), (*first.entities, *moved),
+                requests=requests)  # fmt: skip

@@ -18,6 +18,7 @@ from cnlu.features.windows import Plan, Window, plan
 from cnlu.model.losses import NOTHING
 from cnlu.runtime.labels import Labels
 from cnlu.text.tokens import TokenReader, Tokens
+from cnlu.training.joining import Pair
 
 Array = NDArray[Any]
 
@@ -44,6 +45,8 @@ class Row:
     """The encoder's, for a model with one"""
     read: tuple[Array, Array] | None = None
     """What a frozen encoder said: float16 vectors of the characters [L, width] and of the sentence [K, width]"""
+    requests: Array | None = None
+    """int64 [L]: where a model gives several, the intent that each character belongs to; NOTHING where unknown"""
 
     def __len__(self) -> int:
         return len(self.characters)
@@ -120,7 +123,7 @@ def _joined(example: Example, found: Plan) -> Example:
             if start <= e.start and e.end <= end
         ]
         offset += end - start
-    return replace(example, text=found.intent_text(example.text), entities=tuple(entities))
+    return Example(found.intent_text(example.text), example.intent, tuple(entities))
 
 
 def _known_first(rows: list[list[int]], final: Array) -> Array:
@@ -146,13 +149,26 @@ def _row(
     intent, *also = intent_numbers(example.intent, labels, config.model.multi_label) or [NOTHING]
     roles = _parts(len(characters), kept, "role", labels.role_names, labels.roles)
     groups = _parts(len(characters), kept, "group", labels.group_names, labels.groups)
-    return Row(characters, sentence, np.array(tags, np.int64), roles, groups, intent, tuple(also), tokens)
+    requests = _requests(example, len(characters), labels) if config.model.multi_label else None
+    return Row(characters, sentence, np.array(tags, np.int64), roles, groups, intent, tuple(also), tokens,
+               requests=requests)  # fmt: skip
 
 
 def intent_numbers(name: str | None, labels: Labels, several: bool) -> list[int]:
     """The numbers of an intent's label, or of those of a+b; none where one of them is unknown."""
     named = [] if name is None else parts(name) if several else [name]
     return [labels.intents.index(part) for part in named] if all(part in labels.intents for part in named) else []
+
+
+def _requests(example: Example, length: int, labels: Labels) -> Array:
+    """Per character the number of the intent that it asks for; NOTHING where of several nobody knows which."""
+    target = np.full(length, NOTHING, np.int64)
+    if example.intent is None:
+        return target
+    for start, intent in example.requests if isinstance(example, Pair) else ((0, example.intent),):
+        numbers = intent_numbers(intent, labels, True)
+        target[start:] = numbers[0] if len(numbers) == 1 else NOTHING
+    return target
 
 
 def _clipped(entity: Entity, window: Window) -> Entity:

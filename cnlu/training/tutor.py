@@ -22,7 +22,7 @@ from cnlu.model.distillation import (
     weighted_loss,
 )
 from cnlu.model.ensemble import Ensemble
-from cnlu.model.network import JointNetwork, Outputs
+from cnlu.model.network import JointNetwork, Outputs, pooled
 from cnlu.model.reader import Read
 from cnlu.training.stored import Stored
 from cnlu.training.teacher import Answers
@@ -120,7 +120,8 @@ class Tutor:
             parts["groups"] = config.entity_weight * weighted_loss(outputs.groups, lesson.groups, lesson.in_group)
         if outputs.intent.shape[-1]:
             softened = softened_several_loss if config.multi_label else softened_loss
-            parts["intent"] = config.intent_weight * softened(outputs.intent, lesson.intent, self.temperature)
+            scores = pooled(outputs.intent, mask) if config.multi_label else outputs.intent
+            parts["intent"] = config.intent_weight * softened(scores, lesson.intent, self.temperature)
         if member.sizes.encoder and read is not None and lesson.vectors is not None and lesson.read is not None:
             found = self.bridge(read.characters.float())
             parts["hidden"] = self.hidden * hidden_loss(found, lesson.vectors, lesson.read)

@@ -64,7 +64,8 @@ def fill(network: Ensemble, joined: Mapping[str, Tensor]) -> None:
     with torch.no_grad():
         for number, member in enumerate(network.networks()):
             _fill(member, number, network, joined)
-        _fill_intents(network, joined)
+        if not network.networks()[0].config.multi_label:
+            _fill_intents(network, joined)
 
 
 def _joined(model: onnx.ModelProto, stored: Stored) -> dict[str, Tensor]:
@@ -131,8 +132,8 @@ def _fill_layer(layer: Layer, k: int, name: str, joined: Mapping[str, Tensor], h
 
 
 def _fill_readers(member: JointNetwork, k: int, network: Ensemble, joined: Mapping[str, Tensor]) -> None:
-    """Tags, roles and groups. What is read of the encoder's vectors is the same for each member that hears of it."""
-    readers = (member.emissions, member.roles, member.groups)
+    """Of each character. What is read of the encoder's vectors is the same for each member that hears of it."""
+    readers = member.readers()
     sizes = [reader.out_features for reader in readers]
     own, known = _own_part(joined["reading.weight"], k, network)
     if member.sizes.encoder:

@@ -77,6 +77,19 @@ def test_members_that_do_not_hear_of_the_encoder_stay_deaf(reading: int) -> None
     assert torch.allclose(found.emissions[0], expected.emissions[0], atol=1e-5)
 
 
+@pytest.mark.parametrize(("encoder", "views"), [(0, 0), (12, 4)])
+@torch.no_grad()
+def test_several_intents_are_scored_over_the_characters_that_there_are(encoder: int, views: int) -> None:
+    network, given = build(encoder, views, members=2, multi_label=True), batch(encoder, views)
+    found = joined(network, given).intent
+    assert found.shape == (len(LENGTHS), 5)
+    assert torch.allclose(found, network(given).intent, atol=1e-5)
+    alone = {name: values[1:2, : LENGTHS[1]] if values.ndim > 2 and name != "views" else values[1:2]
+             for name, values in given.items()}  # fmt: skip
+    alone["mask"] = given["mask"][1:2, : LENGTHS[1]]
+    assert torch.allclose(found[1:2], network(alone).intent, atol=1e-4)
+
+
 @pytest.mark.parametrize("intents", [0, 1, 16, 17, 200])
 @torch.no_grad()
 def test_however_many_intents_there_are(intents: int) -> None:

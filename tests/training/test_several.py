@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,16 @@ from cnlu.config_files import load_config
 from cnlu.data.jsonl import write_jsonl
 from cnlu.data.schema import Entity, Example
 from cnlu.errors import DataError
+from cnlu.features.build import build_extractor
 from cnlu.model.losses import NOTHING, several_loss
+from cnlu.model.network import pooled
 from cnlu.runtime.interpreter import Interpreter
+from cnlu.runtime.labels import Labels
 from cnlu.training.distill import Distillation, distill
+from cnlu.training.growth import grow
 from cnlu.training.joining import joined
 from cnlu.training.request import Request
+from cnlu.training.rows import training_rows
 from cnlu.training.train import train
 from tests.training.conftest import SMALL
 
@@ -96,6 +102,15 @@ def test_a_student_gives_several_intents_as_its_teacher_does(folder: Path, tmp_p
     assert "intents" in cnlu.load(tmp_path / "student").parse("再见")
 
 
+def test_a_model_of_several_intents_learns_another(folder: Path, tmp_path: Path, small: Any) -> None:
+    write_jsonl([Example(text, "thanks") for text in ("谢谢", "多谢", "太谢谢了", "感谢")], tmp_path / "new.jsonl")
+    config = small("training.max_epochs=60", "training.learning_rate=2e-2", "training.grow=1.0")
+    grow(folder, Request([tmp_path / "new.jsonl"], tmp_path / "grown", config, device="cpu", quiet=True))
+    found = cnlu.load(tmp_path / "grown").parse_batch(["太谢谢了", "天气怎么样", "订一张北京的票，今天下雨吗"])
+    assert [result["intent"]["name"] for result in found[:2]] == ["thanks", "weather"]
+    assert {one["name"] for one in found[2]["intents"]} == {"book", "weather"}
+
+
 @pytest.mark.usefixtures("without_export")
 def test_an_intent_named_twice_is_refused_with_its_line(run: Run) -> None:
     with pytest.raises(DataError, match=r"examples.jsonl:24: .*has an intent twice in .*bye\+bye.*; write each once"):
@@ -108,6 +123,42 @@ def test_the_labels_are_single_intents(run: Run, tmp_path: Path) -> None:
     assert any("of two joined" in line for line in said)
     labels = json.loads((tmp_path / "model" / "labels.json").read_text(encoding="utf-8"))
     assert labels["intents"] == ["book", "bye", "weather"]
+
+
+def test_a_label_needs_only_its_own_part_of_the_sentence() -> None:
+    scores = torch.full((1, 9, 2), -8.0)
+    scores[0, 2, 0] = scores[0, 7, 1] = 8.0
+    mask = torch.ones(1, 9)
+    assert (pooled(scores, mask) > 7.9).all()
+    mask[0, 6:] = 0.0
+    assert (pooled(scores, mask) > 0).tolist() == [[True, False]]
+
+
+def test_a_joined_sentence_knows_which_part_asks_for_what(small: Any) -> None:
+    config, examples = small("model.multi_label=true"), [Example("退票", "refund"), Example("你好", "greet")]
+    labels = Labels.collect(examples, True)
+    pair = joined(examples, 4.0, 0)[0]
+    long = replace(pair, text=pair.text, requests=((0, "refund"), (len(pair.text) - 2, "greet")))
+    both = Example("退票，你好", "refund+greet")
+    (rows,), _ = training_rows([[long, both, examples[0]]], build_extractor(config, {}, {}), labels, config)
+    refund, greet = labels.intents.index("refund"), labels.intents.index("greet")
+    assert rows[0].requests.tolist() == [refund] * (len(pair.text) - 2) + [greet] * 2
+    assert rows[1].requests.tolist() == [NOTHING] * 5
+    assert rows[2].requests.tolist() == [refund] * 2
+
+
+def test_what_is_read_of_a_long_pair_asks_for_nobody_knows_which(small: Any) -> None:
+    config = small("model.multi_label=true", "training.max_length=16")
+    examples = [Example("我要退票" * 6 + "。", "refund"), Example("你好" * 9, "greet")]
+    pair = joined(examples, 4.0, 0)[0]
+    (rows,), _ = training_rows([[pair]], build_extractor(config, {}, {}), Labels.collect(examples, True), config)
+    assert len(rows) > 1
+    assert all((row.requests == NOTHING).all() for row in rows)
+
+
+def test_joined_sentences_of_those_held_out_calibrate(folder: Path) -> None:
+    told = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    assert told["even"] != 0.0
 
 
 def test_the_loss_asks_each_label_by_itself() -> None:

@@ -46,6 +46,14 @@ def test_it_answers_as_before(layers: int, members: int, encoder: int, views: in
         assert torch.allclose(getattr(found, name)[there], getattr(expected, name)[there], atol=1e-4), name
 
 
+@pytest.mark.parametrize(("encoder", "views"), [(0, 0), (12, 4)])
+@torch.no_grad()
+def test_several_intents_are_scored_as_before(encoder: int, views: int) -> None:
+    network, given = build(encoder, views, members=2, multi_label=True), batch(encoder, views)
+    found = unfolded(network, encoder, views, members=2, multi_label=True)(given).intent
+    assert torch.allclose(found, network(given).intent, atol=1e-4)
+
+
 @pytest.mark.parametrize("intents", [0, 1, 16, 17, 200])
 @torch.no_grad()
 def test_however_many_intents_there_are(intents: int) -> None:

@@ -42,6 +42,6 @@ def made(
         ("copies without fillers", training.drop_fillers,
          lambda: without_fillers(examples, training.drop_fillers, seed, segmenter)),
         ("of two joined", training.join if config.model.multi_label else 0.0,
-         lambda: joined(examples, training.join, seed)),
+         lambda: list(joined(examples, training.join, seed))),
     ]  # fmt: skip
     return {what: make() for what, wanted, make in ways if wanted}
