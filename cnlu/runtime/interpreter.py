@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from cnlu.config import Config
 from cnlu.config_files import build_config
@@ -21,6 +20,7 @@ from cnlu.features.extract import Extractor
 from cnlu.features.vocabulary import Vocabulary
 from cnlu.features.windows import plan
 from cnlu.runtime.assemble import Assembler, Scores, stitch
+from cnlu.runtime.graph import Session, open_graph
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.lattice import build_lattice
 from cnlu.runtime.model_dir import ModelFiles, read_model_dir
@@ -44,7 +44,7 @@ class Interpreter:
     characters: Vocabulary
     sentence: Vocabulary
     assembler: Assembler
-    session: onnxruntime.InferenceSession
+    session: Session
     tokens: TokenReader | None = None
     """The encoder's, for a model with one."""
 
@@ -186,18 +186,10 @@ def _build(files: ModelFiles, threads: int) -> Interpreter:
         config, labels, training, extractor,
         Vocabulary.from_text(text("character_features.tsv"), "character_features.tsv"),
         Vocabulary.from_text(text("sentence_features.tsv"), "sentence_features.tsv"),
-        assembler, _session(files.files["model.onnx"], threads),
+        assembler, open_graph(files.files["model.onnx"], threads),
         _token_reader(text("tokens.json"), config) if "tokens.json" in files.files else None,
     )  # fmt: skip
 
 
 def _token_reader(content: str, config: Config) -> TokenReader:
     return from_json(content, simplifier() if config.text.simplify else None)
-
-
-def _session(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

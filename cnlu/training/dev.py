@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 
@@ -19,6 +18,7 @@ from cnlu.features.windows import Plan
 from cnlu.model.ensemble import Ensemble
 from cnlu.runtime.assemble import Assembler, Scores, stitch
 from cnlu.runtime.calibration import fit_several, fit_temperature
+from cnlu.runtime.graph import open_graph
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.lattice import build_lattice
 from cnlu.runtime.scope import Scope, fit_scope
@@ -47,7 +47,7 @@ def torch_answers(network: Ensemble) -> Answers:
 
 def graph_answers(graph: bytes) -> Answers:
     """Of an exported graph, on ONNX Runtime."""
-    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    session = open_graph(graph, torch.get_num_threads())
     names = [one.name for one in session.get_inputs()]
 
     def answer(rows: Sequence[Row]) -> list[NDArray[Any]]:
