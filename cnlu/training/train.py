@@ -119,7 +119,8 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
     settings = config.to_dict() | ({"weights": encoder.digest} if encoder else {}) | (tutor.about if tutor else {})
     settings |= {"from": ancestor.digest} if ancestor else {}
     checkpoint = Checkpoint.beside(request.out, settings, learned + found.dev, found.data)
-    score = dev.frame_accuracy if dev and _chooses(len(found.dev), config.training, bool(later), say) else None
+    few = ancestor is not None and len(found.dev) < FEW_DEV
+    score = dev.frame_accuracy if dev and _chooses(len(found.dev), config.training, few, bool(later), say) else None
     with _resumable(checkpoint, say):
         if encoder and config.encoder.tuning == "frozen":
             rows, later = _read_beforehand([rows, later], dev, encoder, config, device, request)
@@ -128,7 +129,6 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
         state = fit(run, request.resume)
         _finish(network)
         calibration, metrics = dev.calibrate(network) if dev else (Calibration(), None)
-        few = ancestor is not None and len(found.dev) < FEW_DEV
         if ancestor and few:
             calibration, metrics = ancestor.calibration, None
         settled = 0
@@ -183,8 +183,11 @@ def _kept(course: Course, request: Request, say: Say) -> dict[str, bytes]:
     return kept_files([*found.train, *found.later], held_out, training.replay, training.seed)
 
 
-def _chooses(count: int, training: TrainingConfig, settles: bool, say: Say) -> bool:
-    """Whether so many dev examples decide which pass is kept. Of a few the luckiest pass is no better than another."""
+def _chooses(count: int, training: TrainingConfig, few: bool, settles: bool, say: Say) -> bool:
+    """Whether so many dev examples decide which pass is kept. Of a few the luckiest pass is no better than another.
+
+    `few`: not even enough to calibrate anew a model that is calibrated.
+    """
     if count >= training.min_dev:
         return True
     if training.patience != TrainingConfig().patience:
@@ -193,7 +196,8 @@ def _chooses(count: int, training: TrainingConfig, settles: bool, say: Say) -> b
             f"({training.min_dev}); leave it out, or lower that."
         )
     say(f"note: {count} dev examples are too few to choose an epoch by (training.min_dev: {training.min_dev}): the "
-        f"last is kept, calibrated on them{'; then all are learned from' if settles else ''}.")  # fmt: skip
+        f"last is kept, calibrated {'as before' if few else 'on them'}"
+        f"{'; then all are learned from' if settles else ''}.")  # fmt: skip
     return False
 
 

@@ -75,6 +75,13 @@ def test_it_is_told_what_is_new(grown: tuple[Path, list[str]]) -> None:
     assert any("1 entity types known, 1 new: food" in line for line in grown[1])
 
 
+@pytest.mark.usefixtures("without_export")
+def test_it_says_that_few_held_out_examples_do_not_calibrate_anew(base: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    grow(base, wish(tmp_path, NEW, "grown", "training.min_dev=100", "training.max_epochs=1"), said.append)
+    assert any("the last is kept, calibrated as before; then all are learned from." in line for line in said)
+
+
 def test_it_begins_with_the_answers_of_the_model(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = cnlu.load(base)
     begun: list[Trained] = []
