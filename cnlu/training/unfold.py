@@ -41,6 +41,9 @@ def unfolded(stored: Stored) -> Ensemble:
     """The trained members, without their encoder. Raises UsageError where the graph does not tell."""
     model = onnx.load_from_string(stored.files.files["model.onnx"])
     joined, tables = _joined(model, stored), _tables(model)
+    if stored.model.config.model.multi_label and any(name.startswith("intent.") for name in joined):
+        raise UsageError(f"{stored.path}: was trained by a cnlu whose network for several intents was another; train "
+                         "it anew, without --from.")  # fmt: skip
     config, characters, sentence = stored.model.config.model, stored.model.characters, stored.model.sentence
     known = joined.get("characters_known.weight")
     width = 0 if known is None else known.shape[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ from cnlu.runtime.model_dir import read_model_dir, write_model_dir
 from cnlu.training.growth import grow
 from cnlu.training.replay import drawn, kept_examples, kept_files
 from cnlu.training.request import Request
+from cnlu.training.stored import Stored
 from cnlu.training.train import Trained, train
+from cnlu.training.unfold import unfolded
 from tests.training.conftest import EXAMPLES, SMALL
 
 LONGER = [*SMALL, "training.max_epochs=60", "training.learning_rate=2e-2", "training.grow=1.0"]
@@ -73,6 +76,14 @@ def test_old_labels_are_not_forgotten(grown: tuple[Path, list[str]]) -> None:
 def test_it_is_told_what_is_new(grown: tuple[Path, list[str]]) -> None:
     assert any("2 intents known, 2 new: bye, eat" in line for line in grown[1])
     assert any("1 entity types known, 1 new: food" in line for line in grown[1])
+
+
+def test_a_model_whose_intents_are_not_scored_by_characters_cannot_give_several(base: Path) -> None:
+    stored = Stored.load(base, 1)
+    config = stored.model.config
+    model = replace(stored.model, config=replace(config, model=replace(config.model, multi_label=True)))
+    with pytest.raises(UsageError, match=r"network for several intents was another; train it anew, without --from"):
+        unfolded(replace(stored, model=model))
 
 
 @pytest.mark.usefixtures("without_export")
