@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator
+
+import regex
 
 from cnlu.check.corpus import Corpus
 from cnlu.check.findings import Finding, Place
 from cnlu.data.schema import Entry
 from cnlu.data.wording import shown
 from cnlu.features.lexicon import Lexicon
+from cnlu.features.regexes import BadRegexError, Clock, compile_regex
 
 
 def find_unusable_entries(corpus: Corpus) -> Iterator[Finding]:
@@ -81,12 +83,17 @@ def _found(tables: dict[str, list[str]], corpus: Corpus) -> set[tuple[str, str]]
 
 def _unused_regex(entry: Entry, corpus: Corpus) -> Iterator[Finding]:
     try:
-        pattern = re.compile(entry.text)
-    except (re.error, OverflowError, RecursionError):
-        return  # a rejected entry
-    if not any(match[0] for line in corpus.train for match in pattern.finditer(line.example.text)):
+        pattern = compile_regex(entry.text)
+        used = any(any(_spans(pattern, line.example.text)) for line in corpus.train)
+    except (BadRegexError, TimeoutError):
+        return  # a rejected entry, or one of which nothing can be said
+    if not used:
         problem = f"is a regex of {shown(entry.name)} that matches no example"
         yield Finding("unused-regex", entry.source, entry.text, problem, "correct it, or write examples for it")
+
+
+def _spans(pattern: regex.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
+    return Clock(len(text)).find_all(pattern, text)
 
 
 def _unused(code: str, idle: list[Entry], total: int, what: str, mend: str) -> Iterator[Finding]:

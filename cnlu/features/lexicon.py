@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import regex
 from ahocorasick_rs import AhoCorasick
 
+from cnlu.features.regex_risk import has_nested_repeat, samples
+from cnlu.features.regexes import BadRegexError, Clock, compile_regex
 from cnlu.text.chars import char_type
 from cnlu.text.normalize import Normalized, Normalizer
 
@@ -50,8 +54,7 @@ class Lexicon:
 
     Regexes (Python's `re`) run on the raw text, as the user sees it: width and case do matter, `(?i)` helps.
     Each match of a pattern counts once, from left to right, as `re.finditer` finds them; empty ones are
-    ignored. A pattern with nested repeats such as `(a+)+$` can take time exponential in the length of the
-    text: nothing guards against it here.
+    ignored. A pattern that takes too long on a text (see `regexes`) has no hit in it, and a warning says so once.
 
     `complaints`: one for each entry or pattern that could not be used, or works but hardly as intended; `rejected`
     and `notes` are the sentences of the former and the latter. `loaded`: how many entries and patterns are in use.
@@ -94,12 +97,24 @@ class Lexicon:
         found: list[Match] = []
         if self._finder is not None:
             found += self._lookup_hits(normalized)
-        for name, pattern in self._patterns:
-            for hit in pattern.finditer(normalized.raw):
-                start, end = hit.span()
-                if start < end:
-                    found.append(Match(start, end, name, "regex", pattern.pattern))
+        if self._patterns:
+            found += self._regex_hits(normalized.raw)
         return _maximal(found) if len(found) > 1 else found
+
+    def _regex_hits(self, raw: str) -> list[Match]:
+        clock, hits = Clock(len(raw)), []
+        for name, pattern in self._patterns:
+            try:
+                spans = list(clock.find_all(pattern, raw))
+            except TimeoutError:
+                warnings.warn(
+                    f"Regex `{name}`: `{pattern.pattern}` took too long on a text of {len(raw)} characters and was "
+                    "stopped there, without a hit; `cnlu check` tells which patterns can take long.",
+                    stacklevel=2,
+                )
+                continue
+            hits += [Match(start, end, name, "regex", pattern.pattern) for start, end in spans]
+        return hits
 
     def _lookup_hits(self, normalized: Normalized) -> list[Match]:
         raw_of, size = normalized.raw_of, len(normalized.text)
@@ -132,13 +147,13 @@ class Lexicon:
         self._edges = [(_edge(needle[0]), _edge(needle[-1])) for needle in owners]
         return AhoCorasick(list(owners), store_patterns=False) if owners else None
 
-    def _compile_regexes(self, regexes: Mapping[str, Sequence[str]]) -> list[tuple[str, re.Pattern[str]]]:
+    def _compile_regexes(self, regexes: Mapping[str, Sequence[str]]) -> list[tuple[str, regex.Pattern[str]]]:
         compiled = []
         for name, patterns in regexes.items():
             for source in dict.fromkeys(patterns):
                 try:
-                    pattern = re.compile(source)
-                except (re.error, OverflowError, RecursionError) as error:
+                    pattern = compile_regex(source)
+                except BadRegexError as error:
                     said = f"the pattern `{source}` cannot be compiled ({error}); correct it."
                     self._complain("regex", name, source, said)
                     continue
@@ -147,7 +162,7 @@ class Lexicon:
                 self._note_pitfalls(name, pattern)
         return compiled
 
-    def _note_pitfalls(self, name: str, pattern: re.Pattern[str]) -> None:
+    def _note_pitfalls(self, name: str, pattern: regex.Pattern[str]) -> None:
         source = pattern.pattern
         if re.search(r"(?<!\\)(?:\\\\)*\\b", source):
             said = (
@@ -158,6 +173,13 @@ class Lexicon:
         if pattern.match(""):
             said = f"`{source}` also matches the empty string, which is ignored; write + for *?"
             self._complain("regex", name, source, said, rejected=False)
+        if has_nested_repeat(source) or _takes_long(pattern):
+            said = (
+                f"`{source}` can take very long on some texts, where it is stopped without a hit: it repeats something "
+                "that repeats by itself, as (a+)+ does, or that has two ways to match the same; "
+                "leave out one of the repeats."
+            )
+            self._complain("regex", name, source, said, rejected=False)
 
 
 def without_overlaps(matches: Sequence[Match]) -> list[Match]:
@@ -167,6 +189,17 @@ def without_overlaps(matches: Sequence[Match]) -> list[Match]:
         if not kept or match.start >= kept[-1].end:
             kept.append(match)
     return kept
+
+
+def _takes_long(pattern: regex.Pattern[str]) -> bool:
+    """Whether a short text of one of the pattern's own characters, and an end that does not fit, is too much for it."""
+    own = samples(pattern.pattern)[:16]
+    for text in (character * 40 + end for character in own for end in ("\0", "\n" + own)):
+        try:
+            any(Clock(len(text)).find_all(pattern, text))
+        except TimeoutError:
+            return True
+    return False
 
 
 def _joined(normalized: Normalized, at: int, edge: str) -> bool:

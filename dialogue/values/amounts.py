@@ -48,7 +48,7 @@ def _exact(plain: str) -> Decimal | None:
     if match := _MONEY.fullmatch(plain):
         return read_number(match["yuan"])
     match = _PARTS.fullmatch(plain)
-    if not match:
+    if not match or not any(match.groups()):
         return None
     parts = {name: None if said is None else read_number(said) for name, said in match.groupdict().items()}
     if any(parts[name] is None for name, said in match.groupdict().items() if said is not None):

@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from dialogue.values.clean import LONGEST_RAW
+
 _SPOKEN = {"零": "0", "〇": "0", "洞": "0", "一": "1", "幺": "1", "二": "2", "两": "2", "三": "3", "四": "4", "五": "5",
            "六": "6", "七": "7", "拐": "7", "八": "8", "捌": "8", "九": "9", "勾": "9"}  # fmt: skip
 _REPEATED = re.compile(r"([二两三四五六])个([零〇一幺二三四五六七八九\d])")
 
 
 def read_digits(text: str) -> str:
-    """Every digit said in `text`, in order, 四个零 counted out; the rest left out."""
+    """Every digit said in `text`, in order, 四个零 counted out; the rest left out. Nothing where there is too much."""
+    if len(text) > LONGEST_RAW:
+        return ""
     plain = unicodedata.normalize("NFKC", text)
     plain = _REPEATED.sub(lambda match: match[2] * int(_SPOKEN[match[1]]), plain)
     return "".join(_SPOKEN.get(character, character if character.isdecimal() else "") for character in plain)

@@ -1,0 +1,56 @@
+"""The user's regexes, matched within a limit of time: no pattern and no text can hold up a process.
+
+A backtracking engine needs time exponential in the length of a text for a pattern such as `(a|aa)+$`. The package
+`regex` reads the patterns of Python's `re`, finds most such cases by itself, and takes a time limit for the rest.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+
+import regex
+
+from cnlu.features.regex_risk import expanded_size
+
+SECONDS, SECONDS_PER_CHARACTER = 0.004, 1e-5
+"""CPU time that all patterns together may take on one text. A usual pattern takes a few microseconds."""
+MOST_REPEATED = 100_000
+"""Steps that a pattern may have once its counted repeats, such as `(a{100}){100}`, are written out."""
+
+
+class BadRegexError(ValueError):
+    """A pattern that cannot be used; says why."""
+
+
+def compile_regex(source: str) -> regex.Pattern[str]:
+    """The pattern, ready for `find_all`; raises BadRegexError unless Python's `re` reads it too, as Rasa does."""
+    try:
+        re.compile(source)
+        size = expanded_size(source)
+        if size > MOST_REPEATED:
+            raise BadRegexError(f"its repeats come to {size:,} steps, more than {MOST_REPEATED:,}")
+        return regex.compile(source)
+    except (re.error, regex.error, OverflowError, RecursionError) as error:
+        raise BadRegexError(str(error)) from error
+
+
+class Clock:
+    """The time that is left to the patterns on one text of `characters` characters."""
+
+    def __init__(self, characters: int) -> None:
+        self.left = SECONDS + SECONDS_PER_CHARACTER * characters
+
+    def find_all(self, pattern: regex.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
+        """Start and end of each match that is not empty, left to right; raises TimeoutError when it takes too long.
+
+        One pattern gets half of what is left, so that the others are not lost with it.
+        """
+        started = time.process_time()  # as regex counts it: other processes on the machine do not matter
+        try:
+            for match in pattern.finditer(text, timeout=self.left / 2):
+                if match.start() < match.end():
+                    yield match.span()
+        finally:
+            self.left = max(self.left - (time.process_time() - started), 1e-5)

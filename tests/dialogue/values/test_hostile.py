@@ -1,0 +1,49 @@
+"""No text keeps a reader busy: neither one made to backtrack nor one of any length."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from itertools import product
+from typing import Any
+
+import pytest
+
+from dialogue.values.amounts import read_amount
+from dialogue.values.counts import read_count
+from dialogue.values.dates import read_date
+from dialogue.values.durations import read_duration
+from dialogue.values.numbers import read_number
+from dialogue.values.phones import read_digits, read_identity, read_phone
+from dialogue.values.times import read_time
+from dialogue.values.when import read_when
+
+NOW = datetime(2026, 3, 5, 10, 0)
+READERS: dict[str, Callable[[str], Any]] = {
+    "date": lambda text: read_date(text, NOW), "time": lambda text: read_time(text, NOW),
+    "when": lambda text: read_when(text, NOW), "count": read_count, "duration": read_duration, "number": read_number,
+    "amount": read_amount, "phone": read_phone, "digits": read_digits, "identity": read_identity,
+}  # fmt: skip
+UNITS = ["1", "1.1", "1,111", "一", "十", "点", "后", "到", "早1点到", "不晚于", "下", "过", "的", "半", "天", "月",
+         "初", "两大一小", "国庆", "最早", "三个零", "块", "今晚"]  # fmt: skip
+
+
+def text_of(unit: str, size: int, end: str) -> str:
+    return (unit * size)[:size] + end
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_no_text_made_to_backtrack_keeps_a_reader_busy(name: str) -> None:
+    start = time.process_time()
+    for unit, end in product(UNITS, ("", "!x", "点")):
+        READERS[name](text_of(unit, 57, end))
+    assert time.process_time() - start < 10, "69 texts of 60 characters"
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_reader_does_not_look_at_a_text_that_is_far_too_long(name: str) -> None:
+    start = time.process_time()
+    for unit in UNITS:
+        assert not READERS[name](text_of(unit, 1_000_000, ""))
+    assert time.process_time() - start < 10
