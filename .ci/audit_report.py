@@ -1,0 +1,29 @@
+"""What pip-audit found, a line for each vulnerability; says UNPROVEN where it could look up nothing."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+
+def report(found: Path, log: Path) -> list[str]:
+    """Lines to print."""
+    try:
+        packages = json.loads(found.read_text("utf-8"))["dependencies"]
+    except (OSError, ValueError, KeyError):
+        last = (log.read_text("utf-8").strip().splitlines() or ["no word why"])[-1]
+        return [f"!!! pip-audit came to no end ({last}): known vulnerabilities are UNPROVEN"]
+    audited = [one for one in packages if "skip_reason" not in one]
+    if not audited:
+        return [f"!!! no list of vulnerabilities can be reached from here for any of {len(packages)} packages: UNPROVEN"]
+    lines = [f"{len(audited)} of {len(packages)} packages were looked up"]
+    for one in audited:
+        for flaw in one["vulns"]:
+            fixed = ", ".join(flaw["fix_versions"]) or "nowhere yet"
+            lines.append(f"!!! {one['name']} {one['version']}: {flaw['id']}, fixed in {fixed}")
+    return lines
+
+
+if __name__ == "__main__":
+    print("\n".join(report(Path(sys.argv[1]), Path(sys.argv[2]))))
