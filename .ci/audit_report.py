@@ -16,7 +16,7 @@ def report(found: Path, log: Path) -> list[str]:
         return [f"!!! pip-audit came to no end ({last}): known vulnerabilities are UNPROVEN"]
     audited = [one for one in packages if "skip_reason" not in one]
     if not audited:
-        return [f"!!! no list of vulnerabilities can be reached from here for any of {len(packages)} packages: UNPROVEN"]
+        return [f"!!! no list of vulnerabilities could be reached for any of {len(packages)} packages: UNPROVEN"]
     lines = [f"{len(audited)} of {len(packages)} packages were looked up"]
     for one in audited:
         for flaw in one["vulns"]:
