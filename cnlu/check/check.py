@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator
 
 from tqdm import tqdm
@@ -20,6 +19,7 @@ from cnlu.check.spans import find_bad_spans
 from cnlu.check.texts import find_alike_under_two_intents, find_repeats
 from cnlu.check.values import find_rare_types, find_two_values
 from cnlu.errors import UsageError
+from cnlu.suggest import nearest
 
 RULES: tuple[tuple[str, Callable[[Corpus], Iterator[Finding]]], ...] = (
     ("lines that cannot be read", find_unreadable),
@@ -63,8 +63,9 @@ def ignored_codes(written: str) -> frozenset[str]:
     codes = [code.strip() for code in written.split(",") if code.strip()]
     for code in codes:
         if code not in CODES:
-            near = difflib.get_close_matches(code, CODES, n=1, cutoff=0.0)[0]
-            raise UsageError(f"there is no code {code!r} to ignore; did you mean {near!r}?")
+            near = nearest(code, CODES)
+            advice = f"did you mean {near!r}?" if near else f"there are: {', '.join(CODES)}."
+            raise UsageError(f"there is no code {code!r} to ignore; {advice}")
         if code == NEEDED:
             raise UsageError(f"{code} cannot be ignored, for training refuses such data; mend the examples.")
     return frozenset(codes)
