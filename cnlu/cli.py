@@ -170,21 +170,14 @@ def _add_distill(parser: argparse.ArgumentParser) -> None:
         help="annotated examples for early stopping and calibration (default: a tenth of the sentences, at most 1,000, "
         "with the teacher's answers)",
     )
-    parser.add_argument("--max-texts", type=whole(1), default=50_000, metavar="N", help="most sentences (default 50000)")
-    parser.add_argument(
-        "--temperature", type=real(0, 100, above=True), default=2.0, metavar="T",
-        help="of the intents: the higher, the softer (default 2)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--hidden", type=real(0, 1000), metavar="W", help="weight of the encoders' hidden states in the loss (default 1)"
-    )
-    parser.add_argument(
-        "--copies",
-        type=whole(0, 1000),
-        default=0,
-        metavar="N",
-        help="learn from N copies of each annotated sentence too, with other values of its entities (default 0)",
-    )
+    add = parser.add_argument
+    add("--max-texts", type=whole(1), default=50_000, metavar="N", help="most sentences (default 50000)")
+    add("--temperature", type=real(0.1, 100), default=2.0, metavar="T",
+        help="of the intents: the higher, the softer (default 2)")  # fmt: skip
+    add("--hidden", type=real(0, 1000), metavar="W",
+        help="weight of the encoders' hidden states in the loss (default 1)")  # fmt: skip
+    add("--copies", type=whole(0, 1000), default=0, metavar="N",
+        help="learn from N copies of each annotated sentence, its entities with other values (default 0)")  # fmt: skip
     _add_training(parser)
     parser.set_defaults(run=_distill)
 

@@ -1,4 +1,4 @@
-"""How a setting is declared: a dataclass field with its documentation and its limits; and numbers of the command line."""
+"""How a setting is declared: a dataclass field with its documentation and limits; and the command line's numbers."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def whole(low: int, high: int = MANY) -> Callable[[str], int]:
 
 
 def real(low: float, high: float, above: bool = False) -> Callable[[str], float]:
-    """For `type=` of an argparse option: a finite number within these limits, inclusive unless it must be `above` low."""
+    """For `type=` of an argparse option: a finite number within these limits, inclusive, or `above` the low one."""
 
     def read(word: str) -> float:
         number = number_of(word)

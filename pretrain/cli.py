@@ -36,7 +36,8 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, metavar="CORPUS", help="the directory to write")
     parser.add_argument("--encoder", metavar="DIR|NAME", help="whose tokenizer reads the text: a directory or hub name")
     parser.add_argument(
-        "--new-vocab", type=whole(16, 1_000_000), metavar="N", help="a vocabulary of the text's N most frequent characters"
+        "--new-vocab", type=whole(16, 1_000_000), metavar="N",
+        help="a vocabulary of the text's N most frequent characters",
     )
     parser.add_argument(
         "--add-tokens", metavar="F", help="words and characters to add to the encoder's vocabulary, one a line"
@@ -59,7 +60,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--init", choices=("random",), help="instead of --encoder: start from nothing, of the shape of body.*"
     )
-    parser.add_argument("--max-steps", type=whole(1), metavar="N", help="steps in all (default: run.passes over the corpus)")
+    parser.add_argument("--max-steps", type=whole(1), metavar="N",
+                        help="steps in all (default: run.passes over the corpus)")  # fmt: skip
     parser.add_argument("--similar", metavar="F.npz", help="similar words, for masking.replacement=similar")
     _add_probe_data(parser, "--probe", "--probe-test")
     parser.add_argument("--seed", type=whole(0, SEEDS), metavar="N", help="fixes everything random (default 1)")

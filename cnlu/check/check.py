@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tqdm import tqdm
-
 from cnlu.check.alike import find_near_duplicates
 from cnlu.check.bare import find_bare_values
 from cnlu.check.corpus import Corpus
@@ -19,6 +17,7 @@ from cnlu.check.spans import find_bad_spans
 from cnlu.check.texts import find_alike_under_two_intents, find_repeats
 from cnlu.check.values import find_rare_types, find_two_values
 from cnlu.errors import UsageError
+from cnlu.progress import progress
 from cnlu.suggest import nearest
 
 RULES: tuple[tuple[str, Callable[[Corpus], Iterator[Finding]]], ...] = (
@@ -48,12 +47,13 @@ NEEDED = "unreadable-example"
 
 
 def check(corpus: Corpus, ignored: frozenset[str] = frozenset()) -> list[Finding]:
-    """The findings, the worst first, without those of ignored codes; progress on a terminal's standard error."""
+    """The findings, the worst first, without those of ignored codes; progress on standard error."""
     found: list[Finding] = []
-    with tqdm(RULES, desc="checking", unit=" rules", disable=None, leave=False, dynamic_ncols=True, delay=1) as bar:
-        for name, rule in bar:
+    with progress("checking", len(RULES), " rules", leave=False, delay=1) as bar:
+        for name, rule in RULES:
             bar.set_description(f"checking {name}")
             found += rule(corpus)
+            bar.update()
     order = {code: (SEVERITIES.index(CODES[code].severity), at) for at, code in enumerate(CODES)}
     return sorted((one for one in found if one.code not in ignored), key=lambda one: order[one.code])
 

@@ -19,10 +19,11 @@ def add_split(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("data", nargs="+", metavar="DATA")
     parser.add_argument("--out", required=True, metavar="DIR", help="the folder to write")
-    parser.add_argument("--dev", type=real(0, 1), default=0.1, metavar="X", help="share of dev (default 0.1; 0: no dev)")
-    parser.add_argument("--test", type=real(0, 1), default=0.1, metavar="X", help="share of test (default 0.1; 0: no test)")
-    parser.add_argument("--seed", type=whole(0, SEEDS), default=1, metavar="N", help="another number, another split (default 1)")
-    parser.add_argument("--force", action="store_true", help="replace the split at --out")
+    add = parser.add_argument
+    add("--dev", type=real(0, 1), default=0.1, metavar="X", help="share of dev (default 0.1; 0: no dev)")
+    add("--test", type=real(0, 1), default=0.1, metavar="X", help="share of test (default 0.1; 0: no test)")
+    add("--seed", type=whole(0, SEEDS), default=1, metavar="N", help="another number, another split (default 1)")
+    add("--force", action="store_true", help="replace the split at --out")
     parser.set_defaults(run=_split)
 
 

@@ -34,7 +34,9 @@ def add_evaluate(parser: argparse.ArgumentParser) -> argparse._ActionsContainer:
     parser.add_argument("--out", metavar="REPORT_DIR", help="where to write the report")
     parser.add_argument("--force", action="store_true", help="replace the report at --out")
     group = parser.add_argument_group("cross-validation")
-    group.add_argument("--cross-validate", type=whole(2, 1000), metavar="K", help="train and measure K times; 5 and 10 are usual")
+    group.add_argument(
+        "--cross-validate", type=whole(2, 1000), metavar="K", help="train and measure K times; 5 and 10 are usual"
+    )
     group.add_argument(
         "--encoder", metavar="DIR|NAME", help="a pretrained encoder to build on: a directory or a hub name"
     )

@@ -38,9 +38,11 @@ def test_pretrainings_settings_by_the_names_of_other_tools(override: str, meant:
     ("override", "meant"),
     [
         ("training.lr=1", "learning_rate"), ("training.steps=3", "epochs"), ("training.bs=3", "batch_size"),
-        ("training.batch=3", "batch_size"), ("training.dropout=0", "model.dropout"), ("model.lr=1", "training.learning_rate"),
-        ("model.hidden_size=8", "width"), ("model.epochs=3", "training.epochs"), ("optimizer.lr=1", "training.learning_rate"),
-        ("training.max_seq_length=8", "max_length"), ("model.num_layers=2", "layers"), ("Training.epochs=2", "training"),
+        ("training.batch=3", "batch_size"), ("training.dropout=0", "model.dropout"),
+        ("model.lr=1", "training.learning_rate"), ("model.hidden_size=8", "width"),
+        ("model.epochs=3", "training.epochs"), ("optimizer.lr=1", "training.learning_rate"),
+        ("training.max_seq_length=8", "max_length"), ("model.num_layers=2", "layers"),
+        ("Training.epochs=2", "training"),
         ("encoder.lr=1", "learning_rate"), ("training.weigth_decay=1", "weight_decay"),
     ],
 )  # fmt: skip
