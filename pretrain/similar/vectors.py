@@ -142,7 +142,7 @@ def _cut(texts: Sequence[str], segmenter: BulkSegmenter, file: TextIO) -> None:
     """Writes the words of the texts, a line each."""
     with progress("cutting words", None, "B") as bar:
         for block in blocks(expand(texts)):
-            for line in read_lines(block).texts:
+            for line in (line for line in read_lines(block).texts if "\0" not in line):
                 places = np.append(np.flatnonzero(segmenter.starts(line)), len(line)).tolist()
                 words = [line[a:b] for a, b in pairwise(places)]
                 file.write(" ".join(word for word in words if not word.isspace()) + "\n")
