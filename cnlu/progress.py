@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
 
 from tqdm import tqdm
 
@@ -28,8 +27,10 @@ class Bar(tqdm):
 class Lines:
     """The same in lines, each complete in itself."""
 
-    def __init__(self, total: int | None, desc: str, unit: str, unit_scale: bool, initial: int) -> None:
-        self.n, self.total, self.desc = initial, total, desc
+    def __init__(
+        self, total: int | None, desc: str, unit: str, unit_scale: bool, initial: int, leave: bool = True
+    ) -> None:
+        self.n, self.total, self.desc, self._leave = initial, total, desc, leave
         self._initial, self._unit, self._scale = initial, unit, unit_scale
         self._postfix = ""
         self._began = self._told = time.monotonic()
@@ -56,9 +57,9 @@ class Lines:
         self._tell(SHORT_PASS)
 
     def close(self) -> None:
-        """A step of more than a moment ends with a line."""
-        if self.n != self._shown:
-            self._tell(SHORT_PASS)
+        """A step ends with a line, unless it should leave none."""
+        if self._leave and self.n != self._shown:
+            self._tell(0)
 
     def _tell(self, after: float) -> None:
         now = time.monotonic()
@@ -73,13 +74,17 @@ class Lines:
 
 
 def progress(
-    desc: str, total: int | None, unit: str, *, initial: int = 0, scale: bool = True, quiet: bool = False, **bar: Any
-) -> Bar | Lines:
-    """Counts `unit`s up to `total` (None: unknown), from `initial`; `quiet` shows nothing, `bar` is for tqdm alone."""
+    desc: str, total: int | None, unit: str, *, initial: int = 0, scale: bool = True, leave: bool = True,
+    delay: float = 0, quiet: bool = False,
+) -> Bar | Lines:  # fmt: skip
+    """Counts `unit`s up to `total` (None: unknown), from `initial`; `quiet` shows nothing.
+
+    `leave`: what was shown last stays; `delay`: a bar comes only after so many seconds.
+    """
     if quiet or sys.stderr is None or sys.stderr.isatty():
         return Bar(total=total, desc=desc, unit=unit, initial=initial, unit_scale=scale, dynamic_ncols=True,
-                   disable=quiet or sys.stderr is None, **bar)  # fmt: skip
-    return Lines(total, desc, unit, scale, initial)
+                   leave=leave, delay=delay, disable=quiet or sys.stderr is None)  # fmt: skip
+    return Lines(total, desc, unit, scale, initial, leave)
 
 
 def say_above(say: Callable[[str], None], line: str) -> None:

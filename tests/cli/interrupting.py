@@ -44,7 +44,7 @@ def commands(given: Given) -> dict[str, list[object]]:
         "distill": ["distill", given.model, "--data", given.data, "--out", "model", *SMALL],
         "evaluate": ["evaluate", given.model, given.data, "--out", "report"],
         "cross-validate": ["evaluate", "--cross-validate", 3, given.data, "--out", "report", *SMALL[:6]],
-        "check": ["check", given.data],
+        "check": ["check", given.data, "--set", "check.fail_on=error"],
         "split": ["split", given.data, "--out", "parts"],
         "prepare": ["pretrain", "prepare", given.text, "--out", "corpus", "--encoder", given.encoder,
                     "--set", "prepare.processes=2", "--set", "prepare.shard_tokens=2000"],
@@ -87,7 +87,7 @@ def interrupted(command: list[object], made: set[str], after: float, number: int
             os.killpg(process.pid, signal.SIGKILL)
             return ["does not end"]
         finally:
-            left = list(_members(process.pid))
+            left = _left(process.pid)
         return _faults(process.returncode, number, said, made, here, temporary, left)
 
 
@@ -124,6 +124,14 @@ def _wait_until_it_listens(process: subprocess.Popen[bytes]) -> None:
         if caught >> (signal.SIGTERM - 1) & 1:
             return
         time.sleep(0.001)
+
+
+def _left(session: int) -> list[str]:
+    """What is still there after a moment; multiprocessing's own helper ends when it notices that all others have."""
+    deadline = time.monotonic() + 10
+    while (found := list(_members(session))) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
 
 
 def _members(session: int) -> Iterator[str]:

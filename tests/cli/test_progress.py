@@ -65,10 +65,11 @@ def test_a_thousand_short_passes_are_no_thousand_lines(clock: Clock, capsys: pyt
     assert len(capsys.readouterr().err.splitlines()) <= 11
 
 
-def test_a_step_of_a_moment_has_no_line(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
-    with progress("working", None, " rows") as bar:
+@pytest.mark.parametrize("leave", [True, False])
+def test_a_step_of_a_moment_has_one_line_or_none(leave: bool, clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    with progress("working", 5, " rows", leave=leave) as bar:
         bar.update(5)
-    assert capsys.readouterr().err == ""
+    assert len(capsys.readouterr().err.splitlines()) == leave
 
 
 def test_what_has_no_known_end_tells_how_far_it_is(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
