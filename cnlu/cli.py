@@ -91,6 +91,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
+    from cnlu.convert.cli import add_convert
     from cnlu.data.cli import add_split
     from cnlu.shell.cli import add_shell
     from cnlu.starter.cli import add_init
@@ -101,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(verbs.add_parser("check", help="find what is wrong in examples before training"))
     add_init(verbs.add_parser("init", help="a starter project: examples, settings, a test file, a README"))
     add_split(verbs.add_parser("split", help="divide examples into train, dev and test"))
+    add_convert(verbs.add_parser("convert", help="turn examples of another tool into YAML or JSONL"))
     _add_train(verbs.add_parser("train", help="train a model from YAML or JSONL examples"))
     _add_distill(verbs.add_parser("distill", help="let a model teach a smaller one from sentences alone"))
     _add_pretrain(verbs.add_parser("pretrain", help="continue an encoder's pretraining on text of your own"))
