@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import cnlu
 from cnlu import interrupts
@@ -33,11 +33,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         _flush()
         return code
     except KeyboardInterrupt as stop:
-        return interrupts.stopped(getattr(stop, "number", signal.SIGINT))
+        return _stopped(getattr(stop, "number", signal.SIGINT))
     except (Exception, SystemExit) as error:
         if (number := interrupts.heard()) is not None:  # an import, or C code, made another error of the interrupt
-            return interrupts.stopped(number)
+            return _stopped(number)
         return _told(error)
+
+
+def _stopped(number: int) -> int:
+    """What is still buffered is given up: whoever should read it may not, and the end must not wait for that."""
+    if sys.stdout is not None:
+        _to_nowhere(sys.stdout)
+    return interrupts.stopped(number)
 
 
 def _told(error: Exception | SystemExit) -> int:
@@ -79,8 +86,12 @@ def _drop_output() -> None:
         except (AttributeError, ValueError):  # no output at all, or closed
             continue
         except OSError:
-            with contextlib.suppress(AttributeError, OSError):  # none of the system's
-                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            _to_nowhere(stream)
+
+
+def _to_nowhere(stream: TextIO) -> None:
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # none of the system's
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class _Parser(argparse.ArgumentParser):
