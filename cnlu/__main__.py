@@ -2,6 +2,7 @@
 
 import sys
 
-from cnlu.cli import main
+from cnlu.entry import main
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

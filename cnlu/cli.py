@@ -4,66 +4,116 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
+import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import cnlu
+from cnlu import interrupts
 from cnlu.data.wording import encodable as _encodable
 from cnlu.errors import CnluError, UsageError
+from cnlu.extras import needed_for
+from cnlu.setting import SEEDS, real, whole
 
 if TYPE_CHECKING:
     from cnlu.config import Config
     from cnlu.evaluation.study import Study
     from cnlu.training.request import Request
 
-PARSE_BATCH = 64  # lines of an input file parsed together
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. A user's mistake is one sentence on standard error, no traceback."""
-    arguments = _parser().parse_args(argv)
     try:
-        return int(arguments.run(arguments))
-    except CnluError as error:
-        print(f"cnlu: {_encodable(str(error))}", file=sys.stderr)
+        arguments = _parser().parse_args(argv)
+        interrupts.begin()
+        code = int(arguments.run(arguments))
+        _flush()
+        return code
+    except KeyboardInterrupt as stop:
+        return _stopped(getattr(stop, "number", signal.SIGINT))
+    except (Exception, SystemExit) as error:
+        if (number := interrupts.heard()) is not None:  # an import, or C code, made another error of the interrupt
+            return _stopped(number)
+        return _told(error)
+
+
+def _stopped(number: int) -> int:
+    """What is still buffered is given up: whoever should read it may not, and the end must not wait for that."""
+    if sys.stdout is not None:
+        _to_nowhere(sys.stdout)
+    return interrupts.stopped(number)
+
+
+def _told(error: Exception | SystemExit) -> int:
+    """Says what was wrong, for a user; raises what is nobody's mistake but ours."""
+    if isinstance(error, CnluError):
+        _complain(str(error))
         return error.exit_code
-    except BrokenPipeError:  # the reader of our output went away: nobody is left to tell
+    if isinstance(error, BrokenPipeError):  # the reader of our output went away: nobody is left to tell
         _drop_output()
         return 1
-    except OSError as error:  # what no room foresaw: a path too long, a full disk behind standard output
+    if isinstance(error, OSError):  # what no room foresaw: a path too long, a full disk behind standard output
         place = error.filename if error.filename is not None else "the output"
-        reason = error.strerror or type(error).__name__
-        print(f"cnlu: {_encodable(str(place))}: {reason}; choose another place or free this one.", file=sys.stderr)
+        _complain(f"{place}: {error.strerror or type(error).__name__}; choose another place or free this one.")
         _drop_output()
         return 1
-    except KeyboardInterrupt:
-        print("\ncnlu: stopped.", file=sys.stderr)
-        return 130
+    if isinstance(error, SystemExit):  # argparse has shown its help, or said what is wrong
+        try:
+            _flush()
+        except BrokenPipeError:
+            _drop_output()
+    raise error
+
+
+def _complain(sentence: str) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        print(f"cnlu: {_encodable(sentence)}", file=sys.stderr, flush=True)
+
+
+def _flush() -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()
 
 
 def _drop_output() -> None:
-    """What is still buffered for standard output cannot be delivered; Python would complain at its end."""
-    with contextlib.suppress(AttributeError, OSError):  # no output at all, or none of the system's
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """What is still buffered for the outputs cannot be delivered; Python would complain at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, ValueError):  # no output at all, or closed
+            continue
+        except OSError:
+            _to_nowhere(stream)
+
+
+def _to_nowhere(stream: TextIO) -> None:
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # none of the system's
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments as everything else is said: in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see `{self.prog} --help`.")
 
 
 def _parser() -> argparse.ArgumentParser:
+    from cnlu.convert.cli import add_convert
     from cnlu.data.cli import add_split
     from cnlu.shell.cli import add_shell
     from cnlu.starter.cli import add_init
 
-    parser = argparse.ArgumentParser(
-        prog="cnlu", description="Chinese NLU for dialogue: intent and entities."
-    )
+    parser = _Parser(prog="cnlu", description="Chinese NLU for dialogue: intent and entities.")
     parser.add_argument("--version", action="version", version=f"cnlu {cnlu.__version__}")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_check(verbs.add_parser("check", help="find what is wrong in examples before training"))
     add_init(verbs.add_parser("init", help="a starter project: examples, settings, a test file, a README"))
     add_split(verbs.add_parser("split", help="divide examples into train, dev and test"))
+    add_convert(verbs.add_parser("convert", help="turn examples of another tool into YAML or JSONL"))
     _add_train(verbs.add_parser("train", help="train a model from YAML or JSONL examples"))
     _add_distill(verbs.add_parser("distill", help="let a model teach a smaller one from sentences alone"))
     _add_pretrain(verbs.add_parser("pretrain", help="continue an encoder's pretraining on text of your own"))
@@ -107,7 +157,7 @@ def _add_settings(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--config", metavar="F.yaml", help="settings; a file, or the name of a shipped one")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
                         help="override one setting, for example model.layers=1")  # fmt: skip
-    parser.add_argument("--seed", type=int, metavar="N", help="fixes everything random (default 1)")
+    parser.add_argument("--seed", type=whole(0, SEEDS), metavar="N", help="fixes everything random (default 1)")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: CUDA when there is one")
 
 
@@ -133,20 +183,14 @@ def _add_distill(parser: argparse.ArgumentParser) -> None:
         help="annotated examples for early stopping and calibration (default: a tenth of the sentences, at most 1,000, "
         "with the teacher's answers)",
     )
-    parser.add_argument("--max-texts", type=int, default=50_000, metavar="N", help="most sentences (default 50000)")
-    parser.add_argument(
-        "--temperature", type=float, default=2.0, metavar="T", help="of the intents: the higher, the softer (default 2)"
-    )
-    parser.add_argument(
-        "--hidden", type=float, metavar="W", help="weight of the encoders' hidden states in the loss (default 1)"
-    )
-    parser.add_argument(
-        "--copies",
-        type=int,
-        default=0,
-        metavar="N",
-        help="learn from N copies of each annotated sentence too, with other values of its entities (default 0)",
-    )
+    add = parser.add_argument
+    add("--max-texts", type=whole(1), default=50_000, metavar="N", help="most sentences (default 50000)")
+    add("--temperature", type=real(0.1, 100), default=2.0, metavar="T",
+        help="of the intents: the higher, the softer (default 2)")  # fmt: skip
+    add("--hidden", type=real(0, 1000), metavar="W",
+        help="weight of the encoders' hidden states in the loss (default 1)")  # fmt: skip
+    add("--copies", type=whole(0, 1000), default=0, metavar="N",
+        help="learn from N copies of each annotated sentence, its entities with other values (default 0)")  # fmt: skip
     _add_training(parser)
     parser.set_defaults(run=_distill)
 
@@ -165,11 +209,9 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_parse(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Parse sentences; one JSON object for each, in order."
-    parser.add_argument("model", metavar="MODEL")
-    parser.add_argument("text", nargs="*", metavar="TEXT", help="a sentence")
-    parser.add_argument("--input", metavar="F.txt", help="a file with a sentence a line; - reads standard input")
-    parser.set_defaults(run=_parse)
+    from cnlu.runtime.cli import add_parse
+
+    add_parse(parser)
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
@@ -185,7 +227,7 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    with _training_installed():
+    with needed_for("Training", "train"):
         from cnlu.training.growth import grow
         from cnlu.training.train import train
     if arguments.origin is None:
@@ -196,21 +238,12 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _distill(arguments: argparse.Namespace) -> int:
-    with _training_installed():
+    with needed_for("Training", "train"):
         from cnlu.training.distill import Distillation, distill
     wish = Distillation(Path(arguments.model), arguments.student, arguments.max_texts, arguments.temperature,
                         arguments.hidden, arguments.copies)  # fmt: skip
     distill(wish, _request(arguments, None if arguments.student == "none" else arguments.student), say=_say)
     return 0
-
-
-@contextlib.contextmanager
-def _training_installed() -> Iterator[None]:
-    try:
-        yield
-    except ImportError as error:
-        raise UsageError(f"Training needs {error.name}, which is not installed; install it with: "
-                         "pip install 'cnlu[train]'.") from error  # fmt: skip
 
 
 def _request(arguments: argparse.Namespace, encoder: str | None) -> Request:
@@ -245,73 +278,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _cross_validate(arguments: argparse.Namespace) -> Study:
-    with _training_installed():
+    with needed_for("Training", "train"):
         from cnlu.training.cross_validate import CrossValidation, cross_validate
     wish = CrossValidation(arguments.paths, arguments.cross_validate, _config(arguments, arguments.encoder),
                            arguments.encoder, arguments.device)  # fmt: skip
     return cross_validate(wish, say=_say)
-
-
-def _parse(arguments: argparse.Namespace) -> int:
-    if bool(arguments.text) == (arguments.input is not None):
-        raise UsageError("Give either sentences or --input FILE (- for standard input).")
-    model = cnlu.load(arguments.model)
-    for batch in _batches(arguments.text or _lines(arguments.input), 1 if arguments.input == "-" else PARSE_BATCH):
-        _print_results(model.parse_batch(batch))
-    return 0
-
-
-def _batches(texts: Iterable[str], size: int) -> Iterator[list[str]]:
-    """Up to `size` texts at a time; what was read before an unreadable line still comes out."""
-    batch: list[str] = []
-    try:
-        for text in texts:
-            batch.append(text)
-            if len(batch) == size:
-                yield batch
-                batch = []
-    except CnluError:
-        yield batch
-        raise
-    yield batch
-
-
-def _print_results(results: list[dict[str, object]]) -> None:
-    for result in results:
-        line = json.dumps(result, ensure_ascii=False)
-        if not _can_encode(line):  # lone surrogates, or a terminal without Chinese
-            line = json.dumps(result)
-        print(line, flush=True)
-
-
-def _lines(source: str) -> Iterator[str]:
-    """Sentences of a file or of standard input, without their line ends; a byte order mark is not text."""
-    from cnlu.errors import DataError
-
-    try:
-        if source == "-" and sys.stdin is None:
-            raise UsageError("--input -: standard input is closed; name a file.")
-        stream = sys.stdin.buffer if source == "-" else open(source, "rb")  # noqa: SIM115
-    except OSError as error:
-        raise DataError(f"{source}: cannot be read ({error.strerror}); check --input.") from error
-    with stream:
-        for number, line in enumerate(stream, 1):
-            try:
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise DataError(
-                    f"{source}:{number}: not UTF-8; convert the file, for example with iconv."
-                ) from error
-            yield text.rstrip("\r\n")
-
-
-def _can_encode(text: str) -> bool:
-    try:
-        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-if __name__ == "__main__":
-    sys.exit(main())

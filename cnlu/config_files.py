@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import math
 import os
 import typing
 from collections.abc import Mapping
@@ -19,6 +17,8 @@ from cnlu.data.wording import shown
 from cnlu.data.yaml_nodes import parse_yaml, plain_value
 from cnlu.errors import UsageError
 from cnlu.resources import config_path
+from cnlu.setting import number_of, short
+from cnlu.suggest import meant_section, meant_setting
 
 
 def build_config(values: Mapping[str, Any], where: str = "the configuration", kind: Any = Config) -> Any:
@@ -30,12 +30,14 @@ def build_config(values: Mapping[str, Any], where: str = "the configuration", ki
     built = {}
     for name, content in values.items():
         if name not in sections:
-            raise UsageError(f"{where}: unknown section {name!r}{_nearest(name, sections)}")
+            inside = content if isinstance(content, Mapping) else ()
+            meant = meant_section(str(name), map(str, inside), known_settings(kind))
+            raise UsageError(f"{where}: unknown section {name!r}{_did_you_mean(meant)}")
         if content is not None and not isinstance(content, Mapping):
             raise UsageError(f"{where}: section {name!r} must hold settings, not {content!r}.")
     try:
         for name, content in values.items():
-            built[name] = _section(_types(kind)[name], content or {}, name)
+            built[name] = _section(kind, content or {}, name)
         return kind(**built)
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
@@ -84,7 +86,8 @@ def read_values(path: str | Path | None, overrides: list[str], kind: Any = Confi
                 f"--set {override!r}: write it as section.key=value, for example {_example(kind)}."
             )
         if section not in sections:
-            raise UsageError(f"--set {override!r}: unknown section {section!r}{_nearest(section, sections)}")
+            meant = meant_section(section, [name.strip()], known_settings(kind))
+            raise UsageError(f"--set {override!r}: unknown section {section!r}{_did_you_mean(meant)}")
         _put(values, section, name.strip(), _read_scalar(text))
     return values
 
@@ -182,43 +185,35 @@ def _types(cls: type) -> dict[str, Any]:
     return typing.get_type_hints(cls)
 
 
-def _section(cls: Any, content: Mapping[str, Any], where: str) -> Any:
+def _section(kind: Any, content: Mapping[str, Any], name: str) -> Any:
+    """The section called `name` of a kind of settings."""
+    cls = _types(kind)[name]
     types = _types(cls)
     for key in content:
         if key not in types:
-            raise UsageError(f"{where}.{key}: unknown setting{_nearest(str(key), types)}")
-    return cls(**{key: _typed(value, types[key], f"{where}.{key}") for key, value in content.items()})
+            meant = meant_setting(str(key), name, known_settings(kind))
+            raise UsageError(f"{name}.{key}: unknown setting{_did_you_mean(meant)}")
+    limits = {f.name: f.metadata for f in dataclasses.fields(cls)}
+    return cls(**{key: _typed(value, types[key], limits[key], f"{name}.{key}") for key, value in content.items()})
 
 
-def _typed(value: Any, kind: type, where: str) -> Any:
+def _typed(value: Any, kind: type, limits: Mapping[str, Any], where: str) -> Any:
     if kind in (int, float):
-        number = _number(value)
+        number = number_of(value)
         if number is not None and (kind is float or number == int(number)):
             return kind(number)
     elif isinstance(value, kind):
         return value
     expected = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}[kind]
-    raise UsageError(f"{where}: expected {expected}, not {value!r}.")
+    if limits.get("low") is not None:
+        expected += f" from {limits['low']} to {limits['high']}"
+    raise UsageError(f"{where}: expected {expected}, not {short(value)}.")
 
 
-def _number(value: Any) -> int | float | None:
-    """A finite number, also one written as a word (an override); None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        number = _parsed(value) if isinstance(value, str) else value
-        return number if math.isfinite(number) else None
-    except (ValueError, OverflowError):
-        return None
+def known_settings(kind: Any) -> dict[str, list[str]]:
+    """The names of a kind's settings, by section."""
+    return {f.name: list(_types(_types(kind)[f.name])) for f in dataclasses.fields(kind)}
 
 
-def _parsed(word: str) -> int | float:
-    try:
-        return int(word)
-    except ValueError:
-        return float(word)
-
-
-def _nearest(name: str, known: typing.Iterable[str]) -> str:
-    close = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.0)
-    return f"; did you mean {close[0]!r}?" if close else "."
+def _did_you_mean(meant: str | None) -> str:
+    return f"; did you mean {meant!r}?" if meant else "."

@@ -1,12 +1,20 @@
-"""How a setting is declared: a dataclass field with its documentation and its limits."""
+"""How a setting is declared: a dataclass field with its documentation and limits; and the command line's numbers."""
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
+import math
+from collections.abc import Callable
 from dataclasses import field
 from typing import Any
 
 from cnlu.errors import UsageError
+
+MANY = 1_000_000_000
+"""The largest count (of examples, steps, megabytes...) where nothing else limits it."""
+SEEDS = 2**32 - 1
+"""The largest seed: NumPy's generators take 32 bits."""
 
 
 def setting(
@@ -17,18 +25,73 @@ def setting(
     high: float | None = None,
     among: tuple[str, ...] = (),
 ) -> Any:
-    """A dataclass field with its documentation and its limits (`low` and `high` inclusive)."""
+    """A dataclass field with its documentation and its limits (`low` and `high` inclusive).
+
+    Every number has a `low`; without a `high` it is a count, and at most MANY.
+    """
+    if low is not None and high is None:
+        high = MANY
     return field(default=default, metadata={"doc": doc, "low": low, "high": high, "among": among})
 
 
 def check_limits(section: Any, name: str) -> None:
-    """Raises UsageError where a field of the section, called `name`, is outside its limits."""
+    """Raises UsageError where a field of the section, called `name`, is outside its limits; nan is."""
     for f in dataclasses.fields(section):
         value, meta = getattr(section, f.name), f.metadata
         if meta.get("among") and value not in meta["among"]:
             raise UsageError(f"{name}.{f.name} is {value!r}; choose one of: {', '.join(meta['among'])}.")
         low, high = meta.get("low"), meta.get("high")
-        if low is not None and value < low:
-            raise UsageError(f"{name}.{f.name} is {value}; it must be at least {low}.")
-        if high is not None and value > high:
-            raise UsageError(f"{name}.{f.name} is {value}; it must be at most {high}.")
+        if low is not None and not low <= value <= high:
+            raise UsageError(f"{name}.{f.name} is {short(value)}; it must be at least {low} and at most {high}.")
+
+
+def number_of(value: Any) -> int | float | None:
+    """A finite number, also one written as a word; None for anything else, truth values included."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = _parsed(value) if isinstance(value, str) else value
+        return number if math.isfinite(number) else None
+    except (ValueError, OverflowError):  # no number; one with more digits than Python reads, or than a float holds
+        return None
+
+
+def _parsed(word: str) -> int | float:
+    try:
+        return int(word)
+    except ValueError:
+        return float(word)
+
+
+def whole(low: int, high: int = MANY) -> Callable[[str], int]:
+    """For `type=` of an argparse option: a whole number within these limits, both inclusive."""
+
+    def read(word: str) -> int:
+        number = number_of(word)
+        if number is None or number != int(number) or not low <= number <= high:
+            raise argparse.ArgumentTypeError(f"{short(word)} is no whole number from {low} to {high}")
+        return int(number)
+
+    return read
+
+
+def real(low: float, high: float, above: bool = False) -> Callable[[str], float]:
+    """For `type=` of an argparse option: a finite number within these limits, inclusive, or `above` the low one."""
+
+    def read(word: str) -> float:
+        number = number_of(word)
+        if number is None or not low <= number <= high or (above and number == low):
+            limits = f"above {low:g} and up to {high:g}" if above else f"from {low:g} to {high:g}"
+            raise argparse.ArgumentTypeError(f"{short(word)} is no number {limits}")
+        return float(number)
+
+    return read
+
+
+def short(value: Any) -> str:
+    """A value as it is written in a sentence."""
+    try:
+        written = repr(value)
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return "a number of thousands of digits"
+    return written if len(written) <= 60 else written[:60] + "…"

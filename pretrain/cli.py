@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from cnlu.errors import UsageError
+from cnlu.extras import needed_for
+from cnlu.setting import SEEDS, whole
 
 if TYPE_CHECKING:
     from pretrain.config import PretrainConfig
@@ -36,7 +36,8 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, metavar="CORPUS", help="the directory to write")
     parser.add_argument("--encoder", metavar="DIR|NAME", help="whose tokenizer reads the text: a directory or hub name")
     parser.add_argument(
-        "--new-vocab", type=int, metavar="N", help="a vocabulary of the text's N most frequent characters"
+        "--new-vocab", type=whole(16, 1_000_000), metavar="N",
+        help="a vocabulary of the text's N most frequent characters",
     )
     parser.add_argument(
         "--add-tokens", metavar="F", help="words and characters to add to the encoder's vocabulary, one a line"
@@ -59,10 +60,11 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--init", choices=("random",), help="instead of --encoder: start from nothing, of the shape of body.*"
     )
-    parser.add_argument("--max-steps", type=int, metavar="N", help="steps in all (default: run.passes over the corpus)")
+    parser.add_argument("--max-steps", type=whole(1), metavar="N",
+                        help="steps in all (default: run.passes over the corpus)")  # fmt: skip
     parser.add_argument("--similar", metavar="F.npz", help="similar words, for masking.replacement=similar")
     _add_probe_data(parser, "--probe", "--probe-test")
-    parser.add_argument("--seed", type=int, metavar="N", help="fixes everything random (default 1)")
+    parser.add_argument("--seed", type=whole(0, SEEDS), metavar="N", help="fixes everything random (default 1)")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: CUDA when there is one")
     _add_settings(parser)
     parser.set_defaults(run=_run)
@@ -120,7 +122,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def _prepare(arguments: argparse.Namespace) -> int:
-    with _installed():
+    with needed_for("Pretraining", "pretrain"):
         from pretrain.prepare.prepare import PrepareRequest, prepare
     add_tokens = Path(arguments.add_tokens) if arguments.add_tokens else None
     prepare(
@@ -134,9 +136,7 @@ def _prepare(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     if bool(arguments.encoder) == bool(arguments.init):
         raise UsageError("Give either --encoder DIR|NAME to go on from, or --init random to start from nothing.")
-    if arguments.max_steps is not None and arguments.max_steps < 1:
-        raise UsageError(f"--max-steps {arguments.max_steps}: at least 1 is needed.")
-    with _installed():
+    with needed_for("Pretraining", "pretrain"):
         from pretrain.run.run import RunRequest, run
     if arguments.seed is not None:
         arguments.overrides.append(f"run.seed={arguments.seed}")
@@ -150,7 +150,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _probe(arguments: argparse.Namespace) -> int:
-    with _installed():
+    with needed_for("Pretraining", "pretrain"):
         from pretrain.probe.probe import ProbeRequest, probe
     probe(
         ProbeRequest(arguments.encoder, Path(arguments.corpus), Path(arguments.out), _config(arguments),
@@ -169,7 +169,7 @@ def _examples(arguments: argparse.Namespace) -> Examples | None:
 
 
 def _similar(arguments: argparse.Namespace) -> int:
-    with _installed():
+    with needed_for("Pretraining", "pretrain"):
         from pretrain.similar.build import SimilarRequest, similar
     vectors, cilin, tsv, table, antonyms, out = (
         Path(path) if path else None
@@ -201,15 +201,6 @@ def _config(arguments: argparse.Namespace) -> PretrainConfig:
     values = read_values(path, arguments.overrides, PretrainConfig)
     config: PretrainConfig = build_config(values, str(path or "settings"), PretrainConfig)
     return config
-
-
-@contextlib.contextmanager
-def _installed() -> Iterator[None]:
-    try:
-        yield
-    except ImportError as error:
-        raise UsageError(f"Pretraining needs {error.name}, which is not installed; install it with: "
-                         "pip install 'cnlu[pretrain]'.") from error  # fmt: skip
 
 
 def _say(line: str) -> None:

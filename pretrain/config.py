@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -101,7 +102,7 @@ class MaskingConfig:
             shares = [float(share) for share in self.ngram_shares.split()]
         except ValueError:
             shares = []
-        if not shares or min(shares) < 0 or not sum(shares) or len(shares) > 16:
+        if not shares or not min(shares) >= 0 or not 0 < sum(shares) < math.inf or len(shares) > 16:
             raise UsageError(f"masking.ngram_shares is {self.ngram_shares!r}; write shares such as: 40 30 20 10.")
         return [share / sum(shares) for share in shares]
 
@@ -118,7 +119,8 @@ class SimilarConfig:
     window: int = setting(5, "words on each side that a word's vector is learned from", low=1, high=50)
     passes: int = setting(5, "over the text", low=1, high=1000)
     threads: int = setting(
-        0, "that learn side by side; 0 is one for each CPU, and only 1 gives the same vectors each time", low=0
+        0, "that learn side by side; 0 is one for each CPU, and only 1 gives the same vectors each time", low=0,
+        high=1024,
     )
     seed: int = setting(1, "fixes everything random", low=0, high=2**32 - 1)
 

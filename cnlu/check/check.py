@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator
-
-from tqdm import tqdm
 
 from cnlu.check.alike import find_near_duplicates
 from cnlu.check.bare import find_bare_values
@@ -20,6 +17,8 @@ from cnlu.check.spans import find_bad_spans
 from cnlu.check.texts import find_alike_under_two_intents, find_repeats
 from cnlu.check.values import find_rare_types, find_two_values
 from cnlu.errors import UsageError
+from cnlu.progress import progress
+from cnlu.suggest import nearest
 
 RULES: tuple[tuple[str, Callable[[Corpus], Iterator[Finding]]], ...] = (
     ("lines that cannot be read", find_unreadable),
@@ -48,12 +47,13 @@ NEEDED = "unreadable-example"
 
 
 def check(corpus: Corpus, ignored: frozenset[str] = frozenset()) -> list[Finding]:
-    """The findings, the worst first, without those of ignored codes; progress on a terminal's standard error."""
+    """The findings, the worst first, without those of ignored codes; progress on standard error."""
     found: list[Finding] = []
-    with tqdm(RULES, desc="checking", unit=" rules", disable=None, leave=False, dynamic_ncols=True, delay=1) as bar:
-        for name, rule in bar:
+    with progress("checking", len(RULES), " rules", leave=False, delay=1) as bar:
+        for name, rule in RULES:
             bar.set_description(f"checking {name}")
             found += rule(corpus)
+            bar.update()
     order = {code: (SEVERITIES.index(CODES[code].severity), at) for at, code in enumerate(CODES)}
     return sorted((one for one in found if one.code not in ignored), key=lambda one: order[one.code])
 
@@ -63,8 +63,9 @@ def ignored_codes(written: str) -> frozenset[str]:
     codes = [code.strip() for code in written.split(",") if code.strip()]
     for code in codes:
         if code not in CODES:
-            near = difflib.get_close_matches(code, CODES, n=1, cutoff=0.0)[0]
-            raise UsageError(f"there is no code {code!r} to ignore; did you mean {near!r}?")
+            near = nearest(code, CODES)
+            advice = f"did you mean {near!r}?" if near else f"there are: {', '.join(CODES)}."
+            raise UsageError(f"there is no code {code!r} to ignore; {advice}")
         if code == NEEDED:
             raise UsageError(f"{code} cannot be ignored, for training refuses such data; mend the examples.")
     return frozenset(codes)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from cnlu.errors import CnluError, UsageError
+from cnlu.setting import SEEDS, real, whole
 
 
 def add_split(parser: argparse.ArgumentParser) -> None:
@@ -18,10 +19,11 @@ def add_split(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("data", nargs="+", metavar="DATA")
     parser.add_argument("--out", required=True, metavar="DIR", help="the folder to write")
-    parser.add_argument("--dev", type=float, default=0.1, metavar="X", help="share of dev (default 0.1; 0: no dev)")
-    parser.add_argument("--test", type=float, default=0.1, metavar="X", help="share of test (default 0.1; 0: no test)")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="another number, another split (default 1)")
-    parser.add_argument("--force", action="store_true", help="replace the split at --out")
+    add = parser.add_argument
+    add("--dev", type=real(0, 1), default=0.1, metavar="X", help="share of dev (default 0.1; 0: no dev)")
+    add("--test", type=real(0, 1), default=0.1, metavar="X", help="share of test (default 0.1; 0: no test)")
+    add("--seed", type=whole(0, SEEDS), default=1, metavar="N", help="another number, another split (default 1)")
+    add("--force", action="store_true", help="replace the split at --out")
     parser.set_defaults(run=_split)
 
 
@@ -31,7 +33,7 @@ def _split(arguments: argparse.Namespace) -> int:
     from cnlu.data.swap import check_out, reason, resolve, write_dir
 
     out = Path(arguments.out)
-    _check_shares(arguments.dev, arguments.test, arguments.seed)
+    _check_shares(arguments.dev, arguments.test)
     check_out(out, arguments.force, "split", is_split)
     check_apart(out, arguments.data)
     data = load_data(arguments.data)
@@ -48,14 +50,9 @@ def _split(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check_shares(dev: float, test: float, seed: int) -> None:
-    for name, share in (("dev", dev), ("test", test)):
-        if not 0 <= share < 1:  # not-a-number is neither
-            raise UsageError(f"--{name} {share:g}: a share is a number from 0 up to, but not including, 1.")
+def _check_shares(dev: float, test: float) -> None:
     if dev + test >= 1:
         raise UsageError(f"--dev {dev:g} and --test {test:g} leave nothing to train on; their sum must be below 1.")
-    if seed < 0:
-        raise UsageError(f"--seed {seed}: give a whole number from 0 up.")
 
 
 def _print(line: str, stream: TextIO) -> None:

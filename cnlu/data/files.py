@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from cnlu.errors import CnluError, DataError
+from cnlu.interrupts import held_back
 
 
 def read_text(path: Path) -> str:
@@ -45,9 +46,9 @@ def write_bytes(path: Path, content: bytes) -> None:
                 stream.flush()
                 os.fsync(stream.fileno())
             os.replace(temporary, target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        finally:
+            with held_back():
+                temporary.unlink(missing_ok=True)
     except OSError as error:
         raise CnluError(f"{path}: the file cannot be written ({error.strerror}); choose another place or "
                         f"make room there.") from None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from cnlu.errors import DataError
 
 _YAML = (".yml", ".yaml")
 _JSON = (".jsonl", ".json")
+_FOREIGN = re.compile(r'"(label|labels|cats)": ?\[|"entities": ?\[(\[|\{[^}]*"start_offset")')
+"""Labels in a line of JSON as doccano writes them: read as they are, all would be lost but the texts."""
 
 
 def load_data(paths: Sequence[str | Path] | str | Path, keep_refused: bool = False) -> NluData:
@@ -56,8 +60,8 @@ def _files(path: Path) -> Iterator[tuple[Path, bool]]:
         found += [Path(folder, name) for name in names if not name.startswith(".")]
     found = sorted(file for file in found if file.suffix.lower() in _YAML + _JSON)
     if not found:
-        raise DataError(f"{path}: the folder holds no data files; put .yml, .yaml, .jsonl or .json files "
-                        f"into it.")
+        raise DataError(f"{path}: the folder holds no data files; put .yml, .yaml, .jsonl or .json files into it, and "
+                        "convert what other tools wrote, file by file, with `cnlu convert`.")
     for file in found:
         yield file, False
 
@@ -69,16 +73,26 @@ def _read(file: Path, by_user: bool, data: NluData) -> None:
     elif suffix in _JSON:
         if suffix == ".json" and _is_other_json(file):
             if by_user:
-                raise DataError(f"{file}: this is not JSON lines with a \"text\" in each; for Rasa's old "
-                                f"JSON, convert it with `rasa data convert nlu` first.")
+                raise DataError(f"{file}: this is not JSON lines with a \"text\" in each; {_convert(file)}.")
             data.note(str(file), "left alone, because it is not JSON lines with a \"text\" in each.")
             return
+        if _FOREIGN.search(first := _first_line(file)) and '"intent":' not in first:
+            raise DataError(f"{file}: its labels are written as another tool writes them; {_convert(file)}.")
         read_jsonl(file, data)
     else:
-        raise DataError(f"{file}: files of this kind are not read; give .yml, .yaml, .jsonl or .json.")
+        raise DataError(f"{file}: files of this kind are not read; give .yml, .yaml, .jsonl or .json; "
+                        f"{_convert(file)}.")
 
 
 def _is_other_json(file: Path) -> bool:
     """Whether a .json file's first line is no example: reports and settings end in .json too."""
-    first = read_text(file).lstrip().split("\n", 1)[0].strip()
+    first = _first_line(file)
     return bool(first) and not (first.startswith("{") and first.endswith("}") and '"text"' in first)
+
+
+def _first_line(file: Path) -> str:
+    return read_text(file).lstrip().split("\n", 1)[0].strip()
+
+
+def _convert(file: Path) -> str:
+    return f"where another tool wrote it, convert it: cnlu convert {shlex.quote(str(file))} --to yaml"

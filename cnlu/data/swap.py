@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cnlu.errors import UsageError
+from cnlu.interrupts import held_back
 
 _STALE_AFTER = 3600.0
 """Seconds after which a temporary sibling is a killed writer's; a younger one may be another writer's."""
@@ -54,7 +55,8 @@ def write_dir(path: Path, files: Mapping[str, bytes]) -> None:
             _write_file(temporary / name, content)
         replace_dir(path, temporary)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        with held_back():
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def replace_dir(path: Path, fresh: Path) -> None:
@@ -62,16 +64,17 @@ def replace_dir(path: Path, fresh: Path) -> None:
 
     On OSError, Ctrl-C or any other exception the old directory is in its place.
     """
-    locate(path)
     _sweep(path)
-    try:
-        _sync_dir(fresh)
-        _swap(fresh, path)
-    finally:
-        if os.path.lexists(path):
-            _discard(aside(path), path)
-        else:
-            locate(path)
+    _sync_dir(fresh)
+    with held_back():
+        locate(path)
+        try:
+            _swap(fresh, path)
+        finally:
+            if os.path.lexists(path):
+                _discard(aside(path), path)
+            else:
+                locate(path)
 
 
 def check_out(path: str | Path, force: bool, what: str, is_ours: Callable[[Path], bool]) -> None:
@@ -121,8 +124,9 @@ def _probe_parent(path: Path) -> None:
     while not os.path.lexists(parent):
         parent = parent.parent
     probe = parent / _temporary(path).name
-    probe.mkdir()
-    probe.rmdir()
+    with held_back():
+        probe.mkdir()
+        probe.rmdir()
 
 
 def _swap(temporary: Path, path: Path) -> None:

@@ -49,12 +49,32 @@ def try_out(body: Body, limit: int, where: str) -> None:
     if not all(bool(state.isfinite().all()) for state in plain):
         raise DataError(f"{where}: its vectors are not finite, so its weights are damaged; fetch it again.")
     if torch.equal(plain[-1][:, 0], changed[-1][:, 0]):
-        raise DataError(f"{where}: {family} reads from left to right only; {NAME_AN_ENCODER}.")
+        raise DataError(f"{where}: {family} {_what_it_sees(body, ids, plain[-1])}; {NAME_AN_ENCODER}.")
     if any(_differs(state, more[:, : ids.shape[1]]) for state, more in zip(plain, padded, strict=True)):
         raise DataError(f"{where}: padding behind a text changes what {family} says of it; {NAME_AN_ENCODER}.")
     if family not in TRIED:
         _try_length(body, limit, where)
         _try_export(body, longer, mask, where)
+
+
+def _what_it_sees(body: Body, ids: Tensor, plain: Tensor) -> str:
+    """Of an encoder whose first vector is indifferent to the last token: from which sides its vectors learn anything.
+
+    `plain` [1, T, width] is what it makes of `ids` [1, T].
+    """
+
+    def sees(place: int, other: int) -> bool:
+        changed = ids.clone()
+        changed[0, other] = 1
+        with torch.no_grad(), quiet():
+            return not torch.equal(plain[:, place], body(changed, torch.ones(ids.shape))[-1][:, place])
+
+    before, behind = sees(3, 2), sees(2, 3)
+    if before and not behind:
+        return "reads from left to right only"
+    if before or behind:
+        return "sees only the nearest neighbours of a token, not the whole text"
+    return "looks at no other token: each vector depends on its own token alone"
 
 
 def _differs(one: Tensor, other: Tensor) -> bool:

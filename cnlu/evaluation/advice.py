@@ -19,7 +19,7 @@ MOST_SHOWN = 4
 MOST_FINDINGS = 6
 """Of one sort."""
 FEW = 20
-"""Training examples below which an intent has few, whatever the others have."""
+"""Training examples below which an intent has few where the usual one has clearly more."""
 
 
 class Name(str):
@@ -134,7 +134,8 @@ def _few(study: Study) -> list[Finding]:
     if study.counts is None or not study.intents:
         return []
     counts = study.counts["intents"]
-    limit = max(FEW, median(counts.values()) / 2) if counts else FEW
+    usual = median(counts.values()) if counts else 0
+    limit = max(min(FEW, usual * 3 / 4), usual / 2)
     asked = Counter(gold for _, gold, _, _ in study.intents)
     wrong = Counter(gold for _, gold, answer, _ in study.intents if gold != answer)
     few = [label for label in wrong if 0 < counts.get(label, 0) < limit]
@@ -145,7 +146,7 @@ def _few(study: Study) -> list[Finding]:
         (Name(label), f": {_count(counts[label], 'example')} in training; {wrong[label]} of {asked[label]} wrong here")
         for label in few[:12]
     ]
-    advice = (f"The usual intent had {median(counts.values()):.0f}. Write more of these first, varied ones: other word "
+    advice = (f"The usual intent had {usual:.0f}. Write more of these first, varied ones: other word "
               "orders, short answers, typos, things left out.",)  # fmt: skip
     weight = sum(wrong[label] for label in few)
     return [Finding(weight, ("Intents that training had few examples of.",), advice, points=points)]
@@ -166,8 +167,8 @@ def _missed(study: Study, spans: Sequence[tuple[int, Difference]]) -> list[Findi
             advice: Words = ("Annotate these words and others of their kind in several examples, or put them into a "
                              "lookup table ", Name(kind), ".")  # fmt: skip
         else:
-            advice = ("The words themselves were read in training, so it is the sentences around them that are new: "
-                      "annotate more sentences like these.",)  # fmt: skip
+            advice = (f"{'Most of the words' if fresh else 'The words themselves'} were read in training, so it is the "
+                      "sentences around them that are new: annotate more sentences like these.",)  # fmt: skip
         found.append(Finding(len(cases), (*what, "."), advice, _golds(cases), filter={"type": kind, "kind": "missed"}))
     return found
 
@@ -222,14 +223,18 @@ def _part(span: RoleSpan) -> str:
 
 
 def _forgotten(study: Study, spans: Sequence[tuple[int, Difference]]) -> list[Finding]:
-    """Entities found where none is annotated, though the same words are annotated so elsewhere in the examples."""
-    usual = Counter((e.entity, x.text[e.start : e.end]) for x in study.examples for e in x.entities)
+    """Entities found where none is annotated, though the same words mostly are, in two or more other sentences."""
+    there_too: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for i, x in enumerate(study.examples):
+        for e in x.entities:
+            there_too[e.entity, x.text[e.start : e.end]].add(i)
     cases: dict[str, list[Instance]] = defaultdict(list)
     for i, one in spans:
         if one.kind == "invented" and one.predicted:
             start, end, kind = one.predicted[:3]
-            times = usual[kind, study.examples[i].text[start:end]]
-            if times >= 2:
+            said = study.examples[i].text[start:end]
+            times = len(there_too[kind, said] - {i})
+            if times >= 2 and times >= _left_bare(study, said, there_too[kind, said]):
                 cases[kind].append(Instance(i, one.predicted, f"annotated {times} times elsewhere"))
     found = []
     for kind, there in cases.items():
@@ -238,6 +243,11 @@ def _forgotten(study: Study, spans: Sequence[tuple[int, Difference]]) -> list[Fi
         advice = ("Was the annotation forgotten? If it is meant, the model cannot know why.",)
         found.append(Finding(len(there), what, advice, there[:MOST_SHOWN], filter={"type": kind, "kind": "invented"}))
     return found
+
+
+def _left_bare(study: Study, said: str, annotated: set[int]) -> int:
+    """How many sentences hold the words without their annotation; what is mostly bare was not forgotten."""
+    return sum(said in example.text for i, example in enumerate(study.examples) if i not in annotated)
 
 
 def _sure(study: Study) -> list[Finding]:

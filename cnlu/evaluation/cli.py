@@ -15,6 +15,7 @@ from cnlu.evaluation.report import check_report_out, find_errors, format_report,
 from cnlu.evaluation.study import Study, unheard
 from cnlu.runtime.interpreter import Interpreter
 from cnlu.runtime.model_dir import is_model_dir
+from cnlu.setting import whole
 
 Say = Callable[[str], None]
 
@@ -33,7 +34,9 @@ def add_evaluate(parser: argparse.ArgumentParser) -> argparse._ActionsContainer:
     parser.add_argument("--out", metavar="REPORT_DIR", help="where to write the report")
     parser.add_argument("--force", action="store_true", help="replace the report at --out")
     group = parser.add_argument_group("cross-validation")
-    group.add_argument("--cross-validate", type=int, metavar="K", help="train and measure K times; 5 and 10 are usual")
+    group.add_argument(
+        "--cross-validate", type=whole(2, 1000), metavar="K", help="train and measure K times; 5 and 10 are usual"
+    )
     group.add_argument(
         "--encoder", metavar="DIR|NAME", help="a pretrained encoder to build on: a directory or a hub name"
     )
@@ -50,8 +53,6 @@ def check_evaluate(arguments: argparse.Namespace) -> None:
                 f"{paths[0]}: evaluate needs a model and examples, as in `cnlu evaluate MODEL DATA`; without a model, "
                 "give --cross-validate 5."
             )
-    elif folds < 2:
-        raise UsageError(f"--cross-validate is {folds}; it must be at least 2, and 5 and 10 are usual.")
     else:
         for path in paths:
             if is_model_dir(Path(path)):

@@ -19,6 +19,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from cnlu.errors import CnluError, ModelError, UsageError
+from cnlu.interrupts import deaf_children
 from cnlu.server.annotate import check_file
 from cnlu.server.metrics import FOLDER, forget_process
 from cnlu.server.settings import ServerSettings
@@ -138,7 +139,8 @@ class _Workers:
         context = multiprocessing.get_context("spawn")  # nothing of this process's threads and locks comes along
         hear, tell = context.Pipe(duplex=False)
         process = context.Process(target=work, args=(self._settings, self._listening, tell), daemon=True)
-        process.start()
+        with deaf_children():
+            process.start()
         tell.close()
         return _Worker(process, hear, time.monotonic())
 

@@ -6,6 +6,7 @@ import argparse
 import sys
 
 import cnlu
+from cnlu import interrupts
 from cnlu.errors import UsageError
 
 
@@ -38,6 +39,7 @@ def _shell(arguments: argparse.Namespace) -> int:
                   "entity types. /help lists the commands, Ctrl-D leaves.")  # fmt: skip
         converse(model, lines(None if arguments.no_history else history_file()), _say, view)
     except KeyboardInterrupt:
+        interrupts.answered()
         print()
     return 0
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from cnlu import __version__
 from cnlu.data.schema import Example, NluData
 from cnlu.errors import ModelError, UsageError
+from cnlu.interrupts import held_back
 
 
 @dataclass
@@ -69,18 +70,20 @@ class Checkpoint:
             (fresh / "state.json").write_text(
                 json.dumps(about | {"fingerprint": self.fingerprint}), encoding="utf-8"
             )
-            if self.folder.exists():  # else a kill fell between the two renames, and the old one is all there is
+            with held_back():
+                if self.folder.exists():  # else a kill fell between the two renames, and the old one is all there is
+                    shutil.rmtree(old, ignore_errors=True)
+                    self.folder.rename(old)
+                fresh.rename(self.folder)
                 shutil.rmtree(old, ignore_errors=True)
-                self.folder.rename(old)
-            fresh.rename(self.folder)
-            shutil.rmtree(old, ignore_errors=True)
         except OSError as error:
             raise ModelError(
                 f"{self.folder}: the training state cannot be written ({error.strerror}); free the disk or "
                 "choose another --out."
             ) from error
         finally:
-            shutil.rmtree(fresh, ignore_errors=True)
+            with held_back():
+                shutil.rmtree(fresh, ignore_errors=True)
 
     def load(self) -> State:
         """Raises UsageError where there is nothing to resume or it belongs to another run."""
@@ -109,8 +112,9 @@ class Checkpoint:
         return any(self.folder.with_name(self.folder.name + suffix).exists() for suffix in ("", ".old"))
 
     def clear(self) -> None:
-        for suffix in ("", ".new", ".old"):
-            shutil.rmtree(self.folder.with_name(self.folder.name + suffix), ignore_errors=True)
+        with held_back():
+            for suffix in ("", ".new", ".old"):
+                shutil.rmtree(self.folder.with_name(self.folder.name + suffix), ignore_errors=True)
 
 
 def prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from cnlu.model.reader import Reader
+from cnlu.progress import progress
 from cnlu.training.batches import collate
 from cnlu.training.rows import Row
 
@@ -32,7 +32,7 @@ def read_rows(
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     reader = reader.to(device).eval()
     found: list[Row] = list(rows)
-    bar = tqdm(total=len(rows), desc=f"encoding on {device.type}", unit=" examples", disable=quiet, dynamic_ncols=True)
+    bar = progress(f"encoding on {device.type}", len(rows), " examples", quiet=quiet)
     with bar, torch.no_grad():
         for start in range(0, len(order), BATCH):
             chosen = order[start : start + BATCH]

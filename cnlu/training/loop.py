@@ -7,16 +7,15 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from cnlu.config import EncoderConfig
 from cnlu.config_training import TrainingConfig
 from cnlu.errors import ModelError
 from cnlu.model.ensemble import Ensemble
+from cnlu.progress import Bar, Lines, progress
 from cnlu.training.batches import plan_epoch
 from cnlu.training.checkpoint import (
     Checkpoint,
@@ -109,6 +108,7 @@ def fit(run: Run, resume: bool = False) -> State:
             state.history.append({"epoch": state.epoch, **loss, **({"dev": score} if run.dev_score else {})})
             if run.dev_score:
                 bar.set_postfix_str(f"dev frames {score:.3f}, best {state.best_score:.3f}")
+            bar.passed()
             if state.epoch - state.best_epoch >= max(config.patience, epochs // 4):
                 break
             if state.epoch < epochs and time.monotonic() - last_saved >= config.checkpoint_seconds:
@@ -130,13 +130,14 @@ def settle(run: Run) -> int:
         for epoch in range(epochs):
             torch.manual_seed(config.seed * 100_003 + epoch)
             _epoch(run, stepper, optimizer, average, epoch, steps, bar)
+            bar.passed()
     network.load_state_dict(average.state_dict())
     return epochs
 
 
 def _epoch(
     run: Run, stepper: Stepper, optimizer: torch.optim.Optimizer, average: Ensemble, epoch: int, steps: int,
-    bar: tqdm[Any],
+    bar: Bar | Lines,
 ) -> dict[str, float]:  # fmt: skip
     """One pass; returns the mean of each part of the loss per example, members summed."""
     network, config = run.network, run.config
@@ -165,15 +166,10 @@ def _epoch(
     return {name: round(total, 4) for name, total in totals.items()}
 
 
-def _progress(run: Run, epochs: int, done: int) -> tqdm[Any]:
-    return tqdm(
-        total=epochs * len(run.rows),
-        initial=done * len(run.rows),
-        desc=f"training on {run.device.type}",
-        unit=" examples",
-        unit_scale=True,
-        dynamic_ncols=True,
-        disable=run.quiet,
+def _progress(run: Run, epochs: int, done: int) -> Bar | Lines:
+    rows = len(run.rows)
+    return progress(
+        f"training on {run.device.type}", epochs * rows, " examples", initial=done * rows, quiet=run.quiet
     )
 
 

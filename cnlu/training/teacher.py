@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from cnlu.data.schema import Entity, Example
 from cnlu.model.losses import NOTHING
 from cnlu.model.reader import VIEWS, Reader
+from cnlu.progress import progress
 from cnlu.text.tokens import Tokens
 from cnlu.training.frozen import open_store, read_rows
 from cnlu.training.rows import Row
@@ -58,7 +58,7 @@ def ask(
     each = open_store((int(starts[-1]), sum(sizes)), memory, folder)
     whole = np.zeros((len(texts), len(labels.intents)), np.float16)
     found: list[Example] = [Example(text) for text in texts]
-    with tqdm(total=len(texts), desc="asking the teacher", unit=" texts", disable=quiet, dynamic_ncols=True) as bar:
+    with progress("asking the teacher", len(texts), " texts", quiet=quiet) as bar:
         for numbers, scores in teacher.model.scored(texts):
             for i, answer in zip(numbers, scores, strict=True):
                 parts = (answer.emissions, answer.roles, answer.groups)
@@ -86,8 +86,7 @@ def with_vectors(
     assert teacher.model.tokens is not None
     read, starts = teacher.model.tokens.read, answers.starts
     vectors = open_store((int(starts[-1]), reader.width), memory, folder)
-    bar = tqdm(total=len(texts), desc="the teacher's hidden states", unit=" texts", disable=quiet, dynamic_ncols=True)
-    with bar:
+    with progress("the teacher's hidden states", len(texts), " texts", quiet=quiet) as bar:
         for first in range(0, len(texts), AT_ONCE):
             few = texts[first : first + AT_ONCE]
             rows = [_bare(len(text), read(text)) for text in few]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import os
 import re
 from collections.abc import Mapping
@@ -12,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from cnlu.config import Config
-from cnlu.config_files import load_config
+from cnlu.config_files import known_settings, load_config
 from cnlu.errors import CnluError, UsageError
 from cnlu.resources import config_path
 from cnlu.setting import check_limits, setting
+from cnlu.suggest import elsewhere, nearest
 
 COMPONENT = "CnluClassifier"
 RANKING = 10
@@ -59,9 +59,16 @@ def read_settings(options: Mapping[str, Any]) -> Settings:
     known = [field.name for field in dataclasses.fields(Settings)]
     for name in options:
         if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.0)[0]
-            raise UsageError(f"unknown option {name!r}; did you mean {near!r}?")
+            raise UsageError(f"unknown option {name!r}; {_advice(str(name), known)}")
     return Settings(**{name: _at_home(value) if name in PATHS else value for name, value in options.items()})
+
+
+def _advice(name: str, known: list[str]) -> str:
+    if near := nearest(name, known):
+        return f"did you mean {near!r}?"
+    if setting := elsewhere(name, known_settings(Config)):
+        return f"did you mean `set: {{{setting}: ...}}`?"
+    return f"there are: {', '.join(known)}."
 
 
 def training_config(settings: Settings) -> Config:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from cnlu.text.bulk import CHINESE, code_points, kinds_of
 from pretrain.config import PrepareConfig
 
-KEPT, SHORT, LONG, FOREIGN, DUPLICATE, NEAR_DUPLICATE = range(6)
-REASONS = ("", "short", "long", "little Chinese", "duplicate", "near duplicate")
+KEPT, SHORT, LONG, FOREIGN, DUPLICATE, NEAR_DUPLICATE, NUL = range(7)
+REASONS = ("", "short", "long", "little Chinese", "duplicate", "near duplicate", "NUL byte")
 """What the manifest calls them."""
 
 
@@ -29,6 +29,7 @@ def reasons(texts: Sequence[str], config: PrepareConfig) -> NDArray[np.uint8]:
     if config.max_length:
         found[lengths > config.max_length] = LONG
     found[lengths < config.min_length] = SHORT
+    found[np.add.reduceat(codes == 0, firsts) > 0] = NUL
     return found
 
 

@@ -9,6 +9,11 @@ from typing import Any
 from cnlu.errors import DataError
 from pretrain.prepare.sources import Block
 
+CONTROLS = bytes({*range(32), 127} - set(b"\t\n\v\f\r\x1b"))
+"""Bytes that no text has; some files have one or two by accident."""
+BINARY = 0.3
+"""The share of such bytes, at the beginning of a file, from which it is no text. English in UTF-16 has half of them."""
+
 
 @dataclass(frozen=True)
 class Lines:
@@ -22,7 +27,8 @@ class Lines:
 def read_lines(block: Block) -> Lines:
     """Of plain text, where a blank line ends a document, or of JSONL, where each record's "text" is one.
 
-    Raises DataError for what is not UTF-8, naming the byte, and for a record that is none.
+    A line with a NUL byte in it is a text as it stands; `clean` leaves it out. Raises DataError for what is binary or
+    not UTF-8, naming the byte, and for a record that is none.
     """
     text = _decoded(block)
     texts: list[str] = []
@@ -47,11 +53,11 @@ def read_lines(block: Block) -> Lines:
 
 def _decoded(block: Block) -> str:
     data = block.data
-    if (at := data.find(b"\0")) >= 0:
+    strange = len(data) - len(data.translate(None, CONTROLS))
+    if not block.offset and strange > BINARY * len(data):
         raise DataError(
-            f"{_place(block, at)}: byte {block.offset + at} is NUL, so this is a binary file or UTF-16; leave it "
-            f"out, or "
-            "convert it to UTF-8."
+            f"{block.source}:1: {strange} of the first {len(data)} bytes are NUL and the like, so this is binary or "
+            "UTF-16; leave it out, or convert it to UTF-8."
         )
     try:
         return data.decode("utf-8-sig" if not block.offset else "utf-8")
@@ -69,6 +75,8 @@ def _place(block: Block, at: int) -> str:
 
 
 def _record(line: str, place: str) -> list[str]:
+    if "\0" in line:
+        return [line.strip()]
     try:
         record: Any = json.loads(line)
     except (ValueError, RecursionError):

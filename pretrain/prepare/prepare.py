@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from cnlu.data.files import write_bytes
 from cnlu.data.swap import check_out, replace_dir, resolve
 from cnlu.errors import CnluError, DataError, UsageError
+from cnlu.interrupts import held_back
+from cnlu.progress import Bar, Lines, progress
 from pretrain.config import PrepareConfig
 from pretrain.corpus.corpus import FORMAT, MANIFEST, TOKENIZER, tokenizer_fingerprint
 from pretrain.corpus.shards import Arrays, Shard, joined, shard_of, write_shard
@@ -108,7 +109,11 @@ def prepare(request: PrepareRequest, say: Say = lambda line: None) -> None:
             "--resume: the shards that were complete are kept."
         ) from error
     except KeyboardInterrupt:
-        say(f"{part}: the complete shards are kept; go on with --resume")
+        if (part / "state.json").exists():
+            say(f"{part}: what was complete is kept; go on with --resume")
+        else:
+            with held_back():
+                shutil.rmtree(part, ignore_errors=True)
         raise
 
 
@@ -303,5 +308,5 @@ def _finish(
         say(f"warning: {share:.1%} of the tokens are [UNK] to this vocabulary; --add-tokens can teach it characters")
 
 
-def _bar(what: str, total: int | None) -> tqdm[Any]:
-    return tqdm(total=total, desc=what, unit="B", unit_scale=True, dynamic_ncols=True)
+def _bar(what: str, total: int | None) -> Bar | Lines:
+    return progress(what, total, "B")

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any, TypeVar
 
+from cnlu.interrupts import deaf_children, held_back
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -34,13 +36,15 @@ def in_order(
     waiting: deque[Future[Result]] = deque()
     try:
         for item in items:
-            waiting.append(pool.submit(_work, work, item))
+            with deaf_children():  # a task may start a process
+                waiting.append(pool.submit(_work, work, item))
             if len(waiting) >= _AHEAD * processes:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     finally:
-        pool.shutdown(cancel_futures=True)
+        with held_back():
+            pool.shutdown(cancel_futures=True)
 
 
 def _start(start: Callable[[], Any]) -> None:

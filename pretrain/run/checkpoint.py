@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from cnlu.errors import CnluError, UsageError
+from cnlu.interrupts import held_back
 from pretrain.run.stream import Position
 
 PREFIX = "step-"
@@ -46,15 +47,17 @@ def save_checkpoint(
         _write(fresh / "state.safetensors", content)
         about = json.dumps({"fingerprint": fingerprint, "groups": _numbers(optimizer), **asdict(state)})
         _write(fresh / "state.json", about.encode())
-        shutil.rmtree(target, ignore_errors=True)
-        os.replace(fresh, target)
+        with held_back():
+            shutil.rmtree(target, ignore_errors=True)
+            os.replace(fresh, target)
     except OSError as error:
         raise CnluError(
             f"{folder}: the checkpoint cannot be written ({error.strerror}); free space and go on with --resume: the "
             "one before is whole."
         ) from error
     finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+        with held_back():
+            shutil.rmtree(fresh, ignore_errors=True)
     for old in checkpoints(folder)[:-keep]:
         shutil.rmtree(old, ignore_errors=True)
 

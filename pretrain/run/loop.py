@@ -17,6 +17,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from cnlu.errors import CnluError
+from cnlu.interrupts import Stop
 from pretrain.config import RunConfig
 from pretrain.objectives.losses import Pretrainer, weights_of
 from pretrain.run.checkpoint import State, save_checkpoint
@@ -66,9 +67,11 @@ class Run:
 
 
 class Interrupted(CnluError):
-    """A run that stopped because it was asked to, its state saved."""
+    """A run that stopped because a signal asked it to, its state saved."""
 
-    exit_code = 130
+    def __init__(self, sentence: str, number: int) -> None:
+        super().__init__(sentence)
+        self.exit_code = 128 + number
 
 
 def fit(run: Run, state: State) -> State:
@@ -149,8 +152,8 @@ def _counts(run: Run, step: Step) -> dict[str, Tensor]:
     return {"masked": own[0], "span_boundary": own[0], "order": own[1], "replaced_token": own[2]}
 
 
-def _after(run: Run, state: State, phase: Phase, window: Window, log: Log, stop: bool) -> Window:
-    """What is done between steps; returns the window to go on with."""
+def _after(run: Run, state: State, phase: Phase, window: Window, log: Log, stop: int) -> Window:
+    """What is done between steps; returns the window to go on with. `stop`: the signal that asks for it, or 0."""
     config, last = run.config, state.step == run.steps
     due = {name: last or state.step % every == 0 for name, every in
            (("log", config.log_every), ("look", config.evaluate_every), ("save", config.checkpoint_every))}  # fmt: skip
@@ -171,7 +174,8 @@ def _after(run: Run, state: State, phase: Phase, window: Window, log: Log, stop:
         save_checkpoint(run.folder, run.fingerprint, state, run.plain, run.optimizer, config.keep)
     run.accelerator.wait_for_everyone()
     if stop and not last:
-        raise Interrupted(f"Stopped after step {state.step} of {run.steps}, which is saved; go on with --resume.")
+        raise Interrupted(f"Stopped after step {state.step} of {run.steps}, which is saved; go on with --resume.",
+                          stop)  # fmt: skip
     return Window()
 
 
@@ -206,13 +210,13 @@ def _look(run: Run, phase: Phase) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _asked_to_stop() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C or SIGTERM is heard between steps; a second Ctrl-C stops at once."""
+def _asked_to_stop() -> Iterator[Callable[[], int]]:
+    """Ctrl-C or SIGTERM is heard between steps (its number, else 0); a second Ctrl-C stops at once."""
     heard: list[int] = []
 
     def hear(number: int, frame: FrameType | None) -> None:
         if heard and number == signal.SIGINT:
-            raise KeyboardInterrupt
+            raise Stop(number)
         heard.append(number)
 
     try:
@@ -220,7 +224,7 @@ def _asked_to_stop() -> Iterator[Callable[[], bool]]:
     except ValueError:  # not the main thread: nobody can ask
         before = {}
     try:
-        yield lambda: bool(heard)
+        yield lambda: heard[0] if heard else 0
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

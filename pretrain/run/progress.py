@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,10 +12,10 @@ from typing import Any, TextIO
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from cnlu.data.files import write_bytes
 from cnlu.errors import ModelError
+from cnlu.progress import progress, say_above
 from pretrain.objectives.losses import Found
 
 PEAKS = {"H200": 989, "H100": 989, "H800": 989, "A100": 312, "A800": 312, "L40": 181, "L4": 121, "A10": 125,
@@ -91,10 +90,9 @@ class Log:
     def __init__(self, folder: Path, steps: int, done: int, device: torch.device, main: bool) -> None:
         self._file = _reopened(folder / "log.jsonl", done) if main else None
         self._board = _board(folder) if main else None
-        self._bar = tqdm(
-            total=steps, initial=done, desc=f"pretraining on {device.type}", unit=" steps", dynamic_ncols=True,
-            disable=not main,
-        )  # fmt: skip
+        self._bar = progress(
+            f"pretraining on {device.type}", steps, " steps", initial=done, scale=False, quiet=not main
+        )
 
     def step(self) -> None:
         self._bar.update()
@@ -118,8 +116,7 @@ class Log:
 
     def tell(self, say: Callable[[str], None], line: str) -> None:
         """A line above the bar, not into it."""
-        with tqdm.external_write_mode(sys.stderr):
-            say(line)
+        say_above(say, line)
 
     def close(self) -> None:
         self._bar.close()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from cnlu.data.swap import check_out, replace_dir, resolve
 from cnlu.encoder.quiet import quiet
 from cnlu.errors import CnluError, UsageError
+from cnlu.interrupts import held_back
 from pretrain.config import PretrainConfig
 from pretrain.corpus.corpus import Corpus, open_corpus
 from pretrain.masking.masker import Masker
@@ -23,7 +25,7 @@ from pretrain.objectives.losses import Pretrainer
 from pretrain.probe.nlu import Examples, frame_accuracy
 from pretrain.probe.page import page, points_of, warning
 from pretrain.run.card import write_card
-from pretrain.run.checkpoint import State, load_checkpoint
+from pretrain.run.checkpoint import State, checkpoints, load_checkpoint
 from pretrain.run.encoder import Loaded, generator_for, load_encoder, random_encoder, write_encoder
 from pretrain.run.held_out import HeldOut
 from pretrain.run.loop import Phase, Run, fit, phase_lengths, planned, without_counts
@@ -69,29 +71,45 @@ def run(request: RunRequest, say: Say = lambda line: None) -> None:
         tell(note)
     folder = resolve(request.out).with_name(request.out.name + ".training")
     folder.mkdir(parents=True, exist_ok=True)
-    job = _built(request, corpus, similar, loaded, accelerator, folder, tell)
-    if request.resume:
-        state = load_checkpoint(folder, job.fingerprint, job.plain, job.optimizer)
-    else:
-        state = State()
+    with _kept_for_resuming(folder, accelerator.is_main_process):
+        job = _built(request, corpus, similar, loaded, accelerator, folder, tell)
+        if request.resume:
+            state = load_checkpoint(folder, job.fingerprint, job.plain, job.optimizer)
+        else:
+            state = State()
+            if accelerator.is_main_process:
+                for old in folder.iterdir():
+                    shutil.rmtree(old) if old.is_dir() else old.unlink()
+        accelerator.wait_for_everyone()
+        _announce(request, corpus, job, accelerator, tell)
+        fit(job, state)
         if accelerator.is_main_process:
-            for old in folder.iterdir():
-                shutil.rmtree(old) if old.is_dir() else old.unlink()
+            _write(request, corpus, job, state, folder)
+            tell(f"{request.out}: written after {state.step} steps and {state.tokens} tokens; use it with: cnlu train "
+                 f"DATA --encoder {request.out}")  # fmt: skip
     accelerator.wait_for_everyone()
+    accelerator.end_training()
+
+
+@contextlib.contextmanager
+def _kept_for_resuming(folder: Path, main: bool) -> Iterator[None]:
+    """An interrupted run leaves its folder only where a checkpoint is in it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if main and not checkpoints(folder):
+            with held_back():
+                shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _announce(request: RunRequest, corpus: Corpus, job: Run, accelerator: Accelerator, tell: Say) -> None:
     lengths = ", then ".join(f"{phase.last} steps of {phase.length} tokens a row" for phase in job.phases)
     precision = "float32" if accelerator.mixed_precision == "no" else accelerator.mixed_precision
     tell(
         f"{request.corpus}: {corpus.tokens} tokens; {lengths}; {accelerator.num_processes} process(es) on "
         f"{accelerator.device.type}, {precision}"
     )
-    fit(job, state)
-    if accelerator.is_main_process:
-        _write(request, corpus, job, state, folder)
-        tell(f"{request.out}: written after {state.step} steps and {state.tokens} tokens; use it with: cnlu train DATA "
-             f"--encoder {request.out}")  # fmt: skip
-    accelerator.wait_for_everyone()
-    accelerator.end_training()
-
 
 def _nothing(line: str) -> None:
     pass
@@ -239,5 +257,7 @@ def _write(request: RunRequest, corpus: Corpus, job: Run, state: State, folder: 
             "last checkpoint is kept."
         ) from error
     finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-    shutil.rmtree(folder, ignore_errors=True)
+        with held_back():
+            shutil.rmtree(fresh, ignore_errors=True)
+    with held_back():
+        shutil.rmtree(folder, ignore_errors=True)

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from cnlu.errors import DataError, UsageError
+from cnlu.progress import progress
 from cnlu.text.bulk import CHINESE, BulkSegmenter, code_points, kinds_of
 from cnlu.text.segment import Segmenter
 from pretrain.config import SimilarConfig
@@ -60,13 +60,15 @@ def _read(path: Path, file: IO[bytes], most: int) -> Vectors:
     file.seek(start)
     words: list[str] = []
     values: list[NDArray[np.float32]] = []
-    for _ in tqdm(range(min(count, most)), desc="reading vectors", unit=" words", unit_scale=True, dynamic_ncols=True):
-        word, vector = _binary_entry(file, width) if binary else _text_entry(file)
-        if len(vector) != width:
-            raise DataError(f"{path}: is cut off or damaged after {len(words)} Chinese words; fetch it again.")
-        if is_chinese(word):
-            words.append(word)
-            values.append(vector)
+    with progress("reading vectors", min(count, most), " words") as bar:
+        for _ in range(min(count, most)):
+            word, vector = _binary_entry(file, width) if binary else _text_entry(file)
+            if len(vector) != width:
+                raise DataError(f"{path}: is cut off or damaged after {len(words)} Chinese words; fetch it again.")
+            if is_chinese(word):
+                words.append(word)
+                values.append(vector)
+            bar.update()
     if not words:
         raise DataError(f"{path}: holds no Chinese words.")
     return Vectors(words, np.stack(values))
@@ -120,11 +122,7 @@ def learn_vectors(texts: Sequence[str], config: SimilarConfig) -> Vectors:
     with tempfile.TemporaryDirectory() as folder:
         cut = Path(folder) / "words.txt"
         with open(cut, "w", encoding="utf-8") as file:
-            for block in tqdm(blocks(expand(texts)), desc="cutting words", unit=" MB", dynamic_ncols=True):
-                for line in read_lines(block).texts:
-                    places = np.append(np.flatnonzero(segmenter.starts(line)), len(line)).tolist()
-                    words = [line[a:b] for a, b in pairwise(places)]
-                    file.write(" ".join(word for word in words if not word.isspace()) + "\n")
+            _cut(texts, segmenter, file)
         try:
             model: Any = Word2Vec(
                 corpus_file=str(cut), vector_size=config.width, window=config.window, min_count=config.min_count, sg=1,
@@ -140,13 +138,24 @@ def learn_vectors(texts: Sequence[str], config: SimilarConfig) -> Vectors:
     return Vectors([model.wv.index_to_key[i] for i in keep], model.wv.vectors[keep])
 
 
+def _cut(texts: Sequence[str], segmenter: BulkSegmenter, file: TextIO) -> None:
+    """Writes the words of the texts, a line each."""
+    with progress("cutting words", None, "B") as bar:
+        for block in blocks(expand(texts)):
+            for line in (line for line in read_lines(block).texts if "\0" not in line):
+                places = np.append(np.flatnonzero(segmenter.starts(line)), len(line)).tolist()
+                words = [line[a:b] for a, b in pairwise(places)]
+                file.write(" ".join(word for word in words if not word.isspace()) + "\n")
+            bar.update(len(block.data))
+
+
 def neighbours(vectors: Vectors, config: SimilarConfig) -> Neighbours:
     """The most similar words of the same length, for each word."""
     norms = np.linalg.norm(vectors.values, axis=1, keepdims=True)
     unit = vectors.values / np.maximum(norms, 1e-9)
     lengths = np.fromiter(map(len, vectors.words), np.int64, len(vectors.words))
     found: Neighbours = {}
-    with tqdm(total=len(unit), desc="comparing words", unit=" words", unit_scale=True, dynamic_ncols=True) as bar:
+    with progress("comparing words", len(unit), " words") as bar:
         for length in np.unique(lengths):
             group = np.flatnonzero(lengths == length)
             most = min(config.neighbours, len(group) - 1)

@@ -113,7 +113,7 @@ def test_files_that_cannot_be_read(cli: Cli, tmp_path: Path, content: str | byte
     (["--ignore", "two-intent"], "did you mean 'two-intents'"),
     (["--ignore", "unreadable-example"], "cannot be ignored"),
     (["--set", "check.ignore=nothing-at-all"], "there is no code 'nothing-at-all'"),
-    (["--set", "check.similarity=2"], "must be at most 1"),
+    (["--set", "check.similarity=2"], "at most 1"),
     (["--set", "check.shw=2"], "did you mean 'show'"),
     (["--test", "nowhere.yml"], "nowhere.yml: there is no such file"),
     (["--config", "nowhere"], "nowhere"),

@@ -44,9 +44,9 @@ def test_numbers_may_be_written_with_an_exponent(tmp_path: Path) -> None:
     [
         ("modle:\n  layers: 1\n", "unknown section 'modle'; did you mean 'model'"),
         ("model:\n  layer: 1\n", "model.layer: unknown setting; did you mean 'layers'"),
-        ("model:\n  layers: two\n", "model.layers: expected a whole number, not 'two'"),
+        ("model:\n  layers: two\n", "model.layers: expected a whole number from 0 to 12, not 'two'"),
         ("model:\n  layers: 1.5\n", "model.layers: expected a whole number"),
-        ("model:\n  layers: 99\n", "model.layers is 99; it must be at most"),
+        ("model:\n  layers: 99\n", "model.layers is 99; it must be at least 0 and at most 12"),
         ("model:\n  layers: [1]\n", "model.layers: expected a whole number"),
         ("model:\n  dropout: .nan\n", "model.dropout: expected a number"),
         ("model:\n  tagging: IOB\n", "model.tagging is 'IOB'; choose one of: BIO, BILOU"),

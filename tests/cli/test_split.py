@@ -93,10 +93,10 @@ def test_a_full_disk_leaves_the_old_split(
     ("options", "said"),
     [
         (["--dev", 0.5, "--test", 0.5], "leave nothing to train on"),
-        (["--dev", 1], "--dev 1: a share is a number from 0"),
-        (["--test", -0.1], "--test -0.1"),
-        (["--test", "nan"], "--test nan"),
-        (["--seed", -1], "--seed -1"),
+        (["--dev", 1], "leave nothing to train on"),
+        (["--test", -0.1], "--test: '-0.1' is no number from 0 to 1"),
+        (["--test", "nan"], "--test: 'nan' is no number"),
+        (["--seed", -1], "--seed: '-1' is no whole number"),
         (["--dev", 0.001], "too few for a dev part of 0.001"),
     ],
 )

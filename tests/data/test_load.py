@@ -62,7 +62,7 @@ def test_one_path_need_not_be_a_list(tmp_path: Path) -> None:
     [
         ("none.yml", None, "no such file"),
         ("a.txt", "x", "not read"),
-        ("a.json", '{"rasa_nlu_data": {}}', "old JSON"),
+        ("a.json", '{"rasa_nlu_data": {}}', "cnlu convert"),
         ("a.json", "[\n]", "not JSON lines"),
         ("a.yml", "", "empty"),
         ("a.jsonl", "", "empty"),
@@ -91,3 +91,29 @@ def test_a_file_that_may_not_be_read_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "gone.yml").symlink_to(tmp_path / "nowhere.yml")
     with pytest.raises(DataError, match="no such file"):
         load_data([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("nlu.csv", "text,intent\n好,a\n"), ("nlu.md", "## intent:a\n- 好\n"), ("nlu.bio", "好\tO\n"),
+        ("bot.zip", "PK"),
+        ("old.json", '{"rasa_nlu_data": {"common_examples": []}}'), ("studio.json", '[{"data": {"text": "好"}}]'),
+        ("doccano.jsonl", '{"id": 1, "text": "去北京", "label": [[1, 3, "city"]]}\n'),
+        ("doccano2.jsonl", '{"text": "去北京", "entities": [{"id": 1, "label": "city", "start_offset": 1}]}\n'),
+        ("doccano3.json", '{"text": "去北京", "entities":[[1, 3, "city"]], "cats":["a"]}\n'),
+    ],
+)  # fmt: skip
+def test_the_file_of_another_tool_is_answered_with_the_command_that_converts_it(
+    tmp_path: Path, name: str, content: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(content, "utf-8")
+    with pytest.raises(DataError, match=rf"cnlu convert {path} --to yaml\.$"):
+        load_data(path)
+
+
+def test_a_folder_without_data_names_the_command_too(tmp_path: Path) -> None:
+    (tmp_path / "nlu.csv").write_text("text,intent\n好,a\n", "utf-8")
+    with pytest.raises(DataError, match="`cnlu convert`"):
+        load_data(tmp_path)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from cnlu.encoder.load import load_encoder
+from cnlu.encoder.trial import try_out
 from cnlu.errors import DataError
 
 Write = Callable[..., Path]
@@ -218,3 +220,43 @@ def test_families_whose_vectors_cannot_be_used_are_refused(
     capfd.readouterr()
     assert said in refusal(folder)
     assert capfd.readouterr() == ("", "")
+
+
+def without_attention(found: dict[str, torch.Tensor]) -> None:
+    for name, tensor in found.items():
+        if "attention.self.value" in name:
+            tensor.zero_()
+
+
+def test_an_encoder_that_looks_at_no_other_token_is_refused_for_just_that(write_encoder: Write) -> None:
+    folder = write_encoder("bert")
+    weights(without_attention)(folder)
+    sentence = refusal(folder)
+    assert "looks at no other token" in sentence and "left to right" not in sentence
+
+
+class Reach(torch.nn.Module):
+    """A body whose vectors are sums of the tokens from so many before to so many behind."""
+
+    def __init__(self, before: int, behind: int) -> None:
+        super().__init__()
+        self.config = SimpleNamespace(model_type="bert")
+        self.vocabulary, self.width, self._reach = 20, 4, (before, behind)
+
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        length = ids.shape[1]
+        away = torch.arange(length)[None] - torch.arange(length)[:, None]
+        near = ((-self._reach[0] <= away) & (away <= self._reach[1])).float()
+        state = (near @ (ids * mask).float()[..., None]).expand(-1, -1, self.width)
+        return state, state
+
+
+@pytest.mark.parametrize(
+    ("before", "behind", "said"),
+    [(9, 0, "reads from left to right only"), (1, 1, "only the nearest neighbours"), (0, 1, "only the nearest"),
+     (0, 0, "looks at no other token")],
+)  # fmt: skip
+def test_what_an_encoder_sees_is_told_as_it_is(before: int, behind: int, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        try_out(Reach(before, behind), 5, "here")  # type: ignore[arg-type]
+    try_out(Reach(9, 9), 5, "here")  # type: ignore[arg-type]

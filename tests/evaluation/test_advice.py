@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from cnlu.data.schema import Example
+import pytest
+
+from cnlu.data.schema import Entity, Example
 from cnlu.evaluation.advice import Finding, Name, advise
 from cnlu.runtime.labels import Labels
 from tests.evaluation.studies import entity, study
@@ -68,3 +70,76 @@ def test_edges_and_roles_name_both_sides() -> None:
 
 def test_nothing_wrong_gives_no_advice() -> None:
     assert advise(study([Example("好", "yes")], [("yes", 0.9, [])])) == {}
+
+
+SILENT = {
+    "all labels were seen": study([Example("好", "yes")], [("no", 0.5, [])], Labels(["yes", "no"], [], {}, {})),
+    "one confusion is none": study([Example("好", "yes"), Example("不", "no")], [("no", 0.5, []), ("no", 0.5, [])]),
+    "two unlike errors": study([Example("好", "a"), Example("不", "b")], [("b", 0.5, []), ("c", 0.5, [])]),
+    "an intent nobody answered": study([Example("好", "a"), Example("行", "a")], [(None, 0.0, [])] * 2),
+    "a word mostly left bare": study(
+        [Example(f"今天{i}", None, (entity(0, 2, "date"),)) for i in range(2)]
+        + [Example(f"在今天{i}") for i in range(4)],
+        [(None, 0.0, [entity(0, 2, "date")])] * 2 + [(None, 0.0, [entity(1, 3, "date")])] + [(None, 0.0, [])] * 3,
+    ),
+    "twice in one sentence is not elsewhere": study(
+        [Example("今天和今天和今天", None, (entity(0, 2, "date"), entity(3, 5, "date")))],
+        [(None, 0.0, [entity(0, 2, "date"), entity(3, 5, "date"), entity(6, 8, "date")])],
+    ),
+    "annotated once elsewhere": study(
+        [Example("今天走", None, (entity(0, 2, "date"),)), Example("今天呢")], [(None, 0.0, [entity(0, 2, "date")])] * 2
+    ),
+    "unsure and wrong": study([Example("好", "yes")], [("no", 0.89, [])]),
+    "sure and right": study([Example("好", "yes")], [("yes", 0.99, [])]),
+}
+
+
+@pytest.mark.parametrize("why", SILENT)
+def test_no_advice_where_its_condition_does_not_hold(why: str) -> None:
+    assert advise(SILENT[why]) == {}
+
+
+def few(counts: dict[str, int], *wrong: str) -> list[str]:
+    """The intents that the report says had few examples, these being answered wrongly, each once."""
+    one = study([Example(f"问{label}", label) for label in wrong], [(f"not {label}", 0.5, []) for label in wrong],
+                counts={"intents": counts, "entities": {}})  # fmt: skip
+    return [str(point[0]) for found in advise(one).get("intents", []) for point in found.points]
+
+
+def test_an_intent_has_few_examples_only_where_the_usual_one_has_clearly_more() -> None:
+    usual = {f"usual_{i}": 14 for i in range(5)}
+    assert few({**usual, "a": 14, "b": 16, "c": 13}, "a", "b", "c") == []
+    assert few({**usual, "a": 5, "b": 16}, "a", "b") == ["a"]
+    assert few({f"usual_{i}": 100 for i in range(5)} | {"a": 40, "b": 60}, "a", "b") == ["a"]
+    assert few({f"usual_{i}": 30 for i in range(5)} | {"a": 19, "b": 21}, "a", "b") == ["a"]
+    assert few({"a": 3, "b": 3, "c": 3}, "a", "b") == []
+    assert few({**usual, "a": 5}) == []
+
+
+def test_which_intent_to_write_for_is_told_only_where_the_numbers_tell_it() -> None:
+    texts = [Example(f"问{i}", "a") for i in range(3)]
+    for counts in ({"a": 50, "b": 90}, {"a": 90, "b": 50}):
+        one = study(texts, [("b", 0.5, [])] * 3, counts={"intents": counts, "entities": {}})
+        assert "Training had" not in said(advise(one)["intents"][0])
+
+
+def test_it_happens_both_ways_only_where_it_does() -> None:
+    texts = [Example(f"问{i}", "a") for i in range(7)] + [Example(f"查{i}", "b") for i in range(2)]
+    (found,) = advise(study(texts, [("b", 0.5, [])] * 7 + [("a", 0.5, [])] * 2))["intents"]
+    assert "It happens both ways" not in said(found)
+
+
+def test_words_are_called_new_or_known_only_as_far_as_they_are() -> None:
+    texts = [Example(f"要水饺{i}", None, (entity(1, 3, "meal"),)) for i in range(4)]
+    nothing = [(None, 0.0, [])] * 4
+    (few_new,) = advise(study(texts, nothing, fresh=frozenset({(0, (1, 3, "meal"))})))["entities"]
+    assert "new to training" not in said(few_new) and "Most of the words were read in training" in said(few_new)
+    (some_new,) = advise(study(texts, nothing, fresh=frozenset((i, (1, 3, "meal")) for i in range(2))))["entities"]
+    assert "the words of 2 of them are new" in said(some_new)
+
+
+@pytest.mark.parametrize("answer", [entity(1, 3, "place", "from"), entity(1, 3, "place")])
+def test_edges_types_and_roles_are_not_advised_on_where_they_are_right(answer: Entity) -> None:
+    text = Example("从南京走", None, (entity(1, 3, "place", "from"),))
+    kinds = {one.filter["kind"] for one in advise(study([text], [(None, 0.0, [answer])])).get("entities", [])}
+    assert kinds == (set() if answer.role else {"role"})

@@ -18,6 +18,7 @@ import pytest
 
 from cnlu.errors import CnluError, DataError, UsageError
 from cnlu.text.alike import near_keys
+from cnlu.text.bulk import BulkSegmenter
 from cnlu.text.segment import Segmenter
 from pretrain.config import PrepareConfig
 from pretrain.corpus.corpus import Corpus, open_corpus
@@ -267,3 +268,39 @@ def test_resuming_with_other_settings_is_refused(tmp_path, tiny_encoder, monkeyp
         made(tmp_path, tiny_encoder, "我要买票\n")
     with pytest.raises(UsageError, match="other text, settings or tokenizer"):
         made(tmp_path, tiny_encoder, "我要买票\n", min_length=3, request={"resume": True})
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".jsonl"])
+def test_a_nul_byte_costs_its_line_alone_and_is_counted(tmp_path, tiny_encoder, suffix):
+    lines = [f"第{i}次列车开始检票" for i in range(1000)]
+    lines[500] = "第500次\0列车开始检票"
+    if suffix == ".jsonl":
+        lines = [f'{{"text": "{line}"}}' for line in lines]
+        lines[501] = '{"text": "第501次\\u0000列车"}'
+    source = tmp_path / f"text{suffix}"
+    source.write_text("\n".join([*lines, ""]), "utf-8")
+    prepare(PrepareRequest([str(source)], tmp_path / "corpus", PrepareConfig(processes=1), str(tiny_encoder)))
+    manifest = open_corpus(tmp_path / "corpus").manifest
+    dropped = 1 if suffix == ".txt" else 2
+    assert manifest["left_out"] == {"NUL byte": dropped} and manifest["counts"]["lines"] == 1000
+    assert "次\0列车" in manifest["left_out_examples"]["NUL byte"][0]
+
+
+def test_a_file_with_a_tail_of_nul_bytes_as_a_power_cut_leaves_it_is_read(tmp_path, tiny_encoder):
+    corpus = made(tmp_path, tiny_encoder, ("我要买票\n" * 1000).encode() + bytes(4096), duplicates=False)
+    assert corpus.manifest["left_out"] == {"NUL byte": 1}
+
+
+@pytest.mark.parametrize("content", [bytes(5000), bytes(range(8)) * 100, "buy a ticket\n".encode("utf-16-le") * 50])
+def test_a_file_that_is_mostly_nul_or_control_bytes_is_binary(tmp_path, tiny_encoder, content):
+    with pytest.raises(DataError, match=r"0-text.txt:1: .* so this is binary or UTF-16"):
+        made(tmp_path, tiny_encoder, content)
+
+
+def test_words_are_not_learned_from_a_line_with_a_nul_byte(tmp_path):
+    from pretrain.similar.vectors import _cut
+
+    (tmp_path / "a.txt").write_text("我要买票\n我要\0退票\n", "utf-8")
+    with open(tmp_path / "cut.txt", "w+", encoding="utf-8") as file:
+        _cut([str(tmp_path / "a.txt")], BulkSegmenter(Segmenter()), file)
+    assert "退票" not in (tmp_path / "cut.txt").read_text("utf-8")

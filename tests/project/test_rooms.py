@@ -18,12 +18,14 @@ MAY_USE = {
     "server": {"data", "runtime"},
     "shell": {"runtime"},
     "starter": set(),
+    "convert": {"data"},
     "model": {"data", "encoder"},
     "training": {"data", "text", "features", "runtime", "evaluation", "encoder", "model"},
 }
 PRETRAIN_MAY_USE = {"text", "encoder", "data"}  # of cnlu's rooms; for the rest the wings meet in files
 RASA_MAY_USE = {"data", "features", "runtime"}  # the component; where it trains in Rasa's process also cnlu.training
-EVERYONES = {"config", "config_files", "config_training", "setting", "errors", "resources"}
+EVERYONES = {"config", "config_files", "config_training", "setting", "suggest", "errors", "extras", "interrupts",
+             "progress", "resources"}  # fmt: skip
 HEAVY = {"torch", "torchcrf", "transformers", "accelerate", "onnx", "onnxscript", "safetensors"}
 
 

@@ -1,0 +1,118 @@
+"""An agent of Dialogflow ES, as a ZIP, as a folder, or one of its files `NAME_usersays_LANGUAGE.json`.
+
+A sentence is a list of pieces; `meta` (@city, @sys.date) is the entity type, and the parameter's name in `alias`, where
+it differs, its role.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from cnlu.convert.result import Result, Span
+from cnlu.convert.source import MOST_BYTES, Located, decoded, objects, parse_json, read
+from cnlu.errors import DataError
+
+_SAYS, _ENTRIES = "_usersays_", "_entries_"
+Files = Mapping[str, str]
+"""Names within the agent, and their texts."""
+
+
+def looks_like(content: object) -> bool:
+    """Whether JSON is a list of sentences in pieces."""
+    first = content[0] if isinstance(content, list) and content else None
+    pieces = first.get("data") if isinstance(first, dict) else None
+    return isinstance(pieces, list) and all(isinstance(piece, dict) and "text" in piece for piece in pieces)
+
+
+def is_agent(path: Path) -> bool:
+    """Whether a folder or a ZIP has sentences of an agent in it."""
+    return any(_SAYS in name for name in _names(path))
+
+
+def read_agent(path: Path, result: Result, encoding: str | None) -> None:
+    """Of several languages the Chinese one is read. Raises DataError for a ZIP or JSON that is damaged."""
+    files = dict(_contents(path, encoding))
+    languages = {_language(name, _SAYS) for name in files if _SAYS in name}
+    chinese = {language for language in languages if language.startswith("zh")}
+    for name, text in sorted(files.items()):
+        if _language(name, _SAYS) in (chinese or languages):
+            read_usersays(f"{path}/{name}", text, result, _name(files, name, _SAYS))
+        elif _SAYS in name:
+            others = objects(parse_json(text, f"{path}/{name}"))
+            result.left_out[f"sentences in {_language(name, _SAYS)}"] += len(others)
+        elif _language(name, _ENTRIES) in (chinese or languages):
+            _read_entries(f"{path}/{name}", text, result, _name(files, name, _ENTRIES), _about(files, name, _ENTRIES))
+
+
+def read_usersays(place: str, text: str, result: Result, intent: str | None = None) -> None:
+    """The sentences of one intent, named like the file where nothing else is known."""
+    intent = intent or PurePosixPath(place).name.partition(_SAYS)[0]
+    for sentence in objects(parse_json(text, place)):
+        at, words, spans = f"{place}:{sentence.line}", "", list[Span]()
+        if sentence.get("isTemplate"):
+            result.lose(at, "it is a template, not a sentence")
+            continue
+        for piece in objects(sentence.get("data")):
+            start = len(words)
+            words += str(piece.get("text") or "")
+            if span := _span(piece, start, len(words)):
+                spans.append(span)
+        result.add(at, words, intent, spans)
+
+
+def _span(piece: Located, start: int, end: int) -> Span | None:
+    kind = str(piece.get("meta") or "").removeprefix("@").removeprefix("sys.")
+    alias = str(piece.get("alias") or "")
+    if not (kind or alias) or kind == "ignore" or start == end:
+        return None
+    return Span(start, end, kind or alias, role=alias if kind and alias != kind else None)
+
+
+def _read_entries(place: str, text: str, result: Result, name: str, about: Any) -> None:
+    for entry in objects(parse_json(text, place)):
+        at, value = f"{place}:{entry.line}", entry.get("value")
+        if isinstance(about, dict) and about.get("isRegexp"):
+            result.entry(at, result.data.regexes, name, value)
+            continue
+        for surface in dict.fromkeys([value, *(entry.get("synonyms") or [])]):
+            result.entry(at, result.data.lookups, name, surface)
+            result.synonym(at, surface, value)
+
+
+def _name(files: Files, name: str, mark: str) -> str:
+    about = _about(files, name, mark)
+    given = about.get("name") if isinstance(about, dict) else None
+    return given if isinstance(given, str) and given.strip() else PurePosixPath(name).name.partition(mark)[0]
+
+
+def _about(files: Files, name: str, mark: str) -> Any:
+    about = name.partition(mark)[0] + ".json"
+    return parse_json(files[about], about) if about in files else None
+
+
+def _language(name: str, mark: str) -> str:
+    return name.rpartition(mark)[2].removesuffix(".json") if mark in name else "-"
+
+
+def _names(path: Path) -> list[str]:
+    if path.is_dir():
+        return [file.relative_to(path).as_posix() for file in sorted(path.rglob("*.json"))]
+    with zipfile.ZipFile(path) as archive:
+        return [name for name in archive.namelist() if name.endswith(".json")]
+
+
+def _contents(path: Path, encoding: str | None) -> Iterator[tuple[str, str]]:
+    if path.is_dir():
+        yield from ((name, read(path / name, encoding)) for name in _names(path))
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(info.file_size for info in archive.infolist()) > MOST_BYTES:
+                raise DataError(f"{path}: holds more than {MOST_BYTES >> 20} MB, unpacked; convert file by file.")
+            for name in _names(path):
+                yield name, decoded(archive.read(name), f"{path}/{name}", encoding)
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise DataError(f"{path}: the ZIP cannot be read ({error}); export it again.") from None

@@ -1,0 +1,18 @@
+"""Where the process of a command begins: signals are heard before anything large is imported."""
+
+from __future__ import annotations
+
+from cnlu import interrupts
+
+
+def main() -> int:
+    """Run the command of `sys.argv`; returns the exit code."""
+    interrupts.listen()
+    try:
+        from cnlu.cli import main as run
+
+        return run()
+    except interrupts.Stop as stop:  # between the lines of `run` that handle it
+        return interrupts.stopped(stop.number)
+    finally:
+        interrupts.end()

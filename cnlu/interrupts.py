@@ -1,0 +1,148 @@
+"""Ctrl-C and SIGTERM, from the first moment of a command to its last.
+
+Python raises KeyboardInterrupt wherever the main thread is. In a callback of a weak reference, in `__del__` and in C
+code that clears errors it is lost there, and the imports of NumPy, ONNX Runtime and PyTorch are full of such places. So
+before a command has begun to work, the process ends at once; afterwards `Stop` is raised, again and again, until it
+unwinds the stack. Imports little: it runs before anything else.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any
+
+SAID = "cnlu: stopped."
+AGAIN = 0.2
+"""Seconds after which a Stop that was lost is raised again."""
+
+
+class Stop(KeyboardInterrupt):
+    """The process was asked to stop by the signal `number`."""
+
+    def __init__(self, number: int = signal.SIGINT) -> None:
+        super().__init__()
+        self.number = number
+
+
+class _State:
+    listening = False
+    at_once = False
+    """There is nothing to clean up yet"""
+    held = 0
+    """How many parts of the program, one in the other, must not be interrupted now"""
+    heard: int | None = None
+    """The first signal"""
+
+
+def listen() -> None:
+    """Takes over SIGINT and SIGTERM; a signal that the process was started to ignore (nohup) stays ignored."""
+    _State.listening = _State.at_once = True
+    sys.unraisablehook = _unraisable
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, _insist)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _hear)
+
+
+def begin() -> None:
+    """From now on there may be something to clean up: a signal raises `Stop`."""
+    _State.at_once = False
+
+
+def end() -> None:
+    """The command has ended and only the interpreter's end is left: an interrupt would change nothing."""
+    answered()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def heard() -> int | None:
+    """The signal that asked to stop; None where none did. Code that wraps errors may have hidden the `Stop`."""
+    return _State.heard
+
+
+def answered() -> None:
+    """The signal was answered in another way than by ending."""
+    _State.heard = None
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def stopped(number: int) -> int:
+    """Says so; returns the exit code that shells give a process ended by the signal."""
+    with suppress(OSError, ValueError, AttributeError):  # nobody may be left to hear it
+        print(f"\n{SAID}", file=sys.stderr, flush=True)
+    return 128 + number
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """For long imports before any work: a signal ends the process on the spot."""
+    before, _State.at_once = _State.at_once, _State.listening
+    try:
+        yield
+    finally:
+        _State.at_once = before
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """For a few steps that belong together and take no time: a signal waits until they are done."""
+    _State.held += 1
+    try:
+        yield
+    finally:
+        _State.held -= 1
+        if _State.heard is not None and not _State.held and not _unwinding():
+            raise Stop(_State.heard)
+
+
+@contextmanager
+def deaf_children() -> Iterator[None]:
+    """Processes started within never hear Ctrl-C, which a terminal sends to all: their parent tells them to end."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _hear(number: int, frame: FrameType | None) -> None:
+    if _State.at_once:
+        with suppress(OSError):
+            os.write(2, f"\n{SAID}\n".encode())
+        os._exit(128 + number)
+    if _State.heard is None:
+        _State.heard = number
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, AGAIN, AGAIN)
+    if not _State.held:
+        raise Stop(number)
+
+
+def _insist(number: int, frame: FrameType | None) -> None:
+    if _State.heard is not None and not _State.held and not _unwinding():
+        raise Stop(_State.heard)
+
+
+def _unwinding() -> bool:
+    """Whether what runs now runs because of a KeyboardInterrupt, perhaps behind other exceptions."""
+    error, seen = sys.exc_info()[1], set[int]()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _unraisable(lost: Any) -> None:
+    """A Stop that could not be raised where it fell comes again; everything else is told as usual."""
+    if not isinstance(lost.exc_value, Stop):
+        sys.__unraisablehook__(lost)

@@ -1,0 +1,193 @@
+"""Long commands interrupted at random moments, and what each of them leaves behind.
+
+`python -m tests.cli.interrupting 100` tries so many by hand and prints what was not as it should be.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+RESUMABLE = {"model.training", "model.training.old", "corpus.part", "encoder.training"}
+"""What an interrupted command may leave, to be gone on with by --resume."""
+SMALL = ["--device", "cpu", "--set", "model.members=1", "--set", "training.max_epochs=12",
+         "--set", "training.checkpoint_seconds=0"]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the commands work on."""
+
+    data: Path
+    model: Path
+    encoder: Path
+    corpus: Path
+    text: Path
+
+
+def commands(given: Given) -> dict[str, list[object]]:
+    """Each long verb, writing into the folder it is run in."""
+    pretraining = ["--set", "run.checkpoint_every=3", "--set", "run.batch_tokens=1024", "--set", "run.length=64"]
+    return {
+        "train": ["train", given.data, "--out", "model", *SMALL],
+        "distill": ["distill", given.model, "--data", given.data, "--out", "model", *SMALL],
+        "evaluate": ["evaluate", given.model, given.data, "--out", "report"],
+        "cross-validate": ["evaluate", "--cross-validate", 3, given.data, "--out", "report", *SMALL[:6]],
+        "check": ["check", given.data, "--set", "check.fail_on=error"],
+        "split": ["split", given.data, "--out", "parts"],
+        "prepare": ["pretrain", "prepare", given.text, "--out", "corpus", "--encoder", given.encoder,
+                    "--set", "prepare.processes=2", "--set", "prepare.shard_tokens=2000"],
+        "run": ["pretrain", "run", given.corpus, "--out", "encoder", "--encoder", given.encoder, "--max-steps", 9,
+                *pretraining],
+        "similar": ["pretrain", "similar", "--text", given.text, "--out", "similar.npz"],
+        "probe": ["pretrain", "probe", given.encoder, "--corpus", given.corpus, "--out", "probe.html"],
+        "serve": ["serve", given.model, "--port", 0, "--workers", 2],
+        "parse": ["parse", given.model, "--input", given.text],
+    }  # fmt: skip
+
+
+WRITTEN = {"train": {"model"}, "distill": {"model"}, "evaluate": {"report"}, "cross-validate": {"report"},
+           "split": {"parts"}, "prepare": {"corpus"}, "run": {"encoder"}, "similar": {"similar.npz"},
+           "probe": {"probe.html"}}  # fmt: skip
+"""What a command that had ended before the signal came has made."""
+
+
+def interrupted(command: list[object], made: set[str], after: float, number: int = signal.SIGINT) -> list[str]:
+    """Everything wrong with a command that got a signal so many seconds after it began to listen."""
+    with tempfile.TemporaryDirectory(prefix="interrupting-") as folder:
+        here, temporary = Path(folder) / "here", Path(folder) / "tmp"
+        here.mkdir()
+        temporary.mkdir()
+        environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "TMPDIR": str(temporary), "OMP_NUM_THREADS": "1",
+                       "PYTHONIOENCODING": "utf-8"}  # fmt: skip
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cnlu", *map(str, command)], cwd=here, env=environment, start_new_session=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=_hear_ctrl_c,
+        )  # fmt: skip
+        _wait_until_it_listens(process)
+        try:
+            process.communicate(timeout=after)
+        except subprocess.TimeoutExpired:
+            # A terminal sends Ctrl-C to all processes of the command; what ends one process is meant for it alone.
+            (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
+        try:
+            said = process.communicate(timeout=120)[1].decode()
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return ["does not end"]
+        finally:
+            left = _left(process.pid)
+        return _faults(process.returncode, number, said, made, here, temporary, left)
+
+
+def _faults(
+    code: int, number: int, said: str, made: set[str], here: Path, temporary: Path, left: list[str]
+) -> list[str]:
+    found = []
+    if code not in (0, 128 + number):
+        found.append(f"exit code {code}")
+    if code == 128 + number and not re.search(r"^cnlu: (stopped\.|Stopped after step .*)$", said, re.MULTILINE):
+        found.append("no sentence")
+    if "Traceback" in said or "Exception ignored" in said or "terminate called" in said or "leaked" in said:
+        found.append("a traceback")
+    there = {path.name for path in here.iterdir()}
+    if not there <= (RESUMABLE | made if code else made):
+        found.append(f"left {sorted(there)}")
+    if forgotten := [path.name for path in temporary.iterdir()]:
+        found.append(f"left in the temporary folder: {forgotten}")
+    if left:
+        found.append(f"left processes: {left}")
+    return [*found, said] if found else []
+
+
+def _hear_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _wait_until_it_listens(process: subprocess.Popen[bytes]) -> None:
+    """Until Python's own start is over, which nobody can change: SIGALRM is among the signals that are caught."""
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        caught = int(status.partition("SigCgt:")[2].split()[0], 16)
+        if caught >> (signal.SIGTERM - 1) & 1:
+            return
+        time.sleep(0.001)
+
+
+def _left(session: int) -> list[str]:
+    """What is still there after a moment; multiprocessing's own helper ends when it notices that all others have."""
+    deadline = time.monotonic() + 10
+    while (found := list(_members(session))) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
+def _members(session: int) -> Iterator[str]:
+    """Command lines of the processes that are still in a session; zombies are none."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, of = stat.read_text().rpartition(")")[2].split()[:4]
+            if int(of) == session and state != "Z":
+                yield (stat.parent / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except (OSError, ValueError):
+            continue
+
+
+def _main(count: int, seed: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="interrupting-given-") as folder:
+        given = _given(Path(folder))
+        every = commands(given)
+        took = {}
+        for name, command in every.items():
+            began = time.monotonic()
+            faults = interrupted(command, WRITTEN.get(name, set()), 20 if name == "serve" else 300)
+            took[name] = min(time.monotonic() - began, 20)
+            print(f"{name}: {took[name]:.1f} s {faults}", flush=True)
+        chance, bad = random.Random(seed), 0
+        for turn in range(count):
+            name = list(every)[turn % len(every)]
+            early = chance.random() < 0.4  # the first second, where the imports are
+            after = chance.uniform(0, 1) if early else chance.uniform(0, took[name])
+            number = signal.SIGTERM if turn % 4 == 3 else signal.SIGINT
+            if faults := interrupted(every[name], WRITTEN.get(name, set()), after, number):
+                bad += 1
+                print(f"--- {name} after {after:.3f} s, signal {number}:", *faults, sep="\n", flush=True)
+        print(f"{bad} of {count} interrupts were not clean")
+
+
+def _given(folder: Path) -> Given:
+    """From the worked domain."""
+    from cnlu.cli import main
+
+    railway = CHECKOUT / "corpora" / "railway"
+    data = folder / "data"
+    data.mkdir()
+    for name in ("lookups.yml", "service.yml"):
+        shutil.copy(railway / "train" / name, data)
+    text = folder / "text.txt"
+    lines = [line for path in sorted((railway / "text").glob("*.txt")) for line in path.read_text("utf-8").split("\n")]
+    text.write_text("\n".join([*lines, *(f"第{i}次列车从北京到上海要多久，{i}元" for i in range(20_000))]), "utf-8")
+    encoder, corpus = folder / "encoder", folder / "corpus"
+    main(["pretrain", "prepare", str(text), "--out", str(corpus), "--new-vocab", "2000"])
+    shape = [f"body.{name}={size}" for name, size in
+             (("layers", 1), ("width", 32), ("heads", 2), ("feedforward", 64), ("positions", 300))]  # fmt: skip
+    settings = [word for one in [*shape, "run.batch_tokens=1024"] for word in ("--set", one)]
+    main(["pretrain", "run", str(corpus), "--out", str(encoder), "--init", "random", "--max-steps", "1", *settings])
+    main(["train", str(data), "--out", str(folder / "teacher"), *SMALL[:6]])
+    return Given(data, folder / "teacher", encoder, corpus, text)
+
+
+if __name__ == "__main__":
+    _main(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1)
