@@ -35,7 +35,7 @@ def written(folder: Path, content: str, name: str = "nlu.yml") -> Path:
 
 def test_every_entry_of_a_dictionary_knows_its_line(tmp_path: Path) -> None:
     path = written(tmp_path, YAML)
-    told = [(kind, name, text, source.removeprefix(f"{path}:")) for kind, name, text, source in load_data(path).entries]
+    told = [(kind, name, text, source.removeprefix(f"{path}:")) for kind, name, text, source, _ in load_data(path).entries]
     assert told == [
         ("intent", "go", "", "2"), ("lookup", "city", "北京", "9"), ("lookup", "city", "上海", "11"),
         ("synonym", "北京", "帝都", "14"), ("regex", "train", "G1", "16"), ("regex", "train", "G2", "16"),
@@ -50,7 +50,7 @@ def test_a_table_s_file_is_the_place_of_its_entries(tmp_path: Path) -> None:
 
 def test_doubts_are_the_notes_that_speak_of_examples(tmp_path: Path) -> None:
     data = load_data(written(tmp_path, "stories: []\n" + YAML))
-    assert [source.rpartition(":")[2] for source, _ in data.doubts] == ["7", "6"]
+    assert [doubt.source.rpartition(":")[2] for doubt in data.doubts] == ["7", "6"]
     assert len(data.notes) == 3
 
 
