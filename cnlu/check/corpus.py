@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from cnlu.check.findings import Place
 from cnlu.config import Config
 from cnlu.data.schema import Entity, Example, NluData
+from cnlu.features.build import build_normalizer
+from cnlu.features.synonyms import Synonyms
 from cnlu.text.chars import char_type
 from cnlu.text.normalize import Normalizer
 
@@ -41,8 +43,7 @@ class Corpus:
     normalizer: Normalizer
     train: list[Line]
     test: list[Line]
-    synonyms: dict[str, str]
-    """Surface in small letters -> canonical value."""
+    synonyms: Synonyms
 
     @property
     def parts(self) -> tuple[list[Line], list[Line]]:
@@ -51,9 +52,8 @@ class Corpus:
 
 def read_corpus(data: NluData, test: NluData | None, config: Config) -> Corpus:
     """Raises UsageError where `text.simplify` is set and OpenCC is not installed."""
-    text = config.text
-    normalizer = Normalizer(width=text.fold_width, case=text.fold_case, simplify=text.simplify)
-    synonyms = {surface.lower(): value for surface, value in data.synonyms.items()}
+    normalizer = build_normalizer(config.text)
+    synonyms = Synonyms(data.synonyms, data.synonyms_of, normalizer)
     train, asked = ([_line(example, normalizer) for example in examples]
                     for examples in (data.examples, test.examples if test else []))  # fmt: skip
     return Corpus(data, test, config, normalizer, train, asked, synonyms)
@@ -101,7 +101,7 @@ def _solid(text: str, end: int) -> int:
 def meant(example: Example, entity: Entity, corpus: Corpus) -> str:
     """The canonical value: the annotation's own, else what the surface is a synonym of, else the surface."""
     written = surface(example, entity)
-    return entity.value if entity.value != written else corpus.synonyms.get(written.lower(), written)
+    return entity.value if entity.value != written else corpus.synonyms.value(written, entity.entity)
 
 
 def share(count: int, total: int) -> str:
