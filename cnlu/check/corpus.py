@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 
 from cnlu.check.findings import Place
 from cnlu.config import Config
@@ -86,16 +87,22 @@ def by_text(lines: Iterable[Line]) -> list[list[Line]]:
 
 def frame(line: Line, corpus: Corpus) -> frozenset[tuple[int, int, str, str | None, str | None, str]]:
     """What the annotation says, comparable between texts of one key: ends count characters that are no spaces."""
-    text = line.example.text
+    if not line.example.entities:
+        return frozenset()
+    solid = [0, *accumulate(not ch.isspace() for ch in line.example.text)]
     return frozenset(
-        (_solid(text, entity.start), _solid(text, entity.end), entity.entity, entity.role, entity.group,
+        (solid[entity.start], solid[entity.end], entity.entity, entity.role, entity.group,
          corpus.normalizer.normalize(meant(line.example, entity, corpus)).text)
         for entity in line.example.entities
     )  # fmt: skip
 
 
-def _solid(text: str, end: int) -> int:
-    return sum(not ch.isspace() for ch in text[:end])
+def cover(example: Example) -> bytearray:
+    """For each character of the text 1 where an annotation covers it, else 0."""
+    covered = bytearray(len(example.text))
+    for entity in example.entities:
+        covered[entity.start : entity.end] = b"\1" * (entity.end - entity.start)
+    return covered
 
 
 def meant(example: Example, entity: Entity, corpus: Corpus) -> str:

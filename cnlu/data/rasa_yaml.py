@@ -33,20 +33,25 @@ def read_yaml(path: str | Path, into: NluData | None = None, reach: Reach = Reac
     sentence with `file:line`.
     """
     data = NluData() if into is None else into
-    place = str(path)
-    text = _ascii_escapes(read_text(Path(path)))
+    read_yaml_text(read_text(Path(path)), str(path), data, reach)
+    return data
+
+
+def read_yaml_text(text: str, place: str, data: NluData, reach: Reach = Reach()) -> None:
+    """As `read_yaml`, of the text of the file at `place`."""
+    text = _ascii_escapes(text)
     if not text.strip():
         raise DataError(f"{place}: the file is empty; write an `nlu:` section with examples into it.")
     document = parse_yaml(text, place)
     sections = _nlu_sections(document, text, place)
     if document.root is None or sections is None:
         data.note(place, "left alone, because it has no `nlu:` section.")
-        return data
+        return
     _note_the_rest(document.root, place, data)
     nlu = sections["nlu"]
     if nlu.kind == "scalar" and nlu.text in ("", "null", "~"):
         data.lose(f"{place}:{nlu.line}", "the `nlu:` section is empty.", "add examples, or remove it")
-        return data
+        return
     if nlu.kind != "sequence":
         raise DataError(f"{place}:{nlu.line}: `nlu:` must hold a list; begin each section with `- "
                         f"intent: name`.")
@@ -54,7 +59,6 @@ def read_yaml(path: str | Path, into: NluData | None = None, reach: Reach = Reac
     for item in nlu.items:
         _read_section(item, place, lines, data, reach)
     data.lookups = {name: list(dict.fromkeys(entries)) for name, entries in data.lookups.items()}
-    return data
 
 
 def _ascii_escapes(text: str) -> str:
