@@ -70,3 +70,14 @@ def test_unreadable_examples_are_collected_where_asked_and_an_error_elsewhere(tm
 def test_a_file_that_cannot_be_read_is_an_error_all_the_same(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="not valid YAML"):
         load_data(written(tmp_path, "nlu:\n- intent: a\n  b: [\n"), keep_refused=True)
+
+
+def test_where_nothing_is_checked_a_note_tells_of_each_kind_of_doubt_how_many_lines_there_are(tmp_path: Path) -> None:
+    lines = ["[大](cup)", "[小]（cup）", "【中】(cup)", "[大] (cup)", '[大]{"entity": "cup", "rule": "x"}', "茶 # 常用"]
+    content = "nlu:\n- intent: a\n  examples: |\n" + "".join(f"    - {line}\n" for line in lines)
+    markup, key, remark = sorted(load_data(written(tmp_path, content)).notes)
+    assert "nlu.yml:5: " in markup and "(3 lines are like it)" in markup and "learned as text" in markup
+    assert "cnlu check --fix" in markup and markup.endswith("; cnlu check names every line.")
+    assert "nlu.yml:8: " in key and "“rule”" in key and "like it" not in key
+    assert "nlu.yml:9: " in remark
+    assert load_data(written(tmp_path, content), keep_refused=True).notes == []
