@@ -16,6 +16,28 @@ from cnlu.setting import check_limits, setting
 
 
 @dataclass(frozen=True)
+class DataConfig:
+    """How the files of examples are read."""
+
+    synonyms: str = setting(
+        "by_type",
+        "the value that an annotation such as [大](size:L) gives counts for entities of its type (by_type), or, as in "
+        "Rasa, for all that read so (everywhere); what a `synonym:` section lists counts for all types either way, "
+        "unless it is written [大](size) there",
+        among=("by_type", "everywhere"),
+    )
+    tables: str = setting(
+        "inside",
+        "where the file of a lookup table may lie: in the folder of the YAML file that names it or in a folder that is "
+        "read (inside), or anywhere",
+        among=("inside", "anywhere"),
+    )
+
+    def __post_init__(self) -> None:
+        check_limits(self, "data")
+
+
+@dataclass(frozen=True)
 class TextConfig:
     """How raw text becomes comparable characters and words (labels always refer to the raw text)."""
 
@@ -220,6 +242,7 @@ class CheckConfig:
 class Config:
     """All settings: of one model, and of the check of its examples."""
 
+    data: DataConfig = field(default_factory=DataConfig)
     text: TextConfig = field(default_factory=TextConfig)
     features: FeatureConfig = field(default_factory=FeatureConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -228,8 +251,8 @@ class Config:
     check: CheckConfig = field(default_factory=CheckConfig)
 
     def to_dict(self) -> dict[str, Any]:
-        """What a model is made with, and so all but `check`."""
-        return {name: section for name, section in dataclasses.asdict(self).items() if name != "check"}
+        """What a model depends on: not `check`, nor `data`, whose effects are the examples and dictionaries."""
+        return {name: section for name, section in dataclasses.asdict(self).items() if name not in ("check", "data")}
 
 
 ENCODER_DEFAULTS: dict[str, dict[str, Any]] = {

@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from cnlu.check.corpus import Corpus, Line, share, surface
+from cnlu.check.corpus import Corpus, Line, cover, share, surface
 from cnlu.check.findings import Finding, Place
 from cnlu.config import CheckConfig
 from cnlu.data.wording import shown
@@ -111,10 +111,10 @@ def _bare_hits(corpus: Corpus, values: dict[str, _Value]) -> list[_Hit]:
     edges: _Edges | None = None
     hits = []
     for line in (*corpus.train, *corpus.test):
-        text = line.example.text
+        text, covered = line.example.text, cover(line.example)
         for match in lexicon.matches(corpus.normalizer.normalize(text)):
             start, end = match.start, match.end
-            if any(entity.start < end and start < entity.end for entity in line.example.entities):
+            if any(covered[start:end]):
                 continue
             if _is_phrase(text, start, end, match.entry):
                 continue

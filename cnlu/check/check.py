@@ -10,33 +10,38 @@ from cnlu.check.corpus import Corpus
 from cnlu.check.dictionaries import find_unusable_entries, find_unused_entries
 from cnlu.check.findings import CODES, SEVERITIES, Finding
 from cnlu.check.held_out import find_test_in_train, find_unknown_labels
-from cnlu.check.labels import find_few, find_imbalance, find_similar_names
-from cnlu.check.reading import find_lost, find_unreadable
+from cnlu.check.invisible import find_invisible
+from cnlu.check.labels import find_few, find_imbalance, find_odd_names, find_similar_names
+from cnlu.check.reading import find_doubtful, find_unreadable
 from cnlu.check.scripts import find_mixed_scripts, find_mixed_widths
 from cnlu.check.spans import find_bad_spans
 from cnlu.check.texts import find_alike_under_two_intents, find_repeats
-from cnlu.check.values import find_rare_types, find_two_values
+from cnlu.check.meanings import find_one_type_values, find_two_values
+from cnlu.check.values import find_rare_types
 from cnlu.errors import UsageError
 from cnlu.progress import progress
 from cnlu.suggest import nearest
 
 RULES: tuple[tuple[str, Callable[[Corpus], Iterator[Finding]]], ...] = (
     ("lines that cannot be read", find_unreadable),
-    ("lines that are lost", find_lost),
+    ("lines that are read otherwise", find_doubtful),
     ("texts that stand twice", find_repeats),
     ("texts under two intents", find_alike_under_two_intents),
     ("spans", find_bad_spans),
     ("names", find_similar_names),
+    ("names", find_odd_names),
     ("few examples", find_few),
     ("balance", find_imbalance),
     ("bare values", find_bare_values),
     ("types of values", find_rare_types),
     ("two values", find_two_values),
+    ("values of one type", find_one_type_values),
     ("dictionaries", find_unusable_entries),
     ("dictionaries", find_unused_entries),
     ("near duplicates", find_near_duplicates),
     ("scripts", find_mixed_scripts),
     ("widths", find_mixed_widths),
+    ("invisible characters", find_invisible),
     ("labels of the test", find_unknown_labels),
     ("the test in training", find_test_in_train),
 )

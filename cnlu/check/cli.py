@@ -5,8 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from typing import TYPE_CHECKING, TextIO
 
 from cnlu.data.wording import encodable
+
+if TYPE_CHECKING:
+    from cnlu.config import Config
+    from cnlu.data.schema import NluData
 
 
 def add_check(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +25,8 @@ def add_check(parser: argparse.ArgumentParser) -> None:
     add("--format", choices=("text", "json"), default="text", help="json holds every finding (default text)")
     add("--ignore", action="append", default=[], metavar="CODE", help="leave out findings of a code, or of several "
         "separated by commas")  # fmt: skip
+    add("--fix", action="store_true", help="write annotations in other brackets, such as [小杯]（cup）, as they are "
+        "meant, in the YAML files themselves; nothing else of them changes")  # fmt: skip
     add("--config", metavar="F.yaml", help="settings; a file, or the name of a shipped one")
     add("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
         help="override one setting, for example check.show=0")  # fmt: skip
@@ -32,13 +39,14 @@ def _check(arguments: argparse.Namespace) -> int:
     from cnlu.check.report import as_json, as_lines
     from cnlu.check.scripts import opencc_is_missing
     from cnlu.config_files import find_config, load_config
-    from cnlu.data.load import load_data
 
     # One file may hold the settings of training too, an encoder's included.
     config = load_config(find_config(arguments.config), arguments.overrides, encoder=True)
     ignored = ignored_codes(",".join([config.check.ignore, *arguments.ignore]))
-    data = load_data(arguments.data, keep_refused=True)
-    test = load_data(arguments.test, keep_refused=True) if arguments.test else None
+    data, test = _read(arguments, config)
+    if arguments.fix:
+        _fix([one for one in (data, test) if one is not None], sys.stderr if arguments.format == "json" else sys.stdout)
+        data, test = _read(arguments, config)
     corpus = read_corpus(data, test, config)
     found = check(corpus, ignored)
     code = exit_code(found, config.check.fail_on)
@@ -51,6 +59,22 @@ def _check(arguments: argparse.Namespace) -> int:
         for line in as_lines(found, corpus, config.check.show):
             print(encodable(line))
     return code
+
+
+def _read(arguments: argparse.Namespace, config: Config) -> tuple[NluData, NluData | None]:
+    """The examples, and those of the test, if any."""
+    from cnlu.data.load import load_data
+
+    data = load_data(arguments.data, keep_refused=True, settings=config.data)
+    return data, load_data(arguments.test, keep_refused=True, settings=config.data) if arguments.test else None
+
+
+def _fix(parts: list[NluData], stream: TextIO) -> None:
+    from cnlu.check.fix import fix_markup
+
+    lines = [line for data in parts for line in fix_markup(data)]
+    for line in lines or ["nothing to fix"]:
+        print(encodable(line), file=stream)
 
 
 def _json(content: object) -> str:

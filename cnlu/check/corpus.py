@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 
 from cnlu.check.findings import Place
 from cnlu.config import Config
 from cnlu.data.schema import Entity, Example, NluData
+from cnlu.features.build import build_normalizer
+from cnlu.features.synonyms import Synonyms
 from cnlu.text.chars import char_type
 from cnlu.text.normalize import Normalizer
 
@@ -41,8 +44,7 @@ class Corpus:
     normalizer: Normalizer
     train: list[Line]
     test: list[Line]
-    synonyms: dict[str, str]
-    """Surface in small letters -> canonical value."""
+    synonyms: Synonyms
 
     @property
     def parts(self) -> tuple[list[Line], list[Line]]:
@@ -51,9 +53,8 @@ class Corpus:
 
 def read_corpus(data: NluData, test: NluData | None, config: Config) -> Corpus:
     """Raises UsageError where `text.simplify` is set and OpenCC is not installed."""
-    text = config.text
-    normalizer = Normalizer(width=text.fold_width, case=text.fold_case, simplify=text.simplify)
-    synonyms = {surface.lower(): value for surface, value in data.synonyms.items()}
+    normalizer = build_normalizer(config.text)
+    synonyms = Synonyms(data.synonyms, data.synonyms_of, normalizer)
     train, asked = ([_line(example, normalizer) for example in examples]
                     for examples in (data.examples, test.examples if test else []))  # fmt: skip
     return Corpus(data, test, config, normalizer, train, asked, synonyms)
@@ -86,22 +87,28 @@ def by_text(lines: Iterable[Line]) -> list[list[Line]]:
 
 def frame(line: Line, corpus: Corpus) -> frozenset[tuple[int, int, str, str | None, str | None, str]]:
     """What the annotation says, comparable between texts of one key: ends count characters that are no spaces."""
-    text = line.example.text
+    if not line.example.entities:
+        return frozenset()
+    solid = [0, *accumulate(not ch.isspace() for ch in line.example.text)]
     return frozenset(
-        (_solid(text, entity.start), _solid(text, entity.end), entity.entity, entity.role, entity.group,
+        (solid[entity.start], solid[entity.end], entity.entity, entity.role, entity.group,
          corpus.normalizer.normalize(meant(line.example, entity, corpus)).text)
         for entity in line.example.entities
     )  # fmt: skip
 
 
-def _solid(text: str, end: int) -> int:
-    return sum(not ch.isspace() for ch in text[:end])
+def cover(example: Example) -> bytearray:
+    """For each character of the text 1 where an annotation covers it, else 0."""
+    covered = bytearray(len(example.text))
+    for entity in example.entities:
+        covered[entity.start : entity.end] = b"\1" * (entity.end - entity.start)
+    return covered
 
 
 def meant(example: Example, entity: Entity, corpus: Corpus) -> str:
     """The canonical value: the annotation's own, else what the surface is a synonym of, else the surface."""
     written = surface(example, entity)
-    return entity.value if entity.value != written else corpus.synonyms.get(written.lower(), written)
+    return entity.value if entity.value != written else corpus.synonyms.value(written, entity.entity)
 
 
 def share(count: int, total: int) -> str:

@@ -8,9 +8,12 @@ from collections.abc import Iterable, Iterator
 
 from cnlu.check.corpus import Corpus, Line
 from cnlu.check.findings import Finding, Place
+from cnlu.check.invisible import has_invisible
 from cnlu.data.wording import shown
 
 KINDS = {"intent": "an intent", "entity type": "an entity type", "role": "a role", "group": "a group"}
+
+_QUOTES = "\"'“”‘’「」『』`"
 
 
 def find_few(corpus: Corpus) -> Iterator[Finding]:
@@ -61,6 +64,28 @@ def find_similar_names(corpus: Corpus) -> Iterator[Finding]:
             problem = f"is a {entry.kind} whose name is almost the entity type {shown(kin)}"
             yield Finding("similar-names", entry.source, entry.name, problem, "write both alike",
                           tuple(found["entity type"][kin][:1]))  # fmt: skip
+
+
+def find_odd_names(corpus: Corpus) -> Iterator[Finding]:
+    """`odd-name`: ("drink") is a type in quotes, (size：L) one with a colon that separates nothing."""
+    found = labels_of((*corpus.train, *corpus.test))
+    for kind, names in found.items():
+        for name, places in names.items():
+            if why := _oddity(name, kind == "entity type"):
+                plain = "".join(ch for ch in name if not has_invisible(ch)).strip().strip(_QUOTES).strip()
+                mend = f"write {shown(plain.replace('：', ':'))[1:-1]}" if plain else "name it"
+                yield Finding("odd-name", places[0].source, name, f"is {KINDS[kind]} {why}", mend, tuple(places[1:]))
+
+
+def _oddity(name: str, is_type: bool) -> str:
+    """What is wrong with a name; empty for a good one."""
+    if has_invisible(name):
+        return "with invisible characters"
+    if name != name.strip():
+        return "with a space at its edge"
+    if len(name) > 1 and name[0] in _QUOTES and name[-1] in _QUOTES:
+        return "in quotes, which are read as a part of it"
+    return "with a full-width colon, which separates no value" if is_type and "：" in name else ""
 
 
 def _similar(kind: str, names: dict[str, list[Place]]) -> Iterator[Finding]:

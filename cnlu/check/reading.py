@@ -7,13 +7,6 @@ from collections.abc import Iterator
 from cnlu.check.corpus import Corpus
 from cnlu.check.findings import Finding
 
-_MENDS = {
-    "left out a line": "begin it with `- `, or indent it as a part of the line before",
-    "left out an empty example": "write a sentence, or remove the line",
-    "brackets were read": "annotate an entity, or move the example to JSONL if the brackets are text",
-    "left alone": "write `- intent: name`, `examples: |` and a line for each",
-}
-
 
 def find_unreadable(corpus: Corpus) -> Iterator[Finding]:
     """`unreadable-example`."""
@@ -24,13 +17,11 @@ def find_unreadable(corpus: Corpus) -> Iterator[Finding]:
             yield Finding("unreadable-example", source, line.strip(), f"cannot be read: {problem}", mend)
 
 
-def find_lost(corpus: Corpus) -> Iterator[Finding]:
-    """`lost-example`."""
+def find_doubtful(corpus: Corpus) -> Iterator[Finding]:
+    """What reading itself noticed: `lost-example`, `unread-markup`, `unknown-key`, `folded-block` and the like."""
     for data in (corpus.data, corpus.test_data):
-        for source, said in data.doubts if data else []:
-            mends = [mend for begin, mend in _MENDS.items() if said.startswith(begin)]
-            mend = mends[0] if mends else "add examples, or remove it"
-            yield Finding("lost-example", source, "", said.rstrip("."), mend)
+        for doubt in data.doubts if data else []:
+            yield Finding(doubt.code, doubt.source, doubt.text, doubt.problem, doubt.mend)
     for line in (*corpus.train, *corpus.test):
         if not line.example.text.strip():
             yield Finding("lost-example", line.example.source, line.example.text, "is blank and not learned from",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
 
-from cnlu.check.corpus import Corpus, Line, surface
+from cnlu.check.corpus import Corpus, Line, cover, surface
 from cnlu.check.findings import Finding
 from cnlu.data.schema import Entity, Example
 from cnlu.data.wording import shown
@@ -21,10 +23,11 @@ def find_bad_spans(corpus: Corpus) -> Iterator[Finding]:
     for lines in corpus.parts:
         for line in lines:
             yield from _overlaps(line)
+            covered = cover(line.example)
             for entity in line.example.entities:
                 yield from _misplaced(line.example, entity)
                 yield from _loose(line.example, entity)
-                yield from _cut(line.example, entity)
+                yield from _cut(line.example, entity, covered)
 
 
 def _overlaps(line: Line) -> Iterator[Finding]:
@@ -44,15 +47,16 @@ def _misplaced(example: Example, entity: Entity) -> Iterator[Finding]:
         problem = f"has the value {shown(value)} on {_named(example, entity)}: its offsets count {why}"
         yield Finding("misplaced-span", example.source, example.text, problem, "count characters")
         return
-    at = example.text.find(value)
+    # Where it would meet the span; elsewhere in the text it may well stand too.
+    first, last = max(0, entity.start - len(value) + 1), entity.end + len(value) - 1
+    at = example.text.find(value, first, last)
     while at >= 0:
         end = at + len(value)
-        meets = at < entity.end and entity.start < end
-        if meets and not (entity.start <= at and end <= entity.end):  # a canonical name inside its surface is fine
+        if not (entity.start <= at and end <= entity.end):  # a canonical name inside its surface is fine
             problem = f"has the value {shown(value)} at {at}-{end}, but {_named(example, entity)} is annotated"
             yield Finding("misplaced-span", example.source, example.text, problem, f"annotate {at}-{end}")
             return
-        at = example.text.find(value, at + 1)
+        at = example.text.find(value, at + 1, last)
 
 
 def _other_units(text: str, entity: Entity) -> str | None:
@@ -61,10 +65,15 @@ def _other_units(text: str, entity: Entity) -> str | None:
         ("bytes of UTF-8", "utf-8", 1),
         ("UTF-16 units, of which an emoji is two", "utf-16-le", 2),
     ):
-        units = text.encode(encoding, "surrogatepass")[entity.start * width : entity.end * width]
+        units = _encoded(text, encoding)[entity.start * width : entity.end * width]
         if units == entity.value.encode(encoding, "surrogatepass"):
             return what
     return None
+
+
+@lru_cache(2)
+def _encoded(text: str, encoding: str) -> bytes:
+    return text.encode(encoding, "surrogatepass")
 
 
 def _loose(example: Example, entity: Entity) -> Iterator[Finding]:
@@ -94,21 +103,27 @@ def _comes_off(covered: str, at: int, start: int, end: int) -> bool:
     return ch in _OPENING and _OPENING[ch] not in inside
 
 
-def _cut(example: Example, entity: Entity) -> Iterator[Finding]:
+def _cut(example: Example, entity: Entity, covered: bytearray) -> Iterator[Finding]:
     text = example.text
     for at, outside in ((entity.start, entity.start - 1), (entity.end, entity.end)):
-        if any(other.start <= outside < other.end for other in example.entities):
+        if not 0 < at < len(text) or covered[outside]:
             continue  # two values without a space between them, as people type them
-        if 0 < at < len(text) and char_type(text[at - 1]) == char_type(text[at]) in ("latin", "digit"):
-            start, end = entity.start, entity.end
-            while start and char_type(text[start - 1]) == char_type(text[start]) in ("latin", "digit"):
-                start -= 1
-            while end < len(text) and char_type(text[end - 1]) == char_type(text[end]) in ("latin", "digit"):
-                end += 1
+        if char_type(text[at - 1]) == char_type(text[at]) in ("latin", "digit"):
+            edges = _edges(text)
+            start = edges[bisect_right(edges, entity.start) - 1]
+            end = edges[bisect_left(edges, entity.end)]
             problem = f"has {_named(example, entity)}, which cuts {shown(text[start:end])}"
             yield Finding("cut-span", example.source, example.text, problem,
                           f"annotate all of it, {start}-{end}, or write a space between the two")  # fmt: skip
             return
+
+
+@lru_cache(1)
+def _edges(text: str) -> list[int]:
+    """Where runs of letters and of digits begin and end; every other character is a run of its own."""
+    kinds = [char_type(ch) for ch in text]
+    inner = (at for at in range(1, len(text)) if kinds[at] != kinds[at - 1] or kinds[at] not in ("latin", "digit"))
+    return [0, *inner, len(text)]
 
 
 def _named(example: Example, entity: Entity) -> str:

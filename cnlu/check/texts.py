@@ -10,6 +10,9 @@ from cnlu.check.findings import Finding, Place
 from cnlu.data.schema import Example
 from cnlu.data.wording import shown
 
+_MOST_DESCRIBED = 5
+"""Annotations of one text that a message spells out"""
+
 
 def find_repeats(corpus: Corpus) -> Iterator[Finding]:
     """`two-intents`, `two-annotations`, `duplicate`; in training and in the test, each for itself."""
@@ -86,11 +89,13 @@ def _intent(line: Line) -> str:
 def described(example: Example) -> str:
     """The annotation in short: [北京](city role=from)."""
     parts = []
-    for entity in example.entities:
+    for entity in example.entities[:_MOST_DESCRIBED]:
         covered = example.text[entity.start : entity.end]
         marks = [entity.entity, *(f"{name}={mark}" for name, mark in
                  (("role", entity.role), ("group", entity.group)) if mark is not None)]  # fmt: skip
         if entity.value != covered:
             marks.append(f"value={entity.value}")
         parts.append(f"[{shown(covered)[1:-1]}]({shown(' '.join(marks))[1:-1]})")
+    if len(example.entities) > len(parts):
+        parts.append(f"and {len(example.entities) - len(parts)} more")
     return " ".join(parts) or "nothing"

@@ -1,4 +1,4 @@
-"""One value, annotated in ways that do not fit together."""
+"""One value, annotated as several types."""
 
 from __future__ import annotations
 
@@ -46,24 +46,3 @@ def _rare(line: Line, entity: Entity, usual: str, others: list[tuple[Line, Entit
     return Finding("rare-type", line.example.source, line.example.text, problem,
                    f"make it {usually}, unless the sentence means the other",
                    tuple(other.place for other, _ in others[:3]))  # fmt: skip
-
-
-def find_two_values(corpus: Corpus) -> Iterator[Finding]:
-    """`two-values`: a surface that is a synonym of one value here and of another there; the last one counts."""
-    places: dict[str, dict[str, list[Place]]] = defaultdict(lambda: defaultdict(list))
-    for entry in corpus.data.entries:
-        if entry.kind == "synonym":
-            places[entry.text.lower()][entry.name].append(Place(entry.source, entry.text))
-    for line in corpus.train:
-        for entity in line.example.entities:
-            covered = surface(line.example, entity)
-            if entity.value != covered:
-                places[covered.lower()][entity.value].append(line.place)
-    for written, values in places.items():
-        if len(values) > 1:
-            ranked = sorted(values, key=lambda value: -len(values[value]))
-            first, other = ranked[0], ranked[1]
-            at = values[other][0]
-            problem = f"stands for {shown(other)} here and for {shown(first)} at {values[first][0].source}"
-            rest = tuple(place for value in ranked for place in values[value] if place is not at)
-            yield Finding("two-values", at.source, written, problem, "choose one: the last one read counts", rest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from cnlu.data.jsonl import to_jsonl
@@ -11,7 +12,7 @@ from cnlu.data.schema import Example, NluData
 from cnlu.data.split import stratified_split
 from cnlu.data.swap import resolve
 from cnlu.data.wording import shown
-from cnlu.data.yaml_writer import to_yaml
+from cnlu.data.yaml_writer import said_synonyms, to_yaml
 from cnlu.errors import DataError, UsageError
 
 Parts = dict[str, list[Example]]
@@ -44,13 +45,13 @@ def render(data: NluData, parts: Parts) -> tuple[dict[str, bytes], list[str]]:
 
     Dictionaries (synonyms, regexes, lookup tables) stay with train. Examples that all came from JSONL go to JSONL.
     """
-    dictionaries = NluData([], data.synonyms, data.regexes, data.lookups)
+    dictionaries = replace(data, examples=[])
     has_dictionaries = bool(data.regexes or data.lookups or _unannotated(data))
     yaml = has_dictionaries or any(_file(example).lower().endswith((".yml", ".yaml")) for example in data.examples)
     files: dict[str, bytes] = {}
     refusals: list[str] = []
     for name, examples in parts.items():
-        content = NluData(examples, *((data.synonyms, data.regexes, data.lookups) if name == "train" else ()))
+        content = replace(data, examples=examples) if name == "train" else NluData(examples)
         try:
             if yaml:
                 files[f"{name}.yml"] = to_yaml(content).encode()
@@ -58,7 +59,7 @@ def render(data: NluData, parts: Parts) -> tuple[dict[str, bytes], list[str]]:
         except DataError as error:
             refusals.append(f"{name}.jsonl instead of {name}.yml: {error}")
         files[f"{name}.jsonl"] = to_jsonl(examples)
-        if name == "train" and (has_dictionaries or (yaml and data.synonyms)):
+        if name == "train" and (has_dictionaries or (yaml and data.synonyms_of)):
             files[_DICTIONARIES] = to_yaml(dictionaries).encode()
     return files, refusals
 
@@ -81,9 +82,9 @@ def is_split(folder: Path) -> bool:
 
 def _unannotated(data: NluData) -> bool:
     """Whether some synonym is in no example's annotation, so that a file of synonyms said it."""
-    said = {(example.text[entity.start : entity.end], entity.value)
-            for example in data.examples for entity in example.entities}  # fmt: skip
-    return not data.synonyms.items() <= said
+    bound = {(kind, surface): value for kind, synonyms in data.synonyms_of.items()
+             for surface, value in synonyms.items()}  # fmt: skip
+    return bool(data.synonyms) or not bound.items() <= said_synonyms(data.examples).items()
 
 
 def _file(example: Example) -> str:

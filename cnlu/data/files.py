@@ -1,39 +1,87 @@
-"""Reading a user's text file and writing one: strict UTF-8 in, all or nothing out."""
+"""Reading a user's text file and writing one: strict UTF-8 in, within limits, all or nothing out."""
 
 from __future__ import annotations
 
 import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
+from cnlu.data.limits import LARGEST_FILE, LONGEST_LINE
 from cnlu.errors import CnluError, DataError
 from cnlu.interrupts import held_back
+
+_CHUNK = 1 << 20
 
 
 def read_text(path: Path) -> str:
     """The file as text, its byte order mark removed.
 
-    Raises DataError when the file is missing, unreadable, or not UTF-8 (naming line and byte).
+    Raises DataError when the file is missing, unreadable, larger than LARGEST_FILE, not UTF-8 (naming line and byte),
+    or has a line longer than LONGEST_LINE.
     """
     try:
-        raw = path.read_bytes()
+        raw = _read(path)
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file; check the path.") from None
     except OSError as error:
         raise DataError(f"{path}: the file cannot be read ({error.strerror}); check what it is and its "
                         f"permissions.") from None
     try:
-        return raw.decode("utf-8-sig")
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         # `utf-8-sig` counts its positions after the mark.
         at = error.start + (3 if raw.startswith(b"\xef\xbb\xbf") else 0)
         line = raw.count(b"\n", 0, at) + 1
         raise DataError(f"{path}:{line}: byte {at} (0x{raw[at]:02X}) is not valid UTF-8; save the file "
                         f"as UTF-8 (it may be in GBK or UTF-16).") from None
+    _refuse_long_lines(text, path)
+    return text
+
+
+def _read(path: Path) -> bytearray:
+    """The file's bytes, no more of them held than the limit; a file need not know its size, as a pipe does not."""
+    raw = bytearray()
+    with open(path, "rb") as stream:
+        known = os.fstat(stream.fileno()).st_size
+        while max(known, len(raw)) <= LARGEST_FILE:
+            if not (chunk := stream.read(_CHUNK)):
+                return raw
+            raw += chunk
+    raise DataError(f"{path}: the file is larger than {LARGEST_FILE >> 20} MB, the most that is read at once; divide "
+                    "it into several files.")  # fmt: skip
+
+
+def _refuse_long_lines(text: str, path: Path) -> None:
+    start = 0
+    while len(text) - start > LONGEST_LINE:
+        end = text.rfind("\n", start, start + LONGEST_LINE + 1)
+        if end < 0:
+            raise _long_line(path, text.count("\n", 0, start) + 1, LONGEST_LINE, "characters")
+        start = end + 1
+
+
+def _long_line(path: str | Path, number: int, most: int, unit: str) -> DataError:
+    return DataError(f"{path}:{number}: this line is longer than {most:,} {unit}, the most that is read; divide it, "
+                     "or check what the file is.")  # fmt: skip
+
+
+def bounded_lines(stream: IO[bytes], path: str | Path) -> Iterator[tuple[int, bytes]]:
+    """Numbers, from 1, and lines of a stream. Raises DataError for one of more than 4 * LONGEST_LINE bytes."""
+    most = 4 * LONGEST_LINE  # a character has four bytes at most
+    number = 1
+    while line := stream.readline(most + 1):
+        if len(line) > most:
+            raise _long_line(path, number, most, "bytes")
+        yield number, line
+        number += 1
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Put `content` at `path` in one step: readers see the old file or the new one, never a part.
 
+    The permissions of an old file stay.
     Raises CnluError when the place cannot be written; the old file is then untouched.
     """
     # Through a symlink the file behind it is replaced, not the link.
@@ -42,6 +90,8 @@ def write_bytes(path: Path, content: bytes) -> None:
     try:
         try:
             with open(temporary, "wb") as stream:
+                if target.exists():
+                    os.fchmod(stream.fileno(), stat.S_IMODE(target.stat().st_mode))
                 stream.write(content)
                 stream.flush()
                 os.fsync(stream.fileno())

@@ -7,17 +7,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from cnlu.data.files import read_text, write_bytes
-from cnlu.data.rasa_yaml import add_synonym
+from cnlu.data.limits import refuse_long_text, refuse_wide_spans
+from cnlu.data.lookalikes import find_lookalikes
+from cnlu.data.markup import mend_of_key
 from cnlu.data.schema import Entity, Example, NluData
 from cnlu.data.wording import shown
 from cnlu.errors import DataError
 
 _KEYS = ("text", "intent", "entities", "metadata")
+_ENTITY_KEYS = ("start", "end", "entity", "value", "role", "group")
 
 
 def read_jsonl(path: str | Path, into: NluData | None = None) -> NluData:
@@ -31,7 +35,7 @@ def read_jsonl(path: str | Path, into: NluData | None = None) -> NluData:
     if not text.strip():
         raise DataError(f'{path}: the file is empty; write one JSON object a line, '
                         f'{{"text": ..., "intent": ...}}.')
-    unknown: set[str] = set()
+    unknown = set[tuple[str, str]]()
     # Only "\n" ends a line: JSON strings may hold the other characters that str.splitlines() breaks at.
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
@@ -43,13 +47,23 @@ def read_jsonl(path: str | Path, into: NluData | None = None) -> NluData:
         except DataError as error:
             data.refuse(place, line, error)
             continue
-        for key in record:
-            if key not in _KEYS and key not in unknown:
-                unknown.add(key)
-                data.note(place, f"the key {shown(key)} means nothing here and is left alone.")
+        for what, key in _unknown_keys(record):
+            if (what, key) not in unknown:
+                unknown.add((what, key))
+                mend = mend_of_key(key, _KEYS if what == "an example" else _ENTITY_KEYS)
+                data.lose(place, f"the key {shown(key)} of {what} means nothing here and is left alone.", mend,
+                          "unknown-key")  # fmt: skip
+        data.lookalikes += find_lookalikes(example.text, place, jsonl=True)
         data.examples.append(example)
         _note_entities(example, data)
     return data
+
+
+def _unknown_keys(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """(what it is a key of, key)"""
+    yield from (("an example", key) for key in record if key not in _KEYS)
+    for entity in record.get("entities") or ():
+        yield from (("an entity", key) for key in entity if key not in _ENTITY_KEYS)
 
 
 def from_jsonl(text: str, name: str) -> list[Example]:
@@ -76,8 +90,7 @@ def _parse(line: str, place: str) -> dict[str, Any]:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     record = dict(pairs)
     if len(record) != len(pairs):
-        seen = [key for key, _ in pairs]
-        twice = next(key for key in seen if seen.count(key) > 1)
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
         raise ValueError(f'the key "{twice}" comes twice')
     return record
 
@@ -95,10 +108,12 @@ def _example(record: dict[str, Any], place: str) -> Example:
     if intent is not None and not intent.strip():
         raise DataError(f'{place}: "intent" is empty; name one, or write null for an example without an '
                         f'intent.')
+    refuse_long_text(text, place)
     written = record.get("entities")
     if written is not None and not isinstance(written, list):
         raise DataError(f'{place}: "entities" must be a list of objects.')
     entities = [_entity(item, text, place) for item in written or []]
+    refuse_wide_spans(entities, place)
     entities.sort(key=lambda entity: entity.start)
     return Example(text, intent, tuple(entities), record.get("metadata"), place)
 
@@ -131,7 +146,7 @@ def _note_entities(example: Example, data: NluData) -> None:
     for entity in example.entities:
         surface = example.text[entity.start : entity.end]
         if entity.value != surface:
-            add_synonym(data, surface, entity.value, example.source)
+            data.add_synonym(surface, entity.value, example.source, entity.entity)
         if entity.start < reached:
             data.note(example.source, f"the entity {shown(surface)} overlaps another.")
         reached = max(reached, entity.end)

@@ -8,28 +8,38 @@ import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from cnlu.data.files import read_text
+from cnlu.config import DataConfig
 from cnlu.data.jsonl import read_jsonl
+from cnlu.data.limits import LONGEST_LINE
+from cnlu.data.lookalikes import doubt_lookalikes
 from cnlu.data.rasa_yaml import read_yaml
-from cnlu.data.schema import NluData
+from cnlu.data.schema import Doubt, NluData
+from cnlu.data.tables import Reach
+from cnlu.data.wording import shown
 from cnlu.errors import DataError
 
 _YAML = (".yml", ".yaml")
 _JSON = (".jsonl", ".json")
 _FOREIGN = re.compile(r'"(label|labels|cats)": ?\[|"entities": ?\[(\[|\{[^}]*"start_offset")')
 """Labels in a line of JSON as doccano writes them: read as they are, all would be lost but the texts."""
+_LEADING = 100
+"""Lines of a .json file that may be blank before its first record."""
 
 
-def load_data(paths: Sequence[str | Path] | str | Path, keep_refused: bool = False) -> NluData:
+def load_data(
+    paths: Sequence[str | Path] | str | Path, keep_refused: bool = False, settings: DataConfig = DataConfig()
+) -> NluData:
     """All that the files and folders hold, merged in the order given (folders: sorted, no hidden files).
 
     With `keep_refused` an example that cannot be read is no error but goes to `refused`, with all others of its
-    kind; a file that cannot be read still is one.
+    kind; a file that cannot be read still is one. Without it the notes tell in a sentence of each kind of doubts.
     Raises DataError, one sentence, for a missing or empty file, a folder without data files, a file of
     another kind, and when no examples come together at all.
     """
     given = [paths] if isinstance(paths, (str, Path)) else list(paths)
-    data = NluData(refused=[] if keep_refused else None)
+    data = NluData(refused=[] if keep_refused else None, bind=settings.synonyms == "by_type")
+    folders = tuple(Path(path) for path in given if os.path.isdir(path))
+    reach = Reach(folders, settings.tables == "anywhere")
     seen: set[str] = set()
     for path in given:
         for file, by_user in _files(Path(path)):
@@ -38,13 +48,28 @@ def load_data(paths: Sequence[str | Path] | str | Path, keep_refused: bool = Fal
                 data.note(str(file), "read once, though it is named twice.")
                 continue
             seen.add(real)
-            _read(file, by_user, data)
+            _read(file, by_user, data, reach)
     if not data.examples and not data.refused:
         named = ", ".join(str(path) for path in given) or "no path"
         why = f" ({data.notes[0].rstrip('.')})" if data.notes else ""
         raise DataError(f"{named}: there are no examples{why}; give a file with an `nlu:` section or JSON "
                         f"lines.")
+    doubt_lookalikes(data)
+    if not keep_refused:
+        _note_doubts(data)
     return data
+
+
+def _note_doubts(data: NluData) -> None:
+    """A note for each kind of doubt that has none yet: the first one, and how many there are."""
+    kinds: dict[str, list[Doubt]] = {}
+    for doubt in data.doubts:
+        if not doubt.noted:
+            kinds.setdefault(doubt.code, []).append(doubt)
+    for first, *others in kinds.values():
+        text = f"{shown(first.text)} " if first.text else ""
+        count = f" ({len(others) + 1} lines are like it)" if others else ""
+        data.note(first.source, f"{text}{first.problem}; {first.mend}{count}; cnlu check names every line.")
 
 
 def _files(path: Path) -> Iterator[tuple[Path, bool]]:
@@ -66,10 +91,10 @@ def _files(path: Path) -> Iterator[tuple[Path, bool]]:
         yield file, False
 
 
-def _read(file: Path, by_user: bool, data: NluData) -> None:
+def _read(file: Path, by_user: bool, data: NluData, reach: Reach) -> None:
     suffix = file.suffix.lower()
     if suffix in _YAML:
-        read_yaml(file, data)
+        read_yaml(file, data, reach)
     elif suffix in _JSON:
         if suffix == ".json" and _is_other_json(file):
             if by_user:
@@ -87,11 +112,15 @@ def _read(file: Path, by_user: bool, data: NluData) -> None:
 def _is_other_json(file: Path) -> bool:
     """Whether a .json file's first line is no example: reports and settings end in .json too."""
     first = _first_line(file)
-    return bool(first) and not (first.startswith("{") and first.endswith("}") and '"text"' in first)
+    like = first.startswith("{") and first.endswith("}") and '"text"' in first and len(first) <= LONGEST_LINE
+    return bool(first) and not like
 
 
 def _first_line(file: Path) -> str:
-    return read_text(file).lstrip().split("\n", 1)[0].strip()
+    """The first line that is not blank, as far as a record reaches."""
+    with file.open("rb") as stream:
+        lines = (stream.readline(4 * LONGEST_LINE).decode("utf-8-sig", "replace") for _ in range(_LEADING))
+        return next((line.strip() for line in lines if line.strip()), "")
 
 
 def _convert(file: Path) -> str:

@@ -7,13 +7,14 @@ no escapes, so a text that happens to look like it cannot be written; writing re
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
-from cnlu.data.schema import Entity
+from cnlu.data.schema import Entity, NluData
 from cnlu.data.wording import shown
 from cnlu.errors import DataError
 
@@ -21,15 +22,18 @@ _CLOSING = {"(": ")", "{": "}", "[": "]"}
 _FIELDS = re.compile(r"\{([^}]+)\}")
 _SHORT_TYPE = re.compile(r"[^:)\r\n]+")
 _SHORT_VALUE = re.compile(r"[^)\r\n]+")
+_KEYS = ("entity", "role", "group", "value")
 _INSTEAD = "keep this example in a JSONL file"
 
 
-def parse_markup(line: str, place: str) -> tuple[str, list[Entity]]:
+def parse_markup(line: str, place: str, data: NluData | None = None) -> tuple[str, list[Entity]]:
     """The plain text of an annotated line and its entities, offsets in characters of the plain text.
 
-    `place` is `file:line` for messages. Raises DataError for an annotation that is not valid JSON or lacks
-    its entity type.
+    `place` is `file:line` for messages; keys that mean nothing become doubts of `data`. Raises DataError for an
+    annotation that is not valid JSON or lacks its entity type.
     """
+    last = {end: line.rfind(end) for end in _CLOSING.values()}  # so that nothing is looked for where there is none
+    known = _Line(line, place, last, data)
     pieces: list[str] = []
     entities: list[Entity] = []
     read = at = length = 0
@@ -38,7 +42,7 @@ def parse_markup(line: str, place: str) -> tuple[str, list[Entity]]:
         at = closing + 1
         surface = line[opening + 1 : closing]
         start = length + opening - read
-        if not surface or not (found := _annotation(line, at, surface, start, place)):
+        if not surface or not (found := _annotation(known, at, surface, start)):
             continue
         entities += found[0]
         pieces += (line[read:opening], surface)
@@ -48,25 +52,39 @@ def parse_markup(line: str, place: str) -> tuple[str, list[Entity]]:
     return "".join(pieces), entities
 
 
-def _annotation(line: str, at: int, surface: str, start: int, place: str) -> tuple[list[Entity], int] | None:
+class _Line(NamedTuple):
+    """A line that is read."""
+
+    text: str
+    place: str
+    last: dict[str, int]
+    """Where each closing bracket stands for the last time"""
+    data: NluData | None
+
+
+def _annotation(line: _Line, at: int, surface: str, start: int) -> tuple[list[Entity], int] | None:
     """The entities of the annotation at `at` and where it ends, or None where Rasa 3.6 sees none."""
-    end = _CLOSING.get(line[at : at + 1])
-    if end is None or (closing := line.find(end, at + 1)) < 0:
+    opening = line.text[at : at + 1]
+    end = _CLOSING.get(opening)
+    if end is None or line.last[end] <= at:
         return None
-    inside = line[at + 1 : closing]
-    if line[at] == "(":
+    closing = line.text.find(end, at + 1)
+    inside = line.text[at + 1 : closing]
+    if opening == "(":
         kind, colon, value = inside.partition(":")
         if not kind or (colon and not value):
             return None
         return [Entity(start, start + len(surface), kind, value or surface)], closing + 1
-    if line[at] == "{":
-        return ([_from_fields(inside, surface, start, place)], closing + 1) if inside else None
+    if opening == "{":
+        return ([_from_fields(inside, surface, start, line)], closing + 1) if inside else None
     if "\n" in inside:
         return None
-    return [_from_fields(fields, surface, start, place) for fields in _FIELDS.findall(inside)], closing + 1
+    whole = inside[: inside.rfind("}") + 1]
+    return [_from_fields(fields, surface, start, line) for fields in _FIELDS.findall(whole)], closing + 1
 
 
-def _from_fields(written: str, surface: str, start: int, place: str) -> Entity:
+def _from_fields(written: str, surface: str, start: int, line: _Line) -> Entity:
+    place = line.place
     what = f"the annotation {shown(written)} of {shown(surface)}"
     try:
         fields = json.loads(f"{{{written}}}")
@@ -81,11 +99,21 @@ def _from_fields(written: str, surface: str, start: int, place: str) -> Entity:
             raise DataError(f'{place}: "{key}" in {what} must be a string in double quotes.')
     if not fields.get("entity"):
         raise DataError(f'{place}: {what} names no entity type; add "entity": "type".')
+    for key in fields:
+        if key not in _KEYS and line.data is not None:
+            line.data.doubt("unknown-key", place, line.text, f"has the key {shown(key)} in the annotation of "
+                            f"{shown(surface)}, which is left alone", mend_of_key(key, _KEYS))  # fmt: skip
     value = fields.get("value", surface)
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise DataError(f'{place}: "value" in {what} must be a string or a number.')
     return Entity(start, start + len(surface), fields["entity"], str(value), fields.get("role") or None,
                   fields.get("group") or None)
+
+
+def mend_of_key(key: str, known: Sequence[str]) -> str:
+    """What to do about a key that means nothing, among those that mean something."""
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.75)
+    return f"write {near[0]}, or remove it" if near else f"keys are {', '.join(known)}; correct it, or remove it"
 
 
 def emit_markup(text: str, entities: Sequence[Entity], place: str) -> str:

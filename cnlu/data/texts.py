@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import heapq
 import lzma
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, cast
 
+from cnlu.data.files import bounded_lines
+from cnlu.data.limits import refuse_long_text
 from cnlu.data.load import load_data
 from cnlu.data.schema import Example
+from cnlu.data.unpack import open_packed
 from cnlu.errors import DataError
 
-_COMPRESSED = (".gz", ".xz")
+MOST_CHARACTERS = 1 << 28
+"""Of all drawn texts together: half a gigabyte of memory, mostly."""
+_PLAIN = (".txt", ".txt.gz", ".txt.xz")
 
 
 def read_texts(paths: Sequence[str | Path], most: int, seed: int, notes: list[str]) -> list[str]:
@@ -24,7 +27,8 @@ def read_texts(paths: Sequence[str | Path], most: int, seed: int, notes: list[st
     A `.txt` file (also `.txt.gz`, `.txt.xz`) has a text a line, its surrounding space removed; of anything else that
     `load_data` reads the texts count. The draw depends on the texts and the seed alone, not on the order of the
     files, and its own order is that of a shuffle. Only what is drawn is kept in memory. Raises DataError as
-    `load_data` does, and when there is no text at all.
+    `load_data` does, when there is no text at all, and for a text longer than LONGEST_TEXT or drawn texts of more than
+    MOST_CHARACTERS.
     """
     drawn, total = _draw(_texts(paths, notes), most, seed)
     if not drawn:
@@ -36,7 +40,7 @@ def read_texts(paths: Sequence[str | Path], most: int, seed: int, notes: list[st
 
 def annotated(paths: Sequence[str | Path]) -> list[Example]:
     """The examples of the example files among `paths`; plain text has none."""
-    files = [path for path in map(Path, paths) if not _kind(path)]
+    files = [path for path in map(Path, paths) if not _is_plain(path)]
     return list(load_data(files).examples) if files else []
 
 
@@ -44,7 +48,7 @@ def _draw(texts: Iterable[str], most: int, seed: int) -> tuple[list[str], int]:
     """(the texts whose hashes are the smallest: an even draw that a repeat cannot change, how many were seen)."""
     heap: list[tuple[int, str]] = []
     kept = set[str]()
-    key, total = seed.to_bytes(8, "little"), 0
+    key, total, size = seed.to_bytes(8, "little"), 0, 0
     for text in texts:
         total += 1
         if text in kept:
@@ -54,16 +58,22 @@ def _draw(texts: Iterable[str], most: int, seed: int) -> tuple[list[str], int]:
         if len(heap) < most:
             heapq.heappush(heap, entry)
             kept.add(text)
+            size += len(text)
         elif entry > heap[0]:
+            dropped = heapq.heapreplace(heap, entry)[1]
             kept.add(text)
-            kept.discard(heapq.heapreplace(heap, entry)[1])
+            kept.discard(dropped)
+            size += len(text) - len(dropped)
+        if size > MOST_CHARACTERS:
+            raise DataError(f"the drawn texts have more than {MOST_CHARACTERS:,} characters together; draw fewer with "
+                            "--max-texts.")  # fmt: skip
     return [text for _, text in sorted(heap, reverse=True)], total
 
 
 def _texts(paths: Sequence[str | Path], notes: list[str]) -> Iterator[str]:
     for path in map(Path, paths):
-        if kind := _kind(path):
-            yield from _lines(path, kind)
+        if _is_plain(path):
+            yield from _lines(path)
             continue
         data = load_data(path)
         notes += data.notes
@@ -72,23 +82,22 @@ def _texts(paths: Sequence[str | Path], notes: list[str]) -> Iterator[str]:
         yield from (example.text for example in data.examples if example.text.strip())
 
 
-def _kind(path: Path) -> str:
-    """The last suffix of a file of plain text; empty where it is none."""
-    name = path.name.lower()
-    plain = not path.is_dir() and any(name.endswith(f".txt{kind}") for kind in ("", *_COMPRESSED))
-    return path.suffix.lower() if plain else ""
+def _is_plain(path: Path) -> bool:
+    """Whether it is a file of plain text."""
+    return not path.is_dir() and path.name.lower().endswith(_PLAIN)
 
 
-def _lines(path: Path, kind: str) -> Iterator[str]:
+def _lines(path: Path) -> Iterator[str]:
     try:
-        with _opened(path, kind) as stream:
-            for number, line in enumerate(stream, 1):
+        with open_packed(path) as stream:
+            for number, line in bounded_lines(stream, path):
                 try:
                     text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
                 except UnicodeDecodeError:
                     raise DataError(
                         f"{path}:{number}: is not valid UTF-8; save the file as UTF-8 (it may be in GBK or UTF-16)."
                     ) from None
+                refuse_long_text(text, f"{path}:{number}")
                 if text:
                     yield text
     except FileNotFoundError:
@@ -97,8 +106,3 @@ def _lines(path: Path, kind: str) -> Iterator[str]:
         reason = getattr(error, "strerror", None) or "it is damaged or cut off"
         raise DataError(f"{path}: the file cannot be read ({reason}); check it.") from None
 
-
-def _opened(path: Path, kind: str) -> IO[bytes]:
-    if kind == ".gz":
-        return cast(IO[bytes], gzip.open(path))
-    return lzma.open(path) if kind == ".xz" else path.open("rb")

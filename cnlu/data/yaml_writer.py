@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from cnlu.data.blocks import STRIPPED
 from cnlu.data.files import write_bytes
 from cnlu.data.markup import emit_markup
-from cnlu.data.rasa_yaml import STRIPPED
-from cnlu.data.schema import Example, NluData
+from cnlu.data.schema import Entity, Example, NluData
 from cnlu.data.wording import shown
 from cnlu.data.yaml_nodes import parse_yaml, plain_value
 from cnlu.errors import DataError
@@ -38,8 +38,8 @@ def write_yaml(data: NluData, path: str | Path) -> None:
 def to_yaml(data: NluData) -> str:
     """Examples (grouped by intent, in order of first appearance), synonyms, regexes and lookups as YAML.
 
-    Synonyms that the examples' annotated values already say are not repeated. Raises DataError for what
-    Rasa's YAML cannot express.
+    Synonyms of one type that the examples' annotated values already say are not repeated; the others are written
+    `[surface](type)`. Raises DataError for what Rasa's YAML cannot express.
     """
     groups: dict[str, list[Example]] = {}
     for number, example in enumerate(data.examples, 1):
@@ -49,7 +49,7 @@ def to_yaml(data: NluData) -> str:
         groups.setdefault(example.intent, []).append(example)
     parts = [_HEADER]
     parts += [_intent(intent, examples) for intent, examples in groups.items()]
-    for value, surfaces in _sections(_unsaid_synonyms(data, groups)).items():
+    for value, surfaces in _synonym_sections(data, groups).items():
         parts.append(_section("synonym", value, surfaces))
     for name, patterns in data.regexes.items():
         parts.append(_section("regex", name, patterns))
@@ -113,23 +113,28 @@ def _list_item(line: str, example: Example) -> str:
     return item + f"    metadata: {written}\n"
 
 
-def _unsaid_synonyms(data: NluData, groups: dict[str, list[Example]]) -> dict[str, str]:
-    """The synonyms that reading the examples, in the order they are written, does not give already."""
-    said = {
-        example.text[entity.start : entity.end]: entity.value
-        for examples in groups.values()
+def _synonym_sections(data: NluData, groups: dict[str, list[Example]]) -> dict[str, list[str]]:
+    """By value, the lines of its section."""
+    by_value: dict[str, list[str]] = {}
+    for surface, value in data.synonyms.items():
+        by_value.setdefault(value, []).append(surface)
+    said = said_synonyms(example for examples in groups.values() for example in examples)
+    for kind, synonyms in data.synonyms_of.items():
+        for surface, value in synonyms.items():
+            if said.get((kind, surface)) != value:
+                whole = Entity(0, len(surface), kind, surface)
+                by_value.setdefault(value, []).append(emit_markup(surface, [whole], f"synonym {shown(value)}"))
+    return by_value
+
+
+def said_synonyms(examples: Iterable[Example]) -> dict[tuple[str, str], str]:
+    """What reading the examples in their order gives: (type, surface) -> value."""
+    return {
+        (entity.entity, example.text[entity.start : entity.end]): entity.value
         for example in examples
         for entity in example.entities
         if entity.value != example.text[entity.start : entity.end]
     }
-    return {surface: value for surface, value in data.synonyms.items() if said.get(surface) != value}
-
-
-def _sections(synonyms: dict[str, str]) -> dict[str, list[str]]:
-    by_value: dict[str, list[str]] = {}
-    for surface, value in synonyms.items():
-        by_value.setdefault(value, []).append(surface)
-    return by_value
 
 
 def _section(kind: str, name: str, entries: Iterable[str]) -> str:

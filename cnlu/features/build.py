@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from cnlu.config import Config
+from cnlu.config import Config, TextConfig
 from cnlu.features.extract import Extractor
 from cnlu.features.lexicon import Lexicon
 from cnlu.text.normalize import Normalizer
 from cnlu.text.segment import Segmenter
 
 
+def build_normalizer(text: TextConfig) -> Normalizer:
+    """Raises UsageError where `text.simplify` is set and OpenCC is not installed."""
+    return Normalizer(width=text.fold_width, case=text.fold_case, simplify=text.simplify)
+
+
 def build_extractor(
     config: Config, lookups: Mapping[str, Sequence[str]], regexes: Mapping[str, Sequence[str]]
 ) -> Extractor:
     """The lookup tables' entries are words to the segmenter too."""
-    text = config.text
-    normalizer = Normalizer(width=text.fold_width, case=text.fold_case, simplify=text.simplify)
+    normalizer = build_normalizer(config.text)
     if config.features.lexicon == "off":
         lookups, regexes = {}, {}
     words = [normalizer.normalize(entry).text for entries in lookups.values() for entry in entries]
-    segmenter = Segmenter(words if config.features.words else (), backend=text.segmenter)
+    segmenter = Segmenter(words if config.features.words else (), backend=config.text.segmenter)
     return Extractor(config.features, normalizer, segmenter, Lexicon(lookups, regexes, normalizer))

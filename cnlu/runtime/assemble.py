@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cnlu.data.several import JOINER, parts
 from cnlu.data.tags import TagSet
 from cnlu.features.lexicon import Match, without_overlaps
+from cnlu.features.synonyms import Synonyms
 from cnlu.features.windows import Window
 from cnlu.runtime.calibration import sigmoid, softmax
 from cnlu.runtime.decode import Lattice, span_confidences, viterbi
@@ -63,8 +64,7 @@ class Assembler:
     lattice: Lattice
     temperature: float
     """Intent scores are divided by it before the softmax (Guo et al. 2017, section 4.2)."""
-    synonyms: Mapping[str, str]
-    """Lower-case surface -> canonical value."""
+    synonyms: Synonyms
     several: bool = False
     """Whether a sentence may have several intents, each scored by itself"""
     scope: Scope | None = None
@@ -184,7 +184,7 @@ class Assembler:
                 name, chance = _choose(table[start:end], names, allowed)
                 if name is not None:
                     entity |= {part: name, f"confidence_{part}": _rounded(chance)}
-        return entity | {"value": self.synonyms.get(surface.lower(), surface), "extractor": extractor}
+        return entity | {"value": self.synonyms.value(surface, kind), "extractor": extractor}
 
 
 def _rounded(chance: float) -> float:

@@ -56,6 +56,8 @@ def _print_results(results: list[dict[str, object]]) -> None:
 
 def _lines(source: str) -> Iterator[str]:
     """Sentences of a file or of standard input, without their line ends; a byte order mark is not text."""
+    from cnlu.data.files import bounded_lines
+
     try:
         if source == "-" and sys.stdin is None:
             raise UsageError("--input -: standard input is closed; name a file.")
@@ -63,7 +65,7 @@ def _lines(source: str) -> Iterator[str]:
     except OSError as error:
         raise DataError(f"{source}: cannot be read ({error.strerror}); check --input.") from error
     with stream:
-        for number, line in enumerate(stream, 1):
+        for number, line in bounded_lines(stream, source):
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:

@@ -17,6 +17,7 @@ from cnlu.config_files import build_config
 from cnlu.errors import CnluError, ModelError
 from cnlu.features.build import build_extractor
 from cnlu.features.extract import Extractor
+from cnlu.features.synonyms import Synonyms
 from cnlu.features.vocabulary import Vocabulary
 from cnlu.features.windows import plan
 from cnlu.runtime.assemble import Assembler, Scores, stitch
@@ -179,7 +180,7 @@ def _build(files: ModelFiles, threads: int) -> Interpreter:
     scope = training.get("scope")
     assembler = Assembler(
         labels, tags, build_lattice(tagger[:-2], tagger[-2], tagger[-1], tags), training["temperature"],
-        {surface.lower(): value for surface, value in lexicon["synonyms"].items()}, config.model.multi_label,
+        Synonyms(lexicon["synonyms"], lexicon.get("synonyms_of", {}), extractor.normalizer), config.model.multi_label,
         Scope(**scope) if scope else None, config.model.out_of_scope, training.get("even", 0.0),
     )  # fmt: skip
     return Interpreter(

@@ -44,7 +44,7 @@ class Checkpoint:
         cls, out: Path, settings: dict[str, Any], examples: list[Example], data: NluData
     ) -> Checkpoint:
         """`examples` with the dev part; of `data` the dictionaries count, which make features."""
-        about = [__version__, settings, data.lookups, data.regexes, data.synonyms]
+        about = [__version__, settings, data.lookups, data.regexes, data.synonyms, data.synonyms_of]
         digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
         for example in examples:
             digest.update(ascii((example.text, example.intent, example.entities)).encode())

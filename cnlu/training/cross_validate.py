@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ def cross_validate(wish: CrossValidation, say: Say = lambda line: None) -> Study
 
     Raises UsageError, DataError or ModelError, each one sentence with its mend.
     """
-    data = load_data(list(wish.data))
+    data = load_data(list(wish.data), settings=wish.config.data)
     for note in data.notes:
         say(f"note: {note}")
     if not any(example.intent is not None or example.entities for example in data.examples):
@@ -118,8 +118,7 @@ def _train(request: Request, data: NluData, examples: Sequence[Example], say: Sa
             say(line)
 
     device = prepare(request)
-    found = divided(NluData(examples=data.examples, synonyms=data.synonyms, regexes=data.regexes, lookups=data.lookups),
-                    examples, request, say)  # fmt: skip
+    found = divided(replace(data, notes=[]), examples, request, say)
     encoder = prepare_encoder(request.encoder, request.config, say) if request.encoder else None
     learn(Course(found, labels_of(found, request.config), device, encoder), request, without_place)
 

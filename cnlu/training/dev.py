@@ -14,6 +14,7 @@ from cnlu.config import Config
 from cnlu.data.schema import Example
 from cnlu.evaluation.metrics import evaluate
 from cnlu.features.extract import Extractor
+from cnlu.features.synonyms import Synonyms
 from cnlu.features.windows import Plan
 from cnlu.model.ensemble import Ensemble
 from cnlu.runtime.assemble import Assembler, Scores, stitch
@@ -80,12 +81,12 @@ class Dev:
 
     def __init__(
         self, examples: Sequence[Example], extractor: Extractor, vocabularies: Vocabularies, labels: Labels,
-        config: Config, synonyms: Mapping[str, str], reader: TokenReader | None = None,
+        config: Config, synonyms: Synonyms, reader: TokenReader | None = None,
     ) -> None:  # fmt: skip
         self.several = config.model.multi_label
         self.examples, self.hits = examples, [extractor.hits(example.text) for example in examples]
         self.read = [*examples, *(joined(examples, 1.0, config.training.seed) if self.several else [])]
-        self.labels, self.synonyms = labels, {surface.lower(): value for surface, value in synonyms.items()}
+        self.labels, self.synonyms = labels, synonyms
         self.stranger = config.model.out_of_scope
         self.tags = labels.tag_set(config.model.tagging)
         self.plans = [plan_of(example.text, config, reader) for example in self.read]

@@ -34,10 +34,11 @@ class Gathered:
 def gather(request: Request, say: Say) -> Gathered:
     """Raises DataError where there is nothing to learn, UsageError for a setting that could have no effect."""
     config = request.config
-    data = load_data(list(request.data))
+    data = load_data(list(request.data), settings=config.data)
     if request.dev:
         _refuse_idle(config.training, "dev_fraction", "--dev")
-        return gathered(data, data.examples, load_data(list(request.dev)).examples, request, say)
+        dev = load_data(list(request.dev), settings=config.data).examples
+        return gathered(data, data.examples, dev, request, say)
     return divided(data, data.examples, request, say)
 
 

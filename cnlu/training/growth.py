@@ -85,10 +85,10 @@ def inherited(config: Config, stored: Stored) -> Config:
 
 def _gather(stored: Stored, request: Request, say: Say) -> Gathered:
     """The new examples, and the kept ones whose texts are not among them: what is given anew is right."""
-    data = load_data(list(request.data))
+    data = load_data(list(request.data), settings=request.config.data)
     training = request.config.training
     if request.dev:
-        new, held = data.examples, load_data(list(request.dev)).examples
+        new, held = data.examples, load_data(list(request.dev), settings=request.config.data).examples
     else:
         new, held = stratified_split(data.examples, training.dev_fraction, training.seed)
     learned, kept_out = kept_examples(stored.files.files)
@@ -102,6 +102,8 @@ def _gather(stored: Stored, request: Request, say: Say) -> Gathered:
 def _with_dictionaries(data: NluData, old: NluData) -> None:
     """Adds the model's lookup tables, regexes and synonyms; of a surface with two values the new one counts."""
     data.synonyms = {**old.synonyms, **data.synonyms}
+    data.synonyms_of = {kind: {**old.synonyms_of.get(kind, {}), **data.synonyms_of.get(kind, {})}
+                        for kind in (*old.synonyms_of, *data.synonyms_of)}  # fmt: skip
     for mine, other in ((data.regexes, old.regexes), (data.lookups, old.lookups)):
         for name, entries in other.items():
             mine[name] = list(dict.fromkeys([*entries, *mine.get(name, [])]))

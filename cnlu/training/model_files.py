@@ -25,7 +25,8 @@ def model_files(
     """
     tagger = io.BytesIO()
     np.save(tagger, network.tagger().cpu().numpy(), allow_pickle=False)
-    lexicon = {"lookups": data.lookups, "regexes": data.regexes, "synonyms": data.synonyms}
+    lexicon = {"lookups": data.lookups, "regexes": data.regexes, "synonyms": data.synonyms,
+               "synonyms_of": data.synonyms_of}  # fmt: skip
     files = {
         "config.json": _json(config.to_dict()),
         "labels.json": _json(labels.to_dict()),

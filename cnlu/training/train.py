@@ -18,6 +18,7 @@ from cnlu.data.wording import shown
 from cnlu.errors import DataError, ModelError, UsageError
 from cnlu.features.build import build_extractor
 from cnlu.features.extract import Extractor
+from cnlu.features.synonyms import Synonyms
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.network import Sizes
 from cnlu.runtime.labels import Labels
@@ -115,7 +116,8 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
     network, masker = _network(config, labels, vocabularies, device, encoder)
     if ancestor:
         ancestor.hand_on(network, labels.tag_set(config.model.tagging).tags, labels, vocabularies)
-    dev = Dev(found.dev, extractor, vocabularies, labels, config, found.data.synonyms, tokens) if found.dev else None
+    synonyms = Synonyms(found.data.synonyms, found.data.synonyms_of, extractor.normalizer)
+    dev = Dev(found.dev, extractor, vocabularies, labels, config, synonyms, tokens) if found.dev else None
     settings = config.to_dict() | ({"weights": encoder.digest} if encoder else {}) | (tutor.about if tutor else {})
     settings |= {"from": ancestor.digest} if ancestor else {}
     checkpoint = Checkpoint.beside(request.out, settings, learned + found.dev, found.data)

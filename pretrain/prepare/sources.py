@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import lzma
 import zlib
 from collections.abc import Iterator, Sequence
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
+from cnlu.data.unpack import MEMORY, open_packed
 from cnlu.errors import DataError, UsageError
 
 TEXT, JSONL = ".txt", ".jsonl"
@@ -78,12 +78,7 @@ def _plain_suffix(path: Path) -> str:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    kind = path.suffix.lower()
-    if kind == ".gz":
-        return cast(IO[bytes], gzip.open(path))
-    if kind == ".xz":
-        return lzma.open(path)
-    return _zstd(path) if kind == ".zst" else path.open("rb")
+    return _zstd(path) if path.suffix.lower() == ".zst" else open_packed(path)
 
 
 def _zstd(path: Path) -> IO[bytes]:
@@ -99,7 +94,7 @@ def _zstd(path: Path) -> IO[bytes]:
 
         def __init__(self) -> None:
             self._file = path.open("rb")
-            self._inner = zstandard.ZstdDecompressor().stream_reader(self._file, read_across_frames=True)
+            self._inner = zstandard.ZstdDecompressor(max_window_size=MEMORY).stream_reader(self._file, read_across_frames=True)
 
         def __enter__(self) -> Any:
             return self
@@ -117,21 +112,23 @@ def _zstd(path: Path) -> IO[bytes]:
 
 
 def _file_blocks(source: str, stream: IO[bytes], jsonl: bool) -> Iterator[Block]:
-    offset, line, rest = 0, 1, b""
+    offset, line = 0, 1
+    held, size = list[bytes](), 0  # what is read and not given yet, joined only once a line ends
     ended = False
     while not ended:
         chunk = stream.read(BLOCK)
         ended = not chunk
-        data = rest + chunk
-        end = len(data) if ended else data.rfind(b"\n") + 1
-        if not end and len(data) < (LONGEST_RECORD if jsonl else BLOCK):
-            rest = data
+        held.append(chunk)
+        size += len(chunk)
+        if not size or (not ended and b"\n" not in chunk and size < (LONGEST_RECORD if jsonl else BLOCK)):
             continue
+        data = b"".join(held)
+        end = len(data) if ended else data.rfind(b"\n") + 1
         cut = not end
         if cut and jsonl:
             raise DataError(f"{source}:{line}: this line is longer than {LONGEST_RECORD >> 20} MB; split the record.")
         end = end or _cutting_place(data)
-        block, rest = data[:end], data[end:]
+        block, held, size = data[:end], [data[end:]], len(data) - end
         yield Block(source, jsonl, offset, line, block, ended, cut)
         offset, line = offset + len(block), line + block.count(b"\n")
 

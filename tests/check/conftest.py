@@ -42,9 +42,9 @@ def write(folder: Path, content: str | Sequence[str], name: str = "nlu") -> Path
 @pytest.fixture
 def corpus(tmp_path: Path) -> Callable[..., Corpus]:
     def go(content: str | Sequence[str], *overrides: str, test: str | Sequence[str] | None = None) -> Corpus:
-        asked = load_data(write(tmp_path, test, "test"), keep_refused=True) if test else None
-        data = load_data(write(tmp_path, content), keep_refused=True)
-        return read_corpus(data, asked, load_config(None, list(overrides)))
+        config = load_config(None, list(overrides))
+        asked = load_data(write(tmp_path, test, "test"), True, config.data) if test else None
+        return read_corpus(load_data(write(tmp_path, content), True, config.data), asked, config)
 
     return go
 

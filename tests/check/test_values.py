@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.check.conftest import Found, line_of
 
 TWELVE = [f"去[北京](city){end}" for end in "一二三四五六七八九十甲乙"]
@@ -34,3 +36,50 @@ def test_an_annotated_value_against_a_synonym(found: Found) -> None:
     sections = ["intent: go|去[魔都](city:沪)|到[魔都](city:沪)", "synonym: 上海|魔都"]
     (one,) = found(sections, "two-values")
     assert line_of(one) == 9 and len(one.related) == 2
+
+
+@pytest.mark.parametrize("other", ["IPHONE", "ｉＰｈｏｎｅ", "iphone"])
+def test_surfaces_that_fold_together_with_two_values(found: Found, other: str) -> None:
+    sections = ["intent: buy|买[iPhone](product)", "synonym: 苹果手机|iPhone", f"synonym: 爱疯|{other}"]
+    (one,) = found(sections, "two-values")
+    assert line_of(one) == 11 and other in one.text and "written “iPhone”" in one.problem
+
+
+def test_values_that_fold_together(found: Found) -> None:
+    sections = ["intent: buy|买[爱疯](product:iPhone)|卖[苹果机](product:IPHONE)"]
+    (one,) = found(sections, "two-values")
+    assert (one.text, line_of(one)) == ("IPHONE", 6) and "width or case alone" in one.problem
+
+
+def test_a_surface_may_have_a_value_for_each_type(found: Found) -> None:
+    sections = ["intent: order|来[大](size:L)杯|要[大](portion:双份)"]
+    assert found(sections, "two-values") == []
+    assert found(sections, "two-values", "data.synonyms=everywhere")
+
+
+def test_a_value_of_one_type_is_told_where_another_type_has_the_surface_bare(found: Found) -> None:
+    sections = ["intent: order|来[大](size:L)杯|要[大](portion)份"]
+    (one,) = found(sections, "one-type-value")
+    assert (one.severity, line_of(one)) == ("info", 6)
+    assert "no value as portion here, and “L” as size" in one.problem and "`synonym: L`" in one.mend
+    (one,) = found(sections, "one-type-value", "data.synonyms=everywhere")
+    assert "counts for both" in one.problem
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        ["intent: order|来[大](size:L)杯|要[大](size)杯"],
+        ["intent: order|来[大](size:L)杯|要[大](portion)份", "synonym: L|大"],
+        ["intent: order|来[大](size)杯|要[大](portion)份"],
+        ["intent: order|来[大](size:L)杯|要[小](portion)份"],
+    ],
+)
+def test_no_value_is_missing_where_the_type_or_a_section_has_one(found: Found, sections: list[str]) -> None:
+    assert found(sections, "one-type-value") == []
+
+
+def test_a_synonym_of_one_type_is_read_from_its_section(found: Found) -> None:
+    sections = ["intent: order|来[大](size)杯|要[大](portion)份|来[超](size)杯", "synonym: L|[大](size)"]
+    assert len(found(sections, "one-type-value")) == 1
+    assert found([*sections, "synonym: XL|[大](size)"], "two-values")

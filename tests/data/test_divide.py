@@ -80,13 +80,15 @@ def test_yaml_goes_to_yaml_with_the_dictionaries_in_train(tmp_path: Path) -> Non
     data = NluData(
         [*examples(a=20, b=20), *(Example(f"去魔都{i}", "go", (Entity(1, 3, "city", "上海"),), source="x.yaml:2")
                                   for i in range(20))],
-        {"魔都": "上海", "帝都": "北京"}, {"no": [r"\d+"]}, {"city": ["上海", "北京"]})  # fmt: skip
+        {"帝都": "北京"}, {"no": [r"\d+"]}, {"city": ["上海", "北京"]},
+        synonyms_of={"city": {"魔都": "上海", "沪": "上海"}})  # fmt: skip
     files, refusals = render(data, divide(data.examples, 0.1, 0.1, 1))
     assert (sorted(files), refusals) == (["dev.yml", "test.yml", "train.yml"], [])
     found = read(files, tmp_path)
     assert sum((keys(part.examples) for part in found.values()), Counter[Any]()) == keys(data.examples)
     train = found["train"]
     assert (train.synonyms, train.regexes, train.lookups) == (data.synonyms, data.regexes, data.lookups)
+    assert train.synonyms_of == data.synonyms_of
     assert not found["test"].lookups and not found["dev"].regexes
 
 

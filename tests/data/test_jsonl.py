@@ -33,7 +33,7 @@ def test_an_example_as_the_contract_has_it(tmp_path: Path) -> None:
         Example("啊"),
     ]
     assert [example.source for example in data.examples] == [f"{tmp_path}/d.jsonl:{n}" for n in (1, 4, 5)]
-    assert data.synonyms == {"上海": "沪"} and not data.notes
+    assert data.synonyms_of == {"city": {"上海": "沪"}} and not data.synonyms and not data.notes
 
 
 def _with(**entity: object) -> str:
@@ -93,7 +93,7 @@ def test_overlaps_are_kept_and_noted_and_unknown_keys_noted_once(tmp_path: Path)
     data = reads(tmp_path, line + '{"text": "四", "id": 2}')
     assert len(data.examples[0].entities) == 2
     assert [note.rsplit("d.jsonl", 1)[1] for note in data.notes] == [
-        ":1: the key “id” means nothing here and is left alone.",
+        ":1: the key “id” of an example means nothing here and is left alone.",
         ":1: the entity “二三” overlaps another.",
     ]
 

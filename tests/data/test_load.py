@@ -48,7 +48,7 @@ def test_paths_merge_in_the_order_given_and_a_file_is_read_once(tmp_path: Path) 
     put(tmp_path, a_yml=yaml("a", "一", "[京](city:北京)"), b_yml=yaml("b", "一", "[京](city:东京)"))
     data = load_data([tmp_path / "b.yml", str(tmp_path)])
     assert [(e.text, e.intent) for e in data.examples] == [("一", "b"), ("京", "b"), ("一", "a"), ("京", "a")]
-    assert data.synonyms == {"京": "北京"}
+    assert data.synonyms_of == {"city": {"京": "北京"}}
     assert len(data.notes) == 2 and "named twice" in "".join(data.notes) and "“东京”" in "".join(data.notes)
 
 

@@ -35,7 +35,7 @@ def written(folder: Path, content: str, name: str = "nlu.yml") -> Path:
 
 def test_every_entry_of_a_dictionary_knows_its_line(tmp_path: Path) -> None:
     path = written(tmp_path, YAML)
-    told = [(kind, name, text, source.removeprefix(f"{path}:")) for kind, name, text, source in load_data(path).entries]
+    told = [(kind, name, text, source.removeprefix(f"{path}:")) for kind, name, text, source, _ in load_data(path).entries]
     assert told == [
         ("intent", "go", "", "2"), ("lookup", "city", "北京", "9"), ("lookup", "city", "上海", "11"),
         ("synonym", "北京", "帝都", "14"), ("regex", "train", "G1", "16"), ("regex", "train", "G2", "16"),
@@ -50,7 +50,7 @@ def test_a_table_s_file_is_the_place_of_its_entries(tmp_path: Path) -> None:
 
 def test_doubts_are_the_notes_that_speak_of_examples(tmp_path: Path) -> None:
     data = load_data(written(tmp_path, "stories: []\n" + YAML))
-    assert [source.rpartition(":")[2] for source, _ in data.doubts] == ["7", "6"]
+    assert [doubt.source.rpartition(":")[2] for doubt in data.doubts] == ["7", "6"]
     assert len(data.notes) == 3
 
 
@@ -70,3 +70,14 @@ def test_unreadable_examples_are_collected_where_asked_and_an_error_elsewhere(tm
 def test_a_file_that_cannot_be_read_is_an_error_all_the_same(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="not valid YAML"):
         load_data(written(tmp_path, "nlu:\n- intent: a\n  b: [\n"), keep_refused=True)
+
+
+def test_where_nothing_is_checked_a_note_tells_of_each_kind_of_doubt_how_many_lines_there_are(tmp_path: Path) -> None:
+    lines = ["[大](cup)", "[小]（cup）", "【中】(cup)", "[大] (cup)", '[大]{"entity": "cup", "rule": "x"}', "茶 # 常用"]
+    content = "nlu:\n- intent: a\n  examples: |\n" + "".join(f"    - {line}\n" for line in lines)
+    markup, key, remark = sorted(load_data(written(tmp_path, content)).notes)
+    assert "nlu.yml:5: " in markup and "(3 lines are like it)" in markup and "learned as text" in markup
+    assert "cnlu check --fix" in markup and markup.endswith("; cnlu check names every line.")
+    assert "nlu.yml:8: " in key and "“rule”" in key and "like it" not in key
+    assert "nlu.yml:9: " in remark
+    assert load_data(written(tmp_path, content), keep_refused=True).notes == []

@@ -13,12 +13,15 @@ from typing import Any
 
 import pytest
 
+from cnlu.config import DataConfig
 from cnlu.data.load import load_data
 from cnlu.data.schema import Entity, Example, NluData
 from cnlu.data.yaml_writer import to_yaml, write_yaml
 from cnlu.errors import DataError
 
 pytestmark = pytest.mark.rasa
+
+AS_RASA = DataConfig(synonyms="everywhere")
 
 EVERY_FORM = """\
 version: "3.1"
@@ -224,7 +227,7 @@ def rasa_reads(python: str, *files: Path) -> list[dict[str, Any]]:
 def test_we_read_a_hand_written_file_as_rasa_does(rasa_python: str, tmp_path: Path, written: str) -> None:
     file = tmp_path / "nlu.yml"
     file.write_bytes(written.encode())
-    assert as_rasa_reports(load_data(file)) == rasa_reads(rasa_python, file)[0]
+    assert as_rasa_reports(load_data(file, settings=AS_RASA)) == rasa_reads(rasa_python, file)[0]
 
 
 @pytest.mark.parametrize("make", [rich_data, nasty_data])
@@ -232,7 +235,7 @@ def test_rasa_reads_what_we_write(rasa_python: str, tmp_path: Path, make: Callab
     file = tmp_path / "nlu.yml"
     data = make()
     write_yaml(data, file)
-    read = load_data(file)
+    read = load_data(file, settings=AS_RASA)
     order = list(dict.fromkeys(example.intent for example in data.examples))
     assert read.examples == sorted(data.examples, key=lambda example: order.index(example.intent))
     assert as_rasa_reports(read) == rasa_reads(rasa_python, file)[0]
@@ -243,4 +246,4 @@ def test_rasa_reads_real_sets_converted_to_yaml(rasa_python: str, tmp_path: Path
     data = real_data(shared)
     assert len(data.examples) > 900
     write_yaml(data, file)
-    assert as_rasa_reports(load_data(file)) == rasa_reads(rasa_python, file)[0]
+    assert as_rasa_reports(load_data(file, settings=AS_RASA)) == rasa_reads(rasa_python, file)[0]

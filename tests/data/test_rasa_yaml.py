@@ -33,7 +33,7 @@ def test_a_block_of_text_with_the_line_of_each_example(tmp_path: Path) -> None:
     ]
     assert lines(data) == [5, 7, 8]
     assert data.examples[0].source == f"{tmp_path}/nlu.yml:5"
-    assert data.synonyms == {"京": "北京"} and data.notes == []
+    assert data.synonyms_of == {"city": {"京": "北京"}} and data.notes == []
 
 
 def test_list_items_with_metadata_of_their_own_and_of_the_intent(tmp_path: Path) -> None:
@@ -113,15 +113,22 @@ def test_a_lookup_table_may_stand_in_a_file(tmp_path: Path, form: str) -> None:
     assert reads(tmp_path, f"nlu:\n- lookup: city\n  {form}\n").lookups == {"city": ["北京", "上海"]}
 
 
+TWO_VALUES = "nlu:\n- intent: a\n  examples: |\n    - [京](city:东京)\n- synonym: 北京\n  examples: |\n    - 京\n"
+
+
 def test_the_last_of_contradicting_synonyms_wins_and_is_noted(tmp_path: Path) -> None:
-    data = reads(
-        tmp_path,
-        "nlu:\n- intent: a\n  examples: |\n    - [京](city:东京)\n- synonym: 北京\n  examples: |\n    - 京\n",
-    )
+    (tmp_path / "nlu.yml").write_text(TWO_VALUES, encoding="utf-8")
+    data = read_yaml(tmp_path / "nlu.yml", NluData(bind=False))
     assert data.synonyms == {"京": "北京"}
     assert data.notes == [
         f"{tmp_path}/nlu.yml:7: the synonym “京” stood for “东京” and now stands for “北京”."
     ]
+
+
+def test_an_annotated_value_counts_for_its_type_and_a_section_for_all(tmp_path: Path) -> None:
+    data = reads(tmp_path, TWO_VALUES + "- synonym: 东京\n  examples: |\n    - [江户](city)\n    - [江](户)(city)\n")
+    assert data.synonyms == {"京": "北京", "[江](户)(city)": "东京"} and data.notes == []
+    assert data.synonyms_of == {"city": {"京": "东京", "江户": "东京"}}
 
 
 def test_other_sections_and_odd_items_are_left_alone_with_a_note(tmp_path: Path) -> None:

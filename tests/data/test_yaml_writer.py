@@ -28,9 +28,10 @@ def test_the_file_looks_as_a_person_would_write_it(tmp_path: Path) -> None:
             Example("去魔都", "订票", (Entity(1, 3, "city", "上海"),)),
             Example("嗯", "faq/a", metadata={"n": 1}),
         ],
-        synonyms={"魔都": "上海", "帝都": "北京"},
+        synonyms={"帝都": "北京"},
         regexes={"车次": [r"[GD]\d+"]},
         lookups={"city": ["北京", "上海"]},
+        synonyms_of={"city": {"魔都": "上海", "京": "北京"}},
     )
     write_yaml(data, tmp_path / "nlu.yml")
     assert (
@@ -57,6 +58,7 @@ nlu:
 - synonym: 北京
   examples: |
     - 帝都
+    - [京](city)
 
 - regex: 车次
   examples: |
@@ -69,7 +71,7 @@ nlu:
 """
     )
     read = read_yaml(tmp_path / "nlu.yml")
-    assert read.examples == grouped(data.examples) and not read.notes
+    assert read.examples == grouped(data.examples) and not read.notes and read.synonyms_of == data.synonyms_of
     assert (read.synonyms, read.regexes, read.lookups) == (data.synonyms, data.regexes, data.lookups)
 
 

@@ -8,20 +8,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnlu.data.tags import TagSet
+from cnlu.features.synonyms import Synonyms
 from cnlu.runtime.assemble import Assembler, Scores
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.lattice import build_lattice
 from cnlu.runtime.scope import Scope, energy, fit_scope
+from cnlu.text.normalize import Normalizer
 
 TAGS = TagSet([], "BIO")
 LATTICE = build_lattice(np.zeros((1, 1)), np.zeros(1), np.zeros(1), TAGS)
+SYNONYMS = Synonyms({}, {}, Normalizer())
 floats = st.floats(-50, 50)
 
 
 def outside(scores: list[float], scope: Scope | None, *intents: str, several: bool = False) -> float:
     """Of a model with these intents, one of which may be for strangers."""
     labels = Labels(list(intents), [], {}, {})
-    assembler = Assembler(labels, TAGS, LATTICE, 1.0, {}, several, scope, "stranger")
+    assembler = Assembler(labels, TAGS, LATTICE, 1.0, SYNONYMS, several, scope, "stranger")
     none = np.zeros((1, 1))
     found: float = assembler.result("好", Scores(none, np.array(scores), none, none))["out_of_scope"]
     return found

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from cnlu.config import Config
 from cnlu.data.schema import Example, NluData
+from cnlu.features.build import build_normalizer
+from cnlu.features.synonyms import Synonyms
 from cnlu.text.segment import Segmenter
 from cnlu.training.augment.sounds import misheard
 from cnlu.training.augment.tables import SYNONYMS, read_synonyms
@@ -29,13 +31,15 @@ def made(
     training = config.training
     seed = training.seed
 
+    canonical = Synonyms(data.synonyms, data.synonyms_of, build_normalizer(config.text))
+
     def synonyms() -> list[Example]:
         tables = [SYNONYMS, *([Path(training.synonym_table)] if training.synonym_table else [])]
         return reworded(examples, training.synonyms, seed, segmenter, read_synonyms(*tables))
 
     ways: list[tuple[str, float, Callable[[], list[Example]]]] = [
         ("copies with other values", training.swap_values,
-         lambda: swapped(examples, training.swap_values, seed, data.lookups, data.synonyms)),
+         lambda: swapped(examples, training.swap_values, seed, data.lookups, canonical)),
         ("copies with words of the same meaning", training.synonyms, synonyms),
         ("copies with words that sound the same", training.homophones,
          lambda: misheard(examples, training.homophones, seed, segmenter)),

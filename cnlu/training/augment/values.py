@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from cnlu.data.schema import Entity, Example
+from cnlu.features.synonyms import Synonyms
 
 Kind = tuple[str, str | None]
 """Type and role: values of one kind can stand in for each other"""
@@ -26,7 +27,7 @@ def swapped(
     chance: float,
     seed: int,
     lookups: Mapping[str, Sequence[str]] | None = None,
-    synonyms: Mapping[str, str] | None = None,
+    synonyms: Synonyms | None = None,
 ) -> list[Example]:
     """A copy of each example with entities, each value exchanged at `chance` for one of its kind.
 
@@ -40,7 +41,7 @@ def swapped(
     """
     lot = random.Random(seed)
     own = _values(examples)
-    listed = _listed(own, lookups or {}, synonyms or {})
+    listed = _listed(own, lookups or {}, synonyms)
     copies = (_copy(example, own, listed, chance, lot) for example in examples)
     return [copy for copy in copies if copy is not None]
 
@@ -56,16 +57,15 @@ def _values(examples: Sequence[Example]) -> dict[Kind, list[Value]]:
 
 
 def _listed(
-    own: Mapping[Kind, Sequence[Value]], lookups: Mapping[str, Sequence[str]], synonyms: Mapping[str, str]
+    own: Mapping[Kind, Sequence[Value]], lookups: Mapping[str, Sequence[str]], synonyms: Synonyms | None
 ) -> dict[Kind, list[Value]]:
     """By kind, what the lookup tables add to the examples' own values."""
-    canonical = {surface.lower(): value for surface, value in synonyms.items()}
     found: dict[Kind, list[Value]] = {}
     for kind, values in own.items():
         known = {surface for surface, _ in values}
         entries = dict.fromkeys(entry.strip() for entry in lookups.get(kind[0], ()))
         found[kind] = [
-            (entry, canonical.get(entry.lower(), entry))
+            (entry, synonyms.value(entry, kind[0]) if synonyms else entry)
             for entry in entries
             if entry and entry not in known and len(entry) <= LONGEST and entry.isprintable()
         ]

@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnlu.data.schema import Entity, Example
+from cnlu.features.synonyms import Synonyms
+from cnlu.text.normalize import Normalizer
 from cnlu.training.augment.values import swapped
 
 
@@ -77,9 +79,12 @@ def test_half_of_the_values_come_from_a_lookup_table_however_long():
     assert set(drawn) <= {"北京", "乌鲁木齐", *listed}
 
 
+SYNONYMS = Synonyms({}, {"place": {"sh": "上海"}}, Normalizer())
+
+
 def test_a_listed_value_has_the_canonical_form_that_parsing_gives_it():
     one = example("去", ("北京", "place"))
-    (copy,) = {(c.text, c.entities[0].value) for c in swapped([one] * 20, 1.0, 1, {"place": ["SH"]}, {"sh": "上海"})}
+    (copy,) = {(c.text, c.entities[0].value) for c in swapped([one] * 20, 1.0, 1, {"place": ["SH"]}, SYNONYMS)}
     assert copy == ("去SH", "上海")
 
 

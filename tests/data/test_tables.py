@@ -1,0 +1,116 @@
+"""Lookup tables in files of their own: where they may lie, what is read of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cnlu.config import DataConfig
+from cnlu.data.load import load_data
+from cnlu.data.schema import NluData
+from cnlu.errors import DataError
+
+INTENT = "- intent: go\n  examples: |\n    - 去北京\n"
+
+
+def put(path: Path, content: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+def named(folder: Path, table: str) -> Path:
+    return put(folder / "nlu.yml", f"nlu:\n{INTENT}- lookup: city\n  examples: {table}\n")
+
+
+def read(folder: Path, table: str, **settings: str) -> NluData:
+    return load_data(named(folder, table), settings=DataConfig(**settings))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("cities.csv", "北京\n上海\n"),
+        ("cities.csv", "\ufeff value \r\n 北京 \r\n\r\n上海\r\n"),
+        ("cities.csv", "北京,帝都,京\n上海,,\n"),
+        ("cities.csv", 'value,synonym 1,synonym_2\n"北京",帝都,"京"\n上海\n'),
+        ("cities.tsv", "北京\t帝都\t京\n上海\n"),
+        ("CITIES.CSV", "北京,帝都,京\n上海"),
+        ("cities.txt", "北京\n上海\n"),
+    ],
+)
+@pytest.mark.parametrize("form", ["{}", "|\n    - {}\n", "|\n    {}\n"])
+def test_a_table_has_an_entry_a_row_and_its_synonyms_behind_it(
+    tmp_path: Path, name: str, content: str, form: str
+) -> None:
+    put(tmp_path / name, content)
+    data = read(tmp_path, form.format(name))
+    synonyms = {"帝都": "北京", "京": "北京"} if "帝都" in content else {}
+    assert data.lookups == {"city": [entry for entry in ("北京", *synonyms, "上海")]}
+    assert data.synonyms_of == ({"city": synonyms} if synonyms else {}) and not data.synonyms and not data.notes
+
+
+def test_a_quoted_cell_may_hold_the_separator_and_every_entry_knows_its_line(tmp_path: Path) -> None:
+    table = put(tmp_path / "a.csv", '"北京, 中国",帝都\n"多\n行"\n上海\n')
+    places = [(entry.text, entry.source) for entry in read(tmp_path, "a.csv").entries if entry.kind == "lookup"]
+    assert places == [("北京, 中国", f"{table}:1"), ("帝都", f"{table}:1"), ("多\n行", f"{table}:2"), ("上海", f"{table}:4")]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("x" * 200_000, r"a.csv:1: this row cannot be read"), ("x" * 1_100_000, r"a.csv:1: this line is longer")],
+)
+def test_a_table_that_cannot_be_read_is_named(tmp_path: Path, content: str, said: str) -> None:
+    put(tmp_path / "a.csv", content)
+    with pytest.raises(DataError, match=said):
+        read(tmp_path, "a.csv")
+
+
+@pytest.mark.parametrize("name", ["cities.csv", "cities.tsv", "tables/cities.txt", "../other/cities.csv", "a\0.txt"])
+def test_a_file_that_is_not_there_is_named_with_how_to_give_it(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match=r"nlu.yml:6: .*“city” names the file .*not there; .*beside the YAML file"):
+        read(tmp_path, f'"- {name}"' if "\0" not in name else '"- a\\0.txt"')
+
+
+@pytest.mark.parametrize("way", ["absolute", "above", "link", "linked folder", "working directory"])
+def test_a_table_outside_of_the_data_is_read_where_the_setting_allows(
+    tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = put(tmp_path / "private" / "table.txt", "秘密\n")
+    folder = tmp_path / "data"
+    folder.mkdir()
+    written = {"absolute": str(table), "above": "../private/table.txt", "link": "table.txt",
+               "linked folder": "in/table.txt", "working directory": "private/table.txt"}[way]  # fmt: skip
+    if way == "link":
+        (folder / "table.txt").symlink_to(table)
+    if way == "linked folder":
+        (folder / "in").symlink_to(table.parent)
+    if way == "working directory":
+        monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"nlu.yml:6: .*outside the data's folder; .*data.tables=anywhere"):
+        read(folder, written)
+    assert read(folder, written, tables="anywhere").lookups == {"city": ["秘密"]}
+
+
+def test_a_folder_that_is_read_may_hold_the_tables_of_all_its_files(tmp_path: Path) -> None:
+    put(tmp_path / "tables" / "cities.txt", "北京\n")
+    named(tmp_path / "nlu", "../tables/cities.txt")
+    assert load_data(tmp_path).lookups == {"city": ["北京"]}
+    with pytest.raises(DataError, match="outside"):
+        load_data(tmp_path / "nlu")
+
+
+def test_paths_from_the_working_directory_are_found_as_rasa_finds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path / "data" / "tables" / "cities.txt", "北京\n")
+    monkeypatch.chdir(tmp_path)
+    named(Path("data"), "data/tables/cities.txt")
+    assert load_data("data/nlu.yml").lookups == load_data(["data"]).lookups == {"city": ["北京"]}
+
+
+def test_in_rasa_s_reading_the_synonyms_of_a_table_count_for_all_types(tmp_path: Path) -> None:
+    put(tmp_path / "a.csv", "北京,帝都\n")
+    data = read(tmp_path, "a.csv", synonyms="everywhere")
+    assert data.synonyms == {"帝都": "北京"} and not data.synonyms_of
