@@ -25,6 +25,8 @@ from cnlu.server.settings import ServerSettings
 from cnlu.server.worker import READY, configure_log, work
 
 BACKLOG = 2048
+_SEND_BUFFER = 128 << 10
+"""Bytes of answers that the system may hold for a client that does not read; its own choice goes to megabytes."""
 _LOOK = 0.2
 """Seconds between two looks at signals."""
 _LONGEST_PAUSE = 30.0
@@ -165,6 +167,7 @@ def _bound(settings: ServerSettings) -> Iterator[socket.socket]:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"{place}: cannot listen there ({reason}); choose another --host or --port.") from None
     with listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)  # connections inherit it
         yield listening
 
 

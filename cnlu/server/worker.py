@@ -41,7 +41,7 @@ def work(settings: ServerSettings, listening: socket.socket, tell: Connection) -
     except CnluError as error:
         tell.send(str(error))
         sys.exit(1)
-    _Server(_config(build_app(settings, models, metrics), settings), tell).run(sockets=[listening])
+    _Server(_config(build_app(settings, models, metrics), settings, metrics), tell).run(sockets=[listening])
 
 
 def configure_log() -> None:
@@ -65,11 +65,10 @@ class _Server(uvicorn.Server):
         self._tell.send(READY)
 
 
-def _config(app: ASGIApp, settings: ServerSettings) -> uvicorn.Config:
+def _config(app: ASGIApp, settings: ServerSettings, metrics: Metrics) -> uvicorn.Config:
     return uvicorn.Config(
-        app, loop="uvloop", http=bounded(settings), ws="none", lifespan="on", log_config=None, access_log=False,
-        proxy_headers=False, server_header=False, timeout_keep_alive=settings.keep_alive,
-        timeout_graceful_shutdown=settings.stop_timeout,
+        app, loop="uvloop", http=bounded(settings, metrics.on_refused), ws="none", lifespan="on", log_config=None,
+        access_log=False, proxy_headers=False, server_header=False, timeout_graceful_shutdown=settings.stop_timeout,
     )  # fmt: skip
 
 
