@@ -37,12 +37,27 @@ sys.exit(serve(ServerSettings(Path(sys.argv[1]), port=0, **json.loads(sys.argv[2
 class Server:
     """A running `cnlu serve` and what it said so far."""
 
-    def __init__(self, *arguments: object, cwd: Path, settings: dict[str, object] | None = None, **environment: str):
-        """Started by the command line; with `settings`, among them those that no option sets."""
+    def __init__(
+        self,
+        *arguments: object,
+        cwd: Path,
+        settings: dict[str, object] | None = None,
+        path: Path | None = None,
+        **environment: str,
+    ) -> None:
+        """Started by the command line; with `settings`, among them those that no option sets.
+
+        Modules in `path` come before all others, a sitecustomize for all its processes among them.
+        """
         command = [sys.executable, "-m", "cnlu", "serve", *map(str, arguments), "--port", "0"]
         if settings is not None:
             command = [sys.executable, "-c", _WITH_SETTINGS, str(arguments[0]), json.dumps(settings)]
-        env = {**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONIOENCODING": "utf-8", **environment}
+        env = {
+            **os.environ,
+            "PYTHONPATH": f"{path}:{CHECKOUT}" if path else str(CHECKOUT),
+            "PYTHONIOENCODING": "utf-8",
+            **environment,
+        }
         self.process = subprocess.Popen(command, cwd=cwd, env=env, stderr=subprocess.PIPE, encoding="utf-8")
         self.lines: list[str] = []
         threading.Thread(target=self._listen, daemon=True).start()
