@@ -104,7 +104,7 @@ def held_back() -> Iterator[None]:
 
 
 @contextmanager
-def deaf_children() -> Iterator[None]:
+def block_sigint_in_children() -> Iterator[None]:
     """Processes started within never hear Ctrl-C, which a terminal sends to all: their parent tells them to end."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -8,7 +8,8 @@ import logging
 import os
 import signal
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -30,15 +31,17 @@ _PARSING = frozenset(("/parse", "/model/parse"))
 _log = logging.getLogger("cnlu.server")
 
 
-def build_app(settings: ServerSettings, models: Models, metrics: Metrics) -> ASGIApp:
-    """The application of one worker; `models` holds a loaded model."""
+def build_app(
+    settings: ServerSettings, models: Models, metrics: Metrics, beat: Callable[[Batcher], Coroutine[Any, Any, None]]
+) -> ASGIApp:
+    """The application of one worker; `models` holds a loaded model, and `beat` runs as long as it serves."""
     batcher = Batcher(lambda: models.current.interpreter, settings, metrics.on_batch)
     service = Service(settings, models, batcher, metrics)
     routes = [*rasa_api.routes(service), *json_api.routes(service), *pages.routes(describe(settings))]
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        beside = [asyncio.create_task(part) for part in (models.watch(), _follow_parent())]
+        beside = [asyncio.create_task(part) for part in (models.watch(), _follow_parent(), beat(batcher))]
         batcher.start()
         yield
         batcher.stop()

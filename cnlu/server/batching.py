@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -42,6 +43,7 @@ class Batcher:
         self._characters = 0
         self._changed = threading.Condition()
         self._stopped = False
+        self._began: float | None = None
 
     def start(self) -> None:
         """Begins to parse; answers go to the event loop that this is called in."""
@@ -60,6 +62,12 @@ class Batcher:
         return (
             len(self._jobs) >= self._settings.max_waiting or self._characters >= self._settings.max_waiting_characters
         )
+
+    @property
+    def busy_for(self) -> float:
+        """Seconds that the batch at work has been parsed; 0 when none is."""
+        began = self._began
+        return 0.0 if began is None else time.monotonic() - began
 
     async def parse(self, texts: Sequence[str]) -> list[Result]:
         """Parse results in order; raises ApiError 503 at once when the queue is full, 422 when it never could."""
@@ -89,7 +97,9 @@ class Batcher:
         while batch := self._take():
             texts = [text for text, _ in batch]
             self._on_batch(texts, len(self._jobs))
+            self._began = time.monotonic()
             answers = _parse(self._model(), texts)
+            self._began = None
             with contextlib.suppress(RuntimeError):  # the loop has ended, and with it everybody who waited
                 loop.call_soon_threadsafe(_settle, batch, answers)
 

@@ -28,6 +28,8 @@ def add_serve(parser: argparse.ArgumentParser) -> None:
     add("--ambiguity", type=float, metavar="X", help="for Rasa: answer nlu_fallback when two intents are this close; "
         "with one of the two options given, the other is Rasa's default, 0.3 and 0.1")  # fmt: skip
     add("--max-body", type=int, default=new.max_body, metavar="N", help=f"bytes of a request (default {new.max_body})")
+    add("--max-bodies", type=int, default=new.max_bodies, metavar="N",
+        help=f"bytes of all bodies in a worker; more are refused with 503 (default {new.max_bodies})")  # fmt: skip
     add("--max-text", type=int, default=new.max_text, metavar="N", help=f"characters a text (default {new.max_text})")
     add("--max-waiting", type=int, default=new.max_waiting, metavar="N",
         help=f"texts waiting in a worker; more are refused with 503 (default {new.max_waiting})")  # fmt: skip
@@ -35,6 +37,10 @@ def add_serve(parser: argparse.ArgumentParser) -> None:
         help=f"the same in characters (default {new.max_waiting_characters})")  # fmt: skip
     add("--read-timeout", type=float, default=new.read_timeout, metavar="S",
         help=f"seconds a client has to send its request (default {new.read_timeout:g})")  # fmt: skip
+    add("--write-timeout", type=float, default=new.write_timeout, metavar="S",
+        help=f"seconds an answer waits until its client reads it (default {new.write_timeout:g})")  # fmt: skip
+    add("--parse-timeout", type=float, default=new.parse_timeout, metavar="S",
+        help=f"seconds a batch may take; then its worker is replaced (default {new.parse_timeout:g})")  # fmt: skip
     add("--log-texts", action="store_true", help="write every parsed text to the log (default: none)")
     parser.set_defaults(run=_serve)
 

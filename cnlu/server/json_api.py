@@ -75,6 +75,9 @@ def routes(service: Service) -> list[Route]:
         return answer({"saved": True, "message": "Saved."})
 
     async def health(request: Request) -> Response:
+        if service.batcher.busy_for > settings.parse_timeout / 2:
+            raise ApiError(503, "stuck", "This worker has parsed the same texts for long; it will be replaced.",
+                           {"Retry-After": "1"})  # fmt: skip
         return answer({"status": "ok"})
 
     async def metrics(request: Request) -> Response:

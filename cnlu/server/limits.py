@@ -1,4 +1,4 @@
-"""Reading a request: bounded in bytes, time and depth, and every refusal a sentence."""
+"""Reading a request: bounded in bytes, memory, time and depth, and every refusal a sentence."""
 
 from __future__ import annotations
 
@@ -10,6 +10,33 @@ from starlette.requests import Request
 
 from cnlu.server.answers import ApiError
 from cnlu.server.settings import ServerSettings
+
+FREE_BODY = 4 << 10
+"""Bytes of every body that `Budget` does not count, so that large bodies cannot keep the usual small ones out."""
+
+
+class Budget:
+    """Bytes of requests that all connections of a worker may hold together; for use in its event loop alone."""
+
+    def __init__(self, most: int) -> None:
+        self.left = most
+
+    def take(self, size: int) -> bool:
+        """False, and nothing taken, when so much is not left."""
+        if size > self.left:
+            return False
+        self.left -= size
+        return True
+
+    def give(self, size: int) -> None:
+        self.left += size
+
+    def take_body(self, held: int, more: int) -> bool:
+        """`take` for a body that grows by `more` bytes from `held`."""
+        return self.take(max(0, held + more - FREE_BODY) - max(0, held - FREE_BODY))
+
+    def give_body(self, held: int) -> None:
+        self.give(max(0, held - FREE_BODY))
 
 
 async def read_object(request: Request, settings: ServerSettings) -> dict[str, Any]:

@@ -46,6 +46,9 @@ class Metrics:
         self.characters.inc(sum(map(len, texts)))
         self.batch.observe(len(texts))
 
+    def on_refused(self, status: int) -> None:
+        self.requests.labels("other", status).inc()
+
     def on_load(self, outcome: str) -> None:
         self.loads.labels(outcome).inc()
 
@@ -60,7 +63,13 @@ class Measured:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        start, status = time.perf_counter(), 0
+        start, status, gone = time.perf_counter(), 0, False
+
+        async def listening() -> Message:
+            nonlocal gone
+            message = await receive()
+            gone = gone or message["type"] == "http.disconnect"
+            return message
 
         async def watching(message: Message) -> None:
             nonlocal status
@@ -69,12 +78,12 @@ class Measured:
             await send(message)
 
         try:
-            await self.app(scope, receive, watching)
+            await self.app(scope, listening, watching)
         except Exception:
             if not status:  # else it is answered and logged, without the user's text, by the application
                 raise
         finally:
-            if status:  # a client that went away got no answer
+            if status and not gone:  # a client that went away got no answer
                 route = scope["path"] if scope["path"] in self.routes else "other"
                 self.metrics.requests.labels(route, status).inc()
                 self.metrics.seconds.labels(route).observe(time.perf_counter() - start)

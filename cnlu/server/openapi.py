@@ -18,7 +18,7 @@ _STATUSES = {
     "413": "The body is larger than it may be",
     "415": "The body is not declared as application/json",
     "422": "A field is missing, of the wrong type, or beyond its limit",
-    "503": "The queue is full: try again after Retry-After seconds",
+    "503": "The worker is busy or stuck: try again after Retry-After seconds",
 }
 _PARSING = ("400", "401", "408", "413", "422", "503")
 
@@ -105,7 +105,7 @@ def _health() -> Schema:
         "operationId": "health",
         "summary": "Whether this worker answers; never asks for a token",
         "security": [],
-        "responses": {"200": _json("It does", _object({"status": {"const": "ok"}}))},
+        "responses": {"200": _json("It does", _object({"status": {"const": "ok"}})), **_refusals("503")},
     }
 
 

@@ -1,115 +1,300 @@
-"""uvicorn's HTTP connection with the bounds that it lacks: on the head of a request, and on who never finishes.
+"""uvicorn's HTTP connection with the bounds that it lacks, however the bytes arrive.
 
-uvicorn bounds how long a connection may idle between two requests. It bounds neither the time nor the size of a
-request's head, nor how long a body that nobody wants any more may drip in. Bodies that are wanted are bounded where
-they are read, in `cnlu/server/limits.py`.
+uvicorn bounds neither the time nor the size of a request's head and trailers, nor how many requests wait on a
+connection, nor how long an answer waits for its reader. So the bytes are handed to its parser in steps, and no further
+than to the end of the step in which a second request begins to wait for the first one's answer. How long a body that is
+wanted may take is bounded where it is read, in `cnlu/server/limits.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from cnlu.server.answers import busy, encode, error_body
+from cnlu.server.limits import Budget
+from cnlu.server.refusals import MOST_HEAD, MOST_HEADERS, answer_busy, refusal
 from cnlu.server.settings import ServerSettings
 
-MOST_HEAD = 32 << 10
-"""Bytes of a request's line and headers."""
+_STEP = 512
+"""Bytes parsed in one step outside a body of known length: they hold 28 requests at most."""
+_FREE_PER_CHUNK = 12
+"""Bytes of a chunk's own framing that count against nothing: eight hex digits and two line ends."""
+_LINGER = 2.0
+"""Seconds in which what a refused client still sends is read and dropped, or it might never see its answer."""
+_WRITE_BUFFER = 16 << 10
+"""Bytes of answers that wait on a connection before the next answer does."""
+
+
+class _Stop(Exception):
+    """Ends the parser's work on a connection that is refused."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
     """One connection."""
 
-    def __init__(self, *args: Any, settings: ServerSettings, **options: Any) -> None:
+    def __init__(
+        self, *args: Any, settings: ServerSettings, budget: Budget, on_refused: Callable[[int], None], **options: Any
+    ) -> None:
         super().__init__(*args, **options)
-        self._settings = settings
+        self._settings, self._budget, self._on_refused = settings, budget, on_refused
         self._timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
         self._in_head = False
         self._in_message = False
-        self._head_bytes = 0
+        self._ended = False
+        """No further request is taken: whatever still comes is dropped."""
+        self._framing = 0
+        """Bytes of the head so far, and then of what its chunked body has beside the content."""
+        self._headers = 0
+        self._content_left = 0
+        """Bytes of its body still to come, where they are known."""
+        self._open: dict[RequestResponseCycle, int] = {}
+        """Requests that are not answered, the oldest first, and the bytes of their bodies."""
+        self._rest = b""
+        """What came after the requests that wait."""
+
+    # The connection's life
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._wait(self.transport.close)  # for the first byte
+        transport.set_write_buffer_limits(_WRITE_BUFFER)
+        if len(self.connections) > 2 * self._settings.max_connections:
+            transport.abort()
+            return
+        if len(self.connections) > self._settings.max_connections:
+            self.app = answer_busy
+        self._wait(self._settings.read_timeout, self._close)  # for the first byte of a request
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._ended = True
         self._stop_waiting()
+        self._stop_expecting()
+        self._budget.give(len(self._rest))
+        self._rest = b""
+        for cycle, held in self._open.items():
+            self._budget.give_body(held)
+            cycle.disconnected = True  # uvicorn tells the newest alone
+            cycle.message_event.set()
+        self._open = {}
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
-        in_body = self._in_message and not self._in_head
-        super().data_received(data)
-        if self._in_head and not in_body:  # the rest of a body may stand before the head of the next request
-            self._head_bytes += len(data)
-        if self._in_head and self._head_bytes > MOST_HEAD:
-            self._refuse(431, "Request Header Fields Too Large", "head_too_large",
-                         f"The head of the request is larger than {MOST_HEAD} bytes.")  # fmt: skip
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._expect_reader()
 
-    def on_message_begin(self) -> None:
-        self._in_head = self._in_message = True
-        self._head_bytes = 0
-        self._wait(self._head_too_slow)
-        super().on_message_begin()
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if not self.transport.is_closing():  # then all that was written must be read in time
+            self._stop_expecting()
 
-    def on_headers_complete(self) -> None:
-        self._in_head = False
+    def _expect_reader(self) -> None:
+        if self._write_timer is None:
+            self._write_timer = self.loop.call_later(self._settings.write_timeout, self._reset)
+
+    def _stop_expecting(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+
+    def _close(self) -> None:
+        """Closes when the client has read what was written; gives it `write_timeout` for that."""
+        self._ended = True
+        self._expect_reader()
+        self.transport.close()
+
+    def _reset(self) -> None:
+        """Ends the connection at once; without the option the system would keep what nobody reads for minutes."""
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
+
+    def _wait(self, seconds: float, then: Callable[[], object]) -> None:
         self._stop_waiting()
-        if len(self.connections) > self._settings.max_connections:
-            self.app = _answer_busy
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        self._in_message = False
-        self._stop_waiting()
-        super().on_message_complete()
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if self._in_message and not self._in_head:  # answered before the body was there: the rest is read and dropped
-            self._wait(self.transport.close)
-
-    def send_400_response(self, msg: str) -> None:
-        self._refuse(400, "Bad Request", "malformed", "This is not an HTTP request.")
-
-    def _wait(self, then: Any) -> None:
-        self._stop_waiting()
-        self._timer = self.loop.call_later(self._settings.read_timeout, then)
+        self._timer = self.loop.call_later(seconds, then)
 
     def _stop_waiting(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _head_too_slow(self) -> None:
-        self._refuse(
-            408,
-            "Request Timeout",
-            "too_slow",
-            f"The head of the request did not arrive within {self._settings.read_timeout:g} seconds.",
-        )
+    # Bytes in
 
-    def _refuse(self, status: int, phrase: str, code: str, message: str) -> None:
-        """Answers on the bare connection, where no request came together, and closes it."""
-        if self.transport.is_closing():
+    def data_received(self, data: bytes) -> None:
+        if self._ended:
             return
-        body = encode(error_body(code, message))
-        head = (
-            f"HTTP/1.1 {status} {phrase}\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode() + body)
-        self.transport.close()
+        if self._rest or self.pipeline:
+            self._keep(data)
+        else:
+            self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view and not self._ended and not self.pipeline:
+            size = self._content_left or _STEP
+            self._step(view[:size])
+            view = view[size:]
+        if self.pipeline and not self._ended:
+            self._stop_waiting()  # what is not read cannot be late
+            self._keep(bytes(view))
+
+    def _step(self, piece: memoryview) -> None:
+        self._framing += len(piece)
+        try:
+            self.parser.feed_data(piece)
+        except httptools.HttpParserUpgrade as error:
+            self._ignore_upgrade(bytes(piece[error.args[0] :]))
+        except httptools.HttpParserError:
+            self._refuse(400)
+        self._framing = max(0, self._framing)
+        if self._in_message and self._framing > MOST_HEAD:
+            self._refuse(431)
+
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """Reads the request as if it had not offered another protocol, which RFC 9110, 7.8 allows.
+
+        The parser takes what follows such a head for the other protocol, so it reads the head again without the offer.
+        """
+        method, version = self.parser.get_method(), self.parser.get_http_version()
+        if method == b"CONNECT":
+            self._refuse(400)
+            return
+        headers = [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
+        head = [b"%s %s HTTP/%s" % (method, self.url, version.encode()), *headers, b"", b""]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._parse(b"\r\n".join(head) + rest)
+
+    def _keep(self, data: bytes) -> None:
+        """Puts off what comes after requests that wait."""
+        self.flow.pause_reading()
+        if self._budget.take(len(data)):
+            self._rest += data
+        else:
+            self._close()
+
+    def _go_on(self) -> None:
+        rest, self._rest = self._rest, b""
+        self._budget.give(len(rest))
+        if not self._ended:
+            self._parse(rest)
+
+    # What the parser finds
+
+    def on_message_begin(self) -> None:
+        if self._ended:
+            raise _Stop
+        self._in_head = self._in_message = True
+        self._framing = self._content_left = self._headers = 0
+        self._wait(self._settings.read_timeout, self._head_late)
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers += 1
+        if self._headers > MOST_HEADERS:
+            self._stop(431)
+        if self._in_head:  # a trailer says nothing that is asked for here
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return  # what follows is an HttpParserUpgrade
+        self._check_head()
+        super().on_headers_complete()
+        self._stop_waiting()
+        self._open[self.cycle] = 0
+        self._in_head = False
+        self._framing = 0
+        self._content_left = int(next((value for name, value in self.headers if name == b"content-length"), 0))
+
+    def _check_head(self) -> None:
+        """Refuses what RFC 9112 forbids and the parser lets pass: two readers could see two different requests."""
+        version = self.parser.get_http_version()
+        if version not in ("1.1", "1.0"):
+            self._stop(505)
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
+        if hosts > 1 or (version == "1.1" and not hosts) or (codings and (version, codings) != ("1.1", [b"chunked"])):
+            self._stop(400)
+
+    def on_chunk_header(self) -> None:
+        self._framing -= _FREE_PER_CHUNK
+
+    def on_body(self, body: bytes) -> None:
+        self._framing -= len(body)
+        self._content_left = max(0, self._content_left - len(body))
+        if self.cycle.response_complete:
+            return  # nobody wants it any more
+        if not self._budget.take_body(self._open[self.cycle], len(body)):
+            self._stop(503)
+        self._open[self.cycle] += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
+        self._in_message = False
+        self._ended = not self.parser.should_keep_alive()
+        super().on_message_complete()
+        if self.cycle.response_complete:
+            self._wait(self._settings.keep_alive, self._close)
+
+    # Answers
+
+    def on_response_complete(self) -> None:
+        self._budget.give_body(self._open.pop(next(iter(self._open))))
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._close()
+            return
+        self._unset_keepalive_if_required()  # `_timer` stands for it: uvicorn's would end with any byte
+        if self.pipeline or self._rest:
+            self.flow.pause_reading()
+        if self._rest and not self.pipeline:
+            self.loop.call_soon(self._go_on)
+        if self._in_head and self._timer is None and not self.pipeline:
+            self._wait(self._settings.read_timeout, self._head_late)
+        elif self.cycle.response_complete and not self._in_head:
+            late = self._settings.read_timeout if self._in_message else self._settings.keep_alive
+            self._wait(late, self._close)  # for the rest of a body that is dropped, or for the next request
+
+    def _head_late(self) -> None:
+        self._refuse(408)
+
+    def _stop(self, status: int) -> NoReturn:
+        self._refuse(status)
+        raise _Stop
+
+    def _refuse(self, status: int) -> None:
+        """Takes no more of this connection; requests before the refused one are answered, then it closes."""
+        if self._ended:
+            return
+        self._ended = True
+        self._stop_waiting()
+        begun = self._in_message and not self._in_head  # the refused request is the newest cycle
+        if not begun and self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+        elif begun and (self.pipeline or self.cycle.response_started):
+            self._close()
+        else:
+            if begun:
+                self.cycle.disconnected = True
+                self.cycle.message_event.set()
+            self._answer_refusal(status)
+
+    def _answer_refusal(self, status: int) -> None:
+        self._on_refused(status)
+        self.transport.write(refusal(status))
+        self.transport.write_eof()
+        self.flow.resume_reading()
+        self._wait(_LINGER, self._reset)
 
 
-def bounded(settings: ServerSettings) -> Any:
-    """What uvicorn takes as its `http`."""
-    return partial(BoundedProtocol, settings=settings)
-
-
-async def _answer_busy(scope: Any, receive: Any, send: Any) -> None:
-    refusal = busy()
-    refusal.headers["Connection"] = "close"
-    await refusal.response()(scope, receive, send)
+def bounded(settings: ServerSettings, on_refused: Callable[[int], None] = lambda status: None) -> Any:
+    """What uvicorn takes as its `http`; `on_refused` hears the status of what is refused before it is a request."""
+    return partial(BoundedProtocol, settings=settings, budget=Budget(settings.max_bodies), on_refused=on_refused)

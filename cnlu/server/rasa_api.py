@@ -29,6 +29,7 @@ def routes(service: Service) -> list[Route]:
         if not allowed:
             check_field(content.get("token"), service.settings.token)
         text = check_text(content.get("text"), service.settings)
+        del content  # whatever else it has would be held while the text waits
         found = read_shortcut(text)
         if found is None:
             (found,) = await service.parse([text])

@@ -11,6 +11,17 @@ from cnlu.errors import UsageError
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 """What fits into a header: printable ASCII without spaces."""
 
+_MANY = 10**12
+_SECONDS = (0.1, 86_400)
+_RANGES: dict[str, tuple[float, float]] = {
+    "port": (0, 65_535), "workers": (1, 1024), "fallback_threshold": (0, 1), "ambiguity": (0, 1),
+    "max_body": (1, _MANY), "max_text": (1, _MANY), "max_bodies": (1, _MANY), "max_waiting": (1, _MANY),
+    "max_waiting_characters": (1, _MANY), "max_connections": (1, _MANY),
+    "read_timeout": _SECONDS, "write_timeout": _SECONDS, "keep_alive": _SECONDS, "parse_timeout": _SECONDS,
+    "silence_timeout": _SECONDS, "stop_timeout": _SECONDS,
+}  # fmt: skip
+"""The least and the greatest value of every number; both finite, so that no NaN and no infinity passes."""
+
 
 @dataclass(frozen=True)
 class ServerSettings:
@@ -34,36 +45,41 @@ class ServerSettings:
     """Bytes of a request's body."""
     max_text: int = 2000
     """Characters of one text; a thousand take about a tenth of a second."""
+    max_bodies: int = 64 << 20
+    """Bytes of all requests' bodies that one worker holds at a time, beside the first 4 KiB of each."""
     max_waiting: int = 256
     """Texts that wait in one worker, and so the most in one request; what comes beyond is refused at once."""
     max_waiting_characters: int = 20_000
     """The same in characters: about two seconds of work."""
     max_connections: int = 8000
-    """Open connections of one worker."""
+    """Open connections of one worker that are served; those beyond are answered 503, beyond twice that many closed."""
     read_timeout: float = 10.0
     """Seconds a client has to send the head of a request, and again for its body."""
-    keep_alive: int = 65
-    """Seconds an idle connection stays open; longer than the usual clients and proxies keep theirs."""
+    write_timeout: float = 30.0
+    """Seconds an answer may wait until its client reads it."""
+    keep_alive: float = 65.0
+    """Seconds from an answer to the next request's first byte; longer than the usual clients and proxies wait."""
+    parse_timeout: float = 60.0
+    """Seconds that one batch of texts may take to parse; then the worker counts as hung and is replaced."""
+    silence_timeout: float = 15.0
+    """Seconds that a worker may not answer its parent; then it counts as hung and is replaced."""
     stop_timeout: int = 15
     """Seconds that open requests have to finish when the server stops; longer than `read_timeout`."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.port <= 65535:
-            raise UsageError(f"--port is {self.port}; give a number from 0 to 65535.")
-        for name in ("workers", "max_body", "max_text", "max_waiting", "max_waiting_characters"):
+        for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
-            if value < 1:
-                raise UsageError(f"--{name.replace('_', '-')} is {value}; it must be at least 1.")
-        if self.read_timeout <= 0:
-            raise UsageError(f"--read-timeout is {self.read_timeout:g}; it must be more than 0 seconds.")
-        for name in ("fallback_threshold", "ambiguity"):
-            share = getattr(self, name)
-            if share is not None and not 0 <= share <= 1:
-                raise UsageError(f"--{name.replace('_', '-')} is {share:g}; give a confidence from 0 to 1.")
+            if value is not None and not low <= value <= high:  # so that NaN is refused too
+                raise UsageError(f"--{name.replace('_', '-')} is {value}; give a number from {low} to {high}.")
         if self.token is not None and not _TOKEN.fullmatch(self.token):
             raise UsageError("--token is empty or holds spaces or characters outside ASCII; choose another.")
         if self.max_text > self.max_waiting_characters:
             raise UsageError(
                 f"--max-text ({self.max_text}) is above --max-waiting-characters ({self.max_waiting_characters}), "
                 "so that such a text could never be parsed; raise the latter."
+            )
+        if self.max_body > self.max_bodies:
+            raise UsageError(
+                f"--max-body ({self.max_body}) is above --max-bodies ({self.max_bodies}), so that such a body could "
+                "never be read; raise the latter."
             )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
+import os
 import resource
 import signal
 import socket
 import sys
+from functools import partial
 from multiprocessing.connection import Connection
 
 import uvicorn
@@ -15,6 +18,7 @@ from starlette.types import ASGIApp
 
 from cnlu.errors import CnluError
 from cnlu.server.app import build_app
+from cnlu.server.batching import Batcher
 from cnlu.server.metrics import Metrics
 from cnlu.server.models import Models
 from cnlu.server.protocol import bounded
@@ -29,6 +33,12 @@ SWITCH = 0.0005
 _MOST_FILES = 65536
 
 
+ALIVE, STUCK = "alive", "stuck"
+"""What it tells its parent each second from then on: that its event loop turns, and whether parsing does."""
+
+BEAT = 1.0
+
+
 def work(settings: ServerSettings, listening: socket.socket, tell: Connection) -> None:
     """Serves until told to stop by SIGTERM; ends with exit code 1 after telling why it cannot begin."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops its workers in order
@@ -41,7 +51,8 @@ def work(settings: ServerSettings, listening: socket.socket, tell: Connection) -
     except CnluError as error:
         tell.send(str(error))
         sys.exit(1)
-    _Server(_config(build_app(settings, models, metrics), settings), tell).run(sockets=[listening])
+    app = build_app(settings, models, metrics, partial(_beat, tell, settings))
+    _Server(_config(app, settings, metrics), tell).run(sockets=[listening])
 
 
 def configure_log() -> None:
@@ -51,6 +62,14 @@ def configure_log() -> None:
     for name in ("uvicorn", "uvicorn.error", "asyncio"):
         logging.getLogger(name).setLevel(logging.ERROR)
     logging.getLogger("uvicorn.access").disabled = True
+
+
+async def _beat(tell: Connection, settings: ServerSettings, batcher: Batcher) -> None:
+    os.set_blocking(tell.fileno(), False)  # a parent that is paused reads nothing, and must not pause its workers
+    while True:
+        await asyncio.sleep(BEAT)
+        with contextlib.suppress(OSError):
+            tell.send(STUCK if batcher.busy_for > settings.parse_timeout else ALIVE)
 
 
 class _Server(uvicorn.Server):
@@ -65,11 +84,10 @@ class _Server(uvicorn.Server):
         self._tell.send(READY)
 
 
-def _config(app: ASGIApp, settings: ServerSettings) -> uvicorn.Config:
+def _config(app: ASGIApp, settings: ServerSettings, metrics: Metrics) -> uvicorn.Config:
     return uvicorn.Config(
-        app, loop="uvloop", http=bounded(settings), ws="none", lifespan="on", log_config=None, access_log=False,
-        proxy_headers=False, server_header=False, timeout_keep_alive=settings.keep_alive,
-        timeout_graceful_shutdown=settings.stop_timeout,
+        app, loop="uvloop", http=bounded(settings, metrics.on_refused), ws="none", lifespan="on", log_config=None,
+        access_log=False, proxy_headers=False, server_header=False, timeout_graceful_shutdown=settings.stop_timeout,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any, TypeVar
 
-from cnlu.interrupts import deaf_children, held_back
+from cnlu.interrupts import block_sigint_in_children, held_back
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -36,7 +36,7 @@ def in_order(
     waiting: deque[Future[Result]] = deque()
     try:
         for item in items:
-            with deaf_children():  # a task may start a process
+            with block_sigint_in_children():  # a task may start a process
                 waiting.append(pool.submit(_work, work, item))
             if len(waiting) >= _AHEAD * processes:
                 yield waiting.popleft().result()

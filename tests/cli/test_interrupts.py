@@ -114,7 +114,7 @@ def test_before_any_work_the_process_ends_on_the_spot() -> None:
 def test_children_do_not_hear_ctrl_c() -> None:
     body = """
     import subprocess
-    with interrupts.deaf_children():
+    with interrupts.block_sigint_in_children():
         child = subprocess.Popen([sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGINT)"])
     sys.exit(child.wait())
     """

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,12 +25,39 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PATIENCE = 240.0  # seconds that a busy machine may take for what takes a moment
 
 
+_WITH_SETTINGS = """
+import json, sys
+from pathlib import Path
+from cnlu.server.serve import serve
+from cnlu.server.settings import ServerSettings
+sys.exit(serve(ServerSettings(Path(sys.argv[1]), port=0, **json.loads(sys.argv[2]))))
+"""
+
+
 class Server:
     """A running `cnlu serve` and what it said so far."""
 
-    def __init__(self, *arguments: object, cwd: Path, **environment: str) -> None:
+    def __init__(
+        self,
+        *arguments: object,
+        cwd: Path,
+        settings: dict[str, object] | None = None,
+        path: Path | None = None,
+        **environment: str,
+    ) -> None:
+        """Started by the command line; with `settings`, among them those that no option sets.
+
+        Modules in `path` come before all others, a sitecustomize for all its processes among them.
+        """
         command = [sys.executable, "-m", "cnlu", "serve", *map(str, arguments), "--port", "0"]
-        env = {**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONIOENCODING": "utf-8", **environment}
+        if settings is not None:
+            command = [sys.executable, "-c", _WITH_SETTINGS, str(arguments[0]), json.dumps(settings)]
+        env = {
+            **os.environ,
+            "PYTHONPATH": f"{path}:{CHECKOUT}" if path else str(CHECKOUT),
+            "PYTHONIOENCODING": "utf-8",
+            **environment,
+        }
         self.process = subprocess.Popen(command, cwd=cwd, env=env, stderr=subprocess.PIPE, encoding="utf-8")
         self.lines: list[str] = []
         threading.Thread(target=self._listen, daemon=True).start()
@@ -63,6 +93,19 @@ class Server:
         return self.process.wait(PATIENCE)
 
 
+def connect(server: Server) -> socket.socket:
+    return socket.create_connection((server.host, server.port), timeout=PATIENCE)
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """Until the server closes."""
+    parts = []
+    with contextlib.suppress(ConnectionResetError):
+        while part := connection.recv(65536):
+            parts.append(part)
+    return b"".join(parts)
+
+
 def wait_until(condition: Callable[[], object], patience: float = PATIENCE) -> object:
     """What the condition gave when it first held; fails when it never does."""
     end = time.monotonic() + patience
@@ -74,8 +117,8 @@ def wait_until(condition: Callable[[], object], patience: float = PATIENCE) -> o
 
 
 @contextlib.contextmanager
-def running(*arguments: object, cwd: Path, **environment: str) -> Iterator[Server]:
-    server = Server(*arguments, cwd=cwd, **environment)
+def running(*arguments: object, cwd: Path, **options: Any) -> Iterator[Server]:
+    server = Server(*arguments, cwd=cwd, **options)
     try:
         yield server
     finally:
@@ -88,7 +131,7 @@ def running(*arguments: object, cwd: Path, **environment: str) -> Iterator[Serve
 def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Start servers of one test; they stop with it."""
     with contextlib.ExitStack() as stack:
-        yield lambda *arguments, **env: stack.enter_context(running(*arguments, cwd=tmp_path, **env))
+        yield lambda *arguments, **options: stack.enter_context(running(*arguments, cwd=tmp_path, **options))
 
 
 @pytest.fixture(scope="module")

@@ -15,21 +15,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.server.conftest import CHECKOUT, PATIENCE, Server, wait_until
+from tests.server.conftest import CHECKOUT, PATIENCE, Server, connect, read_all, wait_until
 
 HEAD = b"POST /parse HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-
-
-def connect(server: Server) -> socket.socket:
-    return socket.create_connection((server.host, server.port), timeout=PATIENCE)
-
-
-def read_all(connection: socket.socket) -> bytes:
-    """Until the server closes."""
-    parts = []
-    while part := connection.recv(65536):
-        parts.append(part)
-    return b"".join(parts)
 
 
 def ok(server: Server) -> bool:

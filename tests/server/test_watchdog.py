@@ -1,0 +1,98 @@
+"""A worker that hangs is replaced, the log says why, and stopping takes no longer for it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.server.conftest import PATIENCE, Server, wait_until
+
+HANGING = """
+import time
+from cnlu.runtime.interpreter import Interpreter
+whole = Interpreter.parse_batch
+def parse_batch(self, texts):
+    if "停住" in texts:
+        time.sleep(1000)
+    return whole(self, texts)
+Interpreter.parse_batch = parse_batch
+"""
+"""A sitecustomize with which a parse of 停住 never ends."""
+
+
+@pytest.fixture
+def hanging(tiny_model: Path, tmp_path: Path, serve) -> Server:  # type: ignore[no-untyped-def]
+    """One worker that can hang, and times of a few seconds."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(HANGING, "utf-8")
+    settings = {"parse_timeout": 3, "silence_timeout": 4, "stop_timeout": 4}
+    return serve(tiny_model, settings=settings, path=tmp_path / "site")
+
+
+def ask_in_background(server: Server, text: str) -> None:
+    def ask() -> None:
+        with contextlib.suppress(httpx.HTTPError):
+            httpx.post(server.url + "/parse", json={"text": text}, trust_env=False, timeout=PATIENCE)
+
+    threading.Thread(target=ask, daemon=True).start()
+
+
+def serves(server: Server) -> bool:
+    with contextlib.suppress(httpx.HTTPError):
+        return httpx.post(server.url + "/parse", json={"text": "你好"}, trust_env=False, timeout=2).status_code == 200
+    return False
+
+
+def test_a_worker_that_does_not_answer_is_replaced(hanging: Server) -> None:
+    (worker,) = hanging.workers()
+    os.kill(worker, signal.SIGSTOP)
+    hanging.wait_for(rf"worker 1 \(process {worker}\).* did not answer for 4 seconds")
+    wait_until(lambda: serves(hanging))
+    assert hanging.workers() != [worker]
+
+
+def test_a_parse_without_end_is_ended_and_health_says_so_before(hanging: Server) -> None:
+    (worker,) = hanging.workers()
+    ask_in_background(hanging, "停住")
+    statuses = set()
+
+    def replaced() -> bool:
+        with contextlib.suppress(httpx.HTTPError):
+            statuses.add(httpx.get(hanging.url + "/health", trust_env=False, timeout=1).status_code)
+        return "parsed the same texts for more than 3 seconds" in hanging.log
+
+    wait_until(replaced)
+    assert statuses == {200, 503}
+    wait_until(lambda: serves(hanging))
+    assert hanging.workers() != [worker]
+
+
+@pytest.mark.parametrize("hang", ["process", "parse"])
+def test_a_hung_worker_does_not_keep_the_server_from_stopping(hanging: Server, hang: str) -> None:
+    if hang == "process":
+        os.kill(hanging.workers()[0], signal.SIGSTOP)
+    else:
+        ask_in_background(hanging, "停住")
+        time.sleep(0.5)
+    start = time.monotonic()
+    assert hanging.stop() == 0
+    assert time.monotonic() - start < 4 + 2 + 2  # its time, what it adds, and a busy machine
+
+
+def test_a_server_that_was_paused_does_not_take_its_workers_for_hung(hanging: Server) -> None:
+    workers = hanging.workers()
+    for process in (hanging.process.pid, *workers):
+        os.kill(process, signal.SIGSTOP)
+    time.sleep(6)
+    for process in (hanging.process.pid, *workers):
+        os.kill(process, signal.SIGCONT)
+    time.sleep(1)
+    assert serves(hanging)
+    assert hanging.workers() == workers
