@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from cnlu.server import json_api, pages, rasa_api
 from cnlu.server.answers import ApiError, answer, busy, error_body, internal
 from cnlu.server.batching import Batcher
+from cnlu.server.hosts import OwnNames
 from cnlu.server.metrics import Measured, Metrics
 from cnlu.server.models import Models
 from cnlu.server.openapi import describe
@@ -53,7 +54,8 @@ def build_app(settings: ServerSettings, models: Models, metrics: Metrics) -> ASG
         },
     )  # fmt: skip
     app.router.redirect_slashes = False
-    return Measured(Shedding(app, batcher), metrics, frozenset(route.path for route in routes))
+    guarded = OwnNames(Shedding(app, batcher), settings)
+    return Measured(guarded, metrics, frozenset(route.path for route in routes))
 
 
 class Shedding:

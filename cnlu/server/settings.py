@@ -10,6 +10,8 @@ from cnlu.errors import UsageError
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 """What fits into a header: printable ASCII without spaces."""
+HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?", re.IGNORECASE)
+"""A name of the DNS, or one that a network gives; underscores stand in names of docker compose."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,9 @@ class ServerSettings:
     stop_timeout: int = 15
     """Seconds that open requests have to finish when the server stops; longer than `read_timeout`."""
 
+    allowed_hosts: tuple[str, ...] = ()
+    """Names beside this machine's own and `host` that the server answers to, and whose pages may send to it."""
+
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise UsageError(f"--port is {self.port}; give a number from 0 to 65535.")
@@ -62,6 +67,10 @@ class ServerSettings:
                 raise UsageError(f"--{name.replace('_', '-')} is {share:g}; give a confidence from 0 to 1.")
         if self.token is not None and not _TOKEN.fullmatch(self.token):
             raise UsageError("--token is empty or holds spaces or characters outside ASCII; choose another.")
+        for name in self.allowed_hosts:
+            if not HOST_NAME.fullmatch(name):
+                raise UsageError(f"--allowed-host {name!r} is no host name; give one such as nlu.example.com, without "
+                                 "scheme and port.")  # fmt: skip
         if self.max_text > self.max_waiting_characters:
             raise UsageError(
                 f"--max-text ({self.max_text}) is above --max-waiting-characters ({self.max_waiting_characters}), "
