@@ -29,9 +29,14 @@ def read_yaml(path: str | Path, into: NluData | None = None) -> NluData:
     A file without an `nlu:` section is left alone with a note. An intent's metadata counts for each of its
     examples; an example's own keys win. Raises DataError, one sentence with `file:line`.
     """
+    return read_yaml_text(read_text(Path(path)), path, into)
+
+
+def read_yaml_text(text: str, path: str | Path, into: NluData | None = None) -> NluData:
+    """The same for the text of a file that is, or would be, at `path`."""
     data = NluData() if into is None else into
     place = str(path)
-    text = _ascii_escapes(read_text(Path(path)))
+    text = _ascii_escapes(text)
     if not text.strip():
         raise DataError(f"{place}: the file is empty; write an `nlu:` section with examples into it.")
     document = parse_yaml(text, place)

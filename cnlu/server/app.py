@@ -17,8 +17,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cnlu.server import json_api, pages, rasa_api
+from cnlu.server.annotate import AnnotatedFile
 from cnlu.server.answers import ApiError, answer, busy, error_body, internal
 from cnlu.server.batching import Batcher
+from cnlu.server.corrections import Corrections
 from cnlu.server.hosts import OwnNames
 from cnlu.server.metrics import Measured, Metrics
 from cnlu.server.models import Models
@@ -34,7 +36,9 @@ _log = logging.getLogger("cnlu.server")
 def build_app(settings: ServerSettings, models: Models, metrics: Metrics) -> ASGIApp:
     """The application of one worker; `models` holds a loaded model."""
     batcher = Batcher(lambda: models.current.interpreter, settings, metrics.on_batch)
-    service = Service(settings, models, batcher, metrics)
+    saving = settings.annotate
+    corrections = Corrections(AnnotatedFile(saving), settings.max_waiting) if saving else None
+    service = Service(settings, models, batcher, metrics, corrections)
     routes = [*rasa_api.routes(service), *json_api.routes(service), *pages.routes(describe(settings))]
 
     @contextlib.asynccontextmanager
