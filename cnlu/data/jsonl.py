@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from cnlu.data.files import read_text, write_bytes
 from cnlu.data.rasa_yaml import add_synonym
@@ -60,7 +61,7 @@ def from_jsonl(text: str, name: str) -> list[Example]:
 
 def _parse(line: str, place: str) -> dict[str, Any]:
     try:
-        record = json.loads(line, object_pairs_hook=_unique)
+        record = json.loads(line, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
     except json.JSONDecodeError as error:
         raise DataError(f"{place}: this line is not valid JSON ({error.msg} at column {error.colno}); "
                         f"write one complete JSON object a line.") from None
@@ -71,6 +72,17 @@ def _parse(line: str, place: str) -> dict[str, Any]:
         raise DataError(f'{place}: each line must be a JSON object, like '
                         f'{{"text": "你好", "intent": "greet"}}.')
     return record
+
+
+def _refuse(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no JSON")
+
+
+def _finite(written: str) -> float:
+    number = float(written)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {written[:20]} is too large")
+    return number
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
