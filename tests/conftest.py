@@ -152,7 +152,10 @@ def browser() -> Iterator[Any]:
         pytest.skip("no chromium here: install one (apt-get install chromium) or name it in CNLU_CHROMIUM")
     playwright.expect.set_options(timeout=120_000)
     with playwright.sync_playwright() as play:
-        # Chromium refuses its own sandbox to root, which is who runs tests in containers.
-        found = play.chromium.launch(executable_path=path, args=["--no-sandbox"] if os.getuid() == 0 else [])
+        # A site whose name resolves to this machine, in a browser that does not look out for that, as most do not.
+        arguments = ["--host-resolver-rules=MAP evil.test 127.0.0.1", "--disable-features=LocalNetworkAccessChecks"]
+        if os.getuid() == 0:  # Chromium refuses its own sandbox to root, which is who runs tests in containers
+            arguments.append("--no-sandbox")
+        found = play.chromium.launch(executable_path=path, args=arguments)
         yield found
         found.close()

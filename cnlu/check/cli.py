@@ -79,5 +79,5 @@ def _fix(parts: list[NluData], stream: TextIO) -> None:
 
 def _json(content: object) -> str:
     """Readable where the output's encoding can hold it."""
-    written = json.dumps(content, ensure_ascii=False, indent=1)
-    return written if encodable(written) == written else json.dumps(content, indent=1)
+    written = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
+    return written if encodable(written) == written else json.dumps(content, indent=1, allow_nan=False)

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import os
+<<<<<<< HEAD
 import stat
 from collections.abc import Iterator
+=======
+import secrets
+import stat
+import time
+>>>>>>> app
 from pathlib import Path
 from typing import IO
 
@@ -13,6 +21,10 @@ from cnlu.errors import CnluError, DataError
 from cnlu.interrupts import held_back
 
 _CHUNK = 1 << 20
+
+TEMPORARY = ".tmp"
+STALE_AFTER = 3600.0
+"""Seconds after which a temporary file is a killed writer's; a younger one may be another writer's."""
 
 
 def read_text(path: Path) -> str:
@@ -81,24 +93,55 @@ def bounded_lines(stream: IO[bytes], path: str | Path) -> Iterator[tuple[int, by
 def write_bytes(path: Path, content: bytes) -> None:
     """Put `content` at `path` in one step: readers see the old file or the new one, never a part.
 
+<<<<<<< HEAD
     The permissions of an old file stay.
     Raises CnluError when the place cannot be written; the old file is then untouched.
+=======
+    A new file has the permissions that the user's mask leaves, an old one keeps its own; until then nobody else can
+    read it. What a writer killed long ago left behind is deleted.
+    Raises CnluError, from the system's error, when the place cannot be written; the old file is then untouched.
+>>>>>>> app
     """
     # Through a symlink the file behind it is replaced, not the link.
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY}")
     try:
+        _sweep(target, STALE_AFTER)
         try:
+<<<<<<< HEAD
             with open(temporary, "wb") as stream:
                 if target.exists():
                     os.fchmod(stream.fileno(), stat.S_IMODE(target.stat().st_mode))
+=======
+            with open(temporary, "xb") as stream:
+                mode = os.stat(target if target.exists() else temporary).st_mode
+                _permit(temporary, 0o600)  # a killed writer may leave it, and it holds a user's text
+>>>>>>> app
                 stream.write(content)
                 stream.flush()
                 os.fsync(stream.fileno())
+            _permit(temporary, stat.S_IMODE(mode))
             os.replace(temporary, target)
         finally:
             with held_back():
                 temporary.unlink(missing_ok=True)
     except OSError as error:
         raise CnluError(f"{path}: the file cannot be written ({error.strerror}); choose another place or "
-                        f"make room there.") from None
+                        f"make room there.") from error
+
+
+def _permit(path: Path, mode: int) -> None:
+    with contextlib.suppress(OSError):  # some file systems know no permissions
+        os.chmod(path, mode)
+
+
+def sweep(path: Path) -> None:
+    """Deletes what killed writers of the file left beside it; for a caller that knows of no other writer."""
+    _sweep(Path(os.path.realpath(path)), 0.0)
+
+
+def _sweep(target: Path, age: float) -> None:
+    for left in target.parent.glob(f".{glob.escape(target.name)}.[0-9]*{TEMPORARY}"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime >= age:
+                left.unlink()

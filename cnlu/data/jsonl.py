@@ -7,10 +7,15 @@
 from __future__ import annotations
 
 import json
+<<<<<<< HEAD
 from collections import Counter
 from collections.abc import Iterable, Iterator
+=======
+import math
+from collections.abc import Iterable
+>>>>>>> app
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from cnlu.data.files import read_text, write_bytes
 from cnlu.data.limits import refuse_long_text, refuse_wide_spans
@@ -74,7 +79,7 @@ def from_jsonl(text: str, name: str) -> list[Example]:
 
 def _parse(line: str, place: str) -> dict[str, Any]:
     try:
-        record = json.loads(line, object_pairs_hook=_unique)
+        record = json.loads(line, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
     except json.JSONDecodeError as error:
         raise DataError(f"{place}: this line is not valid JSON ({error.msg} at column {error.colno}); "
                         f"write one complete JSON object a line.") from None
@@ -85,6 +90,17 @@ def _parse(line: str, place: str) -> dict[str, Any]:
         raise DataError(f'{place}: each line must be a JSON object, like '
                         f'{{"text": "你好", "intent": "greet"}}.')
     return record
+
+
+def _refuse(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no JSON")
+
+
+def _finite(written: str) -> float:
+    number = float(written)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {written[:20]} is too large")
+    return number
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -32,13 +32,22 @@ def read_yaml(path: str | Path, into: NluData | None = None, reach: Reach = Reac
     examples; an example's own keys win. The files of lookup tables must lie within `reach`. Raises DataError, one
     sentence with `file:line`.
     """
+    return read_yaml_text(read_text(Path(path)), path, into)
+
+
+def read_yaml_text(text: str, path: str | Path, into: NluData | None = None) -> NluData:
+    """The same for the text of a file that is, or would be, at `path`."""
     data = NluData() if into is None else into
+<<<<<<< HEAD
     read_yaml_text(read_text(Path(path)), str(path), data, reach)
     return data
 
 
 def read_yaml_text(text: str, place: str, data: NluData, reach: Reach = Reach()) -> None:
     """As `read_yaml`, of the text of the file at `place`."""
+=======
+    place = str(path)
+>>>>>>> app
     text = _ascii_escapes(text)
     if not text.strip():
         raise DataError(f"{place}: the file is empty; write an `nlu:` section with examples into it.")

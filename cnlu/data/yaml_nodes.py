@@ -6,6 +6,7 @@ events, so nesting is bounded and an alias is never followed.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -170,4 +171,5 @@ def plain_value(node: Node, path: str) -> Any:
         return _WORDS[text]
     if _INT.fullmatch(text):
         return int(text)
-    return float(text) if _FLOAT.fullmatch(text) else text
+    number = float(text) if _FLOAT.fullmatch(text) else math.inf
+    return number if math.isfinite(number) else text  # 1e999 is no number that JSON could say

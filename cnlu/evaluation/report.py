@@ -116,9 +116,9 @@ def _is_report(directory: Path) -> bool:
 def _json_bytes(value: Any, indent: int | None = None) -> bytes:
     """UTF-8 that a person can read; text with lone surrogates, which UTF-8 cannot hold, is escaped."""
     try:
-        return json.dumps(value, ensure_ascii=False, indent=indent).encode()
+        return json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False).encode()
     except UnicodeEncodeError:
-        return json.dumps(value, indent=indent).encode()
+        return json.dumps(value, indent=indent, allow_nan=False).encode()
 
 
 def format_report(metrics: Mapping[str, Any], limit: int = 15) -> str:

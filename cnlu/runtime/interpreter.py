@@ -21,6 +21,7 @@ from cnlu.features.synonyms import Synonyms
 from cnlu.features.vocabulary import Vocabulary
 from cnlu.features.windows import plan
 from cnlu.runtime.assemble import Assembler, Scores, stitch
+from cnlu.runtime.batches import in_batches
 from cnlu.runtime.graph import Session, open_graph
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.lattice import build_lattice
@@ -28,9 +29,6 @@ from cnlu.runtime.model_dir import ModelFiles, read_model_dir
 from cnlu.runtime.scope import Scope
 from cnlu.text.normalize import simplifier
 from cnlu.text.tokens import TokenReader, from_json, pad_tokens
-
-BATCH_CHARACTERS = 8192
-"""Texts parsed together are cut so that a batch has about this many characters, padding included."""
 
 
 @dataclass(frozen=True)
@@ -85,20 +83,18 @@ class Interpreter:
         return next(iter(self.scored([text])))[1][0]
 
     def scored(self, texts: Sequence[str]) -> Iterator[tuple[list[int], list[Scores]]]:
-        """Numbers and scores of the texts that have something to read, similar lengths together."""
-        order = sorted((i for i, text in enumerate(texts) if text.strip()), key=lambda i: len(texts[i]))
-        batch: list[int] = []
+        """Numbers and scores of the texts that have something to read, those of similar lengths together."""
+        short = []
+        for i, text in enumerate(texts):
+            if text.strip() and self._is_long(text):
+                yield [i], [self._scored_in_windows(text)]
+            elif text.strip():
+                short.append(i)
         alone = self.training.get("int8", False)  # activations are rounded over a batch: others must not matter
-        for i in order:
-            if self._is_long(texts[i]):
-                yield [i], [self._scored_in_windows(texts[i])]
-                continue
-            if batch and (alone or (len(batch) + 1) * len(texts[i]) > BATCH_CHARACTERS):
-                yield batch, self._run([texts[n] for n in batch])
-                batch = []
-            batch.append(i)
-        if batch:
-            yield batch, self._run([texts[n] for n in batch])
+        places = [[k] for k in range(len(short))] if alone else in_batches([len(texts[i]) for i in short])
+        for batch in places:
+            numbers = [short[k] for k in batch]
+            yield numbers, self._run([texts[n] for n in numbers])
 
     def has_read(self, said: str, kind: str) -> bool:
         """Whether training read these words, or a lookup table or regex `kind` matches all of them.
@@ -134,6 +130,8 @@ class Interpreter:
         if self.tokens is not None:
             inputs |= pad_tokens([self.tokens.read(text) for text in texts], inputs["mask"].shape[1])
         outputs = self.session.run(None, inputs)
+        if any(np.isnan(output).any() for output in outputs):
+            raise ModelError("the model's network gives values that are no numbers (NaN); train it again.")
         return [
             Scores(*(o[i, : len(t)] if o.ndim == 3 else o[i] for o in outputs)) for i, t in enumerate(texts)
         ]

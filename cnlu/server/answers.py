@@ -32,11 +32,12 @@ def error_body(code: str, message: str) -> dict[str, Any]:
 
 
 def encode(content: Any) -> bytes:
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    """Strict JSON (RFC 8259); raises ValueError for NaN and the infinities, which it cannot say."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     try:
         return text.encode()
     except UnicodeEncodeError:  # half of a surrogate pair, which JSON can spell and UTF-8 cannot
-        return json.dumps(content, separators=(",", ":")).encode()
+        return json.dumps(content, separators=(",", ":"), allow_nan=False).encode()
 
 
 def busy() -> ApiError:

@@ -18,8 +18,11 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cnlu.server import json_api, pages, rasa_api
+from cnlu.server.annotate import AnnotatedFile
 from cnlu.server.answers import ApiError, answer, busy, error_body, internal
 from cnlu.server.batching import Batcher
+from cnlu.server.corrections import Corrections
+from cnlu.server.hosts import OwnNames
 from cnlu.server.metrics import Measured, Metrics
 from cnlu.server.models import Models
 from cnlu.server.openapi import describe
@@ -36,7 +39,9 @@ def build_app(
 ) -> ASGIApp:
     """The application of one worker; `models` holds a loaded model, and `beat` runs as long as it serves."""
     batcher = Batcher(lambda: models.current.interpreter, settings, metrics.on_batch)
-    service = Service(settings, models, batcher, metrics)
+    saving = settings.annotate
+    corrections = Corrections(AnnotatedFile(saving), settings.max_waiting) if saving else None
+    service = Service(settings, models, batcher, metrics, corrections)
     routes = [*rasa_api.routes(service), *json_api.routes(service), *pages.routes(describe(settings))]
 
     @contextlib.asynccontextmanager
@@ -56,7 +61,8 @@ def build_app(
         },
     )  # fmt: skip
     app.router.redirect_slashes = False
-    return Measured(Shedding(app, batcher), metrics, frozenset(route.path for route in routes))
+    guarded = OwnNames(Shedding(app, batcher), settings)
+    return Measured(guarded, metrics, frozenset(route.path for route in routes))
 
 
 class Shedding:

@@ -23,6 +23,8 @@ def add_serve(parser: argparse.ArgumentParser) -> None:
     add("--workers", type=int, default=new.workers, metavar="N", help="processes, each with its own copy of the model")
     add("--token", metavar="T", help=f"asked of every client; better in the variable {TOKEN_VARIABLE}, which other "
         "users of this machine do not see")  # fmt: skip
+    add("--allowed-host", action="append", dest="allowed_hosts", default=[], metavar="NAME", help="answer to this name "
+        "too, such as a proxy's (may be given several times)")  # fmt: skip
     add("--annotate", metavar="F.yml", help="append sentences corrected on the page to this file (default: no saving)")
     add("--fallback-threshold", type=float, metavar="X", help="for Rasa: answer nlu_fallback below this confidence")
     add("--ambiguity", type=float, metavar="X", help="for Rasa: answer nlu_fallback when two intents are this close; "
@@ -64,6 +66,7 @@ def settings_of(arguments: argparse.Namespace) -> ServerSettings:
     given = {name: value for name, value in vars(arguments).items() if name != "run"}
     given["model"] = Path(given["model"])
     given["annotate"] = None if given["annotate"] is None else Path(given["annotate"])
+    given["allowed_hosts"] = tuple(given["allowed_hosts"])
     if given["token"] is None:
         given["token"] = os.environ.get(TOKEN_VARIABLE) or None
     return ServerSettings(**given)

@@ -12,9 +12,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cnlu.errors import CnluError, DataError
-from cnlu.server.annotate import AlreadyThere, Contradiction, append_example, read_example
+from cnlu.server.annotate import AlreadyThere, Contradiction, NoRoom
 from cnlu.server.answers import ApiError, answer
 from cnlu.server.auth import check_bearer
+from cnlu.server.corrections import read_example
 from cnlu.server.limits import check_fields, check_text, read_object
 from cnlu.server.metrics import CONTENT_TYPE, exposition
 from cnlu.server.service import Service
@@ -54,23 +55,18 @@ def routes(service: Service) -> list[Route]:
         return answer({"model": model.name, **model.interpreter.labels.to_dict(), "annotate": saving})
 
     async def annotate(request: Request) -> Response:
-        if settings.annotate is None:
+        if service.corrections is None:
             raise ApiError(404, "not_found", "This server does not save sentences; start it with --annotate.")
         # No page of another site can send this type without asking first, and nobody answers that question.
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise ApiError(415, "not_json", "Send the sentence with Content-Type: application/json.")
         example = read_example(await read_object(request, settings), settings)
         try:
-            await asyncio.to_thread(append_example, settings.annotate, example)
+            await service.corrections.save(example)
         except AlreadyThere:
             return answer({"saved": False, "message": "The file already has this sentence, annotated the same way."})
-        except Contradiction as error:
-            raise ApiError(409, "contradiction", str(error)) from None
-        except DataError as error:
-            raise ApiError(422, "not_expressible", str(error)) from None
         except CnluError as error:
-            _log.error("a sentence could not be saved: %s", error)
-            raise ApiError(500, "not_saved", "The sentence could not be saved; the server's log says why.") from None
+            raise _not_saved(error) from None
         service.metrics.saved.inc()
         return answer({"saved": True, "message": "Saved."})
 
@@ -90,3 +86,16 @@ def routes(service: Service) -> list[Route]:
         Route("/health", health, methods=["GET"]),
         Route("/metrics", guarded(metrics), methods=["GET"]),
     ]
+
+
+def _not_saved(error: CnluError) -> ApiError:
+    if isinstance(error, Contradiction):
+        return ApiError(409, "contradiction", str(error))
+    if isinstance(error, DataError):
+        return ApiError(422, "not_expressible", str(error))
+    _log.error("a sentence could not be saved: %s", error)  # it names the path, which is no business of the client's
+    if isinstance(error, NoRoom):
+        return ApiError(507, "no_room", "The sentence is not saved, for the server's disk is full; keep it and try "
+                        "again when there is room.")  # fmt: skip
+    return ApiError(503, "not_saved", "The sentence is not saved, for the file cannot be written now, and the server's "
+                    "log says why; keep it and try again later.", {"Retry-After": "10"})  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, NoReturn
 
 import anyio
@@ -88,9 +89,34 @@ def check_fields(content: dict[str, Any], known: tuple[str, ...]) -> None:
         raise ApiError(422, "invalid", f"{len(unknown)} unknown field(s); this request takes {listed}.")
 
 
+def refuse_word(word: str) -> NoReturn:
+    """For NaN and the infinities, which are Python's and not JSON's."""
+    raise ValueError(word)
+
+
+def finite(written: str) -> float:
+    """The number; raises ValueError for one too large for a double, such as 1e999, which would be read as infinite."""
+    number = float(written)
+    if not math.isfinite(number):
+        raise ValueError(written)
+    return number
+
+
+FINITE: dict[str, Any] = {"parse_constant": refuse_word, "parse_float": finite}
+"""What makes json.loads refuse what could not be written again."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuses a name that comes twice: two readers of one body could understand two things."""
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise ValueError("a name comes twice")
+    return content
+
+
 def _json(body: bytes) -> Any:
     try:
-        return json.loads(body.decode("utf-8-sig"), parse_constant=_refuse)
+        return json.loads(body.decode("utf-8-sig"), object_pairs_hook=_unique, **FINITE)
     except UnicodeDecodeError:
         raise ApiError(400, "not_utf8", "The body is not UTF-8.") from None
     except RecursionError:
@@ -98,10 +124,6 @@ def _json(body: bytes) -> Any:
     except ValueError as error:
         place = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
         raise ApiError(400, "malformed", f"The body is not valid JSON{place}.") from None
-
-
-def _refuse(word: str) -> NoReturn:
-    raise ValueError(word)  # NaN and the infinities, which are Python's and not JSON's
 
 
 def _too_large(settings: ServerSettings) -> ApiError:

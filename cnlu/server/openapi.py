@@ -15,7 +15,7 @@ _STATUSES = {
     "404": "The server was started without --annotate",
     "408": "The body arrives too slowly",
     "409": "The file has this sentence already, annotated otherwise",
-    "413": "The body is larger than it may be",
+    "413": "The body is larger than it may be, or its texts together are",
     "415": "The body is not declared as application/json",
     "422": "A field is missing, of the wrong type, or beyond its limit",
     "503": "The worker is busy or stuck: try again after Retry-After seconds",

@@ -12,13 +12,15 @@ from starlette.routing import Route
 
 from cnlu.server.answers import answer
 from cnlu.server.auth import carries_token, check_field
-from cnlu.server.limits import check_text, read_object
+from cnlu.server.limits import FINITE, check_text, read_object
 from cnlu.server.service import Service
 
 FALLBACK_INTENT = "nlu_fallback"
 RASA_THRESHOLD, RASA_AMBIGUITY = 0.3, 0.1
 """Rasa's defaults of FallbackClassifier."""
 
+_DEEPEST = 100
+"""Levels of an entity's value; json.dumps takes fewer than json.loads, which is bounded by Python's stack."""
 _SHORTCUT = re.compile(r"/(?P<intent>[^{@]+)(?P<confidence>@[0-9.]+)?(?P<entities>\{.+\})?")
 
 
@@ -86,12 +88,18 @@ def _confidence(written: str | None) -> float:
 
 
 def _fields(written: str | None) -> dict[str, Any]:
+    """The entities; none where Rasa reads none, and where the answer could not say them in JSON."""
     try:
-        fields = json.loads(written or "{}", parse_constant=_refuse)
+        fields = json.loads(written or "{}", **FINITE)
     except (ValueError, RecursionError):
         return {}
-    return fields if isinstance(fields, dict) else {}
+    return fields if isinstance(fields, dict) and not _is_deeper(fields, _DEEPEST) else {}
 
 
-def _refuse(word: str) -> None:
-    raise ValueError(word)
+def _is_deeper(value: Any, most: int) -> bool:
+    """Whether lists and objects nest deeper than `most` levels."""
+    level = [value]
+    for _ in range(most):
+        level = [inner for one in level if isinstance(one, (dict, list))
+                 for inner in (one.values() if isinstance(one, dict) else one)]  # fmt: skip
+    return any(isinstance(one, (dict, list)) for one in level)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnlu.server.batching import Batcher
+from cnlu.server.corrections import Corrections
 from cnlu.server.metrics import Metrics
 from cnlu.server.models import Models
 from cnlu.server.settings import ServerSettings
@@ -23,6 +24,8 @@ class Service:
     models: Models
     batcher: Batcher
     metrics: Metrics
+    corrections: Corrections | None
+    """None where the server does not save sentences."""
 
     async def parse(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         """Parse results; texts go to the log only where the server was started with --log-texts."""

@@ -10,6 +10,8 @@ from cnlu.errors import UsageError
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 """What fits into a header: printable ASCII without spaces."""
+HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?", re.IGNORECASE)
+"""A name of the DNS, or one that a network gives; underscores stand in names of docker compose."""
 
 _MANY = 10**12
 _SECONDS = (0.1, 86_400)
@@ -66,6 +68,9 @@ class ServerSettings:
     stop_timeout: int = 15
     """Seconds that open requests have to finish when the server stops; longer than `read_timeout`."""
 
+    allowed_hosts: tuple[str, ...] = ()
+    """Names beside this machine's own and `host` that the server answers to, and whose pages may send to it."""
+
     def __post_init__(self) -> None:
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
@@ -73,6 +78,10 @@ class ServerSettings:
                 raise UsageError(f"--{name.replace('_', '-')} is {value}; give a number from {low} to {high}.")
         if self.token is not None and not _TOKEN.fullmatch(self.token):
             raise UsageError("--token is empty or holds spaces or characters outside ASCII; choose another.")
+        for name in self.allowed_hosts:
+            if not HOST_NAME.fullmatch(name):
+                raise UsageError(f"--allowed-host {name!r} is no host name; give one such as nlu.example.com, without "
+                                 "scheme and port.")  # fmt: skip
         if self.max_text > self.max_waiting_characters:
             raise UsageError(
                 f"--max-text ({self.max_text}) is above --max-waiting-characters ({self.max_waiting_characters}), "

@@ -17,7 +17,7 @@ import pytest
 
 from tests.server.conftest import CHECKOUT, PATIENCE, Server, connect, read_all, wait_until
 
-HEAD = b"POST /parse HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+HEAD = b"POST /parse HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
 def ok(server: Server) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.server.conftest import Server
+from tests.server.test_strict_json import strict
 
 OPERATIONS = ["POST /parse", "POST /model/parse", "GET /labels", "POST /annotate", "GET /health", "GET /metrics"]
 
@@ -36,7 +37,10 @@ def test_the_answers_are_those_that_the_description_promises(
     @settings(max_examples=25 if method == "POST" else 3, suppress_health_check=list(HealthCheck))
     @given(case=api[path][method].as_strategy(generation_mode=mode))
     def check(case: Any) -> None:
-        case.validate_response(case.call(base_url=server.url), excluded_checks=refusable)
+        response = case.call(base_url=server.url)
+        case.validate_response(response, excluded_checks=refusable)
+        if path != "/metrics":
+            strict(response.content)
 
     check()
 

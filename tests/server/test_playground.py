@@ -108,3 +108,39 @@ def test_what_cannot_be_saved_is_said(page: Any, server: Server) -> None:
         page.get_by_role("button", name="Save").click()
     assert answer.value.status == 422
     playwright.expect(page.locator("#correct-problem")).to_contain_text("no escape")
+
+
+SEND = """async (path) => {
+  const body = JSON.stringify({ text: "别人的网页写的", intent: "greet" });
+  const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  return answer.status;
+}"""
+
+
+def test_a_page_whose_name_is_rebound_to_this_machine_saves_and_parses_nothing(
+    browser: Any, server: Server, annotated: Path
+) -> None:
+    site = f"http://evil.test:{server.port}"
+    attacker = browser.new_page()
+    attacker.route(site + "/", lambda route: route.fulfill(body="<h1>hello</h1>", content_type="text/html"))
+    attacker.goto(site)  # from its own machine; from now on the name resolves to this one
+    assert [attacker.evaluate(SEND, path) for path in ("/annotate", "/parse")] == [421, 421]
+    assert attacker.evaluate("fetch('/labels').then(answer => answer.status)") == 421
+    attacker.close()
+    assert not annotated.exists() or "别人的网页写的" not in annotated.read_text("utf-8")
+
+
+def test_a_form_of_another_site_sends_nothing(browser: Any, server: Server) -> None:
+    stranger = browser.new_page()
+    stranger.route("http://other.test/", lambda route: route.fulfill(body="<form>", content_type="text/html"))
+    stranger.goto("http://other.test/")
+    form = f"""() => {{
+      const form = document.querySelector("form");
+      Object.assign(form, {{ method: "post", enctype: "text/plain", action: "{server.url}/parse" }});
+      form.innerHTML = '<textarea name="{{&quot;text&quot;: &quot;a">"}}</textarea>';
+      form.submit();
+    }}"""
+    with stranger.expect_response("**/parse") as answer:
+        stranger.evaluate(form)
+    assert answer.value.status == 421
+    stranger.close()

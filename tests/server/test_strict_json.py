@@ -1,0 +1,103 @@
+"""Every body is strict JSON, whatever was sent and whatever the network gave; a fault tells nothing of the inside."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NoReturn
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnlu.server.answers import encode
+from cnlu.server.rasa_api import read_shortcut
+from tests.server.conftest import CHECKOUT
+
+
+def no_json(word: str) -> NoReturn:
+    raise AssertionError(f"{word} is no JSON")
+
+
+def finite(written: str) -> float:
+    assert abs(float(written)) < float("inf"), written
+    return float(written)
+
+
+def strict(body: bytes | str) -> Any:
+    return json.loads(body, parse_constant=no_json, parse_float=finite)
+
+
+VALUES = st.recursive(
+    st.sampled_from(["1e999", "-1e999", "NaN", "Infinity", "1", "null", '"北"', '"\\ud83d"', "1" * 500, "1e5"]),
+    lambda inner: st.one_of(st.lists(inner, max_size=3).map(lambda parts: f"[{','.join(parts)}]"),
+                            inner.map(lambda one: f'{{"a":{one},"a":{one}}}')),
+    max_leaves=6,
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.sampled_from(["x", "城市", ""]), VALUES), max_size=3))
+def test_whatever_a_shortcut_holds_is_answered_in_strict_json(fields: list[tuple[str, str]]) -> None:
+    text = "/book{" + ",".join(f'"{name}":{value}' for name, value in fields) + "}"
+    found = read_shortcut(text)
+    assert found is not None
+    assert strict(encode(found))["intent"]["name"] == "book"
+
+
+@pytest.mark.parametrize("depth", [50, 98, 120, 320, 400, 480, 960])
+@pytest.mark.parametrize(("opening", "closing"), ["[]", ('{"a":', "}")], ids=["list", "object"])
+def test_a_shortcut_that_nests_deep_is_answered(opening: str, closing: str, depth: int) -> None:
+    found = read_shortcut('/book{"x":' + opening * depth + "1" + closing * depth + "}")
+    assert found is not None
+    strict(encode(found))
+    assert bool(found["entities"]) == (depth < 100)
+
+
+def test_what_json_cannot_say_is_never_written() -> None:
+    for value in (float("nan"), float("inf"), [{"a": -float("inf"), "b": "\ud83d"}]):
+        with pytest.raises(ValueError):
+            encode(value)
+
+
+@pytest.mark.parametrize("path", ["/parse", "/model/parse", "/annotate"])
+def test_a_body_that_is_no_strict_json_is_refused(client: httpx.Client, path: str) -> None:
+    for part in ("NaN", "1e999", "-Infinity", "[-1e9999]", "1" * 5000, "[" * 5000, '{"a":1,"a":2}'):
+        body = f'{{"text":"你好","message_id":{part}}}'.encode()
+        answer = client.post(path, content=body, headers={"Content-Type": "application/json"})
+        assert (answer.status_code, strict(answer.content)["error"]["code"]) == (400, "malformed"), part
+    twice = client.post(path, content=b'{"text":"a","text":"b"}', headers={"Content-Type": "application/json"})
+    assert twice.status_code == 400
+
+
+FAULTY = """
+import numpy, onnxruntime
+
+real = onnxruntime.InferenceSession.run
+
+def run(self, names, inputs, *more):
+    length = inputs["mask"].shape[1]
+    if length == 7:
+        raise RuntimeError("secret: /srv/model.onnx")
+    outputs = real(self, names, inputs, *more)
+    return [output * numpy.nan for output in outputs] if length == 9 else outputs
+
+onnxruntime.InferenceSession.run = run
+"""
+
+
+def test_a_network_that_fails_is_500_without_detail_and_the_server_goes_on(
+    tiny_model: Path, serve: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(FAULTY, encoding="utf-8")
+    server = serve(tiny_model, PYTHONPATH=f"{tmp_path}:{CHECKOUT}")
+    for path in ("/parse", "/model/parse"):
+        for length in (7, 9):
+            answer = server.client.post(path, json={"text": "这是秘密的句子呀好吧"[:length]})
+            assert answer.status_code == 500
+            assert strict(answer.content) == {
+                "error": {"code": "internal", "message": "Something went wrong in the server; its log says more."}
+            }
+        assert server.client.post(path, json={"text": "你好"}).status_code == 200
+    assert "while answering /parse" in server.log
+    assert "这是秘密" not in server.log
