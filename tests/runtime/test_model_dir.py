@@ -317,15 +317,15 @@ def test_a_reader_between_the_two_renames_does_not_stop_the_writer(
 
 
 def test_a_model_replaced_while_read_is_read_again(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read_file, replaced = model_dir._read_file, []
+    opened, replaced = model_dir._opened, []
 
     def replace_then_read(*arguments):  # type: ignore[no-untyped-def]
         if not replaced:
             replaced.append(True)
             write_model_dir(model, NEW, {}, force=True)
-        return read_file(*arguments)
+        return opened(*arguments)
 
-    monkeypatch.setattr(model_dir, "_read_file", replace_then_read)
+    monkeypatch.setattr(model_dir, "_opened", replace_then_read)
     assert read_model_dir(model).files == NEW
 
 
