@@ -27,6 +27,8 @@ class Folder:
         self._path = path
         self._handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY) if _BY_HANDLE else None
         status = os.stat(path if self._handle is None else self._handle)
+        if not stat.S_ISDIR(status.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         self.identity: Identity = (status.st_dev, status.st_ino)
 
     def __enter__(self) -> Folder:

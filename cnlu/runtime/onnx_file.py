@@ -86,6 +86,15 @@ def _opaque(data: Bytes) -> Bytes:
     return data
 
 
+def _never(why: str) -> Any:
+    """A reader of a field that is known and refused."""
+
+    def refuse(data: Bytes) -> None:
+        raise BadMessage(why)
+
+    return refuse
+
+
 def _fields(**fields: tuple[int, int, Any] | tuple[int, int, Any, int]) -> dict[int, Field]:
     """Fields by tag, from name=(number, wire type, reader, how often)."""
     return {tag(number, wire): Field(name, *rest) for name, (number, wire, *rest) in fields.items()}
@@ -104,13 +113,14 @@ _TENSOR = {
     **_fields(
         dims=(1, VARINT, whole, _MOST_RANK), data_type=(2, VARINT, small), float_data=(4, LENGTH, _opaque),
         int32_data=(5, LENGTH, _opaque), int64_data=(7, LENGTH, _opaque), name=(8, LENGTH, text),
-        raw_data=(9, LENGTH, _opaque), data_location=(14, VARINT, small),
+        raw_data=(9, LENGTH, _opaque), external_data=(13, LENGTH, _never("a constant lies in another file")),
+        data_location=(14, VARINT, small),
     ),
     tag(1, LENGTH): Field("packed_dims", packed),
 }  # fmt: skip
 _ATTRIBUTE = _fields(
     name=(1, LENGTH, text), f=(2, FOUR, lambda data: float(np.frombuffer(data, "<f4")[0])), i=(3, VARINT, whole),
-    s=(4, LENGTH, bytes), ints=(8, VARINT, whole, SMALL), type=(20, VARINT, small),
+    s=(4, LENGTH, bytes), graph=(6, LENGTH, _never("an operator holds a graph of its own, a loop or a branch")), ints=(8, VARINT, whole, SMALL), type=(20, VARINT, small),
 )  # fmt: skip
 _ATTRIBUTE[tag(8, LENGTH)] = Field("ints", packed)
 _TYPES = {1: "f", 2: "i", 3: "s", 7: "ints"}
@@ -135,6 +145,7 @@ _MODEL = _fields(
     graph=(7, LENGTH, lambda data: read_message(data, _GRAPH)),
     operators=(8, LENGTH, lambda data: read_message(data, _OPERATORS), 4),
     metadata=(14, LENGTH, lambda data: read_message(data, _ENTRY), 64),
+    functions=(25, LENGTH, _never("it has functions of its own")),
 )  # fmt: skip
 
 
