@@ -331,6 +331,28 @@ def test_a_model_replaced_while_read_is_read_again(model: Path, monkeypatch: pyt
     assert read_model_dir(model).files == NEW
 
 
+def test_a_model_replaced_ten_times_while_read_is_read_again(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, replaced = folder.Folder.open, []
+
+    def replace_then_open(self, name):  # type: ignore[no-untyped-def]
+        if name != MANIFEST and len(replaced) < 10:
+            replaced.append(True)
+            write_model_dir(model, NEW, {}, force=True)
+        return opened(self, name)
+
+    monkeypatch.setattr(folder.Folder, "open", replace_then_open)
+    assert read_model_dir(model).files == NEW
+
+
+def test_a_reader_renames_nothing(model: Path) -> None:
+    """It cannot tell a kill from a writer that is between its two renames."""
+    os.rename(model, swap.aside(model))
+    assert read_model_dir(model).files == OLD
+    assert _siblings(model) == [".model.old"]
+    write_model_dir(model, NEW, {}, force=True)
+    assert _siblings(model) == ["model"]
+
+
 def test_another_writers_fresh_temporary_directory_is_left_alone(model: Path) -> None:
     other = model.with_name(".model.tmp-beef")
     other.mkdir()
@@ -399,6 +421,7 @@ def test_where_files_cannot_be_opened_by_a_handle_the_directory_is_read_all_the_
 
 def _replace_without_end(path: Path, stop: Event, told: Queue[list[str]]) -> None:
     said, number = [], 0
+    os.fsync = lambda _: None  # type: ignore[assignment]  # so that it happens often
     while not stop.is_set():
         number += 1
         try:
