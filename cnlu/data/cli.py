@@ -30,7 +30,7 @@ def add_split(parser: argparse.ArgumentParser) -> None:
 def _split(arguments: argparse.Namespace) -> int:
     from cnlu.data.divide import check_apart, counts, divide, is_split, render, too_small
     from cnlu.data.load import load_data
-    from cnlu.data.swap import check_out, reason, resolve, write_dir
+    from cnlu.data.swap import check_out, could_not_write, resolve, write_dir
 
     out = Path(arguments.out)
     _check_shares(arguments.dev, arguments.test)
@@ -42,7 +42,7 @@ def _split(arguments: argparse.Namespace) -> int:
     try:
         write_dir(resolve(out), files)
     except OSError as error:
-        raise CnluError(f"{out}: cannot be written ({reason(error)}); choose another --out or make room.") from None
+        raise CnluError(could_not_write(out, "split", error)) from None
     for note in (*data.notes, *refusals, *too_small(parts)):
         _print(f"note: {note}", sys.stderr)
     for line in counts(out, parts, files):

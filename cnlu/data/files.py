@@ -5,14 +5,10 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
-<<<<<<< HEAD
-import stat
-from collections.abc import Iterator
-=======
 import secrets
 import stat
 import time
->>>>>>> app
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -93,14 +89,9 @@ def bounded_lines(stream: IO[bytes], path: str | Path) -> Iterator[tuple[int, by
 def write_bytes(path: Path, content: bytes) -> None:
     """Put `content` at `path` in one step: readers see the old file or the new one, never a part.
 
-<<<<<<< HEAD
-    The permissions of an old file stay.
-    Raises CnluError when the place cannot be written; the old file is then untouched.
-=======
     A new file has the permissions that the user's mask leaves, an old one keeps its own; until then nobody else can
     read it. What a writer killed long ago left behind is deleted.
     Raises CnluError, from the system's error, when the place cannot be written; the old file is then untouched.
->>>>>>> app
     """
     # Through a symlink the file behind it is replaced, not the link.
     target = Path(os.path.realpath(path))
@@ -108,15 +99,9 @@ def write_bytes(path: Path, content: bytes) -> None:
     try:
         _sweep(target, STALE_AFTER)
         try:
-<<<<<<< HEAD
-            with open(temporary, "wb") as stream:
-                if target.exists():
-                    os.fchmod(stream.fileno(), stat.S_IMODE(target.stat().st_mode))
-=======
             with open(temporary, "xb") as stream:
                 mode = os.stat(target if target.exists() else temporary).st_mode
                 _permit(temporary, 0o600)  # a killed writer may leave it, and it holds a user's text
->>>>>>> app
                 stream.write(content)
                 stream.flush()
                 os.fsync(stream.fileno())

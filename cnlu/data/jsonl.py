@@ -7,13 +7,9 @@
 from __future__ import annotations
 
 import json
-<<<<<<< HEAD
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
-=======
-import math
-from collections.abc import Iterable
->>>>>>> app
 from pathlib import Path
 from typing import Any, NoReturn
 

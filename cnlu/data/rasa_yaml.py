@@ -32,22 +32,18 @@ def read_yaml(path: str | Path, into: NluData | None = None, reach: Reach = Reac
     examples; an example's own keys win. The files of lookup tables must lie within `reach`. Raises DataError, one
     sentence with `file:line`.
     """
-    return read_yaml_text(read_text(Path(path)), path, into)
+    return read_yaml_text(read_text(Path(path)), path, into, reach)
 
 
-def read_yaml_text(text: str, path: str | Path, into: NluData | None = None) -> NluData:
+def read_yaml_text(text: str, path: str | Path, into: NluData | None = None, reach: Reach = Reach()) -> NluData:
     """The same for the text of a file that is, or would be, at `path`."""
     data = NluData() if into is None else into
-<<<<<<< HEAD
-    read_yaml_text(read_text(Path(path)), str(path), data, reach)
+    _read_text(text, str(path), data, reach)
+    data.lookups = {name: list(dict.fromkeys(entries)) for name, entries in data.lookups.items()}
     return data
 
 
-def read_yaml_text(text: str, place: str, data: NluData, reach: Reach = Reach()) -> None:
-    """As `read_yaml`, of the text of the file at `place`."""
-=======
-    place = str(path)
->>>>>>> app
+def _read_text(text: str, place: str, data: NluData, reach: Reach) -> None:
     text = _ascii_escapes(text)
     if not text.strip():
         raise DataError(f"{place}: the file is empty; write an `nlu:` section with examples into it.")
@@ -67,7 +63,6 @@ def read_yaml_text(text: str, place: str, data: NluData, reach: Reach = Reach())
     lines = re.split("\r\n|\r|\n", text)
     for item in nlu.items:
         _read_section(item, place, lines, data, reach)
-    data.lookups = {name: list(dict.fromkeys(entries)) for name, entries in data.lookups.items()}
 
 
 def _ascii_escapes(text: str) -> str:

@@ -1,19 +1,22 @@
 """Replaces a directory as a whole: at every moment the old content or the new one can be found.
 
 `DIR` is written as a hidden sibling, `.DIR.tmp-*`; then an old `DIR` is renamed to `.DIR.old`, the sibling to
-`DIR`, and the old one deleted. A kill between the two renames leaves only `.DIR.old`, which `locate` and
-`settle` know about.
+`DIR`, and the old one deleted. A kill between the two renames leaves only `.DIR.old`: readers take it from there
+(`locate`), the next writer renames it back. Writers in one parent directory wait for each other by a lock on the
+parent; readers never rename, so they cannot disturb a writer.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from cnlu.errors import UsageError
 from cnlu.interrupts import held_back
@@ -33,13 +36,11 @@ def aside(path: Path) -> Path:
 
 
 def locate(path: Path) -> Path:
-    """`path`, or the old directory aside if a kill left only that (renamed back where that is allowed)."""
-    old = aside(path)
-    if os.path.lexists(path) or not os.path.isdir(old):
+    """`path`, or the old directory aside where only that is: a kill left it, or a writer is between its renames."""
+    if os.path.lexists(path):
         return path
-    with contextlib.suppress(OSError):
-        os.rename(old, path)
-    return path if os.path.lexists(path) else old
+    old = aside(path)
+    return old if os.path.isdir(old) else path
 
 
 def write_dir(path: Path, files: Mapping[str, bytes]) -> None:
@@ -64,17 +65,18 @@ def replace_dir(path: Path, fresh: Path) -> None:
 
     On OSError, Ctrl-C or any other exception the old directory is in its place.
     """
-    _sweep(path)
     _sync_dir(fresh)
-    with held_back():
-        locate(path)
-        try:
-            _swap(fresh, path)
-        finally:
-            if os.path.lexists(path):
-                _discard(aside(path), path)
-            else:
-                locate(path)
+    with _alone(path.parent):
+        _put_back(path)
+        _sweep(path)
+        with held_back():
+            try:
+                _swap(fresh, path)
+            finally:
+                if os.path.lexists(path):
+                    _discard(aside(path), path)
+                else:
+                    _put_back(path)
 
 
 def check_out(path: str | Path, force: bool, what: str, is_ours: Callable[[Path], bool]) -> None:
@@ -87,8 +89,9 @@ def check_out(path: str | Path, force: bool, what: str, is_ours: Callable[[Path]
     target = resolve(path)
     if not target.name:
         raise UsageError(f"{path}: is the root of the file system, name a directory in it with --out.")
-    if os.path.lexists(locate(target)):
-        _check_replaceable(path, target, force, what, is_ours)
+    with _alone(target.parent):  # or another writer's new directory could be taken for something else
+        if os.path.lexists(locate(target)):
+            _check_replaceable(path, target, force, what, is_ours)
     try:
         _probe_parent(target)
     except OSError as error:
@@ -102,17 +105,66 @@ def reason(error: OSError) -> str:
     return error.strerror or type(error).__name__
 
 
+def could_not_write(path: str | Path, what: str, error: OSError) -> str:
+    """The sentence for a `write_dir` that failed; `what` was not written ("model", "report")."""
+    if error.errno in _COLLISIONS:
+        return f"{path}: another program replaces the {what} at the same time; try again when it has finished."
+    return (f"{path}: the {what} could not be written ({reason(error)}) and nothing was changed: "
+            "free the disk or choose another --out.")  # fmt: skip
+
+
+_PATIENCE = 10.0
+"""Seconds that a writer waits for others: a swap takes milliseconds, but anybody may lock a directory for good."""
+_COLLISIONS = (errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY)
+"""What a rename fails with where another writer, whom no lock kept waiting, was faster."""
+
+
+@contextlib.contextmanager
+def _alone(parent: Path) -> Iterator[None]:
+    """Alone among the writers of one parent directory, on systems and file systems that lock directories."""
+    handle = None
+    with contextlib.suppress(OSError, ImportError):
+        import fcntl  # absent on Windows
+
+        handle = os.open(parent, os.O_RDONLY)
+        deadline = time.monotonic() + _PATIENCE
+        while not _locked(fcntl, handle) and time.monotonic() < deadline:
+            time.sleep(0.005)
+    try:
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _locked(fcntl: Any, handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _put_back(path: Path) -> None:
+    """Renames the directory aside back, if a kill left only that."""
+    found = locate(path)
+    if found != path:
+        with contextlib.suppress(OSError):
+            os.rename(found, path)
+
+
 def _check_replaceable(
     path: str | Path, target: Path, force: bool, what: str, is_ours: Callable[[Path], bool]
 ) -> None:
-    if not target.is_dir():
+    found = locate(target)
+    if not found.is_dir():
         raise UsageError(f"{path}: is a file, choose a directory that does not exist yet with --out.")
     if not force:
         raise UsageError(f"{path}: exists already, choose another --out or replace the {what} with --force.")
     here = resolve(os.curdir)
     if target == here or target in here.parents:
         raise UsageError(f"{path}: holds the working directory, go elsewhere or choose another --out.")
-    if any(target.iterdir()) and not is_ours(target):
+    if any(found.iterdir()) and not is_ours(found):
         raise UsageError(
             f"{path}: is not a {what}, so --force will not replace it; choose another --out or delete it."
         )
@@ -139,7 +191,7 @@ def _swap(temporary: Path, path: Path) -> None:
             os.rename(temporary, path)
             break
         except OSError:
-            # A reader that came between the two renames has put the old one back: once more.
+            # Another writer, where there are no locks, came between the two renames: once more.
             if attempt == 2 or not os.path.lexists(path):
                 raise
     _sync_dir(path.parent)

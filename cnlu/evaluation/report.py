@@ -93,10 +93,7 @@ def write_report(
     try:
         swap.write_dir(swap.resolve(out_dir), files)
     except OSError as error:
-        raise CnluError(
-            f"{out_dir}: the report could not be written ({swap.reason(error)}) and nothing was changed: "
-            "free the disk or choose another --out."
-        ) from error
+        raise CnluError(swap.could_not_write(out_dir, "report", error)) from error
 
 
 def check_report_out(out_dir: str | Path, force: bool = False) -> None:

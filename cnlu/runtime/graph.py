@@ -19,7 +19,10 @@ Session: TypeAlias = onnxruntime.InferenceSession
 
 
 def open_graph(graph: bytes, threads: int = 1) -> Session:
-    """A session on the CPU that computes with so many threads; raises what ONNX Runtime does for a broken graph."""
+    """A session on the CPU that computes with so many threads; raises what ONNX Runtime does for a broken graph.
+
+    A graph that somebody else may have made goes through `graph_check` first: ONNX Runtime opens files that it names.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

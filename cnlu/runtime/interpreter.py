@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import warnings
 from collections.abc import Iterator, Sequence
@@ -23,12 +22,13 @@ from cnlu.features.windows import plan
 from cnlu.runtime.assemble import Assembler, Scores, stitch
 from cnlu.runtime.batches import in_batches
 from cnlu.runtime.graph import Session, open_graph
+from cnlu.runtime.graph_check import BadGraph, check_graph
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.lattice import build_lattice
 from cnlu.runtime.model_dir import ModelFiles, read_model_dir
+from cnlu.runtime.parts import expected_network, read_labels, read_tagger, read_tokens, read_training
 from cnlu.runtime.scope import Scope
-from cnlu.text.normalize import simplifier
-from cnlu.text.tokens import TokenReader, from_json, pad_tokens
+from cnlu.text.tokens import TokenReader, pad_tokens
 
 
 @dataclass(frozen=True)
@@ -46,18 +46,27 @@ class Interpreter:
     session: Session
     tokens: TokenReader | None = None
     """The encoder's, for a model with one."""
+    digest: str = ""
+    """The manifest's checksum, which tells two models apart."""
 
     @classmethod
     def load(cls, path: str | Path, threads: int = 1) -> Interpreter:
-        """Raises ModelError when the directory is missing, damaged or of a newer format."""
-        files = read_model_dir(path)
+        """Raises ModelError when the directory is missing, damaged, of a newer format, or not as training writes it."""
+        return cls.of(read_model_dir(path), threads)
+
+    @classmethod
+    def of(cls, files: ModelFiles, threads: int = 1) -> Interpreter:
+        """Of files that are read already; raises ModelError as `load`."""
         try:
             return _build(files, threads)
         except CnluError:
             raise
+        except BadGraph as error:
+            raise ModelError(f"{files.path}/model.onnx: is no network that `cnlu train` writes: {error}; do not use "
+                             "it, train the model again.") from error  # fmt: skip
         except Exception as error:
             raise ModelError(
-                f"{path}: the model's files do not fit together ({type(error).__name__}); train it again."
+                f"{files.path}: the model's files do not fit together ({type(error).__name__}); train it again."
             ) from error
 
     def parse(self, text: str) -> dict[str, Any]:
@@ -129,7 +138,11 @@ class Interpreter:
         inputs = _padded(rows)
         if self.tokens is not None:
             inputs |= pad_tokens([self.tokens.read(text) for text in texts], inputs["mask"].shape[1])
-        outputs = self.session.run(None, inputs)
+        try:
+            outputs = self.session.run(None, inputs)
+        except Exception as error:  # ONNX Runtime's errors have no common class of their own
+            raise ModelError(f"the model's network fails on a text of {len(texts[-1])} characters "
+                             f"({type(error).__name__}); train it again.") from error  # fmt: skip
         if any(np.isnan(output).any() for output in outputs):
             raise ModelError("the model's network gives values that are no numbers (NaN); train it again.")
         return [
@@ -163,32 +176,30 @@ def _build(files: ModelFiles, threads: int) -> Interpreter:
         return files.files[name].decode("utf-8")
 
     config = build_config(json.loads(text("config.json")), where=f"{files.path}/config.json")
-    labels = Labels(**json.loads(text("labels.json")))
+    labels = read_labels(text("labels.json"))
     lexicon = json.loads(text("lexicon.json"))
     extractor = build_extractor(config, lexicon["lookups"], lexicon["regexes"])
     if config.features.words and extractor.segmenter.digest != files.manifest["segmenter"]:
         warnings.warn(
             f"{files.path}: was trained with another jieba dictionary than the one installed here, so some words "
             "are cut differently; install the jieba it was trained with, or train it again.",
-            stacklevel=4,
+            stacklevel=5,
         )
     tags = labels.tag_set(config.model.tagging)
-    tagger = np.load(io.BytesIO(files.files["tagger.npy"]), allow_pickle=False)
-    training = json.loads(text("training.json"))
+    tagger = read_tagger(files.files["tagger.npy"], tags)
+    training = read_training(text("training.json"))
     scope = training.get("scope")
     assembler = Assembler(
         labels, tags, build_lattice(tagger[:-2], tagger[-2], tagger[-1], tags), training["temperature"],
         Synonyms(lexicon["synonyms"], lexicon.get("synonyms_of", {}), extractor.normalizer), config.model.multi_label,
         Scope(**scope) if scope else None, config.model.out_of_scope, training.get("even", 0.0),
     )  # fmt: skip
+    tokens = read_tokens(text("tokens.json"), config) if "tokens.json" in files.files else None
+    graph = files.files["model.onnx"]
+    check_graph(graph, expected_network(config, labels, tags, tokens))
     return Interpreter(
         config, labels, training, extractor,
         Vocabulary.from_text(text("character_features.tsv"), "character_features.tsv"),
         Vocabulary.from_text(text("sentence_features.tsv"), "sentence_features.tsv"),
-        assembler, open_graph(files.files["model.onnx"], threads),
-        _token_reader(text("tokens.json"), config) if "tokens.json" in files.files else None,
+        assembler, open_graph(graph, threads), tokens, str(files.manifest["sha256"]),
     )  # fmt: skip
-
-
-def _token_reader(content: str, config: Config) -> TokenReader:
-    return from_json(content, simplifier() if config.text.simplify else None)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cnlu.data import swap
+from cnlu.data.folder import File, Folder, identity
 from cnlu.errors import ModelError
 
 FORMAT = 1
@@ -31,7 +34,7 @@ class ModelFiles:
     """A verified model directory, in memory."""
 
     path: Path
-    """Where it was read from, for messages."""
+    """As it was named, for messages."""
     manifest: dict[str, Any]
     """The manifest as written, `manifest_extra` included."""
     files: dict[str, bytes]
@@ -60,10 +63,7 @@ def write_model_dir(
     try:
         swap.write_dir(target, {**files, MANIFEST: (text + "\n").encode()})
     except OSError as error:
-        raise ModelError(
-            f"{path}: the model could not be written ({swap.reason(error)}) and nothing was changed: "
-            "free the disk or choose another --out."
-        ) from error
+        raise ModelError(swap.could_not_write(path, "model", error)) from error
 
 
 def check_out(path: str | Path, force: bool = False) -> None:
@@ -77,8 +77,8 @@ def check_out(path: str | Path, force: bool = False) -> None:
 
 def is_model_dir(target: Path) -> bool:
     """Whether cnlu wrote this directory, whatever its format; many programs have a manifest.json."""
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        manifest = json.loads((target / MANIFEST).read_bytes())
+    with contextlib.suppress(OSError, ValueError, RecursionError), Folder(target) as folder, folder.open(MANIFEST) as file:
+        manifest = json.loads(file.read() if file.size <= _MOST_MANIFEST else b"")
         return isinstance(manifest, dict) and "cnlu" in manifest and "format" in manifest
     return False
 
@@ -91,51 +91,62 @@ def has_encoder(path: str | Path) -> bool:
 def read_model_dir(path: str | Path) -> ModelFiles:
     """Reads and verifies a model directory; the one aside if a kill fell into its replacement.
 
-    Raises ModelError when it is missing, of a newer format, or when a file is missing, truncated or
+    All files come out of one directory, though trainings may replace it meanwhile. No file is opened but the manifest
+    and what it lists. Raises ModelError when it is missing, of a newer format, or when a file is missing, truncated or
     altered. Files that the manifest does not name are left alone.
     """
     target = swap.resolve(path)
-    for _ in range(3):
+    for attempt in range(_TRIES):
         found = swap.locate(target)
-        before = _identity(found)
         try:
-            return _read(path, found)
-        except ModelError:
-            # A training that replaces the model while it is read looks like damage: read the new one.
-            if _identity(swap.locate(target)) == before:
-                raise
-    return _read(path, swap.locate(target))
+            with Folder(found) as folder:
+                try:
+                    return _read(path, folder)
+                except ModelError:
+                    # A directory that was replaced and is being deleted looks damaged: read the new one.
+                    if attempt == _TRIES - 1 or identity(swap.locate(target)) == folder.identity:
+                        raise
+        except FileNotFoundError:
+            if attempt >= _MISSING:
+                raise ModelError(
+                    f"{path}: there is no such directory, train a model there with `cnlu train`."
+                ) from None
+            time.sleep(0.001)  # between a writer's two renames the name may be missing for a moment
+        except NotADirectoryError:
+            raise ModelError(f"{path}: is a file, name the directory that `cnlu train` wrote.") from None
+        except OSError as error:
+            raise ModelError(f"{path}: cannot be read ({swap.reason(error)}), check its permissions.") from error
+    raise AssertionError("the last try returns or raises")
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
-    with contextlib.suppress(OSError):
-        status = os.stat(path)
-        return status.st_dev, status.st_ino
-    return None
+_TRIES = 50
+"""Replacements during one load until it gives up; each costs a try only if it comes before all files are open."""
+_MISSING = 3
 
 
-def _read(path: str | Path, directory: Path) -> ModelFiles:
-    manifest = _read_manifest(path, directory)
-    listed = manifest["files"]
-    files = {name: _read_file(path, directory, name, listed) for name in listed}
-    return ModelFiles(directory, manifest, files)
+def _read(path: str | Path, folder: Folder) -> ModelFiles:
+    manifest = _read_manifest(path, folder)
+    sizes = _listed(path, manifest)
+    with contextlib.ExitStack() as stack:
+        opened = {name: _opened(path, name, folder, stack) for name in sizes}  # all before any: then none can go
+        files = {name: _content(path, name, file, manifest["files"][name]) for name, file in opened.items()}
+    return ModelFiles(Path(path), manifest, files)
 
 
-def _read_manifest(path: str | Path, directory: Path) -> dict[str, Any]:
+def _read_manifest(path: str | Path, folder: Folder) -> dict[str, Any]:
     """The manifest, its own checksum verified."""
-    if not os.path.lexists(directory):
-        raise ModelError(f"{path}: there is no such directory, train a model there with `cnlu train`.")
-    if not directory.is_dir():
-        raise ModelError(f"{path}: is a file, name the directory that `cnlu train` wrote.")
     place = Path(path) / MANIFEST
     try:
-        manifest = json.loads((directory / MANIFEST).read_bytes())
+        with folder.open(MANIFEST) as file:
+            if file.size > _MOST_MANIFEST:
+                raise ModelError(f"{place}: is larger than {_MOST_MANIFEST >> 20} MB, so it is not a cnlu model's.")
+            manifest = json.loads(file.read())
     except FileNotFoundError:
         raise ModelError(
             f"{path}: is not a model directory (it has no {MANIFEST}), name one that `cnlu train` wrote."
         ) from None
     except OSError as error:
-        raise ModelError(f"{place}: cannot be read ({swap.reason(error)}), check its permissions.") from error
+        raise ModelError(_unreadable(place, error)) from error
     except (ValueError, RecursionError):
         raise ModelError(f"{place}: {_DAMAGED}") from None
     version = manifest.get("format") if isinstance(manifest, dict) else None
@@ -154,28 +165,55 @@ def _read_manifest(path: str | Path, directory: Path) -> dict[str, Any]:
 
 
 _DAMAGED = "is damaged or was changed after training, copy the directory again or train again."
+_MOST_MANIFEST = 1 << 20
+_MOST_FILES = 64
+_MOST_BYTES = 4 << 30
+"""Of all files together. An ONNX graph, which is nearly all of a model, cannot have more than 2 GB."""
 
 
-def _read_file(path: str | Path, directory: Path, name: str, listed: dict[str, Any]) -> bytes:
-    """One file's content, size and checksum verified."""
+def _listed(path: str | Path, manifest: dict[str, Any]) -> dict[str, int]:
+    """Names and sizes of the files of a manifest, none of which leads out of the directory or is beyond measure."""
+    place, sizes = Path(path) / MANIFEST, {}
+    for name, about in manifest["files"].items():
+        if not _PLAIN_NAME.fullmatch(name):
+            raise ModelError(
+                f"{place}: names the file {name!r} outside the model directory; "
+                "do not trust this model, train it again."
+            )
+        sizes[name] = about.get("size") if isinstance(about, dict) else None
+        if type(sizes[name]) is not int or sizes[name] < 0:
+            raise ModelError(f"{place}: {_DAMAGED}")
+    if len(sizes) > _MOST_FILES or sum(sizes.values()) > _MOST_BYTES:
+        raise ModelError(f"{place}: lists more than {_MOST_FILES} files or {_MOST_BYTES >> 30} GB, as no training "
+                         "writes them; do not trust this model, train it again.")  # fmt: skip
+    return sizes
+
+
+def _opened(path: str | Path, name: str, folder: Folder, stack: contextlib.ExitStack) -> File:
     place = Path(path) / name
-    if not _PLAIN_NAME.fullmatch(name):
-        raise ModelError(
-            f"{Path(path) / MANIFEST}: names the file {name!r} outside the model directory; "
-            "do not trust this model, train it again."
-        )
     try:
-        content = (directory / name).read_bytes()
+        return stack.enter_context(folder.open(name))
     except FileNotFoundError:
         raise ModelError(f"{place}: is missing, copy the whole directory again or train again.") from None
     except OSError as error:
-        raise ModelError(f"{place}: cannot be read ({swap.reason(error)}), check its permissions.") from error
-    expected = listed[name]
-    size = expected.get("size") if isinstance(expected, dict) else None
-    if isinstance(size, int) and len(content) < size:
-        raise ModelError(
-            f"{place}: is truncated ({len(content)} of {size} bytes), copy it again or train again."
-        )
+        raise ModelError(_unreadable(place, error)) from error
+
+
+def _unreadable(place: Path, error: OSError) -> str:
+    if error.errno == errno.ELOOP:
+        return f"{place}: is a symbolic link, which is not followed; put the file itself there."
+    return f"{place}: cannot be read ({swap.reason(error)}), check its permissions."
+
+
+def _content(path: str | Path, name: str, file: File, expected: dict[str, Any]) -> bytes:
+    """One file's content, size and checksum verified; a file of another size is not read at all."""
+    place, size = Path(path) / name, expected["size"]
+    if file.size < size:
+        raise ModelError(f"{place}: is truncated ({file.size} of {size} bytes), copy it again or train again.")
+    try:
+        content = file.read() if file.size == size else b""
+    except OSError as error:
+        raise ModelError(_unreadable(place, error)) from error
     if expected != _fingerprint(content):
         raise ModelError(f"{place}: {_DAMAGED}")
     return content

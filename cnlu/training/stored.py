@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from cnlu.data.schema import NluData
@@ -17,6 +15,7 @@ from cnlu.model.crf import LegalCRF
 from cnlu.model.reader import Reader
 from cnlu.runtime.interpreter import Interpreter
 from cnlu.runtime.model_dir import ModelFiles, read_model_dir
+from cnlu.runtime.parts import read_tagger
 from cnlu.text.tokens import Marks
 
 
@@ -31,8 +30,8 @@ class Stored:
     @classmethod
     def load(cls, path: Path, threads: int) -> Stored:
         """Raises ModelError when the directory is missing or damaged."""
-        model = Interpreter.load(path, threads)
-        return cls(path, read_model_dir(path), model)
+        files = read_model_dir(path)  # once: what the interpreter has checked is what training takes weights out of
+        return cls(path, files, Interpreter.of(files, threads))
 
     @property
     def tags(self) -> TagSet:
@@ -50,7 +49,7 @@ class Stored:
 
     def tagger(self) -> LegalCRF:
         """Its transitions."""
-        stored = np.load(io.BytesIO(self.files.files["tagger.npy"]), allow_pickle=False)
+        stored = read_tagger(self.files.files["tagger.npy"], self.tags)
         crf = LegalCRF(self.tags)
         parts = {"transitions": stored[:-2], "start_transitions": stored[-2], "end_transitions": stored[-1]}
         crf.load_state_dict({name: torch.from_numpy(part) for name, part in parts.items()})

@@ -6,11 +6,13 @@ import errno
 import json
 import os
 import sys
+from multiprocessing import Queue, get_context
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
 
-from cnlu.data import swap
+from cnlu.data import folder, swap
 from cnlu.errors import ModelError, UsageError
 from cnlu.runtime import model_dir
 from cnlu.runtime.model_dir import MANIFEST, check_out, read_model_dir, write_model_dir
@@ -317,16 +319,38 @@ def test_a_reader_between_the_two_renames_does_not_stop_the_writer(
 
 
 def test_a_model_replaced_while_read_is_read_again(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read_file, replaced = model_dir._read_file, []
+    opened, replaced = model_dir._opened, []
 
     def replace_then_read(*arguments):  # type: ignore[no-untyped-def]
         if not replaced:
             replaced.append(True)
             write_model_dir(model, NEW, {}, force=True)
-        return read_file(*arguments)
+        return opened(*arguments)
 
-    monkeypatch.setattr(model_dir, "_read_file", replace_then_read)
+    monkeypatch.setattr(model_dir, "_opened", replace_then_read)
     assert read_model_dir(model).files == NEW
+
+
+def test_a_model_replaced_ten_times_while_read_is_read_again(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, replaced = folder.Folder.open, []
+
+    def replace_then_open(self, name):  # type: ignore[no-untyped-def]
+        if name != MANIFEST and len(replaced) < 10:
+            replaced.append(True)
+            write_model_dir(model, NEW, {}, force=True)
+        return opened(self, name)
+
+    monkeypatch.setattr(folder.Folder, "open", replace_then_open)
+    assert read_model_dir(model).files == NEW
+
+
+def test_a_reader_renames_nothing(model: Path) -> None:
+    """It cannot tell a kill from a writer that is between its two renames."""
+    os.rename(model, swap.aside(model))
+    assert read_model_dir(model).files == OLD
+    assert _siblings(model) == [".model.old"]
+    write_model_dir(model, NEW, {}, force=True)
+    assert _siblings(model) == ["model"]
 
 
 def test_another_writers_fresh_temporary_directory_is_left_alone(model: Path) -> None:
@@ -334,3 +358,130 @@ def test_another_writers_fresh_temporary_directory_is_left_alone(model: Path) ->
     other.mkdir()
     write_model_dir(model, NEW, {}, force=True)
     assert other.exists()
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_link_in_the_directory_is_not_followed(model: Path, listed: bool) -> None:
+    """Not even where the bytes behind it are the listed ones."""
+    name = "model.onnx" if listed else MANIFEST
+    (model / name).rename(model.parent / "elsewhere")
+    (model / name).symlink_to(model.parent / "elsewhere")
+    with pytest.raises(ModelError, match="is a symbolic link, which is not followed"):
+        read_model_dir(model)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("name", ["model.onnx", MANIFEST])
+def test_a_pipe_in_the_directory_is_not_waited_for(model: Path, name: str) -> None:
+    (model / name).unlink()
+    os.mkfifo(model / name)
+    with pytest.raises(ModelError, match=f"{name}: cannot be read .it is no regular file"):
+        read_model_dir(model)
+
+
+def test_what_lies_beyond_the_listed_size_is_not_read(model: Path) -> None:
+    with open(model / "model.onnx", "r+b") as file:
+        file.truncate(1 << 40)  # a terabyte that takes no room on the disk
+    with pytest.raises(ModelError, match=r"model\.onnx: is damaged"):
+        read_model_dir(model)
+
+
+@pytest.mark.parametrize("files", [
+    {"model.onnx": {"sha256": "", "size": 1 << 33}},
+    {f"f{i}": {"sha256": "", "size": 0} for i in range(100)},
+    {name: {"sha256": "", "size": 3 << 30} for name in ("a", "b")},
+])  # fmt: skip
+def test_a_manifest_beyond_measure_is_refused_before_any_file_is_opened(model: Path, files: dict[str, object]) -> None:
+    _rewrite_manifest(model, files=files)
+    with pytest.raises(ModelError, match="lists more than 64 files or 4 GB"):
+        read_model_dir(model)
+    os.truncate(model / MANIFEST, 1 << 40)
+    with pytest.raises(ModelError, match="larger than 1 MB"):
+        read_model_dir(model)
+
+
+@pytest.mark.parametrize("size", [None, -1, 1.5, "9"])
+def test_a_size_that_is_none_is_damage(model: Path, size: object) -> None:
+    _rewrite_manifest(model, files={"model.onnx": {"sha256": "", "size": size}})
+    with pytest.raises(ModelError, match="is damaged"):
+        read_model_dir(model)
+
+
+def test_where_files_cannot_be_opened_by_a_handle_the_directory_is_read_all_the_same(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "_BY_HANDLE", False)
+    assert read_model_dir(model).files == OLD
+    test_a_model_replaced_while_read_is_read_again(model, monkeypatch)
+    with pytest.raises(ModelError, match="is a file"):
+        read_model_dir(model / "model.onnx")
+    with pytest.raises(ModelError, match="no such directory"):
+        read_model_dir(model / "nowhere")
+
+
+def _replace_without_end(path: Path, stop: Event, told: Queue[list[str]]) -> None:
+    said, number = [], 0
+    os.fsync = lambda _: None  # type: ignore[assignment]  # so that it happens often
+    while not stop.is_set():
+        number += 1
+        try:
+            write_model_dir(path, _numbered(number), {}, force=True)
+        except (ModelError, UsageError) as error:
+            said.append(str(error))
+    told.put(said)
+
+
+def _numbered(number: int) -> dict[str, bytes]:
+    return {f"file{k}": b"%d" % number * 9_999 for k in range(8)}
+
+
+@pytest.mark.parametrize("loads", [150, pytest.param(5000, marks=pytest.mark.slow)])
+def test_readers_and_writers_of_one_directory_do_not_disturb_each_other(tmp_path: Path, loads: int) -> None:
+    path, processes = tmp_path / "model", get_context("spawn")
+    write_model_dir(path, _numbered(0), {})
+    stop, told = processes.Event(), processes.Queue()
+    writers = [processes.Process(target=_replace_without_end, args=(path, stop, told)) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    try:
+        seen, done = set(), 0
+        while done < loads or len(seen) < 5:
+            done += 1
+            contents = {content for content in read_model_dir(path).files.values()}
+            assert len(contents) == 1  # all files of one and the same model
+            seen |= contents
+    finally:
+        stop.set()
+        said = [told.get(timeout=60) for _ in writers]
+        for writer in writers:
+            writer.join()
+    assert said == [[], []]
+    assert _siblings(path) == ["model"]
+
+
+def test_a_writer_that_meets_another_without_a_lock_is_told_so(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = os.rename
+
+    def taken(source: Path, target: Path) -> None:
+        if target == swap.aside(model):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", taken)
+    with pytest.raises(ModelError, match="another program replaces the model at the same time; try again"):
+        write_model_dir(model, NEW, {}, force=True)
+    assert read_model_dir(model).files == OLD and _siblings(model) == ["model"]
+
+
+def test_a_lock_that_somebody_keeps_delays_a_writer_only(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl", reason="this system locks no directories")
+    monkeypatch.setattr(swap, "_PATIENCE", 0.05)
+    handle = os.open(model.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        write_model_dir(model, NEW, {}, force=True)
+    finally:
+        os.close(handle)
+    assert read_model_dir(model).files == NEW

@@ -1,0 +1,74 @@
+"""Files of a model directory as what they hold, each checked: whoever wrote them need not have been `cnlu train`."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnlu.config import Config
+from cnlu.data.tags import TagSet
+from cnlu.errors import CnluError, ModelError
+from cnlu.runtime.graph_check import FEATURES, Expected
+from cnlu.runtime.labels import Labels
+from cnlu.text.normalize import simplifier
+from cnlu.text.tokens import TokenReader, from_json
+
+
+def read_labels(content: str) -> Labels:
+    """labels.json. Raises ValueError for anything but lists of names."""
+    found = Labels(**json.loads(content))
+    kinds = {**found.roles, **found.groups}
+    lists = [found.intents, found.entities, found.combined, *kinds.values()]
+    if not all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in lists):
+        raise ValueError("labels.json: a label is no string")
+    return found
+
+
+def read_training(content: str) -> dict[str, Any]:
+    """training.json. Raises ValueError where what results are computed with is no finite number, or none above 0."""
+    found: dict[str, Any] = json.loads(content)
+    scope = found.get("scope") or {}
+    for number in (found["temperature"], found.get("even", 0.0), *scope.values()):
+        if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+            raise ValueError(f"training.json: {number!r} is no number")
+    if found["temperature"] <= 0 or scope.get("width", 1.0) <= 0:
+        raise ValueError("training.json: a temperature or width is not above 0")
+    return found
+
+
+def read_tagger(content: bytes, tags: TagSet) -> NDArray[np.float32]:
+    """tagger.npy: [tags + 2, tags] transitions, then those at the start and the end. Raises ValueError for another."""
+    stream, count = io.BytesIO(content), len(tags.tags)
+    np.lib.format.read_magic(stream)
+    shape, _, element = np.lib.format.read_array_header_1_0(stream)
+    size = (count + 2) * count * 4
+    if shape != (count + 2, count) or element != np.float32 or len(content) - stream.tell() != size:
+        raise ValueError("tagger.npy: is of another shape")
+    stream.seek(0)
+    found: NDArray[np.float32] = np.load(stream, allow_pickle=False)
+    return found
+
+
+def read_tokens(content: str, config: Config) -> TokenReader:
+    """tokens.json. Raises ModelError for a tokenizer that the tokenizers library cannot run."""
+    try:
+        return from_json(content, simplifier() if config.text.simplify else None)
+    except (CnluError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of the library is no Exception
+        raise ModelError(f"tokens.json: is no tokenizer ({type(error).__name__}); train the model again.") from error
+
+
+def expected_network(config: Config, labels: Labels, tags: TagSet, tokens: TokenReader | None) -> Expected:
+    """What model.onnx must be, by the other files."""
+    model = config.model
+    outputs = {"emissions": ("BL", len(tags.tags)), "intent": ("B", len(labels.intents)),
+               "roles": ("BL", 1 + len(labels.role_names)), "groups": ("BL", 1 + len(labels.group_names))}  # fmt: skip
+    rows, layer = 3 * FEATURES * model.sparse_width, 8 * max(3 * model.width, model.feedforward)
+    return Expected(outputs, config.training.max_length, model.members * (rows + layer + model.label_width),
+                    tokens.marks.limit if tokens else 0)  # fmt: skip
