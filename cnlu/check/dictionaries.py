@@ -11,6 +11,7 @@ from cnlu.check.findings import Finding, Place
 from cnlu.data.schema import Entry
 from cnlu.data.wording import shown
 from cnlu.features.lexicon import Lexicon
+from cnlu.text.view import view
 
 
 def find_unusable_entries(corpus: Corpus) -> Iterator[Finding]:
@@ -70,12 +71,13 @@ def _found(tables: dict[str, list[str]], corpus: Corpus) -> set[tuple[str, str]]
     needles: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for name, entries in tables.items():
         for entry in entries:
-            needles[corpus.normalizer.normalize(entry).text.strip()].append((name, entry))
+            needles[corpus.normalizer.normalize(view(entry).text).text].append((name, entry))
     # A table of its own for each needle, because within one a hit inside a longer one is dropped.
     lexicon = Lexicon({needle: [needle] for needle in needles if needle}, {}, corpus.normalizer)
     seen: set[str] = set()
     for line in corpus.train:
-        seen.update(match.name for match in lexicon.matches(corpus.normalizer.normalize(line.example.text)))
+        read = corpus.normalizer.normalize(view(line.example.text).text)
+        seen.update(match.name for match in lexicon.matches(read))
     return {owner for needle in seen for owner in needles[needle]}
 
 
@@ -84,7 +86,8 @@ def _unused_regex(entry: Entry, corpus: Corpus) -> Iterator[Finding]:
         pattern = re.compile(entry.text)
     except (re.error, OverflowError, RecursionError):
         return  # a rejected entry
-    if not any(match[0] for line in corpus.train for match in pattern.finditer(line.example.text)):
+    texts = (text for line in corpus.train for text in (view(line.example.text).text, line.example.text))
+    if not any(match[0] for text in texts for match in pattern.finditer(text)):
         problem = f"is a regex of {shown(entry.name)} that matches no example"
         yield Finding("unused-regex", entry.source, entry.text, problem, "correct it, or write examples for it")
 

@@ -10,13 +10,20 @@ from ahocorasick_rs import AhoCorasick
 
 from cnlu.text.chars import char_type
 from cnlu.text.normalize import Normalized, Normalizer
+from cnlu.text.view import FINAL, View, view
+
+_LEFT_OUT = re.compile(
+    rf"[\s{re.escape(''.join(FINAL - set('.?')))}]"  # as itself
+    r"|\\[stnrfvW.?]|\\x20|\\u3000|\\xa0|\[[^]]*[.?]"  # by its name; in a class
+)
+"""A regex that names white space, or punctuation that may stand at the end"""
 
 
 class Match(NamedTuple):
     """A hit of a lookup table or a regex."""
 
     start: int
-    """First character, an index into the raw text."""
+    """First character, an index into the text that was normalised."""
     end: int
     """One past the last character."""
     name: str
@@ -84,8 +91,11 @@ class Lexicon:
         title = "Lookup table" if kind == "lookup" else "Regex"
         self.complaints.append(Complaint(kind, name, entry, rejected, f"{title} `{name}`: {said}"))
 
-    def matches(self, normalized: Normalized) -> list[Match]:
+    def matches(self, normalized: Normalized, seen: View | None = None) -> list[Match]:
         """All hits in a text, sorted by start, end, kind and name.
+
+        `seen` is the view whose text was normalised. A regex that names what a view leaves out looks at its raw text
+        too; the offsets are the view's all the same.
 
         Within one name a hit inside a longer hit is dropped (北京 within 北京西站), while hits that merely
         overlap are all kept: which one is right is for the model to say. Hits of different names don't
@@ -99,6 +109,9 @@ class Lexicon:
                 start, end = hit.span()
                 if start < end:
                     found.append(Match(start, end, name, "regex", pattern.pattern))
+            if seen is not None and len(seen) < len(seen.raw) and _LEFT_OUT.search(pattern.pattern):
+                spans = (seen.of_raw(*hit.span()) for hit in pattern.finditer(seen.raw))
+                found += [Match(start, end, name, "regex", pattern.pattern) for start, end in spans if start < end]
         return _maximal(found) if len(found) > 1 else found
 
     def _lookup_hits(self, normalized: Normalized) -> list[Match]:
@@ -120,7 +133,7 @@ class Lexicon:
         for name, entries in lookups.items():
             seen: set[str] = set()
             for entry in entries:
-                needle = normalizer.normalize(entry).text.strip()
+                needle = normalizer.normalize(view(entry).text).text
                 if not needle:
                     self._complain("lookup", name, entry, f"the entry {entry!r} is blank; remove it.")
                     continue
