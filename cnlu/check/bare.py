@@ -19,6 +19,7 @@ from cnlu.data.wording import shown
 from cnlu.features.lexicon import Lexicon
 from cnlu.text.chars import char_type
 from cnlu.text.segment import Segmenter, parts_of_speech
+from cnlu.text.view import view
 
 _WEIGHT = 4
 """How many places of its own outweigh what the type's other values say about one."""
@@ -92,13 +93,13 @@ def _annotated(corpus: Corpus) -> dict[str, _Value]:
     for line in (*corpus.train, *corpus.test):
         for entity in line.example.entities:
             types.add(entity.entity)
-            value = values[corpus.normalizer.normalize(surface(line.example, entity)).text.strip()]
+            value = values[corpus.normalizer.normalize(view(surface(line.example, entity)).text).text]
             value.types[entity.entity] += 1
             if len(value.annotated_at) < 3:
                 value.annotated_at.append(line.place)
     for entry in corpus.data.entries:
         if entry.kind == "lookup" and entry.name in types:
-            value = values[corpus.normalizer.normalize(entry.text).text.strip()]
+            value = values[corpus.normalizer.normalize(view(entry.text).text).text]
             if not value.types:  # the table says what it is, once
                 value.types[entry.name] = 1
                 value.annotated_at.append(Place(entry.source, entry.text))
@@ -111,9 +112,9 @@ def _bare_hits(corpus: Corpus, values: dict[str, _Value]) -> list[_Hit]:
     edges: _Edges | None = None
     hits = []
     for line in (*corpus.train, *corpus.test):
-        text, covered = line.example.text, cover(line.example)
-        for match in lexicon.matches(corpus.normalizer.normalize(text)):
-            start, end = match.start, match.end
+        text, covered, seen = line.example.text, cover(line.example), view(line.example.text)
+        for match in lexicon.matches(corpus.normalizer.normalize(seen.text)):
+            start, end = seen.to_raw(match.start, match.end)
             if any(covered[start:end]):
                 continue
             if _is_phrase(text, start, end, match.entry):

@@ -13,6 +13,7 @@ from cnlu.data.schema import Entry
 from cnlu.data.wording import shown
 from cnlu.features.lexicon import Lexicon
 from cnlu.features.regexes import BadRegexError, Clock, compile_regex
+from cnlu.text.view import view
 
 
 def find_unusable_entries(corpus: Corpus) -> Iterator[Finding]:
@@ -72,19 +73,21 @@ def _found(tables: dict[str, list[str]], corpus: Corpus) -> set[tuple[str, str]]
     needles: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for name, entries in tables.items():
         for entry in entries:
-            needles[corpus.normalizer.normalize(entry).text.strip()].append((name, entry))
+            needles[corpus.normalizer.normalize(view(entry).text).text].append((name, entry))
     # A table of its own for each needle, because within one a hit inside a longer one is dropped.
     lexicon = Lexicon({needle: [needle] for needle in needles if needle}, {}, corpus.normalizer)
     seen: set[str] = set()
     for line in corpus.train:
-        seen.update(match.name for match in lexicon.matches(corpus.normalizer.normalize(line.example.text)))
+        read = corpus.normalizer.normalize(view(line.example.text).text)
+        seen.update(match.name for match in lexicon.matches(read))
     return {owner for needle in seen for owner in needles[needle]}
 
 
 def _unused_regex(entry: Entry, corpus: Corpus) -> Iterator[Finding]:
     try:
         pattern = compile_regex(entry.text)
-        used = any(any(_spans(pattern, line.example.text)) for line in corpus.train)
+        texts = (text for line in corpus.train for text in (view(line.example.text).text, line.example.text))
+        used = any(any(_spans(pattern, text)) for text in texts)
     except (BadRegexError, TimeoutError):
         return  # a rejected entry, or one of which nothing can be said
     if not used:

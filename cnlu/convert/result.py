@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate, pairwise
 
-from cnlu.data.rasa_yaml import add_synonym
 from cnlu.data.schema import Entity, Example, NluData
 from cnlu.data.wording import shown
 
@@ -63,7 +62,7 @@ class Result:
         for entity in example.entities:
             surface = example.text[entity.start : entity.end]
             if surface != entity.value:
-                add_synonym(self.data, surface, entity.value, place)
+                self.data.add_synonym(surface, entity.value, place, entity.entity)
 
     def lose(self, place: str, why: str) -> None:
         """Something at a place that cannot be converted, and why, the rest of a sentence."""
@@ -73,7 +72,7 @@ class Result:
         if not (_is_name(surface) and _is_name(value)):
             self.lose(place, "a synonym and what it stands for must both be words")
         elif surface != value:
-            add_synonym(self.data, str(surface), str(value), place)
+            self.data.add_synonym(str(surface), str(value), place)
 
     def entry(self, place: str, table: dict[str, list[str]], name: object, entry: object) -> None:
         """An entry of a lookup table or a pattern of a regex, in `data.lookups` or `data.regexes`."""

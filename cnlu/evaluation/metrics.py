@@ -13,25 +13,14 @@ from cnlu.data.several import parts
 from cnlu.evaluation.frames import Frame, RoleSpan, Span, frame_is_right, paired_frames
 from cnlu.runtime.calibration import expected_calibration_error
 from cnlu.runtime.labels import Labels
-
-
-def lost_to_overlap(example: Example) -> int:
-    """Gold spans that no tagging of the example's characters can hold, because others lie over them.
-
-    The fewest that must go; spans that are empty or reach beyond the text count too.
-    """
-    free_from, kept = 0, 0
-    for entity in sorted(example.entities, key=lambda e: e.end):
-        if free_from <= entity.start < entity.end <= len(example.text):
-            free_from, kept = entity.end, kept + 1
-    return len(example.entities) - kept
+from cnlu.runtime.reach import lost_spans
 
 
 def evaluate(
     gold: Sequence[Example],
     predicted: Sequence[Mapping[str, Any]],
     known: Labels | None = None,
-    unreachable: Callable[[Example], int] = lost_to_overlap,
+    unreachable: Callable[[Example], int] = lost_spans,
 ) -> dict[str, Any]:
     """The content of metrics.json for parse results `predicted` of the `gold` examples, in the same order.
 

@@ -9,6 +9,7 @@ from cnlu.features.extract import Extractor
 from cnlu.features.lexicon import Lexicon
 from cnlu.text.normalize import Normalizer
 from cnlu.text.segment import Segmenter
+from cnlu.text.view import view
 
 
 def build_normalizer(text: TextConfig) -> Normalizer:
@@ -23,6 +24,6 @@ def build_extractor(
     normalizer = build_normalizer(config.text)
     if config.features.lexicon == "off":
         lookups, regexes = {}, {}
-    words = [normalizer.normalize(entry).text for entries in lookups.values() for entry in entries]
+    words = [normalizer.normalize(view(entry).text).text for entries in lookups.values() for entry in entries]
     segmenter = Segmenter(words if config.features.words else (), backend=config.text.segmenter)
     return Extractor(config.features, normalizer, segmenter, Lexicon(lookups, regexes, normalizer))

@@ -1,4 +1,4 @@
-"""Sparse features as readable strings: of every raw character, and of the sentence.
+"""Sparse features as readable strings: of every character that is read, and of the sentence.
 
 A feature is `template=value`; `c[-1:1]=去北` reads "the characters from one before to this one are
 去北". One code serves training and parsing, so the two cannot disagree. What templates exist is
@@ -16,6 +16,7 @@ from cnlu.features.lexicon import Lexicon, Match
 from cnlu.text.chars import char_type
 from cnlu.text.normalize import Normalized, Normalizer
 from cnlu.text.segment import Segmenter
+from cnlu.text.view import View
 
 START, END = "␂", "␃"  # stand for what lies before the first and after the last character
 _HIDDEN = {"Cc": "␀", "Cf": "␀", "Zs": "␣", "Zl": "␤", "Zp": "␤", "Cs": "␀", "Cn": "␀", "Co": "␀"}
@@ -26,7 +27,7 @@ class Features:
     """Features of one text."""
 
     characters: list[list[str]]
-    """One list per raw character."""
+    """One list per character of the view."""
     sentence: list[str]
     """Without repeats, in order of first appearance."""
 
@@ -40,8 +41,8 @@ class Extractor:
     segmenter: Segmenter
     lexicon: Lexicon
 
-    def extract(self, text: str) -> Features:
-        normalized = self.normalizer.normalize(text)
+    def extract(self, seen: View) -> Features:
+        normalized = self.normalizer.normalize(seen.text)
         pieces = [_visible(piece) for piece in normalized.pieces]
         rows = _ngrams(pieces)
         _add_types(rows, normalized.pieces)
@@ -51,15 +52,17 @@ class Extractor:
         if self.config.pinyin != "off":
             self._add_pinyin(rows, normalized.pieces)
         if self.config.lexicon != "off":
-            for match in self.lexicon.matches(normalized):
+            for match in self.lexicon.matches(normalized, seen):
                 _mark(rows, match.start, match.end, match.kind, match.name)
         return Features(rows, self._sentence(pieces, words))
 
-    def hits(self, text: str) -> list[Match]:
+    def hits(self, seen: View) -> list[Match]:
         """What the dictionaries report as entities by themselves: nothing unless they are extractors."""
-        if self.config.lexicon != "extractor":
-            return []
-        return self.lexicon.matches(self.normalizer.normalize(text))
+        return self.matches(seen) if self.config.lexicon == "extractor" else []
+
+    def matches(self, seen: View) -> list[Match]:
+        """What the dictionaries find, offsets within the view."""
+        return self.lexicon.matches(self.normalizer.normalize(seen.text), seen)
 
     def _add_words(self, rows: list[list[str]], normalized: Normalized) -> list[str]:
         """Word, place in it (BMES), length, neighbours; returns the words."""

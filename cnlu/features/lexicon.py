@@ -14,13 +14,20 @@ from cnlu.features.regex_risk import has_nested_repeat, samples
 from cnlu.features.regexes import BadRegexError, Clock, compile_regex
 from cnlu.text.chars import char_type
 from cnlu.text.normalize import Normalized, Normalizer
+from cnlu.text.view import FINAL, View, view
+
+_LEFT_OUT = re.compile(
+    rf"[\s{re.escape(''.join(FINAL - set('.?')))}]"  # as itself
+    r"|\\[stnrfvW.?]|\\x20|\\u3000|\\xa0|\[[^]]*[.?]"  # by its name; in a class
+)
+"""A regex that names white space, or punctuation that may stand at the end"""
 
 
 class Match(NamedTuple):
     """A hit of a lookup table or a regex."""
 
     start: int
-    """First character, an index into the raw text."""
+    """First character, an index into the text that was normalised."""
     end: int
     """One past the last character."""
     name: str
@@ -87,8 +94,11 @@ class Lexicon:
         title = "Lookup table" if kind == "lookup" else "Regex"
         self.complaints.append(Complaint(kind, name, entry, rejected, f"{title} `{name}`: {said}"))
 
-    def matches(self, normalized: Normalized) -> list[Match]:
+    def matches(self, normalized: Normalized, seen: View | None = None) -> list[Match]:
         """All hits in a text, sorted by start, end, kind and name.
+
+        `seen` is the view whose text was normalised. A regex that names what a view leaves out looks at its raw text
+        too; the offsets are the view's all the same.
 
         Within one name a hit inside a longer hit is dropped (北京 within 北京西站), while hits that merely
         overlap are all kept: which one is right is for the model to say. Hits of different names don't
@@ -98,22 +108,24 @@ class Lexicon:
         if self._finder is not None:
             found += self._lookup_hits(normalized)
         if self._patterns:
-            found += self._regex_hits(normalized.raw)
+            found += self._regex_hits(normalized.raw, seen)
         return _maximal(found) if len(found) > 1 else found
 
-    def _regex_hits(self, raw: str) -> list[Match]:
-        clock, hits = Clock(len(raw)), []
+    def _regex_hits(self, text: str, seen: View | None) -> list[Match]:
+        clock, hits = Clock(len(text)), []
         for name, pattern in self._patterns:
             try:
-                spans = list(clock.find_all(pattern, raw))
+                spans = list(clock.find_all(pattern, text))
+                if seen is not None and len(seen) < len(seen.raw) and _LEFT_OUT.search(pattern.pattern):
+                    spans += [seen.of_raw(*span) for span in clock.find_all(pattern, seen.raw)]
             except TimeoutError:
                 warnings.warn(
-                    f"Regex `{name}`: `{pattern.pattern}` took too long on a text of {len(raw)} characters and was "
+                    f"Regex `{name}`: `{pattern.pattern}` took too long on a text of {len(text)} characters and was "
                     "stopped there, without a hit; `cnlu check` tells which patterns can take long.",
                     stacklevel=2,
                 )
                 continue
-            hits += [Match(start, end, name, "regex", pattern.pattern) for start, end in spans]
+            hits += [Match(start, end, name, "regex", pattern.pattern) for start, end in spans if start < end]
         return hits
 
     def _lookup_hits(self, normalized: Normalized) -> list[Match]:
@@ -135,7 +147,7 @@ class Lexicon:
         for name, entries in lookups.items():
             seen: set[str] = set()
             for entry in entries:
-                needle = normalizer.normalize(entry).text.strip()
+                needle = normalizer.normalize(view(entry).text).text
                 if not needle:
                     self._complain("lookup", name, entry, f"the entry {entry!r} is blank; remove it.")
                     continue

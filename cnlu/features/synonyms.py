@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cnlu.text.normalize import Normalizer
+from cnlu.text.view import view
 
 _NOTHING: tuple[Mapping[str, str], dict[str, str]] = ({}, {})
 
@@ -30,8 +31,8 @@ class Synonyms:
         return synonyms, folded | {self.fold(surface): value for surface, value in synonyms.items()}
 
     def fold(self, surface: str) -> str:
-        """The form in which surfaces are compared."""
-        return self._normalizer.normalize(surface).text.casefold()
+        """The form in which surfaces are compared: of the characters that are read."""
+        return self._normalizer.normalize(view(surface).text).text.casefold()
 
     def value(self, surface: str, kind: str) -> str:
         """What a surface stands for as an entity of a type; the surface itself where it is no synonym."""

@@ -19,6 +19,7 @@ from cnlu.runtime.calibration import sigmoid, softmax
 from cnlu.runtime.decode import Lattice, span_confidences, viterbi
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.scope import Scope, energy
+from cnlu.text.view import View, view
 
 EXTRACTOR = "CnluClassifier"
 RANKING = 10
@@ -77,7 +78,8 @@ class Assembler:
     def result(self, text: str, scores: Scores | None, hits: Sequence[Match] = ()) -> dict[str, Any]:
         """The parse result of `text`; None for scores means there is nothing to read in it.
 
-        `hits` of the dictionaries become entities wherever the tagger found none.
+        `hits` of the dictionaries become entities wherever the tagger found none. Scores and hits count the
+        characters that are read (`cnlu.text.view`), the result those of `text`.
         """
         if scores is None:
             return {"text": text, "intent": {"name": None, "confidence": 0.0}, "intent_ranking": [], "entities": [],
@@ -88,11 +90,13 @@ class Assembler:
         if self.labels.intents:
             chances = sigmoid(given, self.temperature, self.even) if self.several else softmax(given, self.temperature)
         ranking, best, intents = self._intents(chances)
+        seen = view(text)
+        entities = self._with_hits(seen.text, scores, self._entities(seen.text, scores), hits)
         return {
             "text": text,
             "intent": best,
             "intent_ranking": ranking,
-            "entities": self._with_hits(text, scores, self._entities(text, scores), hits),
+            "entities": [_in_raw(entity, seen) for entity in entities],
             "out_of_scope": _rounded(self._outside(given, chances)),
             **({"intents": intents} if self.several else {}),
         }
@@ -185,6 +189,12 @@ class Assembler:
                 if name is not None:
                     entity |= {part: name, f"confidence_{part}": _rounded(chance)}
         return entity | {"value": self.synonyms.value(surface, kind), "extractor": extractor}
+
+
+def _in_raw(entity: dict[str, Any], seen: View) -> dict[str, Any]:
+    """With its offsets counted in the raw text; its value stays as read, free of what is invisible."""
+    start, end = seen.to_raw(entity["start"], entity["end"])
+    return entity | {"start": start, "end": end}
 
 
 def _rounded(chance: float) -> float:

@@ -29,6 +29,7 @@ from cnlu.runtime.model_dir import ModelFiles, read_model_dir
 from cnlu.runtime.parts import expected_network, read_labels, read_tagger, read_tokens, read_training
 from cnlu.runtime.scope import Scope
 from cnlu.text.tokens import TokenReader, pad_tokens
+from cnlu.text.view import View, view
 
 
 @dataclass(frozen=True)
@@ -79,25 +80,26 @@ class Interpreter:
             if not isinstance(text, str):
                 raise TypeError(f"parse takes text as str, not {type(text).__name__}")
         found: list[Any] = [None] * len(texts)
-        for numbers, scores in self.scored(texts):
+        seen = [view(text) for text in texts]
+        for numbers, scores in self.scored(seen):
             for number, answer in zip(numbers, scores, strict=True):
-                found[number] = self.assembler.result(texts[number], answer, self.extractor.hits(texts[number]))
+                found[number] = self.assembler.result(texts[number], answer, self.extractor.hits(seen[number]))
         return [
             self.assembler.result(text, None) if result is None else result
             for text, result in zip(texts, found, strict=True)
         ]
 
     def scores(self, text: str) -> Scores:
-        """The network's own answer to one text with at least one character."""
-        return next(iter(self.scored([text])))[1][0]
+        """The network's own answer to one text that has something to read, a row for each character read."""
+        return next(iter(self.scored([view(text)])))[1][0]
 
-    def scored(self, texts: Sequence[str]) -> Iterator[tuple[list[int], list[Scores]]]:
+    def scored(self, texts: Sequence[View]) -> Iterator[tuple[list[int], list[Scores]]]:
         """Numbers and scores of the texts that have something to read, those of similar lengths together."""
         short = []
         for i, text in enumerate(texts):
-            if text.strip() and self._is_long(text):
+            if len(text) and self._is_long(text):
                 yield [i], [self._scored_in_windows(text)]
-            elif text.strip():
+            elif len(text):
                 short.append(i)
         alone = self.training.get("int8", False)  # activations are rounded over a batch: others must not matter
         places = [[k] for k in range(len(short))] if alone else in_batches([len(texts[i]) for i in short])
@@ -111,33 +113,34 @@ class Interpreter:
         A model need not keep its examples, and of features no rare ones: read are words of whose characters all runs
         of three (of shorter words: the whole) are known. Of words that training met once this may say that it did not.
         """
-        hits = self.extractor.lexicon.matches(self.extractor.normalizer.normalize(said))
-        if any((hit.name, hit.start, hit.end) == (kind, 0, len(said)) for hit in hits):
+        seen = view(said)
+        if any((hit.name, hit.start, hit.end) == (kind, 0, len(seen)) for hit in self.extractor.matches(seen)):
             return True
-        rows = self.extractor.extract(said).characters
+        rows = self.extractor.extract(seen).characters
         size = min(3, len(rows))
         template = "c[0]=" if size == 1 else f"c[0:{size}]="
         whole = rows[: len(rows) - size + 1]  # the others reach beyond the end
         runs = (next(feature for feature in row if feature.startswith(template)) for row in whole)
         return all(run in self.characters.ids for run in runs)
 
-    def _is_long(self, text: str) -> bool:
-        return len(text) > self.config.training.max_length or (self.tokens is not None and not self.tokens.fits(text))
+    def _is_long(self, seen: View) -> bool:
+        fits = self.tokens is None or self.tokens.fits(seen.text)
+        return len(seen) > self.config.training.max_length or not fits
 
-    def _scored_in_windows(self, text: str) -> Scores:
+    def _scored_in_windows(self, seen: View) -> Scores:
         settings = self.config.training
-        found = plan(text, settings.max_length, settings.long_intent, self.tokens.fits if self.tokens else None)
-        parts = [(window, self._run([text[window.start : window.end]])[0]) for window in found.windows]
-        return stitch(parts, self._run([found.intent_text(text)])[0] if found.intent else None)
+        found = plan(seen.text, settings.max_length, settings.long_intent, self.tokens.fits if self.tokens else None)
+        parts = [(window, self._run([seen.part([(window.start, window.end)])])[0]) for window in found.windows]
+        return stitch(parts, self._run([seen.part(found.intent)])[0] if found.intent else None)
 
-    def _run(self, texts: list[str]) -> list[Scores]:
+    def _run(self, texts: list[View]) -> list[Scores]:
         rows = []
         for text in texts:
             features = self.extractor.extract(text)
             rows.append((self.characters.rows(features.characters), self.sentence.row(features.sentence)))
         inputs = _padded(rows)
         if self.tokens is not None:
-            inputs |= pad_tokens([self.tokens.read(text) for text in texts], inputs["mask"].shape[1])
+            inputs |= pad_tokens([self.tokens.read(text.text) for text in texts], inputs["mask"].shape[1])
         try:
             outputs = self.session.run(None, inputs)
         except Exception as error:  # ONNX Runtime's errors have no common class of their own

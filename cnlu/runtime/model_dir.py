@@ -18,8 +18,10 @@ from cnlu.data import swap
 from cnlu.data.folder import File, Folder, identity
 from cnlu.errors import ModelError
 
-FORMAT = 1
-"""Raised when a directory written from now on could not be read by an older cnlu."""
+FORMAT = 2
+"""Raised when a directory written from now on could not be read by an older cnlu, or means another thing to it.
+
+2: features and tags stand for the characters of cnlu/text/view.py; in 1 they stood for all of them."""
 
 MANIFEST = "manifest.json"
 
@@ -92,7 +94,7 @@ def read_model_dir(path: str | Path) -> ModelFiles:
     """Reads and verifies a model directory; the one aside if a kill fell into its replacement.
 
     All files come out of one directory, though trainings may replace it meanwhile. No file is opened but the manifest
-    and what it lists. Raises ModelError when it is missing, of a newer format, or when a file is missing, truncated or
+    and what it lists. Raises ModelError when it is missing, of another format, or when a file is missing, truncated or
     altered. Files that the manifest does not name are left alone.
     """
     target = swap.resolve(path)
@@ -156,6 +158,11 @@ def _read_manifest(path: str | Path, folder: Folder) -> dict[str, Any]:
         raise ModelError(
             f"{path}: was made by a newer cnlu (format {version}, written by {manifest['cnlu']}; this one "
             f"reads format {FORMAT}), upgrade with `pip install --upgrade cnlu` or train the model again."
+        )
+    if version < FORMAT:
+        raise ModelError(
+            f"{path}: was made by an older cnlu (format {version}, written by {manifest['cnlu']}; this one "
+            f"reads format {FORMAT}), which read texts otherwise; train the model again."
         )
     seal = manifest.get("sha256")
     body = {key: value for key, value in manifest.items() if key != "sha256"}

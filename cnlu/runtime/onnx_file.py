@@ -16,7 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnlu.runtime.protobuf import (
-    FOUR, LENGTH, VARINT, BadMessage, Bytes, Field, counted, packed, read_message, small, tag, text, whole,
+    FOUR,
+    LENGTH,
+    VARINT,
+    BadMessage,
+    Bytes,
+    Field,
+    counted,
+    packed,
+    read_message,
+    small,
+    tag,
+    text,
+    whole,
 )  # fmt: skip
 
 FLOAT, INT64 = 1, 7

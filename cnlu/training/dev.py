@@ -24,6 +24,7 @@ from cnlu.runtime.labels import Labels
 from cnlu.runtime.lattice import build_lattice
 from cnlu.runtime.scope import Scope, fit_scope
 from cnlu.text.tokens import TokenReader, Tokens
+from cnlu.text.view import View, view
 from cnlu.training.batches import collate
 from cnlu.training.joining import joined
 from cnlu.training.rows import Row, Vocabularies, intent_numbers, plan_of, reading_row
@@ -84,24 +85,26 @@ class Dev:
         config: Config, synonyms: Synonyms, reader: TokenReader | None = None,
     ) -> None:  # fmt: skip
         self.several = config.model.multi_label
-        self.examples, self.hits = examples, [extractor.hits(example.text) for example in examples]
+        self.examples = examples
         self.read = [*examples, *(joined(examples, 1.0, config.training.seed) if self.several else [])]
         self.labels, self.synonyms = labels, synonyms
         self.stranger = config.model.out_of_scope
         self.tags = labels.tag_set(config.model.tagging)
-        self.plans = [plan_of(example.text, config, reader) for example in self.read]
+        self.seen = [view(example.text) for example in self.read]
+        self.hits = [extractor.hits(seen) for seen in self.seen[: len(examples)]]
+        self.plans = [plan_of(seen.text, config, reader) for seen in self.seen]
         self.pieces: list[tuple[int, int, Row]] = []
         """(number of the example, of its window or -1 for its intent's text, what is read), short ones first"""
 
-        def add(number: int, window: int, text: str) -> None:
-            features = reading_row(extractor.extract(text), vocabularies)
-            self.pieces.append((number, window, _reading(*features, reader.read(text) if reader else None)))
+        def add(number: int, window: int, part: View) -> None:
+            features = reading_row(extractor.extract(part), vocabularies)
+            self.pieces.append((number, window, _reading(*features, reader.read(part.text) if reader else None)))
 
-        for number, (example, found) in enumerate(zip(self.read, self.plans, strict=True)):
+        for number, (seen, found) in enumerate(zip(self.seen, self.plans, strict=True)):
             for k, window in enumerate(found.windows):
-                add(number, k, example.text[window.start : window.end])
+                add(number, k, seen.part([(window.start, window.end)]))
             if found.intent:
-                add(number, -1, found.intent_text(example.text))
+                add(number, -1, seen.part(found.intent))
         self.pieces.sort(key=lambda piece: len(piece[2]))
 
     def frame_accuracy(self, network: Ensemble) -> float:

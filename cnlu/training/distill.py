@@ -15,6 +15,7 @@ from cnlu.data.texts import annotated, read_texts
 from cnlu.errors import DataError, UsageError
 from cnlu.model.reader import Reader
 from cnlu.text.tokens import TokenReader
+from cnlu.text.view import view
 from cnlu.training.augment.made import SETTINGS as OF_MADE_EXAMPLES
 from cnlu.training.augment.values import swapped
 from cnlu.training.encode import Encoder, prepare_encoder
@@ -213,8 +214,9 @@ def _pieces(texts: Sequence[str], config: Config, tokens: TokenReader | None) ->
     """What the student reads at once: of a long text its windows, each a text of its own, and the intent's part."""
     found: dict[str, None] = {}
     for text in texts:
-        plan = plan_of(text, config, tokens)
-        found |= dict.fromkeys(text[window.start : window.end] for window in plan.windows)
+        seen = view(text)
+        plan = plan_of(seen.text, config, tokens)
+        found |= dict.fromkeys(seen.part([(window.start, window.end)]).raw for window in plan.windows)
         if plan.intent:
-            found[plan.intent_text(text)] = None
-    return [piece for piece in found if piece.strip()]
+            found[seen.part(plan.intent).raw] = None
+    return [piece for piece in found if len(view(piece))]

@@ -18,6 +18,7 @@ from cnlu.model.ensemble import Ensemble
 from cnlu.model.reader import VIEWS, Reader
 from cnlu.text.normalize import simplifier
 from cnlu.text.tokens import TokenReader, count_unknown, to_json
+from cnlu.text.view import view
 from cnlu.training.lora import add_lora, merge_lora
 from cnlu.training.request import Say
 
@@ -115,7 +116,7 @@ def _tune(source: str, body: Body, settings: EncoderConfig) -> None:
 
 def unknown_story(tokens: TokenReader, examples: Sequence[Example]) -> str:
     """The share of characters that the encoder's vocabulary lacks, and the most frequent of them."""
-    found = count_unknown(tokens, [example.text for example in examples])
+    found = count_unknown(tokens, [view(example.text).text for example in examples])
     story = f"{found.share:.2%} of the training characters are [UNK] to the encoder"
     if found.characters:
         story += f", most often {' '.join(found.characters)}"

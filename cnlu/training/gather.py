@@ -15,6 +15,7 @@ from cnlu.data.split import stratified_split
 from cnlu.errors import DataError, UsageError
 from cnlu.features.lexicon import Lexicon
 from cnlu.runtime.labels import Labels
+from cnlu.text.view import view
 from cnlu.training.request import Request, Say
 
 
@@ -98,7 +99,7 @@ def counted(examples: Iterable[Example], several: bool = False) -> dict[str, dic
 
 def _usable(examples: Sequence[Example], model: ModelConfig) -> list[Example]:
     """Examples with text, without annotations whose loss is switched off: nothing untrained may answer later."""
-    usable = [example for example in examples if example.text.strip()]
+    usable = [example for example in examples if len(view(example.text))]
     if not model.intent_weight:
         usable = [replace(example, intent=None) for example in usable]
     if not model.entity_weight:

@@ -18,6 +18,7 @@ from cnlu.features.windows import Plan, Window, plan
 from cnlu.model.losses import NOTHING
 from cnlu.runtime.labels import Labels
 from cnlu.text.tokens import TokenReader, Tokens
+from cnlu.text.view import View, view
 from cnlu.training.joining import Pair
 
 Array = NDArray[Any]
@@ -69,11 +70,10 @@ def training_rows(
     characters, sentence = VocabularyBuilder(), VocabularyBuilder()
     met = []
     for number, example in ((number, example) for number, group in enumerate(groups) for example in group):
-        for part, window in _parts_of(example, config, reader):
-            text = part.text[window.start : window.end]
-            features = extractor.extract(text)
+        for part, window, seen in _parts_of(example, config, reader):
+            features = extractor.extract(seen)
             numbers = [characters.add(row) for row in features.characters]
-            tokens = reader.read(text) if reader else None
+            tokens = reader.read(seen.text) if reader else None
             met.append((number, part, window, numbers, sentence.add(features.sentence), tokens))
     settings = config.features
     character_vocabulary, character_ids = characters.build(
@@ -96,20 +96,39 @@ def reading_row(features: Features, vocabularies: Vocabularies) -> tuple[Array, 
 
 
 def plan_of(text: str, config: Config, reader: TokenReader | None) -> Plan:
-    """How a text is read under these settings."""
+    """How what is read of a text is divided under these settings."""
     return plan(text, config.training.max_length, config.training.long_intent, reader.fits if reader else None)
 
 
-def _parts_of(example: Example, config: Config, reader: TokenReader | None) -> list[tuple[Example, Window]]:
-    """What rows are made of: the example, or windows of a long one without their intent and what tells its intent."""
-    found = plan_of(example.text, config, reader)
+def _parts_of(example: Example, config: Config, reader: TokenReader | None) -> list[tuple[Example, Window, View]]:
+    """What rows are made of: the example, or windows of a long one without their intent and what tells its intent.
+
+    The examples' texts and offsets are those of the view.
+    """
+    seen = view(example.text)
+    example = _as_read(example, seen)
+    found = plan_of(seen.text, config, reader)
     if not found.intent:
-        return [(example, found.windows[0])]
-    parts = [(replace(example, intent=None), window) for window in found.windows]
+        return [(example, found.windows[0], seen)]
+    parts = [(replace(example, intent=None), window, seen.part([(window.start, window.end)]))
+             for window in found.windows]  # fmt: skip
     if example.intent is None:
         return parts
     whole = _joined(example, found)
-    return [*parts, (whole, Window(0, len(whole.text), 0, len(whole.text)))]
+    return [*parts, (whole, Window(0, len(whole.text), 0, len(whole.text)), seen.part(found.intent))]
+
+
+def _as_read(example: Example, seen: View) -> Example:
+    """With offsets within the view; a span loses what is not read at its edges, and goes where nothing is left."""
+    entities = []
+    for entity in example.entities:
+        start, end = seen.of_raw(entity.start, entity.end)
+        if start < end:
+            entities.append(replace(entity, start=start, end=end))
+    if isinstance(example, Pair):
+        requests = tuple((seen.of_raw(start, start)[0], intent) for start, intent in example.requests)
+        example = replace(example, requests=requests)
+    return replace(example, text=seen.text, entities=tuple(entities))
 
 
 def _joined(example: Example, found: Plan) -> Example:

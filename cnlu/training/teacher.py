@@ -16,6 +16,7 @@ from cnlu.model.losses import NOTHING
 from cnlu.model.reader import VIEWS, Reader
 from cnlu.progress import progress
 from cnlu.text.tokens import Tokens
+from cnlu.text.view import view
 from cnlu.training.frozen import open_store, read_rows
 from cnlu.training.rows import Row
 from cnlu.training.stored import Stored
@@ -30,7 +31,7 @@ class Answers:
     """The scores of N texts, in float16."""
 
     each: Array
-    """[sum of lengths, tags + 1 + roles + 1 + groups]: the characters' scores, text after text"""
+    """[sum of lengths, tags + 1 + roles + 1 + groups]: the scores of the characters read, text after text"""
     whole: Array
     """[N, intents]"""
     starts: Array
@@ -54,17 +55,18 @@ def ask(
     """
     labels = teacher.model.labels
     sizes = len(teacher.tags.tags), 1 + len(labels.role_names), 1 + len(labels.group_names)
-    starts = np.cumsum([0, *map(len, texts)])
+    seen = [view(text) for text in texts]
+    starts = np.cumsum([0, *map(len, seen)])
     each = open_store((int(starts[-1]), sum(sizes)), memory, folder)
     whole = np.zeros((len(texts), len(labels.intents)), np.float16)
     found: list[Example] = [Example(text) for text in texts]
     with progress("asking the teacher", len(texts), " texts", quiet=quiet) as bar:
-        for numbers, scores in teacher.model.scored(texts):
+        for numbers, scores in teacher.model.scored(seen):
             for i, answer in zip(numbers, scores, strict=True):
                 parts = (answer.emissions, answer.roles, answer.groups)
                 each[starts[i] : starts[i + 1]] = np.concatenate(parts, 1)
                 whole[i] = answer.intent
-                hits = teacher.model.extractor.hits(texts[i])
+                hits = teacher.model.extractor.hits(seen[i])
                 found[i] = as_example(teacher.model.assembler.result(texts[i], answer, hits))
             bar.update(len(numbers))
     return Answers(each, whole, starts, sizes), found
@@ -88,7 +90,7 @@ def with_vectors(
     vectors = open_store((int(starts[-1]), reader.width), memory, folder)
     with progress("the teacher's hidden states", len(texts), " texts", quiet=quiet) as bar:
         for first in range(0, len(texts), AT_ONCE):
-            few = texts[first : first + AT_ONCE]
+            few = [view(text).text for text in texts[first : first + AT_ONCE]]
             rows = [_bare(len(text), read(text)) for text in few]
             for i, row in enumerate(read_rows(rows, reader, VIEWS[reader.sentence], device, memory, folder), first):
                 assert row.read is not None

@@ -13,6 +13,7 @@ from cnlu.data.tags import TagSet
 from cnlu.features.vocabulary import Vocabulary
 from cnlu.model.losses import NOTHING, intent_loss, joint_loss
 from cnlu.model.network import JointNetwork, Sizes
+from cnlu.text.view import view
 from cnlu.training.masking import Masker
 
 SMALL = {"sparse_width": 16, "width": 16, "heads": 4, "feedforward": 32, "label_width": 8}
@@ -101,7 +102,7 @@ def test_hidden_characters_leave_no_trace_in_the_input() -> None:
     changed = [i for i, (a, b) in enumerate(zip(*texts, strict=True)) if a != b]
     extractor = build_extractor(Config(), {"站": ["呼和浩特东站", "哈尔滨西站"]}, {"价": ["东站.*钱"]})
     builder = VocabularyBuilder()
-    found = [extractor.extract(text).characters for text in texts]
+    found = [extractor.extract(view(text)).characters for text in texts]
     for rows in found:
         for row in rows:
             builder.add(row)

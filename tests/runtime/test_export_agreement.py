@@ -16,6 +16,7 @@ from cnlu.config_files import load_config
 from cnlu.data.load import load_data
 from cnlu.runtime.assemble import Scores
 from cnlu.text.tokens import TokenReader, pad_tokens
+from cnlu.text.view import view
 from cnlu.training.request import Request
 from cnlu.training.rows import reading_row
 from cnlu.training.train import Trained, train
@@ -37,11 +38,12 @@ SETTINGS = [
 
 
 def torch_scores(trained: Trained, text: str, tokens: TokenReader | None) -> Scores:
-    features = reading_row(trained.extractor.extract(text), trained.vocabularies)
+    seen = view(text)
+    features = reading_row(trained.extractor.extract(seen), trained.vocabularies)
     characters, sentence = (torch.from_numpy(array)[None].long() for array in features)
     batch = {"characters": characters, "sentence": sentence, "mask": torch.ones(characters.shape[:2])}
     if tokens is not None:
-        batch |= {name: torch.from_numpy(a) for name, a in pad_tokens([tokens.read(text)], len(text)).items()}
+        batch |= {name: torch.from_numpy(a) for name, a in pad_tokens([tokens.read(seen.text)], len(seen)).items()}
     with torch.no_grad():
         return Scores(*(output[0].numpy() for output in trained.network(batch)))
 

@@ -92,6 +92,12 @@ def test_newer_format_asks_for_an_upgrade(model: Path) -> None:
         read_model_dir(model)
 
 
+def test_a_model_of_an_older_format_is_never_read_as_if_it_were_of_this_one(model: Path) -> None:
+    _rewrite_manifest(model, format=model_dir.FORMAT - 1)
+    with pytest.raises(ModelError, match=r"made by an older cnlu \(format 1.*train the model again"):
+        read_model_dir(model)
+
+
 def test_missing_truncated_and_tampered_files_are_named(model: Path) -> None:
     file = model / "model.onnx"
     content = file.read_bytes()

@@ -21,6 +21,7 @@ from cnlu.data.jsonl import write_jsonl
 from cnlu.data.schema import Entity, Example
 from cnlu.errors import ModelError, UsageError
 from cnlu.runtime.model_dir import read_model_dir, write_model_dir
+from cnlu.text.view import view
 from cnlu.training.growth import grow
 from cnlu.training.replay import drawn, kept_examples, kept_files
 from cnlu.training.request import Request
@@ -105,7 +106,7 @@ def test_it_begins_with_the_answers_of_the_model(base: Path, tmp_path: Path, mon
     with pytest.raises(KeyboardInterrupt):
         grow(base, wish(tmp_path, NEW, "grown"))
     network: Any = begun[0].eval()
-    features = before.extractor.extract("我要去北京")
+    features = before.extractor.extract(view("我要去北京"))
     # ids of the grown vocabulary: the old features in their old order, new ones between
     assert len(network.networks()[0].characters.table.weight) > len(before.characters)
     scores = before.scores("我要去北京").intent

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
@@ -36,6 +37,19 @@ def test_an_entity_annotated_twice_keeps_its_role() -> None:
     span = Entity(0, 2, "city", "", role="to")
     (row,) = rows_of(Example("北京", None, (span, span)))
     assert row.tags.tolist() == [1, 2] and row.roles.tolist() == [1, 1]
+
+
+def test_spans_stand_on_the_characters_that_are_read() -> None:
+    spans = (Entity(1, 5, "city", "", role="to"), Entity(6, 7, "mark", ""))
+    (row,) = rows_of(Example("去北\u200b京 吗？", "go", spans))
+    assert row.tags.tolist() == [0, 1, 2, 0] and row.roles.tolist() == [NOTHING, 1, 1, NOTHING]
+
+
+def test_a_text_with_what_is_not_read_gives_the_row_of_the_text_without() -> None:
+    plain = Example("去北京吗", "go", (Entity(1, 3, "city", ""),))
+    full = Example("去 北 京吗 ？", "go", (Entity(1, 5, "city", ""),))
+    (one,), (two,) = rows_of(plain), rows_of(full)
+    assert all(np.array_equal(getattr(one, name), getattr(two, name)) for name in ("characters", "sentence", "tags"))
 
 
 def test_a_text_without_an_intent_takes_no_part_in_the_intents_loss() -> None:

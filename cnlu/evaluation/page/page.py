@@ -88,7 +88,7 @@ def _remarks(study: Study) -> list[str]:
     if metrics["entity"] is None:
         said.append("Nothing is said of entities: there are none, annotated or answered.")
     if lost := metrics["unreachable_entities"]:
-        said.append(f"{lost} annotated entities overlap others, so no answer can contain them all.")
+        said.append(f"{lost} annotated entities can be in no answer: others overlap them, or an edge is not read.")
     return said
 
 

@@ -1,0 +1,107 @@
+"""Which characters of a raw text are read: those that carry meaning, each knowing where it stands.
+
+Features, tokens, tags and dictionaries are read off the view, and their spans go back to raw offsets. What is left
+out cannot change an answer:
+
+- invisible characters: controls and what Unicode calls default-ignorable (zero-width spaces, joiners, BOM, soft
+  hyphens, marks of direction, variation selectors);
+- white space at the edges, and beside a Chinese character or Chinese punctuation: people put none there, speech
+  recognisers and scanners do. Elsewhere a run of it, line breaks included, is one space;
+- punctuation at the very end, unless there is nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from cnlu.text.chars import char_type
+
+INVISIBLE = (
+    "\\x00-\\x08\\x0e-\\x1b\\x7f-\\x84\\x86-\\x9f"  # controls that are no white space
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+"""Inside of a regular expression's [...]: Default_Ignorable_Code_Point of Unicode 16 (DerivedCoreProperties.txt),
+controls, and the marks of interlinear annotation."""
+FINAL = frozenset("。．.｡!！?？…⋯~～,，、;；")
+"""Punctuation that is not read at the end of a text."""
+
+_GAP = re.compile(rf"[\s{INVISIBLE}]+")
+_SPACE = re.compile(r"\s")
+_ATTACHED = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\U000e0020-\U000e007f]*")
+"""What changes how the character before it looks: a span never ends between the two."""
+_WIDE = re.compile("[\u3000-\u303f\ufe10-\ufe4f\uff00-\uffef…⋯—]")
+_UNSPACED = ("han", "hannum", "kana")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A raw text and the characters of it that are read. Make one with `view`."""
+
+    raw: str
+    text: str
+    """What is read; a run of white space in it is one space."""
+    at: Sequence[int]
+    """For each character of `text` its index in `raw`, ascending."""
+
+    def __len__(self) -> int:
+        """Characters that are read."""
+        return len(self.text)
+
+    def to_raw(self, start: int, end: int) -> tuple[int, int]:
+        """The raw span of characters [start, end) of `text`, at least one: from its first to its last."""
+        if len(self.text) == len(self.raw):
+            return start, end
+        attached = _ATTACHED.match(self.raw, self.at[end - 1] + 1)
+        assert attached
+        return self.at[start], attached.end()
+
+    def of_raw(self, start: int, end: int) -> tuple[int, int]:
+        """The span of `text` within the raw span [start, end); empty where nothing of that is read."""
+        return bisect_left(self.at, start), bisect_left(self.at, end)
+
+    def part(self, spans: Iterable[tuple[int, int]]) -> View:
+        """The view of these spans of `text`, joined; exactly their characters, nothing more is left out."""
+        raw, text, at = "", "", list[int]()
+        for start, end in spans:
+            if start < end:
+                first, last = self.at[start], self.to_raw(start, end)[1]
+                at += [len(raw) + i - first for i in self.at[start:end]]
+                raw, text = raw + self.raw[first:last], text + self.text[start:end]
+        return View(raw, text, at)
+
+
+def view(raw: str) -> View:
+    """What is read of a text; nothing where it has only white space and invisible characters."""
+    text, at = (raw, range(len(raw))) if _GAP.search(raw) is None else _closed(raw)
+    size = len(text)
+    while size and (text[size - 1] in FINAL or text[size - 1] == " "):
+        size -= 1
+    return View(raw, text[:size], at[:size]) if 0 < size < len(text) else View(raw, text, at)
+
+
+def _closed(raw: str) -> tuple[str, Sequence[int]]:
+    """The text without invisible characters and the spaces that mean nothing, and where its characters stand."""
+    parts, at, read = list[str](), list[int](), 0
+    for gap in _GAP.finditer(raw):
+        start, end = gap.span()
+        parts.append(raw[read:start])
+        at += range(read, start)
+        space = _SPACE.search(raw, start, end)
+        if space and start and end < len(raw) and not (_unspaced(raw[start - 1]) or _unspaced(raw[end])):
+            parts.append(" ")
+            at.append(space.start())
+        read = end
+    parts.append(raw[read:])
+    return "".join(parts), [*at, *range(read, len(raw))]
+
+
+def _unspaced(ch: str) -> bool:
+    """Whether white space beside it means nothing: it is of Chinese or Japanese script."""
+    kind = char_type(ch)
+    if kind in _UNSPACED:
+        return True
+    return kind in ("punct", "symbol") and _WIDE.match(ch) is not None
