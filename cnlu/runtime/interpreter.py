@@ -17,6 +17,7 @@ from cnlu.config_files import build_config
 from cnlu.errors import CnluError, ModelError
 from cnlu.features.build import build_extractor
 from cnlu.features.extract import Extractor
+from cnlu.features.known import known_share
 from cnlu.features.vocabulary import Vocabulary
 from cnlu.features.windows import plan
 from cnlu.runtime.assemble import Assembler, Scores, stitch
@@ -125,16 +126,20 @@ class Interpreter:
         return stitch(parts, self._run([found.intent_text(text)])[0] if found.intent else None)
 
     def _run(self, texts: list[str]) -> list[Scores]:
-        rows = []
+        rows, known = [], []
+        met = self.assembler.scope.characters if self.assembler.scope else ""
         for text in texts:
             features = self.extractor.extract(text)
-            rows.append((self.characters.rows(features.characters), self.sentence.row(features.sentence)))
+            characters = self.characters.rows(features.characters)
+            rows.append((characters, self.sentence.row(features.sentence)))
+            known.append(known_share(features, int(np.count_nonzero(characters)), met))
         inputs = _padded(rows)
         if self.tokens is not None:
             inputs |= pad_tokens([self.tokens.read(text) for text in texts], inputs["mask"].shape[1])
         outputs = self.session.run(None, inputs)
         return [
-            Scores(*(o[i, : len(t)] if o.ndim == 3 else o[i] for o in outputs)) for i, t in enumerate(texts)
+            Scores(*(o[i, : len(t)] if o.ndim == 3 else o[i] for o in outputs), known=known[i])
+            for i, t in enumerate(texts)
         ]
 
 

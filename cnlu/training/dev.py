@@ -14,6 +14,7 @@ from cnlu.config import Config
 from cnlu.data.schema import Example
 from cnlu.evaluation.metrics import evaluate
 from cnlu.features.extract import Extractor
+from cnlu.features.known import Met, known_share
 from cnlu.features.windows import Plan
 from cnlu.model.ensemble import Ensemble
 from cnlu.runtime.assemble import Assembler, Scores, stitch
@@ -24,6 +25,7 @@ from cnlu.runtime.lattice import build_lattice
 from cnlu.runtime.scope import Scope, fit_scope
 from cnlu.text.tokens import TokenReader, Tokens
 from cnlu.training.batches import collate
+from cnlu.training.folds import held_out_answers
 from cnlu.training.joining import joined
 from cnlu.training.rows import Row, Vocabularies, intent_numbers, plan_of, reading_row
 
@@ -34,13 +36,13 @@ Answers = Callable[[Sequence[Row]], Sequence[NDArray[Any]]]
 
 
 def torch_answers(network: Ensemble) -> Answers:
-    """Of the network as it stands, without dropout."""
+    """Of the network as it stands, without dropout; of each row by the members that have not learned from it."""
     network.eval()
     device = next(network.parameters()).device
 
     @torch.no_grad()
     def answer(rows: Sequence[Row]) -> list[NDArray[Any]]:
-        return [output.cpu().numpy() for output in network(collate(rows, device))]
+        return [output.cpu().numpy() for output in held_out_answers(network, collate(rows, device))]
 
     return answer
 
@@ -69,10 +71,18 @@ class Calibration:
     """Where there may be several: the score of an intent that is as likely as not"""
     scope: Scope | None = None
     """Where the sentences in scope end; None where none of them was held out"""
+    calibrated_on: int = 0
+    """Sentences with an intent that were held out, from all of the network or from a member"""
+
+    def knowing(self, met: str) -> Calibration:
+        """The same of a network that has met these characters."""
+        return replace(self, scope=replace(self.scope, characters=met)) if self.scope else self
 
 
 class Dev:
-    """Dev examples, none of them blank, their features read once; scored by the same assembling as at run time.
+    """Examples that calibrate, none of them blank, their features read once; scored by the same assembling as at run
+    time. They are held out, or members of the network leave them out at first (`unseen` are their bits) and they are
+    among those that are `learned`.
 
     Where a sentence may have several intents, as many joined of two stand beside them: few people write any, and
     sentences of one intent cannot tell how likely a second one is.
@@ -80,21 +90,37 @@ class Dev:
 
     def __init__(
         self, examples: Sequence[Example], extractor: Extractor, vocabularies: Vocabularies, labels: Labels,
-        config: Config, synonyms: Mapping[str, str], reader: TokenReader | None = None,
+        config: Config, synonyms: Mapping[str, str], reader: TokenReader | None = None, unseen: Sequence[int] = (),
+        learned: Sequence[Example] = (),
     ) -> None:  # fmt: skip
         self.several = config.model.multi_label
         self.examples, self.hits = examples, [extractor.hits(example.text) for example in examples]
-        self.read = [*examples, *(joined(examples, 1.0, config.training.seed) if self.several else [])]
+        self.read, bits = list(examples), list(unseen) or [0] * len(examples)
+        for one in sorted(set(bits)) if self.several else ():
+            alike = [example for example, own in zip(examples, bits, strict=False) if own == one]
+            pairs = joined(alike, 1.0, config.training.seed)
+            self.read += pairs
+            bits += [one] * len(pairs)
         self.labels, self.synonyms = labels, {surface.lower(): value for surface, value in synonyms.items()}
         self.stranger = config.model.out_of_scope
         self.tags = labels.tag_set(config.model.tagging)
         self.plans = [plan_of(example.text, config, reader) for example in self.read]
         self.pieces: list[tuple[int, int, Row]] = []
         """(number of the example, of its window or -1 for its intent's text, what is read), short ones first"""
+        self.known: dict[tuple[int, int], float] = {}
+        """(the first two) -> how much of it training had met, itself aside"""
+        self.met = vocabularies.met
+        met = Met.of((extractor.extract(e.text) for e in learned), config.features.min_count) if any(bits) else None
 
         def add(number: int, window: int, text: str) -> None:
-            features = reading_row(extractor.extract(text), vocabularies)
-            self.pieces.append((number, window, _reading(*features, reader.read(text) if reader else None)))
+            features = extractor.extract(text)
+            characters, sentence = reading_row(features, vocabularies)
+            row = _reading(characters, sentence, reader.read(text) if reader else None, bits[number])
+            self.pieces.append((number, window, row))
+            self.known[number, window] = (
+                met.share_without(features, vocabularies.characters.ids) if met
+                else known_share(features, int(np.count_nonzero(characters)), self.met)
+            )  # fmt: skip
 
         for number, (example, found) in enumerate(zip(self.read, self.plans, strict=True)):
             for k, window in enumerate(found.windows):
@@ -114,11 +140,13 @@ class Dev:
         """
         count = len(self.read)
         scores = self._scores(answers, count, 1) if answers else self._scores(torch_answers(network), count)
-        found = Calibration(*self._temperature(scores))
+        known = [i for i, e in enumerate(self.examples) if intent_numbers(e.intent, self.labels, self.several)]
+        found = Calibration(*self._temperature(scores), calibrated_on=len(known))
         assembler = self._assembler(network, found)
-        inside = [i for i, e in enumerate(self.examples)
-                  if e.intent != self.stranger and intent_numbers(e.intent, self.labels, self.several)]  # fmt: skip
-        found = replace(found, scope=fit_scope([assembler.energy(scores[i].intent) for i in inside]))
+        inside = [i for i in known if self.examples[i].intent != self.stranger]
+        scope = fit_scope([assembler.energy(scores[i].intent) for i in inside], [scores[i].known for i in inside],
+                          found.temperature, self.met)  # fmt: skip
+        found = replace(found, scope=scope)
         return found, self._metrics(network, scores, found)
 
     def _temperature(self, scores: list[Scores]) -> tuple[float, float]:
@@ -156,7 +184,8 @@ class Dev:
             batch = pieces[start : start + size]
             arrays = answers([row for _, _, row in batch])
             for i, (number, window, row) in enumerate(batch):
-                parts[number][window] = Scores(*(a[i, : len(row)] if a.ndim == 3 else a[i] for a in arrays))
+                own = (a[i, : len(row)] if a.ndim == 3 else a[i] for a in arrays)
+                parts[number][window] = Scores(*own, known=self.known[number, window])
         return [_stitched(found, answers) for found, answers in zip(self.plans, parts, strict=False)]
 
 
@@ -164,7 +193,7 @@ def _stitched(found: Plan, answers: Mapping[int, Scores]) -> Scores:
     return stitch([(window, answers[k]) for k, window in enumerate(found.windows)], answers.get(-1))
 
 
-def _reading(characters: np.ndarray, sentence: np.ndarray, tokens: Tokens | None) -> Row:
+def _reading(characters: np.ndarray, sentence: np.ndarray, tokens: Tokens | None, unseen: int = 0) -> Row:
     """A row with nothing to answer."""
     nothing = np.zeros(len(characters), np.int64)
-    return Row(characters, sentence, nothing, nothing, nothing, 0, (), tokens)
+    return Row(characters, sentence, nothing, nothing, nothing, 0, (), tokens, unseen=unseen)
