@@ -89,7 +89,7 @@ def one_bot(arguments: argparse.Namespace, name: str, size: int, draw: int, seed
     place.mkdir(parents=True, exist_ok=True)
     write_jsonl(learned, place / "train.jsonl")
     settings = [part for one in arguments.set for part in ("--set", one)]
-    code = environment({"PYTHONPATH": str(arguments.code.resolve())})
+    code = environment({"PYTHONPATH": str(arguments.code.resolve()), "PYTHONSAFEPATH": "1"})  # not the current folder's
     cost = run([sys.executable, "-m", "cnlu", "train", place / "train.jsonl", "--out", place / "model", "--force",
                 "--seed", str(seed), *settings], place / "train.log", code)  # fmt: skip
     groups = {"own": [e.text for e in learned], "in": [e.text for e in inside], **outside}

@@ -91,8 +91,8 @@ class TrainingConfig:
     )
     settle: float = setting(
         0.25,
-        "with fewer than min_dev dev examples, so many of the planned passes are made once more over all examples, after "
-        "those that some or all networks left out have calibrated; 0 holds dev examples out for good",
+        "with fewer than min_dev dev examples, so many of the planned passes are made again over all examples, once "
+        "those that some or all networks left out calibrated; 0 holds dev examples out for good",
         low=0,
         high=2,
     )

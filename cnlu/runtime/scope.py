@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 ODDEST = 1.4
 """Standard deviations between the mean of the sentences in scope and the edge: a tenth of them lies beyond it"""
-WEIGHT = 2.0
-"""How much a standard deviation of the known share counts beside one of the energy"""
+ALIKE = 200
+"""Examples of which a standard deviation of the known share tells as much as one of the energy. Of fewer it tells more,
+of more less, by the root of their number: chosen on bots of 16 and 50 examples, and so that it counts the .3 of the
+energy that was best with 2,000 (docs/benchmarks.md, "Out of scope")"""
 SPREAD, SPREAD_KNOWN = 0.6, 0.13
 """Usual standard deviations, of energies in units of the temperature and of known shares"""
 FIRST = 8
@@ -57,19 +59,23 @@ def energy(scores: NDArray[np.float64], several: bool = False) -> float:
     return float(np.logaddexp.reduce(scores)) if len(scores) else -np.inf
 
 
-def fit_scope(energies: Sequence[float], known: Sequence[float], unit: float, characters: str = "") -> Scope | None:
+def fit_scope(
+    energies: Sequence[float], known: Sequence[float], unit: float, learned: int, characters: str = ""
+) -> Scope | None:
     """From the energies of sentences that are in scope and were not learned, and from how much of each is known [0..1].
 
-    Both are drawn in to what is usual, as if FIRST sentences had been there that spread so: `unit`, the temperature of
-    the intents, is what energies are measured by. None where there are no sentences, or no numbers.
+    Both spreads are drawn in to what is usual, as if FIRST further sentences had been there that spread so: `unit`, the
+    temperature of the intents, is what energies are measured by. `learned`: how many examples the model has. None
+    where there are no sentences, or no numbers.
     """
     found, shares = np.asarray(energies, np.float64), np.asarray(known, np.float64)
     if not len(found) or not np.isfinite(found).all():
         return None
     own = _spread(found, SPREAD * unit)
-    weight = WEIGHT * own / _spread(shares, SPREAD_KNOWN)
+    ratio = np.sqrt(ALIKE / max(learned, 1))
+    weight = ratio * own / _spread(shares, SPREAD_KNOWN)
     places = found + weight * shares
-    spread = _spread(places, own * np.hypot(1.0, WEIGHT)) * np.sqrt(1.0 + 1.0 / len(places))
+    spread = _spread(places, own * np.hypot(1.0, ratio)) * np.sqrt(1.0 + 1.0 / len(places))
     below = max(float(ODDEST * spread), 1e-3)
     return Scope(float(places.mean()) - below, below / USUAL, float(weight), characters)
 

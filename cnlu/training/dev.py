@@ -109,7 +109,7 @@ class Dev:
         """(number of the example, of its window or -1 for its intent's text, what is read), short ones first"""
         self.known: dict[tuple[int, int], float] = {}
         """(the first two) -> how much of it training had met, itself aside"""
-        self.met = vocabularies.met
+        self.met, self.learned = vocabularies.met, len(learned)
         met = Met.of((extractor.extract(e.text) for e in learned), config.features.min_count) if any(bits) else None
 
         def add(number: int, window: int, text: str) -> None:
@@ -145,7 +145,7 @@ class Dev:
         assembler = self._assembler(network, found)
         inside = [i for i in known if self.examples[i].intent != self.stranger]
         scope = fit_scope([assembler.energy(scores[i].intent) for i in inside], [scores[i].known for i in inside],
-                          found.temperature, self.met)  # fmt: skip
+                          found.temperature, self.learned, self.met)  # fmt: skip
         found = replace(found, scope=scope)
         return found, self._metrics(network, scores, found)
 

@@ -39,7 +39,7 @@ def beyond(scope: Scope | None, energies: list[float], known: list[float]) -> fl
 
 def test_one_in_twelve_sentences_that_were_not_learned_lies_beyond_the_edge() -> None:
     energies, known = drawn(np.random.default_rng(1), 4000)
-    scope = fit_scope(energies, known, 8.0)
+    scope = fit_scope(energies, known, 8.0, 50)
     assert scope is not None
     assert beyond(scope, energies, known) == pytest.approx(0.081, abs=0.01)
     usual = np.median([scope.outside(*one) for one in zip(energies, known, strict=True)])
@@ -51,7 +51,7 @@ def test_sixteen_sentences_place_the_edge_for_all_others_of_their_kind() -> None
     random = np.random.default_rng(2)
     inside, outside = [], []
     for _ in range(200):
-        scope = fit_scope(*drawn(random, 16), 8.0)
+        scope = fit_scope(*drawn(random, 16), 8.0, 16)
         inside.append(beyond(scope, *drawn(random, 100)))
         outside.append(beyond(scope, *drawn(random, 100, known=0.25)))
     assert np.mean(inside) < 0.1 and np.quantile(inside, 0.9) < 0.2
@@ -61,7 +61,7 @@ def test_sixteen_sentences_place_the_edge_for_all_others_of_their_kind() -> None
 @pytest.mark.parametrize("energies", [[18.0], [18.0, 18.1]])
 def test_one_or_two_sentences_leave_the_usual_spread(energies: list[float]) -> None:
     """A knife's edge at the two held-out sentences would put all others outside, or nothing at all."""
-    scope = fit_scope(energies, [0.5] * len(energies), 8.0)
+    scope = fit_scope(energies, [0.5] * len(energies), 8.0, 20)
     assert scope is not None
     assert scope.outside(15.0, 0.45) < 0.3 and scope.outside(6.0, 0.15) > 0.7
 
@@ -74,19 +74,25 @@ def test_less_energy_or_less_known_is_never_less_out_of_scope(
     given: list[tuple[float, float]], one: tuple[float, float], other: tuple[float, float]
 ) -> None:
     energies, known = map(list, zip(*given, strict=True))
-    scope = fit_scope(energies, known, 3.0)
+    scope = fit_scope(energies, known, 3.0, 50)
     assert scope is not None
     (low, high), (little, much) = (sorted(pair) for pair in zip(one, other, strict=True))
     assert 1.0 >= scope.outside(low, little) >= scope.outside(high, little) >= scope.outside(high, much) >= 0.0
 
 
 def test_other_words_than_those_learned_are_out_of_scope_whatever_the_network_makes_of_them() -> None:
-    scope = fit_scope(*drawn(np.random.default_rng(3), 16), 8.0)
+    scope = fit_scope(*drawn(np.random.default_rng(3), 16), 8.0, 16)
     assert scope is not None and scope.outside(20.0, 0.05) > 0.5 > scope.outside(20.0, 0.6)
 
 
+def test_the_more_was_learned_the_less_unknown_words_count() -> None:
+    held_out = drawn(np.random.default_rng(3), 100)
+    few, many = (fit_scope(*held_out, 8.0, learned) for learned in (50, 5000))
+    assert few is not None and many is not None and few.outside(20.0, 0.2) > 0.5 > many.outside(20.0, 0.2)
+
+
 def test_nothing_held_out_fits_nothing() -> None:
-    assert fit_scope([], [], 1.0) is None and fit_scope([-np.inf], [1.0], 1.0) is None
+    assert fit_scope([], [], 1.0, 1) is None and fit_scope([-np.inf], [1.0], 1.0, 1) is None
 
 
 def test_a_sentence_that_wakes_no_intent_is_out_of_scope_however_sure_a_softmax_is() -> None:
