@@ -25,7 +25,7 @@ from cnlu.runtime.lattice import build_lattice
 from cnlu.runtime.scope import Scope, fit_scope
 from cnlu.text.tokens import TokenReader, Tokens
 from cnlu.training.batches import collate
-from cnlu.training.folds import held_out_answers
+from cnlu.training.folds import by_members, held_out_answers
 from cnlu.training.joining import joined
 from cnlu.training.rows import Row, Vocabularies, intent_numbers, plan_of, reading_row
 
@@ -95,12 +95,10 @@ class Dev:
     ) -> None:  # fmt: skip
         self.several = config.model.multi_label
         self.examples, self.hits = examples, [extractor.hits(example.text) for example in examples]
-        self.read, bits = list(examples), list(unseen) or [0] * len(examples)
-        for one in sorted(set(bits)) if self.several else ():
-            alike = [example for example, own in zip(examples, bits, strict=False) if own == one]
-            pairs = joined(alike, 1.0, config.training.seed)
-            self.read += pairs
-            bits += [one] * len(pairs)
+        alike = by_members(examples, unseen) if self.several else {}
+        pairs = [(pair, own) for own, those in alike.items() for pair in joined(those, 1.0, config.training.seed)]
+        read = [*zip(examples, unseen or [0] * len(examples), strict=True), *pairs]
+        self.read, bits = [example for example, _ in read], [own for _, own in read]
         self.labels, self.synonyms = labels, {surface.lower(): value for surface, value in synonyms.items()}
         self.stranger = config.model.out_of_scope
         self.tags = labels.tag_set(config.model.tagging)
