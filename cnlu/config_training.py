@@ -84,13 +84,15 @@ class TrainingConfig:
     )
     min_dev: int = setting(
         100,
-        "with fewer dev examples than this the last epoch is kept: so few would choose one by luck; they calibrate",
+        "with fewer dev examples than this the last epoch is kept, for so few would choose one by luck; without --dev "
+        "none are held out then, and all examples calibrate, each by a network that left it out (with an encoder that "
+        "learns, those held out do)",
         low=1,
     )
     settle: float = setting(
         0.25,
-        "with fewer than min_dev examples held out, so many of the planned passes are made once more over all "
-        "examples, those included, after they have calibrated; 0 leaves them out",
+        "with fewer than min_dev dev examples, so many of the planned passes are made again over all examples, once "
+        "those that some or all networks left out calibrated; 0 holds dev examples out for good",
         low=0,
         high=2,
     )

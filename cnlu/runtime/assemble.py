@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -38,6 +38,8 @@ class Scores:
     """[L, 1 + roles]"""
     groups: NDArray[Any]
     """[L, 1 + groups]"""
+    known: float = field(default=1.0, kw_only=True)
+    """How much of the text training had met, 0..1, as features.known tells it"""
 
 
 def stitch(parts: Sequence[tuple[Window, Scores]], whole: Scores | None = None) -> Scores:
@@ -53,7 +55,7 @@ def stitch(parts: Sequence[tuple[Window, Scores]], whole: Scores | None = None) 
             [getattr(s, name)[w.keep_start - w.start : w.keep_end - w.start] for w, s in parts]
         )
 
-    return Scores(joined("emissions"), whole.intent, joined("roles"), joined("groups"))
+    return Scores(joined("emissions"), whole.intent, joined("roles"), joined("groups"), known=whole.known)
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class Assembler:
             "intent": best,
             "intent_ranking": ranking,
             "entities": [_in_raw(entity, seen) for entity in entities],
-            "out_of_scope": _rounded(self._outside(given, chances)),
+            "out_of_scope": _rounded(self._outside(given, chances, scores.known)),
             **({"intents": intents} if self.several else {}),
         }
 
@@ -146,8 +148,9 @@ class Assembler:
         """Numbers of the intents that are in scope."""
         return [i for i, name in enumerate(self.labels.intents) if name != self.stranger]
 
-    def _outside(self, scores: NDArray[Any], chances: NDArray[Any]) -> float:
-        """How sure it is that none of the intents in scope is meant: by the scores' energy, or by the intent for that.
+    def _outside(self, scores: NDArray[Any], chances: NDArray[Any], known: float) -> float:
+        """How sure it is that none of the intents in scope is meant: by the scores' energy and how much of the text is
+        known, or by the intent for that.
 
         Without held-out sentences: the doubt in the likeliest intent in scope.
         """
@@ -157,7 +160,7 @@ class Assembler:
         if self.scope is None:
             return 1.0 - float(chances[self._own].max(initial=0.0))
         strange = float(chances[names.index(self.stranger)]) if self.stranger in names else 0.0
-        return 1.0 - (1.0 - self.scope.outside(self.energy(scores))) * (1.0 - strange)
+        return 1.0 - (1.0 - self.scope.outside(self.energy(scores), known)) * (1.0 - strange)
 
     def _combined(self, names: list[str]) -> str:
         """As the examples write this combination; one they lack, the likeliest intent first."""

@@ -14,6 +14,9 @@ Floats = NDArray[Any]
 
 COLDEST, HOTTEST = 0.05, 20.0
 """Bounds of a fitted temperature."""
+USUAL, DOUBT = 0.6, 0.3
+"""What is known of a temperature beforehand: its usual ratio to the standard deviation of a sentence's logits over the
+labels, and the standard deviation of the logarithm of that. From bots of 16 to 200 examples: docs/benchmarks.md"""
 
 _GOLDEN = (5**0.5 - 1) / 2
 
@@ -26,11 +29,11 @@ def softmax(logits: Floats, temperature: float = 1.0) -> Floats:
 
 
 def fit_temperature(logits: Floats, gold: NDArray[Any]) -> float:
-    """The temperature in [0.05, 20] under which `logits` [N, K] give `gold` [N] (indices) the least NLL.
+    """The temperature in [0.05, 20] that `logits` [N, K] and their `gold` [N] (indices) make likeliest.
 
-    The gold label's target is 1 - 1/(N + 2) rather than 1, the rest shared evenly (as in Platt's scaling):
-    a small dev split on which every answer is right would otherwise ask for certainty. Returns 1.0 when there
-    is nothing to fit: no rows, a single label, logits that are all alike or not finite.
+    Its logarithm is taken to be normally distributed around that of USUAL times the spread of the logits (MAP), so that
+    a handful of sentences, all of them right or by chance half of them wrong, decide little. Returns 1.0 when there is
+    nothing to fit: no rows, a single label, logits that are all alike or not finite.
     """
     logits, gold = np.asarray(logits, np.float64), np.asarray(gold, np.intp)
     if logits.ndim != 2 or len(logits) == 0 or logits.shape[1] < 2 or not np.isfinite(logits).all():
@@ -38,15 +41,14 @@ def fit_temperature(logits: Floats, gold: NDArray[Any]) -> float:
     logits = logits - logits.max(axis=1, keepdims=True)
     if not logits.any():
         return 1.0
-    slack = 1.0 / (len(logits) + 2)
-    target = (1 - slack) * logits[np.arange(len(logits)), gold].mean() + slack * logits.mean()
+    right, usual = logits[np.arange(len(logits)), gold], np.log(USUAL * logits.std(axis=1).mean())
 
-    def nll(log_temperature: float) -> float:
+    def loss(log_temperature: float) -> float:
         sharpness = np.exp(-log_temperature)
-        partition = np.log(np.exp(logits * sharpness).sum(axis=1)).mean()
-        return float(partition - sharpness * target)
+        nll = np.log(np.exp(logits * sharpness).sum(axis=1)) - sharpness * right
+        return float(nll.sum() + 0.5 * ((log_temperature - usual) / DOUBT) ** 2)
 
-    return float(np.exp(_golden_section(nll, float(np.log(COLDEST)), float(np.log(HOTTEST)))))
+    return float(np.exp(_golden_section(loss, float(np.log(COLDEST)), float(np.log(HOTTEST)))))
 
 
 def sigmoid(logits: Floats, temperature: float = 1.0, even: float = 0.0) -> Floats:

@@ -16,6 +16,7 @@ from cnlu.config_files import build_config
 from cnlu.errors import CnluError, ModelError
 from cnlu.features.build import build_extractor
 from cnlu.features.extract import Extractor
+from cnlu.features.known import known_share
 from cnlu.features.synonyms import Synonyms
 from cnlu.features.vocabulary import Vocabulary
 from cnlu.features.windows import plan
@@ -134,10 +135,13 @@ class Interpreter:
         return stitch(parts, self._run([seen.part(found.intent)])[0] if found.intent else None)
 
     def _run(self, texts: list[View]) -> list[Scores]:
-        rows = []
+        rows, known = [], []
+        met = self.assembler.scope.characters if self.assembler.scope else ""
         for text in texts:
             features = self.extractor.extract(text)
-            rows.append((self.characters.rows(features.characters), self.sentence.row(features.sentence)))
+            characters = self.characters.rows(features.characters)
+            rows.append((characters, self.sentence.row(features.sentence)))
+            known.append(known_share(features, int(np.count_nonzero(characters)), met))
         inputs = _padded(rows)
         if self.tokens is not None:
             inputs |= pad_tokens([self.tokens.read(text.text) for text in texts], inputs["mask"].shape[1])
@@ -149,7 +153,8 @@ class Interpreter:
         if any(np.isnan(output).any() for output in outputs):
             raise ModelError("the model's network gives values that are no numbers (NaN); train it again.")
         return [
-            Scores(*(o[i, : len(t)] if o.ndim == 3 else o[i] for o in outputs)) for i, t in enumerate(texts)
+            Scores(*(o[i, : len(t)] if o.ndim == 3 else o[i] for o in outputs), known=known[i])
+            for i, t in enumerate(texts)
         ]
 
 

@@ -39,7 +39,8 @@ def collate(rows: Sequence[Row], device: torch.device) -> dict[str, Tensor]:
     `also` [B, M] are further intents of the same sentences, NOTHING where there are none; absent where no row has any.
     `requests` [B, L] are each character's own intent, NOTHING where it is not known; of rows that have them. `known`
     are the numbers of the rows with an intent. Rows with an encoder's tokens also give tokens and token_mask [B, T] and
-    alignment [B, L, T]; rows that a frozen one has read, vectors [B, L, width] and views [B, K, width].
+    alignment [B, L, T]; rows that a frozen one has read, vectors [B, L, width] and views [B, K, width]. `unseen` [B]
+    are the bits of members that leave a row out; absent where none does.
     """
     length, count = max(map(len, rows)), len(rows)
     characters = np.zeros((count, length, max(row.characters.shape[1] for row in rows)), np.int32)
@@ -61,6 +62,8 @@ def collate(rows: Sequence[Row], device: torch.device) -> dict[str, Tensor]:
         for i, row in enumerate(rows):
             arrays["requests"][i, : len(row)] = row.requests
     arrays["known"] = np.flatnonzero(arrays["intent"] != NOTHING)
+    if any(row.unseen for row in rows):
+        arrays["unseen"] = np.array([row.unseen for row in rows], np.int64)
     found = [row.tokens for row in rows if row.tokens is not None]
     if found:
         arrays |= pad_tokens(found, length)

@@ -14,6 +14,7 @@ from cnlu.config import Config
 from cnlu.data.schema import Example
 from cnlu.evaluation.metrics import evaluate
 from cnlu.features.extract import Extractor
+from cnlu.features.known import Met, known_share
 from cnlu.features.synonyms import Synonyms
 from cnlu.features.windows import Plan
 from cnlu.model.ensemble import Ensemble
@@ -26,6 +27,7 @@ from cnlu.runtime.scope import Scope, fit_scope
 from cnlu.text.tokens import TokenReader, Tokens
 from cnlu.text.view import View, view
 from cnlu.training.batches import collate
+from cnlu.training.folds import by_members, held_out_answers
 from cnlu.training.joining import joined
 from cnlu.training.rows import Row, Vocabularies, intent_numbers, plan_of, reading_row
 
@@ -36,13 +38,13 @@ Answers = Callable[[Sequence[Row]], Sequence[NDArray[Any]]]
 
 
 def torch_answers(network: Ensemble) -> Answers:
-    """Of the network as it stands, without dropout."""
+    """Of the network as it stands, without dropout; of each row by the members that have not learned from it."""
     network.eval()
     device = next(network.parameters()).device
 
     @torch.no_grad()
     def answer(rows: Sequence[Row]) -> list[NDArray[Any]]:
-        return [output.cpu().numpy() for output in network(collate(rows, device))]
+        return [output.cpu().numpy() for output in held_out_answers(network, collate(rows, device))]
 
     return answer
 
@@ -71,10 +73,18 @@ class Calibration:
     """Where there may be several: the score of an intent that is as likely as not"""
     scope: Scope | None = None
     """Where the sentences in scope end; None where none of them was held out"""
+    calibrated_on: int = 0
+    """Sentences with an intent that were held out, from all of the network or from a member"""
+
+    def knowing(self, met: str) -> Calibration:
+        """The same of a network that has met these characters."""
+        return replace(self, scope=replace(self.scope, characters=met)) if self.scope else self
 
 
 class Dev:
-    """Dev examples, none of them blank, their features read once; scored by the same assembling as at run time.
+    """Examples that calibrate, none of them blank, their features read once; scored by the same assembling as at run
+    time. They are held out, or members of the network leave them out at first (`unseen` are their bits) and they are
+    among those that are `learned`.
 
     Where a sentence may have several intents, as many joined of two stand beside them: few people write any, and
     sentences of one intent cannot tell how likely a second one is.
@@ -82,11 +92,15 @@ class Dev:
 
     def __init__(
         self, examples: Sequence[Example], extractor: Extractor, vocabularies: Vocabularies, labels: Labels,
-        config: Config, synonyms: Synonyms, reader: TokenReader | None = None,
+        config: Config, synonyms: Synonyms, reader: TokenReader | None = None, unseen: Sequence[int] = (),
+        learned: Sequence[Example] = (),
     ) -> None:  # fmt: skip
         self.several = config.model.multi_label
         self.examples = examples
-        self.read = [*examples, *(joined(examples, 1.0, config.training.seed) if self.several else [])]
+        alike = by_members(examples, unseen) if self.several else {}
+        pairs = [(pair, own) for own, those in alike.items() for pair in joined(those, 1.0, config.training.seed)]
+        read = [*zip(examples, unseen or [0] * len(examples), strict=True), *pairs]
+        self.read, bits = [example for example, _ in read], [own for _, own in read]
         self.labels, self.synonyms = labels, synonyms
         self.stranger = config.model.out_of_scope
         self.tags = labels.tag_set(config.model.tagging)
@@ -95,10 +109,20 @@ class Dev:
         self.plans = [plan_of(seen.text, config, reader) for seen in self.seen]
         self.pieces: list[tuple[int, int, Row]] = []
         """(number of the example, of its window or -1 for its intent's text, what is read), short ones first"""
+        self.known: dict[tuple[int, int], float] = {}
+        """(the first two) -> how much of it training had met, itself aside"""
+        self.met, self.learned = vocabularies.met, len(learned)
+        met = Met.of((extractor.extract(view(e.text)) for e in learned), config.features.min_count) if any(bits) else None
 
         def add(number: int, window: int, part: View) -> None:
-            features = reading_row(extractor.extract(part), vocabularies)
-            self.pieces.append((number, window, _reading(*features, reader.read(part.text) if reader else None)))
+            features = extractor.extract(part)
+            characters, sentence = reading_row(features, vocabularies)
+            row = _reading(characters, sentence, reader.read(part.text) if reader else None, bits[number])
+            self.pieces.append((number, window, row))
+            self.known[number, window] = (
+                met.share_without(features, vocabularies.characters.ids) if met
+                else known_share(features, int(np.count_nonzero(characters)), self.met)
+            )  # fmt: skip
 
         for number, (seen, found) in enumerate(zip(self.seen, self.plans, strict=True)):
             for k, window in enumerate(found.windows):
@@ -118,11 +142,13 @@ class Dev:
         """
         count = len(self.read)
         scores = self._scores(answers, count, 1) if answers else self._scores(torch_answers(network), count)
-        found = Calibration(*self._temperature(scores))
+        known = [i for i, e in enumerate(self.examples) if intent_numbers(e.intent, self.labels, self.several)]
+        found = Calibration(*self._temperature(scores), calibrated_on=len(known))
         assembler = self._assembler(network, found)
-        inside = [i for i, e in enumerate(self.examples)
-                  if e.intent != self.stranger and intent_numbers(e.intent, self.labels, self.several)]  # fmt: skip
-        found = replace(found, scope=fit_scope([assembler.energy(scores[i].intent) for i in inside]))
+        inside = [i for i in known if self.examples[i].intent != self.stranger]
+        scope = fit_scope([assembler.energy(scores[i].intent) for i in inside], [scores[i].known for i in inside],
+                          found.temperature, self.learned, self.met)  # fmt: skip
+        found = replace(found, scope=scope)
         return found, self._metrics(network, scores, found)
 
     def _temperature(self, scores: list[Scores]) -> tuple[float, float]:
@@ -160,7 +186,8 @@ class Dev:
             batch = pieces[start : start + size]
             arrays = answers([row for _, _, row in batch])
             for i, (number, window, row) in enumerate(batch):
-                parts[number][window] = Scores(*(a[i, : len(row)] if a.ndim == 3 else a[i] for a in arrays))
+                own = (a[i, : len(row)] if a.ndim == 3 else a[i] for a in arrays)
+                parts[number][window] = Scores(*own, known=self.known[number, window])
         return [_stitched(found, answers) for found, answers in zip(self.plans, parts, strict=False)]
 
 
@@ -168,7 +195,7 @@ def _stitched(found: Plan, answers: Mapping[int, Scores]) -> Scores:
     return stitch([(window, answers[k]) for k, window in enumerate(found.windows)], answers.get(-1))
 
 
-def _reading(characters: np.ndarray, sentence: np.ndarray, tokens: Tokens | None) -> Row:
+def _reading(characters: np.ndarray, sentence: np.ndarray, tokens: Tokens | None, unseen: int = 0) -> Row:
     """A row with nothing to answer."""
     nothing = np.zeros(len(characters), np.int64)
-    return Row(characters, sentence, nothing, nothing, nothing, 0, (), tokens)
+    return Row(characters, sentence, nothing, nothing, nothing, 0, (), tokens, unseen=unseen)

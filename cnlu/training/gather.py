@@ -16,6 +16,7 @@ from cnlu.errors import DataError, UsageError
 from cnlu.features.lexicon import Lexicon
 from cnlu.runtime.labels import Labels
 from cnlu.text.view import view
+from cnlu.training.folds import everyone, unseen_by
 from cnlu.training.request import Request, Say
 
 
@@ -26,10 +27,18 @@ class Gathered:
     data: NluData
     """As read; its dictionaries and synonyms go into the model."""
     train: list[Example]
+    """What is learned from, sooner or later"""
     dev: list[Example]
-    """Empty where there are too few examples to hold any out."""
-    later: Sequence[Example] = ()
-    """Of dev, those that are learned from too once they have calibrated: too few to be worth more held out"""
+    """What is only measured on; empty where there are too few examples to hold any out."""
+    unseen: Sequence[int] = ()
+    """Of each of `train` the bits of the members that learn from it only once it has calibrated; empty: all learn"""
+
+    def calibrating(self) -> tuple[list[Example], list[int]]:
+        """The examples that calibrate, and their bits: those held out, or those that some member leaves out."""
+        if self.dev:
+            return self.dev, [0] * len(self.dev)
+        chosen = [pair for pair in zip(self.train, self.unseen, strict=False) if pair[1]]
+        return [example for example, _ in chosen], [bits for _, bits in chosen]
 
 
 def gather(request: Request, say: Say) -> Gathered:
@@ -45,12 +54,20 @@ def gather(request: Request, say: Say) -> Gathered:
 
 def divided(data: NluData, examples: Sequence[Example], request: Request, say: Say) -> Gathered:
     """`examples` alone, a part of them held out for dev, with the dictionaries of `data`; raises as `gather`."""
-    training = request.config.training
-    return gathered(data, *stratified_split(examples, training.dev_fraction, training.seed), request, say)
+    config = request.config
+    training = config.training
+    in_turn = request.encoder is None or config.encoder.tuning == "frozen"
+    return gathered(data, *stratified_split(examples, training.dev_fraction, training.seed), request, say, in_turn)
 
 
-def gathered(data: NluData, train: list[Example], dev: list[Example], request: Request, say: Say) -> Gathered:
-    """These to learn from and those held out, with the dictionaries of `data`; raises as `gather`."""
+def gathered(
+    data: NluData, train: list[Example], dev: list[Example], request: Request, say: Say, in_turn: bool = False
+) -> Gathered:
+    """These to learn from and those held out, with the dictionaries of `data`; raises as `gather`.
+
+    Where too few are held out to be worth it, they are learned from too, once they have calibrated. `in_turn`: then all
+    examples calibrate, each by members that leave it out; not where members share what learns, such as an encoder.
+    """
     config = request.config
     usable, dev = _usable(train, config.model), _usable(dev, config.model)
     if len(usable) < len(train):
@@ -60,15 +77,21 @@ def gathered(data: NluData, train: list[Example], dev: list[Example], request: R
         refuse_repeats([*usable, *dev])
     if not any(example.intent is not None or example.entities for example in usable):
         raise DataError(f"{', '.join(map(str, request.data))}: {_nothing(config.model)}; annotate some first.")
-    if not dev:
+    few = _few(dev, config.training, bool(request.dev), in_turn)
+    if not dev and not few:
         _refuse_idle(config.training, "patience", "no dev examples")
         say("note: no dev examples (too few, or training.dev_fraction is 0): the last epoch is kept, uncalibrated.")
-    return Gathered(data, usable, dev, _later(dev, config.training, bool(request.dev)))
+    if not few:
+        return Gathered(data, usable, dev)
+    every, members = [*usable, *dev], config.model.members
+    if in_turn:
+        return Gathered(data, every, [], unseen_by(every, members, config.training.seed))
+    return Gathered(data, every, [], [0] * len(usable) + [everyone(members)] * len(dev))
 
 
 def labels_of(found: Gathered, config: Config) -> Labels:
-    """What a model of these examples can say: of all that are learned from, sooner or later."""
-    return Labels.collect([*found.train, *found.later], config.model.multi_label)
+    """What a model of these examples can say."""
+    return Labels.collect(found.train, config.model.multi_label)
 
 
 def dictionary_story(data: NluData, lexicon: Lexicon, config: Config) -> list[str]:
@@ -107,13 +130,14 @@ def _usable(examples: Sequence[Example], model: ModelConfig) -> list[Example]:
     return usable
 
 
-def _later(dev: list[Example], training: TrainingConfig, given: bool) -> list[Example]:
-    """The dev examples to learn from in the end; `given` ones are the user's to measure by."""
+def _few(dev: list[Example], training: TrainingConfig, given: bool, in_turn: bool) -> bool:
+    """Whether all examples are learned from in the end; `given` dev examples are the user's to measure by."""
     enough = f"{len(dev)} dev examples, no fewer than training.min_dev ({training.min_dev})"
-    because = "--dev" if given else enough if len(dev) >= training.min_dev else "" if dev else "no dev examples"
+    some = dev or (in_turn and training.dev_fraction)
+    because = "--dev" if given else enough if len(dev) >= training.min_dev else "" if some else "no dev examples"
     if because and training.settle:
         _refuse_idle(training, "settle", because)
-    return [] if because or not training.settle else dev
+    return not because and training.settle > 0
 
 
 def _refuse_no_stranger(examples: list[Example], model: ModelConfig) -> None:

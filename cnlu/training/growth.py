@@ -136,11 +136,12 @@ def _tell(stored: Stored, found: Gathered, labels: Labels, say: Say) -> None:
 
 
 def _vocabularies(stored: Stored) -> Vocabularies:
-    return Vocabularies(stored.model.characters, stored.model.sentence)
+    scope = stored.model.assembler.scope
+    return Vocabularies(stored.model.characters, stored.model.sentence, scope.characters if scope else "")
 
 
 def _calibration(stored: Stored) -> Calibration:
     told = stored.model.training
     scope = told.get("scope")
     fitted = float(told.get("temperature", 1.0)), float(told.get("even", 0.0))
-    return Calibration(*fitted, Scope(**scope) if scope else None)
+    return Calibration(*fitted, Scope(**scope) if scope else None, int(told.get("calibrated_on", 0)))

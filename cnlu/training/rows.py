@@ -13,6 +13,7 @@ from cnlu.config import Config
 from cnlu.data.schema import Entity, Example
 from cnlu.data.several import parts
 from cnlu.features.extract import Extractor, Features
+from cnlu.features.known import characters_of
 from cnlu.features.vocabulary import Vocabulary, VocabularyBuilder
 from cnlu.features.windows import Plan, Window, plan
 from cnlu.model.losses import NOTHING
@@ -48,6 +49,8 @@ class Row:
     """What a frozen encoder said: float16 vectors of the characters [L, width] and of the sentence [K, width]"""
     requests: Array | None = None
     """int64 [L]: where a model gives several, the intent that each character belongs to; NOTHING where unknown"""
+    unseen: int = 0
+    """Bit m is set while member m of the ensemble does not learn from it: see training.folds"""
 
     def __len__(self) -> int:
         return len(self.characters)
@@ -57,6 +60,8 @@ class Row:
 class Vocabularies:
     characters: Vocabulary
     sentence: Vocabulary
+    met: str = ""
+    """All characters of the texts, those included that stand in one only and are in no vocabulary"""
 
 
 def training_rows(
@@ -87,7 +92,8 @@ def training_rows(
         if numbers:
             ids = _known_first(numbers, character_ids), _known(sentence_ids[whole])
             rows[number].append(_row(part, window, *ids, labels, config, tokens))
-    return rows, Vocabularies(character_vocabulary, sentence_vocabulary)
+    seen = {*characters_of(sentence.provisional), *(known.met if known else "")}
+    return rows, Vocabularies(character_vocabulary, sentence_vocabulary, "".join(sorted(seen)))
 
 
 def reading_row(features: Features, vocabularies: Vocabularies) -> tuple[Array, Array]:

@@ -13,6 +13,7 @@ from cnlu.errors import ModelError
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.losses import joint_loss
 from cnlu.training.batches import collate
+from cnlu.training.folds import learned_by
 from cnlu.training.masking import Masker, drop_values
 from cnlu.training.request import Say
 from cnlu.training.rows import Row
@@ -73,17 +74,20 @@ class Stepper:
         with torch.autocast(self.device.type, torch.bfloat16) if self.half else contextlib.nullcontext():
             read = self.network.read(batch)
         totals: dict[str, Tensor] = {}
-        for member in self.network.networks():
-            seen, config = batch, member.config
+        for number, member in enumerate(self.network.networks()):
+            own, heard = learned_by(number, batch, read)
+            if not len(own["mask"]):
+                continue
+            seen, config = own, member.config
             if config.value_dropout:
-                seen = drop_values(batch, member.crf.start_penalty == 0, config.value_dropout)
-            outputs = member(seen["characters"], seen["sentence"], seen["mask"], read)
+                seen = drop_values(own, member.crf.start_penalty == 0, config.value_dropout)
+            outputs = member(seen["characters"], seen["sentence"], seen["mask"], heard)
             if self.tutor and lesson:
-                parts = self.tutor.losses(member, outputs, batch["mask"], read, lesson)
+                parts = self.tutor.losses(member, outputs, own["mask"], heard, lesson)
             else:
-                parts = joint_loss(member, outputs, batch)
+                parts = joint_loss(member, outputs, own)
             if self.masker is not None:
-                parts["masked"] = member.masked_loss(*self.masker.hide(batch))
+                parts["masked"] = member.masked_loss(*self.masker.hide(own))
             for name, part in parts.items():
                 totals[name] = totals[name] + part if name in totals else part
         return totals

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from itertools import chain
+from itertools import chain, compress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from cnlu.training.checkpoint import Checkpoint, State
 from cnlu.training.dev import Calibration, Dev, graph_answers
 from cnlu.training.encode import Encoder, prepare_encoder, unknown_story
 from cnlu.training.export import export_onnx, round_tables, without_notes
+from cnlu.training.folds import by_members, everyone, forget_unseen, rows_of_members
 from cnlu.training.frozen import read_rows
 from cnlu.training.gather import Gathered, counted, dictionary_story, gather, labels_of
 from cnlu.training.loop import Run, fit, passes, settle
@@ -37,7 +38,7 @@ from cnlu.training.model_files import model_files
 from cnlu.training.quantize import quantize
 from cnlu.training.replay import kept_files
 from cnlu.training.request import Request, Say
-from cnlu.training.rows import Row, Vocabularies, training_rows
+from cnlu.training.rows import Row, Vocabularies
 from cnlu.training.tutor import Tutor
 
 FEW_DEV = 20
@@ -101,41 +102,46 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
     extractor = build_extractor(config, found.data.lookups, found.data.regexes)
     tokens = encoder.tokens if encoder else None
     _refuse_without_effect(course, request)
-    made = {} if tutor else made_of(found.train, found.data, config, extractor.segmenter)
-    learned = [*found.train, *chain(*made.values())]
-    (rows, later), vocabularies = training_rows(
-        [learned, found.later], extractor, labels, config, tokens, ancestor.vocabularies if ancestor else None
+    learned, made = _learned(course, config, extractor)
+    rows, vocabularies = rows_of_members(
+        learned, extractor, labels, config, tokens, ancestor.vocabularies if ancestor else None
     )
     if not rows:
         raise DataError("All training examples are empty texts; write some text into them.")
     share = config.training.grow if ancestor else 1.0
-    epochs = passes(config.training, len(rows), share)
+    first = [row.unseen != everyone(config.model.members) for row in rows]
+    epochs = passes(config.training, sum(first), share)
     _tell(found, made, extractor, labels, vocabularies, config, f"device {device.type}, {epochs} epochs at most", say)
     if encoder:
         say(unknown_story(encoder.tokens, found.train))
     network, masker = _network(config, labels, vocabularies, device, encoder)
     if ancestor:
         ancestor.hand_on(network, labels.tag_set(config.model.tagging).tags, labels, vocabularies)
-    synonyms = Synonyms(found.data.synonyms, found.data.synonyms_of, extractor.normalizer)
-    dev = Dev(found.dev, extractor, vocabularies, labels, config, synonyms, tokens) if found.dev else None
+    elif found.unseen:
+        forget_unseen(network, rows)
+    held_out, unseen = found.calibrating()
+    dev = None
+    if held_out:
+        synonyms = Synonyms(found.data.synonyms, found.data.synonyms_of, extractor.normalizer)
+        dev = Dev(held_out, extractor, vocabularies, labels, config, synonyms, tokens, unseen, found.train)
     settings = config.to_dict() | ({"weights": encoder.digest} if encoder else {}) | (tutor.about if tutor else {})
     settings |= {"from": ancestor.digest} if ancestor else {}
-    checkpoint = Checkpoint.beside(request.out, settings, learned + found.dev, found.data)
-    few = ancestor is not None and len(found.dev) < FEW_DEV
-    score = dev.frame_accuracy if dev and _chooses(len(found.dev), config.training, few, bool(later), say) else None
+    checkpoint = Checkpoint.beside(request.out, settings, [*chain(*learned.values()), *found.dev], found.data)
+    few = ancestor is not None and len(held_out) < FEW_DEV
+    score = dev.frame_accuracy if dev and _chooses(found, config, few, say) else None
     with _resumable(checkpoint, say):
         if encoder and config.encoder.tuning == "frozen":
-            rows, later = _read_beforehand([rows, later], dev, encoder, config, device, request)
-        run = Run(network, rows, config.training, score, checkpoint, device, masker, config.encoder, request.quiet, say,
-                  tutor, share)  # fmt: skip
+            rows = _read_beforehand(rows, dev, encoder, config, device, request)
+        run = Run(network, list(compress(rows, first)), config.training, score, checkpoint, device, masker,
+                  config.encoder, request.quiet, say, tutor, share)  # fmt: skip
         state = fit(run, request.resume)
         _finish(network)
         calibration, metrics = dev.calibrate(network) if dev else (Calibration(), None)
         if ancestor and few:
-            calibration, metrics = ancestor.calibration, None
+            calibration, metrics = ancestor.calibration.knowing(vocabularies.met), None
         settled = 0
-        if later:
-            settled = settle(replace(run, rows=[*rows, *later]))
+        if found.unseen:
+            settled = settle(replace(run, rows=[replace(row, unseen=0) for row in rows]))
             _finish(network)
         if encoder:
             encoder.join(network)
@@ -144,7 +150,7 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
             graph = quantize(graph)
             if dev:
                 rounded = _after_rounding(dev, network, graph, say)
-                calibration, metrics = (calibration, metrics) if later or few else rounded
+                calibration, metrics = (calibration, metrics) if found.unseen or few else rounded
         elif encoder:
             graph = encoder.noted(graph)
         story = {**asdict(calibration), "int8": request.int8, "seed": config.training.seed,
@@ -159,6 +165,21 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
     checkpoint.clear()
     say(_summary(request.out, state, metrics, chosen=score is not None))
     return Trained(network, extractor, vocabularies, labels, metrics)
+
+
+def _learned(
+    course: Course, config: Config, extractor: Extractor
+) -> tuple[dict[int, list[Example]], dict[str, list[Example]]]:
+    """By the bits of the members that leave them out at first, the examples and those made of them; and the latter by
+    what they are. An example is made of such as the same members leave out.
+    """
+    learned = by_members(course.found.train, course.found.unseen)
+    made: dict[str, list[Example]] = {}
+    for examples in learned.values() if course.tutor is None else ():
+        for what, new in made_of(list(examples), course.found.data, config, extractor.segmenter).items():
+            made.setdefault(what, []).extend(new)
+            examples.extend(new)
+    return learned, made
 
 
 def _refuse_without_effect(course: Course, request: Request) -> None:
@@ -181,25 +202,27 @@ def _kept(course: Course, request: Request, say: Say) -> dict[str, bytes]:
         say("note: the model keeps none of its examples: `cnlu train --from` it will forget every label that the data "
             "given then have no examples of.")  # fmt: skip
         return {}
-    held_out = [] if found.later or request.dev else found.dev
-    return kept_files([*found.train, *found.later], held_out, training.replay, training.seed)
+    return kept_files(found.train, [] if request.dev else found.dev, training.replay, training.seed)
 
 
-def _chooses(count: int, training: TrainingConfig, few: bool, settles: bool, say: Say) -> bool:
-    """Whether so many dev examples decide which pass is kept. Of a few the luckiest pass is no better than another.
+def _chooses(found: Gathered, config: Config, few: bool, say: Say) -> bool:
+    """Whether the dev examples decide which pass is kept. Of a few the luckiest pass is no better than another.
 
     `few`: not even enough to calibrate anew a model that is calibrated.
     """
-    if count >= training.min_dev:
+    training = config.training
+    if len(found.dev) >= training.min_dev:
         return True
     if training.patience != TrainingConfig().patience:
         raise UsageError(
-            f"training.patience has no effect with {count} dev examples, fewer than training.min_dev "
-            f"({training.min_dev}); leave it out, or lower that."
+            f"training.patience has no effect with fewer dev examples than training.min_dev ({training.min_dev}); "
+            "leave it out, or lower that."
         )
-    say(f"note: {count} dev examples are too few to choose an epoch by (training.min_dev: {training.min_dev}): the "
-        f"last is kept, calibrated {'as before' if few else 'on them'}"
-        f"{'; then all are learned from' if settles else ''}.")  # fmt: skip
+    by_one = set(found.unseen) - {0, everyone(config.model.members)}
+    how = "as before" if few else f"on {len(found.calibrating()[0])} examples"
+    say(f"note: fewer dev examples than training.min_dev ({training.min_dev}) are too few to choose an epoch by: the "
+        f"last is kept, calibrated {how}{', each by a network that left it out' if by_one and not few else ''}"
+        f"{'; then all are learned from' if found.unseen else ''}.")  # fmt: skip
     return False
 
 
@@ -245,15 +268,15 @@ def _network(
 
 
 def _read_beforehand(
-    groups: list[list[Row]], dev: Dev | None, encoder: Encoder, config: Config, device: torch.device, request: Request
-) -> list[list[Row]]:
+    rows: list[Row], dev: Dev | None, encoder: Encoder, config: Config, device: torch.device, request: Request
+) -> list[Row]:
     def read(given: list[Row]) -> list[Row]:
         memory = config.encoder.cache_mb << 20
         return read_rows(given, encoder.reader, encoder.views, device, memory, request.out.parent, request.quiet)
 
     if dev is not None:
         dev.pieces = [(i, k, row) for (i, k, _), row in zip(dev.pieces, read([r for *_, r in dev.pieces]), strict=True)]
-    return [read(rows) for rows in groups]
+    return read(rows)
 
 
 @contextlib.contextmanager

@@ -56,6 +56,42 @@ def test_a_small_perfect_split_does_not_make_the_model_certain() -> None:
     assert 0.85 < confidence < 0.97
 
 
+def _few(random: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """What a network that learned a few sentences makes of others: the right label of four mostly far ahead."""
+    gold = random.integers(0, 4, rows)
+    logits = random.normal(0, 7, (rows, 4))
+    logits[np.arange(rows), gold] += 14
+    return logits, gold
+
+
+def test_few_sentences_do_not_throw_the_temperature_about() -> None:
+    random = np.random.default_rng(5)
+    for rows in (8, 16, 25):
+        fitted = [fit_temperature(*_few(random, rows)) for _ in range(40)]
+        low, high = np.quantile(fitted, [0.1, 0.9])
+        assert high < 1.5 * low, rows
+
+
+def test_two_sentences_that_are_right_or_wrong_by_chance_neither_make_certain_nor_doubt_all() -> None:
+    logits = np.array([[20.0, 2.0, -3.0, 1.0], [-2.0, 18.0, 0.0, 3.0]])
+    for gold in ([0, 1], [0, 0], [1, 0]):
+        assert 4.0 < fit_temperature(logits, np.array(gold)) < 10.0, gold
+
+
+def test_a_sentence_more_that_is_wrong_moves_the_temperature_a_little() -> None:
+    logits, gold = _few(np.random.default_rng(6), 16)
+    before = fit_temperature(logits, gold)
+    after = fit_temperature(logits, np.append(gold[:-1], (gold[-1] + 1) % 4))
+    assert before < after < 1.5 * before
+
+
+@given(st.floats(0.2, 1.5))
+@settings(max_examples=20, deadline=None)
+def test_larger_scores_have_a_larger_temperature(scale: float) -> None:
+    logits, gold = _few(np.random.default_rng(7), 16)
+    assert fit_temperature(logits * scale, gold) == pytest.approx(fit_temperature(logits, gold) * scale, rel=1e-3)
+
+
 @given(st.integers(0, 2**32 - 1), st.floats(0.001, 1e4))
 @settings(max_examples=30, deadline=None)
 def test_the_temperature_stays_in_its_bounds(seed: int, scale: float) -> None:

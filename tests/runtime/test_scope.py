@@ -1,4 +1,4 @@
-"""The out-of-scope score: ordered by energy, placed by held-out sentences, helped by an intent for strangers."""
+"""The out-of-scope score: ordered by energy and known words, placed by sentences not learned, helped by an intent."""
 
 from __future__ import annotations
 
@@ -30,25 +30,72 @@ def outside(scores: list[float], scope: Scope | None, *intents: str, several: bo
     return found
 
 
-def test_one_in_twenty_held_out_sentences_lies_beyond_the_edge() -> None:
-    energies = np.random.default_rng(1).normal(8, 2, 2000)
-    scope = fit_scope(energies.tolist())
-    assert scope is not None
-    scores = np.array([scope.outside(one) for one in energies])
-    assert (scores > 0.5).mean() == pytest.approx(0.05, abs=0.002)
-    assert np.median(scores) == pytest.approx(0.047, abs=0.01)
+def drawn(random: np.random.Generator, count: int, known: float = 0.6) -> tuple[list[float], list[float]]:
+    """Energies and known shares of sentences, as of one domain."""
+    return random.normal(20, 5, count).tolist(), random.normal(known, 0.13, count).clip(0, 1).tolist()
 
 
-@given(st.lists(floats, min_size=1, max_size=30), floats, floats)
-def test_a_lower_energy_is_never_less_out_of_scope(energies: list[float], one: float, other: float) -> None:
-    scope = fit_scope(energies)
+def beyond(scope: Scope | None, energies: list[float], known: list[float]) -> float:
     assert scope is not None
-    low, high = sorted((one, other))
-    assert 1.0 >= scope.outside(low) >= scope.outside(high) >= 0.0
+    return float(np.mean([scope.outside(*one) > 0.5 for one in zip(energies, known, strict=True)]))
+
+
+def test_one_in_twelve_sentences_that_were_not_learned_lies_beyond_the_edge() -> None:
+    energies, known = drawn(np.random.default_rng(1), 4000)
+    scope = fit_scope(energies, known, 8.0, 50)
+    assert scope is not None
+    assert beyond(scope, energies, known) == pytest.approx(0.081, abs=0.01)
+    usual = np.median([scope.outside(*one) for one in zip(energies, known, strict=True)])
+    assert usual == pytest.approx(0.047, abs=0.01)
+
+
+def test_sixteen_sentences_place_the_edge_for_all_others_of_their_kind() -> None:
+    """Over many draws: two sentences would place it anywhere, an edge at the oddest of sixteen lets too many out."""
+    random = np.random.default_rng(2)
+    inside, outside = [], []
+    for _ in range(200):
+        scope = fit_scope(*drawn(random, 16), 8.0, 16)
+        inside.append(beyond(scope, *drawn(random, 100)))
+        outside.append(beyond(scope, *drawn(random, 100, known=0.25)))
+    assert np.mean(inside) < 0.1 and np.quantile(inside, 0.9) < 0.2
+    assert np.mean(outside) > 0.7
+
+
+@pytest.mark.parametrize("energies", [[18.0], [18.0, 18.1]])
+def test_one_or_two_sentences_leave_the_usual_spread(energies: list[float]) -> None:
+    """A knife's edge at the two held-out sentences would put all others outside, or nothing at all."""
+    scope = fit_scope(energies, [0.5] * len(energies), 8.0, 20)
+    assert scope is not None
+    assert scope.outside(15.0, 0.45) < 0.3 and scope.outside(6.0, 0.15) > 0.7
+
+
+floats_known = st.tuples(floats, st.floats(0, 1))
+
+
+@given(st.lists(floats_known, min_size=1, max_size=30), floats_known, floats_known)
+def test_less_energy_or_less_known_is_never_less_out_of_scope(
+    given: list[tuple[float, float]], one: tuple[float, float], other: tuple[float, float]
+) -> None:
+    energies, known = map(list, zip(*given, strict=True))
+    scope = fit_scope(energies, known, 3.0, 50)
+    assert scope is not None
+    (low, high), (little, much) = (sorted(pair) for pair in zip(one, other, strict=True))
+    assert 1.0 >= scope.outside(low, little) >= scope.outside(high, little) >= scope.outside(high, much) >= 0.0
+
+
+def test_other_words_than_those_learned_are_out_of_scope_whatever_the_network_makes_of_them() -> None:
+    scope = fit_scope(*drawn(np.random.default_rng(3), 16), 8.0, 16)
+    assert scope is not None and scope.outside(20.0, 0.05) > 0.5 > scope.outside(20.0, 0.6)
+
+
+def test_the_more_was_learned_the_less_unknown_words_count() -> None:
+    held_out = drawn(np.random.default_rng(3), 100)
+    few, many = (fit_scope(*held_out, 8.0, learned) for learned in (50, 5000))
+    assert few is not None and many is not None and few.outside(20.0, 0.2) > 0.5 > many.outside(20.0, 0.2)
 
 
 def test_nothing_held_out_fits_nothing() -> None:
-    assert fit_scope([]) is None and fit_scope([-np.inf]) is None
+    assert fit_scope([], [], 1.0, 1) is None and fit_scope([-np.inf], [1.0], 1.0, 1) is None
 
 
 def test_a_sentence_that_wakes_no_intent_is_out_of_scope_however_sure_a_softmax_is() -> None:

@@ -118,6 +118,15 @@ def test_only_a_tuned_encoder_changes(
     assert moves != all(torch.equal(before[name], after[name]) for name in before)
 
 
+@pytest.mark.parametrize(("tuning", "calibrating"), [("full", 2), ("frozen", 16)])
+def test_an_encoder_that_all_members_teach_has_seen_what_one_of_them_left_out(
+    tuning: str, calibrating: int, train_on: Run, examples: list[Example], tmp_path: Path, without_export: None
+) -> None:
+    train_on(examples, f"encoder.tuning={tuning}", "training.min_dev=100", "model.members=4")
+    told = json.loads((tmp_path / "model" / "training.json").read_text("utf-8"))
+    assert told["calibrated_on"] == calibrating and told["settled"] > 0
+
+
 @pytest.mark.parametrize("kind", VIEWS)
 def test_every_sentence_vector_leaves_padding_and_other_texts_out(kind: str, tiny_bert: Path) -> None:
     config = load_config(None, SMALL, encoder=True)

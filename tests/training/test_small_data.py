@@ -14,7 +14,11 @@ pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
 
 
 import cnlu
+from cnlu.config_files import load_config
+from cnlu.data.jsonl import write_jsonl
 from cnlu.data.schema import Entity, Example
+from cnlu.training.request import Request
+from cnlu.training.train import train
 
 Run = Callable[..., tuple[object, list[str]]]
 
@@ -70,3 +74,29 @@ def test_long_texts_are_learned_in_windows(parse: Callable[..., dict[str, Any]],
     settings = ["training.max_length=16", "training.max_epochs=30", "training.learning_rate=2e-2"]
     result = parse([*examples, *texts], filler + "我要去北京", *settings)
     assert [(e["start"], e["end"], e["value"]) for e in result["entities"]] == [(37, 39, "北京")]
+
+
+BANK = {
+    "balance": ["我的余额还有多少", "查一下余额", "卡里还剩多少钱", "看看账户余额"],
+    "transfer": ["给妈妈转五百块", "我要转账", "转一千到我的另一张卡", "帮我转账给李雷"],
+    "card": ["我的卡丢了", "银行卡挂失", "卡找不到了要挂失", "帮我把卡冻结"],
+    "rate": ["定期利率是多少", "现在存款利率多少", "三年定期利息怎么算", "贷款利率多少"],
+}
+ELSEWHERE = [
+    "量子力学是什么", "今天股市怎么样", "周杰伦有哪些好听的歌", "红烧肉怎么做", "明天北京会下雨吗", "梅西踢哪个位置",
+]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+def test_sixteen_sentences_are_in_scope_of_the_bot_they_made_and_other_domains_mostly_are_not(
+    tmp_path: Path, seed: int
+) -> None:
+    examples = [Example(text, intent) for intent, texts in BANK.items() for text in texts]
+    write_jsonl(examples, tmp_path / "bank.jsonl")
+    config = load_config(None, [f"training.seed={seed}", "training.min_steps=200"])
+    train(Request([tmp_path / "bank.jsonl"], tmp_path / "model", config, device="cpu", quiet=True))
+    results = cnlu.load(tmp_path / "model").parse_batch([example.text for example in examples] + ELSEWHERE)
+    own, others = results[: len(examples)], results[len(examples) :]
+    assert all(result["out_of_scope"] < 0.5 and result["intent"]["confidence"] > 0.3 for result in own)
+    assert sum(result["out_of_scope"] > 0.5 for result in others) >= len(others) - 1

@@ -1,0 +1,200 @@
+"""What the confidences and the out-of-scope score of bots with few examples are worth.
+
+    python benchmarks/small_bots.py DATA_DIR [--sizes 16 25 50 100 200] [--draws 5] [--sets smp2019_ecdt railway]
+                                    [--code CHECKOUT] [--name NAME] [--keep DIR] [--table NAME...]
+
+DATA_DIR holds the folders smp2019_ecdt and faq_general. A bot is a few intents with a few examples each, drawn from a
+set's train part by a lot that set, size and draw decide: 16 is 4 intents of 4, 25 5 of 5, 50 5 of 10, 100 10 of 10 and
+200 10 of 20. `cnlu train` learns it with the draw as seed. In scope are the test sentences of its intents. Out of scope
+are, for a railway bot, test sentences of smp2019_ecdt and corpora/railway/out-of-scope/test.txt; for a bot of
+smp2019_ecdt, railway test sentences; for both everyday questions (faq_general). Intents of smp2019_ecdt about travel
+are in no bot and in no test, for they are in scope of the railway. `--part dev` measures on what training did not draw
+and on dev parts instead, to choose by. A finished run is a line of KEEP/NAME.jsonl and is not repeated; `--table`
+prints means. The calibration error of a few dozen answers is above 0 whatever the confidences: the table has it for the
+draws' answers taken together, and what it would be by chance if every confidence were exactly true.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from measure import CHECKOUT, environment, run, table
+
+from cnlu.config import ModelConfig
+from cnlu.data.jsonl import write_jsonl
+from cnlu.data.load import load_data
+from cnlu.data.schema import Example
+from cnlu.runtime.calibration import expected_calibration_error
+
+SHAPES = {16: (4, 4), 25: (5, 5), 50: (5, 10), 100: (10, 10), 200: (10, 20)}
+"""Examples -> intents, examples of each"""
+TRAVEL = ("train.", "flight.", "bus.", "map.")
+MOST = 40
+"""Sentences of an intent, and twelve times as many of another domain, that are measured on"""
+RASA_FALLBACK = 0.3
+FIGURES = ("in scope > .5", "others > .5", "accuracy", "own > .5", "own < fallback", "temperature", "cpu_s")
+CHANCES = 200
+"""Drawings of right and wrong by the confidences themselves"""
+
+Run = dict[str, Any]
+
+
+def main() -> None:
+    arguments = _arguments()
+    if arguments.table:
+        for name in arguments.table:
+            print(f"\n{name}\n\n{markdown(_finished(arguments.keep / f'{name}.jsonl'))}")
+        return
+    file = arguments.keep / f"{arguments.name}.jsonl"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    known = {(one["set"], one["size"], one["draw"], one["seed"]) for one in _finished(file)}
+    for draw in range(arguments.first_draw, arguments.draws + 1):
+        for size in arguments.sizes:
+            for name in arguments.sets:
+                seed = arguments.seed or draw
+                if (name, size, draw, seed) not in known:
+                    found = one_bot(arguments, name, size, draw, seed)
+                    with open(file, "a", encoding="utf-8") as lines:
+                        lines.write(json.dumps(found) + "\n")
+                    print(json.dumps(found), flush=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Confidence and out-of-scope score of small bots.")
+    parser.add_argument("data", type=Path, metavar="DATA_DIR")
+    parser.add_argument("--sizes", type=int, nargs="+", default=list(SHAPES), choices=list(SHAPES))
+    parser.add_argument("--sets", nargs="+", default=["smp2019_ecdt", "railway"], choices=["smp2019_ecdt", "railway"])
+    parser.add_argument("--draws", type=int, default=5, metavar="N")
+    parser.add_argument("--first-draw", type=int, default=1, metavar="N")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the training (default: the draw)")
+    parser.add_argument("--part", choices=["test", "dev"], default="test")
+    parser.add_argument("--code", type=Path, default=CHECKOUT, metavar="CHECKOUT", help="whose cnlu is measured")
+    parser.add_argument("--name", default="small-bots", metavar="NAME", help="of the file of figures")
+    parser.add_argument("--keep", type=Path, default=Path("out/small-bots"), metavar="DIR")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="handed on to cnlu train")
+    parser.add_argument("--table", nargs="+", metavar="NAME", help="print these files' means and train nothing")
+    return parser.parse_args()
+
+
+def one_bot(arguments: argparse.Namespace, name: str, size: int, draw: int, seed: int) -> Run:
+    """Train a bot and parse its own sentences, others of its intents, and sentences of other domains."""
+    learned, inside = drawn(arguments.data, name, size, draw, arguments.part)
+    outside = others(arguments.data, name, arguments.part)
+    place = arguments.keep / arguments.name / f"{name}-{size}-{draw}-{seed}"
+    place.mkdir(parents=True, exist_ok=True)
+    write_jsonl(learned, place / "train.jsonl")
+    settings = [part for one in arguments.set for part in ("--set", one)]
+    code = environment({"PYTHONPATH": str(arguments.code.resolve()), "PYTHONSAFEPATH": "1"})  # not the current folder's
+    cost = run([sys.executable, "-m", "cnlu", "train", place / "train.jsonl", "--out", place / "model", "--force",
+                "--seed", str(seed), *settings], place / "train.log", code)  # fmt: skip
+    groups = {"own": [e.text for e in learned], "in": [e.text for e in inside], **outside}
+    (place / "texts.json").write_text(json.dumps([t for texts in groups.values() for t in texts]), encoding="utf-8")
+    run([sys.executable, "-c", PARSE, place], place / "parse.log", code)
+    results = iter(json.loads((place / "results.json").read_text("utf-8")))
+    told = json.loads((place / "model" / "training.json").read_text("utf-8"))
+    found = {what: [next(results) for _ in texts] for what, texts in groups.items()}
+    strange = {what: float(np.mean([one[2] > 0.5 for one in found[what]])) for what in outside}
+    right = [one[0] == example.intent for one, example in zip(found["in"], inside, strict=True)]
+    return {
+        "set": name, "size": size, "draw": draw, "seed": seed, "n": len(inside), "others": strange,
+        "in scope > .5": float(np.mean([one[2] > 0.5 for one in found["in"]])),
+        "others > .5": float(np.mean([one[2] > 0.5 for what in outside for one in found[what]])),
+        "answers": [[one[1], bool(hit)] for one, hit in zip(found["in"], right, strict=True)],
+        "accuracy": float(np.mean(right)), "own > .5": float(np.mean([one[2] > 0.5 for one in found["own"]])),
+        "own < fallback": float(np.mean([one[1] < RASA_FALLBACK for one in found["own"]])),
+        "temperature": told["temperature"], "scope": told["scope"], "cpu_s": cost.cpu_s,
+    }  # fmt: skip
+
+
+PARSE = """
+import json, pathlib, sys, cnlu
+place = pathlib.Path(sys.argv[1])
+results = cnlu.load(place / "model").parse_batch(json.loads((place / "texts.json").read_text("utf-8")))
+kept = [(r["intent"]["name"], r["intent"]["confidence"], r["out_of_scope"]) for r in results]
+(place / "results.json").write_text(json.dumps(kept), encoding="utf-8")
+"""
+
+
+def drawn(data: Path, name: str, size: int, draw: int, part: str) -> tuple[list[Example], list[Example]]:
+    """(the examples of a bot, sentences of its intents to measure on)"""
+    count, each = SHAPES[size]
+    by_intent: dict[str, dict[str, Example]] = {}
+    for example in examples(data, name, "train"):
+        by_intent.setdefault(str(example.intent), {})[example.text] = example
+    test = examples(data, name, "test")
+    tested = {example.intent for example in test}
+    names = sorted(i for i, found in by_intent.items() if len(found) >= each + 3 and i in tested)
+    lot = random.Random(f"{name} {size} {draw}")
+    chosen = lot.sample(names, count)
+    learned, rest = list[Example](), list[Example]()
+    for intent in chosen:
+        found = list(by_intent[intent].values())
+        lot.shuffle(found)
+        learned, rest = learned + found[:each], rest + found[each : each + MOST]
+    return learned, rest if part == "dev" else [example for example in test if example.intent in chosen]
+
+
+def examples(data: Path, name: str, part: str) -> list[Example]:
+    """Of a set's train, dev or test part, those with an intent that a bot of one domain may have."""
+    place = CHECKOUT / "corpora" / "railway" / part if name == "railway" else data / name / f"{part}.jsonl"
+    found = load_data([place]).examples
+    barred = (ModelConfig().out_of_scope, *(TRAVEL if name != "railway" else ()))
+    return [example for example in found if example.intent and not example.intent.startswith(barred)]
+
+
+def others(data: Path, name: str, part: str) -> dict[str, list[str]]:
+    """Sentences of other domains, by where they are from; none stands in the train part of a set."""
+    everyday = (data / "faq_general" / f"{part}.jsonl").read_text("utf-8").splitlines()
+    found = {"faq_general": [str(json.loads(line)["text"]) for line in everyday]}
+    if name == "railway":
+        found["smp2019_ecdt"] = [example.text for example in examples(data, "smp2019_ecdt", part)]
+        strange = CHECKOUT / "corpora" / "railway" / "out-of-scope" / f"{part}.txt"
+        found["out-of-scope"] = strange.read_text("utf-8").splitlines()
+    else:
+        found["railway"] = [e.text for e in examples(data, "railway", "train" if part == "dev" else "test")]
+    return {what: random.Random(what).sample(texts, min(len(texts), 12 * MOST)) for what, texts in found.items()}
+
+
+def markdown(runs: Sequence[Run]) -> str:
+    """A row for each set and size: the mean of the draws, in brackets the worst of the first two figures."""
+    rows = []
+    for name, size in sorted({(one["set"], one["size"]) for one in runs}):
+        those = [one for one in runs if (one["set"], one["size"]) == (name, size)]
+        shown = (_shown(figure, [one[figure] for one in those]) for figure in FIGURES)
+        rows.append([name, str(size), str(len(those)), *shown, *calibration(those)])
+    return table(["set", "examples", "runs", *FIGURES, "ECE", "by chance"], rows)
+
+
+def calibration(runs: Sequence[Run]) -> tuple[str, str]:
+    """Calibration error of the answers of all runs, and what it would be if they were right as often as they say."""
+    answers = np.array([answer for one in runs for answer in one["answers"]], np.float64)
+    lot = np.random.default_rng(1)
+    said = answers[:, 0]
+    chances = [expected_calibration_error(said, lot.random(len(said)) < said) for _ in range(CHANCES)]
+    return f"{expected_calibration_error(answers[:, 0], answers[:, 1]):.3f}", f"{np.mean(chances):.3f}"
+
+
+def _shown(figure: str, values: list[float]) -> str:
+    if figure == "temperature":
+        return f"{min(values):.1f}-{max(values):.1f}"
+    if figure == "cpu_s":
+        return f"{statistics.fmean(values):.0f}"
+    worst = {"in scope > .5": max, "others > .5": min}.get(figure)
+    shown = f"{statistics.fmean(values):.2f}"
+    return f"{shown} ({worst(values):.2f})" if worst else shown
+
+
+def _finished(file: Path) -> list[Run]:
+    return [json.loads(line) for line in file.read_text("utf-8").splitlines()] if file.exists() else []
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""How much of a text training had met: what is said in other words than any that were learned is told by that.
+
+With a few dozen examples this says more of a sentence out of scope than what the network makes of the rest of it:
+docs/benchmarks.md, "Small bots".
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Iterable
+from dataclasses import dataclass, field
+
+from cnlu.features.extract import END, START, Features
+
+_CHARACTER = "1gram="
+
+
+def characters_of(features: Iterable[str]) -> list[str]:
+    """The different characters of texts with these features of sentences, as the features write them."""
+    found = (feature.removeprefix(_CHARACTER) for feature in features if feature.startswith(_CHARACTER))
+    return [character for character in found if character not in (START, END)]
+
+
+def known_share(features: Features, known: int, met: Container[str]) -> float:
+    """0..1: the mean of two shares: `known` of its characters' features, and those of its characters that were met."""
+    every, characters = sum(map(len, features.characters)), characters_of(features.sentence)
+    if not every or not characters:
+        return 1.0
+    return (known / every + sum(one in met for one in characters) / len(characters)) / 2
+
+
+@dataclass
+class Met:
+    """What texts have features and characters, so that of each can be told what the others alone make known."""
+
+    least: int
+    """Places where a feature must stand to be in the vocabulary"""
+    features: Counter[str] = field(default_factory=Counter)
+    characters: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, texts: Iterable[Features], least: int) -> Met:
+        found = cls(least)
+        for text in texts:
+            found.features.update(feature for row in text.characters for feature in row)
+            found.characters.update(characters_of(text.sentence))
+        return found
+
+    def share_without(self, text: Features, vocabulary: Container[str]) -> float:
+        """`known_share` of one of these texts, had it not been among them."""
+        own = Counter(feature for row in text.characters for feature in row)
+        known = sum(count for one, count in own.items()
+                    if one in vocabulary and self.features[one] - count >= self.least)  # fmt: skip
+        return known_share(text, known, {one for one in characters_of(text.sentence) if self.characters[one] > 1})
