@@ -21,6 +21,7 @@ from cnlu.features.vocabulary import Vocabulary
 from cnlu.features.windows import plan
 from cnlu.runtime.assemble import Assembler, Scores, stitch
 from cnlu.runtime.graph import Session, open_graph
+from cnlu.runtime.items import Items
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.lattice import build_lattice
 from cnlu.runtime.model_dir import ModelFiles, read_model_dir
@@ -181,6 +182,7 @@ def _build(files: ModelFiles, threads: int) -> Interpreter:
         labels, tags, build_lattice(tagger[:-2], tagger[-2], tagger[-1], tags), training["temperature"],
         {surface.lower(): value for surface, value in lexicon["synonyms"].items()}, config.model.multi_label,
         Scope(**scope) if scope else None, config.model.out_of_scope, training.get("even", 0.0),
+        _items(labels, files),
     )  # fmt: skip
     return Interpreter(
         config, labels, training, extractor,
@@ -189,6 +191,15 @@ def _build(files: ModelFiles, threads: int) -> Interpreter:
         assembler, open_graph(files.files["model.onnx"], threads),
         _token_reader(text("tokens.json"), config) if "tokens.json" in files.files else None,
     )  # fmt: skip
+
+
+def _items(labels: Labels, files: ModelFiles) -> Items | None:
+    """How groups are decided. Raises ModelError for a model of a cnlu that decided them otherwise."""
+    if labels.items is None:
+        return None
+    if "groups.npy" not in files.files:
+        raise ModelError(f"{files.path}: was made by an older cnlu, which decided groups otherwise; train it again.")
+    return Items(labels.items, np.load(io.BytesIO(files.files["groups.npy"]), allow_pickle=False))
 
 
 def _token_reader(content: str, config: Config) -> TokenReader:

@@ -79,7 +79,7 @@ class Stepper:
                 seen = drop_values(batch, member.crf.start_penalty == 0, config.value_dropout)
             outputs = member(seen["characters"], seen["sentence"], seen["mask"], read)
             if self.tutor and lesson:
-                parts = self.tutor.losses(member, outputs, batch["mask"], read, lesson)
+                parts = self.tutor.losses(member, outputs, batch, read, lesson)
             else:
                 parts = joint_loss(member, outputs, batch)
             if self.masker is not None:
