@@ -69,7 +69,7 @@ def softened_several_loss(scores: Tensor, wanted: Tensor, temperature: float) ->
 
 
 def weighted_loss(scores: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
-    """Roles or groups: KL divergence of scores [B, L, 1 + names] from the teacher's, summed per text.
+    """Roles: KL divergence of scores [B, L, 1 + names] from the teacher's, summed per text.
 
     `weight` [B, L] is the teacher's probability that a character is in an entity that has a role.
     """

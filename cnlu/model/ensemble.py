@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from cnlu.config import ModelConfig
+from cnlu.data.items import ItemSet
 from cnlu.data.tags import TagSet
 from cnlu.model.network import JointNetwork, Outputs, Sizes, pooled
 from cnlu.model.reader import Read, Reader
@@ -23,15 +24,16 @@ class Ensemble(nn.Module):
     """
 
     def __init__(
-        self, config: ModelConfig, sizes: Sizes, tags: TagSet, reader: Reader | None = None, reading: int | None = None
-    ) -> None:
+        self, config: ModelConfig, sizes: Sizes, tags: TagSet, reader: Reader | None = None, reading: int | None = None,
+        items: ItemSet | None = None,
+    ) -> None:  # fmt: skip
         """`reading`: how many members hear of the encoder, None for all; the others go by sparse features alone."""
         super().__init__()
         self.reader = reader
         deaf = replace(sizes, encoder=0, views=0)
         reading = config.members if reading is None else reading
         self.members = nn.ModuleList(
-            JointNetwork(config, sizes if number < reading else deaf, tags) for number in range(config.members)
+            JointNetwork(config, sizes if number < reading else deaf, tags, items) for number in range(config.members)
         )
 
     def networks(self) -> list[JointNetwork]:
@@ -60,6 +62,11 @@ class Ensemble(nn.Module):
             for crf in (network.crf for network in self.networks())
         ]
         return torch.stack(rows).mean(0).detach()
+
+    def item_weights(self) -> Tensor | None:
+        """float32 [weights]: of the decision on groups, in the order of data.items.WEIGHTS; None without groups."""
+        chains = [network.items for network in self.networks() if network.items is not None]
+        return torch.stack([chain.weights for chain in chains]).mean(0).detach() if chains else None
 
 
 def mean_outputs(outputs: list[Outputs]) -> Outputs:

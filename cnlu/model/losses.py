@@ -21,8 +21,8 @@ def joint_loss(network: JointNetwork, outputs: Outputs, batch: dict[str, Tensor]
         parts["entity"] = config.entity_weight * tagging.mean()
         if outputs.roles.shape[-1] > 1:
             parts["roles"] = config.entity_weight * part_loss(outputs.roles, batch["roles"])
-        if outputs.groups.shape[-1] > 1:
-            parts["groups"] = config.entity_weight * part_loss(outputs.groups, batch["groups"])
+        if (groups := group_loss(network, outputs, batch)) is not None:
+            parts["groups"] = groups
     if config.intent_weight:
         if config.multi_label:
             scores = pooled(outputs.intent, batch["mask"])
@@ -36,8 +36,15 @@ def joint_loss(network: JointNetwork, outputs: Outputs, batch: dict[str, Tensor]
     return parts
 
 
+def group_loss(network: JointNetwork, outputs: Outputs, batch: dict[str, Tensor]) -> Tensor | None:
+    """Of the annotated items, weighted; None where the batch has no entities that could belong to any."""
+    if network.items is None or "items" not in batch:
+        return None
+    return network.config.entity_weight * network.items.loss(outputs.groups, batch)
+
+
 def part_loss(scores: Tensor, gold: Tensor) -> Tensor:
-    """Roles or groups: scores [B, L, 1 + names], gold [B, L] (NOTHING outside their entities) -> summed per text."""
+    """Roles: scores [B, L, 1 + names], gold [B, L] (NOTHING outside their entities) -> summed per text."""
     total = F.cross_entropy(scores.flatten(0, 1), gold.flatten(), ignore_index=NOTHING, reduction="sum")
     return total / len(scores)
 

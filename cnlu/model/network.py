@@ -17,9 +17,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cnlu.config import ModelConfig
+from cnlu.data.items import ItemSet
 from cnlu.data.tags import TagSet
 from cnlu.model.attention import Layer, relative_positions
 from cnlu.model.crf import LegalCRF
+from cnlu.model.items import ItemChain
 from cnlu.model.reader import Read
 from cnlu.model.sparse import SparseProjection
 
@@ -35,6 +37,7 @@ class Sizes:
     intents: int
     roles: int
     groups: int
+    """Columns of the scores of groups"""
     characters: int = 0
     """Distinct characters that the masked-character loss guesses among; 0 without it."""
     encoder: int = 0
@@ -53,7 +56,7 @@ class Outputs(NamedTuple):
     roles: Tensor
     """[B, L, 1 + roles] scores of "no role" and each role"""
     groups: Tensor
-    """[B, L, 1 + groups]"""
+    """[B, L, columns] what characters say of the items that entities belong to, as data.items numbers the columns"""
 
 
 def pooled(scores: Tensor, mask: Tensor) -> Tensor:
@@ -66,9 +69,10 @@ def pooled(scores: Tensor, mask: Tensor) -> Tensor:
 
 
 class JointNetwork(nn.Module):
-    """Emissions and scores from sparse features; the tagger's transitions live in `crf`."""
+    """Emissions and scores from sparse features; the tagger's transitions live in `crf`, the weights of items in
+    `items`."""
 
-    def __init__(self, config: ModelConfig, sizes: Sizes, tags: TagSet) -> None:
+    def __init__(self, config: ModelConfig, sizes: Sizes, tags: TagSet, items: ItemSet | None = None) -> None:
         super().__init__()
         self.config, self.sizes = config, sizes
         narrow, width = config.sparse_width, config.width
@@ -81,8 +85,8 @@ class JointNetwork(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.emissions = nn.Linear(width + known, len(tags.tags))
         self.roles = nn.Linear(width + known, 1 + sizes.roles)
-        self.groups = nn.Linear(width + known, 1 + sizes.groups)
-        self.crf = LegalCRF(tags)
+        self.groups = nn.Linear(width + known, sizes.groups)
+        self.crf, self.items = LegalCRF(tags), ItemChain(items) if items else None
         if config.multi_label:
             self.intents = nn.Linear(width + known, sizes.intents)
         else:

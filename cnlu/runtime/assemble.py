@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from cnlu.features.synonyms import Synonyms
 from cnlu.features.windows import Window
 from cnlu.runtime.calibration import sigmoid, softmax
 from cnlu.runtime.decode import Lattice, span_confidences, viterbi
+from cnlu.runtime.items import Items
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.scope import Scope, energy
 from cnlu.text.view import View, view
@@ -37,7 +38,7 @@ class Scores:
     roles: NDArray[Any]
     """[L, 1 + roles]"""
     groups: NDArray[Any]
-    """[L, 1 + groups]"""
+    """[L, columns], as data.items numbers them"""
     known: float = field(default=1.0, kw_only=True)
     """How much of the text training had met, 0..1, as features.known tells it"""
 
@@ -76,6 +77,8 @@ class Assembler:
     """Name of the intent, if there is one, of sentences that belong to no other"""
     even: float = 0.0
     """Where there may be several: the score of an intent that is as likely as not"""
+    items: Items | None = None
+    """Decides the groups; None where no type has any"""
 
     def result(self, text: str, scores: Scores | None, hits: Sequence[Match] = ()) -> dict[str, Any]:
         """The parse result of `text`; None for scores means there is nothing to read in it.
@@ -93,33 +96,32 @@ class Assembler:
             chances = sigmoid(given, self.temperature, self.even) if self.several else softmax(given, self.temperature)
         ranking, best, intents = self._intents(chances)
         seen = view(text)
-        entities = self._with_hits(seen.text, scores, self._entities(seen.text, scores), hits)
         return {
             "text": text,
             "intent": best,
             "intent_ranking": ranking,
-            "entities": [_in_raw(entity, seen) for entity in entities],
+            "entities": [_in_raw(entity, seen) for entity in self._entities(seen.text, scores, hits)],
             "out_of_scope": _rounded(self._outside(given, chances, scores.known)),
             **({"intents": intents} if self.several else {}),
         }
 
-    def _with_hits(
-        self, text: str, scores: Scores, entities: list[dict[str, Any]], hits: Sequence[Match]
-    ) -> list[dict[str, Any]]:
-        """The entities and the hits beside them, each hit with the tagger's own probability of it.
+    def _found(self, text: str, scores: Scores, hits: Sequence[Match]) -> list[_Found]:
+        """What the tagger found and, where it found nothing, the hits, each with the tagger's own probability of it.
 
         A type the tagger never saw has no probability; the hit itself is then all there is: 1.0.
         """
+        spans: list[tuple[int, int, str]] = []
+        if self.labels.entities:
+            spans = self.tags.decode(viterbi(self.lattice, scores.emissions))
         taken = np.zeros(len(text), bool)
-        for entity in entities:
-            taken[entity["start"] : entity["end"]] = True
-        added = []
-        for hit in without_overlaps([hit for hit in hits if not taken[hit.start : hit.end].any()]):
-            span, confidence = (hit.start, hit.end, hit.name), 1.0
-            if hit.name in self.labels.entities:
-                confidence = span_confidences(self.lattice, scores.emissions, [span])[0]
-            added.append(self._entity(text, scores, span, confidence, hit.kind))
-        return sorted([*entities, *added], key=lambda entity: entity["start"])
+        for start, end, _ in spans:
+            taken[start:end] = True
+        added = without_overlaps([hit for hit in hits if not taken[hit.start : hit.end].any()])
+        known = [*spans, *((h.start, h.end, h.name) for h in added if h.name in self.labels.entities)]
+        chances = dict(zip(known, span_confidences(self.lattice, scores.emissions, known), strict=True))
+        found = [_Found(*span, chances[span], EXTRACTOR) for span in spans]
+        found += [_Found(h.start, h.end, h.name, chances.get((h.start, h.end, h.name), 1.0), h.kind) for h in added]
+        return sorted(found)
 
     def _intents(self, chances: NDArray[Any]) -> tuple[list[dict[str, Any]], dict[str, Any], list[dict[str, Any]]]:
         """The ranking of single intents, the answer, and the single intents that it is made of.
@@ -167,31 +169,43 @@ class Assembler:
         known = (name for name in self.labels.combined if set(parts(name)) == set(names))
         return next(known, JOINER.join(names))
 
-    def _entities(self, text: str, scores: Scores) -> list[dict[str, Any]]:
-        if not self.labels.entities:
-            return []
-        spans = self.tags.decode(viterbi(self.lattice, scores.emissions))
-        chances = span_confidences(self.lattice, scores.emissions, spans)
-        return [
-            self._entity(text, scores, span, chance, EXTRACTOR)
-            for span, chance in zip(spans, chances, strict=True)
-        ]
-
-    def _entity(
-        self, text: str, scores: Scores, span: tuple[int, int, str], confidence: float, extractor: str
-    ) -> dict[str, Any]:
-        start, end, kind = span
-        surface = text[start:end]
-        entity = {"entity": kind, "start": start, "end": end, "confidence_entity": _rounded(confidence)}
-        for part, names, allowed, table in (
-            ("role", self.labels.role_names, self.labels.roles.get(kind), scores.roles),
-            ("group", self.labels.group_names, self.labels.groups.get(kind), scores.groups),
-        ):
-            if allowed:
-                name, chance = _choose(table[start:end], names, allowed)
+    def _entities(self, text: str, scores: Scores, hits: Sequence[Match]) -> list[dict[str, Any]]:
+        """In the order of the text. Groups are decided last, of all of them together: roles tell kinds apart."""
+        entities = []
+        for start, end, kind, chance, _ in (found := self._found(text, scores, hits)):
+            entity = {"entity": kind, "start": start, "end": end, "confidence_entity": _rounded(chance)}
+            if allowed := self.labels.roles.get(kind):
+                name, chance = _choose(scores.roles[start:end], self.labels.role_names, allowed)
                 if name is not None:
-                    entity |= {part: name, f"confidence_{part}": _rounded(chance)}
-        return entity | {"value": self.synonyms.value(surface, kind), "extractor": extractor}
+                    entity |= {"role": name, "confidence_role": _rounded(chance)}
+            entities.append(entity)
+        self._add_groups(text, scores, entities)
+        for entity, one in zip(entities, found, strict=True):
+            surface = text[one.start : one.end]
+            entity |= {"value": self.synonyms.value(surface, one.kind), "extractor": one.extractor}
+        return entities
+
+    def _add_groups(self, text: str, scores: Scores, entities: list[dict[str, Any]]) -> None:
+        asked = [entity for entity in entities if entity["entity"] in self.labels.groups]
+        if self.items is None or not asked:
+            return
+        spans = [(entity["start"], entity["end"]) for entity in asked]
+        kinds = [(entity["entity"], entity.get("role")) for entity in asked]
+        allowed = [self.labels.groups[kind] for kind, _ in kinds]
+        found = self.items.decide(text, spans, kinds, allowed, scores.groups)
+        for entity, (name, chance) in zip(asked, found, strict=True):
+            if name is not None:
+                entity |= {"group": name, "confidence_group": _rounded(chance)}
+
+
+class _Found(NamedTuple):
+    """An entity before its role, its group and its value."""
+
+    start: int
+    end: int
+    kind: str
+    confidence: float
+    extractor: str
 
 
 def _in_raw(entity: dict[str, Any], seen: View) -> dict[str, Any]:

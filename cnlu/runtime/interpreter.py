@@ -13,6 +13,7 @@ import numpy as np
 
 from cnlu.config import Config
 from cnlu.config_files import build_config
+from cnlu.data.items import WEIGHTS
 from cnlu.errors import CnluError, ModelError
 from cnlu.features.build import build_extractor
 from cnlu.features.extract import Extractor
@@ -24,10 +25,11 @@ from cnlu.runtime.assemble import Assembler, Scores, stitch
 from cnlu.runtime.batches import in_batches
 from cnlu.runtime.graph import Session, open_graph
 from cnlu.runtime.graph_check import BadGraph, check_graph
+from cnlu.runtime.items import Items
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.lattice import build_lattice
 from cnlu.runtime.model_dir import ModelFiles, read_model_dir
-from cnlu.runtime.parts import expected_network, read_labels, read_tagger, read_tokens, read_training
+from cnlu.runtime.parts import expected_network, read_array, read_labels, read_tagger, read_tokens, read_training
 from cnlu.runtime.scope import Scope
 from cnlu.text.tokens import TokenReader, pad_tokens
 from cnlu.text.view import View, view
@@ -201,6 +203,7 @@ def _build(files: ModelFiles, threads: int) -> Interpreter:
         labels, tags, build_lattice(tagger[:-2], tagger[-2], tagger[-1], tags), training["temperature"],
         Synonyms(lexicon["synonyms"], lexicon.get("synonyms_of", {}), extractor.normalizer), config.model.multi_label,
         Scope(**scope) if scope else None, config.model.out_of_scope, training.get("even", 0.0),
+        _items(labels, files),
     )  # fmt: skip
     tokens = read_tokens(text("tokens.json"), config) if "tokens.json" in files.files else None
     graph = files.files["model.onnx"]
@@ -211,3 +214,12 @@ def _build(files: ModelFiles, threads: int) -> Interpreter:
         Vocabulary.from_text(text("sentence_features.tsv"), "sentence_features.tsv"),
         assembler, open_graph(graph, threads), tokens, str(files.manifest["sha256"]),
     )  # fmt: skip
+
+
+def _items(labels: Labels, files: ModelFiles) -> Items | None:
+    """How groups are decided. Raises ModelError for a model of a cnlu that decided them otherwise."""
+    if labels.items is None:
+        return None
+    if "groups.npy" not in files.files:
+        raise ModelError(f"{files.path}: was made by an older cnlu, which decided groups otherwise; train it again.")
+    return Items(labels.items, read_array(files.files["groups.npy"], (len(WEIGHTS),), "groups.npy"))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
+from cnlu.data.items import ItemSet, order_of
 from cnlu.data.schema import Example
 from cnlu.data.several import parts
 from cnlu.data.tags import TagSet
@@ -25,10 +26,13 @@ class Labels:
     combined: list[str] = field(default_factory=list)
     """Of a model that gives several intents of a sentence: the combinations that its examples have, as they write them;
     `intents` are single ones then."""
+    counting: list[str] = field(default_factory=list)
+    """Groups whose labels count a sentence's items, in their order; empty where labels mean something by themselves."""
 
     @classmethod
     def collect(cls, examples: Iterable[Example], several: bool = False) -> Labels:
         """The labels of annotated examples; with `several` an intent a+b is two."""
+        examples = list(examples)
         intents: set[str] = set()
         combined: set[str] = set()
         entities: set[str] = set()
@@ -46,7 +50,8 @@ class Labels:
                     roles.setdefault(span.entity, set()).add(span.role)
                 if span.group is not None:
                     groups.setdefault(span.entity, set()).add(span.group)
-        return cls(sorted(intents), sorted(entities), _sorted(roles), _sorted(groups), sorted(combined))
+        return cls(sorted(intents), sorted(entities), _sorted(roles), _sorted(groups), sorted(combined),
+                   order_of(examples))  # fmt: skip
 
     @cached_property
     def role_names(self) -> list[str]:
@@ -56,6 +61,18 @@ class Labels:
     @cached_property
     def group_names(self) -> list[str]:
         return sorted({group for groups in self.groups.values() for group in groups})
+
+    @cached_property
+    def items(self) -> ItemSet | None:
+        """What groups are decided among; None where no type has any."""
+        if not self.groups:
+            return None
+        return ItemSet(self.counting or self.group_names, bool(self.counting))
+
+    @property
+    def group_columns(self) -> Sequence[str]:
+        """Of the network's scores of groups, by names that tell them apart; one that nobody reads without groups."""
+        return self.items.columns if self.items else ["grouped"]
 
     def tag_set(self, scheme: str) -> TagSet:
         return TagSet(self.entities, scheme)

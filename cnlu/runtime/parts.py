@@ -23,7 +23,7 @@ def read_labels(content: str) -> Labels:
     """labels.json. Raises ValueError for anything but lists of names."""
     found = Labels(**json.loads(content))
     kinds = {**found.roles, **found.groups}
-    lists = [found.intents, found.entities, found.combined, *kinds.values()]
+    lists = [found.intents, found.entities, found.combined, found.counting, *kinds.values()]
     if not all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in lists):
         raise ValueError("labels.json: a label is no string")
     return found
@@ -43,12 +43,16 @@ def read_training(content: str) -> dict[str, Any]:
 
 def read_tagger(content: bytes, tags: TagSet) -> NDArray[np.float32]:
     """tagger.npy: [tags + 2, tags] transitions, then those at the start and the end. Raises ValueError for another."""
-    stream, count = io.BytesIO(content), len(tags.tags)
+    return read_array(content, (len(tags.tags) + 2, len(tags.tags)), "tagger.npy")
+
+
+def read_array(content: bytes, shape: tuple[int, ...], name: str) -> NDArray[np.float32]:
+    """A .npy file of float32. Raises ValueError for another shape than this, before memory is taken for it."""
+    stream = io.BytesIO(content)
     np.lib.format.read_magic(stream)
-    shape, _, element = np.lib.format.read_array_header_1_0(stream)
-    size = (count + 2) * count * 4
-    if shape != (count + 2, count) or element != np.float32 or len(content) - stream.tell() != size:
-        raise ValueError("tagger.npy: is of another shape")
+    given, _, element = np.lib.format.read_array_header_1_0(stream)
+    if given != shape or element != np.float32 or len(content) - stream.tell() != 4 * math.prod(shape):
+        raise ValueError(f"{name}: is of another shape")
     stream.seek(0)
     found: NDArray[np.float32] = np.load(stream, allow_pickle=False)
     return found
@@ -68,7 +72,7 @@ def expected_network(config: Config, labels: Labels, tags: TagSet, tokens: Token
     """What model.onnx must be, by the other files."""
     model = config.model
     outputs = {"emissions": ("BL", len(tags.tags)), "intent": ("B", len(labels.intents)),
-               "roles": ("BL", 1 + len(labels.role_names)), "groups": ("BL", 1 + len(labels.group_names))}  # fmt: skip
+               "roles": ("BL", 1 + len(labels.role_names)), "groups": ("BL", len(labels.group_columns))}  # fmt: skip
     rows, layer = 3 * FEATURES * model.sparse_width, 8 * max(3 * model.width, model.feedforward)
     return Expected(outputs, config.training.max_length, model.members * (rows + layer + model.label_width),
                     tokens.marks.limit if tokens else 0)  # fmt: skip

@@ -51,7 +51,7 @@ class Ancestor:
             "emissions": _places(self.tags, tags),
             "crf": _places(self.tags, tags),
             "roles": _places(["", *own.role_names], ["", *labels.role_names]),
-            "groups": _places(["", *own.group_names], ["", *labels.group_names]),
+            "groups": _places(own.group_columns, labels.group_columns),
             "intents": _places(own.intents, labels.intents),
             "labels": _places(own.intents, labels.intents),
             "label_bias": _places(own.intents, labels.intents),

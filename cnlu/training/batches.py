@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from cnlu.config_training import TrainingConfig
 from cnlu.model.losses import NOTHING
+from cnlu.runtime.items import Facts
 from cnlu.text.tokens import pad_tokens
 from cnlu.training.rows import Row
 
@@ -38,23 +40,25 @@ def collate(rows: Sequence[Row], device: torch.device) -> dict[str, Tensor]:
 
     `also` [B, M] are further intents of the same sentences, NOTHING where there are none; absent where no row has any.
     `requests` [B, L] are each character's own intent, NOTHING where it is not known; of rows that have them. `known`
-    are the numbers of the rows with an intent. Rows with an encoder's tokens also give tokens and token_mask [B, T] and
-    alignment [B, L, T]; rows that a frozen one has read, vectors [B, L, width] and views [B, K, width]. `unseen` [B]
-    are the bits of members that leave a row out; absent where none does.
+    are the numbers of the rows with an intent. `items` [B, N] are the labels of entities that may have a group, NOTHING
+    beyond them, with their spans and facts; absent where no row has any. `unseen` [B] are the bits of members that leave
+    a row out; absent where none does.
+    Rows with an encoder's tokens also give tokens and token_mask [B, T] and alignment [B, L, T]; rows that a frozen one
+    has read, vectors [B, L, width] and views [B, K, width].
     """
     length, count = max(map(len, rows)), len(rows)
     characters = np.zeros((count, length, max(row.characters.shape[1] for row in rows)), np.int32)
     sentence = np.zeros((count, max(1, max(len(row.sentence) for row in rows))), np.int32)
     mask = np.zeros((count, length), np.float32)
     tags = np.zeros((count, length), np.int64)
-    roles, groups = np.full((count, length), NOTHING), np.full((count, length), NOTHING)
+    roles = np.full((count, length), NOTHING)
     for i, row in enumerate(rows):
         n = len(row)
         characters[i, :n, : row.characters.shape[1]] = row.characters
         sentence[i, : len(row.sentence)] = row.sentence
-        mask[i, :n], tags[i, :n], roles[i, :n], groups[i, :n] = 1.0, row.tags, row.roles, row.groups
+        mask[i, :n], tags[i, :n], roles[i, :n] = 1.0, row.tags, row.roles
     arrays = {"characters": characters, "sentence": sentence, "mask": mask, "tags": tags, "roles": roles,
-              "groups": groups, "intent": np.array([row.intent for row in rows], np.int64)}  # fmt: skip
+              "intent": np.array([row.intent for row in rows], np.int64)}  # fmt: skip
     if most := max(len(row.also) for row in rows):
         arrays["also"] = np.array([[*row.also, *[NOTHING] * (most - len(row.also))] for row in rows], np.int64)
     if rows[0].requests is not None:
@@ -64,12 +68,32 @@ def collate(rows: Sequence[Row], device: torch.device) -> dict[str, Tensor]:
     arrays["known"] = np.flatnonzero(arrays["intent"] != NOTHING)
     if any(row.unseen for row in rows):
         arrays["unseen"] = np.array([row.unseen for row in rows], np.int64)
+    if any(row.items is not None for row in rows):
+        arrays |= _items(rows)
     found = [row.tokens for row in rows if row.tokens is not None]
     if found:
         arrays |= pad_tokens(found, length)
     if rows[0].read is not None:
         arrays |= _read(rows, length)
     return {name: _moved(torch.from_numpy(array), device) for name, array in arrays.items()}
+
+
+def _items(rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
+    """items [B, N], items_spans [B, N, 3], and the arrays of runtime.items.Facts filled up, under items_*."""
+    known = [(i, row.items) for i, row in enumerate(rows) if row.items is not None]
+    count, most = len(rows), max(len(items.labels) for _, items in known)
+    arrays = {"items": np.full((count, most), NOTHING), "items_spans": np.zeros((count, most, 3), np.int64),
+              "items_most": np.zeros(count, np.int64)}  # fmt: skip
+    for i, items in known:
+        n = len(items.labels)
+        arrays["items"][i, :n], arrays["items_spans"][i, :n] = items.labels, items.spans
+        arrays["items_most"][i] = items.facts.most
+        for name, given in zip(Facts._fields[:-1], items.facts, strict=False):
+            shape = (count, most, most + 1, given.shape[2]) if given.ndim == 3 else (count, most, *given.shape[1:])
+            array = arrays.setdefault(f"items_{name}", np.zeros(shape, given.dtype))
+            place: tuple[Any, ...] = (i, *map(slice, given.shape))
+            array[place] = given
+    return arrays
 
 
 def _moved(tensor: Tensor, device: torch.device) -> Tensor:

@@ -21,6 +21,7 @@ from cnlu.model.ensemble import Ensemble
 from cnlu.runtime.assemble import Assembler, Scores, stitch
 from cnlu.runtime.calibration import fit_several, fit_temperature
 from cnlu.runtime.graph import open_graph
+from cnlu.runtime.items import Items
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.lattice import build_lattice
 from cnlu.runtime.scope import Scope, fit_scope
@@ -34,7 +35,7 @@ from cnlu.training.rows import Row, Vocabularies, intent_numbers, plan_of, readi
 BATCH = 128
 
 Answers = Callable[[Sequence[Row]], Sequence[NDArray[Any]]]
-"""Rows to emissions [B, L, tags], intent [B, intents], roles and groups [B, L, names], padding included."""
+"""Rows to emissions [B, L, tags], intent [B, intents], roles and groups [B, L, columns], padding included."""
 
 
 def torch_answers(network: Ensemble) -> Answers:
@@ -169,7 +170,11 @@ class Dev:
         tagger = network.tagger().cpu().numpy()
         lattice = build_lattice(tagger[:-2], tagger[-2], tagger[-1], self.tags)
         return Assembler(self.labels, self.tags, lattice, found.temperature, self.synonyms, self.several, found.scope,
-                         self.stranger, found.even)  # fmt: skip
+                         self.stranger, found.even, self._items(network))  # fmt: skip
+
+    def _items(self, network: Ensemble) -> Items | None:
+        weights = network.item_weights()
+        return None if weights is None or self.labels.items is None else Items(self.labels.items, weights.cpu().numpy())
 
     def _metrics(self, network: Ensemble, scores: list[Scores], calibration: Calibration) -> dict[str, Any]:
         assembler = self._assembler(network, calibration)
@@ -198,4 +203,4 @@ def _stitched(found: Plan, answers: Mapping[int, Scores]) -> Scores:
 def _reading(characters: np.ndarray, sentence: np.ndarray, tokens: Tokens | None, unseen: int = 0) -> Row:
     """A row with nothing to answer."""
     nothing = np.zeros(len(characters), np.int64)
-    return Row(characters, sentence, nothing, nothing, nothing, 0, (), tokens, unseen=unseen)
+    return Row(characters, sentence, nothing, nothing, 0, (), tokens, unseen=unseen)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cnlu.config import ENCODER_DEFAULTS, Config
 from cnlu.config_files import build_config
+from cnlu.data.items import counting_order
 from cnlu.data.load import load_data
 from cnlu.data.schema import NluData
 from cnlu.data.split import stratified_split
@@ -113,9 +114,11 @@ def _united(old: Labels, new: Labels) -> Labels:
     def both(one: dict[str, list[str]], other: dict[str, list[str]]) -> dict[str, list[str]]:
         return {kind: _sorted(one.get(kind, []), other.get(kind, [])) for kind in _sorted(list(one), list(other))}
 
-    return Labels(_sorted(old.intents, new.intents), _sorted(old.entities, new.entities),
-                  both(old.roles, new.roles), both(old.groups, new.groups),
-                  _sorted(old.combined, new.combined))  # fmt: skip
+    groups = both(old.groups, new.groups)
+    counts = all(side.counting or not side.groups for side in (old, new))
+    counting = counting_order({name for names in groups.values() for name in names}) if counts else []
+    return Labels(_sorted(old.intents, new.intents), _sorted(old.entities, new.entities), both(old.roles, new.roles),
+                  groups, _sorted(old.combined, new.combined), counting)  # fmt: skip
 
 
 def _sorted(one: Sequence[str], other: Sequence[str]) -> list[str]:

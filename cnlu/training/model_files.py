@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from cnlu.config import Config
 from cnlu.data.schema import NluData
@@ -23,8 +24,6 @@ def model_files(
 
     `tokens` is the encoder's tokenizer as text.tokens.to_json writes it.
     """
-    tagger = io.BytesIO()
-    np.save(tagger, network.tagger().cpu().numpy(), allow_pickle=False)
     lexicon = {"lookups": data.lookups, "regexes": data.regexes, "synonyms": data.synonyms,
                "synonyms_of": data.synonyms_of}  # fmt: skip
     files = {
@@ -33,11 +32,19 @@ def model_files(
         "lexicon.json": _json(lexicon),
         "character_features.tsv": vocabularies.characters.to_text().encode(),
         "sentence_features.tsv": vocabularies.sentence.to_text().encode(),
-        "tagger.npy": tagger.getvalue(),
+        "tagger.npy": _array(network.tagger()),
         "model.onnx": graph,
         "training.json": _json(story),
     }
+    if (weights := network.item_weights()) is not None:
+        files["groups.npy"] = _array(weights)
     return files if tokens is None else files | {"tokens.json": tokens.encode()}
+
+
+def _array(tensor: Tensor) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, tensor.cpu().numpy(), allow_pickle=False)
+    return stream.getvalue()
 
 
 def _json(content: Any) -> bytes:

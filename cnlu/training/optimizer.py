@@ -75,7 +75,8 @@ def _sparse(member: JointNetwork) -> list[nn.Parameter]:
 
 
 def _crf(member: JointNetwork) -> list[nn.Parameter]:
-    return list(member.crf.parameters())
+    """The tagger's transitions, and the few weights of items: all that is learned fast and does not decay."""
+    return [*member.crf.parameters(), *(member.items.parameters() if member.items is not None else ())]
 
 
 def _rest(member: JointNetwork) -> list[nn.Parameter]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,23 @@ from cnlu.features.known import characters_of
 from cnlu.features.vocabulary import Vocabulary, VocabularyBuilder
 from cnlu.features.windows import Plan, Window, plan
 from cnlu.model.losses import NOTHING
+from cnlu.runtime.items import MOST, Facts, facts
 from cnlu.runtime.labels import Labels
 from cnlu.text.tokens import TokenReader, Tokens
 from cnlu.text.view import View, view
 from cnlu.training.joining import Pair
 
 Array = NDArray[Any]
+
+
+class RowItems(NamedTuple):
+    """The entities of types that have groups, in order, and what they belong to."""
+
+    spans: Array
+    """int64 [n, 3]: end of the one before, start, end"""
+    labels: Array
+    """int64 [n]: 0 for none, else as ItemSet.numbered gives them"""
+    facts: Facts
 
 
 @dataclass(frozen=True)
@@ -37,8 +48,6 @@ class Row:
     """int64 [L]"""
     roles: Array
     """int64 [L]; NOTHING outside entities whose type has roles"""
-    groups: Array
-    """int64 [L]"""
     intent: int
     """NOTHING where no (known) intent is annotated, and for a part of a long text"""
     also: tuple[int, ...] = ()
@@ -51,6 +60,8 @@ class Row:
     """int64 [L]: where a model gives several, the intent that each character belongs to; NOTHING where unknown"""
     unseen: int = 0
     """Bit m is set while member m of the ensemble does not learn from it: see training.folds"""
+    items: RowItems | None = None
+    """Where there are entities that could belong to one"""
 
     def __len__(self) -> int:
         return len(self.characters)
@@ -92,8 +103,8 @@ def training_rows(
         if numbers:
             ids = _known_first(numbers, character_ids), _known(sentence_ids[whole])
             rows[number].append(_row(part, window, *ids, labels, config, tokens))
-    seen = {*characters_of(sentence.provisional), *(known.met if known else "")}
-    return rows, Vocabularies(character_vocabulary, sentence_vocabulary, "".join(sorted(seen)))
+    all_met = {*characters_of(sentence.provisional), *(known.met if known else "")}
+    return rows, Vocabularies(character_vocabulary, sentence_vocabulary, "".join(sorted(all_met)))
 
 
 def reading_row(features: Features, vocabularies: Vocabularies) -> tuple[Array, Array]:
@@ -172,11 +183,31 @@ def _row(
     tags, dropped = labels.tag_set(config.model.tagging).encode(len(characters), inside)
     kept = [e for e in inside if not any(e is lost for lost in dropped)]  # of two equal ones, one is lost
     intent, *also = intent_numbers(example.intent, labels, config.model.multi_label) or [NOTHING]
-    roles = _parts(len(characters), kept, "role", labels.role_names, labels.roles)
-    groups = _parts(len(characters), kept, "group", labels.group_names, labels.groups)
+    roles = _roles(len(characters), kept, labels)
     requests = _requests(example, len(characters), labels) if config.model.multi_label else None
-    return Row(characters, sentence, np.array(tags, np.int64), roles, groups, intent, tuple(also), tokens,
-               requests=requests)  # fmt: skip
+    items = None if _twice(example) else _items(example.text[window.start : window.end], kept, labels)
+    return Row(characters, sentence, np.array(tags, np.int64), roles, intent, tuple(also), tokens, requests=requests,
+               items=items)  # fmt: skip
+
+
+def _items(text: str, entities: list[Entity], labels: Labels) -> RowItems | None:
+    """Of as many entities as are decided together. In a window of a long text counting begins anew."""
+    found = sorted((e for e in entities if e.entity in labels.groups), key=lambda e: e.start)[:MOST]
+    if not found or labels.items is None:
+        return None
+    given = facts(text, [(e.start, e.end) for e in found], [(e.entity, e.role) for e in found])
+    before = [0, *(e.end for e in found[:-1])]
+    spans = [(min(end, e.start), e.start, e.end) for end, e in zip(before, found, strict=True)]
+    numbers = labels.items.numbered(e.group for e in found)
+    return RowItems(np.array(spans, np.int64), np.array(numbers, np.int64), given)
+
+
+def _twice(example: Example) -> bool:
+    """Whether two examples are joined that both have groups: which item of one is which of the other nobody knows."""
+    if not isinstance(example, Pair):
+        return False
+    second = example.requests[-1][0]
+    return len({entity.start >= second for entity in example.entities if entity.group is not None}) > 1
 
 
 def intent_numbers(name: str | None, labels: Labels, several: bool) -> list[int]:
@@ -201,13 +232,10 @@ def _clipped(entity: Entity, window: Window) -> Entity:
     return Entity(start, end, entity.entity, entity.value, entity.role, entity.group)
 
 
-def _parts(
-    length: int, entities: list[Entity], part: str, names: list[str], allowed: dict[str, list[str]]
-) -> Array:
-    """Per character the number of its entity's role (or group), 0 for an entity without one."""
+def _roles(length: int, entities: list[Entity], labels: Labels) -> Array:
+    """Per character the number of its entity's role, 0 for an entity without one."""
     target = np.full(length, NOTHING, np.int64)
     for entity in entities:
-        if entity.entity in allowed:
-            name = getattr(entity, part)
-            target[entity.start : entity.end] = 0 if name is None else 1 + names.index(name)
+        if entity.entity in labels.roles:
+            target[entity.start : entity.end] = 0 if entity.role is None else 1 + labels.role_names.index(entity.role)
     return target

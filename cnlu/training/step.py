@@ -83,7 +83,7 @@ class Stepper:
                 seen = drop_values(own, member.crf.start_penalty == 0, config.value_dropout)
             outputs = member(seen["characters"], seen["sentence"], seen["mask"], heard)
             if self.tutor and lesson:
-                parts = self.tutor.losses(member, outputs, own["mask"], heard, lesson)
+                parts = self.tutor.losses(member, outputs, own, heard, lesson)
             else:
                 parts = joint_loss(member, outputs, own)
             if self.masker is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from cnlu.data.schema import NluData
 from cnlu.data.tags import TagSet
@@ -54,6 +55,11 @@ class Stored:
         parts = {"transitions": stored[:-2], "start_transitions": stored[-2], "end_transitions": stored[-1]}
         crf.load_state_dict({name: torch.from_numpy(part) for name, part in parts.items()})
         return crf
+
+    def item_weights(self) -> Tensor | None:
+        """Of the decision on groups; None without groups."""
+        items = self.model.assembler.items
+        return None if items is None else torch.from_numpy(items.weights).float()
 
     def reader(self) -> Reader:
         """Its encoder as PyTorch runs it. Raises UsageError where it has none that can be taken out."""

@@ -31,13 +31,13 @@ class Answers:
     """The scores of N texts, in float16."""
 
     each: Array
-    """[sum of lengths, tags + 1 + roles + 1 + groups]: the scores of the characters read, text after text"""
+    """[sum of lengths, tags + 1 + roles]: the scores of the characters read, text after text"""
     whole: Array
     """[N, intents]"""
     starts: Array
     """[N + 1]: where each text's characters begin in `each`"""
-    sizes: tuple[int, int, int]
-    """Columns of `each`: tags, 1 + roles, 1 + groups"""
+    sizes: tuple[int, int]
+    """Columns of `each`: tags, 1 + roles"""
     vectors: Array | None = None
     """[sum of lengths, width]: its encoder's vectors of the characters; None where nobody asked for them"""
 
@@ -54,7 +54,7 @@ def ask(
     More than `memory` bytes of scores go to a nameless file in `folder`.
     """
     labels = teacher.model.labels
-    sizes = len(teacher.tags.tags), 1 + len(labels.role_names), 1 + len(labels.group_names)
+    sizes = len(teacher.tags.tags), 1 + len(labels.role_names)
     seen = [view(text) for text in texts]
     starts = np.cumsum([0, *map(len, seen)])
     each = open_store((int(starts[-1]), sum(sizes)), memory, folder)
@@ -63,8 +63,7 @@ def ask(
     with progress("asking the teacher", len(texts), " texts", quiet=quiet) as bar:
         for numbers, scores in teacher.model.scored(seen):
             for i, answer in zip(numbers, scores, strict=True):
-                parts = (answer.emissions, answer.roles, answer.groups)
-                each[starts[i] : starts[i + 1]] = np.concatenate(parts, 1)
+                each[starts[i] : starts[i + 1]] = np.concatenate([answer.emissions, answer.roles], 1)
                 whole[i] = answer.intent
                 hits = teacher.model.extractor.hits(seen[i])
                 found[i] = as_example(teacher.model.assembler.result(texts[i], answer, hits))
@@ -102,4 +101,4 @@ def with_vectors(
 def _bare(length: int, tokens: Tokens) -> Row:
     """A row of nothing but tokens."""
     nothing = np.zeros(length, np.int64)
-    return Row(np.zeros((length, 1), np.int32), np.zeros(0, np.int32), nothing, nothing, nothing, NOTHING, (), tokens)
+    return Row(np.zeros((length, 1), np.int32), np.zeros(0, np.int32), nothing, nothing, NOTHING, (), tokens)

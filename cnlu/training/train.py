@@ -259,12 +259,12 @@ def _network(
     masker = Masker.build(vocabularies.characters, device) if config.model.masked_tokens else None
     sizes = Sizes(
         len(vocabularies.characters), len(vocabularies.sentence), len(labels.intents), len(labels.role_names),
-        len(labels.group_names), masker.characters if masker else 0, encoder.reader.width if encoder else 0,
+        len(labels.group_columns), masker.characters if masker else 0, encoder.reader.width if encoder else 0,
         encoder.views if encoder else 0,
     )  # fmt: skip
     learning = encoder.reader if encoder and config.encoder.tuning != "frozen" else None
     tags = labels.tag_set(config.model.tagging)
-    return Ensemble(config.model, sizes, tags, learning, config.encoder.members).to(device), masker
+    return Ensemble(config.model, sizes, tags, learning, config.encoder.members, labels.items).to(device), masker
 
 
 def _read_beforehand(

@@ -22,6 +22,7 @@ from cnlu.model.distillation import (
     weighted_loss,
 )
 from cnlu.model.ensemble import Ensemble
+from cnlu.model.losses import group_loss
 from cnlu.model.network import JointNetwork, Outputs, pooled
 from cnlu.model.reader import Read
 from cnlu.training.stored import Stored
@@ -37,11 +38,8 @@ class Lesson:
     """[B, intents] scores"""
     roles: Tensor
     """[B, L, 1 + roles] scores"""
-    groups: Tensor
-    """[B, L, 1 + groups] scores"""
     in_role: Tensor
     """[B, L]: its probability that a character is in an entity of a type that has roles"""
-    in_group: Tensor
     vectors: Tensor | None = None
     """[B, L, width] of its encoder"""
     read: Tensor | None = None
@@ -57,7 +55,6 @@ class Tutor:
     """The teacher's"""
     with_roles: Tensor
     """[tags]: 1 for the tags of types that have roles"""
-    with_groups: Tensor
     temperature: float
     hidden: float
     """Weight of the loss of hidden states"""
@@ -72,13 +69,12 @@ class Tutor:
     ) -> Tutor:
         """`width` is that of the student's encoder, 0 without one."""
         labels, tags = teacher.model.labels, teacher.tags.tags
-        marks = [torch.tensor([float(tag.partition("-")[2] in types) for tag in tags], device=device)
-                 for types in (labels.roles, labels.groups)]  # fmt: skip
+        with_roles = torch.tensor([float(tag.partition("-")[2] in labels.roles) for tag in tags], device=device)
         wanted = width if answers.vectors is None else answers.vectors.shape[1]
         bridge = nn.Identity() if wanted == width else nn.Linear(width, wanted).to(device)
         about = {"teacher": teacher.digest, "texts": len(answers.whole), "temperature": temperature,
                  "hidden": 0.0 if answers.vectors is None else hidden}  # fmt: skip
-        return cls(answers, teacher.tagger().to(device), marks[0], marks[1], temperature, hidden, bridge, about)
+        return cls(answers, teacher.tagger().to(device), with_roles, temperature, hidden, bridge, about)
 
     def join(self, network: Ensemble, optimizer: torch.optim.Optimizer, config: TrainingConfig) -> None:
         """The bridge learns, is averaged and saved with the network."""
@@ -93,31 +89,32 @@ class Tutor:
     def lesson(self, numbers: Sequence[int], batch: dict[str, Tensor]) -> Lesson:
         """For the rows of these numbers, which are collated in `batch`."""
         mask, answers = batch["mask"], self.answers
-        emissions, roles, groups = _padded(answers.of(answers.each, numbers), mask).split(answers.sizes, -1)
+        emissions, roles = _padded(answers.of(answers.each, numbers), mask).split(answers.sizes, -1)
         tags = expectations(self.crf, emissions, mask)
         intent = torch.from_numpy(answers.whole[list(numbers)]).float().to(mask.device)
         vectors = read = None
         if answers.vectors is not None:
             vectors = _padded(answers.of(answers.vectors, numbers), mask)
             read = (vectors != 0).any(-1).float() * (batch["alignment"].sum(-1) > 0)
-        return Lesson(tags, intent, roles, groups, tags.tags @ self.with_roles, tags.tags @ self.with_groups, vectors,
-                      read)  # fmt: skip
+        return Lesson(tags, intent, roles, tags.tags @ self.with_roles, vectors, read)
 
     def losses(
-        self, member: JointNetwork, outputs: Outputs, mask: Tensor, read: Read | None, lesson: Lesson
+        self, member: JointNetwork, outputs: Outputs, batch: dict[str, Tensor], read: Read | None, lesson: Lesson
     ) -> dict[str, Tensor]:
         """The named parts for one member of the student, weighted as model.losses.joint_loss weights its own.
 
+        Groups are learned from the items of the batch, which the teacher found.
+
         Every member that reads the encoder asks for the hidden states, so that their weight beside its own parts stays.
         """
-        config, parts = member.config, {}
+        config, parts, mask = member.config, {}, batch["mask"]
         if self.crf.num_tags > 1:
             paths = path_loss(member.crf, outputs.emissions, mask, lesson.tags)
             parts["entity"] = config.entity_weight * paths
         if outputs.roles.shape[-1] > 1:
             parts["roles"] = config.entity_weight * weighted_loss(outputs.roles, lesson.roles, lesson.in_role)
-        if outputs.groups.shape[-1] > 1:
-            parts["groups"] = config.entity_weight * weighted_loss(outputs.groups, lesson.groups, lesson.in_group)
+        if (groups := group_loss(member, outputs, batch)) is not None:
+            parts["groups"] = groups
         if outputs.intent.shape[-1]:
             softened = softened_several_loss if config.multi_label else softened_loss
             scores = pooled(outputs.intent, mask) if config.multi_label else outputs.intent

@@ -50,13 +50,15 @@ def unfolded(stored: Stored) -> Ensemble:
     views = 0 if known is None else joined["sentence_known.weight"].shape[1] // width
     labels = stored.model.labels
     sizes = Sizes(len(characters), len(sentence), len(labels.intents), len(labels.role_names),
-                  len(labels.group_names), 0, width, views)  # fmt: skip
+                  len(labels.group_columns), 0, width, views)  # fmt: skip
     reading = stored.model.config.encoder.members if width else None
-    network = Ensemble(config, sizes, stored.tags, None, reading)
-    crf = stored.tagger().state_dict()
+    network = Ensemble(config, sizes, stored.tags, None, reading, labels.items)
+    crf, items = stored.tagger().state_dict(), stored.item_weights()
     with torch.no_grad():
         for number, member in enumerate(network.networks()):
             member.crf.load_state_dict(crf)
+            if member.items is not None and items is not None:
+                member.items.weights.copy_(items)
             _fill_tables(member, number, tables)
     fill(network, joined)
     return network

@@ -9,6 +9,7 @@ pytest.importorskip("torch", reason="the network needs the extra cnlu[train]")
 import torch
 
 from cnlu.config import ModelConfig
+from cnlu.data.items import ItemSet
 from cnlu.data.tags import TagSet
 from cnlu.features.vocabulary import Vocabulary
 from cnlu.model.losses import NOTHING, intent_loss, joint_loss
@@ -25,7 +26,8 @@ def build(**settings: object) -> JointNetwork:
     torch.manual_seed(0)
     config = ModelConfig(**{**SMALL, **settings})  # type: ignore[arg-type]
     tags = TagSet(["city", "date"], config.tagging)
-    network = JointNetwork(config, Sizes(50, 40, 30, 2, 1, 20 if config.masked_tokens else 0), tags)
+    sizes = Sizes(50, 40, 30, 2, 3, 20 if config.masked_tokens else 0)
+    network = JointNetwork(config, sizes, tags, ItemSet(["1"], True))
     torch.nn.init.normal_(network.hidden) if config.masked_tokens else None
     return network
 
@@ -43,8 +45,14 @@ def batch(length: int = 7, padding: int = 0) -> dict[str, torch.Tensor]:
         "mask": grown(torch.ones(2, length), (0, padding)),
         "tags": grown(torch.tensor([1, 2, 2, 0, 3, 4, 0]).expand(2, -1), (0, padding)),
         "roles": grown(part, (0, padding), value=NOTHING),
-        "groups": grown(part, (0, padding), value=NOTHING),
         "intent": torch.tensor([3, NOTHING]),
+        "items": torch.tensor([[1], [0]]),
+        "items_spans": torch.tensor([[[0, 1, 3]]]).expand(2, -1, -1),
+        "items_grouped": torch.ones(2, 1, 6),
+        "items_begins": torch.ones(2, 1, 5),
+        "items_likeness": torch.zeros(2, 1, 2, 2),
+        "items_turn": torch.zeros(2, 1, dtype=torch.long),
+        "items_most": torch.ones(2, dtype=torch.long),
     }
 
 

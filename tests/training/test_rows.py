@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from cnlu.data.schema import Entity, Example
 from cnlu.features.build import build_extractor
 from cnlu.model.losses import NOTHING
 from cnlu.runtime.labels import Labels
+from cnlu.training.joining import joined
 from cnlu.training.rows import Row, training_rows
 
 CONFIG = Config(training=TrainingConfig(max_length=16))
@@ -30,7 +33,35 @@ def test_roles_stand_on_the_characters_of_types_that_have_them() -> None:
     spans = (Entity(0, 2, "city", "", role="to"), Entity(3, 5, "city", ""), Entity(6, 7, "day", ""))
     (row,) = rows_of(Example("北京和上海和今", None, spans))
     assert row.roles.tolist() == [1, 1, NOTHING, 0, 0, NOTHING, NOTHING]
-    assert row.groups.tolist() == [NOTHING] * 7
+    assert row.items is None
+
+
+def orders(*groups: str | None) -> tuple[Entity, ...]:
+    """A drink every fourth character."""
+    return tuple(Entity(4 * i, 4 * i + 2, "drink", "", group=group) for i, group in enumerate(groups))
+
+
+def test_what_may_have_a_group_is_read_in_order() -> None:
+    spans = (*orders("1", None, "2")[::-1], Entity(2, 3, "day", ""))
+    items = rows_of(Example("红茶，来绿茶，来奶茶", None, spans))[0].items
+    assert items is not None
+    assert items.spans.tolist() == [[0, 0, 2], [2, 4, 6], [6, 8, 10]]
+    assert items.labels.tolist() == [1, 0, 2]
+
+
+def test_in_a_window_of_a_long_text_counting_begins_anew() -> None:
+    rows = rows_of(Example("红茶，来" * 8, None, orders("1", "1", "1", "2", "2", "2", "2", "3")))
+    assert [row.items.labels.tolist() for row in rows if row.items] == [[1, 1, 1, 2], [1, 1, 1, 1], [1, 1, 1, 2]]
+
+
+def test_of_two_joined_orders_nobody_knows_which_item_of_one_is_which_of_the_other() -> None:
+    one = Example("红茶，来绿茶", "order", orders("1", "2"))
+    other, ask = replace(one, intent="again"), Example("奶茶", "ask", orders(None))
+    pairs = [pair for seed in range(9) for pair in joined([one, other, ask], 2.0, seed)]
+    both = [pair for pair in pairs if pair.intent in ("order+again", "again+order")]
+    half = [pair for pair in pairs if "ask" in str(pair.intent)]
+    assert both and not any(row.items for row in rows_of(*both, one, other, ask)[: len(both)])
+    assert half and all(row.items for row in rows_of(*half, one, other, ask)[: len(half)])
 
 
 def test_an_entity_annotated_twice_keeps_its_role() -> None:

@@ -1,0 +1,240 @@
+"""Groups of entities in wordings and with values that training never saw, beside DIET on the same examples.
+
+    python benchmarks/groups.py [--seeds 1 2 3] [--rasa RASA_ENV/bin/python] [--epochs 100] [--examples 200]
+                                [--set KEY=VALUE] [--keep DIR] [--out FIGURES.json]
+
+Each seed draws its own sentences: --examples to train on (orders of one to three items, a few questions), 300 orders in
+the training's wordings and 300 in others; no value of a test sentence is in training. An item has a drink and perhaps a
+size, a count, a temperature, something added; what all items share has no group, nor has an order of one item. Openers,
+separators, closers and the forms of an item are lists of their own for training and for other wordings.
+
+    found          gold entities that were found, with their type
+    right of found those of them whose group (or whose having none) is right, in orders of several items
+    pairs right    orders of two items with all entities, and all their groups, right; nothing else found
+    pairs, found   the same of those orders of two items whose entities were all found
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import re
+import statistics
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from measure import environment, machine, rasa_environment, run, table
+from speed import Worker
+from train_rasa import PIPELINE, convert
+
+from cnlu.data.jsonl import write_jsonl
+from cnlu.data.load import load_data
+from cnlu.data.markup import parse_markup
+from cnlu.data.schema import Example
+from cnlu.evaluation.frames import gold_frame, predicted_frame
+
+WORKER = Path(__file__).with_name("parse_worker.py")
+FIGURES = ("found", "right of found", "pairs right", "pairs, found")
+TESTS = 300
+
+VALUES = {
+    "size": (("大杯", "中杯", "小杯", "超大杯"), ("特大杯", "迷你杯", "标准杯", "加大杯")),
+    "drink": (
+        ("拿铁", "美式", "卡布奇诺", "摩卡", "红茶", "奶茶", "豆浆", "可可", "乌龙茶", "柠檬茶", "橙汁", "酸梅汤"),
+        ("玛奇朵", "冷萃咖啡", "抹茶", "茉莉花茶", "杨枝甘露", "西瓜汁", "柚子茶", "椰奶", "苏打水", "普洱"),
+    ),
+    "count": (("一杯", "两杯", "三杯", "一份", "两份"), ("四杯", "五杯", "三份", "半打", "六杯")),
+    "temperature": (("热", "少冰", "去冰", "常温"), ("微热", "多冰", "正常冰", "温")),
+    "extra": (("珍珠", "椰果", "奶油", "布丁", "燕麦奶"), ("芋圆", "奶盖", "红豆", "仙草", "脆波波")),
+}
+"""Of each type, what stands in training and what in the tests"""
+
+OPENERS = (
+    ("我要", "来", "帮我点", "我想要", "", "麻烦来", "要", "给我"),
+    ("老板，", "点单：", "你好，我们想喝", "下单", "今天喝", "先做", "劳驾上", "就订"),
+)
+SEPARATORS = (
+    ("和", "，再来", "，还要", "，", "加上", "，再要"),
+    ("，另外加", "；然后是", "、", "，我朋友喝", "跟", "以及", "，我同事的是", "外带", "，接着做", "；"),
+)
+CLOSERS = (
+    ("", "", "，谢谢", "，打包", "，快一点"),
+    ("", "", "，麻烦了", "，带走", "，送到前台", "，用会员卡付"),
+)
+SHARED = (
+    ("，都要{temperature}的", "，都{temperature}", "，全部加{extra}"),
+    ("，统一做{temperature}的", "，{temperature}就行，每杯都是", "，各杯都放{extra}"),
+)
+ITEMS = (
+    (
+        "{size}{drink}", "{size}的{drink}", "{count}{size}{drink}", "{count}{drink}，要{size}的",
+        "{drink}要{size}的", "{size}{drink}加{extra}", "{count}{temperature}的{drink}",
+        "{count}{drink}加{extra}", "{temperature}{size}{drink}", "{drink}，{size}，{temperature}", "{count}{size}的{drink}加{extra}",
+    ),
+    (
+        "{drink}{size}{count}", "{drink}做成{size}", "{count}{size}装的{drink}", "{drink}选{size}，配{extra}",
+        "{size}规格{drink}放{extra}", "{drink}做{temperature}、{size}装", "{drink}（{size}）", "{count}{drink}搭{extra}",
+        "{size}{temperature}{drink}", "{extra}{drink}{count}", "{count}放{extra}的{drink}用{size}装",
+    ),
+)  # fmt: skip
+APART = (
+    (
+        "{drink#1}和{drink#2}，前一个{size#1}，后一个{size#2}",
+        "{drink#1}要{size#1}，{drink#2}{size#2}，{drink#1+}再加{extra#1}",
+    ),
+    ("{drink#1}跟{drink#2}，一个做{size#1}一个做{size#2}", "{drink#1}、{drink#2}，分别是{size#1}和{size#2}"),
+)  # fmt: skip
+"""Two items whose parts are not side by side; what has a + stands for nothing that is annotated"""
+QUESTIONS = ("有{drink}吗", "{drink}多少钱", "{size}的多大", "{extra}还有没有", "能做{temperature}的吗")
+APART_SHARE, SHARED_SHARE = 0.06, 0.15
+
+
+def main() -> None:
+    arguments = _arguments()
+    arguments.keep.mkdir(parents=True, exist_ok=True)
+    runs: dict[str, list[dict[str, float]]] = {}
+    for seed in arguments.seeds:
+        data = arguments.keep / f"data-{seed}"
+        write_data(data, arguments.examples, seed)
+        parsed = {"cnlu": by_cnlu(arguments, data, seed)}
+        if arguments.rasa:
+            parsed["DIET"] = by_diet(arguments, data, seed)
+        for name, found in parsed.items():
+            for wording in ("same", "other"):
+                test = load_data([data / f"{wording}.jsonl"]).examples
+                runs.setdefault(f"{name}, {wording} wording", []).append(measured(test, found[wording]))
+                print(f"seed {seed}: {name}, {wording} wording: {runs[f'{name}, {wording} wording'][-1]}", flush=True)
+    print("\n" + markdown(runs))
+    if arguments.out:
+        report = {"machine": machine(), "seeds": arguments.seeds, "examples": arguments.examples, "runs": runs}
+        arguments.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Groups of entities in other wordings.")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--rasa", metavar="PYTHON", help="the Python that has Rasa 3.6.21; measures DIET too")
+    parser.add_argument("--epochs", type=int, default=100, help="of DIET; 100 in Rasa's default pipeline")
+    parser.add_argument("--examples", type=int, default=200, help="to train on")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of cnlu")
+    parser.add_argument("--keep", type=Path, default=Path("out/groups"), metavar="DIR")
+    parser.add_argument("--out", type=Path, metavar="FIGURES.json")
+    return parser.parse_args()
+
+
+def write_data(folder: Path, count: int, seed: int) -> None:
+    """train.jsonl, same.jsonl and other.jsonl."""
+    lot = random.Random(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = {"train": drawn(lot, count, 0, 0), "same": drawn(lot, TESTS, 0, 1), "other": drawn(lot, TESTS, 1, 1)}
+    for name, examples in parts.items():
+        write_jsonl(examples, folder / f"{name}.jsonl")
+
+
+def drawn(lot: random.Random, count: int, wording: int, values: int) -> list[Example]:
+    """So many different examples; of training (wording and values 0) a quarter are orders of one item or questions."""
+    found: dict[str, Example] = {}
+    while len(found) < count:
+        kind = lot.random()
+        if wording == values == 0 and kind < 0.1:
+            line, intent = _filled(lot, lot.choice(QUESTIONS), values, ""), "ask"
+        else:
+            items = 1 if kind < 0.25 else 2 if kind < 0.8 else 3
+            line, intent = _order(lot, items, wording, values), "order"
+        text, entities = parse_markup(line, "")
+        found[text] = Example(text, intent, tuple(sorted(entities, key=lambda e: e.start)))
+    return list(found.values())
+
+
+def _order(lot: random.Random, items: int, wording: int, values: int) -> str:
+    opener, closer = lot.choice(OPENERS[wording]), lot.choice(CLOSERS[wording])
+    if items == 2 and lot.random() < APART_SHARE:
+        return opener + _filled(lot, lot.choice(APART[wording]), values, "") + closer
+    forms = [lot.choice(ITEMS[wording]) for _ in range(items)]
+    shared = lot.choice(SHARED[wording]) if items > 1 and lot.random() < SHARED_SHARE else ""
+    if any(part in form for part in ("{temperature}", "{extra}") if part in shared for form in forms):
+        shared = ""  # what one item has of its own is not shared
+    said = [_filled(lot, form, values, str(number) if items > 1 else "") for number, form in enumerate(forms, 1)]
+    order = opener + said[0] + "".join(lot.choice(SEPARATORS[wording]) + one for one in said[1:])
+    return order + _filled(lot, shared, values, "") + closer
+
+
+def _filled(lot: random.Random, form: str, values: int, group: str) -> str:
+    """The form with values in the places of types, as Rasa's markup; `{drink#1}` names its group itself."""
+    said: dict[str, str] = {}
+
+    def value(place: re.Match[str]) -> str:
+        name, kind, own, bare = place.group(1, 2, 3, 4)
+        surface = said.setdefault(name, lot.choice(VALUES[kind][values]))
+        about = {"entity": kind} | ({"group": own or group} if own or group else {})
+        return surface if bare else f"[{surface}]{json.dumps(about)}"
+
+    return re.sub(r"\{((\w+)(?:#(\d))?)(\+?)\}", value, form)
+
+
+def by_cnlu(arguments: argparse.Namespace, data: Path, seed: int) -> dict[str, list[dict[str, Any]]]:
+    model = arguments.keep / f"cnlu-{seed}"
+    options = [part for pair in arguments.set for part in ("--set", pair)]
+    run([sys.executable, "-m", "cnlu", "train", data / "train.jsonl", "--out", model, "--force", "--device", "cpu",
+         "--seed", str(seed), *options], model.with_suffix(".log"))  # fmt: skip
+    return _parsed([sys.executable, str(WORKER), "cnlu", str(model)], data, environment())
+
+
+def by_diet(arguments: argparse.Namespace, data: Path, seed: int) -> dict[str, list[dict[str, Any]]]:
+    out = (arguments.keep / f"diet-{seed}").resolve()
+    out.mkdir(exist_ok=True)
+    kept, left_out = convert([str(data / "train.jsonl")], out / "nlu.yml", None)
+    assert not left_out, kept
+    (out / "config.yml").write_text(PIPELINE.format(epochs=arguments.epochs, seed=seed), encoding="utf-8")
+    env = {**rasa_environment(), "RASA_CACHE_DIRECTORY": str(out / "cache")}
+    run([arguments.rasa, "-m", "rasa", "train", "nlu", "--nlu", out / "nlu.yml", "--config", out / "config.yml",
+         "--out", out, "--fixed-model-name", "diet"], out / "train.log", env)  # fmt: skip
+    return _parsed([arguments.rasa, str(WORKER), "rasa", str(out / "diet.tar.gz")], data, env)
+
+
+def _parsed(command: list[str], data: Path, env: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
+    """The parse results of both tests."""
+    found = {}
+    for wording in ("same", "other"):
+        with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as texts:
+            json.dump([example.text for example in load_data([data / f"{wording}.jsonl"]).examples], texts)
+            texts.flush()
+            worker = Worker([*command, texts.name], env)
+            found[wording] = worker.parse()
+            worker.close()
+    return found
+
+
+def measured(gold: Sequence[Example], parsed: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The figures of the module's text."""
+    frames = [(gold_frame(e).entities, predicted_frame(p).entities) for e, p in zip(gold, parsed, strict=True)]
+    entities = sum(len(wanted) for wanted, _ in frames)
+    met = sum(len({e[:3] for e in wanted} & {e[:3] for e in got}) for wanted, got in frames)
+    several = [(wanted, got) for wanted, got in frames if any(e[4] for e in wanted)]
+    found = sum(len({e[:3] for e in wanted} & {e[:3] for e in got}) for wanted, got in several)
+    pairs = [(wanted, got) for wanted, got in several if max(e[4] or "" for e in wanted) == "2"]
+    whole = [(wanted, got) for wanted, got in pairs if {e[:3] for e in wanted} == {e[:3] for e in got}]
+    figures = (
+        met / entities, sum(len(wanted & got) for wanted, got in several) / max(1, found),
+        sum(wanted == got for wanted, got in pairs) / len(pairs),
+        sum(wanted == got for wanted, got in whole) / max(1, len(whole)),
+    )  # fmt: skip
+    return {name: round(figure, 4) for name, figure in zip(FIGURES, figures, strict=True)}
+
+
+def markdown(runs: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
+    """A row for each system and wording: the mean over the seeds, ± the sample standard deviation of several."""
+    rows = []
+    for name, figures in runs.items():
+        values = [[one[key] for one in figures] for key in FIGURES]
+        spread = [f" ± {statistics.stdev(v):.3f}" if len(v) > 1 else "" for v in values]
+        rows.append([name, *(f"{statistics.mean(v):.3f}{s}" for v, s in zip(values, spread, strict=True))])
+    return table(["", *FIGURES], rows)
+
+
+if __name__ == "__main__":
+    main()
