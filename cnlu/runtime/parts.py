@@ -32,7 +32,9 @@ def read_labels(content: str) -> Labels:
 def read_training(content: str) -> dict[str, Any]:
     """training.json. Raises ValueError where what results are computed with is no finite number, or none above 0."""
     found: dict[str, Any] = json.loads(content)
-    scope = found.get("scope") or {}
+    scope = dict(found.get("scope") or {})
+    if not isinstance(scope.pop("characters", ""), str):
+        raise ValueError("training.json: the characters of the scope are no string")
     for number in (found["temperature"], found.get("even", 0.0), *scope.values()):
         if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
             raise ValueError(f"training.json: {number!r} is no number")

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from cnlu.runtime.batches import BATCH_CHARACTERS, SLACK, in_batches
 from cnlu.runtime.interpreter import Interpreter
+from cnlu.text.view import view
 
 
 @given(st.lists(st.integers(1, 300), max_size=300))
@@ -22,9 +23,9 @@ def test_a_batch_is_padded_to_no_more_than_twice_its_characters(lengths: list[in
 
 def test_one_long_text_among_many_short_ones_is_read_apart(tiny: Interpreter) -> None:
     texts = ["好"] * 31 + ["帮" * 256]
-    assert [numbers for numbers, _ in tiny.scored(texts)] == [list(range(31)), [31]]
+    assert [numbers for numbers, _ in tiny.scored([view(text) for text in texts])] == [list(range(31)), [31]]
 
 
 def test_texts_of_one_length_are_read_together(tiny: Interpreter) -> None:
     texts = ["明天去北京"] * 32
-    assert [numbers for numbers, _ in tiny.scored(texts)] == [list(range(32))]
+    assert [numbers for numbers, _ in tiny.scored([view(text) for text in texts])] == [list(range(32))]
