@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import cnlu
 from cnlu.data.wording import encodable as _encodable
 from cnlu.errors import CnluError, UsageError
+from cnlu.paths import check_paths
 
 if TYPE_CHECKING:
     from cnlu.config import Config
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
     from cnlu.training.request import Request
 
 PARSE_BATCH = 64  # lines of an input file parsed together
+LONGEST_LINE = 1 << 22  # bytes of one of them
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. A user's mistake is one sentence on standard error, no traceback."""
     arguments = _parser().parse_args(argv)
     try:
+        check_paths(arguments)
         return int(arguments.run(arguments))
     except CnluError as error:
         print(f"cnlu: {_encodable(str(error))}", file=sys.stderr)
@@ -295,7 +298,9 @@ def _lines(source: str) -> Iterator[str]:
     except OSError as error:
         raise DataError(f"{source}: cannot be read ({error.strerror}); check --input.") from error
     with stream:
-        for number, line in enumerate(stream, 1):
+        for number, line in enumerate(iter(lambda: stream.readline(LONGEST_LINE + 1), b""), 1):
+            if len(line) > LONGEST_LINE:
+                raise DataError(f"{source}:{number}: this line is longer than {LONGEST_LINE >> 20} MB; is it text?")
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
