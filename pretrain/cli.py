@@ -95,7 +95,8 @@ def _add_probe(parser: argparse.ArgumentParser) -> None:
 def _add_similar(parser: argparse.ArgumentParser) -> None:
     parser.description = "Make a table of similar words, from one of the first four; or show what one holds."
     parser.add_argument(
-        "--text", nargs="+", default=[], metavar="TEXT", dest="texts", help="learn vectors from text (needs cnlu[similar])"
+        "--text", nargs="+", default=[], metavar="TEXT", dest="texts",
+        help="learn vectors from text (needs cnlu[similar])",
     )
     parser.add_argument("--vectors", metavar="F", help="a word2vec file, text or binary")
     parser.add_argument("--cilin", metavar="F", help="groups of synonyms, one a line, as in Cilin")

@@ -77,8 +77,9 @@ def check_out(path: str | Path, force: bool = False) -> None:
 
 def is_model_dir(target: Path) -> bool:
     """Whether cnlu wrote this directory, whatever its format; many programs have a manifest.json."""
-    with contextlib.suppress(OSError, ValueError, RecursionError), Folder(target) as folder, folder.open(MANIFEST) as file:
-        manifest = json.loads(file.read() if file.size <= _MOST_MANIFEST else b"")
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        with Folder(target) as folder, folder.open(MANIFEST) as file:
+            manifest = json.loads(file.read() if file.size <= _MOST_MANIFEST else b"")
         return isinstance(manifest, dict) and "cnlu" in manifest and "format" in manifest
     return False
 

@@ -20,6 +20,7 @@ Cli = Callable[..., Any]
 GOOD = '{"text": "去北京", "intent": "go"}\n{"text": "你好", "intent": "greet"}\n'
 TRAIN = ["train", "{data}", "--out", "{new}"]
 DISTILL = ["distill", "{model}", "--data", "{data}", "--out", "{new}"]
+PREPARE = ["pretrain", "prepare", "{text}", "--out", "{new}", "--new-vocab", "100"]
 VERBS: dict[str, list[str]] = {
     "check DATA": ["check", "{bad}"],
     "check --test": ["check", "{data}", "--test", "{bad}"],
@@ -53,8 +54,8 @@ VERBS: dict[str, list[str]] = {
     "prepare --encoder": ["pretrain", "prepare", "{text}", "--out", "{new}", "--encoder", "{bad}"],
     "prepare --add-tokens": ["pretrain", "prepare", "{text}", "--out", "{new}", "--encoder", "{encoder}",
                              "--add-tokens", "{bad}"],
-    "prepare --lexicon": ["pretrain", "prepare", "{text}", "--out", "{new}", "--new-vocab", "100", "--lexicon", "{bad}"],
-    "prepare --config": ["pretrain", "prepare", "{text}", "--out", "{new}", "--new-vocab", "100", "--config", "{bad}"],
+    "prepare --lexicon": [*PREPARE, "--lexicon", "{bad}"],
+    "prepare --config": [*PREPARE, "--config", "{bad}"],
     "run CORPUS": ["pretrain", "run", "{bad}", "--out", "{new}", "--init", "random"],
     "run --out": ["pretrain", "run", "{corpus}", "--out", "{bad}", "--init", "random", "--force"],
     "run --encoder": ["pretrain", "run", "{corpus}", "--out", "{new}", "--encoder", "{bad}"],
@@ -76,7 +77,8 @@ VERBS: dict[str, list[str]] = {
 FINE = {
     **{(verb, name): "a new place" for verb in VERBS if "--out" in verb for name in ("dangling", "home")},
     **{(f"{verb} --out", "a file"): "a file that --force replaces" for verb in ("similar", "probe")},
-    ("init DIR", "here"): "an empty folder", ("init DIR", "dangling"): "a new folder", ("init DIR", "home"): "a new folder",
+    ("prepare --lexicon", "a file"): "a lexicon whose lines are no words, which is told",
+    **{("init DIR", name): "a new folder, or an empty one" for name in ("here", "dangling", "home")},
 }  # fmt: skip
 """What is no mistake."""
 
@@ -91,7 +93,8 @@ def places(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, tiny_bert
     (place / "text.txt").write_text("我要去北京。\n你好。\n\n明天去上海。\n" * 30, "utf-8")
     (place / "cilin.txt").write_text("Aa01= 北京 上海 南京\n", "utf-8")
     with contextlib.redirect_stderr(open(os.devnull, "w")):
-        assert main(["pretrain", "prepare", str(place / "text.txt"), "--out", str(place / "corpus"), "--new-vocab", "99"]) == 0
+        main(["pretrain", "prepare", str(place / "text.txt"), "--out", str(place / "corpus"), "--new-vocab", "99"])
+    assert (place / "corpus" / "manifest.json").exists()
     return {"data": str(place / "nlu.jsonl"), "text": str(place / "text.txt"), "cilin": str(place / "cilin.txt"),
             "model": str(tiny_model), "encoder": str(tiny_bert), "corpus": str(place / "corpus")}  # fmt: skip
 
@@ -113,8 +116,9 @@ def no_paths(place: Path) -> list[str]:
     for kind in ("yml", "txt", "onnx"):
         os.mkfifo(place / f"pipe.{kind}")
         (place / f"zero.{kind}").symlink_to("/dev/zero")
-    return ["", " ", "a\0b.yml", "a\ud800b.yml", "x" * 300 + ".yml", "/".join(["y" * 200] * 30), "/dev/null", "/dev/zero",
-            *map(str, sorted(place.iterdir()))]  # fmt: skip
+    long = ("x" * 300 + ".yml", "/".join(["y" * 200] * 30))
+    others = map(str, sorted(place.iterdir()))
+    return ["", " ", "a\0b.yml", "a\ud800b.yml", *long, "/dev/null", "/dev/zero", *others]
 
 
 @pytest.mark.parametrize("verb", VERBS)
