@@ -98,8 +98,8 @@ def export_onnx(network: Ensemble) -> bytes:
     note_network(model, exported.joined)
     content = bytes(model.SerializeToString())
     if strange := strange_operators(content):
-        raise UsageError(f"this encoder's export has operators that no model may have ({', '.join(strange)}), so nobody "
-                         "could load it; name an encoder of another family.")  # fmt: skip
+        raise UsageError(f"this encoder's export has operators that no model may have ({', '.join(strange)}), so it "
+                         "could not be loaded; name an encoder of another family.")  # fmt: skip
     return content
 
 

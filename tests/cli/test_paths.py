@@ -72,7 +72,8 @@ VERBS: dict[str, list[str]] = {
     "probe ENCODER": ["pretrain", "probe", "{bad}", "--corpus", "{corpus}", "--out", "{new}.html"],
     "probe --corpus": ["pretrain", "probe", "{encoder}", "--corpus", "{bad}", "--out", "{new}.html"],
     "probe --out": ["pretrain", "probe", "{encoder}", "--corpus", "{corpus}", "--out", "{bad}", "--force"],
-    "probe --data": ["pretrain", "probe", "{encoder}", "--corpus", "{corpus}", "--out", "{new}.html", "--data", "{bad}"],
+    "probe --data": ["pretrain", "probe", "{encoder}", "--corpus", "{corpus}", "--out", "{new}.html",
+                     "--data", "{bad}"],
 }  # fmt: skip
 FINE = {
     **{(verb, name): "a new place" for verb in VERBS if "--out" in verb for name in ("dangling", "home")},
