@@ -75,6 +75,10 @@ VERBS: dict[str, list[str]] = {
     "probe --data": ["pretrain", "probe", "{encoder}", "--corpus", "{corpus}", "--out", "{new}.html",
                      "--data", "{bad}"],
 }  # fmt: skip
+OFTEN = ("check DATA", "check --config", "init DIR", "split --out", "train DATA", "train --from", "train --encoder",
+         "evaluate MODEL", "parse MODEL", "parse --input", "shell MODEL", "serve MODEL", "serve --annotate",
+         "prepare TEXT", "run CORPUS", "similar --table", "similar --out", "probe --corpus")  # fmt: skip
+"""Of every verb at least one; the others take longer."""
 FINE = {
     **{(verb, name): "a new place" for verb in VERBS if "--out" in verb for name in ("dangling", "home")},
     **{(f"{verb} --out", "a file"): "a file that --force replaces" for verb in ("similar", "probe")},
@@ -122,7 +126,8 @@ def no_paths(place: Path) -> list[str]:
     return ["", " ", "a\0b.yml", "a\ud800b.yml", *long, "/dev/null", "/dev/zero", *others]
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", [
+    verb if verb in OFTEN else pytest.param(verb, marks=pytest.mark.slow) for verb in VERBS])  # fmt: skip
 def test_a_bad_path_is_a_sentence(
     cli: Cli, places: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
