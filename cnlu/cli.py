@@ -16,6 +16,7 @@ from cnlu import interrupts
 from cnlu.data.wording import encodable as _encodable
 from cnlu.errors import CnluError, UsageError
 from cnlu.extras import needed_for
+from cnlu.paths import check_paths
 from cnlu.setting import SEEDS, real, whole
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. A user's mistake is one sentence on standard error, no traceback."""
     try:
         arguments = _parser().parse_args(argv)
+        check_paths(arguments)
         interrupts.begin()
         code = int(arguments.run(arguments))
         _flush()

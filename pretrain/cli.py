@@ -32,7 +32,7 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
         "Turn text into a corpus. TEXT: plain text with a sentence a line and a blank line between documents, running "
         'text, or JSONL with {"text": ...} a line, each also as .gz, .xz, .zst; folders of these; - for standard input.'
     )
-    parser.add_argument("text", nargs="+", metavar="TEXT")
+    parser.add_argument("texts", nargs="+", metavar="TEXT")
     parser.add_argument("--out", required=True, metavar="CORPUS", help="the directory to write")
     parser.add_argument("--encoder", metavar="DIR|NAME", help="whose tokenizer reads the text: a directory or hub name")
     parser.add_argument(
@@ -97,7 +97,8 @@ def _add_probe(parser: argparse.ArgumentParser) -> None:
 def _add_similar(parser: argparse.ArgumentParser) -> None:
     parser.description = "Make a table of similar words, from one of the first four; or show what one holds."
     parser.add_argument(
-        "--text", nargs="+", default=[], metavar="TEXT", help="learn vectors from text (needs cnlu[similar])"
+        "--text", nargs="+", default=[], metavar="TEXT", dest="texts",
+        help="learn vectors from text (needs cnlu[similar])",
     )
     parser.add_argument("--vectors", metavar="F", help="a word2vec file, text or binary")
     parser.add_argument("--cilin", metavar="F", help="groups of synonyms, one a line, as in Cilin")
@@ -126,7 +127,7 @@ def _prepare(arguments: argparse.Namespace) -> int:
         from pretrain.prepare.prepare import PrepareRequest, prepare
     add_tokens = Path(arguments.add_tokens) if arguments.add_tokens else None
     prepare(
-        PrepareRequest(arguments.text, Path(arguments.out), _config(arguments).prepare, arguments.encoder,
+        PrepareRequest(arguments.texts, Path(arguments.out), _config(arguments).prepare, arguments.encoder,
                        arguments.new_vocab, add_tokens, arguments.lexicon, arguments.resume, arguments.force),
         _say,
     )  # fmt: skip
@@ -183,7 +184,7 @@ def _similar(arguments: argparse.Namespace) -> int:
         )
     )
     similar(
-        SimilarRequest(_config(arguments).similar, arguments.text, vectors, cilin, tsv, table, antonyms, out,
+        SimilarRequest(_config(arguments).similar, arguments.texts, vectors, cilin, tsv, table, antonyms, out,
                        arguments.show, arguments.force),
         _say, lambda line: print(_encodable(line, sys.stdout)),
     )  # fmt: skip

@@ -83,7 +83,7 @@ def _files(path: Path) -> Iterator[tuple[Path, bool]]:
     for folder, folders, names in os.walk(path):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(folder, name) for name in names if not name.startswith(".")]
-    found = sorted(file for file in found if file.suffix.lower() in _YAML + _JSON)
+    found = sorted(file for file in found if file.suffix.lower() in _YAML + _JSON and file.is_file())  # no pipes
     if not found:
         raise DataError(f"{path}: the folder holds no data files; put .yml, .yaml, .jsonl or .json files into it, and "
                         "convert what other tools wrote, file by file, with `cnlu convert`.")

@@ -44,7 +44,10 @@ def local_directory(source: str | Path) -> Path:
     name = str(source)
     if not name.strip():
         raise UsageError("The encoder's name is empty; name its directory, or a model of the Hugging Face hub.")
-    path = Path(name).expanduser()
+    try:
+        path = Path(name).expanduser()
+    except RuntimeError:  # ~ of somebody who is not known here
+        raise UsageError(f"{name}: there is no such home folder; name the encoder's directory.") from None
     if path.is_dir():
         return path
     if path.exists():

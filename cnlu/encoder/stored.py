@@ -7,6 +7,7 @@ metadata tell which constant is which parameter, and what else is needed to buil
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import onnx
 import torch
@@ -15,11 +16,15 @@ from onnx import numpy_helper
 from cnlu.encoder.body import Body
 from cnlu.encoder.build import untrained
 from cnlu.encoder.constants import in_form, places
-from cnlu.errors import UsageError
+from cnlu.encoder.settings import configured
+from cnlu.errors import CnluError, UsageError, one_line
 
 WEIGHTS, CONFIG = "encoder_weights", "encoder_config"
 """Metadata of the graph: {parameter: [constant, its form]}, and the encoder's own settings."""
 
+_MOST_LAYERS = 1000
+_UNUSED = 64 << 20
+"""Bytes of parameters that an encoder's answers do not need, such as a pooler, and a graph therefore lacks."""
 _AGREEMENT = 1e-4
 """Largest difference of a hidden state between an encoder and the one built again."""
 
@@ -46,12 +51,34 @@ def load_stored(graph: bytes, where: str) -> Body:
     Raises UsageError, naming `where`, when the graph does not tell.
     """
     model = onnx.load_from_string(graph)
-    if WEIGHTS not in {entry.key for entry in model.metadata_props}:
+    if not {WEIGHTS, CONFIG} <= _notes(model).keys():
         raise UsageError(
             f"{where}: the encoder cannot be taken out of this model, because it has none, or one in 8 bits, with "
             "heads removed, or of a family whose weights the export changes; name a model without those."
         )
-    return _rebuilt(model)
+    try:
+        _check_size(json.loads(_notes(model)[CONFIG]), len(graph))
+        return _rebuilt(model)
+    except CnluError:
+        raise
+    except Exception as error:  # whoever wrote the notes need not have been training
+        raise UsageError(f"{where}: what it notes of its encoder does not fit its weights ({one_line(error)}); name "
+                         "another model.") from error  # fmt: skip
+
+
+def _notes(model: onnx.ModelProto) -> dict[str, str]:
+    return {entry.key: entry.value for entry in model.metadata_props}
+
+
+def _check_size(settings: dict[str, Any], size: int) -> None:
+    """Raises ValueError for settings of an encoder with far more weights than a file of so many bytes holds."""
+    layers = getattr(configured(settings, "the encoder"), "num_hidden_layers", 0)
+    if not isinstance(layers, int) or layers > _MOST_LAYERS:
+        raise ValueError(f"{layers} layers")
+    with torch.device("meta"):  # shapes alone, no memory
+        count = sum(parameter.numel() for parameter in untrained(settings).parameters())
+    if 4 * count > 2 * size + _UNUSED:
+        raise ValueError(f"{count:,} weights in {size:,} bytes")
 
 
 def _rebuilt(model: onnx.ModelProto) -> Body:

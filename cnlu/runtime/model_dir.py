@@ -79,8 +79,9 @@ def check_out(path: str | Path, force: bool = False) -> None:
 
 def is_model_dir(target: Path) -> bool:
     """Whether cnlu wrote this directory, whatever its format; many programs have a manifest.json."""
-    with contextlib.suppress(OSError, ValueError, RecursionError), Folder(target) as folder, folder.open(MANIFEST) as file:
-        manifest = json.loads(file.read() if file.size <= _MOST_MANIFEST else b"")
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        with Folder(target) as folder, folder.open(MANIFEST) as file:
+            manifest = json.loads(file.read() if file.size <= _MOST_MANIFEST else b"")
         return isinstance(manifest, dict) and "cnlu" in manifest and "format" in manifest
     return False
 
@@ -180,16 +181,18 @@ _MOST_BYTES = 4 << 30
 
 def _listed(path: str | Path, manifest: dict[str, Any]) -> dict[str, int]:
     """Names and sizes of the files of a manifest, none of which leads out of the directory or is beyond measure."""
-    place, sizes = Path(path) / MANIFEST, {}
+    place = Path(path) / MANIFEST
+    sizes: dict[str, int] = {}
     for name, about in manifest["files"].items():
         if not _PLAIN_NAME.fullmatch(name):
             raise ModelError(
                 f"{place}: names the file {name!r} outside the model directory; "
                 "do not trust this model, train it again."
             )
-        sizes[name] = about.get("size") if isinstance(about, dict) else None
-        if type(sizes[name]) is not int or sizes[name] < 0:
+        size = about.get("size") if isinstance(about, dict) else None
+        if type(size) is not int or size < 0:
             raise ModelError(f"{place}: {_DAMAGED}")
+        sizes[name] = size
     if len(sizes) > _MOST_FILES or sum(sizes.values()) > _MOST_BYTES:
         raise ModelError(f"{place}: lists more than {_MOST_FILES} files or {_MOST_BYTES >> 30} GB, as no training "
                          "writes them; do not trust this model, train it again.")  # fmt: skip

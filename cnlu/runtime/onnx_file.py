@@ -132,7 +132,8 @@ _TENSOR = {
 }  # fmt: skip
 _ATTRIBUTE = _fields(
     name=(1, LENGTH, text), f=(2, FOUR, lambda data: float(np.frombuffer(data, "<f4")[0])), i=(3, VARINT, whole),
-    s=(4, LENGTH, bytes), graph=(6, LENGTH, _never("an operator holds a graph of its own, a loop or a branch")), ints=(8, VARINT, whole, SMALL), type=(20, VARINT, small),
+    s=(4, LENGTH, bytes), graph=(6, LENGTH, _never("an operator holds a graph of its own, a loop or a branch")),
+    ints=(8, VARINT, whole, SMALL), type=(20, VARINT, small),
 )  # fmt: skip
 _ATTRIBUTE[tag(8, LENGTH)] = Field("ints", packed)
 _TYPES = {1: "f", 2: "i", 3: "s", 7: "ints"}

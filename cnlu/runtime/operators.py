@@ -63,7 +63,8 @@ def _each(compute: Callable[..., Any] | None = None) -> Rule:
         found = None
         if compute is not None and all(content is not None for content in contents):
             found = np.asarray(compute(*contents), np.int64)
-        return Known(broadcast([value.shape for value in given]), found if found is None or found.size <= SMALL else None)
+        few = found is not None and found.size <= SMALL
+        return Known(broadcast([value.shape for value in given]), found if few else None)
 
     return rule
 
@@ -131,8 +132,9 @@ def _concat(node: Node, given: Given) -> Known:
         raise BadShape("what is joined differs in another axis")
     shape = list(given[0].shape)
     shape[axis] = sum(value.shape[axis] for value in given)
-    known = len(shape) == 1 and shape[0] <= SMALL and all(value.content is not None for value in given)
-    return Known(tuple(shape), np.concatenate([value.content for value in given]) if known else None)  # type: ignore[arg-type, misc]
+    contents = [value.content for value in given if value.content is not None]
+    known = len(shape) == 1 and shape[0] <= SMALL and len(contents) == len(given)
+    return Known(tuple(shape), np.concatenate(contents) if known else None)
 
 
 def _reshape(node: Node, given: Given) -> Known:
@@ -162,7 +164,8 @@ def _unsqueeze(node: Node, given: Given) -> Known:
 
 def _squeeze(node: Node, given: Given) -> Known:
     shape, rank = given[0].shape, len(given[0].shape)
-    gone = {_axis(axis, rank) for axis in numbers(given[1])} if len(given) > 1 else {k for k in range(rank) if shape[k] == 1}
+    axes = numbers(given[1]) if len(given) > 1 else [k for k in range(rank) if shape[k] == 1]
+    gone = {_axis(axis, rank) for axis in axes}
     if any(shape[k] != 1 for k in gone):
         raise BadShape(f"an axis of {shape} is not 1")
     left = tuple(n for k, n in enumerate(shape) if k not in gone)
@@ -247,6 +250,27 @@ def _gather_elements(node: Node, given: Given) -> Known:
     return Known(given[1].shape)
 
 
+def _gather_nd(node: Node, given: Given) -> Known:
+    data, places = given[0].shape, given[1].shape
+    batch = node.attributes.get("batch_dims", 0)
+    if not places or not 0 <= batch < len(places) or not 0 < places[-1] <= len(data) - batch:
+        raise BadShape(f"no places {places} in {data}")
+    return Known((*places[:-1], *data[batch + places[-1] :]))
+
+
+def _einsum(node: Node, given: Given) -> Known:
+    """Letters with spaces between them or none: `bij,bjk->bik`."""
+    terms, arrow, result = node.attributes["equation"].decode().replace(" ", "").partition("->")
+    sizes: dict[str, int] = {}
+    for letters, value in zip(terms.split(","), given, strict=True):
+        for letter, size in zip(letters, value.shape, strict=True):
+            if sizes.setdefault(letter, size) != size:
+                raise BadShape(f"{letter} is {sizes[letter]} and {size}")
+    if not arrow:
+        raise BadShape("the result is not said")
+    return Known(tuple(sizes[letter] for letter in result), work=math.prod(sizes.values()))
+
+
 def _quantized(node: Node, given: Given) -> list[Known]:
     """The values in 8 bits, their scale, and which of the steps is 0."""
     return [Known(given[0].shape), Known(()), Known(())]
@@ -260,17 +284,19 @@ def _divided(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:
 
 RULES: dict[str, Rule] = {
     **dict.fromkeys(("Gelu", "Softmax", "LayerNormalization", "Clip", "CumSum", "Sigmoid", "Tanh", "Relu", "Erf", "Exp",
-                     "Log", "Sqrt", "Neg", "Abs", "Sign", "Ceil", "Floor", "Sin", "Cos", "Trilu"), _first),
+                     "Log", "Sqrt", "Sign", "Ceil", "Floor", "Sin", "Cos", "Trilu"), _first),
     "Add": _each(np.add), "Sum": _each(), "Sub": _each(np.subtract), "Mul": _each(np.multiply), "Div": _each(_divided),
-    "Pow": _each(), "Min": _each(), "Max": _each(), "Equal": _each(np.equal), "Greater": _each(np.greater),
+    "Neg": _each(np.negative), "Abs": _each(np.abs), "Pow": _each(), "Min": _each(),
+    "Max": _each(), "Equal": _each(np.equal), "Greater": _each(np.greater),
     "GreaterOrEqual": _each(np.greater_equal), "Less": _each(np.less), "LessOrEqual": _each(np.less_equal),
     "And": _each(np.logical_and), "Or": _each(np.logical_or), "Not": _each(np.logical_not),
     "Where": _each(lambda where, a, b: np.where(where != 0, a, b)), "Cast": _cast,
     **dict.fromkeys(("ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceLogSumExp"), _reduce),
-    "MatMul": _matmul, "MatMulInteger": _matmul, "Gemm": _gemm, "Shape": _shape, "Gather": _gather,
-    "GatherElements": _gather_elements, "Concat": _concat, "Reshape": _reshape, "Unsqueeze": _unsqueeze,
-    "Squeeze": _squeeze, "Transpose": _transpose, "Slice": _slice, "Split": _split, "Expand": _expand,
-    "ConstantOfShape": _filled, "Tile": _tile, "Range": _range, "Pad": _pad, "DynamicQuantizeLinear": _quantized,
+    "MatMul": _matmul, "MatMulInteger": _matmul, "Gemm": _gemm, "Einsum": _einsum, "Gather": _gather,
+    "GatherElements": _gather_elements, "GatherND": _gather_nd, "Shape": _shape, "Reshape": _reshape,
+    "Unsqueeze": _unsqueeze, "Squeeze": _squeeze, "Transpose": _transpose, "Concat": _concat, "Split": _split,
+    "Slice": _slice, "Pad": _pad, "Expand": _expand, "Tile": _tile, "ConstantOfShape": _filled, "Range": _range,
+    "DynamicQuantizeLinear": _quantized,
 }  # fmt: skip
 """By the operator's name in ONNX's own domain. What an export of some encoder needs beyond these is added here, with a
-rule; tests/runtime/test_operators.py compares the table with what the exports of all families write."""
+rule; tests/encoder/test_families.py compares the table with what the exports of all families write."""

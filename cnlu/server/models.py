@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 from collections.abc import Callable
@@ -14,7 +13,6 @@ from pathlib import Path
 import cnlu
 from cnlu.errors import CnluError
 from cnlu.runtime.interpreter import Interpreter
-from cnlu.runtime.model_dir import MANIFEST
 
 EVERY = 1.0
 """Seconds between two looks at the model directory."""
@@ -78,7 +76,7 @@ def load(path: Path) -> Loaded:
     """Raises CnluError for a directory without a whole model."""
     interpreter = cnlu.load(path)
     interpreter.parse("你好")  # the first parse loads the words' dictionary, which takes a second
-    return Loaded(interpreter, _name(path))
+    return Loaded(interpreter, interpreter.digest[:12])
 
 
 def look(path: Path) -> Look:
@@ -89,9 +87,3 @@ def look(path: Path) -> Look:
             status = entry.stat()
             found.append((entry.name, status.st_ino, status.st_size, status.st_mtime_ns))
     return tuple(found)
-
-
-def _name(path: Path) -> str:
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return str(json.loads((path / MANIFEST).read_bytes())["sha256"])[:12]
-    return "unknown"

@@ -14,14 +14,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cnlu.errors import UsageError
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.reader import FAR_BELOW
+from cnlu.runtime.graph_check import ENCODER_INPUTS, INPUTS, strange_operators
 from cnlu.training.joined import Joined
 from cnlu.training.unfold import note_network
 
 OPSET = 20  # read by every ONNX Runtime since 1.17; the first that has GELU as one step
-INPUTS = ("characters", "sentence", "mask")
-ENCODER_INPUTS = ("tokens", "token_mask", "alignment")
 OUTPUTS = ("emissions", "intent", "roles", "groups")
 
 
@@ -80,12 +80,12 @@ def export_onnx(network: Ensemble) -> bytes:
         {0: batch, 1: torch.export.Dim("sentence_features")},
         {0: batch, 1: length},
     ]
-    names: tuple[str, ...] = INPUTS
+    names = (*INPUTS,)
     if network.reader is not None:
         tokens = torch.export.Dim("tokens")
         example += [torch.ones(2, 9, dtype=torch.long), torch.ones(2, 9), torch.ones(2, 5, 9) / 9]
         shapes.append(({0: batch, 1: tokens}, {0: batch, 1: tokens}, {0: batch, 1: length, 2: tokens}))
-        names += ENCODER_INPUTS
+        names += (*ENCODER_INPUTS,)
     exported = _Exported(network).eval()
     with _quiet(), _plain_mask() if network.reader is not None else contextlib.nullcontext():
         program = torch.onnx.export(
@@ -96,7 +96,11 @@ def export_onnx(network: Ensemble) -> bytes:
     model = program.model_proto
     _keep_norms_apart(model)
     note_network(model, exported.joined)
-    return bytes(model.SerializeToString())
+    content = bytes(model.SerializeToString())
+    if strange := strange_operators(content):
+        raise UsageError(f"this encoder's export has operators that no model may have ({', '.join(strange)}), so it "
+                         "could not be loaded; name an encoder of another family.")  # fmt: skip
+    return content
 
 
 def _keep_norms_apart(model: onnx.ModelProto) -> None:

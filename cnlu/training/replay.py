@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import io
 import random
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from cnlu.data.jsonl import from_jsonl, to_jsonl
 from cnlu.data.schema import Example
-from cnlu.errors import DataError
+from cnlu.errors import DataError, one_line
 
 LEARNED, HELD_OUT = "examples.jsonl.gz", "held_out.jsonl.gz"
 """Files of what the weights have learned from, and of what was only measured on"""
+_MOST_BYTES = 256 << 20
+"""Of one of them, unpacked"""
 
 
 def kept_files(learned: Sequence[Example], held_out: Sequence[Example], most: int, seed: int) -> dict[str, bytes]:
@@ -49,4 +53,17 @@ def _lines(examples: Sequence[Example]) -> bytes:
 
 
 def _examples(files: Mapping[str, bytes], name: str) -> list[Example]:
-    return from_jsonl(gzip.decompress(files[name]).decode("utf-8"), name) if name in files else []
+    return from_jsonl(_unpacked(files[name], name), name) if name in files else []
+
+
+def _unpacked(content: bytes, name: str) -> str:
+    try:
+        with gzip.open(io.BytesIO(content)) as stream:
+            found = stream.read(_MOST_BYTES + 1)
+        if len(found) > _MOST_BYTES:
+            raise DataError(f"{name}: the model's examples are more than {_MOST_BYTES >> 20} MB unpacked; do not "
+                            "use this model.")  # fmt: skip
+        return found.decode("utf-8")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        said = f"{name}: the model's examples cannot be unpacked ({one_line(error)}); train it anew."
+        raise DataError(said) from error

@@ -19,7 +19,7 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from cnlu.encoder.constants import in_form, places
-from cnlu.errors import UsageError
+from cnlu.errors import CnluError, UsageError, one_line
 from cnlu.model.attention import Layer
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.network import JointNetwork, Sizes
@@ -39,6 +39,16 @@ def note_network(model: onnx.ModelProto, joined: Joined) -> None:
 
 def unfolded(stored: Stored) -> Ensemble:
     """The trained members, without their encoder. Raises UsageError where the graph does not tell."""
+    try:
+        return _unfolded(stored)
+    except CnluError:
+        raise
+    except Exception as error:  # whoever wrote the notes need not have been training
+        raise UsageError(f"{stored.path}: what it notes of its network does not fit its weights ({one_line(error)}); "
+                         "train it anew, without --from.") from error  # fmt: skip
+
+
+def _unfolded(stored: Stored) -> Ensemble:
     model = onnx.load_from_string(stored.files.files["model.onnx"])
     joined, tables = _joined(model, stored), _tables(model)
     if stored.model.config.model.multi_label and any(name.startswith("intent.") for name in joined):

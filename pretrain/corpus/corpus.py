@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cnlu.data.swap import locate, resolve
 from cnlu.errors import ModelError, UsageError
 from cnlu.text.tokens import Marks
 from pretrain.corpus.shards import Arrays, Shard, damaged, read_shard, shard_of
@@ -59,7 +60,7 @@ def open_corpus(path: str | Path) -> Corpus:
 
     Sizes are checked here, contents by `Corpus.check`.
     """
-    folder = Path(path)
+    folder = locate(resolve(path))
     if not folder.is_dir():
         raise UsageError(f"{path}: there is no such corpus; make one with: cnlu pretrain prepare TEXT --out {path}.")
     try:

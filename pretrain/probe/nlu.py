@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cnlu.data.load import load_data
 from cnlu.errors import CnluError
 
 SETTINGS = ("encoder.tuning=frozen", "model.members=1", "encoder.members=1")
@@ -24,6 +25,11 @@ class Examples:
     data: Sequence[str]
     test: Sequence[str]
     """Empty: the tenth that training holds out, which is little"""
+
+    def check(self) -> None:
+        """Raises DataError for what cannot be read, before anything long begins."""
+        for paths in filter(None, (self.data, self.test)):
+            load_data(paths)
 
 
 def frame_accuracy(encoder: Path, examples: Examples, seed: int = 1) -> float:

@@ -44,6 +44,10 @@ def probe(request: ProbeRequest, say: Say) -> None:
     """Measure encoders side by side and write the page; raises CnluError for whatever the user can mend."""
     if request.out.exists() and not request.force:
         raise UsageError(f"{request.out}: exists already; choose another --out or replace it with --force.")
+    if request.out.is_dir():
+        raise UsageError(f"{request.out}: is a folder; name a file with --out.")
+    if request.examples:
+        request.examples.check()
     corpus = open_corpus(request.corpus)
     points: list[Point] = []
     for number, encoder in enumerate(request.encoders):

@@ -60,6 +60,8 @@ def run(request: RunRequest, say: Say = lambda line: None) -> None:
     """Raises CnluError for whatever the user can mend; checkpoints stay in ENCODER.training until the end."""
     config = request.config
     check_out(request.out, request.force, "encoder", lambda folder: (folder / "config.json").exists())
+    if request.probe:
+        request.probe.check()
     corpus = open_corpus(request.corpus)
     if not corpus.shards or not corpus.tokens:
         raise UsageError(f"{request.corpus}: holds no text to train on; prepare it again.")

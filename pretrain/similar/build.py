@@ -42,6 +42,8 @@ def similar(request: SimilarRequest, say: Callable[[str], None], show: Callable[
         raise UsageError("Give --out F.npz to write the table, --show WORD... to look at it, or both.")
     if request.out and request.out.exists() and not request.force:
         raise UsageError(f"{request.out}: exists already; choose another --out or replace it with --force.")
+    if request.out and request.out.is_dir():
+        raise UsageError(f"{request.out}: is a folder; name a file with --out.")
     table = load_table(request.table) if request.table else _made(request, say)
     if request.out:
         table.save(request.out)

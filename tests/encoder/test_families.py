@@ -26,6 +26,8 @@ from cnlu.encoder.prune import keep_layers, prune_heads
 from cnlu.encoder.quiet import quiet
 from cnlu.encoder.trial import TRIED
 from cnlu.errors import UsageError
+from cnlu.runtime.graph_check import follow, strange_operators
+from cnlu.runtime.onnx_file import read_graph
 from cnlu.text.tokens import TokenReader
 
 LAYERS, WIDTH = 2, 32
@@ -150,7 +152,9 @@ def test_it_exports_and_onnx_runtime_gives_the_same(family: str, tiny_encoder: C
     keep_layers(body, 1)
     with contextlib.suppress(UsageError):
         prune_heads(body, 0.5)
-    session = onnxruntime.InferenceSession(exported(body), providers=["CPUExecutionProvider"])
+    graph = exported(body)
+    assert strange_operators(graph) == []  # or whoever trains on it could not load the model
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     for rows, longest in ((1, 3), (3, 13)):
         ids, mask = batch(body, rows, longest) if rows > 1 else (torch.full((1, longest), 7), torch.ones(1, longest))
         with torch.no_grad():
@@ -158,6 +162,8 @@ def test_it_exports_and_onnx_runtime_gives_the_same(family: str, tiny_encoder: C
         given = session.run(None, {"ids": ids.numpy(), "mask": mask.numpy()})
         for one, other in zip(given, expected, strict=True):
             assert np.abs(one - other.numpy())[mask.numpy() > 0].max() < 1e-4
+        shapes, _ = follow(read_graph(graph), {"ids": tuple(ids.shape), "mask": tuple(mask.shape)})
+        assert list(shapes.values()) == [one.shape for one in given]
 
 
 def exported(body: Body) -> bytes:

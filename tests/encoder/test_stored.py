@@ -18,7 +18,7 @@ from cnlu.encoder.body import Body
 from cnlu.encoder.load import load_encoder
 from cnlu.encoder.prune import keep_layers
 from cnlu.encoder.stored import CONFIG, WEIGHTS, load_stored, note_encoder
-from cnlu.errors import UsageError
+from cnlu.errors import CnluError, UsageError
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.network import Sizes
 from cnlu.model.reader import Reader
@@ -95,3 +95,20 @@ def test_layers_of_another_shape_than_the_settings_say_get_no_note(graph: bytes,
 def test_a_model_without_an_encoder_to_take_out_is_refused_by_name(graph: bytes) -> None:
     with pytest.raises(UsageError, match="some/model: the encoder cannot be taken out"):
         load_stored(graph, "some/model")
+
+
+@pytest.mark.parametrize(("key", "change", "said"), [
+    (CONFIG, {"hidden_size": 1 << 20, "num_attention_heads": 4}, "weights in"),
+    (CONFIG, {"num_hidden_layers": 10**9}, "1000000000 layers"),
+    (CONFIG, {"model_type": "nothing"}, "knows no model family"),
+    (WEIGHTS, {"model.encoder.layer.0.output.dense.weight": ["nothing", "plain"]}, "does not fit its weights"),
+])  # fmt: skip
+def test_notes_that_somebody_changed_are_a_sentence(
+    graph: bytes, body: Body, key: str, change: dict[str, object], said: str
+) -> None:
+    model = onnx.load_from_string(note_encoder(graph, body))
+    for entry in model.metadata_props:
+        if entry.key == key:
+            entry.value = json.dumps(json.loads(entry.value) | change)
+    with pytest.raises(CnluError, match=said):
+        load_stored(model.SerializeToString(), "model")

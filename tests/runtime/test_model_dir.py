@@ -453,7 +453,7 @@ def test_readers_and_writers_of_one_directory_do_not_disturb_each_other(tmp_path
         seen, done = set(), 0
         while done < loads or len(seen) < 5:
             done += 1
-            contents = {content for content in read_model_dir(path).files.values()}
+            contents = set(read_model_dir(path).files.values())
             assert len(contents) == 1  # all files of one and the same model
             seen |= contents
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,9 +20,10 @@ from cnlu.cli import main
 from cnlu.config_files import load_config
 from cnlu.data.jsonl import write_jsonl
 from cnlu.data.schema import Entity, Example
-from cnlu.errors import ModelError, UsageError
+from cnlu.errors import DataError, ModelError, UsageError
 from cnlu.runtime.model_dir import read_model_dir, write_model_dir
 from cnlu.text.view import view
+from cnlu.training import replay
 from cnlu.training.growth import grow
 from cnlu.training.replay import drawn, kept_examples, kept_files
 from cnlu.training.request import Request
@@ -247,3 +249,15 @@ def test_an_encoder_stays_under_the_model(tiny_bert_model: Path, tmp_path: Path)
     assert after.labels.roles == before.labels.roles
     (text, intent), *_ = [(e.text, e.intent) for e in NEW]
     assert after.parse(text)["intent"]["name"] in {intent, *before.labels.intents}
+
+
+@pytest.mark.parametrize(("content", "said"), [
+    (gzip.compress(b" " * 5000), "more than 0 MB unpacked"), (b"no gzip", "cannot be unpacked"),
+    (gzip.compress(b"abc" * 99)[:-9], "cannot be unpacked"), (gzip.compress(b"\xff"), "cannot be unpacked"),
+])  # fmt: skip
+def test_kept_examples_that_somebody_else_packed_are_unpacked_within_a_limit(
+    monkeypatch: pytest.MonkeyPatch, content: bytes, said: str
+) -> None:
+    monkeypatch.setattr(replay, "_MOST_BYTES", 1000)
+    with pytest.raises(DataError, match=said):
+        kept_examples({replay.LEARNED: content})

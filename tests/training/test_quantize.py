@@ -24,6 +24,8 @@ from cnlu.encoder.load import load_encoder
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.network import Sizes
 from cnlu.model.reader import Reader
+from cnlu.runtime.graph_check import follow, strange_operators
+from cnlu.runtime.onnx_file import read_graph
 from cnlu.training import quantize as module
 from cnlu.training.export import export_onnx, round_tables
 from cnlu.training.quantize import quantize
@@ -124,6 +126,14 @@ def test_products_below_the_limit_are_left_alone(
     assert "MatMulInteger" not in {node.op_type for node in onnx.load_from_string(graph).graph.node}
     rounded = any(name.endswith("word_embeddings.weight_rows") for name in constants(graph))
     assert rounded == (smallest < 1 << 30)
+
+
+def test_all_its_operators_are_ones_that_a_model_may_have(graphs: Graphs) -> None:
+    assert strange_operators(graphs.rounded) == []
+    given = inputs(graphs.tokens)
+    session = onnxruntime.InferenceSession(graphs.rounded, providers=["CPUExecutionProvider"])
+    shapes, _ = follow(read_graph(graphs.rounded), {name: array.shape for name, array in given.items()})
+    assert shapes == dict(zip(NAMES, (one.shape for one in session.run(None, given)), strict=True))
 
 
 def test_the_same_graph_gives_the_same_bytes(graphs: Graphs) -> None:

@@ -1,0 +1,57 @@
+"""Paths of the command line, looked at before any verb begins: what can be no file and no folder is refused."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import stat
+from collections.abc import Iterator
+
+from cnlu.errors import UsageError
+
+_PATHS = {
+    "data": "DATA", "test": "--test", "dev": "--dev", "config": "--config", "encoder": "the encoder",
+    "origin": "--from", "model": "MODEL", "student": "--student", "out": "--out", "paths": "MODEL or DATA",
+    "input": "--input", "annotate": "--annotate", "folder": "DIR", "corpus": "the corpus", "add_tokens": "--add-tokens",
+    "lexicon": "--lexicon", "similar": "--similar", "probe": "examples", "probe_test": "examples",
+    "vectors": "--vectors", "cilin": "--cilin", "tsv": "--tsv", "table": "--table", "antonyms": "--antonyms",
+    "texts": "TEXT",
+}  # fmt: skip
+"""Where argparse puts what is a path (for encoders: or a name) -> how the user knows it."""
+_STREAMED = ("input",)
+"""Read once and line by line, so that a pipe will do."""
+_STANDARD_INPUT = (("input", "-"), ("texts", "-"))
+
+
+def check_paths(arguments: argparse.Namespace) -> None:
+    """Raises UsageError for an empty path, one that no file system can have, a pipe and a device.
+
+    A device may have no end, and a pipe blocks until somebody writes; what is merely missing is for the verbs to say.
+    """
+    for place, path in _given(arguments):
+        title = _PATHS[place]
+        if not path.strip():
+            raise UsageError(f"{title}: the path is empty; name a file or folder.")
+        try:
+            mode = os.stat(path).st_mode
+        except ValueError:
+            raise UsageError(f"{title} {path!r}: is no path (it has a NUL or half a character); correct it.") from None
+        except OSError as error:
+            if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+                raise UsageError(f"{title} {_short(path)}: {error.strerror}; name another.") from None
+            continue
+        if place not in _STREAMED and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise UsageError(f"{title} {path}: is a pipe or a device; save what it gives to a file and name that.")
+
+
+def _given(arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    for place in _PATHS:
+        value = getattr(arguments, place, None)
+        for path in value if isinstance(value, list) else [value]:
+            if isinstance(path, str) and (place, path) not in _STANDARD_INPUT:
+                yield place, path
+
+
+def _short(path: str) -> str:
+    return path if len(path) <= 80 else f"{path[:60]}…"
