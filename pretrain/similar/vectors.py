@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from cnlu.data.scratch import scratch_folder
 from cnlu.errors import DataError, UsageError
 from cnlu.text.bulk import CHINESE, BulkSegmenter, code_points, kinds_of
 from cnlu.text.segment import Segmenter
@@ -117,8 +117,8 @@ def learn_vectors(texts: Sequence[str], config: SimilarConfig) -> Vectors:
             "vectors that exist with --vectors."
         ) from error
     segmenter = BulkSegmenter(Segmenter())
-    with tempfile.TemporaryDirectory() as folder:
-        cut = Path(folder) / "words.txt"
+    with scratch_folder() as folder:
+        cut = folder / "words.txt"
         with open(cut, "w", encoding="utf-8") as file:
             for block in tqdm(blocks(expand(texts)), desc="cutting words", unit=" MB", dynamic_ncols=True):
                 for line in read_lines(block).texts:
