@@ -129,8 +129,8 @@ class Interpreter:
         if self.tokens is not None:
             inputs |= pad_tokens([self.tokens.read(text) for text in texts], inputs["mask"].shape[1])
         outputs = self.session.run(None, inputs)
-        if any(np.isnan(output).any() for output in outputs):
-            raise ModelError("the model's network gives values that are no numbers (NaN); train it again.")
+        if not all(np.isfinite(output).all() for output in outputs):
+            raise ModelError("The model's scores are not finite numbers: its training diverged, train again.")
         return [
             Scores(*(o[i, : len(t)] if o.ndim == 3 else o[i] for o in outputs)) for i, t in enumerate(texts)
         ]
