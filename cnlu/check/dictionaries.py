@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-import regex
-
 from cnlu.check.corpus import Corpus
 from cnlu.check.findings import Finding, Place
 from cnlu.data.schema import Entry
@@ -87,16 +85,12 @@ def _unused_regex(entry: Entry, corpus: Corpus) -> Iterator[Finding]:
     try:
         pattern = compile_regex(entry.text)
         texts = (text for line in corpus.train for text in (view(line.example.text).text, line.example.text))
-        used = any(any(_spans(pattern, text)) for text in texts)
+        used = any(Clock(len(text)).find_all(pattern, text) for text in texts)
     except (BadRegexError, TimeoutError):
         return  # a rejected entry, or one of which nothing can be said
     if not used:
         problem = f"is a regex of {shown(entry.name)} that matches no example"
         yield Finding("unused-regex", entry.source, entry.text, problem, "correct it, or write examples for it")
-
-
-def _spans(pattern: regex.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
-    return Clock(len(text)).find_all(pattern, text)
 
 
 def _unused(code: str, idle: list[Entry], total: int, what: str, mend: str) -> Iterator[Finding]:

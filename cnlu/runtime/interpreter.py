@@ -152,8 +152,8 @@ class Interpreter:
         except Exception as error:  # ONNX Runtime's errors have no common class of their own
             raise ModelError(f"the model's network fails on a text of {len(texts[-1])} characters "
                              f"({type(error).__name__}); train it again.") from error  # fmt: skip
-        if any(np.isnan(output).any() for output in outputs):
-            raise ModelError("the model's network gives values that are no numbers (NaN); train it again.")
+        if not all(np.isfinite(output).all() for output in outputs):
+            raise ModelError("The model's scores are not finite numbers: its training diverged, train again.")
         return [
             Scores(*(o[i, : len(t)] if o.ndim == 3 else o[i] for o in outputs), known=known[i])
             for i, t in enumerate(texts)

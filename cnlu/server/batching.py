@@ -70,7 +70,8 @@ class Batcher:
         return 0.0 if began is None else time.monotonic() - began
 
     async def parse(self, texts: Sequence[str]) -> list[Result]:
-        """Parse results in order; raises ApiError 503 at once when the queue is full, 413 when it never could."""
+        """Parse results in order; raises ApiError 503 at once when the queue is full, 422 or 413
+        when it never could: for too many texts, or too many characters."""
         jobs = self._enqueue(texts)
         if len(jobs) == 1:
             return [await jobs[0][1]]
@@ -81,7 +82,7 @@ class Batcher:
         characters = sum(map(len, texts))
         if len(texts) > most or characters > most_characters:
             message = f"One request takes at most {most} texts of together {most_characters} characters; divide it."
-            raise ApiError(413, "too_much", message)
+            raise ApiError(422 if len(texts) > most else 413, "too_much", message)
         loop = asyncio.get_running_loop()
         jobs: list[_Job] = [(text, loop.create_future()) for text in texts]
         with self._changed:

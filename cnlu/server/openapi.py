@@ -18,9 +18,12 @@ _STATUSES = {
     "413": "The body is larger than it may be, or its texts together are",
     "415": "The body is not declared as application/json",
     "422": "A field is missing, of the wrong type, or beyond its limit",
-    "503": "The worker is busy or stuck: try again after Retry-After seconds",
+    "421": "The Host header names another server, or a page of another site sent this; see --allowed-host",
+    "503": "The worker is stuck, too much waits, or the annotated file cannot be written now: try again after "
+           "Retry-After seconds",
+    "507": "The server's disk is full; nothing is saved",
 }
-_PARSING = ("400", "401", "408", "413", "422", "503")
+_PARSING = ("400", "401", "408", "413", "421", "422", "503")
 
 
 def describe(settings: ServerSettings) -> Schema:
@@ -80,7 +83,7 @@ def _labels() -> Schema:
         "operationId": "labels",
         "summary": "What the model can say, and whether corrections can be saved",
         "security": [{"token": []}, {}],
-        "responses": {"200": _json("Labels", _ref("Labels")), **_refusals("401")},
+        "responses": {"200": _json("Labels", _ref("Labels")), **_refusals("401", "421")},
     }
 
 
@@ -95,7 +98,7 @@ def _annotate() -> Schema:
         }),
         "responses": {
             "200": _json("Saved, or already there", _ref("Saved")),
-            **_refusals("400", "401", "404", "408", "409", "413", "415", "422"),
+            **_refusals("400", "401", "404", "408", "409", "413", "415", "421", "422", "503", "507"),
         },
     }  # fmt: skip
 
@@ -119,7 +122,7 @@ def _metrics() -> Schema:
                 "description": "Prometheus' text format",
                 "content": {"text/plain": {"schema": {"type": "string"}}},
             },
-            **_refusals("401"),
+            **_refusals("401", "421"),
         },
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from typing import Any
 from cnlu.config import Config
 from cnlu.data.load import load_data
 from cnlu.data.schema import Example, NluData
+from cnlu.data.scratch import scratch_folder
 from cnlu.data.split import stratified_folds
 from cnlu.errors import DataError
 from cnlu.evaluation.folds import pooled
@@ -98,9 +98,9 @@ def _answered(wish: CrossValidation, data: NluData, fold_of: Sequence[int], fold
     rest = [example for example, one in zip(data.examples, fold_of, strict=True) if one != fold]
     title = f"fold {fold + 1} of {wish.folds}"
     say(f"{title}: {len(rest)} examples to learn from, {len(held)} held out")
-    with tempfile.TemporaryDirectory(prefix="cnlu-fold-") as folder:
+    with scratch_folder() as folder:
         request = Request(
-            wish.data, Path(folder) / "model", wish.config, (), wish.encoder, device=wish.device, quiet=wish.quiet
+            wish.data, folder / "model", wish.config, (), wish.encoder, device=wish.device, quiet=wish.quiet
         )
         _train(request, data, rest, say if fold == 0 else _nobody)
         model = Interpreter.load(request.out)

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import logging
 import shutil
-import tempfile
 import traceback
 import uuid
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 import cnlu
+from cnlu.data.scratch import scratch_folder
 from cnlu.errors import CnluError
 from cnlu.runtime.interpreter import Interpreter
 from dialogue.rasa import examples, message, trainer
@@ -114,12 +114,12 @@ class CnluClassifier(GraphComponent, IntentClassifier, EntityExtractorMixin):
         return cls(settings, model_storage, resource, interpreter)
 
     def train(self, training_data: TrainingData) -> Resource:
-        with _as_rasa_error(), tempfile.TemporaryDirectory() as away:
+        with _as_rasa_error(), scratch_folder() as folder:
             data = examples.collect(training_data, self._settings)
             if not data.examples and self._settings.model is None:
                 logger.warning(f"{COMPONENT} has no examples to learn from and is not trained.")
                 return self._resource
-            folder, out = Path(away), Path(away) / MODEL
+            out = folder / MODEL
             files = [] if self._settings.model is not None else examples.write_files(data, folder)
             origin = self._origin(folder) if self._finetunes else None
             trainer.make_model(files, out, self._settings, lambda line: _say(line, folder), origin)

@@ -160,3 +160,9 @@ def test_the_real_sets_read_with_values_at_their_offsets(shared: Path) -> None:
         data = read_jsonl(file)
         assert len(data.examples) == sum(1 for line in file.read_text(encoding="utf-8").split("\n") if line)
         assert not data.notes and not data.synonyms
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "[1, 2e400]"])
+def test_a_number_that_json_cannot_say_again_is_refused(tmp_path: Path, number: str) -> None:
+    with pytest.raises(DataError, match="d.jsonl:1"):
+        reads(tmp_path, f'{{"text": "嗯", "metadata": {{"a": {number}}}}}')

@@ -201,3 +201,9 @@ def test_twenty_thousand_examples_take_seconds(tmp_path: Path, form: str) -> Non
     began = time.process_time()
     assert len(read_yaml(tmp_path / "nlu.yml").examples) == 20_000
     assert time.process_time() - began < 10  # about one second; the rest is for slow machines
+
+
+def test_a_number_of_the_metadata_that_no_double_holds_stays_text(tmp_path: Path) -> None:
+    file = tmp_path / "nlu.yml"
+    file.write_text("nlu:\n- intent: a\n  metadata: {x: 1e999, y: .inf, z: 1e3}\n  examples: |\n    - b\n", "utf-8")
+    assert read_yaml(file).examples[0].metadata == {"x": "1e999", "y": ".inf", "z": 1000.0}

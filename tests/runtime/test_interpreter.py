@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -10,12 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 import cnlu
 from cnlu.data.load import load_data
+from cnlu.errors import ModelError
 from cnlu.features.synonyms import Synonyms
 from cnlu.runtime.interpreter import Interpreter
 from cnlu.text.view import view
@@ -200,3 +203,25 @@ def test_it_knows_words_that_training_read_often_and_entries_of_its_lookup_table
     rare = next(entry for names in tiny.extractor.lexicon._owners for name, entry in names
                 if name == "place" and not tiny.has_read(entry, "no table"))  # fmt: skip
     assert tiny.has_read(rare, "place")
+
+
+class Diverged:
+    """A session one of whose outputs has lost its numbers."""
+
+    def __init__(self, session: Any, output: int, value: float) -> None:
+        self.session, self.output, self.value = session, output, value
+
+    def run(self, names: Any, inputs: Any) -> list[Any]:
+        found = self.session.run(names, inputs)
+        found[self.output] = np.full_like(found[self.output], self.value)
+        return found
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("output", range(4))
+def test_a_network_that_gives_no_numbers_is_an_error_in_a_sentence(
+    tiny: Interpreter, output: int, value: float
+) -> None:
+    broken = dataclasses.replace(tiny, session=Diverged(tiny.session, output, value))
+    with pytest.raises(ModelError, match="not finite"):
+        broken.parse("明天去北京")

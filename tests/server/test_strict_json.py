@@ -99,5 +99,5 @@ def test_a_network_that_fails_is_500_without_detail_and_the_server_goes_on(
                 "error": {"code": "internal", "message": "Something went wrong in the server; its log says more."}
             }
         assert server.client.post(path, json={"text": "你好"}).status_code == 200
-    assert "while answering /parse" in server.log
+    server.wait_for("while answering /model/parse")
     assert "这是秘密" not in server.log

@@ -1,0 +1,57 @@
+"""Folders for what is needed for a while; those of killed processes are deleted by the next that needs one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+_PREFIX = "cnlu-scratch-"
+_LOCK = ".lock"
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """An empty folder in the system's temporary place that only this user may enter; it is deleted at the end.
+
+    Its owner holds a lock in it, which the system gives back when a process ends, however that ends: a number of a
+    process could meanwhile be another's, and means nothing in another container.
+    """
+    place = Path(tempfile.gettempdir())
+    _remove_leftovers(place)
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=place, ignore_cleanup_errors=True) as folder:
+        lock = os.open(Path(folder, _LOCK), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            _lock(lock)
+            yield Path(folder)
+        finally:
+            os.close(lock)
+
+
+def _remove_leftovers(place: Path) -> None:
+    if not hasattr(os, "geteuid"):  # Windows, which has no such locks either
+        return
+    for folder in place.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):  # another user's, or gone already
+            if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
+                continue
+            lock = os.open(folder / _LOCK, os.O_RDWR)
+            try:
+                if _lock(lock):
+                    shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(lock)
+
+
+def _lock(handle: int) -> bool:
+    """Whether nobody else holds it; never so where the system has no such locks."""
+    try:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):
+        return False
+    return True
