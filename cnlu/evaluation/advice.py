@@ -276,4 +276,3 @@ def _count(number: int, what: str) -> str:
 
 def _was(cases: Sequence[object]) -> str:
     return "was" if len(cases) == 1 else "were"
-

@@ -18,7 +18,7 @@ _STATUSES = {
     "413": "The body is larger than it may be",
     "415": "The body is not declared as application/json",
     "422": "A field is missing, of the wrong type, or beyond its limit",
-    "503": "The worker is busy or stuck: try again after Retry-After seconds",
+    "503": "The worker is busy, stuck or has no figures: try again after Retry-After seconds",
 }
 _PARSING = ("400", "401", "408", "413", "422", "503")
 
@@ -119,7 +119,7 @@ def _metrics() -> Schema:
                 "description": "Prometheus' text format",
                 "content": {"text/plain": {"schema": {"type": "string"}}},
             },
-            **_refusals("401"),
+            **_refusals("401", "503"),
         },
     }
 
