@@ -94,25 +94,38 @@ def test_a_dead_worker_s_sums_stay_and_its_files_go(tiny_model: Path, tmp_path: 
     assert len(list((tmp_path / "temporary").glob("*/*"))) == 5  # the sums of the dead and three files of one worker
 
 
-def test_what_a_killed_server_left_is_removed_at_the_next_start(tiny_model: Path, tmp_path: Path, serve) -> None:  # type: ignore[no-untyped-def]
-    place = tmp_path / "temporary"
-    place.mkdir()
-    living = serve(tiny_model, TMPDIR=str(place))
-    (kept,) = place.iterdir()
-    killed = serve(tiny_model, TMPDIR=str(place))
-    (left,) = set(place.iterdir()) - {kept}
-    assert stat.S_IMODE(left.stat().st_mode) == 0o700
-    workers = killed.workers()
-    killed.process.kill()
-    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
-    assert left.exists()
-    (place / "cnlu-figures-not").write_text("a file of somebody")
-    (place / "cnlu-figures-link").symlink_to(tmp_path)
-    serve(tiny_model, TMPDIR=str(place))
-    assert not left.exists()
-    assert kept.exists() and (tmp_path / "temporary").exists()
-    assert (place / "cnlu-figures-not").exists()
-    assert get(living, "/metrics").status_code == 200
+HOLD = """
+import sys
+from cnlu.server.figures import figures_folder
+with figures_folder() as folder:
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def holding(place: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """A process that holds a folder of figures as a server does, and the folder."""
+    env = {**os.environ, "TMPDIR": str(place), "PYTHONPATH": str(CHECKOUT)}
+    with subprocess.Popen([sys.executable, "-c", HOLD], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True) as process:  # fmt: skip
+        assert process.stdout is not None
+        yield process, Path(process.stdout.readline().strip())
+
+
+def test_what_a_killed_server_left_is_removed_at_the_next_start(tmp_path: Path) -> None:
+    (tmp_path / "cnlu-figures-file").write_text("somebody's")
+    (tmp_path / "cnlu-figures-link").symlink_to(tmp_path)
+    with holding(tmp_path) as (living, kept):
+        with holding(tmp_path) as (killed, left):
+            assert stat.S_IMODE(left.stat().st_mode) == 0o700
+            killed.kill()
+        assert left.exists()
+        with holding(tmp_path) as (_, last):
+            assert last.exists() and kept.exists() and not left.exists()
+        assert not last.exists()
+        assert living.poll() is None
+    assert {path.name for path in tmp_path.iterdir()} == {"cnlu-figures-file", "cnlu-figures-link"}
 
 
 FILL = """
