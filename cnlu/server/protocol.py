@@ -183,6 +183,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._budget.give(len(rest))
         if not self._ended:
             self._parse(rest)
+        if not (self._rest or self.pipeline or self.transport.is_closing()):
+            self.flow.resume_reading()
 
     # What the parser finds
 
@@ -239,7 +241,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade():
             return
         self._in_message = False
-        self._ended = not self.parser.should_keep_alive()
+        self._ended = self._ended or not self.parser.should_keep_alive()
         super().on_message_complete()
         if self.cycle.response_complete:
             self._wait(self._settings.keep_alive, self._close)
@@ -272,7 +274,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: int) -> None:
         """Takes no more of this connection; requests before the refused one are answered, then it closes."""
-        if self._ended:
+        if self._ended or self.transport.is_closing():
             return
         self._ended = True
         self._stop_waiting()

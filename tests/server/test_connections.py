@@ -115,6 +115,18 @@ def test_pipelined_requests_are_all_answered_in_order(strict: Server) -> None:
     assert re.findall(r'\{"text":"(第\d+句)"', answers.decode()) == texts
 
 
+def test_a_request_whose_head_was_cut_behind_waiting_ones_is_read_on(strict: Server) -> None:
+    with connect(strict) as connection:
+        connection.sendall(PARSE * 2 + LAST[:20])
+        assert connection.recv(9).startswith(b"HTTP/1.1")
+        time.sleep(0.3)
+        connection.sendall(LAST[20:])
+        assert len(statuses(b"HTTP/1.1 " + read_all(connection))) == 3
+    requests = PARSE * 2 + LAST
+    for cut in (len(PARSE) * 2 + 5, len(PARSE) + 512, 512):
+        assert statuses(ask(strict, requests[:cut], requests[cut:], pause=0.2)) == [b"200"] * 3
+
+
 def resident(server: Server) -> int:
     return sum(psutil.Process(pid).memory_info().rss for pid in server.workers())
 
