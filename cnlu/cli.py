@@ -56,7 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     from cnlu.shell.cli import add_shell
     from cnlu.starter.cli import add_init
 
-    parser = argparse.ArgumentParser(prog="cnlu", description="Chinese NLU for dialogue: intent and entities.")
+    parser = argparse.ArgumentParser(
+        prog="cnlu", description="Chinese NLU for dialogue: intent and entities."
+    )
     parser.add_argument("--version", action="version", version=f"cnlu {cnlu.__version__}")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_check(verbs.add_parser("check", help="find what is wrong in examples before training"))
@@ -297,7 +299,9 @@ def _lines(source: str) -> Iterator[str]:
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
-                raise DataError(f"{source}:{number}: not UTF-8; convert the file, for example with iconv.") from error
+                raise DataError(
+                    f"{source}:{number}: not UTF-8; convert the file, for example with iconv."
+                ) from error
             yield text.rstrip("\r\n")
 
 

@@ -80,7 +80,9 @@ def read_values(path: str | Path | None, overrides: list[str], kind: Any = Confi
         key, equals, text = override.partition("=")
         section, dot, name = key.strip().partition(".")
         if not equals or not dot:
-            raise UsageError(f"--set {override!r}: write it as section.key=value, for example {_example(kind)}.")
+            raise UsageError(
+                f"--set {override!r}: write it as section.key=value, for example {_example(kind)}."
+            )
         if section not in sections:
             raise UsageError(f"--set {override!r}: unknown section {section!r}{_nearest(section, sections)}")
         _put(values, section, name.strip(), _read_scalar(text))

@@ -101,7 +101,7 @@ def _scripts(text: str) -> set[str]:
 
 @cache
 def _script(ch: str) -> str:
-    """ "t" for a character of traditional texts only, "s" for one of simplified only, else nothing."""
+    """"t" for a character of traditional texts only, "s" for one of simplified only, else nothing."""
     if not is_han(ch):
         return ""
     simplified, traditional = _has(ch, "gb2312"), _has(ch, "big5")

@@ -18,19 +18,16 @@ def read_text(path: Path) -> str:
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file; check the path.") from None
     except OSError as error:
-        raise DataError(
-            f"{path}: the file cannot be read ({error.strerror}); check what it is and its permissions."
-        ) from None
+        raise DataError(f"{path}: the file cannot be read ({error.strerror}); check what it is and its "
+                        f"permissions.") from None
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         # `utf-8-sig` counts its positions after the mark.
         at = error.start + (3 if raw.startswith(b"\xef\xbb\xbf") else 0)
         line = raw.count(b"\n", 0, at) + 1
-        raise DataError(
-            f"{path}:{line}: byte {at} (0x{raw[at]:02X}) is not valid UTF-8; save the file "
-            f"as UTF-8 (it may be in GBK or UTF-16)."
-        ) from None
+        raise DataError(f"{path}:{line}: byte {at} (0x{raw[at]:02X}) is not valid UTF-8; save the file "
+                        f"as UTF-8 (it may be in GBK or UTF-16).") from None
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -52,6 +49,5 @@ def write_bytes(path: Path, content: bytes) -> None:
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise CnluError(
-            f"{path}: the file cannot be written ({error.strerror}); choose another place or make room there."
-        ) from None
+        raise CnluError(f"{path}: the file cannot be written ({error.strerror}); choose another place or "
+                        f"make room there.") from None

@@ -38,7 +38,8 @@ def load_data(paths: Sequence[str | Path] | str | Path, keep_refused: bool = Fal
     if not data.examples and not data.refused:
         named = ", ".join(str(path) for path in given) or "no path"
         why = f" ({data.notes[0].rstrip('.')})" if data.notes else ""
-        raise DataError(f"{named}: there are no examples{why}; give a file with an `nlu:` section or JSON lines.")
+        raise DataError(f"{named}: there are no examples{why}; give a file with an `nlu:` section or JSON "
+                        f"lines.")
     return data
 
 
@@ -55,7 +56,8 @@ def _files(path: Path) -> Iterator[tuple[Path, bool]]:
         found += [Path(folder, name) for name in names if not name.startswith(".")]
     found = sorted(file for file in found if file.suffix.lower() in _YAML + _JSON)
     if not found:
-        raise DataError(f"{path}: the folder holds no data files; put .yml, .yaml, .jsonl or .json files into it.")
+        raise DataError(f"{path}: the folder holds no data files; put .yml, .yaml, .jsonl or .json files "
+                        f"into it.")
     for file in found:
         yield file, False
 
@@ -67,11 +69,9 @@ def _read(file: Path, by_user: bool, data: NluData) -> None:
     elif suffix in _JSON:
         if suffix == ".json" and _is_other_json(file):
             if by_user:
-                raise DataError(
-                    f'{file}: this is not JSON lines with a "text" in each; for Rasa\'s old '
-                    f"JSON, convert it with `rasa data convert nlu` first."
-                )
-            data.note(str(file), 'left alone, because it is not JSON lines with a "text" in each.')
+                raise DataError(f"{file}: this is not JSON lines with a \"text\" in each; for Rasa's old "
+                                f"JSON, convert it with `rasa data convert nlu` first.")
+            data.note(str(file), "left alone, because it is not JSON lines with a \"text\" in each.")
             return
         read_jsonl(file, data)
     else:

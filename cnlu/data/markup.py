@@ -84,14 +84,8 @@ def _from_fields(written: str, surface: str, start: int, place: str) -> Entity:
     value = fields.get("value", surface)
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise DataError(f'{place}: "value" in {what} must be a string or a number.')
-    return Entity(
-        start,
-        start + len(surface),
-        fields["entity"],
-        str(value),
-        fields.get("role") or None,
-        fields.get("group") or None,
-    )
+    return Entity(start, start + len(surface), fields["entity"], str(value), fields.get("role") or None,
+                  fields.get("group") or None)
 
 
 def emit_markup(text: str, entities: Sequence[Entity], place: str) -> str:
@@ -105,20 +99,16 @@ def emit_markup(text: str, entities: Sequence[Entity], place: str) -> str:
     written = 0
     for (start, end), group in groupby(ordered, key=lambda entity: (entity.start, entity.end)):
         if start < written or not start < end <= len(text):
-            raise DataError(
-                f"{place}: the entity at {start}-{end} of {shown(text)} overlaps another or "
-                f"lies outside the text, which Rasa's YAML cannot express; {_INSTEAD}."
-            )
+            raise DataError(f"{place}: the entity at {start}-{end} of {shown(text)} overlaps another or "
+                            f"lies outside the text, which Rasa's YAML cannot express; {_INSTEAD}.")
         pieces += (text[written:start], f"[{text[start:end]}]", _annotations(list(group), text[start:end]))
         written = end
     pieces.append(text[written:])
     line = "".join(pieces)
     # There are no escapes, so reading it back is the only complete test of what brackets do to each other.
     if _reads_as(line) != (text, ordered):
-        raise DataError(
-            f"{place}: {shown(text)} would be read differently in Rasa's YAML, which has no "
-            f"escape for brackets; {_INSTEAD}."
-        )
+        raise DataError(f"{place}: {shown(text)} would be read differently in Rasa's YAML, which has no "
+                        f"escape for brackets; {_INSTEAD}.")
     return line
 
 

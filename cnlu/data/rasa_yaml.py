@@ -45,7 +45,8 @@ def read_yaml(path: str | Path, into: NluData | None = None) -> NluData:
         data.note(f"{place}:{nlu.line}", "the `nlu:` section is empty.", doubtful=True)
         return data
     if nlu.kind != "sequence":
-        raise DataError(f"{place}:{nlu.line}: `nlu:` must hold a list; begin each section with `- intent: name`.")
+        raise DataError(f"{place}:{nlu.line}: `nlu:` must hold a list; begin each section with `- "
+                        f"intent: name`.")
     lines = re.split("\r\n|\r|\n", text)
     for item in nlu.items:
         _read_section(item, place, lines, data)
@@ -69,15 +70,12 @@ def _nlu_sections(document: Document, text: str, place: str) -> dict[str, Node] 
     if root is None or root.kind != "mapping" or not any(key.text == "nlu" for key, _ in root.pairs):
         return None
     for line, tag in document.tags:
-        raise DataError(
-            f"{place}:{line}: the YAML tag `{tag}` asks for an object, and none is ever built; remove the tag."
-        )
+        raise DataError(f"{place}:{line}: the YAML tag `{tag}` asks for an object, and none is ever "
+                        f"built; remove the tag.")
     if found := _LINE_BREAKS.search(text):
         line = text.count("\n", 0, found.start()) + 1
-        raise DataError(
-            f"{place}:{line}: YAML takes the character U+{ord(found[0]):04X} for a line "
-            f"break; remove it, or keep this example in a JSONL file."
-        )
+        raise DataError(f"{place}:{line}: YAML takes the character U+{ord(found[0]):04X} for a line "
+                        f"break; remove it, or keep this example in a JSONL file.")
     return mapping(root, place, "the file")
 
 
@@ -138,7 +136,9 @@ def add_synonym(data: NluData, surface: str, value: str, place: str) -> None:
     data.synonyms[surface] = value
 
 
-def _read_intent(intent: str, metadata: Any, examples: Node, place: str, lines: list[str], data: NluData) -> None:
+def _read_intent(
+    intent: str, metadata: Any, examples: Node, place: str, lines: list[str], data: NluData
+) -> None:
     if examples.kind == "sequence":
         written = [_list_item(item, metadata, place) for item in examples.items]
     else:
@@ -167,10 +167,8 @@ def _read_intent(intent: str, metadata: Any, examples: Node, place: str, lines: 
 def _list_item(item: Node, intent_metadata: Any, place: str) -> tuple[int, str, Any]:
     """Line, annotated text and metadata of an example written as `- text: ...`."""
     if item.kind == "scalar":
-        raise DataError(
-            f"{place}:{item.line}: an example of a list must be `- text: ...`; or write the "
-            f"examples as a block, `examples: |`."
-        )
+        raise DataError(f"{place}:{item.line}: an example of a list must be `- text: ...`; or write the "
+                        f"examples as a block, `examples: |`.")
     fields = mapping(item, place, "an example")
     if "text" not in fields:
         raise DataError(f"{place}:{item.line}: the example has no `text`; add `text: ...`.")
@@ -185,13 +183,13 @@ def _list_item(item: Node, intent_metadata: Any, place: str) -> tuple[int, str, 
     return line, text, intent_metadata if own is None else own
 
 
-def _block_items(examples: Node, what: str, place: str, lines: list[str], data: NluData) -> Iterator[tuple[int, str]]:
+def _block_items(
+    examples: Node, what: str, place: str, lines: list[str], data: NluData
+) -> Iterator[tuple[int, str]]:
     """Line and text of every `- ...` line of a block."""
     if examples.kind != "scalar":
-        raise DataError(
-            f"{place}:{examples.line}: the examples of {what} must be a block of text; write "
-            f"`examples: |` and a line `- ...` for each."
-        )
+        raise DataError(f"{place}:{examples.line}: the examples of {what} must be a block of text; write "
+                        f"`examples: |` and a line `- ...` for each.")
     at = examples.line - 1
     for offset, line in enumerate(examples.text.splitlines()):
         # Only a literal block keeps one line a line; in the other styles the line is looked for.
@@ -221,10 +219,8 @@ def _lookup_file(name: str, examples: Node, place: str) -> Path | None:
     for candidate in (Path(place).parent / named, Path(named)):
         if candidate.is_file():
             return candidate
-    raise DataError(
-        f"{place}:{examples.line}: the lookup table {shown(name)} names the file {named}, "
-        f"which is not there; put it beside the YAML file or write the entries inline."
-    )
+    raise DataError(f"{place}:{examples.line}: the lookup table {shown(name)} names the file {named}, "
+                    f"which is not there; put it beside the YAML file or write the entries inline.")
 
 
 def _file_entries(table: Path) -> list[tuple[int, str]]:

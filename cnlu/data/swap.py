@@ -99,7 +99,9 @@ def reason(error: OSError) -> str:
     return error.strerror or type(error).__name__
 
 
-def _check_replaceable(path: str | Path, target: Path, force: bool, what: str, is_ours: Callable[[Path], bool]) -> None:
+def _check_replaceable(
+    path: str | Path, target: Path, force: bool, what: str, is_ours: Callable[[Path], bool]
+) -> None:
     if not target.is_dir():
         raise UsageError(f"{path}: is a file, choose a directory that does not exist yet with --out.")
     if not force:
@@ -108,7 +110,9 @@ def _check_replaceable(path: str | Path, target: Path, force: bool, what: str, i
     if target == here or target in here.parents:
         raise UsageError(f"{path}: holds the working directory, go elsewhere or choose another --out.")
     if any(target.iterdir()) and not is_ours(target):
-        raise UsageError(f"{path}: is not a {what}, so --force will not replace it; choose another --out or delete it.")
+        raise UsageError(
+            f"{path}: is not a {what}, so --force will not replace it; choose another --out or delete it."
+        )
 
 
 def _probe_parent(path: Path) -> None:

@@ -276,3 +276,4 @@ def _count(number: int, what: str) -> str:
 
 def _was(cases: Sequence[object]) -> str:
     return "was" if len(cases) == 1 else "were"
+

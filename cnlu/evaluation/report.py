@@ -176,7 +176,10 @@ def _label_table(title: str, per_label: Mapping[str, Mapping[str, Any]], limit: 
 
 def display_width(text: str) -> int:
     """Terminal columns: two for wide and full-width characters, none for combining ones."""
-    return sum(0 if unicodedata.combining(ch) else 2 if unicodedata.east_asian_width(ch) in "WF" else 1 for ch in text)
+    return sum(
+        0 if unicodedata.combining(ch) else 2 if unicodedata.east_asian_width(ch) in "WF" else 1
+        for ch in text
+    )
 
 
 def _fit(text: str) -> str:

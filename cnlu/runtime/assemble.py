@@ -47,7 +47,9 @@ def stitch(parts: Sequence[tuple[Window, Scores]], whole: Scores | None = None) 
         return parts[0][1]
 
     def joined(name: str) -> NDArray[Any]:
-        return np.concatenate([getattr(s, name)[w.keep_start - w.start : w.keep_end - w.start] for w, s in parts])
+        return np.concatenate(
+            [getattr(s, name)[w.keep_start - w.start : w.keep_end - w.start] for w, s in parts]
+        )
 
     return Scores(joined("emissions"), whole.intent, joined("roles"), joined("groups"))
 
@@ -164,7 +166,8 @@ class Assembler:
         spans = self.tags.decode(viterbi(self.lattice, scores.emissions))
         chances = span_confidences(self.lattice, scores.emissions, spans)
         return [
-            self._entity(text, scores, span, chance, EXTRACTOR) for span, chance in zip(spans, chances, strict=True)
+            self._entity(text, scores, span, chance, EXTRACTOR)
+            for span, chance in zip(spans, chances, strict=True)
         ]
 
     def _entity(

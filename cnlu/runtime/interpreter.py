@@ -133,7 +133,9 @@ class Interpreter:
         if self.tokens is not None:
             inputs |= pad_tokens([self.tokens.read(text) for text in texts], inputs["mask"].shape[1])
         outputs = self.session.run(None, inputs)
-        return [Scores(*(o[i, : len(t)] if o.ndim == 3 else o[i] for o in outputs)) for i, t in enumerate(texts)]
+        return [
+            Scores(*(o[i, : len(t)] if o.ndim == 3 else o[i] for o in outputs)) for i, t in enumerate(texts)
+        ]
 
 
 def _padded(rows: list[tuple[Any, Any]]) -> dict[str, Any]:

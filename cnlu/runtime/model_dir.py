@@ -173,7 +173,9 @@ def _read_file(path: str | Path, directory: Path, name: str, listed: dict[str, A
     expected = listed[name]
     size = expected.get("size") if isinstance(expected, dict) else None
     if isinstance(size, int) and len(content) < size:
-        raise ModelError(f"{place}: is truncated ({len(content)} of {size} bytes), copy it again or train again.")
+        raise ModelError(
+            f"{place}: is truncated ({len(content)} of {size} bytes), copy it again or train again."
+        )
     if expected != _fingerprint(content):
         raise ModelError(f"{place}: {_DAMAGED}")
     return content

@@ -143,7 +143,9 @@ class Dev:
 
     def _metrics(self, network: Ensemble, scores: list[Scores], calibration: Calibration) -> dict[str, Any]:
         assembler = self._assembler(network, calibration)
-        found = [assembler.result(e.text, s, h) for e, s, h in zip(self.examples, scores, self.hits, strict=False)]
+        found = [
+            assembler.result(e.text, s, h) for e, s, h in zip(self.examples, scores, self.hits, strict=False)
+        ]
         return evaluate(self.examples, found, self.labels)
 
     def _scores(self, answers: Answers, count: int, size: int = BATCH) -> list[Scores]:

@@ -176,7 +176,9 @@ def _clipped(entity: Entity, window: Window) -> Entity:
     return Entity(start, end, entity.entity, entity.value, entity.role, entity.group)
 
 
-def _parts(length: int, entities: list[Entity], part: str, names: list[str], allowed: dict[str, list[str]]) -> Array:
+def _parts(
+    length: int, entities: list[Entity], part: str, names: list[str], allowed: dict[str, list[str]]
+) -> Array:
     """Per character the number of its entity's role (or group), 0 for an entity without one."""
     target = np.full(length, NOTHING, np.int64)
     for entity in entities:

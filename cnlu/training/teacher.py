@@ -45,7 +45,9 @@ class Answers:
         return [kept[self.starts[i] : self.starts[i + 1]] for i in numbers]
 
 
-def ask(teacher: Stored, texts: Sequence[str], memory: int, folder: Path, quiet: bool) -> tuple[Answers, list[Example]]:
+def ask(
+    teacher: Stored, texts: Sequence[str], memory: int, folder: Path, quiet: bool
+) -> tuple[Answers, list[Example]]:
     """The teacher's answers to texts that are not blank, and the texts annotated as it reads them.
 
     More than `memory` bytes of scores go to a nameless file in `folder`.

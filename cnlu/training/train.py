@@ -267,7 +267,9 @@ def _resumable(checkpoint: Checkpoint, say: Say) -> Iterator[None]:
         raise
 
 
-def _after_rounding(dev: Dev, network: Ensemble, graph: bytes, say: Say) -> tuple[Calibration, dict[str, Any]]:
+def _after_rounding(
+    dev: Dev, network: Ensemble, graph: bytes, say: Say
+) -> tuple[Calibration, dict[str, Any]]:
     """Calibrated on what is shipped; says what the 8 bits cost."""
     calibration, metrics = dev.calibrate(network, graph_answers(graph))
     say(f"int8: dev frames {metrics['frame_accuracy']:.3f}, in float32 {dev.frame_accuracy(network):.3f}")

@@ -71,7 +71,9 @@ def test_force_does_not_replace_what_is_no_split(cli: Cli, nlu: Path, tmp_path: 
     assert done.code == 2 and "is not a split" in done.sentence and len(contents(out)) == 2
 
 
-def test_a_full_disk_leaves_the_old_split(cli: Cli, nlu: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_the_old_split(
+    cli: Cli, nlu: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "parts"
     cli("split", nlu, "--out", out)
     before = contents(out)

@@ -70,7 +70,9 @@ def test_one_path_need_not_be_a_list(tmp_path: Path) -> None:
         ("a.yml", "rules: []", "no examples"),
     ],
 )
-def test_a_file_that_holds_no_examples_is_a_sentence(tmp_path: Path, name: str, text: str | None, said: str) -> None:
+def test_a_file_that_holds_no_examples_is_a_sentence(
+    tmp_path: Path, name: str, text: str | None, said: str
+) -> None:
     if text is not None:
         (tmp_path / name).write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=rf"{name}: .*{said}.*\.$"):

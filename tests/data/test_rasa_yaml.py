@@ -119,7 +119,9 @@ def test_the_last_of_contradicting_synonyms_wins_and_is_noted(tmp_path: Path) ->
         "nlu:\n- intent: a\n  examples: |\n    - [京](city:东京)\n- synonym: 北京\n  examples: |\n    - 京\n",
     )
     assert data.synonyms == {"京": "北京"}
-    assert data.notes == [f"{tmp_path}/nlu.yml:7: the synonym “京” stood for “东京” and now stands for “北京”."]
+    assert data.notes == [
+        f"{tmp_path}/nlu.yml:7: the synonym “京” stood for “东京” and now stands for “北京”."
+    ]
 
 
 def test_other_sections_and_odd_items_are_left_alone_with_a_note(tmp_path: Path) -> None:

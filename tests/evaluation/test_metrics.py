@@ -68,7 +68,9 @@ def test_figures_agree_with_an_independent_reckoning(corpus: list[Any]) -> None:
         both = sum(g == label == p for (g, _), (p, _) in corpus)
         either = sum(g == label for (g, _), _ in corpus) + sum(p == label for _, (p, _) in corpus)
         f1[label] = 2 * both / either
-    assert found["intent"]["accuracy"] == pytest.approx(sum(g == p for (g, _), (p, _) in corpus) / len(corpus))
+    assert found["intent"]["accuracy"] == pytest.approx(
+        sum(g == p for (g, _), (p, _) in corpus) / len(corpus)
+    )
     assert found["intent"]["macro_f1"] == pytest.approx(sum(f1.values()) / len(labels))
     weighted = sum(f1[g] for (g, _), _ in corpus) / len(corpus)
     assert found["intent"]["weighted_f1"] == pytest.approx(weighted)
@@ -121,7 +123,9 @@ def test_a_wrong_role_or_group_spoils_the_frame_but_not_the_span() -> None:
 
 
 def test_no_roles_in_the_gold_means_no_role_section() -> None:
-    found = evaluate([Example("去北京", "go", (_entity(1, 3, "city"),))], [_result("go", _entity(1, 3, "city"))])
+    found = evaluate(
+        [Example("去北京", "go", (_entity(1, 3, "city"),))], [_result("go", _entity(1, 3, "city"))]
+    )
     assert found["entity_role"] is None
 
 

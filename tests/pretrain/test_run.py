@@ -219,7 +219,7 @@ def test_new_tokens_start_as_the_mean_of_their_pieces(tmp_path, tiny_encoder):
     corpus = open_corpus(tmp_path / "c")
     loaded = load_encoder(str(tiny_encoder), corpus, RunConfig(length=64))
     vectors = loaded.model.get_input_embeddings().weight
-    ((new, old),) = corpus.manifest["added_tokens"].items()
+    (new, old), = corpus.manifest["added_tokens"].items()
     assert torch.allclose(vectors[int(new)], vectors[old].mean(0))
     assert any("1 vectors are added" in note for note in loaded.notes)
 

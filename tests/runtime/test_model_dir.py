@@ -192,7 +192,9 @@ def test_checking_leaves_nothing_behind(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("call", ["write", "rename"])
 @pytest.mark.parametrize("existing", [False, True])
-def test_full_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, existing: bool) -> None:
+def test_full_disk_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, existing: bool
+) -> None:
     path = tmp_path / "model"
     if existing:
         write_model_dir(path, OLD, {})
@@ -278,7 +280,9 @@ def test_a_kill_at_any_line_leaves_the_old_or_the_new_model_whole(
     assert seen == {"in place", "aside", "old", "new"}
 
 
-def test_the_one_aside_is_read_where_the_parent_is_read_only(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_one_aside_is_read_where_the_parent_is_read_only(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     os.rename(model, swap.aside(model))
 
     def read_only(*_: object) -> None:

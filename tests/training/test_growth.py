@@ -197,7 +197,9 @@ def test_a_model_of_other_words_is_refused(base: Path, tmp_path: Path) -> None:
         grow(tmp_path / "old", wish(tmp_path, NEW, "grown"))
 
 
-def test_a_model_of_a_newer_format_is_refused(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_of_a_newer_format_is_refused(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("cnlu.runtime.model_dir.FORMAT", 99)
     write_model_dir(tmp_path / "newer", read_model_dir(base).files, {"segmenter": "any"})
     monkeypatch.undo()

@@ -55,12 +55,8 @@ def test_an_order_moves_only_where_enough_is_left(store: Store, now: datetime) -
 
 @pytest.mark.rasa
 def test_the_server_says_what_is_wrong_before_it_starts(tmp_path: Path, checkout: Path, sdk_python: str) -> None:
-    environment = {
-        **os.environ,
-        "CNLU_BOT_NOW": "soon",
-        "CNLU_BOT_DATA": str(tmp_path),
-        "PYTHONPATH": os.pathsep.join([str(checkout), os.environ.get("PYTHONPATH", "")]),
-    }
+    environment = {**os.environ, "CNLU_BOT_NOW": "soon", "CNLU_BOT_DATA": str(tmp_path),
+                   "PYTHONPATH": os.pathsep.join([str(checkout), os.environ.get("PYTHONPATH", "")])}
     run = subprocess.run([sdk_python, "-m", "dialogue.actions"], env=environment, capture_output=True, text=True)
     assert run.returncode == 1
     assert run.stderr.strip().endswith("CNLU_BOT_NOW=soon: is no moment; write it as in 2026-03-12T15:00.")
