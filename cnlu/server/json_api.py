@@ -77,7 +77,12 @@ def routes(service: Service) -> list[Route]:
         return answer({"status": "ok"})
 
     async def metrics(request: Request) -> Response:
-        return Response(await asyncio.to_thread(exposition), media_type=CONTENT_TYPE)
+        figures = await asyncio.to_thread(exposition)
+        if figures is None:
+            raise ApiError(
+                503, "no_figures", "This server runs without figures; its log says why.", {"Retry-After": "60"}
+            )
+        return Response(figures, media_type=CONTENT_TYPE)
 
     return [
         Route("/parse", guarded(parse), methods=["POST"]),

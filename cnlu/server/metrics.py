@@ -1,20 +1,18 @@
-"""Figures for Prometheus, summed over the workers by files in a folder that they share."""
+"""Figures for Prometheus; `cnlu/server/figures.py` keeps the files in which they are summed over the workers."""
 
 from __future__ import annotations
 
-import contextlib
+import os
 import time
-from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["CONTENT_TYPE", "FOLDER", "Measured", "Metrics", "exposition", "forget_process"]
+from cnlu.server.figures import FOLDER
 
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-"""The environment variable with the shared folder; must be set before this module is imported in a worker."""
+__all__ = ["CONTENT_TYPE", "Measured", "Metrics", "exposition"]
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _TEXTS = (1, 2, 4, 8, 16, 32)
@@ -89,14 +87,13 @@ class Measured:
                 self.metrics.seconds.labels(route).observe(time.perf_counter() - start)
 
 
-def exposition() -> bytes:
-    """The figures of all workers, dead ones' sums included, in Prometheus' text format."""
+def exposition() -> bytes | None:
+    """The figures of all workers, dead ones' sums included, in Prometheus' text format; None where there are none."""
+    if FOLDER not in os.environ:
+        return None
     together = CollectorRegistry()
     MultiProcessCollector(together)
-    return generate_latest(together)
-
-
-def forget_process(pid: int, folder: Path) -> None:
-    """Drops a dead worker's gauges; its sums stay."""
-    with contextlib.suppress(OSError):
-        mark_process_dead(pid, str(folder))
+    try:
+        return generate_latest(together)
+    except FileNotFoundError:  # a worker has just died, and its figures went to another file
+        return generate_latest(together)

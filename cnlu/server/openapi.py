@@ -19,7 +19,7 @@ _STATUSES = {
     "415": "The body is not declared as application/json",
     "422": "A field is missing, of the wrong type, or beyond its limit",
     "421": "The Host header names another server, or a page of another site sent this; see --allowed-host",
-    "503": "The worker is stuck, too much waits, or the annotated file cannot be written now: try again after "
+    "503": "The worker is busy, stuck or has no figures, or the annotated file cannot be written now: try again after "
            "Retry-After seconds",
     "507": "The server's disk is full; nothing is saved",
 }
@@ -122,7 +122,7 @@ def _metrics() -> Schema:
                 "description": "Prometheus' text format",
                 "content": {"text/plain": {"schema": {"type": "string"}}},
             },
-            **_refusals("401", "421"),
+            **_refusals("401", "421", "503"),
         },
     }
 

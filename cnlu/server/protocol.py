@@ -9,18 +9,17 @@ wanted may take is bounded where it is read, in `cnlu/server/limits.py`.
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from cnlu.server.limits import Budget
 from cnlu.server.refusals import MOST_HEAD, MOST_HEADERS, answer_busy, refusal
 from cnlu.server.settings import ServerSettings
+from cnlu.server.timed import TimedProtocol
 
 _STEP = 512
 """Bytes parsed in one step outside a body of known length: they hold 28 requests at most."""
@@ -36,20 +35,16 @@ class _Stop(Exception):
     """Ends the parser's work on a connection that is refused."""
 
 
-class BoundedProtocol(HttpToolsProtocol):
+class BoundedProtocol(TimedProtocol):
     """One connection."""
 
     def __init__(
         self, *args: Any, settings: ServerSettings, budget: Budget, on_refused: Callable[[int], None], **options: Any
     ) -> None:
-        super().__init__(*args, **options)
+        super().__init__(*args, write_timeout=settings.write_timeout, **options)
         self._settings, self._budget, self._on_refused = settings, budget, on_refused
-        self._timer: asyncio.TimerHandle | None = None
-        self._write_timer: asyncio.TimerHandle | None = None
         self._in_head = False
         self._in_message = False
-        self._ended = False
-        """No further request is taken: whatever still comes is dropped."""
         self._framing = 0
         """Bytes of the head so far, and then of what its chunked body has beside the content."""
         self._headers = 0
@@ -84,44 +79,6 @@ class BoundedProtocol(HttpToolsProtocol):
             cycle.message_event.set()
         self._open = {}
         super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._expect_reader()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if not self.transport.is_closing():  # then all that was written must be read in time
-            self._stop_expecting()
-
-    def _expect_reader(self) -> None:
-        if self._write_timer is None:
-            self._write_timer = self.loop.call_later(self._settings.write_timeout, self._reset)
-
-    def _stop_expecting(self) -> None:
-        if self._write_timer is not None:
-            self._write_timer.cancel()
-            self._write_timer = None
-
-    def _close(self) -> None:
-        """Closes when the client has read what was written; gives it `write_timeout` for that."""
-        self._ended = True
-        self._expect_reader()
-        self.transport.close()
-
-    def _reset(self) -> None:
-        """Ends the connection at once; without the option the system would keep what nobody reads for minutes."""
-        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.transport.abort()
-
-    def _wait(self, seconds: float, then: Callable[[], object]) -> None:
-        self._stop_waiting()
-        self._timer = self.loop.call_later(seconds, then)
-
-    def _stop_waiting(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     # Bytes in
 
@@ -183,6 +140,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._budget.give(len(rest))
         if not self._ended:
             self._parse(rest)
+        if not (self._rest or self.pipeline or self.transport.is_closing()):
+            self.flow.resume_reading()
 
     # What the parser finds
 
@@ -210,17 +169,25 @@ class BoundedProtocol(HttpToolsProtocol):
         self._open[self.cycle] = 0
         self._in_head = False
         self._framing = 0
-        self._content_left = int(next((value for name, value in self.headers if name == b"content-length"), 0))
 
     def _check_head(self) -> None:
-        """Refuses what RFC 9112 forbids and the parser lets pass: two readers could see two different requests."""
+        """Refuses what RFC 9112 forbids and the parser lets pass: two readers could see two different requests.
+
+        Notes the length of the body.
+        """
         version = self.parser.get_http_version()
         if version not in ("1.1", "1.0"):
             self._stop(505)
-        hosts = sum(name == b"host" for name, _ in self.headers)
-        codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
-        if hosts > 1 or (version == "1.1" and not hosts) or (codings and (version, codings) != ("1.1", [b"chunked"])):
+        names = [name for name, _ in self.headers]
+        hosts = names.count(b"host")
+        if hosts > 1 or (version == "1.1" and not hosts):
             self._stop(400)
+        if b"transfer-encoding" in names:
+            codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
+            if version != "1.1" or codings != [b"chunked"]:
+                self._stop(400)
+        elif b"content-length" in names:
+            self._content_left = int(dict(self.headers)[b"content-length"])
 
     def on_chunk_header(self) -> None:
         self._framing -= _FREE_PER_CHUNK
@@ -239,7 +206,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade():
             return
         self._in_message = False
-        self._ended = not self.parser.should_keep_alive()
+        self._ended = self._ended or not self.parser.should_keep_alive()
         super().on_message_complete()
         if self.cycle.response_complete:
             self._wait(self._settings.keep_alive, self._close)
@@ -272,7 +239,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: int) -> None:
         """Takes no more of this connection; requests before the refused one are answered, then it closes."""
-        if self._ended:
+        if self._ended or self.transport.is_closing():
             return
         self._ended = True
         self._stop_waiting()

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import shutil
 import signal
 import socket
 import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 from cnlu.errors import UsageError
 from cnlu.server.annotate import check_file
-from cnlu.server.metrics import FOLDER
+from cnlu.server.figures import figures_folder
 from cnlu.server.settings import ServerSettings
 from cnlu.server.worker import configure_log
 from cnlu.server.workers import Workers
@@ -23,12 +19,6 @@ from cnlu.server.workers import Workers
 BACKLOG = 2048
 _SEND_BUFFER = 128 << 10
 """Bytes of answers that the system may hold for a client that does not read; its own choice goes to megabytes."""
-_LOOK = 0.2
-"""Seconds between two looks at signals."""
-_LONGEST_PAUSE = 30.0
-"""Seconds, at most, between the end of a worker that did not live long and its replacement."""
-_LONG_LIFE = 10.0
-
 _log = logging.getLogger("cnlu.server")
 
 
@@ -37,7 +27,7 @@ def serve(settings: ServerSettings) -> int:
     if settings.annotate is not None:
         check_file(settings.annotate)
     configure_log()
-    with _bound(settings) as listening, _metrics_folder() as folder:
+    with _bound(settings) as listening, figures_folder() as folder:
         workers = Workers(settings, listening, folder)
         with _signals() as stop:
             try:
@@ -70,17 +60,6 @@ def _bound(settings: ServerSettings) -> Iterator[socket.socket]:
 
 
 @contextlib.contextmanager
-def _metrics_folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="cnlu-metrics-"))
-    os.environ[FOLDER] = str(folder)
-    try:
-        yield folder
-    finally:
-        os.environ.pop(FOLDER, None)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextlib.contextmanager
 def _signals() -> Iterator[list[int]]:
     """A list that SIGTERM and SIGINT put themselves into."""
     heard: list[int] = []
@@ -100,4 +79,5 @@ def _announce(settings: ServerSettings, listening: socket.socket) -> None:
     _log.info("serving at http://%s:%d (%s); Ctrl-C stops it", shown, port, many)
     if settings.token is None and not (host.startswith("127.") or host == "::1"):
         _log.warning("no --token is set: whoever reaches %s:%d may use this server", shown, port)
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):  # a log that cannot be written must not keep the server from serving
+        sys.stderr.flush()

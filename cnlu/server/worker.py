@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from cnlu.errors import CnluError
 from cnlu.server.app import build_app
 from cnlu.server.batching import Batcher
+from cnlu.server.figures import reserve_figures
 from cnlu.server.metrics import Metrics
 from cnlu.server.models import Models
 from cnlu.server.protocol import bounded
@@ -45,6 +46,7 @@ def work(settings: ServerSettings, listening: socket.socket, tell: Connection) -
     configure_log()
     _raise_open_files()
     sys.setswitchinterval(SWITCH)
+    reserve_figures()
     metrics = Metrics()
     try:
         models = Models(settings.model, metrics.on_load)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import multiprocessing
+import signal
 import socket
 import time
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from cnlu.errors import CnluError, ModelError
 from cnlu.interrupts import block_sigint_in_children
-from cnlu.server.metrics import forget_process
+from cnlu.server.figures import forget_process, stop_figures
 from cnlu.server.settings import ServerSettings
 from cnlu.server.worker import ALIVE, READY, STUCK, work
 
@@ -65,7 +66,7 @@ class _Place:
 class Workers:
     """N places and the processes in them."""
 
-    def __init__(self, settings: ServerSettings, listening: socket.socket, folder: Path) -> None:
+    def __init__(self, settings: ServerSettings, listening: socket.socket, folder: Path | None) -> None:
         self._settings, self._listening, self._folder = settings, listening, folder
         self._places = [_Place() for _ in range(settings.workers)]
         self._looked = time.monotonic()
@@ -125,8 +126,12 @@ class Workers:
         return f"it did not answer for {silence:g} seconds and was killed" if now - worker.heard > silence else ""
 
     def _bury(self, number: int, place: _Place, worker: _Worker, now: float) -> None:
-        forget_process(worker.process.pid or 0, self._folder)
         code = worker.process.exitcode or 0
+        if self._folder is not None:
+            forget_process(worker.process.pid or 0, self._folder)
+            if code == -signal.SIGBUS:  # on file systems that copy what is written, reserved room may be missing later
+                self._folder = None
+                stop_figures("a worker ended as one does whose mapped file has no room on the disk")
         how = f"signal {-code}" if code < 0 else f"code {code}"
         short = worker.said != READY or now - worker.born < _LONG_LIFE
         place.pause = min(_LONGEST_PAUSE, max(1.0, place.pause * 2)) if short and place.complaint else 0.0

@@ -85,8 +85,12 @@ class Server:
         """Process ids of the workers, as the system sees them."""
         import psutil
 
-        children = psutil.Process(self.process.pid).children()
-        return [child.pid for child in children if "spawn_main" in " ".join(child.cmdline())]
+        found = []
+        for child in psutil.Process(self.process.pid).children():
+            with contextlib.suppress(psutil.Error):  # it has just ended
+                if "spawn_main" in " ".join(child.cmdline()):
+                    found.append(child.pid)
+        return found
 
     def stop(self) -> int:
         self.process.terminate()
