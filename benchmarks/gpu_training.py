@@ -92,7 +92,7 @@ def made_up(count: int, longest: int, word_pieces: int, tags: TagSet) -> list[Ro
         sentence = random.integers(1, SENTENCE_FEATURES, 3 * length).astype(np.int32)
         tagged = np.array(tags.encode(length, spans)[0], np.int64)
         tokens = Tokens(ids.astype(np.int64), np.eye(length + 2, dtype=np.float32)[1:-1])
-        rows.append(Row(characters, sentence, tagged, nothing, nothing, int(random.integers(INTENTS)), tokens=tokens))
+        rows.append(Row(characters, sentence, tagged, nothing, int(random.integers(INTENTS)), tokens=tokens))
     return rows
 
 

@@ -15,7 +15,7 @@ STRIPPED = "\n\r "
 
 _REMARK = re.compile(r"\s#(?=\s|[^\s#\d])[^#]*\Z|\A#\s")
 """A remark as YAML has it outside of a block; #1 is a number and #话题# a topic."""
-_BEGINS = re.compile(r"\s*(?:examples\s*:\s*)?[\"']?\s*-")
+_BEGINS = re.compile(r"\s*(?:examples\s*:\s*)?(?:[\"']\s*)?-")
 """A line of a file that begins an item."""
 _NEAR = 100
 """Lines within which an item is looked for behind the one before it."""

@@ -31,7 +31,7 @@ GROUPED, BEGINS, BETWEEN = range(3)
 """Columns of a network's scores of groups: an entity's characters for belonging to an item at all and for beginning
 one, and the characters before it for one that begins after them. Columns of labels that do not count follow."""
 
-_COUNTING = re.compile(r"(.*?)(\d+|[a-zA-Z]|[一二三四五六七八九十])", re.DOTALL)
+_COUNTING = re.compile(r"(.*?(?<!\d))(\d+|[a-zA-Z]|[一二三四五六七八九十])", re.DOTALL)
 _NUMERALS = "一二三四五六七八九十"
 FITTING = 0.9
 """Of the examples with groups, so many must mention counting labels in their order, or they do not count"""

@@ -18,7 +18,7 @@ from cnlu.text.view import FINAL, View, view
 
 _LEFT_OUT = re.compile(
     rf"[\s{re.escape(''.join(FINAL - set('.?')))}]"  # as itself
-    r"|\\[stnrfvW.?]|\\x20|\\u3000|\\xa0|\[[^]]*[.?]"  # by its name; in a class
+    r"|\\[stnrfvW.?]|\\x20|\\u3000|\\xa0|\[[^][]*[.?]"  # by its name; in a class
 )
 """A regex that names white space, or punctuation that may stand at the end"""
 
