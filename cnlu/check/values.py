@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from cnlu.check.corpus import Corpus, Line, surface
-from cnlu.check.findings import Finding, Place
+from cnlu.check.findings import Finding
 from cnlu.data.schema import Entity
 from cnlu.data.wording import shown
 

@@ -23,7 +23,7 @@ _LEADING = 100
 
 
 def load_data(
-    paths: Sequence[str | Path] | str | Path, keep_refused: bool = False, settings: DataConfig = DataConfig()
+    paths: Sequence[str | Path] | str | Path, keep_refused: bool = False, settings: DataConfig | None = None
 ) -> NluData:
     """All that the files and folders hold, merged in the order given (folders: sorted, no hidden files).
 
@@ -33,6 +33,7 @@ def load_data(
     another kind, and when no examples come together at all.
     """
     given = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    settings = settings or DataConfig()
     data = NluData(refused=[] if keep_refused else None, bind=settings.synonyms == "by_type")
     folders = tuple(Path(path) for path in given if os.path.isdir(path))
     reach = Reach(folders, settings.tables == "anywhere")

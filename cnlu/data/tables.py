@@ -35,6 +35,10 @@ class Reach:
         return self.anywhere or any(real.is_relative_to(folder.resolve()) for folder in (yaml.parent, *self.folders))
 
 
+BESIDE = Reach()
+"""In the folder of the YAML file alone"""
+
+
 def is_table(name: str) -> bool:
     """Whether a text reads as the name of a file that can be read as a table."""
     return name.lower().endswith(_TABLES) and "\n" not in name
@@ -75,8 +79,8 @@ def doubt_entries(entries: Sequence[tuple[int, str]], name: str, place: str, yam
             mend = f"give a file as {_GIVE}"
             if low.endswith(_TABLES):
                 mend = f"give each file a section `- lookup: {shown(name)[1:-1]}` of its own, with `examples: {entry}`"
-            data.doubt("unread-table", f"{place}:{line}", entry,
-                       f"is an entry of the lookup table {shown(name)}, but looks like a file that was not read", mend)  # fmt: skip
+            said = f"is an entry of the lookup table {shown(name)}, but looks like a file that was not read"
+            data.doubt("unread-table", f"{place}:{line}", entry, said, mend)
 
 
 def read_table(file: Path) -> Iterator[tuple[int, list[str]]]:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import cnlu
 from cnlu.data.load import load_data
+from cnlu.features.synonyms import Synonyms
 from cnlu.runtime.interpreter import Interpreter
 
 PIECES = [
@@ -124,7 +125,7 @@ def test_anything_but_text_is_refused(tiny: Interpreter) -> None:
 def test_synonyms_are_found_in_either_case(tiny: Interpreter) -> None:
     from dataclasses import replace
 
-    assembler = replace(tiny.assembler, synonyms={"g1234": "复兴号"})
+    assembler = replace(tiny.assembler, synonyms=Synonyms({"g1234": "复兴号"}, {}, tiny.extractor.normalizer))
     for text in ("坐G1234次去上海", "坐g1234次去上海"):
         (train,) = [e for e in replace(tiny, assembler=assembler).parse(text)["entities"] if e["entity"] == "train_no"]
         assert train["value"] == "复兴号"
