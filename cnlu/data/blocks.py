@@ -13,8 +13,8 @@ from cnlu.errors import DataError
 STRIPPED = "\n\r "
 """What Rasa strips from an example: full-width spaces and tabs stay."""
 
-_REMARK = re.compile(r"\s#(?=\s|[^\s#\d])[^#]*\Z|\A#\s")
-"""A remark as YAML has it outside of a block; #1 is a number and #话题# a topic."""
+_REMARK = re.compile(r"\s#(?=\s|[^\s#\dA-Za-z])[^#]*\Z|\s\s#[^#]*\Z|\A#\s")
+"""A remark as YAML has it outside of a block; #1 is a number, #话题# and #topic are topics."""
 _BEGINS = re.compile(r"\s*(?:examples\s*:\s*)?[\"']?\s*-")
 """A line of a file that begins an item."""
 _NEAR = 100

@@ -1,8 +1,8 @@
 """What looks like an annotation and is none: `[小杯]（cup）`, `【中杯】(cup)`, `[大杯] (cup)`.
 
 Chinese input methods write full-width brackets, which Rasa's notation does not know. Prose has such brackets too,
-价格（元） or 【公告】今天, so a thing counts only where what stands in the second pair is the name of an entity type: one
-that the data has, or a lower-case identifier.
+价格（元） or 【公告】今天, so a thing counts only where what stands in the second pair is the name of a type: one that
+the data has, or a lower-case identifier.
 """
 
 from __future__ import annotations
