@@ -36,7 +36,7 @@ def load_data(
     settings = settings or DataConfig()
     data = NluData(refused=[] if keep_refused else None, bind=settings.synonyms == "by_type")
     folders = tuple(Path(path) for path in given if os.path.isdir(path))
-    reach = Reach(folders, settings.tables == "anywhere")
+    reach = Reach(folders, settings.files == "anywhere")
     seen: set[str] = set()
     for path in given:
         for file, by_user in _files(Path(path)):
@@ -45,6 +45,9 @@ def load_data(
                 data.note(str(file), "read once, though it is named twice.")
                 continue
             seen.add(real)
+            if not by_user and not reach.allows(file):
+                raise DataError(f"{file}: is a link that leads out of the folder {path}; copy the file there, name it "
+                                "too, or set data.files=anywhere.")  # fmt: skip
             _read(file, by_user, data, reach)
     if not data.examples and not data.refused:
         named = ", ".join(str(path) for path in given) or "no path"

@@ -45,13 +45,13 @@ def _short(inside: str) -> tuple[str, str]:
 
 def _from_fields(written: str) -> tuple[str, str]:
     """(type, annotation), both empty where the braces hold something else."""
-    plain = written.translate(_ASCII)
-    try:
-        fields = json.loads(plain)
-    except ValueError:
-        return "", ""
-    kind = fields.get("entity")
-    return (kind, plain) if isinstance(kind, str) else ("", "")
+    for plain in (written, written.translate(_ASCII)):  # as it is, a full-width comma may be a part of a value
+        try:
+            kind = json.loads(plain).get("entity")
+        except ValueError:
+            continue
+        return (kind, plain) if isinstance(kind, str) else ("", "")
+    return "", ""
 
 
 def doubt_lookalikes(data: NluData) -> None:

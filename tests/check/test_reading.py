@@ -135,7 +135,8 @@ def test_a_quoted_block_that_joins_lines_is_one_too(found: Found) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["来杯美式  # 常用", "来杯美式 # 常用", "来杯美式 #常用", "来杯美式  #todo", "来杯美式\u3000# 常用", "# 来杯美式"]
+    "line",
+    ["来杯美式  # 常用", "来杯美式 # 常用", "来杯美式 #常用", "来杯美式  #todo", "来杯美式\u3000# 常用", "# 来杯美式"],
 )
 def test_a_remark_inside_a_block_is_learned_as_text(found: Found, line: str) -> None:
     (one,) = found([f"intent: order|{line}|再来一杯"], "remark")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cnlu.config import DataConfig
 from cnlu.data.load import load_data
 from cnlu.errors import DataError
 
@@ -91,3 +92,15 @@ def test_a_file_that_may_not_be_read_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "gone.yml").symlink_to(tmp_path / "nowhere.yml")
     with pytest.raises(DataError, match="no such file"):
         load_data([tmp_path])
+
+
+def test_a_link_in_a_folder_does_not_lead_out_of_it_unless_that_is_allowed_or_named(tmp_path: Path) -> None:
+    put(tmp_path, private__a_yml=yaml("a", "秘密"), data__b_yml=yaml("b", "一"))
+    (tmp_path / "data" / "c.yml").symlink_to("b.yml")
+    link = tmp_path / "data" / "z.yml"
+    link.symlink_to(tmp_path / "private" / "a.yml")
+    with pytest.raises(DataError, match=r"z.yml: is a link that leads out of the folder .*data.files=anywhere"):
+        load_data(tmp_path / "data")
+    for paths in ([link, tmp_path / "data"], [tmp_path]):
+        assert len(load_data(paths).examples) == 2
+    assert len(load_data(tmp_path / "data", settings=DataConfig(files="anywhere")).examples) == 2

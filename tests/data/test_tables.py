@@ -89,9 +89,9 @@ def test_a_table_outside_of_the_data_is_read_where_the_setting_allows(
         (folder / "in").symlink_to(table.parent)
     if way == "working directory":
         monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match=r"nlu.yml:6: .*outside the data's folder; .*data.tables=anywhere"):
+    with pytest.raises(DataError, match=r"nlu.yml:6: .*outside the data's folder; .*data.files=anywhere"):
         read(folder, written)
-    assert read(folder, written, tables="anywhere").lookups == {"city": ["秘密"]}
+    assert read(folder, written, files="anywhere").lookups == {"city": ["秘密"]}
 
 
 def test_a_folder_that_is_read_may_hold_the_tables_of_all_its_files(tmp_path: Path) -> None:
