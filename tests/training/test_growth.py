@@ -18,10 +18,10 @@ import cnlu
 from cnlu.cli import main
 from cnlu.config_files import load_config
 from cnlu.data.jsonl import write_jsonl
-from cnlu.data.schema import Entity, Example
+from cnlu.data.schema import Entity, Example, NluData
 from cnlu.errors import ModelError, UsageError
 from cnlu.runtime.model_dir import read_model_dir, write_model_dir
-from cnlu.training.growth import grow
+from cnlu.training.growth import _with_dictionaries, grow
 from cnlu.training.replay import drawn, kept_examples, kept_files
 from cnlu.training.request import Request
 from cnlu.training.stored import Stored
@@ -246,3 +246,11 @@ def test_an_encoder_stays_under_the_model(tiny_bert_model: Path, tmp_path: Path)
     assert after.labels.roles == before.labels.roles
     (text, intent), *_ = [(e.text, e.intent) for e in NEW]
     assert after.parse(text)["intent"]["name"] in {intent, *before.labels.intents}
+
+
+def test_dictionaries_are_united_and_of_two_values_the_new_one_counts_type_by_type() -> None:
+    new = NluData(synonyms={"京": "北京"}, synonyms_of={"size": {"大": "L"}})
+    _with_dictionaries(new, NluData(synonyms={"京": "东京", "沪": "上海"},
+                                    synonyms_of={"size": {"大": "XL", "小": "S"}, "cup": {"大": "大杯"}}))  # fmt: skip
+    assert new.synonyms == {"京": "北京", "沪": "上海"}
+    assert new.synonyms_of == {"size": {"大": "L", "小": "S"}, "cup": {"大": "大杯"}}
