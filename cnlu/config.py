@@ -26,10 +26,10 @@ class DataConfig:
         "unless it is written [大](size) there",
         among=("by_type", "everywhere"),
     )
-    tables: str = setting(
+    files: str = setting(
         "inside",
-        "where the file of a lookup table may lie: in the folder of the YAML file that names it or in a folder that is "
-        "read (inside), or anywhere",
+        "where a file may lie that the data lead to, as the name of a lookup table's file or as a link in a folder: in "
+        "the folder of the YAML file that names it or in a folder that is read (inside), or anywhere",
         among=("inside", "anywhere"),
     )
 

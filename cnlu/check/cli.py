@@ -72,9 +72,13 @@ def _read(arguments: argparse.Namespace, config: Config) -> tuple[NluData, NluDa
 def _fix(parts: list[NluData], stream: TextIO) -> None:
     from cnlu.check.fix import fix_markup
 
-    lines = [line for data in parts for line in fix_markup(data)]
-    for line in lines or ["nothing to fix"]:
-        print(encodable(line), file=stream)
+    told = False
+    for data in parts:
+        for line in fix_markup(data):
+            print(encodable(line), file=stream)
+            told = True
+    if not told:
+        print("nothing to fix", file=stream)
 
 
 def _json(content: object) -> str:

@@ -13,8 +13,8 @@ from cnlu.errors import DataError
 STRIPPED = "\n\r "
 """What Rasa strips from an example: full-width spaces and tabs stay."""
 
-_REMARK = re.compile(r"\s#(?=\s|[^\s#\d])[^#]*\Z|\A#\s")
-"""A remark as YAML has it outside of a block; #1 is a number and #话题# a topic."""
+_REMARK = re.compile(r"\s#(?=\s|[^\s#\dA-Za-z])[^#]*\Z|\s\s#[^#]*\Z|\A#\s")
+"""A remark as YAML has it outside of a block; #1 is a number, #话题# and #topic are topics."""
 _BEGINS = re.compile(r"\s*(?:examples\s*:\s*)?(?:[\"']\s*)?-")
 """A line of a file that begins an item."""
 _NEAR = 100
@@ -41,8 +41,9 @@ def block_items(
             count += 1
             item = line[1:].strip(STRIPPED)
             if not what.startswith("regex") and (found := _REMARK.search(item)):
-                data.doubt("remark", f"{place}:{at}", item, f"has “{shown(found[0].strip())[1:-1]}”, a remark that is "
-                           "read as a part of it", "put the remark on a line of its own, which begins with #")  # fmt: skip
+                said = f"has {shown(found[0].strip())}, a remark that is read as a part of it"
+                mend = "put the remark on a line of its own, which begins with #"
+                data.doubt("remark", f"{place}:{at}", item, said, mend)
             yield at, item
         elif line.strip() and not line.lstrip().startswith("#"):
             data.lose(f"{place}:{at}", f"left out a line of {what} that does not begin with `-`.",

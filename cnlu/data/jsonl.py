@@ -29,7 +29,7 @@ def read_jsonl(path: str | Path, into: NluData | None = None) -> NluData:
     """Add the examples of a JSON lines file to `into` (a fresh NluData by default) and return it.
 
     Blank lines are skipped, keys that mean nothing here are noted once, values that differ from their surface
-    become synonyms. Raises DataError, one sentence with `file:line`.
+    become synonyms of their type. Raises DataError, one sentence with `file:line`.
     """
     data = NluData() if into is None else into
     text = read_text(Path(path))

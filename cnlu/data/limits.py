@@ -18,8 +18,8 @@ LONGEST_TEXT = 100_000
 def refuse_long_text(text: str, place: str) -> None:
     """Raises DataError for an example's text of more than LONGEST_TEXT characters."""
     if len(text) > LONGEST_TEXT:
-        raise DataError(f"{place}: the text has {len(text):,} characters, more than the {LONGEST_TEXT:,} that an example "
-                        "may have; divide it into sentences.")  # fmt: skip
+        raise DataError(f"{place}: the text has {len(text):,} characters, more than the {LONGEST_TEXT:,} that an "
+                        "example may have; divide it into sentences.")  # fmt: skip
 
 
 def refuse_wide_spans(entities: Sequence[Entity], place: str) -> None:

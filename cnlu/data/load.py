@@ -27,7 +27,7 @@ _LEADING = 100
 
 
 def load_data(
-    paths: Sequence[str | Path] | str | Path, keep_refused: bool = False, settings: DataConfig = DataConfig()
+    paths: Sequence[str | Path] | str | Path, keep_refused: bool = False, settings: DataConfig | None = None
 ) -> NluData:
     """All that the files and folders hold, merged in the order given (folders: sorted, no hidden files).
 
@@ -37,9 +37,10 @@ def load_data(
     another kind, and when no examples come together at all.
     """
     given = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    settings = settings or DataConfig()
     data = NluData(refused=[] if keep_refused else None, bind=settings.synonyms == "by_type")
     folders = tuple(Path(path) for path in given if os.path.isdir(path))
-    reach = Reach(folders, settings.tables == "anywhere")
+    reach = Reach(folders, settings.files == "anywhere")
     seen: set[str] = set()
     for path in given:
         for file, by_user in _files(Path(path)):
@@ -48,6 +49,9 @@ def load_data(
                 data.note(str(file), "read once, though it is named twice.")
                 continue
             seen.add(real)
+            if not by_user and not reach.allows(file):
+                raise DataError(f"{file}: is a link that leads out of the folder {path}; copy the file there, name it "
+                                "too, or set data.files=anywhere.")  # fmt: skip
             _read(file, by_user, data, reach)
     if not data.examples and not data.refused:
         named = ", ".join(str(path) for path in given) or "no path"
@@ -83,7 +87,8 @@ def _files(path: Path) -> Iterator[tuple[Path, bool]]:
     for folder, folders, names in os.walk(path):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(folder, name) for name in names if not name.startswith(".")]
-    found = sorted(file for file in found if file.suffix.lower() in _YAML + _JSON and file.is_file())  # no pipes
+    found = sorted(file for file in found if file.suffix.lower() in _YAML + _JSON)
+    found = [file for file in found if file.is_file() or not file.exists()]  # no pipes; a link to nowhere is told
     if not found:
         raise DataError(f"{path}: the folder holds no data files; put .yml, .yaml, .jsonl or .json files into it, and "
                         "convert what other tools wrote, file by file, with `cnlu convert`.")

@@ -1,8 +1,8 @@
 """What looks like an annotation and is none: `[小杯]（cup）`, `【中杯】(cup)`, `[大杯] (cup)`.
 
-Chinese input methods write full-width brackets, which Rasa's notation does not know. Prose has such brackets too, 价格（元）
-or 【公告】今天, so a thing counts only where what stands in the second pair is the name of an entity type: one that the
-data has, or a lower-case identifier.
+Chinese input methods write full-width brackets, which Rasa's notation does not know. Prose has such brackets too,
+价格（元） or 【公告】今天, so a thing counts only where what stands in the second pair is the name of a type: one that
+the data has, or a lower-case identifier.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ def _short(inside: str) -> tuple[str, str]:
 
 def _from_fields(written: str) -> tuple[str, str]:
     """(type, annotation), both empty where the braces hold something else."""
-    plain = written.translate(_ASCII)
-    try:
-        fields = json.loads(plain)
-    except ValueError:
-        return "", ""
-    kind = fields.get("entity")
-    return (kind, plain) if isinstance(kind, str) else ("", "")
+    for plain in (written, written.translate(_ASCII)):  # as it is, a full-width comma may be a part of a value
+        try:
+            kind = json.loads(plain).get("entity")
+        except ValueError:
+            continue
+        return (kind, plain) if isinstance(kind, str) else ("", "")
+    return "", ""
 
 
 def doubt_lookalikes(data: NluData) -> None:

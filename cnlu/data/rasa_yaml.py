@@ -16,7 +16,7 @@ from cnlu.data.limits import refuse_long_text, refuse_wide_spans
 from cnlu.data.lookalikes import find_lookalikes
 from cnlu.data.markup import parse_markup
 from cnlu.data.schema import Entry, Example, NluData
-from cnlu.data.tables import Reach, doubt_entries, find_table, is_table, read_table
+from cnlu.data.tables import BESIDE, Reach, doubt_entries, find_table, is_table, read_table
 from cnlu.data.wording import shown
 from cnlu.data.yaml_nodes import Document, Node, mapping, parse_yaml, plain_value, scalar
 from cnlu.errors import DataError
@@ -25,7 +25,7 @@ _SECTIONS = ("intent", "synonym", "regex", "lookup")
 _LINE_BREAKS = re.compile("[\x85\u2028\u2029]")
 
 
-def read_yaml(path: str | Path, into: NluData | None = None, reach: Reach = Reach()) -> NluData:
+def read_yaml(path: str | Path, into: NluData | None = None, reach: Reach = BESIDE) -> NluData:
     """Add the NLU sections of a YAML file to `into` (a fresh NluData by default) and return it.
 
     A file without an `nlu:` section is left alone with a note. An intent's metadata counts for each of its
@@ -35,7 +35,7 @@ def read_yaml(path: str | Path, into: NluData | None = None, reach: Reach = Reac
     return read_yaml_text(read_text(Path(path)), path, into, reach)
 
 
-def read_yaml_text(text: str, path: str | Path, into: NluData | None = None, reach: Reach = Reach()) -> NluData:
+def read_yaml_text(text: str, path: str | Path, into: NluData | None = None, reach: Reach = BESIDE) -> NluData:
     """The same for the text of a file that is, or would be, at `path`."""
     data = NluData() if into is None else into
     _read_text(text, str(path), data, reach)

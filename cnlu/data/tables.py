@@ -29,10 +29,15 @@ class Reach:
     """What the user named; the folder of the YAML file is always one of them."""
     anywhere: bool = False
 
-    def allows(self, file: Path, yaml: Path) -> bool:
-        """Whether the file, links followed, lies in the folder of the YAML file or in one of the user's."""
+    def allows(self, file: Path, yaml: Path | None = None) -> bool:
+        """Whether the file, links followed, lies in the folder of the YAML file, if any, or in one of the user's."""
         real = file.resolve()
-        return self.anywhere or any(real.is_relative_to(folder.resolve()) for folder in (yaml.parent, *self.folders))
+        folders = self.folders if yaml is None else (yaml.parent, *self.folders)
+        return self.anywhere or any(real.is_relative_to(folder.resolve()) for folder in folders)
+
+
+BESIDE = Reach()
+"""In the folder of the YAML file alone"""
 
 
 def is_table(name: str) -> bool:
@@ -53,7 +58,7 @@ def find_table(named: str, name: str, place: str, yaml: Path, reach: Reach) -> P
     if there:
         raise DataError(f"{place}: the lookup table {shown(name)} names the file {shown(named)[1:-1]}, which lies "
                         f"outside the data's folder; move it there, name a folder that holds both, or set "
-                        f"data.tables=anywhere.")  # fmt: skip
+                        f"data.files=anywhere.")  # fmt: skip
     raise DataError(f"{place}: the lookup table {shown(name)} names the file {shown(named)[1:-1]}, which is not there; "
                     "put it beside the YAML file, write its path from there, or write the entries inline.")  # fmt: skip
 
@@ -75,8 +80,8 @@ def doubt_entries(entries: Sequence[tuple[int, str]], name: str, place: str, yam
             mend = f"give a file as {_GIVE}"
             if low.endswith(_TABLES):
                 mend = f"give each file a section `- lookup: {shown(name)[1:-1]}` of its own, with `examples: {entry}`"
-            data.doubt("unread-table", f"{place}:{line}", entry,
-                       f"is an entry of the lookup table {shown(name)}, but looks like a file that was not read", mend)  # fmt: skip
+            said = f"is an entry of the lookup table {shown(name)}, but looks like a file that was not read"
+            data.doubt("unread-table", f"{place}:{line}", entry, said, mend)
 
 
 def read_table(file: Path) -> Iterator[tuple[int, list[str]]]:

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from cnlu.config import DataConfig
 from cnlu.data.files import bounded_lines
 from cnlu.data.limits import refuse_long_text
 from cnlu.data.load import load_data
@@ -21,7 +22,9 @@ MOST_CHARACTERS = 1 << 28
 _PLAIN = (".txt", ".txt.gz", ".txt.xz")
 
 
-def read_texts(paths: Sequence[str | Path], most: int, seed: int, notes: list[str]) -> list[str]:
+def read_texts(
+    paths: Sequence[str | Path], most: int, seed: int, notes: list[str], settings: DataConfig | None = None
+) -> list[str]:
     """At most `most` different texts of the files, drawn evenly; none is blank.
 
     A `.txt` file (also `.txt.gz`, `.txt.xz`) has a text a line, its surrounding space removed; of anything else that
@@ -30,7 +33,7 @@ def read_texts(paths: Sequence[str | Path], most: int, seed: int, notes: list[st
     `load_data` does, when there is no text at all, and for a text longer than LONGEST_TEXT or drawn texts of more than
     MOST_CHARACTERS.
     """
-    drawn, total = _draw(_texts(paths, notes), most, seed)
+    drawn, total = _draw(_texts(paths, notes, settings), most, seed)
     if not drawn:
         raise DataError(f"{', '.join(map(str, paths))}: there is no text; give files with a sentence a line.")
     if total > len(drawn):
@@ -38,10 +41,10 @@ def read_texts(paths: Sequence[str | Path], most: int, seed: int, notes: list[st
     return drawn
 
 
-def annotated(paths: Sequence[str | Path]) -> list[Example]:
+def annotated(paths: Sequence[str | Path], settings: DataConfig | None = None) -> list[Example]:
     """The examples of the example files among `paths`; plain text has none."""
     files = [path for path in map(Path, paths) if not _is_plain(path)]
-    return list(load_data(files).examples) if files else []
+    return list(load_data(files, settings=settings).examples) if files else []
 
 
 def _draw(texts: Iterable[str], most: int, seed: int) -> tuple[list[str], int]:
@@ -70,12 +73,12 @@ def _draw(texts: Iterable[str], most: int, seed: int) -> tuple[list[str], int]:
     return [text for _, text in sorted(heap, reverse=True)], total
 
 
-def _texts(paths: Sequence[str | Path], notes: list[str]) -> Iterator[str]:
+def _texts(paths: Sequence[str | Path], notes: list[str], settings: DataConfig | None) -> Iterator[str]:
     for path in map(Path, paths):
         if _is_plain(path):
             yield from _lines(path)
             continue
-        data = load_data(path)
+        data = load_data(path, settings=settings)
         notes += data.notes
         if any(example.intent is not None or example.entities for example in data.examples):
             notes.append(f"{path}: its annotations are not learned, only its texts.")

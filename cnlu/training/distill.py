@@ -91,7 +91,7 @@ def _course(wish: Distillation, request: Request, say: Say) -> tuple[Course, Req
         raise UsageError("--int8 rounds an encoder, and --student none has no encoder; leave it out.")
     layers, notes = wish.layers, list[str]()
     device = prepare(request)
-    texts = read_texts(request.data, wish.max_texts, request.config.training.seed, notes)
+    texts = read_texts(request.data, wish.max_texts, request.config.training.seed, notes, request.config.data)
     for note in notes:
         say(f"note: {note}")
     teacher = Stored.load(wish.teacher, request.config.training.threads)
@@ -119,7 +119,7 @@ def _as_teacher(config: Config, teacher: Stored) -> Config:
         if mine not in (wanted, getattr(getattr(usual, section), name)):
             raise UsageError(f"{section}.{name}: a student has its teacher's, {wanted}; leave the setting out.")
         config = replace(config, **{section: replace(getattr(config, section), **{name: wanted})})
-    annotated_only = [("training", name) for name in OF_MADE_EXAMPLES]
+    annotated_only = [("data", "synonyms"), *(("training", name) for name in OF_MADE_EXAMPLES)]
     annotated_only += [("model", name) for name in ("intent_loss", "negatives", "label_smoothing")]
     for section, name in annotated_only:
         if getattr(getattr(config, section), name) != getattr(getattr(usual, section), name):
@@ -176,7 +176,8 @@ def _held_out(texts: list[str], teacher: Stored, request: Request, say: Say) -> 
     if request.dev:
         if training.dev_fraction != usual.dev_fraction:
             raise UsageError("training.dev_fraction has no effect with --dev; leave the setting out.")
-        dev = [example for example in load_data(list(request.dev)).examples if example.text.strip()]
+        given = load_data(list(request.dev), settings=request.config.data).examples
+        dev = [example for example in given if example.text.strip()]
         known = {example.text for example in dev}
         texts = [text for text in texts if text not in known]
         if not texts:
@@ -200,7 +201,7 @@ def _copies(count: int, texts: list[str], dev: list[Example], request: Request, 
     if not count:
         return []
     learned, seed = set(texts), request.config.training.seed
-    examples = [example for example in annotated(request.data) if example.text in learned]
+    examples = [example for example in annotated(request.data, request.config.data) if example.text in learned]
     known = learned | {example.text for example in dev}
     found = {copy.text: None for i in range(count) for copy in swapped(examples, 1.0, seed + i)}
     new = [text for text in found if text not in known]

@@ -94,7 +94,8 @@ def _zstd(path: Path) -> IO[bytes]:
 
         def __init__(self) -> None:
             self._file = path.open("rb")
-            self._inner = zstandard.ZstdDecompressor(max_window_size=MEMORY).stream_reader(self._file, read_across_frames=True)
+            unpacker = zstandard.ZstdDecompressor(max_window_size=MEMORY)
+            self._inner = unpacker.stream_reader(self._file, read_across_frames=True)
 
         def __enter__(self) -> Any:
             return self

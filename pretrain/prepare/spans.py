@@ -39,7 +39,8 @@ def read_lexicon(paths: Iterable[str | Path]) -> Entries:
             data = load_data(path) if path.is_dir() else read_yaml(path)
             for entries in data.lookups.values():
                 words.update(dict.fromkeys(entries))
-            words.update(dict.fromkeys([*data.synonyms, *data.synonyms.values()]))
+            for synonyms in (data.synonyms, *data.synonyms_of.values()):
+                words.update(dict.fromkeys([*synonyms, *synonyms.values()]))
             continue
         for number, raw in enumerate(_raw_lines(path), 1):
             try:

@@ -92,6 +92,20 @@ def test_a_list_item_and_a_line_that_cannot_be_read_beside_it(tmp_path: Path) ->
     assert path.read_text("utf-8") == content.replace("要【中杯】(cup)", "要[中杯](cup)")
 
 
+@pytest.mark.parametrize(
+    ("line", "fixed"),
+    [
+        ("[小杯](cup）来一杯(谢谢)", "[小杯](cup)来一杯(谢谢)"),
+        ('【京】{"entity": "city", "value": "北京，中国"}', '[京]{"entity": "city", "value": "北京，中国"}'),
+        ("【小杯】(cup)和【小杯】(cup)", "[小杯](cup)和[小杯](cup)"),
+    ],
+)
+def test_lines_with_more_than_one_thing_in_them(tmp_path: Path, line: str, fixed: str) -> None:
+    path = put(tmp_path, f"nlu:\n- intent: order\n  examples: |\n    - {line}\n")
+    main(["check", str(path), "--fix"])
+    assert path.read_text("utf-8").split("    - ")[1] == fixed + "\n"
+
+
 def test_a_file_that_cannot_be_read_is_refused_and_none_is_touched(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

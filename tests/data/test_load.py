@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cnlu.config import DataConfig
 from cnlu.data.load import load_data
 from cnlu.errors import DataError
 
@@ -117,3 +118,15 @@ def test_a_folder_without_data_names_the_command_too(tmp_path: Path) -> None:
     (tmp_path / "nlu.csv").write_text("text,intent\n好,a\n", "utf-8")
     with pytest.raises(DataError, match="`cnlu convert`"):
         load_data(tmp_path)
+
+
+def test_a_link_in_a_folder_does_not_lead_out_of_it_unless_that_is_allowed_or_named(tmp_path: Path) -> None:
+    put(tmp_path, private__a_yml=yaml("a", "秘密"), data__b_yml=yaml("b", "一"))
+    (tmp_path / "data" / "c.yml").symlink_to("b.yml")
+    link = tmp_path / "data" / "z.yml"
+    link.symlink_to(tmp_path / "private" / "a.yml")
+    with pytest.raises(DataError, match=r"z.yml: is a link that leads out of the folder .*data.files=anywhere"):
+        load_data(tmp_path / "data")
+    for paths in ([link, tmp_path / "data"], [tmp_path]):
+        assert len(load_data(paths).examples) == 2
+    assert len(load_data(tmp_path / "data", settings=DataConfig(files="anywhere")).examples) == 2

@@ -35,7 +35,7 @@ def written(folder: Path, content: str, name: str = "nlu.yml") -> Path:
 
 def test_every_entry_of_a_dictionary_knows_its_line(tmp_path: Path) -> None:
     path = written(tmp_path, YAML)
-    told = [(kind, name, text, source.removeprefix(f"{path}:")) for kind, name, text, source, _ in load_data(path).entries]
+    told = [(*entry[:3], entry.source.removeprefix(f"{path}:")) for entry in load_data(path).entries]
     assert told == [
         ("intent", "go", "", "2"), ("lookup", "city", "北京", "9"), ("lookup", "city", "上海", "11"),
         ("synonym", "北京", "帝都", "14"), ("regex", "train", "G1", "16"), ("regex", "train", "G2", "16"),

@@ -47,14 +47,15 @@ def test_a_table_has_an_entry_a_row_and_its_synonyms_behind_it(
     put(tmp_path / name, content)
     data = read(tmp_path, form.format(name))
     synonyms = {"帝都": "北京", "京": "北京"} if "帝都" in content else {}
-    assert data.lookups == {"city": [entry for entry in ("北京", *synonyms, "上海")]}
+    assert data.lookups == {"city": ["北京", *synonyms, "上海"]}
     assert data.synonyms_of == ({"city": synonyms} if synonyms else {}) and not data.synonyms and not data.notes
 
 
 def test_a_quoted_cell_may_hold_the_separator_and_every_entry_knows_its_line(tmp_path: Path) -> None:
     table = put(tmp_path / "a.csv", '"北京, 中国",帝都\n"多\n行"\n上海\n')
-    places = [(entry.text, entry.source) for entry in read(tmp_path, "a.csv").entries if entry.kind == "lookup"]
-    assert places == [("北京, 中国", f"{table}:1"), ("帝都", f"{table}:1"), ("多\n行", f"{table}:2"), ("上海", f"{table}:4")]
+    entries = [entry for entry in read(tmp_path, "a.csv").entries if entry.kind == "lookup"]
+    places = [(entry.text, entry.source.removeprefix(f"{table}:")) for entry in entries]
+    assert places == [("北京, 中国", "1"), ("帝都", "1"), ("多\n行", "2"), ("上海", "4")]
 
 
 @pytest.mark.parametrize(
@@ -88,9 +89,9 @@ def test_a_table_outside_of_the_data_is_read_where_the_setting_allows(
         (folder / "in").symlink_to(table.parent)
     if way == "working directory":
         monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match=r"nlu.yml:6: .*outside the data's folder; .*data.tables=anywhere"):
+    with pytest.raises(DataError, match=r"nlu.yml:6: .*outside the data's folder; .*data.files=anywhere"):
         read(folder, written)
-    assert read(folder, written, tables="anywhere").lookups == {"city": ["秘密"]}
+    assert read(folder, written, files="anywhere").lookups == {"city": ["秘密"]}
 
 
 def test_a_folder_that_is_read_may_hold_the_tables_of_all_its_files(tmp_path: Path) -> None:

@@ -19,12 +19,12 @@ import cnlu
 from cnlu.cli import main
 from cnlu.config_files import load_config
 from cnlu.data.jsonl import write_jsonl
-from cnlu.data.schema import Entity, Example
+from cnlu.data.schema import Entity, Example, NluData
 from cnlu.errors import DataError, ModelError, UsageError
 from cnlu.runtime.model_dir import read_model_dir, write_model_dir
 from cnlu.text.view import view
 from cnlu.training import replay
-from cnlu.training.growth import grow
+from cnlu.training.growth import _with_dictionaries, grow
 from cnlu.training.replay import drawn, kept_examples, kept_files
 from cnlu.training.request import Request
 from cnlu.training.stored import Stored
@@ -261,3 +261,11 @@ def test_kept_examples_that_somebody_else_packed_are_unpacked_within_a_limit(
     monkeypatch.setattr(replay, "_MOST_BYTES", 1000)
     with pytest.raises(DataError, match=said):
         kept_examples({replay.LEARNED: content})
+
+
+def test_dictionaries_are_united_and_of_two_values_the_new_one_counts_type_by_type() -> None:
+    new = NluData(synonyms={"京": "北京"}, synonyms_of={"size": {"大": "L"}})
+    _with_dictionaries(new, NluData(synonyms={"京": "东京", "沪": "上海"},
+                                    synonyms_of={"size": {"大": "XL", "小": "S"}, "cup": {"大": "大杯"}}))  # fmt: skip
+    assert new.synonyms == {"京": "北京", "沪": "上海"}
+    assert new.synonyms_of == {"size": {"大": "L", "小": "S"}, "cup": {"大": "大杯"}}
