@@ -51,7 +51,7 @@ class Interpreter:
 
     @classmethod
     def load(cls, path: str | Path, threads: int = 1) -> Interpreter:
-        """Raises ModelError when the directory is missing, damaged or of a newer format."""
+        """Raises ModelError when the directory is missing, damaged or of another format."""
         files = read_model_dir(path)
         try:
             return _build(files, threads)
