@@ -23,7 +23,7 @@ __all__ = ["CnluError", "__version__", "load"]
 def load(path: str | Path, threads: int = 1) -> Interpreter:
     """Open a model directory; `threads` is the number of CPU threads one parse may use.
 
-    Raises ModelError when the directory is missing, damaged or of a newer format.
+    Raises ModelError when the directory is missing, damaged or of another format.
     """
     from cnlu.runtime.interpreter import Interpreter
 

@@ -14,6 +14,7 @@ from cnlu.features.build import build_normalizer
 from cnlu.features.synonyms import Synonyms
 from cnlu.text.chars import char_type
 from cnlu.text.normalize import Normalizer
+from cnlu.text.view import view
 
 PARTICLES = "啊呀哦噢喔哟诶欸啦呗哈嗯呃额唉"
 """What opens or closes a sentence without changing what it asks for. 吗, 呢, 吧, 嘛 and 了 do change it."""
@@ -27,7 +28,7 @@ class Line:
     key: str
     """Normalised as the model reads it, runs of spaces as one."""
     loose: str
-    """The key without spaces, without punctuation but a question mark, without particles at its ends."""
+    """The key without spaces, without punctuation but a question mark that is read, without particles at its ends."""
 
     @property
     def place(self) -> Place:
@@ -63,7 +64,8 @@ def read_corpus(data: NluData, test: NluData | None, config: Config) -> Corpus:
 def _line(example: Example, normalizer: Normalizer) -> Line:
     key = " ".join(normalizer.normalize(example.text).text.split())
     bare = without_punctuation(key)
-    question = "?" if "?" in key or "？" in key else ""
+    read = view(key).text
+    question = "?" if "?" in read or "？" in read else ""
     return Line(example, key, (bare.strip(PARTICLES) or bare or key) + question)
 
 

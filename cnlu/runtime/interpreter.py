@@ -55,7 +55,7 @@ class Interpreter:
 
     @classmethod
     def load(cls, path: str | Path, threads: int = 1) -> Interpreter:
-        """Raises ModelError when the directory is missing, damaged, of a newer format, or not as training writes it."""
+        """Raises ModelError when the directory is missing, damaged, of another format, or not as training writes it."""
         return cls.of(read_model_dir(path), threads)
 
     @classmethod

@@ -24,6 +24,7 @@ def test_width_case_and_runs_of_spaces_make_no_other_text(found: Found, again: s
 
 @pytest.mark.parametrize(("one", "other"), [
     ("退票", "退票。"), ("退票", "退票啊"), ("嗯，退票", "退票"), ("退 票", "退票"),
+    ("可以退票", "可以退票？"),
 ])  # fmt: skip
 def test_what_differs_in_punctuation_or_particles_only_is_a_warning(found: Found, one: str, other: str) -> None:
     seen = found([f"intent: a|{one}", f"intent: b|{other}"])
@@ -31,7 +32,7 @@ def test_what_differs_in_punctuation_or_particles_only_is_a_warning(found: Found
 
 
 @pytest.mark.parametrize(("one", "other"), [
-    ("可以退票", "可以退票？"), ("有票", "有票吗"), ("付", "付了"), ("啊", "嗯"),
+    ("在吗？退票", "在吗，退票"), ("有票", "有票吗"), ("付", "付了"), ("啊", "嗯"),
 ])  # fmt: skip
 def test_a_question_is_another_sentence(found: Found, one: str, other: str) -> None:
     assert found([f"intent: a|{one}", f"intent: b|{other}"]) == []

@@ -107,6 +107,16 @@ def test_a_model_on_an_encoder_runs_without_torch_as_it_was_trained(
     assert np.allclose(found.intent, expected.intent[0], atol=1e-4)
 
 
+def test_an_encoder_is_shown_what_is_read_and_nothing_else(
+    train_on: Run, examples: list[Example], tmp_path: Path
+) -> None:
+    train_on(examples, "encoder.tuning=frozen")
+    model = cnlu.load(tmp_path / "model")
+    plain, full = model.parse("我要去北京吗"), model.parse("\ufeff我 要\u200b去 北 京吗 ？\n")
+    assert {**full, "text": "", "entities": []} == {**plain, "text": "", "entities": []}
+    assert [entity["value"] for entity in full["entities"]] == [entity["value"] for entity in plain["entities"]]
+
+
 @pytest.mark.parametrize(("tuning", "moves"), [("full", True), ("frozen", False), ("lora", True)])
 def test_only_a_tuned_encoder_changes(
     tuning: str, moves: bool, train_on: Run, examples: list[Example], tiny_bert: Path, without_export: None

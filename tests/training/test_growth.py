@@ -203,8 +203,9 @@ def test_a_model_of_other_words_is_refused(base: Path, tmp_path: Path) -> None:
 def test_a_model_of_a_newer_format_is_refused(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    files = read_model_dir(base).files
     monkeypatch.setattr("cnlu.runtime.model_dir.FORMAT", 99)
-    write_model_dir(tmp_path / "newer", read_model_dir(base).files, {"segmenter": "any"})
+    write_model_dir(tmp_path / "newer", files, {"segmenter": "any"})
     monkeypatch.undo()
     with pytest.raises(ModelError, match="made by a newer cnlu"):
         grow(tmp_path / "newer", wish(tmp_path, NEW, "grown"))
