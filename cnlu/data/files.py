@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cnlu.errors import CnluError, DataError
@@ -52,3 +56,17 @@ def write_bytes(path: Path, content: bytes) -> None:
     except OSError as error:
         raise CnluError(f"{path}: the file cannot be written ({error.strerror}); choose another place or "
                         f"make room there.") from None
+
+
+@contextmanager
+def temporary_folder(prefix: str) -> Iterator[Path]:
+    """A folder that is gone afterwards, also where an interrupt falls into its making or its removal."""
+    folder: Path | None = None
+    try:
+        with held_back():
+            folder = Path(tempfile.mkdtemp(prefix=prefix))
+        yield folder
+    finally:
+        if folder is not None:
+            with held_back():
+                shutil.rmtree(folder, ignore_errors=True)

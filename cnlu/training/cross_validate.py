@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cnlu.config import Config
+from cnlu.data.files import temporary_folder
 from cnlu.data.load import load_data
 from cnlu.data.schema import Example, NluData
 from cnlu.data.split import stratified_folds
@@ -98,9 +98,9 @@ def _answered(wish: CrossValidation, data: NluData, fold_of: Sequence[int], fold
     rest = [example for example, one in zip(data.examples, fold_of, strict=True) if one != fold]
     title = f"fold {fold + 1} of {wish.folds}"
     say(f"{title}: {len(rest)} examples to learn from, {len(held)} held out")
-    with tempfile.TemporaryDirectory(prefix="cnlu-fold-") as folder:
+    with temporary_folder("cnlu-fold-") as folder:
         request = Request(
-            wish.data, Path(folder) / "model", wish.config, (), wish.encoder, device=wish.device, quiet=wish.quiet
+            wish.data, folder / "model", wish.config, (), wish.encoder, device=wish.device, quiet=wish.quiet
         )
         _train(request, data, rest, say if fold == 0 else _nobody)
         model = Interpreter.load(request.out)

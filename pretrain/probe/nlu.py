@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cnlu.data.files import temporary_folder
 from cnlu.errors import CnluError
 
 SETTINGS = ("encoder.tuning=frozen", "model.members=1", "encoder.members=1")
@@ -31,8 +31,8 @@ def frame_accuracy(encoder: Path, examples: Examples, seed: int = 1) -> float:
 
     Raises CnluError with the command's own sentence where it fails.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        model, report = Path(folder, "model"), Path(folder, "report")
+    with temporary_folder("cnlu-probe-") as folder:
+        model, report = folder / "model", folder / "report"
         settings = [part for setting in SETTINGS for part in ("--set", setting)]
         _cnlu("train", *examples.data, "--encoder", encoder, "--out", model, "--seed", seed, *settings)
         if not examples.test:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,6 +12,7 @@ from typing import IO, Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from cnlu.data.files import temporary_folder
 from cnlu.errors import DataError, UsageError
 from cnlu.progress import progress
 from cnlu.text.bulk import CHINESE, BulkSegmenter, code_points, kinds_of
@@ -119,8 +119,8 @@ def learn_vectors(texts: Sequence[str], config: SimilarConfig) -> Vectors:
             "vectors that exist with --vectors."
         ) from error
     segmenter = BulkSegmenter(Segmenter())
-    with tempfile.TemporaryDirectory() as folder:
-        cut = Path(folder) / "words.txt"
+    with temporary_folder("cnlu-similar-") as folder:
+        cut = folder / "words.txt"
         with open(cut, "w", encoding="utf-8") as file:
             _cut(texts, segmenter, file)
         try:

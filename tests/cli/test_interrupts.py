@@ -177,3 +177,23 @@ def test_an_interrupt_before_the_first_shard_leaves_no_corpus(
         told = running.communicate(timeout=60)[1].decode()
     left = {path.name for path in tmp_path.iterdir()} - {"text"}
     assert running.returncode == 130 and (left == set() or (left == {"corpus.part"} and "--resume" in told))
+
+
+@pytest.mark.parametrize("place", ["mkdtemp", "rmtree"])
+def test_an_interrupt_while_a_temporary_folder_is_made_or_removed_leaves_none(tmp_path: Path, place: str) -> None:
+    body = f"""
+    import shutil, tempfile
+    from cnlu.data import files
+    mkdtemp, rmtree = tempfile.mkdtemp, shutil.rmtree
+    def make(prefix):
+        folder = mkdtemp(dir={str(tmp_path)!r})
+        if {place!r} == "mkdtemp": press()
+        return folder
+    def remove(folder, ignore_errors):
+        if {place!r} == "rmtree": press()
+        rmtree(folder)
+    tempfile.mkdtemp, shutil.rmtree = make, remove
+    with files.temporary_folder("x") as folder:
+        (folder / "file").write_text("x")
+    """
+    assert run(body)[0] == 130 and list(tmp_path.iterdir()) == []
