@@ -106,6 +106,9 @@ def held_back() -> Iterator[None]:
 @contextmanager
 def deaf_children() -> Iterator[None]:
     """Processes started within never hear Ctrl-C, which a terminal sends to all: their parent tells them to end."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows, where nothing can be done about it
+        yield
+        return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
