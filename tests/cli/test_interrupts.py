@@ -119,6 +119,16 @@ def test_children_do_not_hear_ctrl_c() -> None:
     sys.exit(child.wait())
     """
     assert run(body)[0] == 0
+    spawned = """
+    import multiprocessing
+    child = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(0.5,))
+    with interrupts.deaf_children():
+        child.start()
+    os.kill(child.pid, signal.SIGINT)
+    child.join()
+    sys.exit(child.exitcode)
+    """
+    assert run(spawned) == (0, "", "")
 
 
 def test_a_signal_that_was_ignored_from_the_start_stays_ignored() -> None:
