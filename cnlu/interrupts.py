@@ -106,6 +106,12 @@ def held_back() -> Iterator[None]:
 @contextmanager
 def block_sigint_in_children() -> Iterator[None]:
     """Processes started within never hear Ctrl-C, which a terminal sends to all: their parent tells them to end."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows, where nothing can be done about it
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # else the first start of a process unmasks them
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

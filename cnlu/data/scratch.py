@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from cnlu.interrupts import held_back
+
 _PREFIX = "cnlu-scratch-"
 _LOCK = ".lock"
 
@@ -22,13 +24,20 @@ def scratch_folder() -> Iterator[Path]:
     """
     place = Path(tempfile.gettempdir())
     _remove_leftovers(place)
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=place, ignore_cleanup_errors=True) as folder:
-        lock = os.open(Path(folder, _LOCK), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
+    folder: Path | None = None
+    lock = None
+    try:
+        with held_back():  # an interrupt must not fall between making the folder and knowing its name
+            folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
+            lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
             _lock(lock)
-            yield Path(folder)
-        finally:
-            os.close(lock)
+        yield folder
+    finally:
+        with held_back():
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+            if lock is not None:
+                os.close(lock)
 
 
 def _remove_leftovers(place: Path) -> None:

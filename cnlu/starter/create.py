@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from cnlu.errors import UsageError
+from cnlu.interrupts import held_back
 
 PROJECT = Path(__file__).with_name("cafe")
 """The project as it is copied: plain files, a coffee shop's bot."""
@@ -28,10 +29,11 @@ def create(folder: Path, force: bool) -> tuple[list[str], list[str]]:
     written: list[str] = []
     there: list[str] = []
     try:
-        for name in project_files():
-            target = folder / name
-            _make_folder(target.parent, made)
-            (written if _write(PROJECT / name, target, made) else there).append(name)
+        with held_back():  # a few small files
+            for name in project_files():
+                target = folder / name
+                _make_folder(target.parent, made)
+                (written if _write(PROJECT / name, target, made) else there).append(name)
     except OSError as error:
         _undo(made)
         raise UsageError(f"{error.filename or folder}: cannot be written ({error.strerror}); choose another folder or "

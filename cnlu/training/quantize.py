@@ -7,12 +7,12 @@ measured and rounded for each text. Embeddings as int8 rows with a scale each, l
 from __future__ import annotations
 
 import logging
-import tempfile
-from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
+
+from cnlu.data.scratch import scratch_folder
 
 SMALLEST = 1 << 16
 """Weights; rounding what is smaller would save nothing."""
@@ -33,8 +33,8 @@ def quantize(graph: bytes) -> bytes:
     products += [f"{node.name}_MatMul" for node in chosen if node.op_type == "Gemm"]  # what the quantiser makes of it
     if not products:  # given none, it would take all
         return bytes(model.SerializeToString())
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.onnx"
+    with scratch_folder() as folder:
+        path = folder / "model.onnx"
         level = logging.root.manager.disable
         logging.disable(logging.WARNING)  # it advises a preparation that the exporter has done
         try:

@@ -72,8 +72,8 @@ def run(request: RunRequest, say: Say = lambda line: None) -> None:
     for note in loaded.notes:
         tell(note)
     folder = resolve(request.out).with_name(request.out.name + ".training")
-    folder.mkdir(parents=True, exist_ok=True)
     with _kept_for_resuming(folder, accelerator.is_main_process):
+        folder.mkdir(parents=True, exist_ok=True)
         job = _built(request, corpus, similar, loaded, accelerator, folder, tell)
         if request.resume:
             state = load_checkpoint(folder, job.fingerprint, job.plain, job.optimizer)

@@ -119,6 +119,16 @@ def test_children_do_not_hear_ctrl_c() -> None:
     sys.exit(child.wait())
     """
     assert run(body)[0] == 0
+    spawned = """
+    import multiprocessing
+    child = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(0.5,))
+    with interrupts.deaf_children():
+        child.start()
+    os.kill(child.pid, signal.SIGINT)
+    child.join()
+    sys.exit(child.exitcode)
+    """
+    assert run(spawned) == (0, "", "")
 
 
 def test_a_signal_that_was_ignored_from_the_start_stays_ignored() -> None:
@@ -177,3 +187,23 @@ def test_an_interrupt_before_the_first_shard_leaves_no_corpus(
         told = running.communicate(timeout=60)[1].decode()
     left = {path.name for path in tmp_path.iterdir()} - {"text"}
     assert running.returncode == 130 and (left == set() or (left == {"corpus.part"} and "--resume" in told))
+
+
+@pytest.mark.parametrize("place", ["mkdtemp", "rmtree"])
+def test_an_interrupt_while_a_temporary_folder_is_made_or_removed_leaves_none(tmp_path: Path, place: str) -> None:
+    body = f"""
+    import shutil, tempfile
+    from cnlu.data import scratch
+    mkdtemp, rmtree = tempfile.mkdtemp, shutil.rmtree
+    def make(prefix, dir):
+        folder = mkdtemp(dir={str(tmp_path)!r})
+        if {place!r} == "mkdtemp": press()
+        return folder
+    def remove(folder, ignore_errors):
+        if {place!r} == "rmtree": press()
+        rmtree(folder)
+    tempfile.mkdtemp, shutil.rmtree = make, remove
+    with scratch.scratch_folder() as folder:
+        (folder / "file").write_text("x")
+    """
+    assert run(body)[0] == 130 and list(tmp_path.iterdir()) == []
