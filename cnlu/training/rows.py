@@ -92,7 +92,7 @@ def training_rows(
         if numbers:
             ids = _known_first(numbers, character_ids), _known(sentence_ids[whole])
             rows[number].append(_row(part, window, *ids, labels, config, tokens))
-    seen = {*characters_of(sentence.provisional), *(known.met if known else "")}
+    seen = {*characters_of(characters.provisional), *(known.met if known else "")}
     return rows, Vocabularies(character_vocabulary, sentence_vocabulary, "".join(sorted(seen)))
 
 
