@@ -10,20 +10,24 @@ from collections import Counter
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
-from cnlu.features.extract import END, START, Features
+from cnlu.features.extract import Features
 
-_CHARACTER = "1gram="
+_CHARACTER = "c[0]="
+"""What the first feature of a character begins with"""
 
 
-def characters_of(features: Iterable[str]) -> list[str]:
-    """The different characters of texts with these features of sentences, as the features write them."""
-    found = (feature.removeprefix(_CHARACTER) for feature in features if feature.startswith(_CHARACTER))
-    return [character for character in found if character not in (START, END)]
+def characters_of(features: Iterable[str]) -> set[str]:
+    """The different characters that such features name, as they write them."""
+    return {feature[len(_CHARACTER) :] for feature in features if feature.startswith(_CHARACTER)}
+
+
+def _own(text: Features) -> set[str]:
+    return characters_of(row[0] for row in text.characters if row)
 
 
 def known_share(features: Features, known: int, met: Container[str]) -> float:
     """0..1: the mean of two shares: `known` of its characters' features, and those of its characters that were met."""
-    every, characters = sum(map(len, features.characters)), characters_of(features.sentence)
+    every, characters = sum(map(len, features.characters)), _own(features)
     if not every or not characters:
         return 1.0
     return (known / every + sum(one in met for one in characters) / len(characters)) / 2
@@ -43,7 +47,7 @@ class Met:
         found = cls(least)
         for text in texts:
             found.features.update(feature for row in text.characters for feature in row)
-            found.characters.update(characters_of(text.sentence))
+            found.characters.update(_own(text))
         return found
 
     def share_without(self, text: Features, vocabulary: Container[str]) -> float:
@@ -51,4 +55,4 @@ class Met:
         own = Counter(feature for row in text.characters for feature in row)
         known = sum(count for one, count in own.items()
                     if one in vocabulary and self.features[one] - count >= self.least)  # fmt: skip
-        return known_share(text, known, {one for one in characters_of(text.sentence) if self.characters[one] > 1})
+        return known_share(text, known, {one for one in _own(text) if self.characters[one] > 1})

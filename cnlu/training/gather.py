@@ -77,16 +77,16 @@ def gathered(
         refuse_repeats([*usable, *dev])
     if not any(example.intent is not None or example.entities for example in usable):
         raise DataError(f"{', '.join(map(str, request.data))}: {_nothing(config.model)}; annotate some first.")
-    few = _few(dev, config.training, bool(request.dev), in_turn)
-    if not dev and not few:
+    every, members, unseen = [*usable, *dev], config.model.members, list[int]()
+    if _few(dev, config.training, bool(request.dev), in_turn):
+        by_some = [0] * len(usable) + [everyone(members)] * len(dev)
+        unseen = unseen_by(every, members, config.training.seed) if in_turn else by_some
+    if any(unseen):
+        return Gathered(data, every, [], unseen)
+    if not dev:
         _refuse_idle(config.training, "patience", "no dev examples")
         say("note: no dev examples (too few, or training.dev_fraction is 0): the last epoch is kept, uncalibrated.")
-    if not few:
-        return Gathered(data, usable, dev)
-    every, members = [*usable, *dev], config.model.members
-    if in_turn:
-        return Gathered(data, every, [], unseen_by(every, members, config.training.seed))
-    return Gathered(data, every, [], [0] * len(usable) + [everyone(members)] * len(dev))
+    return Gathered(data, usable, dev)
 
 
 def labels_of(found: Gathered, config: Config) -> Labels:

@@ -103,7 +103,7 @@ def training_rows(
         if numbers:
             ids = _known_first(numbers, character_ids), _known(sentence_ids[whole])
             rows[number].append(_row(part, window, *ids, labels, config, tokens))
-    all_met = {*characters_of(sentence.provisional), *(known.met if known else "")}
+    all_met = {*characters_of(characters.provisional), *(known.met if known else "")}
     return rows, Vocabularies(character_vocabulary, sentence_vocabulary, "".join(sorted(all_met)))
 
 

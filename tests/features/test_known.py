@@ -30,7 +30,7 @@ def vocabulary(features: list[Features]) -> Vocabulary:
 def share(text: Features, learned: list[Features]) -> float:
     """Of a text, under what these teach: as the interpreter computes it."""
     found = int(np.count_nonzero(vocabulary(learned).rows(text.characters)))
-    return known_share(text, found, {c for one in learned for c in characters_of(one.sentence)})
+    return known_share(text, found, characters_of(f for one in learned for row in one.characters for f in row))
 
 
 def test_other_words_than_any_that_were_learned_are_less_known() -> None:

@@ -79,6 +79,13 @@ def test_folds_hold_a_text_once_and_no_intent_is_left_out_as_a_whole(examples: l
     assert unseen_by([Example("好", "yes")] * 3, 4, 1) == [0, 0, 0]
 
 
+def test_a_single_text_calibrates_nothing_and_that_is_said(run: Run, tmp_path: Path) -> None:
+    _, said = run([Example("你好", "greet")], *FEW)
+    told = story(tmp_path / "model")
+    assert any("no dev examples" in line and "uncalibrated" in line for line in said)
+    assert (told["settled"], told["scope"], told["calibrated_on"]) == (0, None, 0)
+
+
 @pytest.mark.parametrize(("members", "share"), [(1, 1 / FOLDS), (2, 2 / FOLDS), (4, 1.0), (8, 1.0)])
 def test_fewer_members_than_folds_leave_some_to_be_learned_by_all(
     examples: list[Example], members: int, share: float
