@@ -3,10 +3,11 @@
     python benchmarks/groups.py [--seeds 1 2 3] [--rasa RASA_ENV/bin/python] [--epochs 100] [--examples 200]
                                 [--set KEY=VALUE] [--keep DIR] [--out FIGURES.json]
 
-Each seed draws its own sentences: --examples to train on (orders of one to three items, a few questions), 300 orders in
-the training's wordings and 300 in others; no value of a test sentence is in training. An item has a drink and perhaps a
-size, a count, a temperature, something added; what all items share has no group, nor has an order of one item. Openers,
-separators, closers and the forms of an item are lists of their own for training and for other wordings.
+Each seed draws its own sentences: --examples to train on (orders of one to three items, some questions) and three tests
+of 300 orders each: in the training's wordings with other values, in other wordings with the training's values, in other
+wordings with other values. An item has a drink and perhaps a size, a count, a temperature, something added; what all
+items share has no group, nor has an order of one item. Openers, separators, closers and the forms of an item are lists
+of their own for training and for other wordings.
 
     found          gold entities that were found, with their type
     right of found those of them whose group (or whose having none) is right, in orders of several items
@@ -39,7 +40,9 @@ from cnlu.evaluation.frames import gold_frame, predicted_frame
 
 WORKER = Path(__file__).with_name("parse_worker.py")
 FIGURES = ("found", "right of found", "pairs right", "pairs, found")
-TESTS = 300
+TESTS = {"other values": (0, 1), "other wording": (1, 0), "both": (1, 1)}
+"""Which lists of wordings and of values each draws from"""
+TEST_SIZE = 300
 
 VALUES = {
     "size": (("大杯", "中杯", "小杯", "超大杯"), ("特大杯", "迷你杯", "标准杯", "加大杯")),
@@ -72,13 +75,13 @@ SHARED = (
 ITEMS = (
     (
         "{size}{drink}", "{size}的{drink}", "{count}{size}{drink}", "{count}{drink}，要{size}的",
-        "{drink}要{size}的", "{size}{drink}加{extra}", "{count}{temperature}的{drink}",
-        "{count}{drink}加{extra}", "{temperature}{size}{drink}", "{drink}，{size}，{temperature}", "{count}{size}的{drink}加{extra}",
+        "{count}{drink}加{extra}", "{drink}要{size}的", "{size}{drink}加{extra}", "{count}{temperature}的{drink}",
+        "{temperature}{size}{drink}", "{drink}，{size}，{temperature}", "{count}{size}的{drink}加{extra}",
     ),
     (
-        "{drink}{size}{count}", "{drink}做成{size}", "{count}{size}装的{drink}", "{drink}选{size}，配{extra}",
-        "{size}规格{drink}放{extra}", "{drink}做{temperature}、{size}装", "{drink}（{size}）", "{count}{drink}搭{extra}",
-        "{size}{temperature}{drink}", "{extra}{drink}{count}", "{count}放{extra}的{drink}用{size}装",
+        "{drink}{size}{count}", "{drink}做成{size}", "{count}{size}装的{drink}", "{size}规格{drink}放{extra}",
+        "{drink}选{size}，配{extra}", "{drink}做{temperature}、{size}装", "{drink}（{size}）",
+        "{count}{drink}搭{extra}", "{size}{temperature}{drink}", "{extra}{drink}{count}", "{count}放{extra}的{drink}用{size}装",
     ),
 )  # fmt: skip
 APART = (
@@ -103,11 +106,11 @@ def main() -> None:
         parsed = {"cnlu": by_cnlu(arguments, data, seed)}
         if arguments.rasa:
             parsed["DIET"] = by_diet(arguments, data, seed)
-        for name, found in parsed.items():
-            for wording in ("same", "other"):
-                test = load_data([data / f"{wording}.jsonl"]).examples
-                runs.setdefault(f"{name}, {wording} wording", []).append(measured(test, found[wording]))
-                print(f"seed {seed}: {name}, {wording} wording: {runs[f'{name}, {wording} wording'][-1]}", flush=True)
+        for system, tests in parsed.items():
+            for name, found in tests.items():
+                gold = load_data([data / f"{name}.jsonl"]).examples
+                runs.setdefault(f"{system}, {name}", []).append(measured(gold, found))
+                print(f"seed {seed}: {system}, {name}: {runs[f'{system}, {name}'][-1]}", flush=True)
     print("\n" + markdown(runs))
     if arguments.out:
         report = {"machine": machine(), "seeds": arguments.seeds, "examples": arguments.examples, "runs": runs}
@@ -127,20 +130,21 @@ def _arguments() -> argparse.Namespace:
 
 
 def write_data(folder: Path, count: int, seed: int) -> None:
-    """train.jsonl, same.jsonl and other.jsonl."""
+    """train.jsonl and a file for each test."""
     lot = random.Random(seed)
     folder.mkdir(parents=True, exist_ok=True)
-    parts = {"train": drawn(lot, count, 0, 0), "same": drawn(lot, TESTS, 0, 1), "other": drawn(lot, TESTS, 1, 1)}
+    parts = {"train": drawn(lot, count, 0, 0, training=True)}
+    parts |= {name: drawn(lot, TEST_SIZE, *lists) for name, lists in TESTS.items()}
     for name, examples in parts.items():
         write_jsonl(examples, folder / f"{name}.jsonl")
 
 
-def drawn(lot: random.Random, count: int, wording: int, values: int) -> list[Example]:
-    """So many different examples; of training (wording and values 0) a quarter are orders of one item or questions."""
+def drawn(lot: random.Random, count: int, wording: int, values: int, training: bool = False) -> list[Example]:
+    """So many different examples; a quarter are orders of one item, some in training questions."""
     found: dict[str, Example] = {}
     while len(found) < count:
         kind = lot.random()
-        if wording == values == 0 and kind < 0.1:
+        if training and kind < 0.1:
             line, intent = _filled(lot, lot.choice(QUESTIONS), values, ""), "ask"
         else:
             items = 1 if kind < 0.25 else 2 if kind < 0.8 else 3
@@ -197,14 +201,14 @@ def by_diet(arguments: argparse.Namespace, data: Path, seed: int) -> dict[str, l
 
 
 def _parsed(command: list[str], data: Path, env: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
-    """The parse results of both tests."""
+    """The parse results of the tests."""
     found = {}
-    for wording in ("same", "other"):
+    for name in TESTS:
         with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as texts:
-            json.dump([example.text for example in load_data([data / f"{wording}.jsonl"]).examples], texts)
+            json.dump([example.text for example in load_data([data / f"{name}.jsonl"]).examples], texts)
             texts.flush()
             worker = Worker([*command, texts.name], env)
-            found[wording] = worker.parse()
+            found[name] = worker.parse()
             worker.close()
     return found
 
@@ -227,7 +231,7 @@ def measured(gold: Sequence[Example], parsed: Sequence[Mapping[str, Any]]) -> di
 
 
 def markdown(runs: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
-    """A row for each system and wording: the mean over the seeds, ± the sample standard deviation of several."""
+    """A row for each system and test: the mean over the seeds, ± the sample standard deviation of several."""
     rows = []
     for name, figures in runs.items():
         values = [[one[key] for one in figures] for key in FIGURES]

@@ -30,6 +30,7 @@ from cnlu.training.encode import Encoder, prepare_encoder, unknown_story
 from cnlu.training.export import export_onnx, round_tables, without_notes
 from cnlu.training.frozen import read_rows
 from cnlu.training.gather import Gathered, counted, dictionary_story, gather, labels_of
+from cnlu.training.items import fit_weights
 from cnlu.training.loop import Run, fit, passes, settle
 from cnlu.training.masking import Masker
 from cnlu.training.model_files import model_files
@@ -115,6 +116,8 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
     network, masker = _network(config, labels, vocabularies, device, encoder)
     if ancestor:
         ancestor.hand_on(network, labels.tag_set(config.model.tagging).tags, labels, vocabularies)
+    if labels.items:
+        network.set_item_weights(fit_weights(rows, labels.items, ancestor.item_weights() if ancestor else None))
     dev = Dev(found.dev, extractor, vocabularies, labels, config, found.data.synonyms, tokens) if found.dev else None
     settings = config.to_dict() | ({"weights": encoder.digest} if encoder else {}) | (tutor.about if tutor else {})
     settings |= {"from": ancestor.digest} if ancestor else {}

@@ -47,7 +47,7 @@ def batch(length: int = 7, padding: int = 0) -> dict[str, torch.Tensor]:
         "intent": torch.tensor([3, NOTHING]),
         "items": torch.tensor([[1], [0]]),
         "items_spans": torch.tensor([[[0, 1, 3]]]).expand(2, -1, -1),
-        "items_grouped": torch.ones(2, 1, 6),
+        "items_grouped": torch.ones(2, 1, 7),
         "items_begins": torch.ones(2, 1, 5),
         "items_likeness": torch.zeros(2, 1, 2, 2),
         "items_turn": torch.zeros(2, 1, dtype=torch.long),
