@@ -16,7 +16,6 @@ from torch.nn import functional as F
 from cnlu.data.items import (
     BEGINS,
     BETWEEN,
-    GROUPED,
     IN_TURN,
     OF_BEGINS,
     OF_COUNT,
@@ -84,9 +83,9 @@ class ItemChain(nn.Module):
             on = on + weights[IN_TURN] * turn[..., : 1 + self.labels]
         if scores is not None:
             own, between = _means(scores, batch["items_spans"])
-            on, begins = on + own[..., GROUPED, None], begins + own[..., BEGINS] + between[..., BETWEEN]
+            begins = begins + own[..., BEGINS] + between[..., BETWEEN]
             if not self.counting:
-                on = on + F.pad(own[..., 3:], (1, 0))
+                on = on + F.pad(own[..., BETWEEN + 1 :], (1, 0))
         begins = F.pad((begins[..., None] + alike)[..., 1:], (1, 0))  # the first item must begin somewhere
         most = batch["items_most"][:, None]
         alone = (self.met == 1).long().expand(len(most), -1)

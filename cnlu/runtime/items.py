@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from cnlu.data.items import (
     BEGINS,
     BETWEEN,
-    GROUPED,
     IN_TURN,
     OF_BEGINS,
     OF_COUNT,
@@ -162,7 +161,7 @@ class Items:
         likeness = given.likeness * weights[OF_LIKENESS]
         logs = np.zeros((count, 1 + len(self.items.names) + 2 * (count + 1)))
         labels, goes_on, begins = _parts(logs, count)
-        labels += (given.grouped @ weights[OF_GROUPED] + own[:, GROUPED])[:, None]
+        labels += (given.grouped @ weights[OF_GROUPED])[:, None]
         if self.items.counting:
             labels += self.turns[given.turn]
         else:
