@@ -157,7 +157,7 @@ class Items:
     ) -> Weighed:  # fmt: skip
         """The chain; arguments as `decide` takes them."""
         given, weights, count = facts(text, spans, kinds), self.weights, len(spans)
-        own, between = _means(scores, spans)
+        own, named = _means(scores, spans)
         likeness = given.likeness * weights[OF_LIKENESS]
         logs = np.zeros((count, 1 + len(self.items.names) + 2 * (count + 1)))
         labels, goes_on, begins = _parts(logs, count)
@@ -165,9 +165,9 @@ class Items:
         if self.items.counting:
             labels += self.turns[given.turn]
         else:
-            labels[:, 1:] += own[:, BETWEEN + 1 :]
+            labels[:, 1:] += named
         goes_on += likeness[..., 1]
-        begins += (given.begins @ weights[OF_BEGINS] + own[:, BEGINS] + between)[:, None] + likeness[..., 0]
+        begins += (given.begins @ weights[OF_BEGINS] + own)[:, None] + likeness[..., 0]
         begins[:, 0] = 0.0  # the first item must begin somewhere
         labels, goes_on, begins = _parts(np.exp(_within(logs)), count)
         labels[:, 0] = 0.0
@@ -176,19 +176,24 @@ class Items:
         return Weighed(labels[:, self.items.label], goes_on, begins, self.moves, self.ends[given.most])
 
 
-def _means(scores: Floats, spans: Sequence[Span]) -> tuple[Floats, Floats]:
-    """Of the entities' characters [n, columns], and of those before them in the column for that [n]."""
+def _means(scores: Floats, spans: Sequence[Span]) -> tuple[list[float], list[list[float]]]:
+    """Of the entities: what they and the characters before them say for beginning an item; what they say for labels.
+
+    In plain numbers: of so few, NumPy would take longer.
+    """
     sums = np.zeros((len(scores) + 1, scores.shape[1]))
-    np.cumsum(scores, 0, out=sums[1:])
-    if not np.isfinite(sums[-1]).all():
+    rows = np.cumsum(scores, 0, out=sums[1:]).tolist()
+    if not all(map(math.isfinite, rows[-1])):
         raise ModelError("The model's scores of groups are not finite numbers: its training diverged, train again.")
-    places = np.array(spans, np.intp)
-    starts, ends = places[:, 0], places[:, 1]
-    before = np.zeros_like(starts)
-    np.minimum(ends[:-1], starts[1:], out=before[1:])
-    at_start = sums[starts]
-    between = (at_start[:, BETWEEN] - sums[before, BETWEEN]) / np.maximum(starts - before, 1)
-    return (sums[ends] - at_start) / (ends - starts)[:, None], between
+    rows.insert(0, sums[0].tolist())
+    begins, labels, before = [], [], 0
+    for start, end in spans:
+        own = [(after - first) / (end - start) for after, first in zip(rows[end], rows[start], strict=True)]
+        gap = rows[start][BETWEEN] - rows[min(before, start)][BETWEEN]
+        begins.append(own[BEGINS] + gap / max(1, start - before))
+        labels.append(own[BETWEEN + 1 :])
+        before = end
+    return begins, labels
 
 
 def _parts(columns: Floats, count: int) -> tuple[Floats, Floats, Floats]:
@@ -203,10 +208,10 @@ def _within(scores: Any) -> Any:
 
 def chances(chain: Weighed, items: ItemSet, labels: Sequence[int]) -> list[float]:
     """The probability of each entity's label, 0 for no group: its share of all that the sentence may mean."""
-    count, number = len(labels), np.arange(len(labels))
-    wanted = np.ones((count + 1, count, 1 + len(items.names)))
-    wanted[number, number] = 0.0
-    wanted[number, number, labels] = 1.0
+    wanted = np.ones((len(labels) + 1, len(labels), 1 + len(items.names)))
+    for i, label in enumerate(labels):
+        wanted[i, i] = 0.0
+        wanted[i, i, label] = 1.0
     *held, free = totals(chain, items, wanted).tolist()
     return [min(1.0, math.exp(one - free)) for one in held]
 
