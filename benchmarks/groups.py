@@ -3,10 +3,12 @@
     python benchmarks/groups.py [--seeds 1 2 3] [--rasa RASA_ENV/bin/python] [--epochs 100] [--examples 200]
                                 [--set KEY=VALUE] [--keep DIR] [--out FIGURES.json]
 
-Each seed draws its own sentences: --examples to train on (orders of one to three items, a few questions), 300 orders in
-the training's wordings and 300 in others; no value of a test sentence is in training. An item has a drink and perhaps a
-size, a count, a temperature, something added; what all items share has no group, nor has an order of one item. Openers,
-separators, closers and the forms of an item are lists of their own for training and for other wordings.
+Each seed draws its own sentences: --examples to train on (orders of one to three items, and talk) and three tests
+of 300 orders each: in the training's wordings with other values, in other wordings with the training's values, in other
+wordings with other values. Other values stand in no sentence of training but in its lookup tables, as a bot has a menu;
+DIET reads these too. An item has a drink and perhaps a size, a count, a temperature, something added; what all items
+share has no group, nor has an order of one item. Openers, separators, closers and the forms of an item are lists of
+their own for training and for other wordings.
 
     found          gold entities that were found, with their type
     right of found those of them whose group (or whose having none) is right, in orders of several items
@@ -34,12 +36,15 @@ from train_rasa import PIPELINE, convert
 from cnlu.data.jsonl import write_jsonl
 from cnlu.data.load import load_data
 from cnlu.data.markup import parse_markup
-from cnlu.data.schema import Example
+from cnlu.data.schema import Example, NluData
+from cnlu.data.yaml_writer import write_yaml
 from cnlu.evaluation.frames import gold_frame, predicted_frame
 
 WORKER = Path(__file__).with_name("parse_worker.py")
 FIGURES = ("found", "right of found", "pairs right", "pairs, found")
-TESTS = 300
+TESTS = {"other values": (0, 1), "other wording": (1, 0), "both": (1, 1)}
+"""Which lists of wordings and of values each draws from"""
+TEST_SIZE = 300
 
 VALUES = {
     "size": (("大杯", "中杯", "小杯", "超大杯"), ("特大杯", "迷你杯", "标准杯", "加大杯")),
@@ -54,7 +59,7 @@ VALUES = {
 """Of each type, what stands in training and what in the tests"""
 
 OPENERS = (
-    ("我要", "来", "帮我点", "我想要", "", "麻烦来", "要", "给我"),
+    ("我要", "来", "帮我点", "我想要", "", "麻烦来", "您好，我要", "服务员，", "给我"),
     ("老板，", "点单：", "你好，我们想喝", "下单", "今天喝", "先做", "劳驾上", "就订"),
 )
 SEPARATORS = (
@@ -72,13 +77,14 @@ SHARED = (
 ITEMS = (
     (
         "{size}{drink}", "{size}的{drink}", "{count}{size}{drink}", "{count}{drink}，要{size}的",
-        "{drink}要{size}的", "{size}{drink}加{extra}", "{count}{temperature}的{drink}",
-        "{count}{drink}加{extra}", "{temperature}{size}{drink}", "{drink}，{size}，{temperature}", "{count}{size}的{drink}加{extra}",
+        "{count}{drink}加{extra}", "{drink}要{size}的", "{size}{drink}加{extra}", "{count}{temperature}的{drink}",
+        "{temperature}{size}{drink}", "{drink}，{size}，{temperature}", "{count}{size}的{drink}加{extra}",
     ),
     (
-        "{drink}{size}{count}", "{drink}做成{size}", "{count}{size}装的{drink}", "{drink}选{size}，配{extra}",
-        "{size}规格{drink}放{extra}", "{drink}做{temperature}、{size}装", "{drink}（{size}）", "{count}{drink}搭{extra}",
-        "{size}{temperature}{drink}", "{extra}{drink}{count}", "{count}放{extra}的{drink}用{size}装",
+        "{drink}{size}{count}", "{drink}做成{size}", "{count}{size}装的{drink}", "{size}规格{drink}放{extra}",
+        "{drink}选{size}，配{extra}", "{drink}做{temperature}、{size}装", "{drink}（{size}）",
+        "{count}{drink}搭{extra}", "{size}{temperature}{drink}", "{extra}{drink}{count}",
+        "{count}放{extra}的{drink}用{size}装",
     ),
 )  # fmt: skip
 APART = (
@@ -90,6 +96,14 @@ APART = (
 )  # fmt: skip
 """Two items whose parts are not side by side; what has a + stands for nothing that is annotated"""
 QUESTIONS = ("有{drink}吗", "{drink}多少钱", "{size}的多大", "{extra}还有没有", "能做{temperature}的吗")
+TALK = (
+    "你好", "有人吗", "谢谢啦", "再见", "你们几点关门", "早上几点开门", "可以刷卡吗", "能用优惠券吗", "开张发票",
+    "等多久能好", "店里有座位吗", "能送到三楼吗", "我的订单到哪了", "外卖员还没来", "刚才那单取消吧", "地址写错了",
+    "退款什么时候到账", "有没有活动", "第二杯半价吗", "帮我叫一下经理", "洗手间在哪", "可以自带杯子吗", "小朋友能喝吗",
+    "打包要另外收钱吗", "和上次一样就行", "先看看再说", "晚上会下雨吗", "说好的赠品呢", "做得太慢了吧", "停车怎么停",
+    "音乐关小一点", "给我换张桌子", "人真多啊", "一共多少钱", "怎么加入会员", "还能再便宜吗", "你是机器人吗",
+)  # fmt: skip
+"""Of which nothing is annotated: no bot takes nothing but orders"""
 APART_SHARE, SHARED_SHARE = 0.06, 0.15
 
 
@@ -103,11 +117,11 @@ def main() -> None:
         parsed = {"cnlu": by_cnlu(arguments, data, seed)}
         if arguments.rasa:
             parsed["DIET"] = by_diet(arguments, data, seed)
-        for name, found in parsed.items():
-            for wording in ("same", "other"):
-                test = load_data([data / f"{wording}.jsonl"]).examples
-                runs.setdefault(f"{name}, {wording} wording", []).append(measured(test, found[wording]))
-                print(f"seed {seed}: {name}, {wording} wording: {runs[f'{name}, {wording} wording'][-1]}", flush=True)
+        for system, tests in parsed.items():
+            for name, found in tests.items():
+                gold = load_data([data / f"{name}.jsonl"]).examples
+                runs.setdefault(f"{system}, {name}", []).append(measured(gold, found))
+                print(f"seed {seed}: {system}, {name}: {runs[f'{system}, {name}'][-1]}", flush=True)
     print("\n" + markdown(runs))
     if arguments.out:
         report = {"machine": machine(), "seeds": arguments.seeds, "examples": arguments.examples, "runs": runs}
@@ -127,23 +141,28 @@ def _arguments() -> argparse.Namespace:
 
 
 def write_data(folder: Path, count: int, seed: int) -> None:
-    """train.jsonl, same.jsonl and other.jsonl."""
+    """train/ with sentences and lookup tables, and a file for each test."""
     lot = random.Random(seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    parts = {"train": drawn(lot, count, 0, 0), "same": drawn(lot, TESTS, 0, 1), "other": drawn(lot, TESTS, 1, 1)}
+    (folder / "train").mkdir(parents=True, exist_ok=True)
+    parts = {"train/train": drawn(lot, count, 0, 0, training=True)}
+    parts |= {name: drawn(lot, TEST_SIZE, *lists) for name, lists in TESTS.items()}
     for name, examples in parts.items():
         write_jsonl(examples, folder / f"{name}.jsonl")
+    tables = {kind: [*known, *others] for kind, (known, others) in VALUES.items()}
+    write_yaml(NluData(lookups=tables), folder / "train" / "lookups.yml")
 
 
-def drawn(lot: random.Random, count: int, wording: int, values: int) -> list[Example]:
-    """So many different examples; of training (wording and values 0) a quarter are orders of one item or questions."""
+def drawn(lot: random.Random, count: int, wording: int, values: int, training: bool = False) -> list[Example]:
+    """So many different examples; of training nearly a quarter are questions and talk."""
     found: dict[str, Example] = {}
     while len(found) < count:
         kind = lot.random()
-        if wording == values == 0 and kind < 0.1:
+        if training and kind < 0.08:
             line, intent = _filled(lot, lot.choice(QUESTIONS), values, ""), "ask"
+        elif training and kind < 0.23:
+            line, intent = lot.choice(TALK), "talk"
         else:
-            items = 1 if kind < 0.25 else 2 if kind < 0.8 else 3
+            items = 1 if kind < 0.4 else 2 if kind < 0.85 else 3
             line, intent = _order(lot, items, wording, values), "order"
         text, entities = parse_markup(line, "")
         found[text] = Example(text, intent, tuple(sorted(entities, key=lambda e: e.start)))
@@ -179,7 +198,7 @@ def _filled(lot: random.Random, form: str, values: int, group: str) -> str:
 def by_cnlu(arguments: argparse.Namespace, data: Path, seed: int) -> dict[str, list[dict[str, Any]]]:
     model = arguments.keep / f"cnlu-{seed}"
     options = [part for pair in arguments.set for part in ("--set", pair)]
-    run([sys.executable, "-m", "cnlu", "train", data / "train.jsonl", "--out", model, "--force", "--device", "cpu",
+    run([sys.executable, "-m", "cnlu", "train", data / "train", "--out", model, "--force", "--device", "cpu",
          "--seed", str(seed), *options], model.with_suffix(".log"))  # fmt: skip
     return _parsed([sys.executable, str(WORKER), "cnlu", str(model)], data, environment())
 
@@ -187,9 +206,11 @@ def by_cnlu(arguments: argparse.Namespace, data: Path, seed: int) -> dict[str, l
 def by_diet(arguments: argparse.Namespace, data: Path, seed: int) -> dict[str, list[dict[str, Any]]]:
     out = (arguments.keep / f"diet-{seed}").resolve()
     out.mkdir(exist_ok=True)
-    kept, left_out = convert([str(data / "train.jsonl")], out / "nlu.yml", None)
+    kept, left_out = convert([str(data / "train")], out / "nlu.yml", None)
     assert not left_out, kept
-    (out / "config.yml").write_text(PIPELINE.format(epochs=arguments.epochs, seed=seed), encoding="utf-8")
+    config = PIPELINE.format(epochs=arguments.epochs, seed=seed)
+    config = config.replace("- name: RegexFeaturizer", "- {name: RegexFeaturizer, use_word_boundaries: false}")
+    (out / "config.yml").write_text(config, encoding="utf-8")
     env = {**rasa_environment(), "RASA_CACHE_DIRECTORY": str(out / "cache")}
     run([arguments.rasa, "-m", "rasa", "train", "nlu", "--nlu", out / "nlu.yml", "--config", out / "config.yml",
          "--out", out, "--fixed-model-name", "diet"], out / "train.log", env)  # fmt: skip
@@ -197,14 +218,14 @@ def by_diet(arguments: argparse.Namespace, data: Path, seed: int) -> dict[str, l
 
 
 def _parsed(command: list[str], data: Path, env: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
-    """The parse results of both tests."""
+    """The parse results of the tests."""
     found = {}
-    for wording in ("same", "other"):
+    for name in TESTS:
         with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as texts:
-            json.dump([example.text for example in load_data([data / f"{wording}.jsonl"]).examples], texts)
+            json.dump([example.text for example in load_data([data / f"{name}.jsonl"]).examples], texts)
             texts.flush()
             worker = Worker([*command, texts.name], env)
-            found[wording] = worker.parse()
+            found[name] = worker.parse()
             worker.close()
     return found
 
@@ -227,7 +248,7 @@ def measured(gold: Sequence[Example], parsed: Sequence[Mapping[str, Any]]) -> di
 
 
 def markdown(runs: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
-    """A row for each system and wording: the mean over the seeds, ± the sample standard deviation of several."""
+    """A row for each system and test: the mean over the seeds, ± the sample standard deviation of several."""
     rows = []
     for name, figures in runs.items():
         values = [[one[key] for one in figures] for key in FIGURES]

@@ -65,8 +65,14 @@ class Ensemble(nn.Module):
 
     def item_weights(self) -> Tensor | None:
         """float32 [weights]: of the decision on groups, in the order of data.items.WEIGHTS; None without groups."""
-        chains = [network.items for network in self.networks() if network.items is not None]
-        return torch.stack([chain.weights for chain in chains]).mean(0).detach() if chains else None
+        chain = self.networks()[0].items
+        return None if chain is None else chain.weights
+
+    def set_item_weights(self, weights: Tensor) -> None:
+        """For all members: they hold for any network."""
+        for network in self.networks():
+            if network.items is not None:
+                network.items.weights.copy_(weights)
 
 
 def mean_outputs(outputs: list[Outputs]) -> Outputs:

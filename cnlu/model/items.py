@@ -1,8 +1,8 @@
-"""The learning side of the decision on groups: the likelihood of the annotated items; runtime.items decides by it.
+"""The learning side of the decision on groups, which runtime.items makes: the likelihood of the annotated items.
 
-The weights of the facts learn as if there were nothing else, and the network what they leave open: would they learn
-together, the network, which soon knows the training's sentences by heart, would leave the facts nothing to explain, and
-those are what holds in other wordings.
+The weights of the facts are fitted first and by themselves (training.items), and the network learns what they leave
+open: would they learn together, the network, which soon knows the training's sentences by heart, would leave the facts
+nothing to explain, and those are what holds in other wordings.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from torch.nn import functional as F
 from cnlu.data.items import (
     BEGINS,
     BETWEEN,
-    GROUPED,
     IN_TURN,
     OF_BEGINS,
     OF_COUNT,
@@ -46,12 +45,13 @@ class Scored(NamedTuple):
 
 
 class ItemChain(nn.Module):
-    """The weights of the facts."""
+    """The chain of an ItemSet with its weights, which the network's own training leaves as they are."""
 
     def __init__(self, items: ItemSet) -> None:
         super().__init__()
         self.counting, self.labels = items.counting, len(items.names)
-        self.weights = nn.Parameter(torch.tensor(list(WEIGHTS.values())))
+        self.weights: Tensor
+        self.register_buffer("weights", torch.tensor(list(WEIGHTS.values())))
         self.label: Tensor
         self.begins: Tensor
         self.returns: Tensor
@@ -59,19 +59,19 @@ class ItemChain(nn.Module):
         for name in ("label", "begins", "returns", "met"):
             self.register_buffer(name, torch.from_numpy(getattr(items, name)), persistent=False)
 
-    def loss(self, scores: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        """Negative log-likelihood, summed over a text's entities, mean over the texts.
+    def loss(self, scores: Tensor | None, batch: dict[str, Tensor], weights: Tensor | None = None) -> Tensor:
+        """Negative log-likelihood, summed over the entities of all texts, by the chain's or by other `weights`.
 
-        `scores` [B, L, columns] are the network's of the characters; `batch` as made by training.batches.collate.
+        `scores` [B, L, columns] are the network's of the characters, None to go by the facts alone; `batch` as made by
+        training.batches.collate.
         """
         gold = batch["items"]
-        alone, both = self.scored(batch, self.weights), self.scored(batch, self.weights.detach(), scores)
-        chains = Scored(*(torch.cat([one, other]) for one, other in zip(alone, both, strict=True)))
+        chain = self.scored(batch, self.weights if weights is None else weights, scores)
         wanted = F.one_hot(gold.clamp_min(0), 1 + self.labels) > 0
-        there = torch.cat([gold, gold]) >= 0
-        free = self.log_partition(chains, there)
-        held = self.log_partition(chains, there, torch.cat([wanted, wanted]))
-        return (free - held).sum() / len(scores)
+        both = Scored(*(torch.cat([part, part]) for part in chain))
+        sums = self.log_partition(both, torch.cat([gold, gold]) >= 0, torch.cat([torch.ones_like(wanted), wanted]))
+        free, held = sums.chunk(2)
+        return (free - held).sum()
 
     def scored(self, batch: dict[str, Tensor], weights: Tensor, scores: Tensor | None = None) -> Scored:
         """The chains by the facts alone, or with what the network says of the characters."""
@@ -83,9 +83,9 @@ class ItemChain(nn.Module):
             on = on + weights[IN_TURN] * turn[..., : 1 + self.labels]
         if scores is not None:
             own, between = _means(scores, batch["items_spans"])
-            on, begins = on + own[..., GROUPED, None], begins + own[..., BEGINS] + between[..., BETWEEN]
+            begins = begins + own[..., BEGINS] + between[..., BETWEEN]
             if not self.counting:
-                on = on + F.pad(own[..., 3:], (1, 0))
+                on = on + F.pad(own[..., BETWEEN + 1 :], (1, 0))
         begins = F.pad((begins[..., None] + alike)[..., 1:], (1, 0))  # the first item must begin somewhere
         most = batch["items_most"][:, None]
         alone = (self.met == 1).long().expand(len(most), -1)

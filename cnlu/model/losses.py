@@ -40,7 +40,7 @@ def group_loss(network: JointNetwork, outputs: Outputs, batch: dict[str, Tensor]
     """Of the annotated items, weighted; None where the batch has no entities that could belong to any."""
     if network.items is None or "items" not in batch:
         return None
-    return network.config.entity_weight * network.items.loss(outputs.groups, batch)
+    return network.config.entity_weight * network.items.loss(outputs.groups, batch) / len(outputs.groups)
 
 
 def part_loss(scores: Tensor, gold: Tensor) -> Tensor:

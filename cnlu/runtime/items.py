@@ -9,6 +9,7 @@ characters add what the words say.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -21,7 +22,6 @@ from numpy.typing import NDArray
 from cnlu.data.items import (
     BEGINS,
     BETWEEN,
-    GROUPED,
     IN_TURN,
     OF_BEGINS,
     OF_COUNT,
@@ -41,7 +41,10 @@ Kind = tuple[str, str | None]
 MOST = 32
 """Entities decided together; a text of more is cut, so that its cost grows with its length alone."""
 _LARGEST = 20.0
-"""Scores beyond it are as sure as can be; products of 4 * MOST of their exponentials would still fit float64."""
+"""Scores beyond it are as sure as can be."""
+_RESCALE = 8
+"""Entities after which sums are scaled: each multiplies them by at most three exponentials of _LARGEST, and float64
+ends at e^709."""
 _PAUSE = re.compile(r"[，。；！？：,;!?:\n]")
 _JOINED = re.compile(r"[、和跟与及加再还另]|&|/|\+|以及|然后|\band\b")
 _LONG = 8
@@ -52,8 +55,8 @@ class Facts(NamedTuple):
     """What the weights are given for, of n entities of types that have groups, in the order of the text."""
 
     grouped: Floats
-    """[n, 6], of belonging to an item: always, its kind comes more than once, its type does if not its kind, another
-    kind does, no kind that does stands on its one side, nor without a pause between"""
+    """[n, 7], of belonging to an item: always, its kind comes more than once, its type does if not its kind, another
+    kind does, several kinds do, none that does stands on its one side, nor without a pause between"""
     begins: Floats
     """[n, 5], of beginning an item that is not the first: always, and of what stands before the entity: a pause, a word
     that joins, nothing, its length"""
@@ -74,8 +77,9 @@ def facts(text: str, spans: Sequence[Span], kinds: Sequence[Kind]) -> Facts:
             zip(ends, spans, strict=True)]  # fmt: skip
     often, types = Counter(kinds), Counter(kind for kind, _ in kinds)
     repeating = [i for i, kind in enumerate(kinds) if often[kind] > 1]
+    several = sum(many > 1 for many in often.values()) > 1
     pauses = [bool(_PAUSE.search(gap)) for gap in gaps]
-    grouped = np.zeros((count, 6), np.float32)
+    grouped = np.zeros((count, 7), np.float32)
     likeness = np.zeros((count, count + 1, 2), np.float32)
     for i, kind in enumerate(kinds):
         repeats = often[kind] > 1
@@ -84,7 +88,7 @@ def facts(text: str, spans: Sequence[Span], kinds: Sequence[Kind]) -> Facts:
             outside = True
             apart = any(pauses[i + 1 : repeating[0] + 1] if i < repeating[0] else pauses[repeating[-1] + 1 : i + 1])
         typed = not repeats and types[kind[0]] > 1
-        grouped[i] = 1.0, repeats, typed, bool(repeating) and not repeats, outside, apart
+        grouped[i] = 1.0, repeats, typed, bool(repeating) and not repeats, several, outside, apart
         for start in range(i):
             likeness[i, start + 1] = kind == kinds[start], kind in kinds[start:i]
     begins = [(1.0, pause, bool(_JOINED.search(gap)), not gap, min(len(gap), _LONG) / _LONG)
@@ -118,9 +122,14 @@ class Items:
         if weights.shape != (len(WEIGHTS),) or not np.isfinite(weights).all():
             raise ModelError("The model's weights of groups are not those that this cnlu decides by: train it again.")
         self.items, self.weights = items, weights.astype(np.float64)
-        with np.errstate(over="ignore"):
-            returns = np.exp(_within(self.weights[RETURNS]))
+        returns = np.exp(_within(self.weights[RETURNS]))
         self.moves = np.where(items.begins, 1.0, np.where(items.returns, returns, 0.0))
+        most, met = np.arange(MOST + 1)[:, None], items.met
+        counted = (met == 1) & (most >= 0), np.maximum(0, most - met), np.maximum(0, met - most)
+        self.ends = np.exp(_within((np.stack(counted, -1) * (met > 0)[:, None]) @ self.weights[OF_COUNT]))
+        """[MOST + 1, P]: that there are no more items, by how often a kind comes at most, if labels count"""
+        self.turns = self.weights[IN_TURN] * (most + 1 == np.arange(1 + len(items.names)))
+        """[MOST + 1, 1 + labels]: that it is an entity's turn, by how many of its kind there were"""
 
     def decide(
         self, text: str, spans: Sequence[Span], kinds: Sequence[Kind], allowed: Sequence[Sequence[str]],
@@ -129,16 +138,17 @@ class Items:
         """Of each entity, in the order of the text: its group, None for none, and the probability of that.
 
         `scores` [L, columns] are the network's of the text's characters; labels that do not count are chosen among the
-        `allowed` ones. Of more than MOST entities, so many at a time are decided.
+        `allowed` ones. Of more than MOST entities, so many at a time are decided. Raises ModelError where the scores
+        are not finite numbers.
         """
         found: list[tuple[str | None, float]] = []
+        names = [None, *self.items.names]
         for first in range(0, len(spans), MOST):
             part = slice(first, first + MOST)
             chain = self.weighed(text, spans[part], kinds[part], allowed[part], scores)
             labels = best(chain, self.items)
-            names = [None, *self.items.names]
-            found += [(names[label], chance) for label, chance in
-                      zip(labels, chances(chain, self.items, labels), strict=True)]  # fmt: skip
+            sure = chances(chain, self.items, labels)
+            found += [(names[label], chance) for label, chance in zip(labels, sure, strict=True)]
         return found
 
     def weighed(
@@ -146,91 +156,109 @@ class Items:
         scores: Floats,
     ) -> Weighed:  # fmt: skip
         """The chain; arguments as `decide` takes them."""
-        if not np.isfinite(scores).all():
-            raise ModelError("The model's scores of groups are not finite numbers: its training diverged, train again.")
-        given, weights = facts(text, spans, kinds), self.weights
-        sums = np.concatenate([np.zeros((1, scores.shape[1])), np.cumsum(scores, 0, np.float64)])
-        starts, ends = np.array(spans, np.intp).T
-        before = np.minimum(np.append(0, ends[:-1]), starts)
-        own = (sums[ends] - sums[starts]) / (ends - starts)[:, None]
-        between = (sums[starts, BETWEEN] - sums[before, BETWEEN]) / np.maximum(starts - before, 1)
-        on = (given.grouped @ weights[OF_GROUPED] + own[:, GROUPED])[:, None] + self._labels(given, own, allowed)
-        begins = given.begins @ weights[OF_BEGINS] + own[:, BEGINS] + between
-        alike, already = (given.likeness * weights[OF_LIKENESS]).transpose(2, 0, 1)
-        begins = begins[:, None] + alike
-        begins[:, 0] = 0.0  # the first item must begin somewhere
-        on = np.exp(_within(on))[:, self.items.label] * (self.items.label > 0)
-        return Weighed(on, np.exp(_within(already)), np.exp(_within(begins)), self.moves, self._end(given.most))
-
-    def _end(self, most: int) -> Floats:
-        """[P]: that there are no more items, if labels count; mostly as many as one kind comes."""
-        met = self.items.met
-        counted = np.stack([met == 1, np.maximum(0, most - met), np.maximum(0, met - most)], -1) * (met > 0)[:, None]
-        return np.exp(_within(counted @ self.weights[OF_COUNT]))
-
-    def _labels(self, given: Facts, own: Floats, allowed: Sequence[Sequence[str]]) -> Floats:
-        """[n, 1 + labels]: for each label, by itself or where it is the entity's turn."""
-        names = self.items.names
+        given, weights, count = facts(text, spans, kinds), self.weights, len(spans)
+        own, named = _means(scores, spans)
+        likeness = given.likeness * weights[OF_LIKENESS]
+        logs = np.zeros((count, 1 + len(self.items.names) + 2 * (count + 1)))
+        labels, goes_on, begins = _parts(logs, count)
+        labels += (given.grouped @ weights[OF_GROUPED])[:, None]
         if self.items.counting:
-            return self.weights[IN_TURN] * (given.turn[:, None] + 1 == np.arange(1 + len(names)))
-        never = [[name not in some for name in names] for some in allowed]
-        return np.pad(np.where(never, -np.inf, own[:, 3:]), ((0, 0), (1, 0)))
+            labels += self.turns[given.turn]
+        else:
+            labels[:, 1:] += named
+        goes_on += likeness[..., 1]
+        begins += (given.begins @ weights[OF_BEGINS] + own)[:, None] + likeness[..., 0]
+        begins[:, 0] = 0.0  # the first item must begin somewhere
+        labels, goes_on, begins = _parts(np.exp(_within(logs)), count)
+        labels[:, 0] = 0.0
+        if not self.items.counting:
+            labels[:, 1:] *= [[name in some for name in self.items.names] for some in allowed]
+        return Weighed(labels[:, self.items.label], goes_on, begins, self.moves, self.ends[given.most])
+
+
+def _means(scores: Floats, spans: Sequence[Span]) -> tuple[list[float], list[list[float]]]:
+    """Of the entities: what they and the characters before them say for beginning an item; what they say for labels.
+
+    In plain numbers: of so few, NumPy would take longer.
+    """
+    sums = np.zeros((len(scores) + 1, scores.shape[1]))
+    rows = np.cumsum(scores, 0, out=sums[1:]).tolist()
+    if not all(map(math.isfinite, rows[-1])):
+        raise ModelError("The model's scores of groups are not finite numbers: its training diverged, train again.")
+    rows.insert(0, sums[0].tolist())
+    begins, labels, before = [], [], 0
+    for start, end in spans:
+        own = [(after - first) / (end - start) for after, first in zip(rows[end], rows[start], strict=True)]
+        gap = rows[start][BETWEEN] - rows[min(before, start)][BETWEEN]
+        begins.append(own[BEGINS] + gap / max(1, start - before))
+        labels.append(own[BETWEEN + 1 :])
+        before = end
+    return begins, labels
+
+
+def _parts(columns: Floats, count: int) -> tuple[Floats, Floats, Floats]:
+    """Side by side: scores of the labels, of going on with an item, of beginning another."""
+    places = count + 1
+    return columns[:, : -2 * places], columns[:, -2 * places : -places], columns[:, -places:]
 
 
 def _within(scores: Any) -> Any:
-    return np.where(scores == -np.inf, scores, np.clip(scores, -_LARGEST, _LARGEST))
+    return np.minimum(np.maximum(scores, -_LARGEST), _LARGEST)
 
 
 def chances(chain: Weighed, items: ItemSet, labels: Sequence[int]) -> list[float]:
     """The probability of each entity's label, 0 for no group: its share of all that the sentence may mean."""
-    count, number = len(labels), np.arange(len(labels))
-    wanted = np.ones((count + 1, count, 1 + len(items.names)))
-    wanted[number, number] = 0.0
-    wanted[number, number, labels] = 1.0
-    *held, free = totals(chain, items, wanted)
-    return [float(min(1.0, np.exp(one - free))) for one in held]
+    wanted = np.ones((len(labels) + 1, len(labels), 1 + len(items.names)))
+    for i, label in enumerate(labels):
+        wanted[i, i] = 0.0
+        wanted[i, i, label] = 1.0
+    *held, free = totals(chain, items, wanted).tolist()
+    return [min(1.0, math.exp(one - free)) for one in held]
 
 
 def totals(chain: Weighed, items: ItemSet, wanted: Floats) -> Floats:
     """[R]: the log of the summed weights of all sequences, under R masks of the labels [R, n, 1 + labels]."""
     rows, count, _ = wanted.shape
-    at = np.zeros((rows, len(items.label), 1))
+    at = np.zeros((rows, len(items.label), count + 1))
     at[:, 0, 0] = 1.0
+    on, none = wanted[:, :, items.label] * chain.on, wanted[:, :, :1]
     logs = np.zeros(rows)
     for i in range(count):
-        on = chain.on[i] * wanted[:, i, items.label]
-        begun = (at @ chain.begins[i, : i + 1]) @ chain.moves * on
-        at = at * (wanted[:, i, :1, None] + on[:, :, None] * chain.goes_on[i, : i + 1])
-        at = np.concatenate([at, begun[:, :, None]], 2)
-        top = at.max((1, 2), keepdims=True)
-        at /= np.maximum(top, 1e-300)
-        with np.errstate(divide="ignore"):
-            logs += np.log(top[:, 0, 0])
-    return np.asarray(logs + np.log(at.sum(2) @ chain.end))
+        belongs = on[:, i]
+        begun = (at @ chain.begins[i]) @ chain.moves * belongs
+        at *= none[:, i, :, None] + belongs[:, :, None] * chain.goes_on[i]
+        at[:, :, i + 1] = begun
+        if i % _RESCALE == _RESCALE - 1:
+            top = np.maximum(at.max((1, 2)), 1e-300)
+            at /= top[:, None, None]
+            logs += np.log(top)
+    return np.asarray(logs + np.log(np.maximum(at.sum(2) @ chain.end, 1e-300)))
 
 
 def best(chain: Weighed, items: ItemSet) -> list[int]:
     """The labels of the likeliest sequence, 0 for no group."""
-    at = np.zeros((len(items.label), 1))
+    count, states = len(chain.on), np.arange(len(items.label))
+    at = np.zeros((len(states), count + 1))
     at[0, 0] = 1.0
     steps = []
-    for i in range(len(chain.on)):
-        leaving = at * chain.begins[i, : i + 1]
+    for i in range(count):
+        leaving = at * chain.begins[i]
         place = leaving.argmax(1)
-        moved = leaving.max(1)[:, None] * chain.moves
+        moved = leaving[states, place][:, None] * chain.moves
         source = moved.argmax(0)
-        going = chain.on[i][:, None] * chain.goes_on[i, : i + 1]
-        steps.append((going > 1.0, source, place[source]))
-        begun = (moved.max(0) * chain.on[i])[:, None]
-        at = np.concatenate([at * np.maximum(1.0, going), begun], 1)
-        at /= at.max()
-    state, begun_at = np.unravel_index((at * chain.end[:, None]).argmax(), at.shape)
+        going = chain.on[i][:, None] * chain.goes_on[i]
+        steps.append((going, source, place))
+        at *= np.maximum(1.0, going)
+        at[:, i + 1] = moved[source, states] * chain.on[i]
+        if i % _RESCALE == _RESCALE - 1:
+            at /= at.max()
+    state, begun = divmod(int((at * chain.end[:, None]).argmax()), count + 1)
     labels = []
-    for i in range(len(steps) - 1, -1, -1):
+    for i in range(count - 1, -1, -1):
         going, source, place = steps[i]
-        if begun_at == i + 1:
-            labels.append(int(items.label[state]))
-            state, begun_at = source[state], place[state]
-        else:
-            labels.append(int(items.label[state]) if going[state, begun_at] else 0)
+        belongs = begun == i + 1 or going[state, begun] > 1.0
+        labels.append(int(items.label[state]) if belongs else 0)
+        if begun == i + 1:
+            state = int(source[state])
+            begun = int(place[state])
     return labels[::-1]

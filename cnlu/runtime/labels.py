@@ -72,7 +72,7 @@ class Labels:
     @property
     def group_columns(self) -> Sequence[str]:
         """Of the network's scores of groups, by names that tell them apart; one that nobody reads without groups."""
-        return self.items.columns if self.items else ["grouped"]
+        return self.items.columns if self.items else ["begins"]
 
     def tag_set(self, scheme: str) -> TagSet:
         return TagSet(self.entities, scheme)

@@ -42,6 +42,10 @@ class Ancestor:
                     projection.table.weight.zero_()
                 _hand_on(old, new, moves)
 
+    def item_weights(self) -> Tensor | None:
+        """Of the decision on groups; None where it had none."""
+        return self.network.item_weights()
+
     def _moves(self, tags: Sequence[str], labels: Labels, vocabularies: Vocabularies) -> dict[str, Tensor]:
         """First part of a parameter's name -> where its old rows stand among the new ones."""
         own = self.labels

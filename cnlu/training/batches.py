@@ -69,7 +69,7 @@ def collate(rows: Sequence[Row], device: torch.device) -> dict[str, Tensor]:
     if any(row.unseen for row in rows):
         arrays["unseen"] = np.array([row.unseen for row in rows], np.int64)
     if any(row.items is not None for row in rows):
-        arrays |= _items(rows)
+        arrays |= collate_items(rows)
     found = [row.tokens for row in rows if row.tokens is not None]
     if found:
         arrays |= pad_tokens(found, length)
@@ -78,17 +78,20 @@ def collate(rows: Sequence[Row], device: torch.device) -> dict[str, Tensor]:
     return {name: _moved(torch.from_numpy(array), device) for name, array in arrays.items()}
 
 
-def _items(rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
+def collate_items(rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
     """items [B, N], items_spans [B, N, 3], and the arrays of runtime.items.Facts filled up, under items_*."""
     known = [(i, row.items) for i, row in enumerate(rows) if row.items is not None]
     count, most = len(rows), max(len(items.labels) for _, items in known)
-    arrays = {"items": np.full((count, most), NOTHING), "items_spans": np.zeros((count, most, 3), np.int64),
-              "items_most": np.zeros(count, np.int64)}  # fmt: skip
+    arrays: dict[str, NDArray[Any]] = {
+        "items": np.full((count, most), NOTHING), "items_spans": np.zeros((count, most, 3), np.int64),
+        "items_most": np.zeros(count, np.int64),
+    }  # fmt: skip
     for i, items in known:
         n = len(items.labels)
         arrays["items"][i, :n], arrays["items_spans"][i, :n] = items.labels, items.spans
         arrays["items_most"][i] = items.facts.most
-        for name, given in zip(Facts._fields[:-1], items.facts, strict=False):
+        for name in Facts._fields[:-1]:
+            given: NDArray[Any] = getattr(items.facts, name)
             shape = (count, most, most + 1, given.shape[2]) if given.ndim == 3 else (count, most, *given.shape[1:])
             array = arrays.setdefault(f"items_{name}", np.zeros(shape, given.dtype))
             place: tuple[Any, ...] = (i, *map(slice, given.shape))

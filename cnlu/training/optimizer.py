@@ -75,8 +75,7 @@ def _sparse(member: JointNetwork) -> list[nn.Parameter]:
 
 
 def _crf(member: JointNetwork) -> list[nn.Parameter]:
-    """The tagger's transitions, and the few weights of items: all that is learned fast and does not decay."""
-    return [*member.crf.parameters(), *(member.items.parameters() if member.items is not None else ())]
+    return list(member.crf.parameters())
 
 
 def _rest(member: JointNetwork) -> list[nn.Parameter]:

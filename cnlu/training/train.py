@@ -32,6 +32,7 @@ from cnlu.training.export import export_onnx, round_tables, without_notes
 from cnlu.training.folds import by_members, everyone, forget_unseen, rows_of_members
 from cnlu.training.frozen import read_rows
 from cnlu.training.gather import Gathered, counted, dictionary_story, gather, labels_of
+from cnlu.training.items import fit_weights
 from cnlu.training.loop import Run, fit, passes, settle
 from cnlu.training.masking import Masker
 from cnlu.training.model_files import model_files
@@ -119,6 +120,8 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
         ancestor.hand_on(network, labels.tag_set(config.model.tagging).tags, labels, vocabularies)
     elif found.unseen:
         forget_unseen(network, rows)
+    if labels.items:
+        network.set_item_weights(fit_weights(rows, labels.items, ancestor.item_weights() if ancestor else None))
     held_out, unseen = found.calibrating()
     dev = None
     if held_out:

@@ -67,9 +67,9 @@ def _unfolded(stored: Stored) -> Ensemble:
     with torch.no_grad():
         for number, member in enumerate(network.networks()):
             member.crf.load_state_dict(crf)
-            if member.items is not None and items is not None:
-                member.items.weights.copy_(items)
             _fill_tables(member, number, tables)
+    if items is not None:
+        network.set_item_weights(items)
     fill(network, joined)
     return network
 

@@ -70,4 +70,4 @@ def test_the_next_item_has_the_next_counting_label_and_no_state_is_out_of_reach(
 
 
 def test_every_weight_has_its_place() -> None:
-    assert len(WEIGHTS) == 18
+    assert len(WEIGHTS) == 19

@@ -26,7 +26,7 @@ def build(**settings: object) -> JointNetwork:
     torch.manual_seed(0)
     config = ModelConfig(**{**SMALL, **settings})  # type: ignore[arg-type]
     tags = TagSet(["city", "date"], config.tagging)
-    sizes = Sizes(50, 40, 30, 2, 3, 20 if config.masked_tokens else 0)
+    sizes = Sizes(50, 40, 30, 2, 2, 20 if config.masked_tokens else 0)
     network = JointNetwork(config, sizes, tags, ItemSet(["1"], True))
     torch.nn.init.normal_(network.hidden) if config.masked_tokens else None
     return network
@@ -48,7 +48,7 @@ def batch(length: int = 7, padding: int = 0) -> dict[str, torch.Tensor]:
         "intent": torch.tensor([3, NOTHING]),
         "items": torch.tensor([[1], [0]]),
         "items_spans": torch.tensor([[[0, 1, 3]]]).expand(2, -1, -1),
-        "items_grouped": torch.ones(2, 1, 6),
+        "items_grouped": torch.ones(2, 1, 7),
         "items_begins": torch.ones(2, 1, 5),
         "items_likeness": torch.zeros(2, 1, 2, 2),
         "items_turn": torch.zeros(2, 1, dtype=torch.long),

@@ -140,4 +140,4 @@ def test_weights_that_are_not_those_of_this_decision_are_refused(weights: np.nda
 
 def test_scores_that_are_no_numbers_are_refused() -> None:
     with pytest.raises(ModelError, match="train again"):
-        Items(COUNTING, BEGUN).decide("大", [(0, 1)], [("S", None)], [["1"]], np.full((1, 3), np.nan))
+        Items(COUNTING, BEGUN).decide("大", [(0, 1)], [("S", None)], [["1"]], np.full((1, 2), np.nan))

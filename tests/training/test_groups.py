@@ -57,8 +57,10 @@ COUNTED = [
     *orders(["来S1D1，S2D2和D3"]),
     *(Example(text, "talk") for text in ("今天天气真好", "天气真好", "今天真好", "今天天气")),
 ]
-NAMED = orders(["先喝S1D1，后喝S2D2", "后喝D2，先喝D1", "先喝D1，后喝S2的D2", "后喝S2D2，先喝S1D1", "我要SD"], _1="first",
-               _2="then")  # fmt: skip
+NAMED = orders(
+    ["先喝S1D1，后喝S2D2", "后喝D2，先喝D1", "先喝D1，后喝S2的D2", "后喝S2D2，先喝S1D1", "我要SD"],
+    _1="first", _2="then",
+)  # fmt: skip
 
 
 OTHERS = orders(["我要S1D1，S2D2", "S1D1，再来D2要S2的", "D1要S1的和S2D2", "来D1，再来S2D2", "S1D1和D2", "要SD"])
