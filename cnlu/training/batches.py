@@ -41,8 +41,8 @@ def collate(rows: Sequence[Row], device: torch.device) -> dict[str, Tensor]:
     `also` [B, M] are further intents of the same sentences, NOTHING where there are none; absent where no row has any.
     `requests` [B, L] are each character's own intent, NOTHING where it is not known; of rows that have them. `known`
     are the numbers of the rows with an intent. `items` [B, N] are the labels of entities that may have a group, NOTHING
-    beyond them, with their spans and facts; absent where no row has any. `unseen` [B] are the bits of members that leave
-    a row out; absent where none does.
+    beyond them, with their spans and facts; absent where no row has any. `unseen` [B] are the bits of members that
+    leave a row out; absent where none does.
     Rows with an encoder's tokens also give tokens and token_mask [B, T] and alignment [B, L, T]; rows that a frozen one
     has read, vectors [B, L, width] and views [B, K, width].
     """

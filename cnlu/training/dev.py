@@ -113,7 +113,8 @@ class Dev:
         self.known: dict[tuple[int, int], float] = {}
         """(the first two) -> how much of it training had met, itself aside"""
         self.met, self.learned = vocabularies.met, len(learned)
-        met = Met.of((extractor.extract(view(e.text)) for e in learned), config.features.min_count) if any(bits) else None
+        texts = (extractor.extract(view(example.text)) for example in learned)
+        met = Met.of(texts, config.features.min_count) if any(bits) else None
 
         def add(number: int, window: int, part: View) -> None:
             features = extractor.extract(part)
