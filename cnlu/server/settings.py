@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cnlu.errors import UsageError
+from cnlu.setting import MANY
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 """What fits into a header: printable ASCII without spaces."""
 HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?", re.IGNORECASE)
 """A name of the DNS, or one that a network gives; underscores stand in names of docker compose."""
 
-_MANY = 10**12
 _SECONDS = (0.1, 86_400)
-_RANGES: dict[str, tuple[float, float]] = {
+RANGES: dict[str, tuple[float, float]] = {
     "port": (0, 65_535), "workers": (1, 1024), "fallback_threshold": (0, 1), "ambiguity": (0, 1),
-    "max_body": (1, _MANY), "max_text": (1, _MANY), "max_bodies": (1, _MANY), "max_waiting": (1, _MANY),
-    "max_waiting_characters": (1, _MANY), "max_connections": (1, _MANY),
+    "max_body": (1, MANY), "max_text": (1, MANY), "max_bodies": (1, MANY), "max_waiting": (1, MANY),
+    "max_waiting_characters": (1, MANY), "max_connections": (1, MANY),
     "read_timeout": _SECONDS, "write_timeout": _SECONDS, "keep_alive": _SECONDS, "parse_timeout": _SECONDS,
     "silence_timeout": _SECONDS, "stop_timeout": _SECONDS,
 }  # fmt: skip
@@ -72,7 +72,7 @@ class ServerSettings:
     """Names beside this machine's own and `host` that the server answers to, and whose pages may send to it."""
 
     def __post_init__(self) -> None:
-        for name, (low, high) in _RANGES.items():
+        for name, (low, high) in RANGES.items():
             value = getattr(self, name)
             if value is not None and not low <= value <= high:  # so that NaN is refused too
                 raise UsageError(f"--{name.replace('_', '-')} is {value}; give a number from {low} to {high}.")
