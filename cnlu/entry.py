@@ -9,10 +9,13 @@ def main() -> int:
     """Run the command of `sys.argv`; returns the exit code."""
     interrupts.listen()
     try:
-        from cnlu.cli import main as run
+        try:
+            from cnlu.cli import main as run
 
-        return run()
-    except interrupts.Stop as stop:  # between the lines of `run` that handle it
-        return interrupts.stopped(stop.number)
-    finally:
+            return run()
+        finally:
+            interrupts.end()
+    except interrupts.Stop as stop:  # between the lines that handle it
+        code = interrupts.stopped(stop.number)
         interrupts.end()
+        return code

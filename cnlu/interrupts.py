@@ -57,6 +57,7 @@ def begin() -> None:
 
 def end() -> None:
     """The command has ended and only the interpreter's end is left: an interrupt would change nothing."""
+    _State.held += 1
     answered()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -75,7 +76,8 @@ def answered() -> None:
 
 
 def stopped(number: int) -> int:
-    """Says so; returns the exit code that shells give a process ended by the signal."""
+    """Says so, and nothing interrupts any more; returns the exit code that shells give to a process so ended."""
+    _State.held += _State.listening  # what comes again now would find nobody who handles it
     with suppress(OSError, ValueError, AttributeError):  # nobody may be left to hear it
         print(f"\n{SAID}", file=sys.stderr, flush=True)
     return 128 + number

@@ -101,6 +101,19 @@ def test_cleaning_up_is_not_interrupted_by_what_made_it_necessary() -> None:
     assert run(body) == (143, "cleaned\n", "cnlu: stopped.")
 
 
+def test_nothing_interrupts_after_the_sentence() -> None:
+    body = """
+    try:
+        press()
+    except interrupts.Stop as stop:
+        code = interrupts.stopped(stop.number)
+    press()
+    time.sleep(0.5)
+    sys.exit(code)
+    """
+    assert run(body) == (130, "", "cnlu: stopped.")
+
+
 def test_steps_that_belong_together_are_done_first() -> None:
     assert run("with interrupts.held_back():\n    press()\n    print('done')\nprint('never')") == (
         130, "done\n", "cnlu: stopped.")  # fmt: skip
