@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from cnlu.cli import _lines
 from cnlu.data import files, texts
 from cnlu.data.limits import LONGEST_LINE, LONGEST_TEXT
 from cnlu.data.load import load_data
 from cnlu.data.markup import parse_markup
 from cnlu.data.texts import read_texts
 from cnlu.errors import DataError
+from cnlu.runtime.cli import _lines
 
 HEAD = "nlu:\n- intent: a\n  examples: |\n    - 你好\n"
 

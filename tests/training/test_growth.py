@@ -255,7 +255,7 @@ def test_an_encoder_stays_under_the_model(tiny_bert_model: Path, tmp_path: Path)
 @pytest.mark.parametrize(("content", "said"), [
     (gzip.compress(b" " * 5000), "more than 0 MB unpacked"), (b"no gzip", "cannot be unpacked"),
     (gzip.compress(b"abc" * 99)[:-9], "cannot be unpacked"), (gzip.compress(b"\xff"), "cannot be unpacked"),
-])  # fmt: skip
+], ids=["too much", "no gzip", "cut", "no text"])  # fmt: skip
 def test_kept_examples_that_somebody_else_packed_are_unpacked_within_a_limit(
     monkeypatch: pytest.MonkeyPatch, content: bytes, said: str
 ) -> None:
