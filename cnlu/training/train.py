@@ -166,7 +166,7 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
         segmenter = extractor.segmenter.digest if config.features.words else None
         write_model_dir(request.out, files, {"segmenter": segmenter}, request.force)
     checkpoint.clear()
-    say(_summary(request.out, state, metrics, chosen=score is not None))
+    say(_summary(request.out, state, metrics, score is not None, "left out" if any(unseen) else "on dev"))
     return Trained(network, extractor, vocabularies, labels, metrics)
 
 
@@ -311,7 +311,7 @@ def _finish(network: Ensemble) -> None:
         raise ModelError("Training diverged: weights are no longer numbers; lower training.learning_rate.")
 
 
-def _summary(out: Path, state: State, metrics: dict[str, Any] | None, chosen: bool) -> str:
+def _summary(out: Path, state: State, metrics: dict[str, Any] | None, chosen: bool, where: str) -> str:
     written = f"best of {state.epoch} epochs was {state.best_epoch}" if chosen else f"after {state.epoch} epochs"
     if metrics is None:
         return f"{out}: written {written}"
@@ -320,4 +320,4 @@ def _summary(out: Path, state: State, metrics: dict[str, Any] | None, chosen: bo
         parts.append(f"intents {metrics['intent']['accuracy']:.3f}, ECE {metrics['intent']['ece']:.3f}")
     if metrics["entity"]:
         parts.append(f"entity F1 {metrics['entity']['f1']:.3f}")
-    return f"{out}: written{';' if chosen else ''} {written}; on dev: {', '.join(parts)}"
+    return f"{out}: written{';' if chosen else ''} {written}; {where}: {', '.join(parts)}"
