@@ -29,8 +29,9 @@ IN_TURN, RETURNS = 14, 15
 
 BEGINS, BETWEEN = range(2)
 """Columns of a network's scores of groups: an entity's characters for beginning an item, and those before it for one
-that begins after them. Columns of labels that do not count follow. Whether an entity belongs to any item is left to the
-facts: what networks learned of that by heart did harm in other wordings (.83 of annotated entities right, not .99)."""
+that begins after them. Columns of labels that do not count follow, of both. Whether an entity belongs to any item is
+left to the facts: what networks learned of that by heart did harm in other wordings (.83 of the entities right, not
+.99)."""
 
 _COUNTING = re.compile(r"(.*?(?<!\d))(\d+|[a-zA-Z]|[一二三四五六七八九十])", re.DOTALL)
 _NUMERALS = "一二三四五六七八九十"

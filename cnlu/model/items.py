@@ -85,7 +85,7 @@ class ItemChain(nn.Module):
             own, between = _means(scores, batch["items_spans"])
             begins = begins + own[..., BEGINS] + between[..., BETWEEN]
             if not self.counting:
-                on = on + F.pad(own[..., BETWEEN + 1 :], (1, 0))
+                on = on + F.pad((own + between)[..., BETWEEN + 1 :], (1, 0))
         begins = F.pad((begins[..., None] + alike)[..., 1:], (1, 0))  # the first item must begin somewhere
         most = batch["items_most"][:, None]
         alone = (self.met == 1).long().expand(len(most), -1)

@@ -188,10 +188,11 @@ def _means(scores: Floats, spans: Sequence[Span]) -> tuple[list[float], list[lis
     rows.insert(0, sums[0].tolist())
     begins, labels, before = [], [], 0
     for start, end in spans:
-        own = [(after - first) / (end - start) for after, first in zip(rows[end], rows[start], strict=True)]
-        gap = rows[start][BETWEEN] - rows[min(before, start)][BETWEEN]
-        begins.append(own[BEGINS] + gap / max(1, start - before))
-        labels.append(own[BETWEEN + 1 :])
+        own = [(after - at) / (end - start) for after, at in zip(rows[end], rows[start], strict=True)]
+        width, first = max(1, start - before), rows[min(before, start)]
+        gap = [(after - at) / width for after, at in zip(rows[start], first, strict=True)]
+        begins.append(own[BEGINS] + gap[BETWEEN])
+        labels.append([one + other for one, other in zip(own, gap, strict=True)][BETWEEN + 1 :])
         before = end
     return begins, labels
 
