@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnlu.data.files import read_text
+from cnlu.data.limits import LONGEST_TEXT
 from cnlu.data.schema import NluData
 from cnlu.data.wording import shown
 from cnlu.errors import DataError
@@ -101,6 +102,8 @@ def read_table(file: Path) -> Iterator[tuple[int, list[str]]]:
     try:
         for row in rows:
             cells = [cell.strip() for cell in row]
+            if max(map(len, cells), default=0) > LONGEST_TEXT:
+                raise csv.Error(f"a field has more than {LONGEST_TEXT:,} characters")
             if cells and cells[0] and not (first and _is_head(cells)):
                 yield number, [cell for cell in cells if cell]
             first, number = first and not any(cells), rows.line_num + 1

@@ -15,6 +15,7 @@ from cnlu.features.regex_risk import expanded_size
 
 SECONDS, SECONDS_PER_CHARACTER = 0.004, 1e-5
 """CPU time that all patterns together may take on one text. A usual pattern takes a few microseconds."""
+TRIES = 3
 MOST_REPEATED = 100_000
 """Steps that a pattern may have once its counted repeats, such as `(a{100}){100}`, are written out."""
 
@@ -46,13 +47,14 @@ class Clock:
 
         One pattern gets half of what is left, so that the others are not lost with it.
         """
-        allowed, started = self.left / 2, time.thread_time()
+        allowed, started, tries = self.left / 2, time.thread_time(), 0
         try:
             while True:
                 try:
                     return [one.span() for one in pattern.finditer(text, timeout=allowed) if one.start() < one.end()]
-                except TimeoutError:  # regex counts the time of all threads of the process
-                    if time.thread_time() - started >= allowed:
+                except TimeoutError:  # once may be a garbage collection, or other threads: regex counts their time too
+                    tries += 1
+                    if tries >= TRIES and time.thread_time() - started >= allowed:
                         raise
         finally:
             self.left = max(self.left - (time.thread_time() - started), 1e-5)

@@ -135,7 +135,7 @@ def test_children_do_not_hear_ctrl_c() -> None:
     spawned = """
     import multiprocessing
     child = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(0.5,))
-    with interrupts.deaf_children():
+    with interrupts.block_sigint_in_children():
         child.start()
     os.kill(child.pid, signal.SIGINT)
     child.join()

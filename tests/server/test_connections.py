@@ -17,8 +17,8 @@ import pytest
 
 from tests.server.conftest import PATIENCE, Server, connect, read_all, running, wait_until
 
-GET = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
-POST = b"POST /parse HTTP/1.1\r\nHost: x\r\n"
+GET = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+POST = b"POST /parse HTTP/1.1\r\nHost: localhost\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 BODY = json.dumps({"text": "你好"}).encode()
 LAST = GET[:-2] + b"Connection: close\r\n\r\n"
@@ -64,7 +64,7 @@ def test_a_head_is_bounded_however_it_arrives(strict: Server, size: int) -> None
     fits = GET[:-2] + b"X: " + b"x" * 30_000 + b"\r\nConnection: close\r\n\r\n"
     assert statuses(ask(strict, *dripped(fits, size))) == [b"200"]
     assert statuses(ask(strict, *dripped(GET[:-2] + b"X: " + b"x" * 40_000 + b"\r\n\r\n", size))) == [b"431"]
-    assert statuses(ask(strict, *dripped(b"GET /" + b"x" * 40_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", size))) == [b"431"]
+    assert statuses(ask(strict, *dripped(b"GET /" + b"x" * 40_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", size))) == [b"431"]
 
 
 def test_headers_are_bounded_in_number(strict: Server) -> None:
@@ -159,7 +159,7 @@ def not_reading(server: Server, sent: bytes, many: int) -> Iterator[list[socket.
 
 def test_a_pipeline_that_is_never_read_costs_little_and_is_closed(strict: Server) -> None:
     before = resident(strict)
-    with not_reading(strict, b"GET /docs HTTP/1.1\r\nHost: x\r\n\r\n" * 2000, 20) as clients:
+    with not_reading(strict, b"GET /docs HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2000, 20) as clients:
         wait_until(lambda: all(map(closed_by_the_server, clients)), 60)
         assert resident(strict) - before < 30 * MIB
     assert ok(strict)
@@ -167,7 +167,7 @@ def test_a_pipeline_that_is_never_read_costs_little_and_is_closed(strict: Server
 
 
 def test_an_answer_that_is_never_read_does_not_hold_its_connection(strict: Server) -> None:
-    request = b"GET /docs HTTP/1.1\r\nHost: x\r\n\r\n" * 30 + b"GET /docs HTTP/1.0\r\n\r\n"
+    request = b"GET /docs HTTP/1.1\r\nHost: localhost\r\n\r\n" * 30 + b"GET /docs HTTP/1.0\r\n\r\n"
     with not_reading(strict, request, 5) as clients:
         wait_until(lambda: all(map(closed_by_the_server, clients)), 60)
 
@@ -226,10 +226,10 @@ def test_what_two_readers_could_read_differently_is_refused(strict: Server, head
 
 @pytest.mark.parametrize(
     ("request_line", "status"),
-    [("GET /health HTTP/1.1\r\n", b"400"), ("GET /health HTTP/2.0\r\nHost: x\r\n", b"505"), ("GET /health\r\n", b"505"),
+    [("GET /health HTTP/1.1\r\n", b"400"), ("GET /health HTTP/2.0\r\nHost: localhost\r\n", b"505"), ("GET /health\r\n", b"505"),
      ("POST /parse HTTP/1.0\r\nTransfer-Encoding: chunked\r\n", b"400"),
-     ("CONNECT x:1 HTTP/1.1\r\nHost: x\r\n", b"400"),
-     ("GET http://[ HTTP/1.1\r\nHost: x\r\n", b"400")],
+     ("CONNECT x:1 HTTP/1.1\r\nHost: localhost\r\n", b"400"),
+     ("GET http://[ HTTP/1.1\r\nHost: localhost\r\n", b"400")],
 )  # fmt: skip
 def test_a_request_line_that_http_does_not_allow_is_refused(strict: Server, request_line: str, status: bytes) -> None:
     assert statuses(ask(strict, request_line.encode() + b"\r\n" + GET)) == [status]
@@ -243,7 +243,7 @@ def test_nothing_is_answered_after_the_last_request_of_a_connection(strict: Serv
 @pytest.mark.parametrize("offer", [b"websocket", b"h2c"])
 @pytest.mark.parametrize("size", [1 << 20, 7])
 def test_an_offer_of_another_protocol_is_overlooked(strict: Server, offer: bytes, size: int) -> None:
-    upgrade = b"POST /parse HTTP/1.1\r\nHost: x\r\nUpgrade: " + offer + b"\r\nConnection: Upgrade\r\n"
+    upgrade = b"POST /parse HTTP/1.1\r\nHost: localhost\r\nUpgrade: " + offer + b"\r\nConnection: Upgrade\r\n"
     sized = upgrade + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
     chunked = upgrade + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(BODY) + BODY + b"\r\n0\r\n\r\n"
     assert statuses(ask(strict, *dripped(sized + chunked + LAST, size))) == [b"200"] * 3

@@ -110,7 +110,7 @@ def test_a_token_protects_under_any_name_unless_names_were_given() -> None:
 
 
 def test_a_request_names_one_host(server: Server) -> None:
-    for hosts, expected in ((b"", b"421"), (b"Host: localhost\r\nHost: evil.test\r\n", b"421")):
+    for hosts, expected in ((b"", b"400"), (b"Host: localhost\r\nHost: evil.test\r\n", b"400")):
         with socket.create_connection((server.host, server.port), timeout=60) as connection:
             connection.sendall(b"GET /labels HTTP/1.1\r\n" + hosts + b"Connection: close\r\n\r\n")
             assert connection.recv(4096).split()[1] == expected
