@@ -157,7 +157,8 @@ def _schemas(settings: ServerSettings) -> dict[str, Schema]:
         "Result": _object(result, {"out_of_scope": share, "intents": {"type": "array", "items": intent}}),
         "Results": _object({"results": {"type": "array", "items": _ref("Result")}}),
         "Labels": _object({"model": {"type": "string"}, "intents": names, "combined": names,
-                           "entities": names, "roles": named, "groups": named, "counting": names, "annotate": {"type": "boolean"}}),
+                           "entities": names, "roles": named, "groups": named, "counting": names,
+                           "annotate": {"type": "boolean"}}),
         "Example": _object({"text": text, "intent": name}, {
             "entities": {"type": "array", "items": _object(span, {"value": name, "role": no_name, "group": no_name})},
         }),
