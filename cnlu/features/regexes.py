@@ -14,8 +14,11 @@ import regex
 from cnlu.features.regex_risk import expanded_size
 
 SECONDS, SECONDS_PER_CHARACTER = 0.004, 1e-5
-"""CPU time that all patterns together may take on one text. A usual pattern takes a few microseconds."""
+"""CPU time that the patterns share on one text. A usual pattern takes a few microseconds."""
+LEAST = 0.0005
+"""What is left to a pattern behind others that used it up"""
 TRIES = 3
+"""A pattern may take so many times its part before it counts as too slow."""
 MOST_REPEATED = 100_000
 """Steps that a pattern may have once its counted repeats, such as `(a{100}){100}`, are written out."""
 
@@ -54,7 +57,7 @@ class Clock:
                     return [one.span() for one in pattern.finditer(text, timeout=allowed) if one.start() < one.end()]
                 except TimeoutError:  # once may be a garbage collection, or other threads: regex counts their time too
                     tries += 1
-                    if tries >= TRIES and time.thread_time() - started >= allowed:
+                    if tries >= TRIES and time.thread_time() - started >= TRIES * allowed:
                         raise
         finally:
-            self.left = max(self.left - (time.thread_time() - started), 1e-5)
+            self.left = max(self.left - (time.thread_time() - started), LEAST)

@@ -80,7 +80,7 @@ def test_few_dev_examples_choose_no_epoch_but_calibrate(
     assert any("fewer dev examples than training.min_dev (100) are too few to choose" in line for line in said)
     found = story(tmp_path / "model")
     assert found["best_epoch"] == 3 and found["temperature"] != 1.0 and found["dev"] is not None
-    assert "written after 3 epochs; on dev:" in said[-1]
+    assert "written after 3 epochs; left out:" in said[-1]
 
 
 @pytest.mark.parametrize(("share", "passes"), [(0.5, 2), (0.0, 0)])
