@@ -88,7 +88,7 @@ def _timed(
     device: torch.device, half: bool, seconds: float, compiled: bool,
 ) -> Pretrained:  # fmt: skip
     module, batches, loss_of, rate = make(model, arrays, layout, packed, rows, device, compiled)
-    optimizer = build_optimizer(module, RunConfig(length=layout.length, batch_tokens=1 << 30), device)
+    optimizer = build_optimizer(module, RunConfig(length=layout.length, batch_tokens=1_000_000_000), device)
     run = torch.compile(module) if compiled else module
     count = tokens = 0
     waited = 0.0

@@ -37,6 +37,8 @@ class _State:
     """How many parts of the program, one in the other, must not be interrupted now"""
     heard: int | None = None
     """The first signal"""
+    said = False
+    """The sentence has been printed"""
 
 
 def listen() -> None:
@@ -56,11 +58,11 @@ def begin() -> None:
 
 
 def end() -> None:
-    """The command has ended and only the interpreter's end is left: an interrupt would change nothing."""
+    """The command has ended and only the interpreter's end is left: Ctrl-C would change nothing, SIGTERM hastens it."""
     _State.held += 1
+    _State.at_once = True
     answered()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def heard() -> int | None:
@@ -80,6 +82,7 @@ def stopped(number: int) -> int:
     _State.held += _State.listening  # what comes again now would find nobody who handles it
     with suppress(OSError, ValueError, AttributeError):  # nobody may be left to hear it
         print(f"\n{SAID}", file=sys.stderr, flush=True)
+    _State.said = True
     return 128 + number
 
 
@@ -123,8 +126,9 @@ def block_sigint_in_children() -> Iterator[None]:
 
 def _hear(number: int, frame: FrameType | None) -> None:
     if _State.at_once:
-        with suppress(OSError):
-            os.write(2, f"\n{SAID}\n".encode())
+        if not _State.said:
+            with suppress(OSError):
+                os.write(2, f"\n{SAID}\n".encode())
         os._exit(128 + number)
     if _State.heard is None:
         _State.heard = number

@@ -220,3 +220,9 @@ def test_an_interrupt_while_a_temporary_folder_is_made_or_removed_leaves_none(tm
         (folder / "file").write_text("x")
     """
     assert run(body)[0] == 130 and list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_behind_the_end_of_a_command_is_one_sentence_and_an_exit_code() -> None:
+    program = PROGRAM.format(body="    pass") + "os.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(20)\n"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr.strip()) == (143, "cnlu: stopped.")
