@@ -135,7 +135,7 @@ class Items:
         self, text: str, spans: Sequence[Span], kinds: Sequence[Kind], allowed: Sequence[Sequence[str]],
         scores: Floats,
     ) -> list[tuple[str | None, float]]:  # fmt: skip
-        """Of each entity, in the order of the text: its group, None for none, and the probability of that.
+        """Of each entity, in the order of the text: its group and the probability of that; None and 0.0 for none.
 
         `scores` [L, columns] are the network's of the text's characters; labels that do not count are chosen among the
         `allowed` ones. Of more than MOST entities, so many at a time are decided. Raises ModelError where the scores
@@ -208,13 +208,21 @@ def _within(scores: Any) -> Any:
 
 
 def chances(chain: Weighed, items: ItemSet, labels: Sequence[int]) -> list[float]:
-    """The probability of each entity's label, 0 for no group: its share of all that the sentence may mean."""
-    wanted = np.ones((len(labels) + 1, len(labels), 1 + len(items.names)))
-    for i, label in enumerate(labels):
-        wanted[i, i] = 0.0
-        wanted[i, i, label] = 1.0
-    *held, free = totals(chain, items, wanted).tolist()
-    return [min(1.0, math.exp(one - free)) for one in held]
+    """The probability of each entity's group: its share of all that the sentence may mean. 0.0 for no group.
+
+    Nobody asks how sure it is that there is none, and most sentences have none.
+    """
+    grouped = [i for i, label in enumerate(labels) if label]
+    found = [0.0] * len(labels)
+    if grouped:
+        wanted = np.ones((len(grouped) + 1, len(labels), 1 + len(items.names)))
+        for row, i in enumerate(grouped):
+            wanted[row, i] = 0.0
+            wanted[row, i, labels[i]] = 1.0
+        *held, free = totals(chain, items, wanted).tolist()
+        for i, one in zip(grouped, held, strict=True):
+            found[i] = min(1.0, math.exp(one - free))
+    return found
 
 
 def totals(chain: Weighed, items: ItemSet, wanted: Floats) -> Floats:
