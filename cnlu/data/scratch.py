@@ -30,7 +30,7 @@ def scratch_folder() -> Iterator[Path]:
         with held_back():  # an interrupt must not fall between making the folder and knowing its name
             folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
             lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-            _lock(lock)
+            locked(lock)
         yield folder
     finally:
         with held_back():
@@ -49,14 +49,14 @@ def _remove_leftovers(place: Path) -> None:
                 continue
             lock = os.open(folder / _LOCK, os.O_RDWR)
             try:
-                if _lock(lock):
+                if locked(lock):
                     shutil.rmtree(folder, ignore_errors=True)
             finally:
                 os.close(lock)
 
 
-def _lock(handle: int) -> bool:
-    """Whether nobody else holds it; never so where the system has no such locks."""
+def locked(handle: int) -> bool:
+    """Takes the lock of an open file or folder unless another has it; never so where the system has no such locks."""
     try:
         import fcntl
 

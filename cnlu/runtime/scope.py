@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 ODDEST = 1.4
-"""Standard deviations between the mean of the sentences in scope and the edge: a tenth of them lies beyond it"""
+"""Standard deviations between the mean of the sentences in scope and the edge: a twelfth of a normal distribution lies
+beyond it"""
 ALIKE = 200
 """Examples of which a standard deviation of the known share tells as much as one of the energy. Of fewer it tells more,
 of more less, by the root of their number: chosen on bots of 16 and 50 examples, and so that it counts the .3 of the
@@ -42,7 +43,7 @@ class Scope:
     """All that training met"""
 
     def outside(self, energy: float, known: float = 1.0) -> float:
-        """0..1; about 0.05 for the usual sentence in scope, 0.5 for one as odd as the oddest tenth, 1 far away."""
+        """0..1; about 0.05 for the usual sentence in scope, 0.5 for one as odd as the oddest twelfth, 1 far away."""
         place = (energy + self.weight * known - self.edge) / self.width
         return float(0.5 - 0.5 * np.tanh(place / 2.0))
 

@@ -7,7 +7,6 @@ for ends the process, so all pages are written before a file is used; where that
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import shutil
@@ -19,6 +18,8 @@ from pathlib import Path
 from prometheus_client import values
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import mark_process_dead
+
+from cnlu.data.scratch import locked
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """The environment variable with the folder, as prometheus_client reads it; absent where there are no figures."""
@@ -91,7 +92,7 @@ def _locked_folder(stack: contextlib.ExitStack) -> Path:
         lock = os.open(folder, os.O_RDONLY)
         stack.callback(os.close, lock)
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        if _lock(lock) and folder.exists():  # else another server has just taken it for a leftover
+        if locked(lock) and folder.exists():  # else another server has just taken it for a leftover
             return folder
 
 
@@ -101,18 +102,10 @@ def _remove_leftovers(place: Path) -> None:
         with contextlib.suppress(OSError):
             found = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
-                if os.fstat(found).st_uid == os.geteuid() and _lock(found):
+                if os.fstat(found).st_uid == os.geteuid() and locked(found):
                     shutil.rmtree(folder, ignore_errors=True)
             finally:
                 os.close(found)
-
-
-def _lock(folder: int) -> bool:
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def _reserve(path: Path) -> None:
