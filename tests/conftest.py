@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import runpy
+import signal
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy or PyTorch is imported: later it would have no effect
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -21,6 +22,9 @@ import cnlu
 from cnlu.config import Config
 from cnlu.config_files import load_config
 from cnlu.runtime.interpreter import Interpreter
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a background job of a shell; children would ignore it too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
