@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-ODDEST = 1.4
-"""Standard deviations between the mean of the sentences in scope and the edge: a twelfth of a normal distribution lies
-beyond it"""
+EDGE_FEW, EDGE_MANY = 1.4, 1.8
+"""Standard deviations between the mean of the sentences in scope and the edge, up to FEW examples and from MANY on.
+8 % and 4 % of a normal distribution lie beyond it (chosen on dev parts: docs/benchmarks.md, "Small bots")"""
+FEW, MANY = 100, 200
 ALIKE = 200
 """Examples of which a standard deviation of the known share tells as much as one of the energy. Of fewer it tells more,
 of more less, by the root of their number: chosen on bots of 16 and 50 examples, and so that it counts the .3 of the
@@ -43,7 +44,7 @@ class Scope:
     """All that training met"""
 
     def outside(self, energy: float, known: float = 1.0) -> float:
-        """0..1; about 0.05 for the usual sentence in scope, 0.5 for one as odd as the oddest twelfth, 1 far away."""
+        """0..1; about 0.05 for the usual sentence in scope, 0.5 at the edge, 1 far away."""
         place = (energy + self.weight * known - self.edge) / self.width
         return float(0.5 - 0.5 * np.tanh(place / 2.0))
 
@@ -77,8 +78,13 @@ def fit_scope(
     weight = ratio * own / _spread(shares, SPREAD_KNOWN)
     places = found + weight * shares
     spread = _spread(places, own * np.hypot(1.0, ratio)) * np.sqrt(1.0 + 1.0 / len(places))
-    below = max(float(ODDEST * spread), 1e-3)
+    below = max(float(_edge(learned) * spread), 1e-3)
     return Scope(float(places.mean()) - below, below / USUAL, float(weight), characters)
+
+
+def _edge(learned: int) -> float:
+    """In standard deviations; between FEW and MANY examples it grows with the logarithm of their number."""
+    return float(np.interp(np.log(max(learned, 1)), np.log([FEW, MANY]), [EDGE_FEW, EDGE_MANY]))
 
 
 def _spread(found: NDArray[np.float64], usual: float) -> float:

@@ -40,11 +40,12 @@ def beyond(scope: Scope | None, energies: list[float], known: list[float]) -> fl
     return float(np.mean([scope.outside(*one) > 0.5 for one in zip(energies, known, strict=True)]))
 
 
-def test_one_in_twelve_sentences_that_were_not_learned_lies_beyond_the_edge() -> None:
+@pytest.mark.parametrize(("learned", "share"), [(50, 0.081), (100, 0.081), (141, 0.055), (200, 0.036), (5000, 0.036)])
+def test_the_more_was_learned_the_fewer_sentences_in_scope_lie_beyond_the_edge(learned: int, share: float) -> None:
     energies, known = drawn(np.random.default_rng(1), 4000)
-    scope = fit_scope(energies, known, 8.0, 50)
+    scope = fit_scope(energies, known, 8.0, learned)
     assert scope is not None
-    assert beyond(scope, energies, known) == pytest.approx(0.081, abs=0.01)
+    assert beyond(scope, energies, known) == pytest.approx(share, abs=0.01)
     usual = np.median([scope.outside(*one) for one in zip(energies, known, strict=True)])
     assert usual == pytest.approx(0.047, abs=0.01)
 
