@@ -66,6 +66,7 @@ test-rasa: $(READY)
 lint: $(READY)
 	@echo "==> ruff"
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	@echo "==> mypy"
 	$(BIN)/mypy
 

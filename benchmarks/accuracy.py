@@ -43,8 +43,9 @@ def main() -> None:
     report = {"split": arguments.split, "seeds": arguments.seeds, "machine": machine(), "sets": figures}
     if arguments.out:
         arguments.out.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    print(f"\n{arguments.split} split, mean ± sample standard deviation of seeds "
-          f"{', '.join(map(str, arguments.seeds))}\n")  # fmt: skip
+    print(
+        f"\n{arguments.split} split, mean ± sample standard deviation of seeds {', '.join(map(str, arguments.seeds))}\n"
+    )
     print(markdown(figures))
 
 
@@ -74,10 +75,23 @@ def one_run(arguments: argparse.Namespace, name: str, folder: Path, seed: int) -
     if trained is None:
         shutil.rmtree(place, ignore_errors=True)
         print(f"{name}, seed {seed}: training", flush=True)
-        command = [sys.executable, "-m", "cnlu", "train", train, "--out", place / "model", "--seed", str(seed),
-                   "--device", "cpu", *(["--dev", dev] if dev else []),
-                   *(["--encoder", arguments.encoder] if encoder else []), *(["--int8"] if arguments.int8 else []),
-                   *(["--config", arguments.config] if arguments.config else [])]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "cnlu",
+            "train",
+            train,
+            "--out",
+            place / "model",
+            "--seed",
+            str(seed),
+            "--device",
+            "cpu",
+            *(["--dev", dev] if dev else []),
+            *(["--encoder", arguments.encoder] if encoder else []),
+            *(["--int8"] if arguments.int8 else []),
+            *(["--config", arguments.config] if arguments.config else []),
+        ]
         cost = run(command, place / "train.log")
         trained = {"mark": mark, "training": cost.to_dict(), "model_mb": round(megabytes(place / "model"), 2)}
         (place / "trained.json").write_text(json.dumps(trained), encoding="utf-8")
@@ -144,10 +158,16 @@ def summary(runs: list[Run]) -> dict[str, dict[str, float] | None]:
     found: dict[str, dict[str, float] | None] = {}
     for name in heads[0]:
         values = [value for head in heads if (value := head[name]) is not None]
-        found[name] = {
-            "mean": statistics.fmean(values), "sd": statistics.stdev(values) if len(values) > 1 else 0.0,
-            "min": min(values), "max": max(values),
-        } if values else None  # fmt: skip
+        found[name] = (
+            {
+                "mean": statistics.fmean(values),
+                "sd": statistics.stdev(values) if len(values) > 1 else 0.0,
+                "min": min(values),
+                "max": max(values),
+            }
+            if values
+            else None
+        )
     return found
 
 

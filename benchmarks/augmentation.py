@@ -63,11 +63,17 @@ def main() -> None:
                 for way in (PLAIN, *arguments.ways):
                     found = one_run(arguments, source, shots, draw, way)
                     results.setdefault(point, {}).setdefault(way, []).append(found)
-            print(f"\n{point}: on dev, gains over plain, paired by draw (95 %)\n\n{markdown([results[point]])}\n",
-                  flush=True)  # fmt: skip
+            print(
+                f"\n{point}: on dev, gains over plain, paired by draw (95 %)\n\n{markdown([results[point]])}\n",
+                flush=True,
+            )
     print(f"\nover all draws: gains over plain (95 %)\n\n{markdown(list(results.values()))}\n")
-    report = {"machine": machine(), "settings": {k: str(v) for k, v in vars(arguments).items()}, "ways": WAYS,
-              "results": results}  # fmt: skip
+    report = {
+        "machine": machine(),
+        "settings": {k: str(v) for k, v in vars(arguments).items()},
+        "ways": WAYS,
+        "results": results,
+    }
     if arguments.out:
         arguments.out.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
@@ -78,8 +84,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--shots", nargs="+", type=int, default=[10, 20], metavar="K", help="examples an intent")
     parser.add_argument("--draws", type=int, default=5, metavar="N", help="draws of each number of shots")
     parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
-                        help="further settings of every run")  # fmt: skip
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="further settings of every run",
+    )
     parser.add_argument("--keep", type=Path, default=Path("out/augmentation"), metavar="DIR")
     parser.add_argument("--reuse", action="store_true", help="take the runs of other code too")
     parser.add_argument("--out", type=Path, metavar="FIGURES.json", help="where to write all figures")

@@ -81,8 +81,10 @@ def spoiled(rng: random.Random, pieces: list[tuple[str, str]]) -> list[tuple[str
 def examples(count: int, words: dict[str, list[str]], seed: int) -> list[dict[str, object]]:
     rng = random.Random(seed)
     phrases = random.Random(0)
-    by_intent = [[phrases.choice(_VERBS) + phrases.choice(_VERBS) + phrases.choice(_NOUNS) + "的" for _ in range(12)]
-                 for _ in range(INTENTS)]  # fmt: skip
+    by_intent = [
+        [phrases.choice(_VERBS) + phrases.choice(_VERBS) + phrases.choice(_NOUNS) + "的" for _ in range(12)]
+        for _ in range(INTENTS)
+    ]
     made: list[dict[str, object]] = []
     last = [("你好", "")]
     while len(made) < count:
@@ -105,8 +107,10 @@ def write(folder: Path, count: int) -> None:
         (folder / name).mkdir(parents=True, exist_ok=True)
         lines = [json.dumps(one, ensure_ascii=False) + "\n" for one in examples(size, words, seed)]
         (folder / name / "examples.jsonl").write_text("".join(lines), encoding="utf-8")
-    tables = [f"- lookup: {kind}\n  examples: |\n" + "".join(f"    - {entry}\n" for entry in entries)
-              for kind, entries in words.items()]  # fmt: skip
+    tables = [
+        f"- lookup: {kind}\n  examples: |\n" + "".join(f"    - {entry}\n" for entry in entries)
+        for kind, entries in words.items()
+    ]
     (folder / "train" / "lookups.yml").write_text('version: "3.1"\nnlu:\n' + "".join(tables), encoding="utf-8")
 
 
@@ -122,9 +126,19 @@ def main() -> None:
         data = ["check", folder / "train", "--test", folder / "test", "--format", "json"]
         cost = measure.run([sys.executable, "-c", CHECK, *data], log)
         found = json.loads(log.read_text("utf-8"))
-    print(measure.table(("examples", "CPU s", "peak MiB", "findings"), [(
-        f"{found['examples'] + found['test_examples']:,}", f"{cost.cpu_s:.1f}", f"{cost.peak_mib:.0f}",
-        f"{len(found['findings']):,}")]))  # fmt: skip
+    print(
+        measure.table(
+            ("examples", "CPU s", "peak MiB", "findings"),
+            [
+                (
+                    f"{found['examples'] + found['test_examples']:,}",
+                    f"{cost.cpu_s:.1f}",
+                    f"{cost.peak_mib:.0f}",
+                    f"{len(found['findings']):,}",
+                )
+            ],
+        )
+    )
     codes = Counter(one["code"] for one in found["findings"]).most_common()
     print("\n" + measure.table(("code", "findings"), [(code, str(count)) for code, count in codes]))
     print("\n" + json.dumps(measure.machine()))

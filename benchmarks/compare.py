@@ -29,11 +29,15 @@ def main() -> None:
     parser.add_argument("data", nargs="+", metavar="DATA")
     arguments = parser.parse_args()
     examples = load_data(arguments.data).examples
-    first, second = (np.mean([right(Path(report), examples) for report in side.split(",")], 0)
-                     for side in (arguments.first, arguments.second))  # fmt: skip
+    first, second = (
+        np.mean([right(Path(report), examples) for report in side.split(",")], 0)
+        for side in (arguments.first, arguments.second)
+    )
     gain = mean_interval(second - first)
-    print(f"frame accuracy {first.mean():.3f} and {second.mean():.3f}: "
-          f"{gain.value:+.3f} (95 % {gain.low:+.3f} to {gain.high:+.3f}) over {len(examples)} sentences")  # fmt: skip
+    print(
+        f"frame accuracy {first.mean():.3f} and {second.mean():.3f}: "
+        f"{gain.value:+.3f} (95 % {gain.low:+.3f} to {gain.high:+.3f}) over {len(examples)} sentences"
+    )
 
 
 def right(report: Path, examples: list[Example]) -> np.ndarray:

@@ -120,9 +120,14 @@ def _network(model: Interpreter, graph: bytes, where: str) -> Ensemble:
     assert model.tokens is not None
     reader = Reader(body, settings.encoder.sentence, model.tokens.marks.summary)
     sizes = Sizes(
-        len(model.characters), len(model.sentence), len(labels.intents), len(labels.role_names),
-        len(labels.group_columns), encoder=body.width, views=VIEWS[settings.encoder.sentence],
-    )  # fmt: skip
+        len(model.characters),
+        len(model.sentence),
+        len(labels.intents),
+        len(labels.role_names),
+        len(labels.group_columns),
+        encoder=body.width,
+        views=VIEWS[settings.encoder.sentence],
+    )
     tags: TagSet = labels.tag_set(settings.model.tagging)
     return Ensemble(settings.model, sizes, tags, reader).eval()
 

@@ -50,10 +50,18 @@ def main() -> None:
     for name, folder in sets.items():
         for shots in arguments.shots:
             figures.setdefault(name, {})[shots] = point(arguments, name, folder, shots)
-        print(f"\n{name}: frame accuracy on the whole test split, mean ± sample standard deviation of "
-              f"{arguments.draws} draws\n\n{markdown(figures[name])}\n", flush=True)  # fmt: skip
-    report = {"encoder": arguments.encoder and arguments.encoder.resolve().name, "draws": arguments.draws,
-              "bf16": arguments.bf16, "machine": machine(), "sets": figures}  # fmt: skip
+        print(
+            f"\n{name}: frame accuracy on the whole test split, mean ± sample standard deviation of "
+            f"{arguments.draws} draws\n\n{markdown(figures[name])}\n",
+            flush=True,
+        )
+    report = {
+        "encoder": arguments.encoder and arguments.encoder.resolve().name,
+        "draws": arguments.draws,
+        "bf16": arguments.bf16,
+        "machine": machine(),
+        "sets": figures,
+    }
     if arguments.out:
         arguments.out.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
@@ -103,8 +111,11 @@ def write_draw(folder: Path, shots: int, draw: int, target: Path) -> int:
     for example in load_data(train).examples:
         by_intent.setdefault(example.intent or "", []).append(example)
     lot = random.Random(f"draw {draw} of {shots} shots")
-    chosen = [example for intent in sorted(by_intent)
-              for example in lot.sample(by_intent[intent], min(shots, len(by_intent[intent])))]  # fmt: skip
+    chosen = [
+        example
+        for intent in sorted(by_intent)
+        for example in lot.sample(by_intent[intent], min(shots, len(by_intent[intent])))
+    ]
     target.parent.mkdir(parents=True, exist_ok=True)
     write_jsonl(chosen, target)
     return len(chosen)
@@ -124,15 +135,38 @@ def one_run(arguments: argparse.Namespace, folder: Path, place: Path, draw: int,
     shutil.rmtree(place, ignore_errors=True)
     print(f"{place}: training", flush=True)
     if peer:
-        command = [sys.executable, PEER, arguments.encoder, folder, "--train", examples, "--seed", str(draw),
-                   "--keep", place / "report", *options]  # fmt: skip
+        command = [
+            sys.executable,
+            PEER,
+            arguments.encoder,
+            folder,
+            "--train",
+            examples,
+            "--seed",
+            str(draw),
+            "--keep",
+            place / "report",
+            *options,
+        ]
         cost, size = run(command, place / "train.log"), None
     else:
-        command = [sys.executable, "-m", "cnlu", "train", examples, "--out", place / "model", "--seed", str(draw),
-                   *(["--encoder", arguments.encoder] if system == "encoder" else [])]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "cnlu",
+            "train",
+            examples,
+            "--out",
+            place / "model",
+            "--seed",
+            str(draw),
+            *(["--encoder", arguments.encoder] if system == "encoder" else []),
+        ]
         cost = run(command, place / "train.log")
-        run([sys.executable, "-m", "cnlu", "evaluate", place / "model", str(test), "--out", place / "report"],
-            place / "evaluate.log")  # fmt: skip
+        run(
+            [sys.executable, "-m", "cnlu", "evaluate", place / "model", str(test), "--out", place / "report"],
+            place / "evaluate.log",
+        )
         size = round(megabytes(place / "model"), 2)
         shutil.rmtree(place / "model")
     metrics = json.loads((place / "report" / "metrics.json").read_text("utf-8"))

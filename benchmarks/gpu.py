@@ -48,10 +48,24 @@ UNUSED = ("ahocorasick_rs", "onnxruntime")
 SHAPES = {"bge-small": (4, 512, 8, 2048), "bert-base": (12, 768, 12, 3072)}
 """Layers, width, heads, inner width"""
 PEAKS = {
-    "B200": 2250, "GH200": 989, "H200 NVL": 835, "H200": 989, "H100 NVL": 835, "H100 PCIe": 756, "H100": 989,
-    "A100": 312, "A30": 165, "A40": 150, "A10": 125, "L40S": 362, "L40": 181, "L4": 121, "RTX A6000": 155,
-    "RTX 4090": 165, "RTX 3090": 71,
-}  # fmt: skip
+    "B200": 2250,
+    "GH200": 989,
+    "H200 NVL": 835,
+    "H200": 989,
+    "H100 NVL": 835,
+    "H100 PCIe": 756,
+    "H100": 989,
+    "A100": 312,
+    "A30": 165,
+    "A40": 150,
+    "A10": 125,
+    "L40S": 362,
+    "L40": 181,
+    "L4": 121,
+    "RTX A6000": 155,
+    "RTX 4090": 165,
+    "RTX 3090": 71,
+}
 """10^12 operations a second of dense bfloat16, from the vendor's data sheets; the first name that fits counts."""
 PRETRAINING = {"bge-small": (128, False), "bert-base": (512, True)}
 """Length of the rows, and whether both loops are compiled"""
@@ -77,8 +91,11 @@ def main() -> None:
     half = computes_bfloat16(device) and not arguments.float32
     attainable = training.matrix_product(device, half, 8192 if device.type == "cuda" and not arguments.tiny else 512)
     label, peak = peak_of(device, arguments.peak, attainable)
-    print(f"{label}; {'bfloat16' if half else 'float32'}; PyTorch {torch.__version__}\n"
-          f"a large matrix product reaches {attainable:.3g} TFLOP/s", flush=True)  # fmt: skip
+    print(
+        f"{label}; {'bfloat16' if half else 'float32'}; PyTorch {torch.__version__}\n"
+        f"a large matrix product reaches {attainable:.3g} TFLOP/s",
+        flush=True,
+    )
     measured, combinations = [], _combinations(arguments)
     seconds = min(arguments.seconds, LONGEST / len(combinations))
     for model, batch, length in combinations:
@@ -100,9 +117,14 @@ def main() -> None:
     pretrained = pretraining(arguments, device, half, began)
     print(f"\n{pretraining_table(pretrained, peak)}\n\n{time.monotonic() - began:.0f} s in all")
     if arguments.out:
-        report = {"machine": machine(), "device": label, "peak_tflops": peak, "matrix_product_tflops": attainable,
-                  "measured": [asdict(one) for one in measured],
-                  "pretraining": [asdict(one) for one in pretrained]}  # fmt: skip
+        report = {
+            "machine": machine(),
+            "device": label,
+            "peak_tflops": peak,
+            "matrix_product_tflops": attainable,
+            "measured": [asdict(one) for one in measured],
+            "pretraining": [asdict(one) for one in pretrained],
+        }
         arguments.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
@@ -135,12 +157,30 @@ def pretraining(arguments: argparse.Namespace, device: torch.device, half: bool,
 
 
 def pretraining_table(found: Sequence[Pretrained], peak: float) -> str:
-    head = ["encoder", "loop", "real tokens/s", "cnlu is as fast", "TFLOP/s", "share of peak", "waiting for data",
-            "peak memory GiB"]  # fmt: skip
+    head = [
+        "encoder",
+        "loop",
+        "real tokens/s",
+        "cnlu is as fast",
+        "TFLOP/s",
+        "share of peak",
+        "waiting for data",
+        "peak memory GiB",
+    ]
     own = {one.model: one.tokens for one in found if one.loop == "cnlu"}
-    rows = [[one.model, one.loop, f"{one.tokens:.0f}", f"{own[one.model] / one.tokens:.2f}x",
-             f"{one.operations / 1e12:.3g}", f"{one.operations / 1e12 / peak:.1%}", f"{one.waiting:.1%}",
-             f"{one.peak_memory / 2**30:.1f}" if one.peak_memory else ""] for one in found]  # fmt: skip
+    rows = [
+        [
+            one.model,
+            one.loop,
+            f"{one.tokens:.0f}",
+            f"{own[one.model] / one.tokens:.2f}x",
+            f"{one.operations / 1e12:.3g}",
+            f"{one.operations / 1e12 / peak:.1%}",
+            f"{one.waiting:.1%}",
+            f"{one.peak_memory / 2**30:.1f}" if one.peak_memory else "",
+        ]
+        for one in found
+    ]
     return table(head, rows)
 
 
@@ -171,8 +211,10 @@ def _prepare() -> None:
     """Ends this script with a sentence where a library is missing; others are not needed to be there."""
     missing = [package for module, package in NEEDED.items() if not _there(module)]
     if missing:
-        sys.exit(f"{sys.executable} lacks {', '.join(missing)}; install {'it' if len(missing) == 1 else 'them'} there, "
-                 "or set PYTHON to a Python that has torch, transformers and pytorch-crf.")  # fmt: skip
+        sys.exit(
+            f"{sys.executable} lacks {', '.join(missing)}; install {'it' if len(missing) == 1 else 'them'} there, "
+            "or set PYTHON to a Python that has torch, transformers and pytorch-crf."
+        )
     for module in UNUSED:
         if not _there(module):
             sys.modules[module] = _Unused(module)
@@ -218,16 +260,35 @@ def listed_peak(name: str) -> float | None:
 
 
 def markdown(measured: Sequence[Measured], peak: float) -> str:
-    head = ["encoder", "batch", "characters", "ms a step", "examples/s", "tokens/s", "TFLOP/s", "share of peak",
-            "peak memory GiB"]  # fmt: skip
+    head = [
+        "encoder",
+        "batch",
+        "characters",
+        "ms a step",
+        "examples/s",
+        "tokens/s",
+        "TFLOP/s",
+        "share of peak",
+        "peak memory GiB",
+    ]
     rows = []
     for one in measured:
         speed = one.operations / one.seconds / 1e12
         batch = str(one.batch) if one.part == one.batch else f"{one.batch} in parts of {one.part}"
         memory = f"{one.peak_memory / 2**30:.1f}" if one.peak_memory else ""
-        rows.append([one.model, batch, f"{max(1, one.length // 2)} to {one.length}",
-                     f"{one.seconds / one.steps * 1000:.1f}", f"{one.examples / one.seconds:.0f}",
-                     f"{one.tokens / one.seconds:.0f}", f"{speed:.3g}", f"{speed / peak:.1%}", memory])  # fmt: skip
+        rows.append(
+            [
+                one.model,
+                batch,
+                f"{max(1, one.length // 2)} to {one.length}",
+                f"{one.seconds / one.steps * 1000:.1f}",
+                f"{one.examples / one.seconds:.0f}",
+                f"{one.tokens / one.seconds:.0f}",
+                f"{speed:.3g}",
+                f"{speed / peak:.1%}",
+                memory,
+            ]
+        )
     return table(head, rows)
 
 

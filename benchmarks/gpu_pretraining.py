@@ -63,9 +63,13 @@ def made_up(size: int, vocabulary: int) -> Arrays:
 
 def build(shape: Shape, length: int) -> Any:
     config = BertConfig(
-        vocab_size=shape.word_pieces, hidden_size=shape.width, num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads, intermediate_size=shape.inner, max_position_embeddings=max(512, length),
-    )  # fmt: skip
+        vocab_size=shape.word_pieces,
+        hidden_size=shape.width,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        intermediate_size=shape.inner,
+        max_position_embeddings=max(512, length),
+    )
     return BertForMaskedLM._from_config(config, attn_implementation="sdpa")
 
 
@@ -84,9 +88,19 @@ def measure(
 
 
 def _timed(
-    name: str, loop: str, make: Any, model: Any, arrays: Arrays, layout: Layout, packed: Rows, rows: int,
-    device: torch.device, half: bool, seconds: float, compiled: bool,
-) -> Pretrained:  # fmt: skip
+    name: str,
+    loop: str,
+    make: Any,
+    model: Any,
+    arrays: Arrays,
+    layout: Layout,
+    packed: Rows,
+    rows: int,
+    device: torch.device,
+    half: bool,
+    seconds: float,
+    compiled: bool,
+) -> Pretrained:
     module, batches, loss_of, rate = make(model, arrays, layout, packed, rows, device, compiled)
     optimizer = build_optimizer(module, RunConfig(length=layout.length, batch_tokens=1_000_000_000), device)
     run = torch.compile(module) if compiled else module

@@ -65,9 +65,13 @@ class Measured:
 def build(shape: Shape) -> tuple[Ensemble, TagSet]:
     """Encoder and joint network with random weights, the settings of `cnlu train --encoder`."""
     config = BertConfig(
-        vocab_size=shape.word_pieces, hidden_size=shape.width, num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads, intermediate_size=shape.inner, max_position_embeddings=512,
-    )  # fmt: skip
+        vocab_size=shape.word_pieces,
+        hidden_size=shape.width,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        intermediate_size=shape.inner,
+        max_position_embeddings=512,
+    )
     model = BertModel._from_config(config, attn_implementation="eager")
     reader = Reader(Body(model, shape.width), EncoderConfig().sentence, 0)
     tags = TagSet([f"type{i}" for i in range(ENTITY_TYPES)], ModelConfig().tagging)

@@ -76,33 +76,80 @@ SHARED = (
 )
 ITEMS = (
     (
-        "{size}{drink}", "{size}的{drink}", "{count}{size}{drink}", "{count}{drink}，要{size}的",
-        "{count}{drink}加{extra}", "{drink}要{size}的", "{size}{drink}加{extra}", "{count}{temperature}的{drink}",
-        "{temperature}{size}{drink}", "{drink}，{size}，{temperature}", "{count}{size}的{drink}加{extra}",
+        "{size}{drink}",
+        "{size}的{drink}",
+        "{count}{size}{drink}",
+        "{count}{drink}，要{size}的",
+        "{count}{drink}加{extra}",
+        "{drink}要{size}的",
+        "{size}{drink}加{extra}",
+        "{count}{temperature}的{drink}",
+        "{temperature}{size}{drink}",
+        "{drink}，{size}，{temperature}",
+        "{count}{size}的{drink}加{extra}",
     ),
     (
-        "{drink}{size}{count}", "{drink}做成{size}", "{count}{size}装的{drink}", "{size}规格{drink}放{extra}",
-        "{drink}选{size}，配{extra}", "{drink}做{temperature}、{size}装", "{drink}（{size}）",
-        "{count}{drink}搭{extra}", "{size}{temperature}{drink}", "{extra}{drink}{count}",
+        "{drink}{size}{count}",
+        "{drink}做成{size}",
+        "{count}{size}装的{drink}",
+        "{size}规格{drink}放{extra}",
+        "{drink}选{size}，配{extra}",
+        "{drink}做{temperature}、{size}装",
+        "{drink}（{size}）",
+        "{count}{drink}搭{extra}",
+        "{size}{temperature}{drink}",
+        "{extra}{drink}{count}",
         "{count}放{extra}的{drink}用{size}装",
     ),
-)  # fmt: skip
+)
 APART = (
     (
         "{drink#1}和{drink#2}，前一个{size#1}，后一个{size#2}",
         "{drink#1}要{size#1}，{drink#2}{size#2}，{drink#1+}再加{extra#1}",
     ),
     ("{drink#1}跟{drink#2}，一个做{size#1}一个做{size#2}", "{drink#1}、{drink#2}，分别是{size#1}和{size#2}"),
-)  # fmt: skip
+)
 """Two items whose parts are not side by side; what has a + stands for nothing that is annotated"""
 QUESTIONS = ("有{drink}吗", "{drink}多少钱", "{size}的多大", "{extra}还有没有", "能做{temperature}的吗")
 TALK = (
-    "你好", "有人吗", "谢谢啦", "再见", "你们几点关门", "早上几点开门", "可以刷卡吗", "能用优惠券吗", "开张发票",
-    "等多久能好", "店里有座位吗", "能送到三楼吗", "我的订单到哪了", "外卖员还没来", "刚才那单取消吧", "地址写错了",
-    "退款什么时候到账", "有没有活动", "第二杯半价吗", "帮我叫一下经理", "洗手间在哪", "可以自带杯子吗", "小朋友能喝吗",
-    "打包要另外收钱吗", "和上次一样就行", "先看看再说", "晚上会下雨吗", "说好的赠品呢", "做得太慢了吧", "停车怎么停",
-    "音乐关小一点", "给我换张桌子", "人真多啊", "一共多少钱", "怎么加入会员", "还能再便宜吗", "你是机器人吗",
-)  # fmt: skip
+    "你好",
+    "有人吗",
+    "谢谢啦",
+    "再见",
+    "你们几点关门",
+    "早上几点开门",
+    "可以刷卡吗",
+    "能用优惠券吗",
+    "开张发票",
+    "等多久能好",
+    "店里有座位吗",
+    "能送到三楼吗",
+    "我的订单到哪了",
+    "外卖员还没来",
+    "刚才那单取消吧",
+    "地址写错了",
+    "退款什么时候到账",
+    "有没有活动",
+    "第二杯半价吗",
+    "帮我叫一下经理",
+    "洗手间在哪",
+    "可以自带杯子吗",
+    "小朋友能喝吗",
+    "打包要另外收钱吗",
+    "和上次一样就行",
+    "先看看再说",
+    "晚上会下雨吗",
+    "说好的赠品呢",
+    "做得太慢了吧",
+    "停车怎么停",
+    "音乐关小一点",
+    "给我换张桌子",
+    "人真多啊",
+    "一共多少钱",
+    "怎么加入会员",
+    "还能再便宜吗",
+    "你是机器人吗",
+)
 """Of which nothing is annotated: no bot takes nothing but orders"""
 APART_SHARE, SHARED_SHARE = 0.06, 0.15
 
@@ -198,8 +245,24 @@ def _filled(lot: random.Random, form: str, values: int, group: str) -> str:
 def by_cnlu(arguments: argparse.Namespace, data: Path, seed: int) -> dict[str, list[dict[str, Any]]]:
     model = arguments.keep / f"cnlu-{seed}"
     options = [part for pair in arguments.set for part in ("--set", pair)]
-    run([sys.executable, "-m", "cnlu", "train", data / "train", "--out", model, "--force", "--device", "cpu",
-         "--seed", str(seed), *options], model.with_suffix(".log"))  # fmt: skip
+    run(
+        [
+            sys.executable,
+            "-m",
+            "cnlu",
+            "train",
+            data / "train",
+            "--out",
+            model,
+            "--force",
+            "--device",
+            "cpu",
+            "--seed",
+            str(seed),
+            *options,
+        ],
+        model.with_suffix(".log"),
+    )
     return _parsed([sys.executable, str(WORKER), "cnlu", str(model)], data, environment())
 
 
@@ -212,8 +275,25 @@ def by_diet(arguments: argparse.Namespace, data: Path, seed: int) -> dict[str, l
     config = config.replace("- name: RegexFeaturizer", "- {name: RegexFeaturizer, use_word_boundaries: false}")
     (out / "config.yml").write_text(config, encoding="utf-8")
     env = {**rasa_environment(), "RASA_CACHE_DIRECTORY": str(out / "cache")}
-    run([arguments.rasa, "-m", "rasa", "train", "nlu", "--nlu", out / "nlu.yml", "--config", out / "config.yml",
-         "--out", out, "--fixed-model-name", "diet"], out / "train.log", env)  # fmt: skip
+    run(
+        [
+            arguments.rasa,
+            "-m",
+            "rasa",
+            "train",
+            "nlu",
+            "--nlu",
+            out / "nlu.yml",
+            "--config",
+            out / "config.yml",
+            "--out",
+            out,
+            "--fixed-model-name",
+            "diet",
+        ],
+        out / "train.log",
+        env,
+    )
     return _parsed([arguments.rasa, str(WORKER), "rasa", str(out / "diet.tar.gz")], data, env)
 
 
@@ -240,10 +320,11 @@ def measured(gold: Sequence[Example], parsed: Sequence[Mapping[str, Any]]) -> di
     pairs = [(wanted, got) for wanted, got in several if max(e[4] or "" for e in wanted) == "2"]
     whole = [(wanted, got) for wanted, got in pairs if {e[:3] for e in wanted} == {e[:3] for e in got}]
     figures = (
-        met / entities, sum(len(wanted & got) for wanted, got in several) / max(1, found),
+        met / entities,
+        sum(len(wanted & got) for wanted, got in several) / max(1, found),
         sum(wanted == got for wanted, got in pairs) / len(pairs),
         sum(wanted == got for wanted, got in whole) / max(1, len(whole)),
-    )  # fmt: skip
+    )
     return {name: round(figure, 4) for name, figure in zip(FIGURES, figures, strict=True)}
 
 

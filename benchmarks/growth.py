@@ -75,8 +75,23 @@ def one_seed(arguments: argparse.Namespace, seed: int) -> dict[str, Any]:
         model, done = place / way, place / f"{way}.json"
         if not done.exists():
             shutil.rmtree(model, ignore_errors=True)
-            cost = run([sys.executable, "-m", "cnlu", "train", place / train, "--dev", place / dev, "--out", model,
-                        "--seed", str(seed), *more], place / f"{way}.log")  # fmt: skip
+            cost = run(
+                [
+                    sys.executable,
+                    "-m",
+                    "cnlu",
+                    "train",
+                    place / train,
+                    "--dev",
+                    place / dev,
+                    "--out",
+                    model,
+                    "--seed",
+                    str(seed),
+                    *more,
+                ],
+                place / f"{way}.log",
+            )
             done.write_text(json.dumps(cost.to_dict() | {"frames": frames(model, place, arguments.on)}), "utf-8")
         found[way] = json.loads(done.read_text("utf-8"))
     return found
@@ -103,8 +118,20 @@ def frames(model: Path, place: Path, split: str) -> dict[str, float]:
     found = {}
     for kind in ("old", "new"):
         report = place / f"report-{model.name}-{kind}"
-        run([sys.executable, "-m", "cnlu", "evaluate", model, place / f"{split}-{kind}.jsonl", "--out", report,
-             "--force"], place / "evaluate.log")  # fmt: skip
+        run(
+            [
+                sys.executable,
+                "-m",
+                "cnlu",
+                "evaluate",
+                model,
+                place / f"{split}-{kind}.jsonl",
+                "--out",
+                report,
+                "--force",
+            ],
+            place / "evaluate.log",
+        )
         found[kind] = json.loads((report / "metrics.json").read_text("utf-8"))["frame_accuracy"]
     return found
 

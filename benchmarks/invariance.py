@@ -122,8 +122,10 @@ def figures(model: Interpreter, examples: list[Example]) -> dict[str, dict[str, 
 
 def markdown(found: dict[str, dict[str, float]]) -> str:
     """One row an addition."""
-    rows = [[name, f"{one['intents changed']:.1%}", f"{one['entities changed']:.1%}", f"{one['frame accuracy']:.3f}"]
-            for name, one in found.items()]  # fmt: skip
+    rows = [
+        [name, f"{one['intents changed']:.1%}", f"{one['entities changed']:.1%}", f"{one['frame accuracy']:.3f}"]
+        for name, one in found.items()
+    ]
     return table(["added", "intents changed", "entities changed", "frame accuracy"], rows)
 
 

@@ -77,8 +77,12 @@ def main() -> None:
     shown = ("split", "seed", "lr", "batch", "bf16", "threads", "device")
     settings = {name: getattr(arguments, name) for name in shown}
     intent, entity = metrics["intent"] or {}, metrics["entity"] or {}
-    figures = {"entity_f1": entity.get("f1"), "intent_accuracy": intent.get("accuracy"),
-               "intent_macro_f1": intent.get("macro_f1"), "frame_accuracy": metrics["frame_accuracy"]}  # fmt: skip
+    figures = {
+        "entity_f1": entity.get("f1"),
+        "intent_accuracy": intent.get("accuracy"),
+        "intent_macro_f1": intent.get("macro_f1"),
+        "frame_accuracy": metrics["frame_accuracy"],
+    }
     names = {"encoder": arguments.encoder.resolve().name, "data": arguments.data.resolve().name}
     print(json.dumps({**names, **settings, "train": len(train), "dev": len(dev), **story, **figures}))
 
@@ -142,11 +146,17 @@ class Coder:
         ids = tokenizer.get_vocab()
         kinds = sorted({_kind(entity) for example in examples for entity in example.entities})
         return cls(
-            ids, tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id, tokenizer.unk_token_id,
-            not any(chr(code) in ids for code in range(ord("A"), ord("Z") + 1)), min(positions, 512) - 2,
+            ids,
+            tokenizer.cls_token_id,
+            tokenizer.sep_token_id,
+            tokenizer.pad_token_id,
+            tokenizer.unk_token_id,
+            not any(chr(code) in ids for code in range(ord("A"), ord("Z") + 1)),
+            min(positions, 512) - 2,
             sorted({example.intent for example in examples if example.intent is not None}),
-            kinds, TagSet([str(number) for number in range(len(kinds))], "BIO"),
-        )  # fmt: skip
+            kinds,
+            TagSet([str(number) for number in range(len(kinds))], "BIO"),
+        )
 
     def tokens(self, text: str) -> list[int]:
         """Ids of the text between [CLS] and [SEP], one a character."""
@@ -276,9 +286,14 @@ def fit(peer: Peer, train: list[Example], dev: list[Example], arguments: argpars
         told = f", dev frames {score:.4f} (best {best:.4f}, pass {best_pass})" if dev else ""
         print(f"pass {number}/{epochs}: loss {total:.3f}{told}, {time.process_time() - cpu:.0f} CPU s", flush=True)
     network.load_state_dict(weights)
-    return {"epochs": epochs, "steps": epochs * per_pass, "best_pass": best_pass,
-            "dev_frame_accuracy": best if dev else None, "training_cpu_s": round(time.process_time() - cpu, 1),
-            "training_wall_s": round(time.perf_counter() - wall, 1)}  # fmt: skip
+    return {
+        "epochs": epochs,
+        "steps": epochs * per_pass,
+        "best_pass": best_pass,
+        "dev_frame_accuracy": best if dev else None,
+        "training_cpu_s": round(time.process_time() - cpu, 1),
+        "training_wall_s": round(time.perf_counter() - wall, 1),
+    }
 
 
 def rate_share(step: int, steps: int) -> float:

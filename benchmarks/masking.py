@@ -67,8 +67,13 @@ def main() -> None:
         f"\nIn {shown['rows']} rows the collator's whole-word mode hides {shown['share']:.1%} of the tokens, in runs "
         f"of {shown['run']:.1f} on average; {shown['rows_without']:.0%} of the rows have nothing hidden."
     )
-    report = {"machine": machine(), "rows": arguments.rows, "length": arguments.length, "tokens_per_second": best,
-              "collator": shown}  # fmt: skip
+    report = {
+        "machine": machine(),
+        "rows": arguments.rows,
+        "length": arguments.length,
+        "tokens_per_second": best,
+        "collator": shown,
+    }
     if arguments.out:
         arguments.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
@@ -84,8 +89,10 @@ def rows_of(corpus: Corpus, rows: int, length: int, most: int = 64) -> list[Batc
 
 def ours(corpus: Corpus, batches: list[Batch], table_file: Path | None) -> dict[str, Callable[[int], Any]]:
     ordinary = ordinary_ids(corpus)
-    maskers = {f"cnlu {strategy}": Masker(MaskingConfig(strategy=strategy), 1, corpus.mask, ordinary)
-               for strategy in ("token", "word", "ngram", "span", "entity")}  # fmt: skip
+    maskers = {
+        f"cnlu {strategy}": Masker(MaskingConfig(strategy=strategy), 1, corpus.mask, ordinary)
+        for strategy in ("token", "word", "ngram", "span", "entity")
+    }
     words = SimilarWords(load_table(table_file) if table_file else made_up(corpus), corpus.tokenizer)
     similar = MaskingConfig(replacement="similar")
     maskers["cnlu ngram, similar"] = Masker(similar, 1, corpus.mask, ordinary, words)
@@ -101,8 +108,7 @@ def made_up(corpus: Corpus) -> Any:
     pieces = {i: piece for piece, i in json.loads(corpus.tokenizer)["model"]["vocab"].items()}
     arrays = corpus.read(corpus.shards[0])
     bounds = np.append(np.flatnonzero(arrays.flags & 1), len(arrays.tokens))
-    words = sorted({"".join(pieces.get(int(t), "") for t in arrays.tokens[a:b])
-                    for a, b in pairwise(bounds[:50_001])})  # fmt: skip
+    words = sorted({"".join(pieces.get(int(t), "") for t in arrays.tokens[a:b]) for a, b in pairwise(bounds[:50_001])})
     lot = np.random.default_rng(1)
     found = {word: [(str(other), 0.9) for other in lot.choice(words, 40)] for word in words}
     return build_table(found, SimilarConfig())
@@ -112,8 +118,10 @@ def theirs(corpus: Corpus, batches: list[Batch]) -> dict[str, Callable[[int], An
     tokenizer = their_tokenizer(corpus)
     whole = DataCollatorForLanguageModeling(tokenizer, whole_word_mask=True, return_tensors="np")
     token = DataCollatorForLanguageModeling(tokenizer)
-    listed = [[{"input_ids": row.tolist(), "offset_mapping": [(i, i + 1) for i in range(len(row))]}
-               for row in batch.tokens] for batch in batches]  # fmt: skip
+    listed = [
+        [{"input_ids": row.tolist(), "offset_mapping": [(i, i + 1) for i in range(len(row))]} for row in batch.tokens]
+        for batch in batches
+    ]
     plain = [[{"input_ids": row["input_ids"]} for row in rows] for rows in listed]
     tensors = [[{"input_ids": torch.tensor(row["input_ids"])} for row in rows] for rows in listed]
     return {
@@ -125,9 +133,13 @@ def theirs(corpus: Corpus, batches: list[Batch]) -> dict[str, Callable[[int], An
 
 def their_tokenizer(corpus: Corpus) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(
-        tokenizer_file=str(corpus.folder / "tokenizer.json"), mask_token="[MASK]", pad_token="[PAD]",
-        cls_token="[CLS]", sep_token="[SEP]", unk_token="[UNK]",
-    )  # fmt: skip
+        tokenizer_file=str(corpus.folder / "tokenizer.json"),
+        mask_token="[MASK]",
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        unk_token="[UNK]",
+    )
 
 
 def throughput(once: Callable[[int], Any], tokens: int, batches: int, seconds: float) -> float:
@@ -145,8 +157,11 @@ def what_the_collator_hides(corpus: Corpus, batches: list[Batch]) -> dict[str, f
     tokenizer = their_tokenizer(corpus)
     collator = DataCollatorForLanguageModeling(tokenizer, whole_word_mask=True, return_tensors="np")
     pieces = {i: piece for piece, i in json.loads(corpus.tokenizer)["model"]["vocab"].items()}
-    texts = ["".join(pieces[int(t)].removeprefix("##") for t, flag in zip(row, flags, strict=True) if flag < 8)
-             for batch in batches[:8] for row, flags in zip(batch.tokens, batch.flags, strict=True)]  # fmt: skip
+    texts = [
+        "".join(pieces[int(t)].removeprefix("##") for t, flag in zip(row, flags, strict=True) if flag < 8)
+        for batch in batches[:8]
+        for row, flags in zip(batch.tokens, batch.flags, strict=True)
+    ]
     runs: list[int] = []
     hidden = total = without = 0
     for text in texts:
@@ -155,8 +170,12 @@ def what_the_collator_hides(corpus: Corpus, batches: list[Batch]) -> dict[str, f
         edges = np.flatnonzero(np.diff(np.concatenate([[0], labels.astype(int), [0]])))
         runs += (edges[1::2] - edges[::2]).tolist()
         hidden, total, without = hidden + int(labels.sum()), total + len(labels), without + (not labels.any())
-    return {"rows": len(texts), "share": hidden / total, "run": statistics.fmean(runs or [0]),
-            "rows_without": without / len(texts)}  # fmt: skip
+    return {
+        "rows": len(texts),
+        "share": hidden / total,
+        "run": statistics.fmean(runs or [0]),
+        "rows_without": without / len(texts),
+    }
 
 
 if __name__ == "__main__":

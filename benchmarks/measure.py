@@ -42,10 +42,18 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 def rasa_environment() -> dict[str, str]:
     """The same for a process of Rasa: no telemetry, TensorFlow on one thread, nothing of this checkout."""
-    quiet = {"RASA_TELEMETRY_ENABLED": "false", "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore",
-             "SQLALCHEMY_SILENCE_UBER_WARNING": "1"}  # fmt: skip
-    threads = ("TF_INTRA_OP_PARALLELISM_THREADS", "TF_INTER_OP_PARALLELISM_THREADS",
-               "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")  # fmt: skip
+    quiet = {
+        "RASA_TELEMETRY_ENABLED": "false",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "PYTHONWARNINGS": "ignore",
+        "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
+    }
+    threads = (
+        "TF_INTRA_OP_PARALLELISM_THREADS",
+        "TF_INTER_OP_PARALLELISM_THREADS",
+        "TF_NUM_INTRAOP_THREADS",
+        "TF_NUM_INTEROP_THREADS",
+    )
     return {**environment(), **quiet, **dict.fromkeys(threads, "1"), "PYTHONPATH": ""}
 
 

@@ -73,15 +73,32 @@ def one_draw(arguments: argparse.Namespace, folder: Path, draw: int) -> dict[str
         write_jsonl([e for e in parts[name] if e.intent not in strange], place / f"{name}.jsonl")
     if parts["dev"]:
         options += ["--dev", place / "dev.jsonl"]
-    run([sys.executable, "-m", "cnlu", "train", place / "train.jsonl", "--out", place / "model", "--seed", str(draw),
-         "--force", *options], place / "train.log")  # fmt: skip
+    run(
+        [
+            sys.executable,
+            "-m",
+            "cnlu",
+            "train",
+            place / "train.jsonl",
+            "--out",
+            place / "model",
+            "--seed",
+            str(draw),
+            "--force",
+            *options,
+        ],
+        place / "train.log",
+    )
     results = cnlu.load(place / "model").parse_batch([example.text for example in parts["test"]])
     outside = np.array([example.intent in strange for example in parts["test"]])
     ours = np.array([result["out_of_scope"] for result in results])
     plain = np.array([1.0 - result["intent"]["confidence"] for result in results])
     values = (auroc(ours, outside), auroc(plain, outside), (ours[outside] > 0.5).mean(), (ours[~outside] > 0.5).mean())
-    found = {"taken out": sorted(strange), "n": [int((~outside).sum()), int(outside.sum())],
-             **dict(zip(FIGURES, map(float, values), strict=True))}  # fmt: skip
+    found = {
+        "taken out": sorted(strange),
+        "n": [int((~outside).sum()), int(outside.sum())],
+        **dict(zip(FIGURES, map(float, values), strict=True)),
+    }
     done.write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
     return found
 

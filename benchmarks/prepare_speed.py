@@ -44,10 +44,22 @@ def main() -> None:
         commands = {"jieba alone": [sys.executable, "-c", JIEBA, str(place / "text.txt")]}
         for segmenter in ("jieba", "rjieba"):
             commands[f"prepare, {segmenter}"] = [
-                sys.executable, "-m", "cnlu", "pretrain", "prepare", str(place / "text.txt"), "--encoder",
-                arguments.encoder, "--out", str(place / segmenter), "--force", "--set", "prepare.processes=1",
-                "--set", f"prepare.segmenter={segmenter}",
-            ]  # fmt: skip
+                sys.executable,
+                "-m",
+                "cnlu",
+                "pretrain",
+                "prepare",
+                str(place / "text.txt"),
+                "--encoder",
+                arguments.encoder,
+                "--out",
+                str(place / segmenter),
+                "--force",
+                "--set",
+                "prepare.processes=1",
+                "--set",
+                f"prepare.segmenter={segmenter}",
+            ]
         seconds: dict[str, float] = {}
         for _ in range(arguments.rounds):
             for name, command in commands.items():
@@ -55,8 +67,16 @@ def main() -> None:
                 seconds[name] = min(seconds.get(name, cost.cpu_s), cost.cpu_s)
         same = digest(place / "jieba") == digest(place / "rjieba")
         shutil.rmtree(place / "jieba")
-    rows = [[name, f"{spent:.1f}", f"{size / spent / 1e6:.2f}", f"{spent / seconds['jieba alone']:.2f}",
-             f"{seconds['prepare, jieba'] / spent:.1f}x"] for name, spent in seconds.items()]  # fmt: skip
+    rows = [
+        [
+            name,
+            f"{spent:.1f}",
+            f"{size / spent / 1e6:.2f}",
+            f"{spent / seconds['jieba alone']:.2f}",
+            f"{seconds['prepare, jieba'] / spent:.1f}x",
+        ]
+        for name, spent in seconds.items()
+    ]
     print(table(["", "CPU s", "MB/s", "of jieba alone", "as fast as prepare with jieba"], rows))
     print(f"\n{size / 1e6:.1f} MB; the corpora of both segmenters are {'the same' if same else 'NOT the same'}.")
     if arguments.out:

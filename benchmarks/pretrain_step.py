@@ -137,9 +137,13 @@ def theirs(
 ) -> Step:
     module, learn = trainer(model, device, arguments)
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_file=str(corpus.folder / "tokenizer.json"), mask_token="[MASK]", pad_token="[PAD]",
-        cls_token="[CLS]", sep_token="[SEP]", unk_token="[UNK]",
-    )  # fmt: skip
+        tokenizer_file=str(corpus.folder / "tokenizer.json"),
+        mask_token="[MASK]",
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        unk_token="[UNK]",
+    )
     collator = DataCollatorForLanguageModeling(tokenizer)
 
     def step() -> int:

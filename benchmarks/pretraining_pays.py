@@ -106,22 +106,47 @@ def prepared(arguments: argparse.Namespace) -> Path:
         drawn = read_texts([arguments.general], arguments.general_lines, 1, [])
         (gathered / "general.txt").write_text("\n\n".join(drawn) + "\n", "utf-8")
     lexicon = ["--lexicon", *arguments.lexicon] if arguments.lexicon else []
-    cnlu("pretrain", "prepare", gathered, *arguments.text, "--encoder", arguments.encoder, "--out", corpus, *lexicon,
-         log=arguments.keep / "prepare.log")  # fmt: skip
+    cnlu(
+        "pretrain",
+        "prepare",
+        gathered,
+        *arguments.text,
+        "--encoder",
+        arguments.encoder,
+        "--out",
+        corpus,
+        *lexicon,
+        log=arguments.keep / "prepare.log",
+    )
     return corpus
 
 
 def pretrained(arguments: argparse.Namespace, corpus: Path, recipe: str) -> Path:
     encoder: Path = arguments.keep / "encoders" / recipe
     if not encoder.exists():
-        masking = ["--set", "masking.strategy=ngram", "--set", "masking.replacement=similar", "--similar",
-                   arguments.similar] if recipe == "similar" else ["--set", f"masking.strategy={recipe}"]  # fmt: skip
+        masking = (
+            ["--set", "masking.strategy=ngram", "--set", "masking.replacement=similar", "--similar", arguments.similar]
+            if recipe == "similar"
+            else ["--set", f"masking.strategy={recipe}"]
+        )
         if recipe == HEAD:
             masking = ["--set", f"run.head_warmup={arguments.steps}"]
         overrides = [word for one in arguments.overrides for word in ("--set", one)]
         encoder.parent.mkdir(parents=True, exist_ok=True)
-        cnlu("pretrain", "run", corpus, "--encoder", arguments.encoder, "--out", encoder, "--max-steps",
-             arguments.steps, *masking, *overrides, log=arguments.keep / f"{recipe}.log")  # fmt: skip
+        cnlu(
+            "pretrain",
+            "run",
+            corpus,
+            "--encoder",
+            arguments.encoder,
+            "--out",
+            encoder,
+            "--max-steps",
+            arguments.steps,
+            *masking,
+            *overrides,
+            log=arguments.keep / f"{recipe}.log",
+        )
     return encoder
 
 
@@ -147,8 +172,20 @@ def nlu(arguments: argparse.Namespace, recipe: str, encoder: Path) -> dict[str, 
                 if not (report / "metrics.json").exists():
                     model = place / "model"
                     shutil.rmtree(model, ignore_errors=True)
-                    here("train", examples, "--encoder", encoder, "--out", model, "--seed", draw, "--device", "cpu",
-                         *settings, log=place / "train.log")  # fmt: skip
+                    here(
+                        "train",
+                        examples,
+                        "--encoder",
+                        encoder,
+                        "--out",
+                        model,
+                        "--seed",
+                        draw,
+                        "--device",
+                        "cpu",
+                        *settings,
+                        log=place / "train.log",
+                    )
                     here("evaluate", model, part(folder, "test"), "--out", report, log=place / "evaluate.log")
                     shutil.rmtree(model)
                 frames = json.loads((report / "metrics.json").read_text("utf-8"))["frame_accuracy"]

@@ -61,8 +61,15 @@ def main() -> None:
     print(f"{arguments.data}: {counts[0]} training examples ({counts[1]} left out), {len(task.test)} test examples\n")
     print(markdown(runs))
     if arguments.out:
-        report = {"data": arguments.data.name, "examples": counts[0], "left_out": counts[1], "bare": bare, "runs": runs,
-                  "epochs": arguments.epochs, "machine": machine()}  # fmt: skip
+        report = {
+            "data": arguments.data.name,
+            "examples": counts[0],
+            "left_out": counts[1],
+            "bare": bare,
+            "runs": runs,
+            "epochs": arguments.epochs,
+            "machine": machine(),
+        }
         arguments.out.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
@@ -104,15 +111,33 @@ def measure(task: Task, name: str, config: str, scored: bool = True) -> dict[str
     """Train a pipeline and parse the test examples with it."""
     (task.folder / f"{name}.yml").write_text(config, encoding="utf-8")
     model = task.folder / f"{name}.tar.gz"
-    command = [task.rasa_python, "-m", "rasa", "train", "nlu", "--nlu", task.folder / "nlu.yml", "--config",
-               task.folder / f"{name}.yml", "--out", task.folder, "--fixed-model-name", name]  # fmt: skip
+    command = [
+        task.rasa_python,
+        "-m",
+        "rasa",
+        "train",
+        "nlu",
+        "--nlu",
+        task.folder / "nlu.yml",
+        "--config",
+        task.folder / f"{name}.yml",
+        "--out",
+        task.folder,
+        "--fixed-model-name",
+        name,
+    ]
     cache = {"RASA_CACHE_DIRECTORY": str(task.folder / f"{name}.cache")}  # what one seed left must not serve another
     cost = run(command, task.folder / f"{name}.log", {**task.environment, **cache})
-    worker = Worker([task.rasa_python, str(WORKER), "rasa", str(model), str(task.folder / "texts.json")],
-                    task.environment)  # fmt: skip
+    worker = Worker(
+        [task.rasa_python, str(WORKER), "rasa", str(model), str(task.folder / "texts.json")], task.environment
+    )
     found = worker.parse()
-    figures: dict[str, Any] = {"training CPU s": cost.cpu_s, "training wall s": cost.wall_s,
-                               "training peak MiB": cost.peak_mib, "resident MiB": worker.resident_mib()}  # fmt: skip
+    figures: dict[str, Any] = {
+        "training CPU s": cost.cpu_s,
+        "training wall s": cost.wall_s,
+        "training peak MiB": cost.peak_mib,
+        "resident MiB": worker.resident_mib(),
+    }
     worker.close()
     return figures | (score(task.test, found) if scored else {})
 

@@ -98,8 +98,17 @@ class Server:
 
 def load(url: str, script: Path, clients: int, seconds: int, threads: int = 1) -> dict[str, Any]:
     """One run of wrk: requests, their rate, latencies in milliseconds, answers by status, what had no answer."""
-    command = ["wrk", f"-t{threads}", f"-c{clients}", f"-d{seconds}s", "--timeout", "30s", "-s", str(script),
-               url.rstrip("/") + "/model/parse"]  # fmt: skip
+    command = [
+        "wrk",
+        f"-t{threads}",
+        f"-c{clients}",
+        f"-d{seconds}s",
+        "--timeout",
+        "30s",
+        "-s",
+        str(script),
+        url.rstrip("/") + "/model/parse",
+    ]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     line = re.search(r"^FIGURES (.*)$", told, re.MULTILINE)
     if line is None:
@@ -112,12 +121,16 @@ def load(url: str, script: Path, clients: int, seconds: int, threads: int = 1) -
     served = statuses.get("200", 0)
     seconds_run = told_numbers["us"] / 1e6
     return {
-        "clients": clients, "requests": int(told_numbers["requests"]), "seconds": round(seconds_run, 2),
-        "served_per_s": round(served / seconds_run, 1), "answers": statuses,
-        "p50_ms": round(told_numbers["p50"] / 1000, 2), "p99_ms": round(told_numbers["p99"] / 1000, 2),
+        "clients": clients,
+        "requests": int(told_numbers["requests"]),
+        "seconds": round(seconds_run, 2),
+        "served_per_s": round(served / seconds_run, 1),
+        "answers": statuses,
+        "p50_ms": round(told_numbers["p50"] / 1000, 2),
+        "p99_ms": round(told_numbers["p99"] / 1000, 2),
         "max_ms": round(told_numbers["max"] / 1000, 2),
         "unanswered": {kind: int(told_numbers[kind]) for kind in ("connect", "read", "write", "timeout")},
-    }  # fmt: skip
+    }
 
 
 def measure_load(server: Server, script: Path, clients: int, seconds: int) -> dict[str, Any]:
@@ -217,11 +230,17 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
 def report(figures: dict[str, Any]) -> str:
     names = [name for name in ("cnlu", "rasa", "cnlu_again", "overload") if name in figures]
     rows = [
-        [name, str(one["clients"]), f"{one['served_per_s']:g}", f"{one['p50_ms']:g}", f"{one['p99_ms']:g}",
-         " ".join(f"{code}: {count}" for code, count in sorted(one["answers"].items())),
-         str(sum(one["unanswered"].values()))]
+        [
+            name,
+            str(one["clients"]),
+            f"{one['served_per_s']:g}",
+            f"{one['p50_ms']:g}",
+            f"{one['p99_ms']:g}",
+            " ".join(f"{code}: {count}" for code, count in sorted(one["answers"].items())),
+            str(sum(one["unanswered"].values())),
+        ]
         for name, one in ((name, figures[name]) for name in names)
-    ]  # fmt: skip
+    ]
     text = table(["run", "clients", "served/s", "p50 ms", "p99 ms", "answers", "unanswered"], rows)
     text += f"\n\nmemory of the workers, MiB: warm {figures['memory_warm_mib']}"
     if "memory" in figures:

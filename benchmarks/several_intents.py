@@ -44,8 +44,22 @@ def main() -> None:
             model = arguments.keep / f"{kind}-{seed}"
             if not model.exists():
                 options = ["--encoder", arguments.encoder] if arguments.encoder else []
-                run([sys.executable, "-m", "cnlu", "train", part(arguments.data, "train"), "--out", model, "--seed",
-                     str(seed), *options, *settings], model.with_suffix(".log"))  # fmt: skip
+                run(
+                    [
+                        sys.executable,
+                        "-m",
+                        "cnlu",
+                        "train",
+                        part(arguments.data, "train"),
+                        "--out",
+                        model,
+                        "--seed",
+                        str(seed),
+                        *options,
+                        *settings,
+                    ],
+                    model.with_suffix(".log"),
+                )
             for name, test in tests.items():
                 runs[kind][name].append(_measured(model, test, arguments.keep / f"{kind}-{seed}-{name}"))
     print(markdown(runs))
@@ -87,8 +101,12 @@ def _measured(model: Path, test: Path, report: Path) -> dict[str, float]:
 
 
 def markdown(runs: dict[str, dict[str, list[dict[str, float]]]]) -> str:
-    rows = [[name, kind, *(_shown([one[figure] for one in found]) for figure in FIGURES)]
-            for name in runs["several"] for kind, by_name in runs.items() for found in [by_name[name]]]  # fmt: skip
+    rows = [
+        [name, kind, *(_shown([one[figure] for one in found]) for figure in FIGURES)]
+        for name in runs["several"]
+        for kind, by_name in runs.items()
+        for found in [by_name[name]]
+    ]
     return table(["sentences", "model", *FIGURES], rows)
 
 

@@ -93,8 +93,23 @@ def one_bot(arguments: argparse.Namespace, name: str, size: int, draw: int, seed
     write_jsonl(learned, place / "train.jsonl")
     settings = [part for one in arguments.set for part in ("--set", one)]
     code = environment({"PYTHONPATH": str(arguments.code.resolve()), "PYTHONSAFEPATH": "1"})  # not the current folder's
-    cost = run([sys.executable, "-m", "cnlu", "train", place / "train.jsonl", "--out", place / "model", "--force",
-                "--seed", str(seed), *settings], place / "train.log", code)  # fmt: skip
+    cost = run(
+        [
+            sys.executable,
+            "-m",
+            "cnlu",
+            "train",
+            place / "train.jsonl",
+            "--out",
+            place / "model",
+            "--force",
+            "--seed",
+            str(seed),
+            *settings,
+        ],
+        place / "train.log",
+        code,
+    )
     groups = {"own": [e.text for e in learned], "in": [e.text for e in inside], **outside}
     (place / "texts.json").write_text(json.dumps([t for texts in groups.values() for t in texts]), encoding="utf-8")
     run([sys.executable, "-c", PARSE, place], place / "parse.log", code)
@@ -104,14 +119,22 @@ def one_bot(arguments: argparse.Namespace, name: str, size: int, draw: int, seed
     strange = {what: float(np.mean([one[2] > 0.5 for one in found[what]])) for what in outside}
     right = [one[0] == example.intent for one, example in zip(found["in"], inside, strict=True)]
     return {
-        "set": name, "size": size, "draw": draw, "seed": seed, "n": len(inside), "others": strange,
+        "set": name,
+        "size": size,
+        "draw": draw,
+        "seed": seed,
+        "n": len(inside),
+        "others": strange,
         "in scope > .5": float(np.mean([one[2] > 0.5 for one in found["in"]])),
         "others > .5": float(np.mean([one[2] > 0.5 for what in outside for one in found[what]])),
         "answers": [[one[1], bool(hit)] for one, hit in zip(found["in"], right, strict=True)],
-        "accuracy": float(np.mean(right)), "own > .5": float(np.mean([one[2] > 0.5 for one in found["own"]])),
+        "accuracy": float(np.mean(right)),
+        "own > .5": float(np.mean([one[2] > 0.5 for one in found["own"]])),
         "own < fallback": float(np.mean([one[1] < RASA_FALLBACK for one in found["own"]])),
-        "temperature": told["temperature"], "scope": told["scope"], "cpu_s": cost.cpu_s,
-    }  # fmt: skip
+        "temperature": told["temperature"],
+        "scope": told["scope"],
+        "cpu_s": cost.cpu_s,
+    }
 
 
 PARSE = """

@@ -43,8 +43,9 @@ class Worker:
         self.name = command[2]
         self.log = tempfile.TemporaryFile()  # noqa: SIM115
         start = time.perf_counter()
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
-                                        encoding="utf-8", env=env)  # fmt: skip
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, encoding="utf-8", env=env
+        )
         self.cpu_s = self._answer()["cpu_s"]
         self.wall_s = time.perf_counter() - start
 

@@ -46,9 +46,13 @@ def main() -> None:
         print(f"{kept} examples for Rasa, {left_out} that its YAML cannot express left out", flush=True)
         cost = train(arguments, Path(away))
     figures: dict[str, Any] = {
-        "examples": kept, "left_out": left_out, "epochs": arguments.epochs, "training": cost.to_dict(),
-        "model_mb": round(megabytes(arguments.out), 1), "machine": machine(),
-    }  # fmt: skip
+        "examples": kept,
+        "left_out": left_out,
+        "epochs": arguments.epochs,
+        "training": cost.to_dict(),
+        "model_mb": round(megabytes(arguments.out), 1),
+        "machine": machine(),
+    }
     if arguments.test:
         figures["metrics"] = evaluate(arguments)
     print(json.dumps(figures, ensure_ascii=False, indent=1))
@@ -92,8 +96,21 @@ def train(arguments: argparse.Namespace, away: Path) -> Cost:
     (away / "config.yml").write_text(PIPELINE.format(epochs=arguments.epochs, seed=arguments.seed), encoding="utf-8")
     out = arguments.out.resolve()
     name = out.name.removesuffix(".tar.gz")
-    command = [arguments.rasa_python, "-m", "rasa", "train", "nlu", "--nlu", away / "nlu.yml",
-               "--config", away / "config.yml", "--out", out.parent, "--fixed-model-name", name]  # fmt: skip
+    command = [
+        arguments.rasa_python,
+        "-m",
+        "rasa",
+        "train",
+        "nlu",
+        "--nlu",
+        away / "nlu.yml",
+        "--config",
+        away / "config.yml",
+        "--out",
+        out.parent,
+        "--fixed-model-name",
+        name,
+    ]
     return run(command, out.parent / f"{name}.train.log", rasa_environment())
 
 
@@ -108,8 +125,14 @@ def evaluate(arguments: argparse.Namespace) -> dict[str, Any]:
         json.dump([example.text for example in examples], texts)
         texts.flush()
         command = [arguments.rasa_python, WORKER, "rasa", arguments.out, texts.name]
-        done = subprocess.run([str(part) for part in command], input="parse\n", stdout=subprocess.PIPE,
-                              encoding="utf-8", env=rasa_environment(), check=True)  # fmt: skip
+        done = subprocess.run(
+            [str(part) for part in command],
+            input="parse\n",
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+            env=rasa_environment(),
+            check=True,
+        )
     found = json.loads(done.stdout.splitlines()[-1])
     metrics = score(examples, found)
     if arguments.report:
@@ -121,10 +144,13 @@ def summary(metrics: dict[str, Any]) -> dict[str, Any]:
     """The head of metrics.json."""
     intent, entity = metrics["intent"] or {}, metrics["entity"] or {}
     return {
-        "n": metrics["n"], "frame_accuracy": metrics["frame_accuracy"], "entity_f1": entity.get("f1"),
-        "intent_accuracy": intent.get("accuracy"), "intent_macro_f1": intent.get("macro_f1"),
+        "n": metrics["n"],
+        "frame_accuracy": metrics["frame_accuracy"],
+        "entity_f1": entity.get("f1"),
+        "intent_accuracy": intent.get("accuracy"),
+        "intent_macro_f1": intent.get("macro_f1"),
         "ece": intent.get("ece"),
-    }  # fmt: skip
+    }
 
 
 if __name__ == "__main__":

@@ -33,11 +33,16 @@ def ours() -> dict[str, Reader]:
         party = counts.read_count(text)
         return party and party.total
 
-    return {"date": dates.read_date, "time": times.read_time, "datetime": when.read_when, "count": count,
-            "number": lambda text, now: numbers.read_number(text),
-            "amount": lambda text, now: amounts.read_amount(text),
-            "duration": lambda text, now: minutes(durations.read_duration(text)),
-            "phone": lambda text, now: phones.read_phone(text)}  # fmt: skip
+    return {
+        "date": dates.read_date,
+        "time": times.read_time,
+        "datetime": when.read_when,
+        "count": count,
+        "number": lambda text, now: numbers.read_number(text),
+        "amount": lambda text, now: amounts.read_amount(text),
+        "duration": lambda text, now: minutes(durations.read_duration(text)),
+        "phone": lambda text, now: phones.read_phone(text),
+    }
 
 
 def minutes(length: timedelta | None) -> float | None:
@@ -79,8 +84,14 @@ def jionlp() -> dict[str, Reader]:
         found = jio.extract_phone_number(text)
         return found[0].replace("-", "").replace(" ", "") if found else None
 
-    return {"date": moment("date"), "time": moment("time"), "datetime": moment("datetime"), "duration": duration,
-            "amount": amount, "phone": phone}  # fmt: skip
+    return {
+        "date": moment("date"),
+        "time": moment("time"),
+        "datetime": moment("datetime"),
+        "duration": duration,
+        "amount": amount,
+        "phone": phone,
+    }
 
 
 def recognizers() -> dict[str, Reader]:
@@ -101,8 +112,9 @@ def recognizers() -> dict[str, Reader]:
             if "value" in answer:
                 text = answer["value"]
                 return text[:5] if kind == "time" else text[:10] if kind == "date" else text[:16].replace(" ", "T")
-            first, last = ("2000-01-01 " + answer[end] if len(answer[end]) == 8 else answer[end]
-                           for end in ("start", "end"))  # fmt: skip
+            first, last = (
+                "2000-01-01 " + answer[end] if len(answer[end]) == 8 else answer[end] for end in ("start", "end")
+            )
             period = found[0].type_name.endswith("daterange") and not answer["timex"].startswith("(")
             end = datetime.fromisoformat(last) - timedelta(days=period)  # May ends before 1 June; 到周三 names its end
             return written(kind, datetime.fromisoformat(first), end)
@@ -124,8 +136,15 @@ def recognizers() -> dict[str, Reader]:
         found = first(recognize_phone_number)(text, now)
         return found and "".join(filter(str.isdecimal, found))[-11:]
 
-    return {"date": moment("date"), "time": moment("time"), "datetime": moment("datetime"), "duration": duration,
-            "number": first(recognize_number), "amount": first(recognize_currency), "phone": phone}  # fmt: skip
+    return {
+        "date": moment("date"),
+        "time": moment("time"),
+        "datetime": moment("datetime"),
+        "duration": duration,
+        "number": first(recognize_number),
+        "amount": first(recognize_currency),
+        "phone": phone,
+    }
 
 
 def dateparser() -> dict[str, Reader]:
@@ -148,8 +167,13 @@ def cn2an() -> dict[str, Reader]:
     return {"number": lambda text, now: library.cn2an(text, "smart")}
 
 
-LIBRARIES = {"dialogue.values": ours, "jionlp": jionlp, "recognizers-text": recognizers, "dateparser": dateparser,
-             "cn2an": cn2an}  # fmt: skip
+LIBRARIES = {
+    "dialogue.values": ours,
+    "jionlp": jionlp,
+    "recognizers-text": recognizers,
+    "dateparser": dateparser,
+    "cn2an": cn2an,
+}
 
 
 def main() -> None:

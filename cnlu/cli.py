@@ -138,10 +138,17 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         help="examples for early stopping and calibration (default: a tenth, split off)",
     )
     parser.add_argument("--encoder", metavar="DIR|NAME", help="a pretrained encoder to build on: directory or hub name")
-    parser.add_argument("--from", dest="origin", metavar="MODEL",
-                        help="go on from a trained model; DATA may have new intents and entity types")  # fmt: skip
-    parser.add_argument("--no-store-examples", action="store_true",
-                        help="keep no examples in the model directory; a later --from then forgets more")  # fmt: skip
+    parser.add_argument(
+        "--from",
+        dest="origin",
+        metavar="MODEL",
+        help="go on from a trained model; DATA may have new intents and entity types",
+    )
+    parser.add_argument(
+        "--no-store-examples",
+        action="store_true",
+        help="keep no examples in the model directory; a later --from then forgets more",
+    )
     _add_training(parser)
     parser.set_defaults(run=_train)
 
@@ -157,8 +164,14 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
 def _add_settings(parser: argparse._ActionsContainer) -> None:
     """How every training is told what to do."""
     parser.add_argument("--config", metavar="F.yaml", help="settings; a file, or the name of a shipped one")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
-                        help="override one setting, for example model.layers=1")  # fmt: skip
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="override one setting, for example model.layers=1",
+    )
     parser.add_argument("--seed", type=whole(0, SEEDS), metavar="N", help="fixes everything random (default 1)")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: CUDA when there is one")
 
@@ -187,12 +200,26 @@ def _add_distill(parser: argparse.ArgumentParser) -> None:
     )
     add = parser.add_argument
     add("--max-texts", type=whole(1), default=50_000, metavar="N", help="most sentences (default 50000)")
-    add("--temperature", type=real(0.1, 100), default=2.0, metavar="T",
-        help="of the intents: the higher, the softer (default 2)")  # fmt: skip
-    add("--hidden", type=real(0, 1000), metavar="W",
-        help="weight of the encoders' hidden states in the loss (default 1)")  # fmt: skip
-    add("--copies", type=whole(0, 1000), default=0, metavar="N",
-        help="learn from N copies of each annotated sentence, its entities with other values (default 0)")  # fmt: skip
+    add(
+        "--temperature",
+        type=real(0.1, 100),
+        default=2.0,
+        metavar="T",
+        help="of the intents: the higher, the softer (default 2)",
+    )
+    add(
+        "--hidden",
+        type=real(0, 1000),
+        metavar="W",
+        help="weight of the encoders' hidden states in the loss (default 1)",
+    )
+    add(
+        "--copies",
+        type=whole(0, 1000),
+        default=0,
+        metavar="N",
+        help="learn from N copies of each annotated sentence, its entities with other values (default 0)",
+    )
     _add_training(parser)
     parser.set_defaults(run=_distill)
 
@@ -242,8 +269,14 @@ def _train(arguments: argparse.Namespace) -> int:
 def _distill(arguments: argparse.Namespace) -> int:
     with needed_for("Training", "train"):
         from cnlu.training.distill import Distillation, distill
-    wish = Distillation(Path(arguments.model), arguments.student, arguments.max_texts, arguments.temperature,
-                        arguments.hidden, arguments.copies)  # fmt: skip
+    wish = Distillation(
+        Path(arguments.model),
+        arguments.student,
+        arguments.max_texts,
+        arguments.temperature,
+        arguments.hidden,
+        arguments.copies,
+    )
     distill(wish, _request(arguments, None if arguments.student == "none" else arguments.student), say=_say)
     return 0
 
@@ -252,9 +285,18 @@ def _request(arguments: argparse.Namespace, encoder: str | None) -> Request:
     """What was asked of a verb that trains a model to keep, its settings read."""
     from cnlu.training.request import Request
 
-    return Request(arguments.data, Path(arguments.out), _config(arguments, encoder), arguments.dev, encoder,
-                   arguments.int8, arguments.device, arguments.resume, arguments.force,
-                   store_examples=not getattr(arguments, "no_store_examples", False))  # fmt: skip
+    return Request(
+        arguments.data,
+        Path(arguments.out),
+        _config(arguments, encoder),
+        arguments.dev,
+        encoder,
+        arguments.int8,
+        arguments.device,
+        arguments.resume,
+        arguments.force,
+        store_examples=not getattr(arguments, "no_store_examples", False),
+    )
 
 
 def _config(arguments: argparse.Namespace, encoder: str | None) -> Config:
@@ -282,6 +324,11 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 def _cross_validate(arguments: argparse.Namespace) -> Study:
     with needed_for("Training", "train"):
         from cnlu.training.cross_validate import CrossValidation, cross_validate
-    wish = CrossValidation(arguments.paths, arguments.cross_validate, _config(arguments, arguments.encoder),
-                           arguments.encoder, arguments.device)  # fmt: skip
+    wish = CrossValidation(
+        arguments.paths,
+        arguments.cross_validate,
+        _config(arguments, arguments.encoder),
+        arguments.encoder,
+        arguments.device,
+    )
     return cross_validate(wish, say=_say)

@@ -41,9 +41,7 @@ class DataConfig:
 class TextConfig:
     """How raw text becomes comparable characters and words (labels always refer to the raw text)."""
 
-    fold_width: bool = setting(
-        True, "full-width and compatibility forms count as their plain form: Ｇ１２ is G12"
-    )
+    fold_width: bool = setting(True, "full-width and compatibility forms count as their plain form: Ｇ１２ is G12")
     fold_case: bool = setting(True, "Latin letters count as lower case")
     simplify: bool = setting(False, "traditional characters count as simplified ones; needs cnlu[zh]")
     segmenter: str = setting(
@@ -95,15 +93,9 @@ class ModelConfig:
     layers: int = setting(1, "transformer layers; 0 leaves the sparse projection alone", low=0, high=12)
     heads: int = setting(4, "attention heads; must divide width", low=1, high=32)
     feedforward: int = setting(256, "width of the transformer's inner layer", low=8, high=4096)
-    relative_distance: int = setting(
-        8, "attention tells distances apart up to this many characters", low=1, high=64
-    )
-    sparse_dropout: float = setting(
-        0.3, "share of a character's sparse features dropped in training", low=0, high=0.95
-    )
-    sentence_dropout: float = setting(
-        0.3, "share of the sentence's features dropped in training", low=0, high=0.95
-    )
+    relative_distance: int = setting(8, "attention tells distances apart up to this many characters", low=1, high=64)
+    sparse_dropout: float = setting(0.3, "share of a character's sparse features dropped in training", low=0, high=0.95)
+    sentence_dropout: float = setting(0.3, "share of the sentence's features dropped in training", low=0, high=0.95)
     value_dropout: float = setting(
         0.0,
         "chance that an entity's own characters lose all features in training, so that type and role are also "
@@ -149,9 +141,7 @@ class ModelConfig:
         if self.width % self.heads:
             raise UsageError(f"model.width ({self.width}) must be a multiple of model.heads ({self.heads}).")
         if not self.intent_weight and not self.entity_weight:
-            raise UsageError(
-                "model.intent_weight and model.entity_weight are both 0: there is nothing to learn."
-            )
+            raise UsageError("model.intent_weight and model.entity_weight are both 0: there is nothing to learn.")
 
 
 @dataclass(frozen=True)

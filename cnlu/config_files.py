@@ -82,9 +82,7 @@ def read_values(path: str | Path | None, overrides: list[str], kind: Any = Confi
         key, equals, text = override.partition("=")
         section, dot, name = key.strip().partition(".")
         if not equals or not dot:
-            raise UsageError(
-                f"--set {override!r}: write it as section.key=value, for example {_example(kind)}."
-            )
+            raise UsageError(f"--set {override!r}: write it as section.key=value, for example {_example(kind)}.")
         if section not in sections:
             meant = meant_section(section, [name.strip()], known_settings(kind))
             raise UsageError(f"--set {override!r}: unknown section {section!r}{_did_you_mean(meant)}")
@@ -110,25 +108,36 @@ def _refuse_idle(config: Config, where: str) -> None:
     robbed = [
         (not config.features.words, "features.words: false", ["text.segmenter"]),
         (not model.layers, "model.layers: 0", ["model.heads", "model.feedforward", "model.relative_distance"]),
-        (not model.entity_weight, "model.entity_weight: 0",
-         ["model.tagging", "model.value_dropout", "training.swap_values"]),
-        (not model.intent_weight, "model.intent_weight: 0",
-         ["model.intent_loss", "model.negatives", "model.label_smoothing", "model.label_width",
-          "model.multi_label"]),
-        (model.multi_label, "model.multi_label: true",
-         ["model.intent_loss", "model.negatives", "model.label_smoothing", "training.balance"]),
+        (
+            not model.entity_weight,
+            "model.entity_weight: 0",
+            ["model.tagging", "model.value_dropout", "training.swap_values"],
+        ),
+        (
+            not model.intent_weight,
+            "model.intent_weight: 0",
+            ["model.intent_loss", "model.negatives", "model.label_smoothing", "model.label_width", "model.multi_label"],
+        ),
+        (
+            model.multi_label,
+            "model.multi_label: true",
+            ["model.intent_loss", "model.negatives", "model.label_smoothing", "training.balance"],
+        ),
         (not model.multi_label, "model.multi_label: false", ["training.join"]),
         (not config.training.synonyms, "training.synonyms: 0", ["training.synonym_table"]),
         (model.intent_loss == "similarity", "model.intent_loss: similarity", ["model.label_smoothing"]),
         (model.intent_loss == "cross_entropy", "model.intent_loss: cross_entropy", ["model.negatives"]),
-    ]  # fmt: skip
+    ]
     encoder = config.encoder
     robbed += [
-        (encoder.tuning == "frozen", "encoder.tuning: frozen",
-         ["encoder.learning_rate", "encoder.layer_decay", "encoder.weight_decay", "encoder.checkpointing"]),
+        (
+            encoder.tuning == "frozen",
+            "encoder.tuning: frozen",
+            ["encoder.learning_rate", "encoder.layer_decay", "encoder.weight_decay", "encoder.checkpointing"],
+        ),
         (encoder.tuning != "frozen", f"encoder.tuning: {encoder.tuning}", ["encoder.cache_mb"]),
         (encoder.tuning != "lora", f"encoder.tuning: {encoder.tuning}", ["encoder.lora_rank"]),
-    ]  # fmt: skip
+    ]
     usual = Config()
     for is_so, because, idle in robbed:
         for section, _, name in (key.partition(".") for key in idle):

@@ -20,9 +20,7 @@ class TrainingConfig:
     )
     min_epochs: int = setting(8, "fewest planned passes", low=1)
     max_epochs: int = setting(1000, "most planned passes", low=1)
-    min_steps: int = setting(
-        600, "with few examples passes are added until about this many steps are made", low=1
-    )
+    min_steps: int = setting(600, "with few examples passes are added until about this many steps are made", low=1)
     batch_size: int = setting(64, "examples a step", low=1)
     balance: float = setting(
         0.0,
@@ -72,9 +70,7 @@ class TrainingConfig:
     sparse_learning_rate: float = setting(2e-3, "peak rate of the sparse projections", low=0, high=1)
     crf_learning_rate: float = setting(1e-2, "peak rate of the tagger's transitions", low=0, high=1)
     weight_decay: float = setting(0.01, "AdamW's decay, transitions exempt", low=0, high=1)
-    warmup: float = setting(
-        0.1, "share of the steps in which the rate rises; it falls linearly after", low=0, high=0.9
-    )
+    warmup: float = setting(0.1, "share of the steps in which the rate rises; it falls linearly after", low=0, high=0.9)
     clip: float = setting(1.0, "largest gradient norm", low=0.001)
     average: float = setting(
         0.99, "decay of the running average of the weights that is kept; 0 keeps the last", low=0, high=0.9999
@@ -118,13 +114,9 @@ class TrainingConfig:
         "which max_length characters of a longer text its intent is read from; entities are found everywhere",
         among=("head+tail", "head", "tail"),
     )
-    checkpoint_seconds: int = setting(
-        30, "how often, at most, the state for --resume is saved (after an epoch)", low=0
-    )
+    checkpoint_seconds: int = setting(30, "how often, at most, the state for --resume is saved (after an epoch)", low=0)
     seed: int = setting(1, "fixes everything random", low=0, high=2**32 - 1)
-    threads: int = setting(
-        1, "CPU threads; a model this small is fastest per CPU second with one", low=1, high=256
-    )
+    threads: int = setting(1, "CPU threads; a model this small is fastest per CPU second with one", low=1, high=256)
 
     def __post_init__(self) -> None:
         check_limits(self, "training")

@@ -16,5 +16,6 @@ def needed_for(what: str, extra: str) -> Iterator[None]:
         try:
             yield
         except ImportError as error:
-            raise UsageError(f"{what} needs {error.name}, which is not installed; install it with: "
-                             f"pip install 'cnlu[{extra}]'.") from error  # fmt: skip
+            raise UsageError(
+                f"{what} needs {error.name}, which is not installed; install it with: pip install 'cnlu[{extra}]'."
+            ) from error

@@ -11,13 +11,32 @@ from collections.abc import Iterator
 from cnlu.errors import UsageError
 
 _PATHS = {
-    "data": "DATA", "test": "--test", "dev": "--dev", "config": "--config", "encoder": "the encoder",
-    "origin": "--from", "model": "MODEL", "student": "--student", "out": "--out", "paths": "MODEL or DATA",
-    "input": "--input", "annotate": "--annotate", "folder": "DIR", "corpus": "the corpus", "add_tokens": "--add-tokens",
-    "lexicon": "--lexicon", "similar": "--similar", "probe": "examples", "probe_test": "examples",
-    "vectors": "--vectors", "cilin": "--cilin", "tsv": "--tsv", "table": "--table", "antonyms": "--antonyms",
+    "data": "DATA",
+    "test": "--test",
+    "dev": "--dev",
+    "config": "--config",
+    "encoder": "the encoder",
+    "origin": "--from",
+    "model": "MODEL",
+    "student": "--student",
+    "out": "--out",
+    "paths": "MODEL or DATA",
+    "input": "--input",
+    "annotate": "--annotate",
+    "folder": "DIR",
+    "corpus": "the corpus",
+    "add_tokens": "--add-tokens",
+    "lexicon": "--lexicon",
+    "similar": "--similar",
+    "probe": "examples",
+    "probe_test": "examples",
+    "vectors": "--vectors",
+    "cilin": "--cilin",
+    "tsv": "--tsv",
+    "table": "--table",
+    "antonyms": "--antonyms",
     "texts": "TEXT",
-}  # fmt: skip
+}
 """Where argparse puts what is a path (for encoders: or a name) -> how the user knows it."""
 _STREAMED = ("input",)
 """Read once and line by line, so that a pipe will do."""

@@ -67,23 +67,46 @@ class Lines:
             return
         self._told, self._shown = now, self.n
         line = tqdm.format_meter(
-            self.n, self.total, now - self._began, prefix=self.desc, unit=self._unit, unit_scale=self._scale,
-            postfix=self._postfix, initial=self._initial, bar_format=_KNOWN if self.total else _UNKNOWN,
-        )  # fmt: skip
+            self.n,
+            self.total,
+            now - self._began,
+            prefix=self.desc,
+            unit=self._unit,
+            unit_scale=self._scale,
+            postfix=self._postfix,
+            initial=self._initial,
+            bar_format=_KNOWN if self.total else _UNKNOWN,
+        )
         print(line, file=sys.stderr, flush=True)
 
 
 def progress(
-    desc: str, total: int | None, unit: str, *, initial: int = 0, scale: bool = True, leave: bool = True,
-    delay: float = 0, quiet: bool = False,
-) -> Bar | Lines:  # fmt: skip
+    desc: str,
+    total: int | None,
+    unit: str,
+    *,
+    initial: int = 0,
+    scale: bool = True,
+    leave: bool = True,
+    delay: float = 0,
+    quiet: bool = False,
+) -> Bar | Lines:
     """Counts `unit`s up to `total` (None: unknown), from `initial`; `quiet` shows nothing.
 
     `leave`: what was shown last stays; `delay`: a bar comes only after so many seconds.
     """
     if quiet or sys.stderr is None or sys.stderr.isatty():
-        return Bar(total=total, desc=desc, unit=unit, initial=initial, unit_scale=scale, dynamic_ncols=True,
-                   leave=leave, delay=delay, disable=quiet or sys.stderr is None)  # fmt: skip
+        return Bar(
+            total=total,
+            desc=desc,
+            unit=unit,
+            initial=initial,
+            unit_scale=scale,
+            dynamic_ncols=True,
+            leave=leave,
+            delay=delay,
+            disable=quiet or sys.stderr is None,
+        )
     return Lines(total, desc, unit, scale, initial, leave)
 
 

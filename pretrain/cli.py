@@ -36,16 +36,21 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, metavar="CORPUS", help="the directory to write")
     parser.add_argument("--encoder", metavar="DIR|NAME", help="whose tokenizer reads the text: a directory or hub name")
     parser.add_argument(
-        "--new-vocab", type=whole(16, 1_000_000), metavar="N",
+        "--new-vocab",
+        type=whole(16, 1_000_000),
+        metavar="N",
         help="a vocabulary of the text's N most frequent characters",
     )
     parser.add_argument(
         "--add-tokens", metavar="F", help="words and characters to add to the encoder's vocabulary, one a line"
     )
     parser.add_argument(
-        "--lexicon", nargs="+", default=[], metavar="F",
+        "--lexicon",
+        nargs="+",
+        default=[],
+        metavar="F",
         help="your words, one a line, or NLU data with lookup tables: never cut, and hidden as a whole by entity masks",
-    )  # fmt: skip
+    )
     _add_settings(parser)
     parser.set_defaults(run=_prepare)
 
@@ -60,8 +65,9 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--init", choices=("random",), help="instead of --encoder: start from nothing, of the shape of body.*"
     )
-    parser.add_argument("--max-steps", type=whole(1), metavar="N",
-                        help="steps in all (default: run.passes over the corpus)")  # fmt: skip
+    parser.add_argument(
+        "--max-steps", type=whole(1), metavar="N", help="steps in all (default: run.passes over the corpus)"
+    )
     parser.add_argument("--similar", metavar="F.npz", help="similar words, for masking.replacement=similar")
     _add_probe_data(parser, "--probe", "--probe-test")
     parser.add_argument("--seed", type=whole(0, SEEDS), metavar="N", help="fixes everything random (default 1)")
@@ -71,10 +77,22 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_probe_data(parser: argparse.ArgumentParser, data: str, test: str) -> None:
-    parser.add_argument(data, nargs="+", default=[], metavar="DATA", dest="probe",
-                        help="NLU examples: a small model on the frozen encoder tells whether NLU gains")  # fmt: skip
-    parser.add_argument(test, nargs="+", default=[], metavar="DATA", dest="probe_test",
-                        help="examples to measure it on (default: a tenth of the former)")  # fmt: skip
+    parser.add_argument(
+        data,
+        nargs="+",
+        default=[],
+        metavar="DATA",
+        dest="probe",
+        help="NLU examples: a small model on the frozen encoder tells whether NLU gains",
+    )
+    parser.add_argument(
+        test,
+        nargs="+",
+        default=[],
+        metavar="DATA",
+        dest="probe_test",
+        help="examples to measure it on (default: a tenth of the former)",
+    )
 
 
 def _add_probe(parser: argparse.ArgumentParser) -> None:
@@ -88,8 +106,14 @@ def _add_probe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, metavar="F.html", help="the page to write")
     _add_probe_data(parser, "--data", "--test")
     parser.add_argument("--config", metavar="F.yaml", help="settings; a file, or the name of a shipped one")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
-                        help="override one setting, for example run.evaluate_tokens=20000")  # fmt: skip
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="override one setting, for example run.evaluate_tokens=20000",
+    )
     parser.add_argument("--force", action="store_true", help="replace what is at --out")
     parser.set_defaults(run=_probe)
 
@@ -97,7 +121,11 @@ def _add_probe(parser: argparse.ArgumentParser) -> None:
 def _add_similar(parser: argparse.ArgumentParser) -> None:
     parser.description = "Make a table of similar words, from one of the first four; or show what one holds."
     parser.add_argument(
-        "--text", nargs="+", default=[], metavar="TEXT", dest="texts",
+        "--text",
+        nargs="+",
+        default=[],
+        metavar="TEXT",
+        dest="texts",
         help="learn vectors from text (needs cnlu[similar])",
     )
     parser.add_argument("--vectors", metavar="F", help="a word2vec file, text or binary")
@@ -108,16 +136,28 @@ def _add_similar(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="F.npz", help="the table to write")
     parser.add_argument("--show", nargs="+", default=[], metavar="WORD", help="words whose neighbours are printed")
     parser.add_argument("--config", metavar="F.yaml", help="settings; a file, or the name of a shipped one")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
-                        help="override one setting, for example similar.min_cosine=0.7")  # fmt: skip
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="override one setting, for example similar.min_cosine=0.7",
+    )
     parser.add_argument("--force", action="store_true", help="replace what is at --out")
     parser.set_defaults(run=_similar)
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="F.yaml", help="settings; a file, or the name of a shipped one")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
-                        help="override one setting, for example masking.rate=0.3")  # fmt: skip
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="override one setting, for example masking.rate=0.3",
+    )
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     parser.add_argument("--force", action="store_true", help="replace what is at --out")
 
@@ -127,10 +167,19 @@ def _prepare(arguments: argparse.Namespace) -> int:
         from pretrain.prepare.prepare import PrepareRequest, prepare
     add_tokens = Path(arguments.add_tokens) if arguments.add_tokens else None
     prepare(
-        PrepareRequest(arguments.texts, Path(arguments.out), _config(arguments).prepare, arguments.encoder,
-                       arguments.new_vocab, add_tokens, arguments.lexicon, arguments.resume, arguments.force),
+        PrepareRequest(
+            arguments.texts,
+            Path(arguments.out),
+            _config(arguments).prepare,
+            arguments.encoder,
+            arguments.new_vocab,
+            add_tokens,
+            arguments.lexicon,
+            arguments.resume,
+            arguments.force,
+        ),
         _say,
-    )  # fmt: skip
+    )
     return 0
 
 
@@ -143,10 +192,20 @@ def _run(arguments: argparse.Namespace) -> int:
         arguments.overrides.append(f"run.seed={arguments.seed}")
     similar = Path(arguments.similar) if arguments.similar else None
     run(
-        RunRequest(Path(arguments.corpus), Path(arguments.out), _config(arguments), arguments.encoder, similar,
-                   arguments.max_steps, arguments.device, _examples(arguments), arguments.resume, arguments.force),
+        RunRequest(
+            Path(arguments.corpus),
+            Path(arguments.out),
+            _config(arguments),
+            arguments.encoder,
+            similar,
+            arguments.max_steps,
+            arguments.device,
+            _examples(arguments),
+            arguments.resume,
+            arguments.force,
+        ),
         _say,
-    )  # fmt: skip
+    )
     return 0
 
 
@@ -154,10 +213,16 @@ def _probe(arguments: argparse.Namespace) -> int:
     with needed_for("Pretraining", "pretrain"):
         from pretrain.probe.probe import ProbeRequest, probe
     probe(
-        ProbeRequest(arguments.encoder, Path(arguments.corpus), Path(arguments.out), _config(arguments),
-                     _examples(arguments), arguments.force),
+        ProbeRequest(
+            arguments.encoder,
+            Path(arguments.corpus),
+            Path(arguments.out),
+            _config(arguments),
+            _examples(arguments),
+            arguments.force,
+        ),
         _say,
-    )  # fmt: skip
+    )
     return 0
 
 
@@ -184,10 +249,21 @@ def _similar(arguments: argparse.Namespace) -> int:
         )
     )
     similar(
-        SimilarRequest(_config(arguments).similar, arguments.texts, vectors, cilin, tsv, table, antonyms, out,
-                       arguments.show, arguments.force),
-        _say, lambda line: print(_encodable(line, sys.stdout)),
-    )  # fmt: skip
+        SimilarRequest(
+            _config(arguments).similar,
+            arguments.texts,
+            vectors,
+            cilin,
+            tsv,
+            table,
+            antonyms,
+            out,
+            arguments.show,
+            arguments.force,
+        ),
+        _say,
+        lambda line: print(_encodable(line, sys.stdout)),
+    )
     return 0
 
 

@@ -119,7 +119,9 @@ class SimilarConfig:
     window: int = setting(5, "words on each side that a word's vector is learned from", low=1, high=50)
     passes: int = setting(5, "over the text", low=1, high=1000)
     threads: int = setting(
-        0, "that learn side by side; 0 is one for each CPU, and only 1 gives the same vectors each time", low=0,
+        0,
+        "that learn side by side; 0 is one for each CPU, and only 1 gives the same vectors each time",
+        low=0,
         high=1024,
     )
     seed: int = setting(1, "fixes everything random", low=0, high=2**32 - 1)

@@ -71,8 +71,9 @@ def find_bare_values(corpus: Corpus) -> Iterator[Finding]:
     for hit in hits:
         values[hit.value].bare += 1
     judge = _Judge(corpus.config.check, values)
-    slips = [hit for hit in hits
-             if judge.is_slip(hit.value, (values[hit.value].type, hit.line.example.intent) in intents)]  # fmt: skip
+    slips = [
+        hit for hit in hits if judge.is_slip(hit.value, (values[hit.value].type, hit.line.example.intent) in intents)
+    ]
     for hit in sorted(slips, key=lambda hit: -judge.strength(hit.value)):
         yield _bare_value(hit, values[hit.value])
     rest: dict[str, list[_Hit]] = defaultdict(list)
@@ -157,8 +158,12 @@ class _Edges:
 
 
 def _type_intents(corpus: Corpus) -> set[tuple[str, str | None]]:
-    return {(entity.entity, line.example.intent) for lines in corpus.parts for line in lines
-            for entity in line.example.entities}  # fmt: skip
+    return {
+        (entity.entity, line.example.intent)
+        for lines in corpus.parts
+        for line in lines
+        for entity in line.example.entities
+    }
 
 
 def _by_convention(
@@ -234,8 +239,9 @@ def _bare_value(hit: _Hit, value: _Value) -> Finding:
     total = _total(value)
     often = f"{total} of {total + value.bare} places, as at {value.annotated_at[0].source}"
     problem = f"has {shown(written)} at {hit.start}-{hit.end} bare, which is {kind} in {often}"
-    return Finding("bare-value", hit.line.example.source, text, problem, f"annotate [{written}]({kind})",
-                   tuple(value.annotated_at))  # fmt: skip
+    return Finding(
+        "bare-value", hit.line.example.source, text, problem, f"annotate [{written}]({kind})", tuple(value.annotated_at)
+    )
 
 
 def _in_intent(kind: str, intent: str | None, group: list[_Hit]) -> Iterator[Finding]:
@@ -243,20 +249,32 @@ def _in_intent(kind: str, intent: str | None, group: list[_Hit]) -> Iterator[Fin
         return
     named = shown(intent) if intent is not None else "examples without an intent"
     problem = f"is a type that {named} never has, though {_listed(group)} stand there"
-    yield Finding("bare-in-intent", group[0].line.example.source, kind, problem,
-                  "annotate them, unless they mean something else there",
-                  tuple(hit.line.place for hit in group))  # fmt: skip
+    yield Finding(
+        "bare-in-intent",
+        group[0].line.example.source,
+        kind,
+        problem,
+        "annotate them, unless they mean something else there",
+        tuple(hit.line.place for hit in group),
+    )
 
 
 def _bare_type(kind: str, left: list[_Hit], values: dict[str, _Value]) -> Iterator[Finding]:
     annotated = sum(_total(value) for value in values.values() if value.type == kind)
     if len(left) < _MANY or len(left) < _MUCH * (annotated + len(left)):
         return
-    problem = (f"is annotated in {share(annotated, annotated + len(left))} of the places where values of it stand; "
-               f"bare are {_listed(left)}")  # fmt: skip
-    yield Finding("bare-type", left[0].line.example.source, kind, problem,
-                  "look through these places; common words that are values now and then may stay bare",
-                  tuple(hit.line.place for hit in left))  # fmt: skip
+    problem = (
+        f"is annotated in {share(annotated, annotated + len(left))} of the places where values of it stand; "
+        f"bare are {_listed(left)}"
+    )
+    yield Finding(
+        "bare-type",
+        left[0].line.example.source,
+        kind,
+        problem,
+        "look through these places; common words that are values now and then may stay bare",
+        tuple(hit.line.place for hit in left),
+    )
 
 
 def _listed(hits: list[_Hit], most: int = 5) -> str:

@@ -23,13 +23,28 @@ def add_check(parser: argparse.ArgumentParser) -> None:
     add("data", nargs="+", metavar="DATA")
     add("--test", action="append", default=[], metavar="DATA", help="test examples, to check beside training's")
     add("--format", choices=("text", "json"), default="text", help="json holds every finding (default text)")
-    add("--ignore", action="append", default=[], metavar="CODE", help="leave out findings of a code, or of several "
-        "separated by commas")  # fmt: skip
-    add("--fix", action="store_true", help="write annotations in other brackets, such as [小杯]（cup）, as they are "
-        "meant, in the YAML files themselves; nothing else of them changes")  # fmt: skip
+    add(
+        "--ignore",
+        action="append",
+        default=[],
+        metavar="CODE",
+        help="leave out findings of a code, or of several separated by commas",
+    )
+    add(
+        "--fix",
+        action="store_true",
+        help="write annotations in other brackets, such as [小杯]（cup）, as they are "
+        "meant, in the YAML files themselves; nothing else of them changes",
+    )
     add("--config", metavar="F.yaml", help="settings; a file, or the name of a shipped one")
-    add("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
-        help="override one setting, for example check.show=0")  # fmt: skip
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="override one setting, for example check.show=0",
+    )
     parser.set_defaults(run=_check)
 
 
@@ -51,8 +66,11 @@ def _check(arguments: argparse.Namespace) -> int:
     found = check(corpus, ignored)
     code = exit_code(found, config.check.fail_on)
     if opencc_is_missing() and not config.text.simplify and "mixed-script" not in ignored:
-        print("note: traditional and simplified characters are not compared, for OpenCC is not installed: "
-              "pip install 'cnlu[zh]'.", file=sys.stderr)  # fmt: skip
+        print(
+            "note: traditional and simplified characters are not compared, for OpenCC is not installed: "
+            "pip install 'cnlu[zh]'.",
+            file=sys.stderr,
+        )
     if arguments.format == "json":
         print(_json(as_json(found, corpus, code)))
     else:

@@ -56,8 +56,10 @@ def read_corpus(data: NluData, test: NluData | None, config: Config) -> Corpus:
     """Raises UsageError where `text.simplify` is set and OpenCC is not installed."""
     normalizer = build_normalizer(config.text)
     synonyms = Synonyms(data.synonyms, data.synonyms_of, normalizer)
-    train, asked = ([_line(example, normalizer) for example in examples]
-                    for examples in (data.examples, test.examples if test else []))  # fmt: skip
+    train, asked = (
+        [_line(example, normalizer) for example in examples]
+        for examples in (data.examples, test.examples if test else [])
+    )
     return Corpus(data, test, config, normalizer, train, asked, synonyms)
 
 
@@ -93,10 +95,16 @@ def frame(line: Line, corpus: Corpus) -> frozenset[tuple[int, int, str, str | No
         return frozenset()
     solid = [0, *accumulate(not ch.isspace() for ch in line.example.text)]
     return frozenset(
-        (solid[entity.start], solid[entity.end], entity.entity, entity.role, entity.group,
-         corpus.normalizer.normalize(meant(line.example, entity, corpus)).text)
+        (
+            solid[entity.start],
+            solid[entity.end],
+            entity.entity,
+            entity.role,
+            entity.group,
+            corpus.normalizer.normalize(meant(line.example, entity, corpus)).text,
+        )
         for entity in line.example.entities
-    )  # fmt: skip
+    )
 
 
 def cover(example: Example) -> bytearray:

@@ -39,16 +39,26 @@ def find_unused_entries(corpus: Corpus) -> Iterator[Finding]:
             yield from _unused_regex(entry, corpus)
     synonyms = [entry for entry in corpus.data.entries if entry.kind == "synonym"]
     found = _found({"": [entry.text for entry in synonyms]}, corpus)
-    yield from _unused("unused-synonym", [entry for entry in synonyms if ("", entry.text) not in found], len(synonyms),
-                       "synonym", "remove what nobody says, or write examples with it")  # fmt: skip
+    yield from _unused(
+        "unused-synonym",
+        [entry for entry in synonyms if ("", entry.text) not in found],
+        len(synonyms),
+        "synonym",
+        "remove what nobody says, or write examples with it",
+    )
     found = _found({name: [entry.text for entry in entries] for name, entries in tables.items()}, corpus)
     for name, entries in tables.items():
         idle = [entry for entry in entries if (name, entry.text) not in found]
         what = f"entry of the lookup table {shown(name)}"
         if idle and len(idle) == len(entries):
             problem = f"is a lookup table of which no entry stands in an example ({len(entries)} entries)"
-            yield Finding("unused-table", idle[0].source, name, problem,
-                          "write examples with some of them, or nothing is learned of the table")  # fmt: skip
+            yield Finding(
+                "unused-table",
+                idle[0].source,
+                name,
+                problem,
+                "write examples with some of them, or nothing is learned of the table",
+            )
         else:
             mend = "nothing, where it belongs there: the table's other entries teach what it is"
             yield from _unused("unused-entry", idle, len(entries), what, mend)
@@ -98,5 +108,6 @@ def _unused(code: str, idle: list[Entry], total: int, what: str, mend: str) -> I
         return
     others = f" ({len(idle) - 1} more of {total} likewise)" if len(idle) > 1 else ""
     problem = f"is an {what} that stands in no example{others}".replace("an synonym", "a synonym")
-    yield Finding(code, idle[0].source, idle[0].text, problem, mend,
-                  tuple(Place(entry.source, entry.text) for entry in idle[1:]))  # fmt: skip
+    yield Finding(
+        code, idle[0].source, idle[0].text, problem, mend, tuple(Place(entry.source, entry.text) for entry in idle[1:])
+    )

@@ -43,8 +43,10 @@ def _fix_file(file: str, found: list[Lookalike], data: NluData) -> Iterator[str]
             parts[at] = fixed
             done.append(one)
         else:
-            yield f"not fixed {one.source}: {shown(one.written)} is not written so there, or begins the text; write " \
-                  f"{shown(one.meant)} by hand"  # fmt: skip
+            yield (
+                f"not fixed {one.source}: {shown(one.written)} is not written so there, or begins the text; write "
+                f"{shown(one.meant)} by hand"
+            )
     if not done:
         return
     new = "".join(parts)
@@ -69,12 +71,19 @@ def _same_but_for(old: str, new: str, sources: set[str], file: str, bind: bool) 
     except DataError:
         return False
     others = (before.synonyms, before.regexes, before.lookups) == (after.synonyms, after.regexes, after.lookups)
-    return others and len(before.examples) == len(after.examples) and all(
-        _fixed(one, two) if one.source in sources else one == two
-        for one, two in zip(before.examples, after.examples, strict=True)
-    )  # fmt: skip
+    return (
+        others
+        and len(before.examples) == len(after.examples)
+        and all(
+            _fixed(one, two) if one.source in sources else one == two
+            for one, two in zip(before.examples, after.examples, strict=True)
+        )
+    )
 
 
 def _fixed(one: Example, two: Example) -> bool:
-    return (one.source, one.intent, one.metadata) == (two.source, two.intent, two.metadata) \
-        and one.entities != two.entities  # fmt: skip
+    return (one.source, one.intent, one.metadata) == (
+        two.source,
+        two.intent,
+        two.metadata,
+    ) and one.entities != two.entities

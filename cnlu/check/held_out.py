@@ -23,8 +23,14 @@ def find_unknown_labels(corpus: Corpus) -> Iterator[Finding]:
             if name not in known[kind]:
                 count = f"{len(places)} example{'s' if len(places) > 1 else ''}"
                 problem = f"is {KINDS[kind]} in {count} of the test and in none of training, so it is always missed"
-                yield Finding("unknown-label", places[0].source, name, problem,
-                              "write training examples of it, or correct the name", tuple(places))  # fmt: skip
+                yield Finding(
+                    "unknown-label",
+                    places[0].source,
+                    name,
+                    problem,
+                    "write training examples of it, or correct the name",
+                    tuple(places),
+                )
 
 
 def find_test_in_train(corpus: Corpus) -> Iterator[Finding]:

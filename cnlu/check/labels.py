@@ -27,8 +27,9 @@ def find_few(corpus: Corpus) -> Iterator[Finding]:
             if len(places) < least:
                 count = f"{len(places)} {what}{'s' if len(places) > 1 else ''}"
                 problem = f"is {KINDS[kind]} with {count}; fewer than {least} hardly teach anything"
-                yield Finding(code, places[0].source, name, problem, "write more, or join it with another",
-                              tuple(places[1:]))  # fmt: skip
+                yield Finding(
+                    code, places[0].source, name, problem, "write more, or join it with another", tuple(places[1:])
+                )
 
 
 def find_imbalance(corpus: Corpus) -> Iterator[Finding]:
@@ -44,9 +45,14 @@ def find_imbalance(corpus: Corpus) -> Iterator[Finding]:
         named = ", ".join(f"{shown(name)} ({len(intents[name])})" for name in small[:5])
         more = f" and {len(small) - 5} more" if len(small) > 5 else ""
         problem = f"has {most} examples, more than {corpus.config.check.imbalance:g} times those of {named}{more}"
-        yield Finding("imbalance", intents[largest][0].source, largest, problem,
-                      "write more of the small ones, or train with training.balance=0.5",
-                      tuple(intents[name][0] for name in small))  # fmt: skip
+        yield Finding(
+            "imbalance",
+            intents[largest][0].source,
+            largest,
+            problem,
+            "write more of the small ones, or train with training.balance=0.5",
+            tuple(intents[name][0] for name in small),
+        )
 
 
 def find_similar_names(corpus: Corpus) -> Iterator[Finding]:
@@ -62,8 +68,14 @@ def find_similar_names(corpus: Corpus) -> Iterator[Finding]:
         kin = types.get(_folded(entry.name))
         if entry.kind in ("lookup", "regex") and kin and entry.name not in found["entity type"]:
             problem = f"is a {entry.kind} whose name is almost the entity type {shown(kin)}"
-            yield Finding("similar-names", entry.source, entry.name, problem, "write both alike",
-                          tuple(found["entity type"][kin][:1]))  # fmt: skip
+            yield Finding(
+                "similar-names",
+                entry.source,
+                entry.name,
+                problem,
+                "write both alike",
+                tuple(found["entity type"][kin][:1]),
+            )
 
 
 def find_odd_names(corpus: Corpus) -> Iterator[Finding]:
@@ -98,8 +110,7 @@ def _similar(kind: str, names: dict[str, list[Place]]) -> Iterator[Finding]:
             here, there = names[name], names[usual]
             other = f"{shown(usual)} at {there[0].source} one in {_often(there)}"
             problem = f"is {KINDS[kind]} in {_often(here)}, and {other}"
-            yield Finding("similar-names", here[0].source, name, problem, "write both alike",
-                          (*here[1:], there[0]))  # fmt: skip
+            yield Finding("similar-names", here[0].source, name, problem, "write both alike", (*here[1:], there[0]))
 
 
 def _often(places: list[Place]) -> str:

@@ -24,5 +24,10 @@ def find_doubtful(corpus: Corpus) -> Iterator[Finding]:
             yield Finding(doubt.code, doubt.source, doubt.text, doubt.problem, doubt.mend)
     for line in (*corpus.train, *corpus.test):
         if not line.example.text.strip():
-            yield Finding("lost-example", line.example.source, line.example.text, "is blank and not learned from",
-                          "write a sentence, or remove it")  # fmt: skip
+            yield Finding(
+                "lost-example",
+                line.example.source,
+                line.example.text,
+                "is blank and not learned from",
+                "write a sentence, or remove it",
+            )

@@ -78,8 +78,15 @@ def _figures(corpus: Corpus) -> dict[str, Any]:
 
 def _record(one: Finding) -> dict[str, Any]:
     related = [{**_place(place.source), "text": place.text} for place in one.related]
-    return {"code": one.code, "severity": one.severity, **_place(one.source), "text": one.text,
-            "problem": one.problem, "mend": one.mend, "related": related}  # fmt: skip
+    return {
+        "code": one.code,
+        "severity": one.severity,
+        **_place(one.source),
+        "text": one.text,
+        "problem": one.problem,
+        "mend": one.mend,
+        "related": related,
+    }
 
 
 def _place(source: str) -> dict[str, Any]:

@@ -37,9 +37,14 @@ def find_mixed_scripts(corpus: Corpus) -> Iterator[Finding]:
         return
     first = both[rare][0].example
     problem = f"has {name} characters, as have {share(len(both[rare]), len(lines))} of the examples"
-    yield Finding("mixed-script", first.source, first.text, problem,
-                  "write all in one script, or train with text.simplify=true",
-                  tuple(line.place for line in both[rare][1:]))  # fmt: skip
+    yield Finding(
+        "mixed-script",
+        first.source,
+        first.text,
+        problem,
+        "write all in one script, or train with text.simplify=true",
+        tuple(line.place for line in both[rare][1:]),
+    )
 
 
 def _one_line(line: Line, rare: str, name: str, others: int) -> Finding:
@@ -47,8 +52,13 @@ def _one_line(line: Line, rare: str, name: str, others: int) -> Finding:
     odd = "".join(dict.fromkeys(ch for ch in text if rare in _script(ch)))
     same = f" {shown(_converted(odd, 't2s'))[1:-1]}" if rare == "t" else ""
     problem = f"has the {name} {shown(odd)}, while {others} examples are written otherwise"
-    return Finding("mixed-script", line.example.source, text, problem,
-                   f"write{same or ' it in traditional characters'}, or train with text.simplify=true")  # fmt: skip
+    return Finding(
+        "mixed-script",
+        line.example.source,
+        text,
+        problem,
+        f"write{same or ' it in traditional characters'}, or train with text.simplify=true",
+    )
 
 
 def find_mixed_widths(corpus: Corpus) -> Iterator[Finding]:
@@ -61,8 +71,11 @@ def find_mixed_widths(corpus: Corpus) -> Iterator[Finding]:
     others = f", as have {len(wide) - 1} more examples of {total}" if len(wide) > 1 else ""
     problem = f"has full-width letters or digits{others}"
     folded = corpus.config.text.fold_width
-    mend = "write half-width ones, for regexes see the text as it is" if folded else (
-        "write half-width ones, or train with text.fold_width=true")  # fmt: skip
+    mend = (
+        "write half-width ones, for regexes see the text as it is"
+        if folded
+        else ("write half-width ones, or train with text.fold_width=true")
+    )
     yield Finding("mixed-width", first.source, first.text, problem, mend, tuple(line.place for line in wide[1:]))
     yield from _values_in_both(corpus)
 
@@ -78,8 +91,14 @@ def _values_in_both(corpus: Corpus) -> Iterator[Finding]:
         for form in others:
             if _is_wide(form):
                 problem = f"is written {shown(usual)} at {forms[usual][0].source}"
-                yield Finding("mixed-width", forms[form][0].source, form, problem, "write it in half width",
-                              (*forms[form][1:], forms[usual][0]))  # fmt: skip
+                yield Finding(
+                    "mixed-width",
+                    forms[form][0].source,
+                    form,
+                    problem,
+                    "write it in half width",
+                    (*forms[form][1:], forms[usual][0]),
+                )
 
 
 def _is_wide(text: str) -> bool:
@@ -101,7 +120,7 @@ def _scripts(text: str) -> set[str]:
 
 @cache
 def _script(ch: str) -> str:
-    """"t" for a character of traditional texts only, "s" for one of simplified only, else nothing."""
+    """ "t" for a character of traditional texts only, "s" for one of simplified only, else nothing."""
     if not is_han(ch):
         return ""
     simplified, traditional = _has(ch, "gb2312"), _has(ch, "big5")

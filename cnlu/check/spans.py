@@ -113,8 +113,13 @@ def _cut(example: Example, entity: Entity, covered: bytearray) -> Iterator[Findi
             start = edges[bisect_right(edges, entity.start) - 1]
             end = edges[bisect_left(edges, entity.end)]
             problem = f"has {_named(example, entity)}, which cuts {shown(text[start:end])}"
-            yield Finding("cut-span", example.source, example.text, problem,
-                          f"annotate all of it, {start}-{end}, or write a space between the two")  # fmt: skip
+            yield Finding(
+                "cut-span",
+                example.source,
+                example.text,
+                problem,
+                f"annotate all of it, {start}-{end}, or write a space between the two",
+            )
             return
 
 

@@ -33,10 +33,18 @@ def find_alike_under_two_intents(corpus: Corpus) -> Iterator[Finding]:
         first = group[0]
         for line in group[1:]:
             if line.example.intent != first.example.intent and line.key != first.key:
-                problem = (f"stands under {_intent(line)}, and {shown(first.example.text)} at {first.example.source} "
-                           f"under {_intent(first)}")  # fmt: skip
-                yield Finding("two-intents-alike", line.example.source, line.example.text, problem,
-                              "give both the intent that is meant", (first.place,))  # fmt: skip
+                problem = (
+                    f"stands under {_intent(line)}, and {shown(first.example.text)} at {first.example.source} "
+                    f"under {_intent(first)}"
+                )
+                yield Finding(
+                    "two-intents-alike",
+                    line.example.source,
+                    line.example.text,
+                    problem,
+                    "give both the intent that is meant",
+                    (first.place,),
+                )
 
 
 def _two_intents(group: list[Line]) -> Iterator[Finding]:
@@ -48,8 +56,14 @@ def _two_intents(group: list[Line]) -> Iterator[Finding]:
     for rarer in ranked[1:]:
         line, other = rarer[0], ranked[0][0]
         problem = f"stands under {_intent(line)} here and under {_intent(other)} at {other.example.source}"
-        yield Finding("two-intents", line.example.source, line.example.text, problem, "keep it under one of them",
-                      _others(ranked, rarer))  # fmt: skip
+        yield Finding(
+            "two-intents",
+            line.example.source,
+            line.example.text,
+            problem,
+            "keep it under one of them",
+            _others(ranked, rarer),
+        )
 
 
 def _two_annotations(group: list[Line], corpus: Corpus) -> Iterator[Finding]:
@@ -59,10 +73,18 @@ def _two_annotations(group: list[Line], corpus: Corpus) -> Iterator[Finding]:
     ranked = sorted(by_frame.values(), key=len, reverse=True)
     for rarer in ranked[1:]:
         line, other = rarer[0], ranked[0][0]
-        problem = (f"is annotated as {described(line.example)} here and as {described(other.example)} "
-                   f"at {other.example.source}")  # fmt: skip
-        yield Finding("two-annotations", line.example.source, line.example.text, problem, "annotate both alike",
-                      _others(ranked, rarer))  # fmt: skip
+        problem = (
+            f"is annotated as {described(line.example)} here and as {described(other.example)} "
+            f"at {other.example.source}"
+        )
+        yield Finding(
+            "two-annotations",
+            line.example.source,
+            line.example.text,
+            problem,
+            "annotate both alike",
+            _others(ranked, rarer),
+        )
 
 
 def _others(ranked: list[list[Line]], own: list[Line]) -> tuple[Place, ...]:
@@ -77,9 +99,14 @@ def _duplicates(group: list[Line], corpus: Corpus) -> Iterator[Finding]:
     for first, *again in same.values():
         if again:
             often = f"{len(again) + 1} times, first" if len(again) > 1 else "also"
-            yield Finding("duplicate", again[0].example.source, again[0].example.text,
-                          f"stands {often} at {first.example.source}", "remove the repeats: they teach nothing new",
-                          tuple(line.place for line in (first, *again[1:])))  # fmt: skip
+            yield Finding(
+                "duplicate",
+                again[0].example.source,
+                again[0].example.text,
+                f"stands {often} at {first.example.source}",
+                "remove the repeats: they teach nothing new",
+                tuple(line.place for line in (first, *again[1:])),
+            )
 
 
 def _intent(line: Line) -> str:
@@ -91,8 +118,10 @@ def described(example: Example) -> str:
     parts = []
     for entity in example.entities[:_MOST_DESCRIBED]:
         covered = example.text[entity.start : entity.end]
-        marks = [entity.entity, *(f"{name}={mark}" for name, mark in
-                 (("role", entity.role), ("group", entity.group)) if mark is not None)]  # fmt: skip
+        marks = [
+            entity.entity,
+            *(f"{name}={mark}" for name, mark in (("role", entity.role), ("group", entity.group)) if mark is not None),
+        ]
         if entity.value != covered:
             marks.append(f"value={entity.value}")
         parts.append(f"[{shown(covered)[1:-1]}]({shown(' '.join(marks))[1:-1]})")

@@ -43,6 +43,11 @@ def _rare(line: Line, entity: Entity, usual: str, others: list[tuple[Line, Entit
     kind, usually = shown(entity.entity)[1:-1], shown(usual)[1:-1]
     often = f"{len(others)} other places, as at {others[0][0].example.source}"
     problem = f"has {covered} at {entity.start}-{entity.end} as {kind}, which is {usually} in {often}"
-    return Finding("rare-type", line.example.source, line.example.text, problem,
-                   f"make it {usually}, unless the sentence means the other",
-                   tuple(other.place for other, _ in others[:3]))  # fmt: skip
+    return Finding(
+        "rare-type",
+        line.example.source,
+        line.example.text,
+        problem,
+        f"make it {usually}, unless the sentence means the other",
+        tuple(other.place for other, _ in others[:3]),
+    )

@@ -49,8 +49,9 @@ def _convert(arguments: argparse.Namespace) -> int:
         raise UsageError("--force has no effect without --out; name the file to replace, or leave it out.")
     if out is not None and os.path.lexists(out) and not arguments.force:
         raise UsageError(f"{out}: exists already; choose another --out or replace the file with --force.")
-    asked = Asked(Path(arguments.input), arguments.format, arguments.encoding, arguments.offsets, arguments.text,
-                  arguments.intent)  # fmt: skip
+    asked = Asked(
+        Path(arguments.input), arguments.format, arguments.encoding, arguments.offsets, arguments.text, arguments.intent
+    )
     name, result = convert(asked)
     for sentence in result.lost[:SHOWN]:
         _say(sentence)
@@ -68,11 +69,20 @@ def _summary(given: str, name: str, result: Result) -> list[str]:
     data = result.data
     intents = {example.intent for example in data.examples} - {None}
     kinds = [entity.entity for example in data.examples for entity in example.entities]
-    parts = [_count(len(data.examples), "example"), _count(len(intents), "intent"),
-             f"{len(kinds)} entities of {_count(len(set(kinds)), 'type')}"]  # fmt: skip
-    parts += [_count(number, what) for number, what in (
-        (len(data.synonyms), "synonym"), (sum(map(len, data.regexes.values())), "pattern"),
-        (sum(map(len, data.lookups.values())), "lookup-table line")) if number]  # fmt: skip
+    parts = [
+        _count(len(data.examples), "example"),
+        _count(len(intents), "intent"),
+        f"{len(kinds)} entities of {_count(len(set(kinds)), 'type')}",
+    ]
+    parts += [
+        _count(number, what)
+        for number, what in (
+            (len(data.synonyms), "synonym"),
+            (sum(map(len, data.regexes.values())), "pattern"),
+            (sum(map(len, data.lookups.values())), "lookup-table line"),
+        )
+        if number
+    ]
     lines = [f"note: {note}" for note in data.notes]
     lines += [f"note: {what}: left out, {_count(number, 'time')}" for what, number in result.left_out.items() if number]
     return [*lines, f"{given}: {name}; {', '.join(parts)}; {len(result.lost)} not converted"]

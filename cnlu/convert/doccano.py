@@ -20,9 +20,11 @@ _INTENTS = ("cats", "intent", "category")
 def looks_like(record: object) -> bool:
     """Whether an object, or the first of a list, may be one of doccano's."""
     first = record[0] if isinstance(record, list) and record else record
-    return isinstance(first, dict) and any(isinstance(first.get(key), str) for key in _TEXT) and (
-        any(isinstance(first.get(key), list) for key in (*_LABELS, "cats"))
-    )  # fmt: skip
+    return (
+        isinstance(first, dict)
+        and any(isinstance(first.get(key), str) for key in _TEXT)
+        and (any(isinstance(first.get(key), list) for key in (*_LABELS, "cats")))
+    )
 
 
 def read_doccano(place: str, text: str, result: Result) -> None:

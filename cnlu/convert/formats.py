@@ -58,14 +58,20 @@ def detected(place: str, text: str) -> str:
         kinds = (("rasa-markdown", rasa_markdown), ("csv", tables), ("bio", columns))
         found = next((name for name, kind in kinds if kind.looks_like(text)), None)
     if found is None:
-        raise DataError(f"{place}: what this file is cannot be told from its content; name it with --from "
-                        f"{'|'.join(FORMATS)}.")  # fmt: skip
+        raise DataError(
+            f"{place}: what this file is cannot be told from its content; name it with --from {'|'.join(FORMATS)}."
+        )
     return found
 
 
 def _of_json(place: str, text: str) -> str | None:
-    kinds = (("rasa-json", rasa_json), ("luis", luis), ("label-studio", label_studio), ("dialogflow", dialogflow),
-             ("doccano", doccano))  # fmt: skip
+    kinds = (
+        ("rasa-json", rasa_json),
+        ("luis", luis),
+        ("label-studio", label_studio),
+        ("dialogflow", dialogflow),
+        ("doccano", doccano),
+    )
     first = next(line for line in text.split("\n") if line.strip())
     for part in (first, text):
         try:
@@ -79,10 +85,14 @@ def _of_json(place: str, text: str) -> str | None:
 
 
 def _is_ours(record: object) -> bool:
-    return isinstance(record, dict) and "text" in record and (
-        (isinstance(record.get("intent"), str) and "label" not in record and "labels" not in record)
-        or any(isinstance(one, dict) and "entity" in one for one in record.get("entities") or [])
-    )  # fmt: skip
+    return (
+        isinstance(record, dict)
+        and "text" in record
+        and (
+            (isinstance(record.get("intent"), str) and "label" not in record and "labels" not in record)
+            or any(isinstance(one, dict) and "entity" in one for one in record.get("entities") or [])
+        )
+    )
 
 
 def _is_zip(path: Path) -> bool:
@@ -96,5 +106,6 @@ def _read_folder(asked: Asked, result: Result) -> str:
     if asked.path.is_dir() and columns.is_folder(asked.path):
         columns.read_folder(asked.path, result, asked.encoding)
         return "bio"
-    raise DataError(f"{asked.path}: is neither an agent of Dialogflow nor a folder with seq.in, seq.out and label; "
-                    "name a file.")  # fmt: skip
+    raise DataError(
+        f"{asked.path}: is neither an agent of Dialogflow nor a folder with seq.in, seq.out and label; name a file."
+    )

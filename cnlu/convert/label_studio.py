@@ -11,9 +11,11 @@ from cnlu.convert.source import Located, objects, parse_json
 def looks_like(content: object) -> bool:
     """Whether JSON may be an export of Label Studio."""
     first = content[0] if isinstance(content, list) and content else None
-    return isinstance(first, dict) and isinstance(first.get("data"), dict) and (
-        isinstance(first.get("annotations"), list) or isinstance(first.get("completions"), list)
-    )  # fmt: skip
+    return (
+        isinstance(first, dict)
+        and isinstance(first.get("data"), dict)
+        and (isinstance(first.get("annotations"), list) or isinstance(first.get("completions"), list))
+    )
 
 
 def read_label_studio(place: str, text: str, result: Result, column: str | None = None) -> None:

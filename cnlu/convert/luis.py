@@ -35,5 +35,9 @@ def read_luis(place: str, text: str, result: Result) -> None:
 
 def _span(written: Located) -> Span:
     end = written.get("endPos", -2)
-    return Span(written.get("startPos", -1), end + 1 if type(end) is int else end, str(written.get("entity") or ""),
-                role=written.get("role"))  # fmt: skip
+    return Span(
+        written.get("startPos", -1),
+        end + 1 if type(end) is int else end,
+        str(written.get("entity") or ""),
+        role=written.get("role"),
+    )

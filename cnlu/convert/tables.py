@@ -30,8 +30,10 @@ def read_table(place: str, text: str, result: Result, columns: tuple[str | None,
     for option, found, named in zip(("--text", "--intent"), where, columns, strict=True):
         if found is None and (option == "--text" or named):
             there = ", ".join(header)
-            raise DataError(f"{place}:1: the columns are {there}, and which has the "
-                            f"{option[2:]}s is not clear; name it with {option} COLUMN.")  # fmt: skip
+            raise DataError(
+                f"{place}:1: the columns are {there}, and which has the "
+                f"{option[2:]}s is not clear; name it with {option} COLUMN."
+            )
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
     line = 1
     try:

@@ -27,8 +27,10 @@ def rendered(data: NluData, to: str, out: Path | None) -> Mapping[Path | None, b
     synonyms = {surface: value for surface, value in data.synonyms.items() if (surface, value) not in said}
     if synonyms or data.regexes or data.lookups:
         if out is None:
-            raise UsageError("JSONL has no synonyms, regexes and lookup tables, and these data have some; give --out, "
-                             "and they are written beside it, or take --to yaml.")  # fmt: skip
+            raise UsageError(
+                "JSONL has no synonyms, regexes and lookup tables, and these data have some; give --out, "
+                "and they are written beside it, or take --to yaml."
+            )
         dictionaries = replace(data, examples=[], synonyms=synonyms)
         files[out.with_name(f"{out.stem}-dictionaries.yml")] = to_yaml(dictionaries).encode("utf-8")
     return files

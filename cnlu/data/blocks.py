@@ -21,17 +21,17 @@ _NEAR = 100
 """Lines within which an item is looked for behind the one before it."""
 
 
-def block_items(
-    examples: Node, what: str, place: str, lines: list[str], data: NluData
-) -> Iterator[tuple[int, str]]:
+def block_items(examples: Node, what: str, place: str, lines: list[str], data: NluData) -> Iterator[tuple[int, str]]:
     """Line, from 1, and text of every `- ...` line of a block.
 
     `what` names the section in messages, `lines` are those of the file. A line that begins with `#` is a remark; any
     other without `-` is lost, and noted. Raises DataError for what is no text.
     """
     if examples.kind != "scalar":
-        raise DataError(f"{place}:{examples.line}: the examples of {what} must be a block of text; write "
-                        f"`examples: |` and a line `- ...` for each.")
+        raise DataError(
+            f"{place}:{examples.line}: the examples of {what} must be a block of text; write "
+            f"`examples: |` and a line `- ...` for each."
+        )
     source = _Source(examples, lines)
     count = 0
     for offset, line in enumerate(examples.text.splitlines()):
@@ -46,8 +46,11 @@ def block_items(
                 data.doubt("remark", f"{place}:{at}", item, said, mend)
             yield at, item
         elif line.strip() and not line.lstrip().startswith("#"):
-            data.lose(f"{place}:{at}", f"left out a line of {what} that does not begin with `-`.",
-                      "begin it with `- `, or indent it as a part of the line before")  # fmt: skip
+            data.lose(
+                f"{place}:{at}",
+                f"left out a line of {what} that does not begin with `-`.",
+                "begin it with `- `, or indent it as a part of the line before",
+            )
     if examples.style != "|":
         _doubt_folded(count, source, what, f"{place}:{examples.line}", data)
 

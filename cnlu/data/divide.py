@@ -35,8 +35,10 @@ def divide(examples: list[Example], dev: float, test: float, seed: int) -> Parts
         if share == 0:
             del parts[name]
         elif not parts[name]:
-            raise DataError(f"{len(examples)} examples are too few for a {name} part of {share:g}; give more examples, "
-                            f"a larger --{name}, or leave it out with --{name} 0.")  # fmt: skip
+            raise DataError(
+                f"{len(examples)} examples are too few for a {name} part of {share:g}; give more examples, "
+                f"a larger --{name}, or leave it out with --{name} 0."
+            )
     return parts
 
 
@@ -70,8 +72,10 @@ def check_apart(out: Path, data: list[str]) -> None:
     for path in data:
         source = resolve(path)
         if source == target or target in source.parents or (source.is_dir() and source in target.parents):
-            raise UsageError(f"{out}: --out and {path} lie in each other, and the parts would mix with what they were "
-                             "made from; choose an --out beside it.")  # fmt: skip
+            raise UsageError(
+                f"{out}: --out and {path} lie in each other, and the parts would mix with what they were "
+                "made from; choose an --out beside it."
+            )
 
 
 def is_split(folder: Path) -> bool:
@@ -82,8 +86,9 @@ def is_split(folder: Path) -> bool:
 
 def _unannotated(data: NluData) -> bool:
     """Whether some synonym is in no example's annotation, so that a file of synonyms said it."""
-    bound = {(kind, surface): value for kind, synonyms in data.synonyms_of.items()
-             for surface, value in synonyms.items()}  # fmt: skip
+    bound = {
+        (kind, surface): value for kind, synonyms in data.synonyms_of.items() for surface, value in synonyms.items()
+    }
     return bool(data.synonyms) or not bound.items() <= said_synonyms(data.examples).items()
 
 

@@ -34,16 +34,19 @@ def read_text(path: Path) -> str:
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file; check the path.") from None
     except OSError as error:
-        raise DataError(f"{path}: the file cannot be read ({error.strerror}); check what it is and its "
-                        f"permissions.") from None
+        raise DataError(
+            f"{path}: the file cannot be read ({error.strerror}); check what it is and its permissions."
+        ) from None
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         # `utf-8-sig` counts its positions after the mark.
         at = error.start + (3 if raw.startswith(b"\xef\xbb\xbf") else 0)
         line = raw.count(b"\n", 0, at) + 1
-        raise DataError(f"{path}:{line}: byte {at} (0x{raw[at]:02X}) is not valid UTF-8; save the file "
-                        f"as UTF-8 (it may be in GBK or UTF-16).") from None
+        raise DataError(
+            f"{path}:{line}: byte {at} (0x{raw[at]:02X}) is not valid UTF-8; save the file "
+            f"as UTF-8 (it may be in GBK or UTF-16)."
+        ) from None
     _refuse_long_lines(text, path)
     return text
 
@@ -57,8 +60,10 @@ def _read(path: Path) -> bytearray:
             if not (chunk := stream.read(_CHUNK)):
                 return raw
             raw += chunk
-    raise DataError(f"{path}: the file is larger than {LARGEST_FILE >> 20} MB, the most that is read at once; divide "
-                    "it into several files.")  # fmt: skip
+    raise DataError(
+        f"{path}: the file is larger than {LARGEST_FILE >> 20} MB, the most that is read at once; divide "
+        "it into several files."
+    )
 
 
 def _refuse_long_lines(text: str, path: Path) -> None:
@@ -71,8 +76,10 @@ def _refuse_long_lines(text: str, path: Path) -> None:
 
 
 def _long_line(path: str | Path, number: int, most: int, unit: str) -> DataError:
-    return DataError(f"{path}:{number}: this line is longer than {most:,} {unit}, the most that is read; divide it, "
-                     "or check what the file is.")  # fmt: skip
+    return DataError(
+        f"{path}:{number}: this line is longer than {most:,} {unit}, the most that is read; divide it, "
+        "or check what the file is."
+    )
 
 
 def bounded_lines(stream: IO[bytes], path: str | Path) -> Iterator[tuple[int, bytes]]:
@@ -111,8 +118,9 @@ def write_bytes(path: Path, content: bytes) -> None:
             with held_back():
                 temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise CnluError(f"{path}: the file cannot be written ({error.strerror}); choose another place or "
-                        f"make room there.") from error
+        raise CnluError(
+            f"{path}: the file cannot be written ({error.strerror}); choose another place or make room there."
+        ) from error
 
 
 def _permit(path: Path, mode: int) -> None:

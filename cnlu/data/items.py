@@ -17,11 +17,26 @@ from numpy.typing import NDArray
 from cnlu.data.schema import Example
 
 WEIGHTS = {
-    "grouped": -1.0, "kind repeats": 2.0, "type repeats": 1.0, "another repeats": 2.0, "several repeat": 1.0,
-    "outside": -1.0, "outside, apart": -1.0, "begins": -1.0, "pause": 0.5, "joined": 0.5, "touching": -1.0,
-    "length": 0.5, "begins alike": 1.0, "said already": -2.0, "in turn": 0.5, "returns": -1.0, "only one": -1.0,
-    "fewer": -1.0, "more": -1.0,
-}  # fmt: skip
+    "grouped": -1.0,
+    "kind repeats": 2.0,
+    "type repeats": 1.0,
+    "another repeats": 2.0,
+    "several repeat": 1.0,
+    "outside": -1.0,
+    "outside, apart": -1.0,
+    "begins": -1.0,
+    "pause": 0.5,
+    "joined": 0.5,
+    "touching": -1.0,
+    "length": 0.5,
+    "begins alike": 1.0,
+    "said already": -2.0,
+    "in turn": 0.5,
+    "returns": -1.0,
+    "only one": -1.0,
+    "fewer": -1.0,
+    "more": -1.0,
+}
 """What the decision goes by beside the network's scores, with the weights that learning begins with; they stand in this
 order wherever they are a vector. `runtime.items.Facts` tells what each is given for."""
 OF_GROUPED, OF_BEGINS, OF_LIKENESS, OF_COUNT = slice(0, 7), slice(7, 12), slice(12, 14), slice(16, 19)
@@ -98,8 +113,10 @@ def _place(mark: str) -> int:
 
 def order_of(examples: Iterable[Example]) -> list[str]:
     """The labels of the examples' groups in the order in which items take them; nothing where they do not count."""
-    met = [list(dict.fromkeys(e.group for e in sorted(example.entities, key=lambda e: e.start) if e.group is not None))
-           for example in examples]  # fmt: skip
+    met = [
+        list(dict.fromkeys(e.group for e in sorted(example.entities, key=lambda e: e.start) if e.group is not None))
+        for example in examples
+    ]
     order = counting_order({name for names in met for name in names})
     fitting = [names == order[: len(names)] for names in met if names]
     return order if fitting and sum(fitting) >= FITTING * len(fitting) else []

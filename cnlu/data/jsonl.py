@@ -34,8 +34,7 @@ def read_jsonl(path: str | Path, into: NluData | None = None) -> NluData:
     data = NluData() if into is None else into
     text = read_text(Path(path))
     if not text.strip():
-        raise DataError(f'{path}: the file is empty; write one JSON object a line, '
-                        f'{{"text": ..., "intent": ...}}.')
+        raise DataError(f'{path}: the file is empty; write one JSON object a line, {{"text": ..., "intent": ...}}.')
     unknown = set[tuple[str, str]]()
     # Only "\n" ends a line: JSON strings may hold the other characters that str.splitlines() breaks at.
     for number, line in enumerate(text.split("\n"), 1):
@@ -52,8 +51,9 @@ def read_jsonl(path: str | Path, into: NluData | None = None) -> NluData:
             if (what, key) not in unknown:
                 unknown.add((what, key))
                 mend = mend_of_key(key, _KEYS if what == "an example" else _ENTITY_KEYS)
-                data.lose(place, f"the key {shown(key)} of {what} means nothing here and is left alone.", mend,
-                          "unknown-key")  # fmt: skip
+                data.lose(
+                    place, f"the key {shown(key)} of {what} means nothing here and is left alone.", mend, "unknown-key"
+                )
         data.lookalikes += find_lookalikes(example.text, place, jsonl=True)
         data.examples.append(example)
         _note_entities(example, data)
@@ -77,14 +77,15 @@ def _parse(line: str, place: str) -> dict[str, Any]:
     try:
         record = json.loads(line, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
     except json.JSONDecodeError as error:
-        raise DataError(f"{place}: this line is not valid JSON ({error.msg} at column {error.colno}); "
-                        f"write one complete JSON object a line.") from None
+        raise DataError(
+            f"{place}: this line is not valid JSON ({error.msg} at column {error.colno}); "
+            f"write one complete JSON object a line."
+        ) from None
     except (ValueError, RecursionError) as error:
         reason = "it nests too deeply" if isinstance(error, RecursionError) else str(error)
         raise DataError(f"{place}: this line cannot be read as JSON ({reason}); correct it.") from None
     if not isinstance(record, dict):
-        raise DataError(f'{place}: each line must be a JSON object, like '
-                        f'{{"text": "你好", "intent": "greet"}}.')
+        raise DataError(f'{place}: each line must be a JSON object, like {{"text": "你好", "intent": "greet"}}.')
     return record
 
 
@@ -118,8 +119,7 @@ def _example(record: dict[str, Any], place: str) -> Example:
     if intent is not None and not isinstance(intent, str):
         raise DataError(f'{place}: "intent" must be a string or null.')
     if intent is not None and not intent.strip():
-        raise DataError(f'{place}: "intent" is empty; name one, or write null for an example without an '
-                        f'intent.')
+        raise DataError(f'{place}: "intent" is empty; name one, or write null for an example without an intent.')
     refuse_long_text(text, place)
     written = record.get("entities")
     if written is not None and not isinstance(written, list):
@@ -136,11 +136,14 @@ def _entity(item: Any, text: str, place: str) -> Entity:
     start, end = item.get("start"), item.get("end")
     # bool is an int to Python, but `true` is no offset.
     if type(start) is not int or type(end) is not int:
-        raise DataError(f'{place}: "start" and "end" of an entity must both be there and be whole '
-                        f'numbers of characters.')
+        raise DataError(
+            f'{place}: "start" and "end" of an entity must both be there and be whole numbers of characters.'
+        )
     if not 0 <= start < end <= len(text):
-        raise DataError(f"{place}: the span {start}-{end} does not lie inside the text of {len(text)} "
-                        f"characters; offsets count characters from 0 and the end is exclusive.")
+        raise DataError(
+            f"{place}: the span {start}-{end} does not lie inside the text of {len(text)} "
+            f"characters; offsets count characters from 0 and the end is exclusive."
+        )
     kind = item.get("entity")
     if not isinstance(kind, str) or not kind:
         raise DataError(f'{place}: the entity at {start}-{end} needs its type; add "entity": "type".')
@@ -149,8 +152,9 @@ def _entity(item: Any, text: str, place: str) -> Entity:
         if given is not None and not isinstance(given, str):
             raise DataError(f'{place}: "{key}" of the entity at {start}-{end} must be a string.')
     surface = text[start:end]
-    return Entity(start, end, kind, surface if value is None else value, item.get("role") or None,
-                  item.get("group") or None)
+    return Entity(
+        start, end, kind, surface if value is None else value, item.get("role") or None, item.get("group") or None
+    )
 
 
 def _note_entities(example: Example, data: NluData) -> None:
@@ -174,21 +178,23 @@ def to_jsonl(examples: Iterable[Example]) -> bytes:
 
     Raises DataError for metadata that is not JSON.
     """
-    return b"".join(
-        _line(example, example.source or f"example {number}") for number, example in enumerate(examples, 1)
-    )
+    return b"".join(_line(example, example.source or f"example {number}") for number, example in enumerate(examples, 1))
 
 
 def _line(example: Example, place: str) -> bytes:
-    record: dict[str, Any] = {"text": example.text, "intent": example.intent,
-                              "entities": [_fields(entity) for entity in example.entities]}
+    record: dict[str, Any] = {
+        "text": example.text,
+        "intent": example.intent,
+        "entities": [_fields(entity) for entity in example.entities],
+    }
     if example.metadata is not None:
         record["metadata"] = example.metadata
     try:
         line = json.dumps(record, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise DataError(f"{place}: the metadata cannot be written as JSON ({error}); use strings, "
-                        f"numbers, lists and mappings.") from None
+        raise DataError(
+            f"{place}: the metadata cannot be written as JSON ({error}); use strings, numbers, lists and mappings."
+        ) from None
     try:
         written = line.encode("utf-8")
     except UnicodeEncodeError:
@@ -198,10 +204,14 @@ def _line(example: Example, place: str) -> bytes:
     again = _example(_parse(line, place), place)
     # Two lone surrogates side by side would come back as one character and move every offset after them.
     if (again.text, again.intent, list(again.entities)) != (
-        example.text, example.intent, sorted(example.entities, key=lambda entity: entity.start)
+        example.text,
+        example.intent,
+        sorted(example.entities, key=lambda entity: entity.start),
     ):
-        raise DataError(f"{place}: the example would read back differently; write characters beyond "
-                        f"U+FFFF as one character instead of two surrogates, and no empty roles or groups.")
+        raise DataError(
+            f"{place}: the example would read back differently; write characters beyond "
+            f"U+FFFF as one character instead of two surrogates, and no empty roles or groups."
+        )
     return written + b"\n"
 
 

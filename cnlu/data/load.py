@@ -50,14 +50,15 @@ def load_data(
                 continue
             seen.add(real)
             if not by_user and not reach.allows(file):
-                raise DataError(f"{file}: is a link that leads out of the folder {path}; copy the file there, name it "
-                                "too, or set data.files=anywhere.")  # fmt: skip
+                raise DataError(
+                    f"{file}: is a link that leads out of the folder {path}; copy the file there, name it "
+                    "too, or set data.files=anywhere."
+                )
             _read(file, by_user, data, reach)
     if not data.examples and not data.refused:
         named = ", ".join(str(path) for path in given) or "no path"
         why = f" ({data.notes[0].rstrip('.')})" if data.notes else ""
-        raise DataError(f"{named}: there are no examples{why}; give a file with an `nlu:` section or JSON "
-                        f"lines.")
+        raise DataError(f"{named}: there are no examples{why}; give a file with an `nlu:` section or JSON lines.")
     doubt_lookalikes(data)
     if not keep_refused:
         _note_doubts(data)
@@ -90,8 +91,10 @@ def _files(path: Path) -> Iterator[tuple[Path, bool]]:
     found = sorted(file for file in found if file.suffix.lower() in _YAML + _JSON)
     found = [file for file in found if file.is_file() or not file.exists()]  # no pipes; a link to nowhere is told
     if not found:
-        raise DataError(f"{path}: the folder holds no data files; put .yml, .yaml, .jsonl or .json files into it, and "
-                        "convert what other tools wrote, file by file, with `cnlu convert`.")
+        raise DataError(
+            f"{path}: the folder holds no data files; put .yml, .yaml, .jsonl or .json files into it, and "
+            "convert what other tools wrote, file by file, with `cnlu convert`."
+        )
     for file in found:
         yield file, False
 
@@ -103,15 +106,16 @@ def _read(file: Path, by_user: bool, data: NluData, reach: Reach) -> None:
     elif suffix in _JSON:
         if suffix == ".json" and _is_other_json(file):
             if by_user:
-                raise DataError(f"{file}: this is not JSON lines with a \"text\" in each; {_convert(file)}.")
-            data.note(str(file), "left alone, because it is not JSON lines with a \"text\" in each.")
+                raise DataError(f'{file}: this is not JSON lines with a "text" in each; {_convert(file)}.')
+            data.note(str(file), 'left alone, because it is not JSON lines with a "text" in each.')
             return
         if _FOREIGN.search(first := _first_line(file)) and '"intent":' not in first:
             raise DataError(f"{file}: its labels are written as another tool writes them; {_convert(file)}.")
         read_jsonl(file, data)
     else:
-        raise DataError(f"{file}: files of this kind are not read; give .yml, .yaml, .jsonl or .json; "
-                        f"{_convert(file)}.")
+        raise DataError(
+            f"{file}: files of this kind are not read; give .yml, .yaml, .jsonl or .json; {_convert(file)}."
+        )
 
 
 def _is_other_json(file: Path) -> bool:

@@ -101,13 +101,24 @@ def _from_fields(written: str, surface: str, start: int, line: _Line) -> Entity:
         raise DataError(f'{place}: {what} names no entity type; add "entity": "type".')
     for key in fields:
         if key not in _KEYS and line.data is not None:
-            line.data.doubt("unknown-key", place, line.text, f"has the key {shown(key)} in the annotation of "
-                            f"{shown(surface)}, which is left alone", mend_of_key(key, _KEYS))  # fmt: skip
+            line.data.doubt(
+                "unknown-key",
+                place,
+                line.text,
+                f"has the key {shown(key)} in the annotation of {shown(surface)}, which is left alone",
+                mend_of_key(key, _KEYS),
+            )
     value = fields.get("value", surface)
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise DataError(f'{place}: "value" in {what} must be a string or a number.')
-    return Entity(start, start + len(surface), fields["entity"], str(value), fields.get("role") or None,
-                  fields.get("group") or None)
+    return Entity(
+        start,
+        start + len(surface),
+        fields["entity"],
+        str(value),
+        fields.get("role") or None,
+        fields.get("group") or None,
+    )
 
 
 def mend_of_key(key: str, known: Sequence[str]) -> str:
@@ -127,16 +138,20 @@ def emit_markup(text: str, entities: Sequence[Entity], place: str) -> str:
     written = 0
     for (start, end), group in groupby(ordered, key=lambda entity: (entity.start, entity.end)):
         if start < written or not start < end <= len(text):
-            raise DataError(f"{place}: the entity at {start}-{end} of {shown(text)} overlaps another or "
-                            f"lies outside the text, which Rasa's YAML cannot express; {_INSTEAD}.")
+            raise DataError(
+                f"{place}: the entity at {start}-{end} of {shown(text)} overlaps another or "
+                f"lies outside the text, which Rasa's YAML cannot express; {_INSTEAD}."
+            )
         pieces += (text[written:start], f"[{text[start:end]}]", _annotations(list(group), text[start:end]))
         written = end
     pieces.append(text[written:])
     line = "".join(pieces)
     # There are no escapes, so reading it back is the only complete test of what brackets do to each other.
     if _reads_as(line) != (text, ordered):
-        raise DataError(f"{place}: {shown(text)} would be read differently in Rasa's YAML, which has no "
-                        f"escape for brackets; {_INSTEAD}.")
+        raise DataError(
+            f"{place}: {shown(text)} would be read differently in Rasa's YAML, which has no "
+            f"escape for brackets; {_INSTEAD}."
+        )
     return line
 
 

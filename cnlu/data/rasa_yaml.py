@@ -58,8 +58,7 @@ def _read_text(text: str, place: str, data: NluData, reach: Reach) -> None:
         data.lose(f"{place}:{nlu.line}", "the `nlu:` section is empty.", "add examples, or remove it")
         return
     if nlu.kind != "sequence":
-        raise DataError(f"{place}:{nlu.line}: `nlu:` must hold a list; begin each section with `- "
-                        f"intent: name`.")
+        raise DataError(f"{place}:{nlu.line}: `nlu:` must hold a list; begin each section with `- intent: name`.")
     lines = re.split("\r\n|\r|\n", text)
     for item in nlu.items:
         _read_section(item, place, lines, data, reach)
@@ -82,12 +81,15 @@ def _nlu_sections(document: Document, text: str, place: str) -> dict[str, Node] 
     if root is None or root.kind != "mapping" or not any(key.text == "nlu" for key, _ in root.pairs):
         return None
     for line, tag in document.tags:
-        raise DataError(f"{place}:{line}: the YAML tag `{tag}` asks for an object, and none is ever "
-                        f"built; remove the tag.")
+        raise DataError(
+            f"{place}:{line}: the YAML tag `{tag}` asks for an object, and none is ever built; remove the tag."
+        )
     if found := _LINE_BREAKS.search(text):
         line = text.count("\n", 0, found.start()) + 1
-        raise DataError(f"{place}:{line}: YAML takes the character U+{ord(found[0]):04X} for a line "
-                        f"break; remove it, or keep this example in a JSONL file.")
+        raise DataError(
+            f"{place}:{line}: YAML takes the character U+{ord(found[0]):04X} for a line "
+            f"break; remove it, or keep this example in a JSONL file."
+        )
     return mapping(root, place, "the file")
 
 
@@ -105,8 +107,11 @@ def _read_section(node: Node, place: str, lines: list[str], data: NluData, reach
     kind = next((key for key in _SECTIONS if key in item), None)
     if kind is None:
         known = ", ".join(_SECTIONS)
-        data.lose(f"{place}:{line}", f"left alone an item of `nlu:` that is none of {known}.",
-                  "write `- intent: name`, `examples: |` and a line for each")  # fmt: skip
+        data.lose(
+            f"{place}:{line}",
+            f"left alone an item of `nlu:` that is none of {known}.",
+            "write `- intent: name`, `examples: |` and a line for each",
+        )
         return
     name = scalar(item[kind], place, f"the name after `{kind}:`")
     if not name.strip():
@@ -114,8 +119,12 @@ def _read_section(node: Node, place: str, lines: list[str], data: NluData, reach
     keys = ("examples", "metadata", kind) if kind == "intent" else ("examples", kind)
     for key, _ in node.pairs:
         if key.text not in keys:
-            data.lose(f"{place}:{key.line}", f"left alone `{key.text}` of {kind} {shown(name)}.",
-                      f"keys of it are {', '.join(sorted(keys))}; correct it, or remove it", "unknown-key")  # fmt: skip
+            data.lose(
+                f"{place}:{key.line}",
+                f"left alone `{key.text}` of {kind} {shown(name)}.",
+                f"keys of it are {', '.join(sorted(keys))}; correct it, or remove it",
+                "unknown-key",
+            )
     examples = item.get("examples")
     if examples is None or (examples.kind == "scalar" and not examples.text.strip()):
         data.lose(f"{place}:{line}", f"the {kind} {shown(name)} has no examples.", _mend_of_empty(kind, name))
@@ -181,9 +190,7 @@ def _bound(entry: str) -> tuple[str, str | None]:
     return (text, entities[0].entity) if bound else (entry, None)
 
 
-def _read_intent(
-    intent: str, metadata: Any, examples: Node, place: str, lines: list[str], data: NluData
-) -> None:
+def _read_intent(intent: str, metadata: Any, examples: Node, place: str, lines: list[str], data: NluData) -> None:
     if examples.kind == "sequence":
         written = [_list_item(item, metadata, place, data) for item in examples.items]
     else:
@@ -200,8 +207,9 @@ def _read_intent(
             continue
         data.lookalikes += find_lookalikes(line, source)
         if not text:
-            data.lose(source, f"left out an empty example of intent {shown(intent)}.",
-                      "write a sentence, or remove the line")  # fmt: skip
+            data.lose(
+                source, f"left out an empty example of intent {shown(intent)}.", "write a sentence, or remove the line"
+            )
             continue
         if text != line and not entities:
             said = "brackets were read as an annotation without an entity, as Rasa reads them."
@@ -216,8 +224,10 @@ def _read_intent(
 def _list_item(item: Node, intent_metadata: Any, place: str, data: NluData) -> tuple[int, str, Any]:
     """Line, annotated text and metadata of an example written as `- text: ...`."""
     if item.kind == "scalar":
-        raise DataError(f"{place}:{item.line}: an example of a list must be `- text: ...`; or write the "
-                        f"examples as a block, `examples: |`.")
+        raise DataError(
+            f"{place}:{item.line}: an example of a list must be `- text: ...`; or write the "
+            f"examples as a block, `examples: |`."
+        )
     fields = mapping(item, place, "an example")
     if "text" not in fields:
         raise DataError(f"{place}:{item.line}: the example has no `text`; add `text: ...`.")
@@ -226,8 +236,13 @@ def _list_item(item: Node, intent_metadata: Any, place: str, data: NluData) -> t
     text = scalar(node, place, "`text`").strip(STRIPPED)
     for key in fields:
         if key not in ("text", "metadata"):
-            data.doubt("unknown-key", f"{place}:{item.line}", text, f"has the key {shown(key)}, which is left alone",
-                       "keys of an example are text and metadata: move it below metadata, or remove it")  # fmt: skip
+            data.doubt(
+                "unknown-key",
+                f"{place}:{item.line}",
+                text,
+                f"has the key {shown(key)}, which is left alone",
+                "keys of an example are text and metadata: move it below metadata, or remove it",
+            )
     if "metadata" not in fields:
         return line, text, intent_metadata
     own = plain_value(fields["metadata"], place)

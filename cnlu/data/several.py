@@ -28,5 +28,6 @@ def refuse_repeats(examples: Iterable[Example]) -> None:
         named = [] if example.intent is None else parts(example.intent)
         if len(set(named)) < len(named):
             place = f"{example.source}: " if example.source else ""
-            raise DataError(f"{place}{shown(example.text)} has an intent twice in {shown(str(example.intent))}; write "
-                            "each once.")  # fmt: skip
+            raise DataError(
+                f"{place}{shown(example.text)} has an intent twice in {shown(str(example.intent))}; write each once."
+            )

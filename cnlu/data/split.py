@@ -11,9 +11,7 @@ from cnlu.errors import UsageError
 Stratum = str | tuple[str, ...]
 
 
-def stratified_split(
-    examples: Sequence[Example], fraction: float, seed: int
-) -> tuple[list[Example], list[Example]]:
+def stratified_split(examples: Sequence[Example], fraction: float, seed: int) -> tuple[list[Example], list[Example]]:
     """Split into (train, held_out), about `fraction` of the distinct texts of each intent held out.
 
     Examples without an intent are stratified by their set of entity types. A text stands in one part only,
@@ -21,8 +19,7 @@ def stratified_split(
     gives the same split; both parts keep the order given. Raises UsageError unless 0 <= fraction < 1.
     """
     if not 0 <= fraction < 1:
-        raise UsageError(f"the fraction to hold out is {fraction}; give a number from 0 up to, but not "
-                         f"including, 1.")
+        raise UsageError(f"the fraction to hold out is {fraction}; give a number from 0 up to, but not including, 1.")
     labels: dict[str, set[Stratum]] = {}  # every distinct text, with the strata its examples belong to
     strata: dict[Stratum, list[str]] = {}  # a text counts for the stratum of its first example
     for example in examples:
@@ -50,8 +47,9 @@ def stratified_folds(examples: Sequence[Example], count: int, seed: int) -> list
         strata.setdefault(_stratum(example), []).append(text)
     texts = sum(map(len, strata.values()))
     if texts < count:
-        raise UsageError(f"{texts} different texts are too few for {count} folds; write more examples or take "
-                         f"fewer folds.")
+        raise UsageError(
+            f"{texts} different texts are too few for {count} folds; write more examples or take fewer folds."
+        )
     draw = random.Random(seed)
     dealt: list[str] = []  # stratum after stratum: dealt round, each fold gets its share of every one
     for stratum in sorted(strata, key=repr):

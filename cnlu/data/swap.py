@@ -109,8 +109,10 @@ def could_not_write(path: str | Path, what: str, error: OSError) -> str:
     """The sentence for a `write_dir` that failed; `what` was not written ("model", "report")."""
     if error.errno in _COLLISIONS:
         return f"{path}: another program replaces the {what} at the same time; try again when it has finished."
-    return (f"{path}: the {what} could not be written ({reason(error)}) and nothing was changed: "
-            "free the disk or choose another --out.")  # fmt: skip
+    return (
+        f"{path}: the {what} could not be written ({reason(error)}) and nothing was changed: "
+        "free the disk or choose another --out."
+    )
 
 
 _PATIENCE = 10.0
@@ -153,9 +155,7 @@ def _put_back(path: Path) -> None:
             os.rename(found, path)
 
 
-def _check_replaceable(
-    path: str | Path, target: Path, force: bool, what: str, is_ours: Callable[[Path], bool]
-) -> None:
+def _check_replaceable(path: str | Path, target: Path, force: bool, what: str, is_ours: Callable[[Path], bool]) -> None:
     found = locate(target)
     if not found.is_dir():
         raise UsageError(f"{path}: is a file, choose a directory that does not exist yet with --out.")
@@ -165,9 +165,7 @@ def _check_replaceable(
     if target == here or target in here.parents:
         raise UsageError(f"{path}: holds the working directory, go elsewhere or choose another --out.")
     if any(found.iterdir()) and not is_ours(found):
-        raise UsageError(
-            f"{path}: is not a {what}, so --force will not replace it; choose another --out or delete it."
-        )
+        raise UsageError(f"{path}: is not a {what}, so --force will not replace it; choose another --out or delete it.")
 
 
 def _probe_parent(path: Path) -> None:

@@ -16,8 +16,24 @@ from cnlu.errors import DataError
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _TABLES = (".txt", *_SEPARATORS)
-_OTHERS = (".json", ".jsonl", ".xlsx", ".xls", ".ods", ".yml", ".yaml", ".dat", ".lst", ".dic", ".dict", ".md", ".gz",
-           ".xz", ".zip", ".parquet")  # fmt: skip
+_OTHERS = (
+    ".json",
+    ".jsonl",
+    ".xlsx",
+    ".xls",
+    ".ods",
+    ".yml",
+    ".yaml",
+    ".dat",
+    ".lst",
+    ".dic",
+    ".dict",
+    ".md",
+    ".gz",
+    ".xz",
+    ".zip",
+    ".parquet",
+)
 """Endings of files that people keep lists in, and that are not read as tables."""
 _GIVE = "`examples: cities.txt` (an entry a line), .csv or .tsv"
 
@@ -57,11 +73,15 @@ def find_table(named: str, name: str, place: str, yaml: Path, reach: Reach) -> P
         if reach.allows(file, yaml):
             return file
     if there:
-        raise DataError(f"{place}: the lookup table {shown(name)} names the file {shown(named)[1:-1]}, which lies "
-                        f"outside the data's folder; move it there, name a folder that holds both, or set "
-                        f"data.files=anywhere.")  # fmt: skip
-    raise DataError(f"{place}: the lookup table {shown(name)} names the file {shown(named)[1:-1]}, which is not there; "
-                    "put it beside the YAML file, write its path from there, or write the entries inline.")  # fmt: skip
+        raise DataError(
+            f"{place}: the lookup table {shown(name)} names the file {shown(named)[1:-1]}, which lies "
+            f"outside the data's folder; move it there, name a folder that holds both, or set "
+            f"data.files=anywhere."
+        )
+    raise DataError(
+        f"{place}: the lookup table {shown(name)} names the file {shown(named)[1:-1]}, which is not there; "
+        "put it beside the YAML file, write its path from there, or write the entries inline."
+    )
 
 
 def _is_file(file: Path) -> bool:

@@ -68,8 +68,9 @@ def _draw(texts: Iterable[str], most: int, seed: int) -> tuple[list[str], int]:
             kept.discard(dropped)
             size += len(text) - len(dropped)
         if size > MOST_CHARACTERS:
-            raise DataError(f"the drawn texts have more than {MOST_CHARACTERS:,} characters together; draw fewer with "
-                            "--max-texts.")  # fmt: skip
+            raise DataError(
+                f"the drawn texts have more than {MOST_CHARACTERS:,} characters together; draw fewer with --max-texts."
+            )
     return [text for _, text in sorted(heap, reverse=True)], total
 
 
@@ -108,4 +109,3 @@ def _lines(path: Path) -> Iterator[str]:
     except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or "it is damaged or cut off"
         raise DataError(f"{path}: the file cannot be read ({reason}); check it.") from None
-

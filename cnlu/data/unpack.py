@@ -71,8 +71,9 @@ class _Xz(io.RawIOBase):
         except lzma.LZMAError as error:
             if "memory usage limit" not in str(error).lower():
                 raise
-            raise DataError(f"{self._path}: unpacking it needs more than {MEMORY >> 20} MB of memory; pack it with "
-                            "xz -9 or less.") from None  # fmt: skip
+            raise DataError(
+                f"{self._path}: unpacking it needs more than {MEMORY >> 20} MB of memory; pack it with xz -9 or less."
+            ) from None
 
     def close(self) -> None:
         self._file.close()

@@ -23,8 +23,19 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000
 _CORE_TAG = re.compile(r"!|tag:yaml\.org,2002:(str|map|seq|int|float|bool|null)")
 _INT = re.compile(r"[-+]?[0-9]{1,300}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None, "true": True, "True": True,
-          "TRUE": True, "false": False, "False": False, "FALSE": False}
+_WORDS = {
+    "": None,
+    "~": None,
+    "null": None,
+    "Null": None,
+    "NULL": None,
+    "true": True,
+    "True": True,
+    "TRUE": True,
+    "false": False,
+    "False": False,
+    "FALSE": False,
+}
 
 
 @dataclass
@@ -56,8 +67,10 @@ def parse_yaml(text: str, path: str) -> Document:
     """The node tree of `text`; raises DataError (`path:line`) for what YAML does not allow."""
     if found := _FORBIDDEN.search(text):
         line = text.count("\n", 0, found.start()) + 1
-        raise DataError(f"{path}:{line}: YAML does not allow the character U+{ord(found[0]):04X}; remove "
-                        f"it, or keep this example in a JSONL file.")
+        raise DataError(
+            f"{path}:{line}: YAML does not allow the character U+{ord(found[0]):04X}; remove "
+            f"it, or keep this example in a JSONL file."
+        )
     try:
         return _build(yaml.parse(text, Loader=_Loader), path)
     except yaml.MarkedYAMLError as error:
@@ -76,8 +89,10 @@ def _sentence(error: yaml.MarkedYAMLError, text: str, path: str) -> str:
         return f"{path}:{line}: a tab stands where YAML wants spaces; indent with spaces."
     if odd := re.search("[\x85\u2028\u2029]", text):
         line = text.count("\n", 0, odd.start()) + 1
-        return (f"{path}:{line}: YAML takes the character U+{ord(odd[0]):04X} for a line break, which "
-                f"leaves this line broken; remove that character, or keep the example in a JSONL file.")
+        return (
+            f"{path}:{line}: YAML takes the character U+{ord(odd[0]):04X} for a line break, which "
+            f"leaves this line broken; remove that character, or keep the example in a JSONL file."
+        )
     problem = (error.problem or "it does not parse").rstrip(".")
     return f"{path}:{line}: this is not valid YAML ({problem}); check the indentation, colons and quotes."
 
@@ -90,8 +105,7 @@ def _build(events: Iterator[Any], path: str) -> Document:
         kind = type(event).__name__
         line = event.start_mark.line + 1
         if kind == "DocumentStartEvent" and document.root is not None:
-            raise DataError(f"{path}:{line}: a second YAML document starts here; put it in a file of its "
-                            f"own.")
+            raise DataError(f"{path}:{line}: a second YAML document starts here; put it in a file of its own.")
         if kind in ("SequenceEndEvent", "MappingEndEvent"):
             parents.pop()
             keys.pop()
@@ -112,8 +126,7 @@ def _build(events: Iterator[Any], path: str) -> Document:
             parents.append(node)
             keys.append(None)
             if len(parents) > _MAX_DEPTH:
-                raise DataError(f"{path}:{line}: the YAML nests deeper than {_MAX_DEPTH} levels; flatten "
-                                f"it.")
+                raise DataError(f"{path}:{line}: the YAML nests deeper than {_MAX_DEPTH} levels; flatten it.")
     return document
 
 
@@ -133,14 +146,18 @@ def _node(kind: str, event: Any, line: int, document: Document) -> Node | None:
 def mapping(node: Node, path: str, what: str) -> dict[str, Node]:
     """A mapping's values by key; raises DataError for anything else, and for a key that comes twice."""
     if node.kind != "mapping":
-        raise DataError(f"{path}:{node.line}: {what} must be a mapping (`key: value` lines), and "
-                        f"{_described(node)} stands here; correct it.")
+        raise DataError(
+            f"{path}:{node.line}: {what} must be a mapping (`key: value` lines), and "
+            f"{_described(node)} stands here; correct it."
+        )
     found: dict[str, tuple[int, Node]] = {}
     for key, value in node.pairs:
         name = scalar(key, path, "a key")
         if name in found:
-            raise DataError(f"{path}:{key.line}: the key {shown(name)} already stands on line "
-                            f"{found[name][0]}; merge the two or remove one.")
+            raise DataError(
+                f"{path}:{key.line}: the key {shown(name)} already stands on line "
+                f"{found[name][0]}; merge the two or remove one."
+            )
         found[name] = (key.line, value)
     return {name: value for name, (_, value) in found.items()}
 
@@ -148,14 +165,17 @@ def mapping(node: Node, path: str, what: str) -> dict[str, Node]:
 def scalar(node: Node, path: str, what: str) -> str:
     """A scalar's text as written; raises DataError for anything else."""
     if node.kind != "scalar":
-        raise DataError(f"{path}:{node.line}: {what} must be text, and {_described(node)} stands here; "
-                        f"write it out.")
+        raise DataError(f"{path}:{node.line}: {what} must be text, and {_described(node)} stands here; write it out.")
     return node.text
 
 
 def _described(node: Node) -> str:
-    return {"alias": "an alias (*name), which is not followed,", "scalar": shown(node.text),
-            "sequence": "a list", "mapping": "a mapping"}[node.kind]
+    return {
+        "alias": "an alias (*name), which is not followed,",
+        "scalar": shown(node.text),
+        "sequence": "a list",
+        "mapping": "a mapping",
+    }[node.kind]
 
 
 def plain_value(node: Node, path: str) -> Any:

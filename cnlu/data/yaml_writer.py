@@ -22,9 +22,7 @@ from cnlu.errors import DataError
 # Rasa decodes \uXXXX throughout a file that is all ASCII; one other character keeps it from that.
 _HEADER = '# Rasa NLU 3.1 · cnlu\nversion: "3.1"\nnlu:\n'
 # A line of a block keeps printable characters and tabs; every line break YAML or Python knows would end it.
-_UNWRITABLE = re.compile(
-    "[^\t\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-)
+_UNWRITABLE = re.compile("[^\t\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _PLAIN_NAME = re.compile(r"[^\W\d][\w/.+]*")
 _RESERVED = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
 _MEND = "keep these examples in a JSONL file"
@@ -44,8 +42,7 @@ def to_yaml(data: NluData) -> str:
     groups: dict[str, list[Example]] = {}
     for number, example in enumerate(data.examples, 1):
         if example.intent is None:
-            raise DataError(f"{_place(example, number)}: Rasa's YAML has no examples without an intent; "
-                            f"{_MEND}.")
+            raise DataError(f"{_place(example, number)}: Rasa's YAML has no examples without an intent; {_MEND}.")
         groups.setdefault(example.intent, []).append(example)
     parts = [_HEADER]
     parts += [_intent(intent, examples) for intent, examples in groups.items()]
@@ -55,8 +52,10 @@ def to_yaml(data: NluData) -> str:
         parts.append(_section("regex", name, patterns))
     for name, entries in data.lookups.items():
         if len(entries) == 1 and entries[0].lower().endswith(".txt"):
-            raise DataError(f"lookup {shown(name)}: its only entry {shown(entries[0])} would be read as "
-                            f"the name of a file; add another entry.")
+            raise DataError(
+                f"lookup {shown(name)}: its only entry {shown(entries[0])} would be read as "
+                f"the name of a file; add another entry."
+            )
         parts.append(_section("lookup", name, entries))
     if len(parts) == 1:
         raise DataError("there is nothing to write as YAML; give at least one example.")
@@ -71,8 +70,10 @@ def _intent(intent: str, examples: list[Example]) -> str:
     place = _place(examples[0], 1)
     parts = intent.split("/")
     if intent != intent.strip() or len(parts) > 2 or not all(parts):
-        raise DataError(f"{place}: Rasa cannot read the intent name {shown(intent)} (it strips spaces "
-                        f"and takes one `/` between two names); rename it, or {_MEND}.")
+        raise DataError(
+            f"{place}: Rasa cannot read the intent name {shown(intent)} (it strips spaces "
+            f"and takes one `/` between two names); rename it, or {_MEND}."
+        )
     head = f"- intent: {_name(intent, place)}\n"
     lines = [_line(example, number) for number, example in enumerate(examples, 1)]
     if all(example.metadata is None for example in examples):
@@ -90,11 +91,11 @@ def _line(example: Example, number: int) -> str:
 
 def _check(line: str, place: str, what: str) -> None:
     if found := _UNWRITABLE.search(line):
-        raise DataError(f"{place}: {what} holds the character U+{ord(found[0]):04X}, which a line of "
-                        f"Rasa's YAML cannot; {_MEND}.")
+        raise DataError(
+            f"{place}: {what} holds the character U+{ord(found[0]):04X}, which a line of Rasa's YAML cannot; {_MEND}."
+        )
     if not line or line != line.strip(STRIPPED):
-        raise DataError(f"{place}: {what} is empty or begins or ends with a space, which Rasa strips; "
-                        f"{_MEND}.")
+        raise DataError(f"{place}: {what} is empty or begins or ends with a space, which Rasa strips; {_MEND}.")
 
 
 def _list_item(line: str, example: Example) -> str:
@@ -108,8 +109,7 @@ def _list_item(line: str, example: Example) -> str:
     except (TypeError, ValueError, RecursionError, DataError):
         same = False
     if not same or _UNWRITABLE.search(written):
-        raise DataError(f"{_place(example, 1)}: the metadata of {shown(example.text)} cannot be kept in "
-                        f"YAML; {_MEND}.")
+        raise DataError(f"{_place(example, 1)}: the metadata of {shown(example.text)} cannot be kept in YAML; {_MEND}.")
     return item + f"    metadata: {written}\n"
 
 
@@ -153,8 +153,10 @@ def _name(name: str, place: str) -> str:
         return name
     written = _quoted(name)
     if found := _UNWRITABLE.search(written):
-        raise DataError(f"{place}: the name {shown(name)} holds the character U+{ord(found[0]):04X}, "
-                        f"which YAML cannot; rename it, or {_MEND}.")
+        raise DataError(
+            f"{place}: the name {shown(name)} holds the character U+{ord(found[0]):04X}, "
+            f"which YAML cannot; rename it, or {_MEND}."
+        )
     return written
 
 

@@ -87,9 +87,14 @@ def _loaded(config: PretrainedConfig, weights: dict[str, Tensor], where: str) ->
 def _transformers(config: PretrainedConfig, weights: dict[str, Tensor]) -> tuple[nn.Module, _Outcome]:
     """Attention is "eager": the plain products export to the smaller graph, and are as fast on a CPU."""
     model, found = model_class(config).from_pretrained(
-        None, config=config, state_dict=dict(weights), dtype=torch.float32, attn_implementation="eager",
-        ignore_mismatched_sizes=True, output_loading_info=True,
-    )  # fmt: skip
+        None,
+        config=config,
+        state_dict=dict(weights),
+        dtype=torch.float32,
+        attn_implementation="eager",
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+    )
     misshapen = {name: (list(given), list(asked)) for name, given, asked in found["mismatched_keys"]}
     return model, _Outcome(set(found["missing_keys"]), misshapen, set(found["unexpected_keys"]))
 

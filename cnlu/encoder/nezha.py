@@ -22,12 +22,23 @@ class NezhaConfig(PretrainedConfig):
     model_type = "nezha"
 
     def __init__(
-        self, vocab_size: int = 21128, hidden_size: int = 768, num_hidden_layers: int = 12,
-        num_attention_heads: int = 12, intermediate_size: int = 3072, hidden_act: str = "gelu",
-        hidden_dropout_prob: float = 0.1, attention_probs_dropout_prob: float = 0.1,
-        max_position_embeddings: int = 512, max_relative_position: int = 64, use_relative_position: bool = True,
-        type_vocab_size: int = 2, layer_norm_eps: float = 1e-12, initializer_range: float = 0.02, **other: Any,
-    ) -> None:  # fmt: skip
+        self,
+        vocab_size: int = 21128,
+        hidden_size: int = 768,
+        num_hidden_layers: int = 12,
+        num_attention_heads: int = 12,
+        intermediate_size: int = 3072,
+        hidden_act: str = "gelu",
+        hidden_dropout_prob: float = 0.1,
+        attention_probs_dropout_prob: float = 0.1,
+        max_position_embeddings: int = 512,
+        max_relative_position: int = 64,
+        use_relative_position: bool = True,
+        type_vocab_size: int = 2,
+        layer_norm_eps: float = 1e-12,
+        initializer_range: float = 0.02,
+        **other: Any,
+    ) -> None:
         super().__init__(**other)
         self.vocab_size, self.hidden_size, self.intermediate_size = vocab_size, hidden_size, intermediate_size
         self.num_hidden_layers, self.num_attention_heads = num_hidden_layers, num_attention_heads

@@ -62,8 +62,9 @@ def load_stored(graph: bytes, where: str) -> Body:
     except CnluError:
         raise
     except Exception as error:  # whoever wrote the notes need not have been training
-        raise UsageError(f"{where}: what it notes of its encoder does not fit its weights ({one_line(error)}); name "
-                         "another model.") from error  # fmt: skip
+        raise UsageError(
+            f"{where}: what it notes of its encoder does not fit its weights ({one_line(error)}); name another model."
+        ) from error
 
 
 def _notes(model: onnx.ModelProto) -> dict[str, str]:

@@ -65,19 +65,42 @@ def _content(directory: Path) -> Content:
 def _word_pieces(pieces: list[str], settings: dict[str, Any]) -> Content:
     """A BERT tokenizer of a vocab.txt, a piece a line."""
     vocabulary = {piece: i for i, piece in enumerate(pieces) if piece}
-    marks = [{"id": vocabulary[name], "content": name, "single_word": False, "lstrip": False, "rstrip": False,
-              "normalized": False, "special": True}
-             for name in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]") if name in vocabulary]  # fmt: skip
+    marks = [
+        {
+            "id": vocabulary[name],
+            "content": name,
+            "single_word": False,
+            "lstrip": False,
+            "rstrip": False,
+            "normalized": False,
+            "special": True,
+        }
+        for name in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+        if name in vocabulary
+    ]
     return {
-        "version": "1.0", "truncation": None, "padding": None, "added_tokens": marks,
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": marks,
         "normalizer": {
-            "type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True,
-            "strip_accents": settings.get("strip_accents"), "lowercase": bool(settings.get("do_lower_case", True)),
+            "type": "BertNormalizer",
+            "clean_text": True,
+            "handle_chinese_chars": True,
+            "strip_accents": settings.get("strip_accents"),
+            "lowercase": bool(settings.get("do_lower_case", True)),
         },
-        "pre_tokenizer": {"type": "BertPreTokenizer"}, "post_processor": None, "decoder": None,
-        "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
-                  "max_input_chars_per_word": 100, "vocab": vocabulary},
-    }  # fmt: skip
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": None,
+        "decoder": None,
+        "model": {
+            "type": "WordPiece",
+            "unk_token": "[UNK]",
+            "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100,
+            "vocab": vocabulary,
+        },
+    }
 
 
 def _converted(directory: Path) -> Content:

@@ -15,9 +15,20 @@ from cnlu.encoder.settings import NAME_AN_ENCODER
 from cnlu.errors import DataError, one_line
 
 TRIED = (
-    "albert", "bert", "deberta", "deberta-v2", "distilbert", "electra", "ernie", "mobilebert", "nezha", "roberta",
-    "roformer", "xlm-roberta", "xlnet",
-)  # fmt: skip
+    "albert",
+    "bert",
+    "deberta",
+    "deberta-v2",
+    "distilbert",
+    "electra",
+    "ernie",
+    "mobilebert",
+    "nezha",
+    "roberta",
+    "roformer",
+    "xlm-roberta",
+    "xlnet",
+)
 """Families that are known to export; any other is exported once when it is loaded."""
 OPSET = 20
 _CLOSE = 1e-3
@@ -101,9 +112,13 @@ def _try_export(body: Body, ids: Tensor, mask: Tensor, where: str) -> None:
     try:
         with quiet(), contextlib.redirect_stdout(heard), contextlib.redirect_stderr(heard):
             torch.onnx.export(
-                body, (ids.repeat(2, 1), mask.repeat(2, 1)), dynamo=True, opset_version=OPSET, verbose=False,
+                body,
+                (ids.repeat(2, 1), mask.repeat(2, 1)),
+                dynamo=True,
+                opset_version=OPSET,
+                verbose=False,
                 dynamic_shapes=({0: batch, 1: length}, {0: batch, 1: length}),
-            )  # fmt: skip
+            )
     except Exception as error:
         raise DataError(
             f"{where}: {body.config.model_type} cannot be exported to ONNX, which a trained model runs on; "

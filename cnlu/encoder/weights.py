@@ -62,11 +62,13 @@ def fitted(weights: dict[str, Tensor], expected: Collection[str]) -> dict[str, T
     expected names stand (`bert.`) is taken off; names outside it stay as they are.
     """
     renamed = {
-        name.removesuffix(".gamma") + ".weight" if name.endswith("LayerNorm.gamma")
-        else name.removesuffix(".beta") + ".bias" if name.endswith("LayerNorm.beta")
+        name.removesuffix(".gamma") + ".weight"
+        if name.endswith("LayerNorm.gamma")
+        else name.removesuffix(".beta") + ".bias"
+        if name.endswith("LayerNorm.beta")
         else name: value
         for name, value in weights.items()
-    }  # fmt: skip
+    }
     known = frozenset(expected)
     prefixes = Counter[str]()
     for name in renamed:

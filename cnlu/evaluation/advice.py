@@ -61,8 +61,12 @@ class Finding:
 
 def advise(study: Study) -> dict[str, list[Finding]]:
     """Findings by sort (`labels`, `intents`, `entities`, `annotations`), those of most errors first."""
-    spans = [(i, one) for i, found in study.differences.items() for one in found
-             if one.kind != "intent" and _could_be_known(study, one)]  # fmt: skip
+    spans = [
+        (i, one)
+        for i, found in study.differences.items()
+        for one in found
+        if one.kind != "intent" and _could_be_known(study, one)
+    ]
     sorts = {
         "labels": _unseen(study),
         "intents": [*_confused(study), *_few(study)],
@@ -80,10 +84,13 @@ def _could_be_known(study: Study, one: Difference) -> bool:
 def _unseen(study: Study) -> list[Finding]:
     """Labels of the examples that training never saw."""
     found = []
-    advice = ("No answer can be right there: train on examples of it, or correct the name, if training knows it by "
-              "another.",)  # fmt: skip
-    for section, key, name, option in (("intent", "per_label", "intent", "gold"),
-                                       ("entity", "per_type", "entity type", "type")):  # fmt: skip
+    advice = (
+        "No answer can be right there: train on examples of it, or correct the name, if training knows it by another.",
+    )
+    for section, key, name, option in (
+        ("intent", "per_label", "intent", "gold"),
+        ("entity", "per_type", "entity type", "type"),
+    ):
         for label, scores in (study.metrics[section] or {key: {}})[key].items():
             if scores["support"] and not scores["seen"]:
                 times = _count(scores["support"], "annotation")
@@ -110,23 +117,43 @@ def _confused(study: Study) -> list[Finding]:
         if back:
             what = (*what, f", {len(back)} the other way round")
         found.append(
-            Finding(len(there) + len(back), (*what, "."), _what_to_add(study, gold, answer, len(there), len(back)),
-                    instances, filter={"gold": gold, "answer": answer})
-        )  # fmt: skip
+            Finding(
+                len(there) + len(back),
+                (*what, "."),
+                _what_to_add(study, gold, answer, len(there), len(back)),
+                instances,
+                filter={"gold": gold, "answer": answer},
+            )
+        )
     return found
 
 
 def _what_to_add(study: Study, gold: str, answer: str, there: int, back: int) -> Words:
     if back * 3 >= there and back >= 2:
-        return ("It happens both ways. Say in one sentence what tells the two apart: if that is hard, merge them; if "
-                "not, add sentences like these to both.",)  # fmt: skip
+        return (
+            "It happens both ways. Say in one sentence what tells the two apart: if that is hard, merge them; if "
+            "not, add sentences like these to both.",
+        )
     counts = study.counts["intents"] if study.counts else {}
     few, many = counts.get(gold, 0), counts.get(answer, 0)
     if counts and few * 2 <= many:
-        return ("Training had ", f"{_count(few, 'example')} of ", Name(gold), f" and {many} of ", Name(answer),
-                ": add sentences like these to ", Name(gold), ".")  # fmt: skip
-    return ("Add sentences worded like these to ", Name(gold), ", and see whether examples of ", Name(answer),
-            " are worded so too.")  # fmt: skip
+        return (
+            "Training had ",
+            f"{_count(few, 'example')} of ",
+            Name(gold),
+            f" and {many} of ",
+            Name(answer),
+            ": add sentences like these to ",
+            Name(gold),
+            ".",
+        )
+    return (
+        "Add sentences worded like these to ",
+        Name(gold),
+        ", and see whether examples of ",
+        Name(answer),
+        " are worded so too.",
+    )
 
 
 def _few(study: Study) -> list[Finding]:
@@ -146,8 +173,10 @@ def _few(study: Study) -> list[Finding]:
         (Name(label), f": {_count(counts[label], 'example')} in training; {wrong[label]} of {asked[label]} wrong here")
         for label in few[:12]
     ]
-    advice = (f"The usual intent had {usual:.0f}. Write more of these first, varied ones: other word "
-              "orders, short answers, typos, things left out.",)  # fmt: skip
+    advice = (
+        f"The usual intent had {usual:.0f}. Write more of these first, varied ones: other word "
+        "orders, short answers, typos, things left out.",
+    )
     weight = sum(wrong[label] for label in few)
     return [Finding(weight, ("Intents that training had few examples of.",), advice, points=points)]
 
@@ -164,11 +193,16 @@ def _missed(study: Study, spans: Sequence[tuple[int, Difference]]) -> list[Findi
             words = list(dict.fromkeys(study.examples[i].text[span[0] : span[1]] for i, span in fresh))
             share = "their words" if len(fresh) == len(gold) else f"the words of {len(fresh)} of them"
             what = (*what, f"; {share} are new to training, or rare in it: ", *_listed(words))
-            advice: Words = ("Annotate these words and others of their kind in several examples, or put them into a "
-                             "lookup table ", Name(kind), ".")  # fmt: skip
+            advice: Words = (
+                "Annotate these words and others of their kind in several examples, or put them into a lookup table ",
+                Name(kind),
+                ".",
+            )
         else:
-            advice = (f"{'Most of the words' if fresh else 'The words themselves'} were read in training, so it is the "
-                      "sentences around them that are new: annotate more sentences like these.",)  # fmt: skip
+            advice = (
+                f"{'Most of the words' if fresh else 'The words themselves'} were read in training, so it is the "
+                "sentences around them that are new: annotate more sentences like these.",
+            )
         found.append(Finding(len(cases), (*what, "."), advice, _golds(cases), filter={"type": kind, "kind": "missed"}))
     return found
 
@@ -181,8 +215,14 @@ def _edges(study: Study, spans: Sequence[tuple[int, Difference]]) -> list[Findin
         for i, one in cases[:MOST_SHOWN]:
             text = study.examples[i].text
             if one.gold and one.predicted:
-                points.append(("annotated ", Name(text[one.gold[0] : one.gold[1]]), ", answered ",
-                               Name(text[one.predicted[0] : one.predicted[1]])))  # fmt: skip
+                points.append(
+                    (
+                        "annotated ",
+                        Name(text[one.gold[0] : one.gold[1]]),
+                        ", answered ",
+                        Name(text[one.predicted[0] : one.predicted[1]]),
+                    )
+                )
         what = (f"{_count(len(cases), 'annotation')} of ", Name(kind), f" {_was(cases)} found with other edges.")
         advice = ("Decide where it begins and ends, and look for training examples that are annotated otherwise.",)
         found.append(Finding(len(cases), what, advice, points=points, filter={"type": kind, "kind": "boundaries"}))
@@ -190,8 +230,11 @@ def _edges(study: Study, spans: Sequence[tuple[int, Difference]]) -> list[Findin
 
 
 def _other_types(spans: Sequence[tuple[int, Difference]]) -> list[Finding]:
-    cases = _grouped(((one.gold[2], one.predicted[2]), (i, one)) for i, one in spans
-                     if one.kind == "type" and one.gold and one.predicted)  # fmt: skip
+    cases = _grouped(
+        ((one.gold[2], one.predicted[2]), (i, one))
+        for i, one in spans
+        if one.kind == "type" and one.gold and one.predicted
+    )
     found = []
     for (gold, answer), there in cases.items():
         times = _count(len(there), "annotation")
@@ -202,8 +245,11 @@ def _other_types(spans: Sequence[tuple[int, Difference]]) -> list[Finding]:
 
 
 def _roles(spans: Sequence[tuple[int, Difference]]) -> list[Finding]:
-    cases = _grouped(((one.gold[2], _part(one.gold), _part(one.predicted)), (i, one)) for i, one in spans
-                     if one.kind == "role" and one.gold and one.predicted)  # fmt: skip
+    cases = _grouped(
+        ((one.gold[2], _part(one.gold), _part(one.predicted)), (i, one))
+        for i, one in spans
+        if one.kind == "role" and one.gold and one.predicted
+    )
     found = []
     for (kind, gold, answer), there in cases.items():
         times = _count(len(there), "annotation")
@@ -238,8 +284,11 @@ def _forgotten(study: Study, spans: Sequence[tuple[int, Difference]]) -> list[Fi
                 cases[kind].append(Instance(i, one.predicted, f"annotated {times} times elsewhere"))
     found = []
     for kind, there in cases.items():
-        what = (Name(kind), f" was found {_count(len(there), 'time')} where nothing is annotated, though the same "
-                "words are annotated so in other sentences.")  # fmt: skip
+        what = (
+            Name(kind),
+            f" was found {_count(len(there), 'time')} where nothing is annotated, though the same "
+            "words are annotated so in other sentences.",
+        )
         advice = ("Was the annotation forgotten? If it is meant, the model cannot know why.",)
         found.append(Finding(len(there), what, advice, there[:MOST_SHOWN], filter={"type": kind, "kind": "invented"}))
     return found
@@ -286,4 +335,3 @@ def _count(number: int, what: str) -> str:
 
 def _was(cases: Sequence[object]) -> str:
     return "was" if len(cases) == 1 else "were"
-

@@ -42,9 +42,7 @@ def resampled_sums(values: NDArray[Any], samples: int = 10_000, seed: int = 0) -
     return sums
 
 
-def mean_interval(
-    values: NDArray[Any], level: float = 0.95, samples: int = 10_000, seed: int = 0
-) -> Interval:
+def mean_interval(values: NDArray[Any], level: float = 0.95, samples: int = 10_000, seed: int = 0) -> Interval:
     """Interval of the mean of `values` [N], one number or boolean a sentence; all zeros for no sentences."""
     values = np.asarray(values, np.float64)
     if not len(values):

@@ -64,8 +64,13 @@ def check_evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _refuse_idle(arguments: argparse.Namespace) -> None:
-    given = {"--config": arguments.config, "--set": arguments.overrides or None, "--encoder": arguments.encoder,
-             "--seed": arguments.seed, "--device": arguments.device}  # fmt: skip
+    given = {
+        "--config": arguments.config,
+        "--set": arguments.overrides or None,
+        "--encoder": arguments.encoder,
+        "--seed": arguments.seed,
+        "--device": arguments.device,
+    }
     for option, value in given.items():
         if value is not None:
             raise UsageError(f"{option} has no effect without --cross-validate, for nothing is trained; leave it out.")

@@ -10,12 +10,18 @@ from cnlu.data.schema import Example
 from cnlu.evaluation.metrics import evaluate
 
 TITLES = {
-    "frame_accuracy": "frames right", "intent.accuracy": "intent accuracy", "intent.macro_f1": "intent macro F1",
-    "intent.weighted_f1": "intent weighted F1", "intent.ece": "intent calibration error",
-    "entity.precision": "entity precision", "entity.recall": "entity recall", "entity.f1": "entity F1",
-    "entity_role.precision": "entity with role precision", "entity_role.recall": "entity with role recall",
+    "frame_accuracy": "frames right",
+    "intent.accuracy": "intent accuracy",
+    "intent.macro_f1": "intent macro F1",
+    "intent.weighted_f1": "intent weighted F1",
+    "intent.ece": "intent calibration error",
+    "entity.precision": "entity precision",
+    "entity.recall": "entity recall",
+    "entity.f1": "entity F1",
+    "entity_role.precision": "entity with role precision",
+    "entity_role.recall": "entity with role recall",
     "entity_role.f1": "entity with role F1",
-}  # fmt: skip
+}
 """What is averaged, by its place in metrics.json: section, or section and field."""
 
 
@@ -72,8 +78,10 @@ def format_folds(folds: Mapping[str, Any]) -> str:
     rows = [[f"{len(folds['each'])} folds", "mean", "spread", "lowest", "highest"]]
     for key, title in TITLES.items():
         section, _, field = key.partition(".")
-        mean, sd, *each = (one[section][field] if field and one[section] else one[section]
-                           for one in (folds["mean"], folds["sd"], *folds["each"]))  # fmt: skip
+        mean, sd, *each = (
+            one[section][field] if field and one[section] else one[section]
+            for one in (folds["mean"], folds["sd"], *folds["each"])
+        )
         if mean is not None:
             there = [share for share in each if share is not None]
             rows.append([title, *(f"{100 * share:.1f}%" for share in (mean, sd, min(there), max(there)))])

@@ -41,9 +41,7 @@ def gold_frame(example: Example) -> Frame:
 def predicted_frame(result: Mapping[str, Any]) -> Frame:
     """The frame of a parse result."""
     intent = result.get("intent") or {}
-    spans = (
-        (e["start"], e["end"], e["entity"], e.get("role"), e.get("group")) for e in result.get("entities", ())
-    )
+    spans = ((e["start"], e["end"], e["entity"], e.get("role"), e.get("group")) for e in result.get("entities", ()))
     return Frame(intent.get("name"), frozenset(spans))
 
 
@@ -57,9 +55,7 @@ def frame_is_right(gold: Frame, predicted: Frame) -> bool:
     return intent_is_right(gold, predicted) and gold.entities == predicted.entities
 
 
-def paired_frames(
-    gold: Sequence[Example], predicted: Sequence[Mapping[str, Any]]
-) -> list[tuple[Frame, Frame]]:
+def paired_frames(gold: Sequence[Example], predicted: Sequence[Mapping[str, Any]]) -> list[tuple[Frame, Frame]]:
     """(gold, predicted) frames in order; raises ValueError when there is not one prediction per example."""
     if len(gold) != len(predicted):
         raise ValueError(f"{len(gold)} examples but {len(predicted)} predictions")

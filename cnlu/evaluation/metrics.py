@@ -55,9 +55,7 @@ def _intent_section(
     def single(name: str | None) -> list[str]:
         return [] if name is None else parts(name) if several else [name]
 
-    asked = [
-        (g.intent, p.intent, r) for (g, p), r in zip(pairs, predicted, strict=True) if g.intent is not None
-    ]
+    asked = [(g.intent, p.intent, r) for (g, p), r in zip(pairs, predicted, strict=True) if g.intent is not None]
     if not asked:
         return None
     support = Counter(name for gold, _, _ in asked for name in single(gold))

@@ -76,9 +76,12 @@ def _as_json(text: str, frame: Frame) -> dict[str, Any]:
 
 
 def write_report(
-    out_dir: str | Path, metrics: Mapping[str, Any], errors: Iterable[Mapping[str, Any]], force: bool = False,
+    out_dir: str | Path,
+    metrics: Mapping[str, Any],
+    errors: Iterable[Mapping[str, Any]],
+    force: bool = False,
     page: bytes | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Writes metrics.json, errors.jsonl (one wrong frame a line) and `page`, if any, as report.html.
 
     They come as a whole directory or not at all.
@@ -173,10 +176,7 @@ def _label_table(title: str, per_label: Mapping[str, Mapping[str, Any]], limit: 
 
 def display_width(text: str) -> int:
     """Terminal columns: two for wide and full-width characters, none for combining ones."""
-    return sum(
-        0 if unicodedata.combining(ch) else 2 if unicodedata.east_asian_width(ch) in "WF" else 1
-        for ch in text
-    )
+    return sum(0 if unicodedata.combining(ch) else 2 if unicodedata.east_asian_width(ch) in "WF" else 1 for ch in text)
 
 
 def _fit(text: str) -> str:

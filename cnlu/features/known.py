@@ -53,6 +53,7 @@ class Met:
     def share_without(self, text: Features, vocabulary: Container[str]) -> float:
         """`known_share` of one of these texts, had it not been among them."""
         own = Counter(feature for row in text.characters for feature in row)
-        known = sum(count for one, count in own.items()
-                    if one in vocabulary and self.features[one] - count >= self.least)  # fmt: skip
+        known = sum(
+            count for one, count in own.items() if one in vocabulary and self.features[one] - count >= self.least
+        )
         return known_share(text, known, {one for one in _own(text) if self.characters[one] > 1})

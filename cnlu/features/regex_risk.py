@@ -18,9 +18,13 @@ else:
 
 _REPEATS = {codes.MAX_REPEAT, codes.MIN_REPEAT, getattr(codes, "POSSESSIVE_REPEAT", None)}
 _SAMPLES = {
-    codes.CATEGORY_DIGIT: "0", codes.CATEGORY_WORD: "a0_中", codes.CATEGORY_SPACE: " \n",
-    codes.CATEGORY_NOT_DIGIT: "a中 ,", codes.CATEGORY_NOT_WORD: " ,", codes.CATEGORY_NOT_SPACE: "a0中,",
-}  # fmt: skip
+    codes.CATEGORY_DIGIT: "0",
+    codes.CATEGORY_WORD: "a0_中",
+    codes.CATEGORY_SPACE: " \n",
+    codes.CATEGORY_NOT_DIGIT: "a中 ,",
+    codes.CATEGORY_NOT_WORD: " ,",
+    codes.CATEGORY_NOT_SPACE: "a0中,",
+}
 _ANYTHING = frozenset("a0_中 ,")
 MANY = 8
 """A repeat that may be left at so many places or more counts as one without an end."""

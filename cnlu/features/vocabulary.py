@@ -75,8 +75,11 @@ class VocabularyBuilder:
         them, with the larger of both counts. Ids go by feature name.
         """
         before = dict(zip(known.ids, known.counts, strict=True)) if known else {}
-        counted = [(-self.counts[n], feature) for feature, n in self.provisional.items()
-                   if self.counts[n] >= min_count and feature not in before]  # fmt: skip
+        counted = [
+            (-self.counts[n], feature)
+            for feature, n in self.provisional.items()
+            if self.counts[n] >= min_count and feature not in before
+        ]
         kept = sorted([*before, *(feature for _, feature in sorted(counted)[:max_features])])
         ids = {feature: i for i, feature in enumerate(kept, 1)}
         final = np.zeros(len(self.counts), np.int32)

@@ -24,9 +24,14 @@ class Ensemble(nn.Module):
     """
 
     def __init__(
-        self, config: ModelConfig, sizes: Sizes, tags: TagSet, reader: Reader | None = None, reading: int | None = None,
+        self,
+        config: ModelConfig,
+        sizes: Sizes,
+        tags: TagSet,
+        reader: Reader | None = None,
+        reading: int | None = None,
         items: ItemSet | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """`reading`: how many members hear of the encoder, None for all; the others go by sparse features alone."""
         super().__init__()
         self.reader = reader
@@ -42,8 +47,9 @@ class Ensemble(nn.Module):
     def forward(self, batch: dict[str, Tensor]) -> Outputs:
         """The mean of the members' outputs, intents of sentences; `batch` as made by training.batches.collate."""
         read = self.read(batch)
-        found = mean_outputs([network(batch["characters"], batch["sentence"], batch["mask"], read)
-                              for network in self.networks()])  # fmt: skip
+        found = mean_outputs(
+            [network(batch["characters"], batch["sentence"], batch["mask"], read) for network in self.networks()]
+        )
         return found._replace(intent=pooled(found.intent, batch["mask"])) if found.intent.ndim == 3 else found
 
     def read(self, batch: dict[str, Tensor]) -> Read | None:

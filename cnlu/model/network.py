@@ -142,9 +142,7 @@ class JointNetwork(nn.Module):
 
     def _encode(self, sparse: Tensor, whole: Tensor, mask: Tensor) -> Tensor:
         """What is known of characters [B, L, known] and text [B, known] -> [B, 1 + L, width], the text first."""
-        x = torch.cat(
-            [self.sentence_in(self.dropout(whole))[:, None], self.character_in(self.dropout(sparse))], 1
-        )
+        x = torch.cat([self.sentence_in(self.dropout(whole))[:, None], self.character_in(self.dropout(sparse))], 1)
         x = self.dropout(self.norm_in(x))
         padding = F.pad((1.0 - mask) * FAR_BELOW, (1, 0))[:, None, None, :]
         index = relative_positions(mask.shape[1], self.config.relative_distance, mask.device)

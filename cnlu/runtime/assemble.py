@@ -52,9 +52,7 @@ def stitch(parts: Sequence[tuple[Window, Scores]], whole: Scores | None = None) 
         return parts[0][1]
 
     def joined(name: str) -> NDArray[Any]:
-        return np.concatenate(
-            [getattr(s, name)[w.keep_start - w.start : w.keep_end - w.start] for w, s in parts]
-        )
+        return np.concatenate([getattr(s, name)[w.keep_start - w.start : w.keep_end - w.start] for w, s in parts])
 
     return Scores(joined("emissions"), whole.intent, joined("roles"), joined("groups"), known=whole.known)
 
@@ -87,9 +85,14 @@ class Assembler:
         characters that are read (`cnlu.text.view`), the result those of `text`.
         """
         if scores is None:
-            return {"text": text, "intent": {"name": None, "confidence": 0.0}, "intent_ranking": [], "entities": [],
-                    "out_of_scope": 1.0 if self.labels.intents else 0.0,
-                    **({"intents": []} if self.several else {})}  # fmt: skip
+            return {
+                "text": text,
+                "intent": {"name": None, "confidence": 0.0},
+                "intent_ranking": [],
+                "entities": [],
+                "out_of_scope": 1.0 if self.labels.intents else 0.0,
+                **({"intents": []} if self.several else {}),
+            }
         given = np.asarray(scores.intent, np.float64)
         chances = given
         if self.labels.intents:

@@ -69,9 +69,7 @@ def _lines(source: str) -> Iterator[str]:
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
-                raise DataError(
-                    f"{source}:{number}: not UTF-8; convert the file, for example with iconv."
-                ) from error
+                raise DataError(f"{source}:{number}: not UTF-8; convert the file, for example with iconv.") from error
             yield text.rstrip("\r\n")
 
 

@@ -53,9 +53,7 @@ def viterbi(lattice: Lattice, emissions: Floats) -> list[int]:
     return [int(tag) for tag in lattice.order[path[::-1]]]
 
 
-def span_confidences(
-    lattice: Lattice, emissions: Floats, spans: Sequence[tuple[int, int, str]]
-) -> list[float]:
+def span_confidences(lattice: Lattice, emissions: Floats, spans: Sequence[tuple[int, int, str]]) -> list[float]:
     """Probability of each (start, end, type) span's whole tag path among all legal sequences.
 
     `emissions` is [L, T], each span lies within it and is not empty; "the span ends here" is part of the

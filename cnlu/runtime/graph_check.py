@@ -17,12 +17,16 @@ from cnlu.runtime.operators import RULES, BadShape, Known, Shape
 from cnlu.runtime.protobuf import BadMessage
 
 INPUTS: Mapping[str, tuple[int, str]] = {
-    "characters": (INT64, "BLF"), "sentence": (INT64, "BS"), "mask": (FLOAT, "BL"),
-}  # fmt: skip
+    "characters": (INT64, "BLF"),
+    "sentence": (INT64, "BS"),
+    "mask": (FLOAT, "BL"),
+}
 """Of every network: name -> type of its elements and axes: texts, characters, features of each, of the sentence."""
 ENCODER_INPUTS: Mapping[str, tuple[int, str]] = {
-    "tokens": (INT64, "BT"), "token_mask": (FLOAT, "BT"), "alignment": (FLOAT, "BLT"),
-}  # fmt: skip
+    "tokens": (INT64, "BT"),
+    "token_mask": (FLOAT, "BT"),
+    "alignment": (FLOAT, "BLT"),
+}
 """Of a network with an encoder, beside the others; T: tokens."""
 
 _TRIED = ((1, 1), (2, 128), (2, 1024))

@@ -66,8 +66,10 @@ class Interpreter:
         except CnluError:
             raise
         except BadGraph as error:
-            raise ModelError(f"{files.path}/model.onnx: is no network that `cnlu train` writes: {error}; do not use "
-                             "it, train the model again.") from error  # fmt: skip
+            raise ModelError(
+                f"{files.path}/model.onnx: is no network that `cnlu train` writes: {error}; do not use "
+                "it, train the model again."
+            ) from error
         except Exception as error:
             raise ModelError(
                 f"{files.path}: the model's files do not fit together ({type(error).__name__}); train it again."
@@ -150,8 +152,10 @@ class Interpreter:
         try:
             outputs = self.session.run(None, inputs)
         except Exception as error:  # ONNX Runtime's errors have no common class of their own
-            raise ModelError(f"the model's network fails on a text of {len(texts[-1])} characters "
-                             f"({type(error).__name__}); train it again.") from error  # fmt: skip
+            raise ModelError(
+                f"the model's network fails on a text of {len(texts[-1])} characters "
+                f"({type(error).__name__}); train it again."
+            ) from error
         if not all(np.isfinite(output).all() for output in outputs):
             raise ModelError("The model's scores are not finite numbers: its training diverged, train again.")
         return [
@@ -200,20 +204,32 @@ def _build(files: ModelFiles, threads: int) -> Interpreter:
     training = read_training(text("training.json"))
     scope = training.get("scope")
     assembler = Assembler(
-        labels, tags, build_lattice(tagger[:-2], tagger[-2], tagger[-1], tags), training["temperature"],
-        Synonyms(lexicon["synonyms"], lexicon.get("synonyms_of", {}), extractor.normalizer), config.model.multi_label,
-        Scope(**scope) if scope else None, config.model.out_of_scope, training.get("even", 0.0),
+        labels,
+        tags,
+        build_lattice(tagger[:-2], tagger[-2], tagger[-1], tags),
+        training["temperature"],
+        Synonyms(lexicon["synonyms"], lexicon.get("synonyms_of", {}), extractor.normalizer),
+        config.model.multi_label,
+        Scope(**scope) if scope else None,
+        config.model.out_of_scope,
+        training.get("even", 0.0),
         _items(labels, files),
-    )  # fmt: skip
+    )
     tokens = read_tokens(text("tokens.json"), config) if "tokens.json" in files.files else None
     graph = files.files["model.onnx"]
     check_graph(graph, expected_network(config, labels, tags, tokens))
     return Interpreter(
-        config, labels, training, extractor,
+        config,
+        labels,
+        training,
+        extractor,
         Vocabulary.from_text(text("character_features.tsv"), "character_features.tsv"),
         Vocabulary.from_text(text("sentence_features.tsv"), "sentence_features.tsv"),
-        assembler, open_graph(graph, threads), tokens, str(files.manifest["sha256"]),
-    )  # fmt: skip
+        assembler,
+        open_graph(graph, threads),
+        tokens,
+        str(files.manifest["sha256"]),
+    )
 
 
 def _items(labels: Labels, files: ModelFiles) -> Items | None:

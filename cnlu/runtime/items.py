@@ -73,8 +73,10 @@ def facts(text: str, spans: Sequence[Span], kinds: Sequence[Kind]) -> Facts:
     """Of entities in order, none over another; an item mostly has one of a kind."""
     count = len(spans)
     ends = [0, *(end for _, end in spans[:-1])]
-    gaps = ["".join(c for c in text[end:start] if c.isprintable() and c != " ") for end, (start, _) in
-            zip(ends, spans, strict=True)]  # fmt: skip
+    gaps = [
+        "".join(c for c in text[end:start] if c.isprintable() and c != " ")
+        for end, (start, _) in zip(ends, spans, strict=True)
+    ]
     often, types = Counter(kinds), Counter(kind for kind, _ in kinds)
     repeating = [i for i, kind in enumerate(kinds) if often[kind] > 1]
     several = sum(many > 1 for many in often.values()) > 1
@@ -91,11 +93,14 @@ def facts(text: str, spans: Sequence[Span], kinds: Sequence[Kind]) -> Facts:
         grouped[i] = 1.0, repeats, typed, bool(repeating) and not repeats, several, outside, apart
         for start in range(i):
             likeness[i, start + 1] = kind == kinds[start], kind in kinds[start:i]
-    begins = [(1.0, pause, bool(_JOINED.search(gap)), not gap, min(len(gap), _LONG) / _LONG)
-              for gap, pause in zip(gaps, pauses, strict=True)]  # fmt: skip
+    begins = [
+        (1.0, pause, bool(_JOINED.search(gap)), not gap, min(len(gap), _LONG) / _LONG)
+        for gap, pause in zip(gaps, pauses, strict=True)
+    ]
     turn = [sum(other == kind for other in kinds[:i]) for i, kind in enumerate(kinds)]
-    return Facts(grouped, np.array(begins, np.float32).reshape(count, 5), likeness, np.array(turn, np.intp),
-                 max(often.values()))  # fmt: skip
+    return Facts(
+        grouped, np.array(begins, np.float32).reshape(count, 5), likeness, np.array(turn, np.intp), max(often.values())
+    )
 
 
 @dataclass(frozen=True)
@@ -132,9 +137,13 @@ class Items:
         """[MOST + 1, 1 + labels]: that it is an entity's turn, by how many of its kind there were"""
 
     def decide(
-        self, text: str, spans: Sequence[Span], kinds: Sequence[Kind], allowed: Sequence[Sequence[str]],
+        self,
+        text: str,
+        spans: Sequence[Span],
+        kinds: Sequence[Kind],
+        allowed: Sequence[Sequence[str]],
         scores: Floats,
-    ) -> list[tuple[str | None, float]]:  # fmt: skip
+    ) -> list[tuple[str | None, float]]:
         """Of each entity, in the order of the text: its group and the probability of that; None and 0.0 for none.
 
         `scores` [L, columns] are the network's of the text's characters; labels that do not count are chosen among the
@@ -152,9 +161,13 @@ class Items:
         return found
 
     def weighed(
-        self, text: str, spans: Sequence[Span], kinds: Sequence[Kind], allowed: Sequence[Sequence[str]],
+        self,
+        text: str,
+        spans: Sequence[Span],
+        kinds: Sequence[Kind],
+        allowed: Sequence[Sequence[str]],
         scores: Floats,
-    ) -> Weighed:  # fmt: skip
+    ) -> Weighed:
         """The chain; arguments as `decide` takes them."""
         given, weights, count = facts(text, spans, kinds), self.weights, len(spans)
         own, named = _means(scores, spans)

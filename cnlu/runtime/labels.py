@@ -50,8 +50,9 @@ class Labels:
                     roles.setdefault(span.entity, set()).add(span.role)
                 if span.group is not None:
                     groups.setdefault(span.entity, set()).add(span.group)
-        return cls(sorted(intents), sorted(entities), _sorted(roles), _sorted(groups), sorted(combined),
-                   order_of(examples))  # fmt: skip
+        return cls(
+            sorted(intents), sorted(entities), _sorted(roles), _sorted(groups), sorted(combined), order_of(examples)
+        )
 
     @cached_property
     def role_names(self) -> list[str]:

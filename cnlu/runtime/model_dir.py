@@ -194,8 +194,10 @@ def _listed(path: str | Path, manifest: dict[str, Any]) -> dict[str, int]:
             raise ModelError(f"{place}: {_DAMAGED}")
         sizes[name] = size
     if len(sizes) > _MOST_FILES or sum(sizes.values()) > _MOST_BYTES:
-        raise ModelError(f"{place}: lists more than {_MOST_FILES} files or {_MOST_BYTES >> 30} GB, as no training "
-                         "writes them; do not trust this model, train it again.")  # fmt: skip
+        raise ModelError(
+            f"{place}: lists more than {_MOST_FILES} files or {_MOST_BYTES >> 30} GB, as no training "
+            "writes them; do not trust this model, train it again."
+        )
     return sizes
 
 

@@ -29,13 +29,17 @@ from cnlu.runtime.protobuf import (
     tag,
     text,
     whole,
-)  # fmt: skip
+)
 
 FLOAT, INT64 = 1, 7
 ELEMENTS: Mapping[int, tuple[str, str]] = {
-    FLOAT: ("<f4", "float_data"), 2: ("<u1", "int32_data"), 3: ("<i1", "int32_data"), 6: ("<i4", "int32_data"),
-    INT64: ("<i8", "int64_data"), 9: ("<u1", "int32_data"),
-}  # fmt: skip
+    FLOAT: ("<f4", "float_data"),
+    2: ("<u1", "int32_data"),
+    3: ("<i1", "int32_data"),
+    6: ("<i4", "int32_data"),
+    INT64: ("<i8", "int64_data"),
+    9: ("<u1", "int32_data"),
+}
 """Types of a constant's elements: as NumPy writes them, and the field for those that are not in raw_data."""
 SMALL = 64
 """Whole numbers of a constant that are kept: what is a shape, an axis or a bound has no more."""
@@ -118,48 +122,69 @@ _SHAPE = _fields(dim=(1, LENGTH, lambda data: read_message(data, _DIMENSION), _M
 _TENSOR_TYPE = _fields(element=(1, VARINT, small), shape=(2, LENGTH, lambda data: read_message(data, _SHAPE)))
 _TYPE = _fields(tensor=(1, LENGTH, lambda data: read_message(data, _TENSOR_TYPE)))
 _PORT = _fields(
-    name=(1, LENGTH, text), type=(2, LENGTH, lambda data: read_message(data, _TYPE)),
+    name=(1, LENGTH, text),
+    type=(2, LENGTH, lambda data: read_message(data, _TYPE)),
     metadata=(4, LENGTH, lambda data: read_message(data, _ENTRY), 64),
-)  # fmt: skip
+)
 _TENSOR = {
     **_fields(
-        dims=(1, VARINT, whole, _MOST_RANK), data_type=(2, VARINT, small), float_data=(4, LENGTH, _opaque),
-        int32_data=(5, LENGTH, _opaque), int64_data=(7, LENGTH, _opaque), name=(8, LENGTH, text),
-        raw_data=(9, LENGTH, _opaque), external_data=(13, LENGTH, _never("a constant lies in another file")),
+        dims=(1, VARINT, whole, _MOST_RANK),
+        data_type=(2, VARINT, small),
+        float_data=(4, LENGTH, _opaque),
+        int32_data=(5, LENGTH, _opaque),
+        int64_data=(7, LENGTH, _opaque),
+        name=(8, LENGTH, text),
+        raw_data=(9, LENGTH, _opaque),
+        external_data=(13, LENGTH, _never("a constant lies in another file")),
         data_location=(14, VARINT, small),
     ),
     tag(1, LENGTH): Field("packed_dims", packed),
-}  # fmt: skip
+}
 _ATTRIBUTE = _fields(
-    name=(1, LENGTH, text), f=(2, FOUR, lambda data: float(np.frombuffer(data, "<f4")[0])), i=(3, VARINT, whole),
-    s=(4, LENGTH, bytes), graph=(6, LENGTH, _never("an operator holds a graph of its own, a loop or a branch")),
-    ints=(8, VARINT, whole, SMALL), type=(20, VARINT, small),
-)  # fmt: skip
+    name=(1, LENGTH, text),
+    f=(2, FOUR, lambda data: float(np.frombuffer(data, "<f4")[0])),
+    i=(3, VARINT, whole),
+    s=(4, LENGTH, bytes),
+    graph=(6, LENGTH, _never("an operator holds a graph of its own, a loop or a branch")),
+    ints=(8, VARINT, whole, SMALL),
+    type=(20, VARINT, small),
+)
 _ATTRIBUTE[tag(8, LENGTH)] = Field("ints", packed)
 _TYPES = {1: "f", 2: "i", 3: "s", 7: "ints"}
 """An attribute's type -> the field that holds its value."""
 _NODE = _fields(
-    input=(1, LENGTH, text, 256), output=(2, LENGTH, text, 64), name=(3, LENGTH, text), operator=(4, LENGTH, text),
-    attribute=(5, LENGTH, lambda data: _attribute(read_message(data, _ATTRIBUTE)), 16), doc_string=(6, LENGTH, _opaque),
-    domain=(7, LENGTH, text), metadata=(9, LENGTH, _opaque, 64),
-)  # fmt: skip
+    input=(1, LENGTH, text, 256),
+    output=(2, LENGTH, text, 64),
+    name=(3, LENGTH, text),
+    operator=(4, LENGTH, text),
+    attribute=(5, LENGTH, lambda data: _attribute(read_message(data, _ATTRIBUTE)), 16),
+    doc_string=(6, LENGTH, _opaque),
+    domain=(7, LENGTH, text),
+    metadata=(9, LENGTH, _opaque, 64),
+)
 _GRAPH = _fields(
-    node=(1, LENGTH, lambda data: _node(read_message(data, _NODE)), _MOST_NODES), name=(2, LENGTH, text),
+    node=(1, LENGTH, lambda data: _node(read_message(data, _NODE)), _MOST_NODES),
+    name=(2, LENGTH, text),
     initializer=(5, LENGTH, lambda data: _constant(read_message(data, _TENSOR)), _MOST_NODES),
-    doc_string=(10, LENGTH, _opaque), input=(11, LENGTH, lambda data: _port(read_message(data, _PORT)), 16),
+    doc_string=(10, LENGTH, _opaque),
+    input=(11, LENGTH, lambda data: _port(read_message(data, _PORT)), 16),
     output=(12, LENGTH, lambda data: _port(read_message(data, _PORT)), 16),
     value_info=(13, LENGTH, _opaque, 2 * _MOST_NODES),
     metadata=(16, LENGTH, lambda data: read_message(data, _ENTRY), 64),
-)  # fmt: skip
+)
 _OPERATORS = _fields(domain=(1, LENGTH, text), version=(2, VARINT, small))
 _MODEL = _fields(
-    ir_version=(1, VARINT, small), producer=(2, LENGTH, _opaque), producer_version=(3, LENGTH, _opaque),
-    domain=(4, LENGTH, text), version=(5, VARINT, small), doc_string=(6, LENGTH, _opaque),
+    ir_version=(1, VARINT, small),
+    producer=(2, LENGTH, _opaque),
+    producer_version=(3, LENGTH, _opaque),
+    domain=(4, LENGTH, text),
+    version=(5, VARINT, small),
+    doc_string=(6, LENGTH, _opaque),
     graph=(7, LENGTH, lambda data: read_message(data, _GRAPH)),
     operators=(8, LENGTH, lambda data: read_message(data, _OPERATORS), 4),
     metadata=(14, LENGTH, lambda data: read_message(data, _ENTRY), 64),
     functions=(25, LENGTH, _never("it has functions of its own")),
-)  # fmt: skip
+)
 
 
 def _node(found: dict[str, Any]) -> Node:

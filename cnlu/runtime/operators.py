@@ -104,8 +104,10 @@ def _matmul(node: Node, given: Given) -> Known:
 
 
 def _gemm(node: Node, given: Given) -> Known:
-    left, right = (value.shape[::-1] if node.attributes.get(name, 0) else value.shape
-                   for value, name in zip(given, ("transA", "transB"), strict=False))  # fmt: skip
+    left, right = (
+        value.shape[::-1] if node.attributes.get(name, 0) else value.shape
+        for value, name in zip(given, ("transA", "transB"), strict=False)
+    )
     if len(left) != 2 or len(right) != 2 or left[1] != right[0]:
         raise BadShape(f"no product of {left} and {right}")
     return Known((left[0], right[1]), work=left[0] * left[1] * right[1])
@@ -201,8 +203,7 @@ def _split(node: Node, given: Given) -> list[Known]:
     shape, count = given[0].shape, len(node.outputs)
     axis = _axis(node.attributes.get("axis", 0), len(shape))
     each = -(-shape[axis] // count)
-    sizes = numbers(given[1]) if len(given) > 1 else [
-        min(each, max(0, shape[axis] - k * each)) for k in range(count)]  # fmt: skip
+    sizes = numbers(given[1]) if len(given) > 1 else [min(each, max(0, shape[axis] - k * each)) for k in range(count)]
     if len(sizes) != count or sum(sizes) != shape[axis] or min(sizes) < 0:
         raise BadShape(f"{shape} is not divided by {sizes}")
     return [Known((*shape[:axis], size, *shape[axis + 1 :])) for size in sizes]
@@ -283,20 +284,71 @@ def _divided(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 RULES: dict[str, Rule] = {
-    **dict.fromkeys(("Gelu", "Softmax", "LayerNormalization", "Clip", "CumSum", "Sigmoid", "Tanh", "Relu", "Erf", "Exp",
-                     "Log", "Sqrt", "Sign", "Ceil", "Floor", "Sin", "Cos", "Trilu"), _first),
-    "Add": _each(np.add), "Sum": _each(), "Sub": _each(np.subtract), "Mul": _each(np.multiply), "Div": _each(_divided),
-    "Neg": _each(np.negative), "Abs": _each(np.abs), "Pow": _each(), "Min": _each(),
-    "Max": _each(), "Equal": _each(np.equal), "Greater": _each(np.greater),
-    "GreaterOrEqual": _each(np.greater_equal), "Less": _each(np.less), "LessOrEqual": _each(np.less_equal),
-    "And": _each(np.logical_and), "Or": _each(np.logical_or), "Not": _each(np.logical_not),
-    "Where": _each(lambda where, a, b: np.where(where != 0, a, b)), "Cast": _cast,
+    **dict.fromkeys(
+        (
+            "Gelu",
+            "Softmax",
+            "LayerNormalization",
+            "Clip",
+            "CumSum",
+            "Sigmoid",
+            "Tanh",
+            "Relu",
+            "Erf",
+            "Exp",
+            "Log",
+            "Sqrt",
+            "Sign",
+            "Ceil",
+            "Floor",
+            "Sin",
+            "Cos",
+            "Trilu",
+        ),
+        _first,
+    ),
+    "Add": _each(np.add),
+    "Sum": _each(),
+    "Sub": _each(np.subtract),
+    "Mul": _each(np.multiply),
+    "Div": _each(_divided),
+    "Neg": _each(np.negative),
+    "Abs": _each(np.abs),
+    "Pow": _each(),
+    "Min": _each(),
+    "Max": _each(),
+    "Equal": _each(np.equal),
+    "Greater": _each(np.greater),
+    "GreaterOrEqual": _each(np.greater_equal),
+    "Less": _each(np.less),
+    "LessOrEqual": _each(np.less_equal),
+    "And": _each(np.logical_and),
+    "Or": _each(np.logical_or),
+    "Not": _each(np.logical_not),
+    "Where": _each(lambda where, a, b: np.where(where != 0, a, b)),
+    "Cast": _cast,
     **dict.fromkeys(("ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceLogSumExp"), _reduce),
-    "MatMul": _matmul, "MatMulInteger": _matmul, "Gemm": _gemm, "Einsum": _einsum, "Gather": _gather,
-    "GatherElements": _gather_elements, "GatherND": _gather_nd, "Shape": _shape, "Reshape": _reshape,
-    "Unsqueeze": _unsqueeze, "Squeeze": _squeeze, "Transpose": _transpose, "Concat": _concat, "Split": _split,
-    "Slice": _slice, "Pad": _pad, "Expand": _expand, "Tile": _tile, "ConstantOfShape": _filled, "Range": _range,
+    "MatMul": _matmul,
+    "MatMulInteger": _matmul,
+    "Gemm": _gemm,
+    "Einsum": _einsum,
+    "Gather": _gather,
+    "GatherElements": _gather_elements,
+    "GatherND": _gather_nd,
+    "Shape": _shape,
+    "Reshape": _reshape,
+    "Unsqueeze": _unsqueeze,
+    "Squeeze": _squeeze,
+    "Transpose": _transpose,
+    "Concat": _concat,
+    "Split": _split,
+    "Slice": _slice,
+    "Pad": _pad,
+    "Expand": _expand,
+    "Tile": _tile,
+    "ConstantOfShape": _filled,
+    "Range": _range,
     "DynamicQuantizeLinear": _quantized,
-}  # fmt: skip
+}
 """By the operator's name in ONNX's own domain. What an export of some encoder needs beyond these is added here, with a
 rule; tests/encoder/test_families.py compares the table with what the exports of all families write."""

@@ -73,8 +73,16 @@ def read_tokens(content: str, config: Config) -> TokenReader:
 def expected_network(config: Config, labels: Labels, tags: TagSet, tokens: TokenReader | None) -> Expected:
     """What model.onnx must be, by the other files."""
     model = config.model
-    outputs = {"emissions": ("BL", len(tags.tags)), "intent": ("B", len(labels.intents)),
-               "roles": ("BL", 1 + len(labels.role_names)), "groups": ("BL", len(labels.group_columns))}  # fmt: skip
+    outputs = {
+        "emissions": ("BL", len(tags.tags)),
+        "intent": ("B", len(labels.intents)),
+        "roles": ("BL", 1 + len(labels.role_names)),
+        "groups": ("BL", len(labels.group_columns)),
+    }
     rows, layer = 3 * FEATURES * model.sparse_width, 8 * max(3 * model.width, model.feedforward)
-    return Expected(outputs, config.training.max_length, model.members * (rows + layer + model.label_width),
-                    tokens.marks.limit if tokens else 0)  # fmt: skip
+    return Expected(
+        outputs,
+        config.training.max_length,
+        model.members * (rows + layer + model.label_width),
+        tokens.marks.limit if tokens else 0,
+    )

@@ -152,6 +152,7 @@ def _take(handle: int, path: Path) -> None:
             return
         except BlockingIOError:
             if time.monotonic() > end:
-                raise CnluError(f"{path}: another process has locked it for {PATIENCE:g} seconds; end that "
-                                "process.") from None  # fmt: skip
+                raise CnluError(
+                    f"{path}: another process has locked it for {PATIENCE:g} seconds; end that process."
+                ) from None
             time.sleep(0.01)

@@ -137,8 +137,9 @@ class AnnotatedText:
             if sorted(map(_key, found._examples)) == wanted:
                 found._tail = self._tail if tail is None else tail
                 return found
-        raise CnluError(f"{self._path}: sentences can only be appended where `nlu:` is the last section; move it to "
-                        "the end.")  # fmt: skip
+        raise CnluError(
+            f"{self._path}: sentences can only be appended where `nlu:` is the last section; move it to the end."
+        )
 
     def _candidates(self, example: Example, section: str) -> Iterator[tuple[str, str | None]]:
         """Texts, the neatest first, and how far a section at the end is indented in them (None: there is none)."""

@@ -57,9 +57,12 @@ def build_app(
         routes=routes,
         lifespan=lifespan,
         exception_handlers={
-            ApiError: _refused, HTTPException: _no_route, ClientDisconnect: _gone, Exception: _failed,
+            ApiError: _refused,
+            HTTPException: _no_route,
+            ClientDisconnect: _gone,
+            Exception: _failed,
         },
-    )  # fmt: skip
+    )
     app.router.redirect_slashes = False
     guarded = OwnNames(Shedding(app, batcher), settings)
     return Measured(guarded, metrics, frozenset(route.path for route in routes))

@@ -22,26 +22,49 @@ def add_serve(parser: argparse.ArgumentParser) -> None:
     add("--host", default=new.host, help=f"where to listen (default {new.host}: this machine only)")
     _number(parser, "port", f"(default {new.port}; 0: any free one)")
     _number(parser, "workers", "processes, each with its own copy of the model")
-    add("--token", metavar="T", help=f"asked of every client; better in the variable {TOKEN_VARIABLE}, which other "
-        "users of this machine do not see")  # fmt: skip
-    add("--allowed-host", action="append", dest="allowed_hosts", default=[], metavar="NAME", help="answer to this name "
-        "too, such as a proxy's (may be given several times)")  # fmt: skip
+    add(
+        "--token",
+        metavar="T",
+        help=f"asked of every client; better in the variable {TOKEN_VARIABLE}, which other "
+        "users of this machine do not see",
+    )
+    add(
+        "--allowed-host",
+        action="append",
+        dest="allowed_hosts",
+        default=[],
+        metavar="NAME",
+        help="answer to this name too, such as a proxy's (may be given several times)",
+    )
     add("--annotate", metavar="F.yml", help="append sentences corrected on the page to this file (default: no saving)")
     _number(parser, "fallback_threshold", "for Rasa: answer nlu_fallback below this confidence", "X")
-    _number(parser, "ambiguity", "for Rasa: answer nlu_fallback when two intents are this close; with one of the two "
-            "options given, the other is Rasa's default, 0.3 and 0.1", "X")  # fmt: skip
+    _number(
+        parser,
+        "ambiguity",
+        "for Rasa: answer nlu_fallback when two intents are this close; with one of the two "
+        "options given, the other is Rasa's default, 0.3 and 0.1",
+        "X",
+    )
     _number(parser, "max_body", f"bytes of a request (default {new.max_body})")
-    _number(parser, "max_bodies", "bytes of all bodies in a worker; more are refused with 503 (default "
-            f"{new.max_bodies})")  # fmt: skip
+    _number(
+        parser, "max_bodies", f"bytes of all bodies in a worker; more are refused with 503 (default {new.max_bodies})"
+    )
     _number(parser, "max_text", f"characters a text (default {new.max_text})")
-    _number(parser, "max_waiting", "texts waiting in a worker; more are refused with 503 (default "
-            f"{new.max_waiting})")  # fmt: skip
+    _number(parser, "max_waiting", f"texts waiting in a worker; more are refused with 503 (default {new.max_waiting})")
     _number(parser, "max_waiting_characters", f"the same in characters (default {new.max_waiting_characters})")
     _number(parser, "read_timeout", f"seconds a client has to send its request (default {new.read_timeout:g})", "S")
-    _number(parser, "write_timeout", "seconds an answer waits until its client reads it (default "
-            f"{new.write_timeout:g})", "S")  # fmt: skip
-    _number(parser, "parse_timeout", "seconds a batch may take; then its worker is replaced (default "
-            f"{new.parse_timeout:g})", "S")  # fmt: skip
+    _number(
+        parser,
+        "write_timeout",
+        f"seconds an answer waits until its client reads it (default {new.write_timeout:g})",
+        "S",
+    )
+    _number(
+        parser,
+        "parse_timeout",
+        f"seconds a batch may take; then its worker is replaced (default {new.parse_timeout:g})",
+        "S",
+    )
     add("--log-texts", action="store_true", help="write every parsed text to the log (default: none)")
     parser.set_defaults(run=_serve)
 
@@ -60,8 +83,9 @@ def _serve(arguments: argparse.Namespace) -> int:
         from cnlu.server.serve import serve
     except ImportError as error:
         if error.name in ("fcntl", "resource"):
-            raise UsageError("Serving needs Linux or macOS: this system cannot share a socket between workers as they "
-                             "do.") from error  # fmt: skip
+            raise UsageError(
+                "Serving needs Linux or macOS: this system cannot share a socket between workers as they do."
+            ) from error
         raise UsageError(
             f"Serving needs {error.name}, which is not installed; install it with: pip install 'cnlu[serve]'."
         ) from error

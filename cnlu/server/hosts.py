@@ -104,5 +104,8 @@ def _on_network(host: str) -> bool:
 def _misdirected(what: str, name: str | None) -> ApiError:
     """421 of RFC 9110, section 15.5.20."""
     shown = "NAME" if name is None else name
-    return ApiError(421, "misdirected", f"{what}; if it should be answered, start the server with --allowed-host "
-                    f"{shown}, or with a token.")  # fmt: skip
+    return ApiError(
+        421,
+        "misdirected",
+        f"{what}; if it should be answered, start the server with --allowed-host {shown}, or with a token.",
+    )

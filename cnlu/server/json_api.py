@@ -45,9 +45,13 @@ def routes(service: Service) -> list[Route]:
         texts = content["texts"]
         if not isinstance(texts, list):
             raise ApiError(422, "invalid", '"texts" must be a list of strings.')
-        return answer({"results": await service.parse([
-            check_text(text, settings, f"texts[{number}]") for number, text in enumerate(texts)
-        ])})  # fmt: skip
+        return answer(
+            {
+                "results": await service.parse(
+                    [check_text(text, settings, f"texts[{number}]") for number, text in enumerate(texts)]
+                )
+            }
+        )
 
     async def labels(request: Request) -> Response:
         model = service.models.current
@@ -72,8 +76,12 @@ def routes(service: Service) -> list[Route]:
 
     async def health(request: Request) -> Response:
         if service.batcher.busy_for > settings.parse_timeout / 2:
-            raise ApiError(503, "stuck", "This worker has parsed the same texts for long; it will be replaced.",
-                           {"Retry-After": "1"})  # fmt: skip
+            raise ApiError(
+                503,
+                "stuck",
+                "This worker has parsed the same texts for long; it will be replaced.",
+                {"Retry-After": "1"},
+            )
         return answer({"status": "ok"})
 
     async def metrics(request: Request) -> Response:
@@ -100,7 +108,15 @@ def _not_saved(error: CnluError) -> ApiError:
         return ApiError(422, "not_expressible", str(error))
     _log.error("a sentence could not be saved: %s", error)  # it names the path, which is no business of the client's
     if isinstance(error, NoRoom):
-        return ApiError(507, "no_room", "The sentence is not saved, for the server's disk is full; keep it and try "
-                        "again when there is room.")  # fmt: skip
-    return ApiError(503, "not_saved", "The sentence is not saved, for the file cannot be written now, and the server's "
-                    "log says why; keep it and try again later.", {"Retry-After": "10"})  # fmt: skip
+        return ApiError(
+            507,
+            "no_room",
+            "The sentence is not saved, for the server's disk is full; keep it and try again when there is room.",
+        )
+    return ApiError(
+        503,
+        "not_saved",
+        "The sentence is not saved, for the file cannot be written now, and the server's "
+        "log says why; keep it and try again later.",
+        {"Retry-After": "10"},
+    )

@@ -76,9 +76,10 @@ def check_text(value: Any, settings: ServerSettings, name: str = "text") -> str:
         raise ApiError(422, "invalid", f'"{name}" must be a string.')
     if len(value) > settings.max_text:
         raise ApiError(
-            422, "text_too_long",
+            422,
+            "text_too_long",
             f'"{name}" has {len(value)} characters; at most {settings.max_text} are parsed, so cut it into sentences.',
-        )  # fmt: skip
+        )
     return value
 
 

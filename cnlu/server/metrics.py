@@ -23,8 +23,7 @@ class Metrics:
 
     def __init__(self) -> None:
         own = CollectorRegistry()  # what is exposed is collected from the files of all workers
-        self.requests = Counter(
-            "cnlu_requests", "Answered requests", ["route", "status"], registry=own)  # fmt: skip
+        self.requests = Counter("cnlu_requests", "Answered requests", ["route", "status"], registry=own)
         self.seconds = Histogram(
             "cnlu_request_seconds", "From a request's head to its answer", ["route"], registry=own, buckets=_SECONDS
         )
@@ -32,7 +31,8 @@ class Metrics:
         self.characters = Counter("cnlu_characters", "Characters of parsed texts", registry=own)
         self.batch = Histogram("cnlu_batch_texts", "Texts that shared a batch", registry=own, buckets=_TEXTS)
         self.waiting = Gauge(
-            "cnlu_waiting_texts", "Texts that wait for a batch", registry=own, multiprocess_mode="livesum")  # fmt: skip
+            "cnlu_waiting_texts", "Texts that wait for a batch", registry=own, multiprocess_mode="livesum"
+        )
         self.loads = Counter("cnlu_model_loads", "New models, put to work or refused", ["outcome"], registry=own)
         self.saved = Counter("cnlu_saved_sentences", "Sentences appended to the annotated file", registry=own)
         for outcome in ("swapped", "refused"):

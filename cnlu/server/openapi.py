@@ -20,7 +20,7 @@ _STATUSES = {
     "422": "A field is missing, of the wrong type, or beyond its limit",
     "421": "The Host header names another server, or a page of another site sent this; see --allowed-host",
     "503": "The worker is busy, stuck or has no figures, or the annotated file cannot be written now: try again after "
-           "Retry-After seconds",
+    "Retry-After seconds",
     "507": "The server's disk is full; nothing is saved",
 }
 _PARSING = ("400", "401", "408", "413", "421", "422", "503")
@@ -58,24 +58,26 @@ def _parse() -> Schema:
         "security": [{"token": []}, {}],
         "requestBody": _body({"oneOf": [_ref("OneText"), _ref("SeveralTexts")]}, {"text": "明天从杭州到北京的高铁"}),
         "responses": {
-            "200": _json("One parse result, or with `texts` a list of them in the same order",
-                         {"oneOf": [_ref("Result"), _ref("Results")]}),
+            "200": _json(
+                "One parse result, or with `texts` a list of them in the same order",
+                {"oneOf": [_ref("Result"), _ref("Results")]},
+            ),
             **_refusals(*_PARSING),
         },
-    }  # fmt: skip
+    }
 
 
 def _model_parse() -> Schema:
     return {
         "operationId": "modelParse",
         "summary": "The same for Rasa: what Rasa Core calls when endpoints.yml has `nlu:`",
-        "description": "A text such as `/book{\"city\": \"北京\"}` is read as Rasa's RegexMessageHandler does. With "
+        "description": 'A text such as `/book{"city": "北京"}` is read as Rasa\'s RegexMessageHandler does. With '
         "--fallback-threshold or --ambiguity an unsure result becomes `nlu_fallback`. The token may also stand in the "
         "body or in the query, as `token`; a server without a token ignores it.",
         "security": [{"token": []}, {}],
         "requestBody": _body(_ref("RasaRequest"), {"text": "改签到下午", "message_id": "a1"}),
         "responses": {"200": _json("Parse result", _ref("Result")), **_refusals(*_PARSING)},
-    }  # fmt: skip
+    }
 
 
 def _labels() -> Schema:
@@ -92,15 +94,19 @@ def _annotate() -> Schema:
         "operationId": "annotate",
         "summary": "Append a corrected sentence to the server's YAML file",
         "security": [{"token": []}, {}],
-        "requestBody": _body(_ref("Example"), {
-            "text": "去北京", "intent": "book_ticket",
-            "entities": [{"start": 1, "end": 3, "entity": "city", "role": "to"}],
-        }),
+        "requestBody": _body(
+            _ref("Example"),
+            {
+                "text": "去北京",
+                "intent": "book_ticket",
+                "entities": [{"start": 1, "end": 3, "entity": "city", "role": "to"}],
+            },
+        ),
         "responses": {
             "200": _json("Saved, or already there", _ref("Saved")),
             **_refusals("400", "401", "404", "408", "409", "413", "415", "421", "422", "503", "507"),
         },
-    }  # fmt: skip
+    }
 
 
 def _health() -> Schema:
@@ -143,8 +149,12 @@ def _schemas(settings: ServerSettings) -> dict[str, Schema]:
         "group": name,
         "confidence_group": share,
     }
-    result = {"text": {"type": "string"}, "intent": intent, "intent_ranking": {"type": "array", "items": intent},
-              "entities": {"type": "array", "items": _object(entity, sure)}}  # fmt: skip
+    result = {
+        "text": {"type": "string"},
+        "intent": intent,
+        "intent_ranking": {"type": "array", "items": intent},
+        "entities": {"type": "array", "items": _object(entity, sure)},
+    }
     span = {"start": place, "end": {"type": "integer", "minimum": 1}, "entity": name}
     no_name = {"oneOf": [name, {"type": "null"}]}
     return {
@@ -156,15 +166,30 @@ def _schemas(settings: ServerSettings) -> dict[str, Schema]:
         },
         "Result": _object(result, {"out_of_scope": share, "intents": {"type": "array", "items": intent}}),
         "Results": _object({"results": {"type": "array", "items": _ref("Result")}}),
-        "Labels": _object({"model": {"type": "string"}, "intents": names, "combined": names,
-                           "entities": names, "roles": named, "groups": named, "counting": names,
-                           "annotate": {"type": "boolean"}}),
-        "Example": _object({"text": text, "intent": name}, {
-            "entities": {"type": "array", "items": _object(span, {"value": name, "role": no_name, "group": no_name})},
-        }),
+        "Labels": _object(
+            {
+                "model": {"type": "string"},
+                "intents": names,
+                "combined": names,
+                "entities": names,
+                "roles": named,
+                "groups": named,
+                "counting": names,
+                "annotate": {"type": "boolean"},
+            }
+        ),
+        "Example": _object(
+            {"text": text, "intent": name},
+            {
+                "entities": {
+                    "type": "array",
+                    "items": _object(span, {"value": name, "role": no_name, "group": no_name}),
+                },
+            },
+        ),
         "Saved": _object({"saved": {"type": "boolean"}, "message": {"type": "string"}}),
         "Error": _object({"error": _object({"code": {"type": "string"}, "message": {"type": "string"}})}),
-    }  # fmt: skip
+    }
 
 
 def _object(required: Schema, optional: Schema | None = None) -> Schema:

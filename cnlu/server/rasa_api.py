@@ -52,11 +52,16 @@ def read_shortcut(text: str) -> dict[str, Any] | None:
         return None
     intent = {"name": match["intent"].strip(), "confidence": _confidence(match["confidence"])}
     entities = [
-        {"entity": kind, "value": value, "start": match.start("entities"), "end": match.end("entities"),
-         "extractor": "RegexMessageHandler"}
+        {
+            "entity": kind,
+            "value": value,
+            "start": match.start("entities"),
+            "end": match.end("entities"),
+            "extractor": "RegexMessageHandler",
+        }
         for kind, values in _fields(match["entities"]).items()
         for value in (values if isinstance(values, list) else [values])
-    ]  # fmt: skip
+    ]
     return {"text": stripped, "intent": intent, "intent_ranking": [dict(intent)], "entities": entities}
 
 
@@ -100,6 +105,10 @@ def _is_deeper(value: Any, most: int) -> bool:
     """Whether lists and objects nest deeper than `most` levels."""
     level = [value]
     for _ in range(most):
-        level = [inner for one in level if isinstance(one, (dict, list))
-                 for inner in (one.values() if isinstance(one, dict) else one)]  # fmt: skip
+        level = [
+            inner
+            for one in level
+            if isinstance(one, (dict, list))
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
     return any(isinstance(one, (dict, list)) for one in level)

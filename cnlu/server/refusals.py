@@ -14,11 +14,14 @@ MOST_HEADERS = 100
 _REFUSALS = {
     400: ("Bad Request", "malformed", "This is not an HTTP request, or not one that all would read alike."),
     408: ("Request Timeout", "too_slow", "The head of the request did not arrive in time."),
-    431: ("Request Header Fields Too Large", "head_too_large",
-          f"A request has at most {MOST_HEADERS} headers and {MOST_HEAD} bytes of head; trailers count too."),
+    431: (
+        "Request Header Fields Too Large",
+        "head_too_large",
+        f"A request has at most {MOST_HEADERS} headers and {MOST_HEAD} bytes of head; trailers count too.",
+    ),
     503: ("Service Unavailable", "busy", busy().message),
     505: ("HTTP Version Not Supported", "malformed", "This server speaks HTTP/1.1 and HTTP/1.0."),
-}  # fmt: skip
+}
 
 
 def refusal(status: int) -> bytes:

@@ -63,8 +63,10 @@ def _bound(settings: ServerSettings) -> Iterator[socket.socket]:
 def _signals() -> Iterator[list[int]]:
     """A list that SIGTERM and SIGINT put themselves into."""
     heard: list[int] = []
-    before = {number: signal.signal(number, lambda number, frame: heard.append(number))
-              for number in (signal.SIGTERM, signal.SIGINT)}  # fmt: skip
+    before = {
+        number: signal.signal(number, lambda number, frame: heard.append(number))
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
     try:
         yield heard
     finally:

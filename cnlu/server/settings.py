@@ -16,12 +16,23 @@ HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?", re.IGNOR
 
 _SECONDS = (0.1, 86_400)
 RANGES: dict[str, tuple[float, float]] = {
-    "port": (0, 65_535), "workers": (1, 1024), "fallback_threshold": (0, 1), "ambiguity": (0, 1),
-    "max_body": (1, MANY), "max_text": (1, MANY), "max_bodies": (1, MANY), "max_waiting": (1, MANY),
-    "max_waiting_characters": (1, MANY), "max_connections": (1, MANY),
-    "read_timeout": _SECONDS, "write_timeout": _SECONDS, "keep_alive": _SECONDS, "parse_timeout": _SECONDS,
-    "silence_timeout": _SECONDS, "stop_timeout": _SECONDS,
-}  # fmt: skip
+    "port": (0, 65_535),
+    "workers": (1, 1024),
+    "fallback_threshold": (0, 1),
+    "ambiguity": (0, 1),
+    "max_body": (1, MANY),
+    "max_text": (1, MANY),
+    "max_bodies": (1, MANY),
+    "max_waiting": (1, MANY),
+    "max_waiting_characters": (1, MANY),
+    "max_connections": (1, MANY),
+    "read_timeout": _SECONDS,
+    "write_timeout": _SECONDS,
+    "keep_alive": _SECONDS,
+    "parse_timeout": _SECONDS,
+    "silence_timeout": _SECONDS,
+    "stop_timeout": _SECONDS,
+}
 """The least and the greatest value of every number; both finite, so that no NaN and no infinity passes."""
 
 
@@ -80,8 +91,10 @@ class ServerSettings:
             raise UsageError("--token is empty or holds spaces or characters outside ASCII; choose another.")
         for name in self.allowed_hosts:
             if not HOST_NAME.fullmatch(name):
-                raise UsageError(f"--allowed-host {name!r} is no host name; give one such as nlu.example.com, without "
-                                 "scheme and port.")  # fmt: skip
+                raise UsageError(
+                    f"--allowed-host {name!r} is no host name; give one such as nlu.example.com, without "
+                    "scheme and port."
+                )
         if self.max_text > self.max_waiting_characters:
             raise UsageError(
                 f"--max-text ({self.max_text}) is above --max-waiting-characters ({self.max_waiting_characters}), "

@@ -88,9 +88,17 @@ class _Server(uvicorn.Server):
 
 def _config(app: ASGIApp, settings: ServerSettings, metrics: Metrics) -> uvicorn.Config:
     return uvicorn.Config(
-        app, loop="uvloop", http=bounded(settings, metrics.on_refused), ws="none", lifespan="on", log_config=None,
-        access_log=False, proxy_headers=False, server_header=False, timeout_graceful_shutdown=settings.stop_timeout,
-    )  # fmt: skip
+        app,
+        loop="uvloop",
+        http=bounded(settings, metrics.on_refused),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.stop_timeout,
+    )
 
 
 def _raise_open_files() -> None:

@@ -83,8 +83,10 @@ class Workers:
                 if worker.said is not None:
                     raise ModelError(worker.said)
                 if not worker.process.is_alive() and not worker.hear.poll():
-                    raise CnluError(f"a worker ended with code {worker.process.exitcode} before it served; "
-                                    "the lines above may say why.")  # fmt: skip
+                    raise CnluError(
+                        f"a worker ended with code {worker.process.exitcode} before it served; "
+                        "the lines above may say why."
+                    )
 
     def look_after(self) -> None:
         """One look: kills the hung, buries the dead, fills empty places."""
@@ -137,8 +139,9 @@ class Workers:
         place.pause = min(_LONGEST_PAUSE, max(1.0, place.pause * 2)) if short and place.complaint else 0.0
         complaint = worker.killed or worker.said or f"it ended with {how}"
         if complaint != place.complaint or not short:
-            _log.warning("worker %d (process %s) is gone (%s); another takes its place", number, worker.process.pid,
-                         complaint)  # fmt: skip
+            _log.warning(
+                "worker %d (process %s) is gone (%s); another takes its place", number, worker.process.pid, complaint
+            )
         place.complaint = complaint if short else ""
         place.worker, place.due = None, now + place.pause
         worker.hear.close()

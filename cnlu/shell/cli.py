@@ -35,8 +35,10 @@ def _shell(arguments: argparse.Namespace) -> int:
     )
     try:
         if is_interactive():
-            print(f"{visible(arguments.model)}: {len(model.labels.intents)} intents, {len(model.labels.entities)} "
-                  "entity types. /help lists the commands, Ctrl-D leaves.")  # fmt: skip
+            print(
+                f"{visible(arguments.model)}: {len(model.labels.intents)} intents, {len(model.labels.entities)} "
+                "entity types. /help lists the commands, Ctrl-D leaves."
+            )
         converse(model, lines(None if arguments.no_history else history_file()), _say, view)
     except KeyboardInterrupt:
         interrupts.answered()

@@ -39,8 +39,12 @@ def show(result: dict[str, Any], view: View) -> str:
     """The lines for one parse result. No character of it reaches the terminal that could steer it."""
     if view.raw:
         return _json(result)
-    lines = [_sentence(result, view), *_ranking(result, view), *_entities(result, view),
-             f"out_of_scope score {result['out_of_scope']:.3f}"]  # fmt: skip
+    lines = [
+        _sentence(result, view),
+        *_ranking(result, view),
+        *_entities(result, view),
+        f"out_of_scope score {result['out_of_scope']:.3f}",
+    ]
     return "\n".join(_INDENT + line for line in lines) + "\n"
 
 
@@ -73,8 +77,10 @@ def _marked(words: str, entity: dict[str, Any], view: View) -> str:
 
 
 def _ranking(result: dict[str, Any], view: View) -> list[str]:
-    rows = [(visible(intent["name"]), _percent(intent["confidence"]), _bar(intent["confidence"], view))
-            for intent in result["intent_ranking"][: view.top]]  # fmt: skip
+    rows = [
+        (visible(intent["name"]), _percent(intent["confidence"]), _bar(intent["confidence"], view))
+        for intent in result["intent_ranking"][: view.top]
+    ]
     return aligned(rows) if rows else ["no intent"]
 
 
@@ -85,8 +91,10 @@ def _entities(result: dict[str, Any], view: View) -> list[str]:
     lines = aligned(rows)
     if not view.colours:
         return lines
-    return [_marked(line[: len(row[0])], entity, view) + line[len(row[0]) :]
-            for line, row, entity in zip(lines, rows, result["entities"], strict=True)]  # fmt: skip
+    return [
+        _marked(line[: len(row[0])], entity, view) + line[len(row[0]) :]
+        for line, row, entity in zip(lines, rows, result["entities"], strict=True)
+    ]
 
 
 def _entity(result: dict[str, Any], entity: dict[str, Any]) -> tuple[str, ...]:

@@ -46,6 +46,8 @@ def _obey(name: str, rest: str, say: Callable[[str], None], view: View) -> View:
         else:
             say("/top wants a whole number from 1 up, such as /top 3.")
     else:
-        say(f"There is no command {visible(name)}; /help lists them. A sentence that begins with / wants a space "
-            "before it.")  # fmt: skip
+        say(
+            f"There is no command {visible(name)}; /help lists them. A sentence that begins with / wants a space "
+            "before it."
+        )
     return view

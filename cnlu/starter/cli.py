@@ -29,10 +29,18 @@ def _init(arguments: argparse.Namespace) -> int:
         raise UsageError("the folder has no name; name one, for example my-bot.")
     folder = Path(arguments.folder)
     written, there = create(folder, arguments.force)
-    print("\n".join([f"{_shown(arguments.folder)}: {len(written)} files written",
-                     *(f"  {name}" for name in written),
-                     *(f"  {name} was there already and is left as it is" for name in there),
-                     "", "Next:", *(f"  {line}" for line in next_commands(arguments.folder))]))  # fmt: skip
+    print(
+        "\n".join(
+            [
+                f"{_shown(arguments.folder)}: {len(written)} files written",
+                *(f"  {name}" for name in written),
+                *(f"  {name} was there already and is left as it is" for name in there),
+                "",
+                "Next:",
+                *(f"  {line}" for line in next_commands(arguments.folder)),
+            ]
+        )
+    )
     return 0
 
 

@@ -36,8 +36,10 @@ def create(folder: Path, force: bool) -> tuple[list[str], list[str]]:
                 (written if _write(PROJECT / name, target, made) else there).append(name)
     except OSError as error:
         _undo(made)
-        raise UsageError(f"{error.filename or folder}: cannot be written ({error.strerror}); choose another folder or "
-                         "free the place.") from None  # fmt: skip
+        raise UsageError(
+            f"{error.filename or folder}: cannot be written ({error.strerror}); choose another folder or "
+            "free the place."
+        ) from None
     except BaseException:
         _undo(made)
         raise
@@ -49,8 +51,10 @@ def _check(folder: Path, force: bool) -> None:
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder}: is a file; name a folder that does not exist yet, or an empty one.")
         if not force and folder.is_dir() and any(folder.iterdir()):
-            raise UsageError(f"{folder}: is not empty; name a new folder, or add the starter's files to what is there "
-                             "with --force, which leaves every existing file as it is.")  # fmt: skip
+            raise UsageError(
+                f"{folder}: is not empty; name a new folder, or add the starter's files to what is there "
+                "with --force, which leaves every existing file as it is."
+            )
     except OSError as error:
         raise UsageError(f"{folder}: cannot be read ({error.strerror}); choose another folder.") from None
 

@@ -233,8 +233,9 @@ def _without_marks(content: dict[str, Any], marks: Marks) -> dict[str, Any]:
         ]
     else:
         vocabulary = {_NOBODY + piece if piece in names else piece: i for piece, i in vocabulary.items()}
-    added = [{**token, "content": _NOBODY + token["content"]} if token["content"] in names else token
-             for token in added]  # fmt: skip
+    added = [
+        {**token, "content": _NOBODY + token["content"]} if token["content"] in names else token for token in added
+    ]
     off = {"post_processor": None, "truncation": None, "padding": None}
     return {**content, **off, "added_tokens": added, "model": {**model, "vocab": vocabulary}}
 

@@ -57,8 +57,14 @@ def collate(rows: Sequence[Row], device: torch.device) -> dict[str, Tensor]:
         characters[i, :n, : row.characters.shape[1]] = row.characters
         sentence[i, : len(row.sentence)] = row.sentence
         mask[i, :n], tags[i, :n], roles[i, :n] = 1.0, row.tags, row.roles
-    arrays = {"characters": characters, "sentence": sentence, "mask": mask, "tags": tags, "roles": roles,
-              "intent": np.array([row.intent for row in rows], np.int64)}  # fmt: skip
+    arrays = {
+        "characters": characters,
+        "sentence": sentence,
+        "mask": mask,
+        "tags": tags,
+        "roles": roles,
+        "intent": np.array([row.intent for row in rows], np.int64),
+    }
     if most := max(len(row.also) for row in rows):
         arrays["also"] = np.array([[*row.also, *[NOTHING] * (most - len(row.also))] for row in rows], np.int64)
     if rows[0].requests is not None:
@@ -83,9 +89,10 @@ def collate_items(rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
     known = [(i, row.items) for i, row in enumerate(rows) if row.items is not None]
     count, most = len(rows), max(len(items.labels) for _, items in known)
     arrays: dict[str, NDArray[Any]] = {
-        "items": np.full((count, most), NOTHING), "items_spans": np.zeros((count, most, 3), np.int64),
+        "items": np.full((count, most), NOTHING),
+        "items_spans": np.zeros((count, most, 3), np.int64),
         "items_most": np.zeros(count, np.int64),
-    }  # fmt: skip
+    }
     for i, items in known:
         n = len(items.labels)
         arrays["items"][i, :n], arrays["items_spans"][i, :n] = items.labels, items.spans

@@ -40,9 +40,7 @@ class Checkpoint:
     """Of settings, examples and dictionaries: a state is only continued by the run that wrote it."""
 
     @classmethod
-    def beside(
-        cls, out: Path, settings: dict[str, Any], examples: list[Example], data: NluData
-    ) -> Checkpoint:
+    def beside(cls, out: Path, settings: dict[str, Any], examples: list[Example], data: NluData) -> Checkpoint:
         """`examples` with the dev part; of `data` the dictionaries count, which make features."""
         about = [__version__, settings, data.lookups, data.regexes, data.synonyms, data.synonyms_of]
         digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
@@ -67,9 +65,7 @@ class Checkpoint:
                 "best_score": state.best_score,
                 "history": state.history,
             }
-            (fresh / "state.json").write_text(
-                json.dumps(about | {"fingerprint": self.fingerprint}), encoding="utf-8"
-            )
+            (fresh / "state.json").write_text(json.dumps(about | {"fingerprint": self.fingerprint}), encoding="utf-8")
             with held_back():
                 if self.folder.exists():  # else a kill fell between the two renames, and the old one is all there is
                     shutil.rmtree(old, ignore_errors=True)
@@ -122,17 +118,13 @@ def prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def unprefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {
-        name[len(prefix) + 1 :]: tensor for name, tensor in tensors.items() if name.startswith(f"{prefix}/")
-    }
+    return {name[len(prefix) + 1 :]: tensor for name, tensor in tensors.items() if name.startswith(f"{prefix}/")}
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """The moments and step counts, named by parameter number."""
     state = optimizer.state_dict()["state"]
-    return {
-        f"{number}/{name}": tensor for number, moments in state.items() for name, tensor in moments.items()
-    }
+    return {f"{number}/{name}": tensor for number, moments in state.items() for name, tensor in moments.items()}
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:

@@ -88,8 +88,10 @@ def _note_rare(examples: Sequence[Example], folds: int, say: Say) -> None:
     if rare:
         named = ", ".join(f"{intent} ({count})" for count, intent in rare[:10])
         more = f" and {len(rare) - 10} more" if len(rare) > 10 else ""
-        say(f"note: intents with fewer different texts than the {folds} folds are missing from some of them, and one "
-            f"with a single text is never right: {named}{more}.")  # fmt: skip
+        say(
+            f"note: intents with fewer different texts than the {folds} folds are missing from some of them, and one "
+            f"with a single text is never right: {named}{more}."
+        )
 
 
 def _answered(wish: CrossValidation, data: NluData, fold_of: Sequence[int], fold: int, say: Say) -> _Fold:

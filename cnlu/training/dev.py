@@ -92,10 +92,17 @@ class Dev:
     """
 
     def __init__(
-        self, examples: Sequence[Example], extractor: Extractor, vocabularies: Vocabularies, labels: Labels,
-        config: Config, synonyms: Synonyms, reader: TokenReader | None = None, unseen: Sequence[int] = (),
+        self,
+        examples: Sequence[Example],
+        extractor: Extractor,
+        vocabularies: Vocabularies,
+        labels: Labels,
+        config: Config,
+        synonyms: Synonyms,
+        reader: TokenReader | None = None,
+        unseen: Sequence[int] = (),
         learned: Sequence[Example] = (),
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.several = config.model.multi_label
         self.examples = examples
         alike = by_members(examples, unseen) if self.several else {}
@@ -122,9 +129,10 @@ class Dev:
             row = _reading(characters, sentence, reader.read(part.text) if reader else None, bits[number])
             self.pieces.append((number, window, row))
             self.known[number, window] = (
-                met.share_without(features, vocabularies.characters.ids) if met
+                met.share_without(features, vocabularies.characters.ids)
+                if met
                 else known_share(features, int(np.count_nonzero(characters)), self.met)
-            )  # fmt: skip
+            )
 
         for number, (seen, found) in enumerate(zip(self.seen, self.plans, strict=True)):
             for k, window in enumerate(found.windows):
@@ -148,8 +156,13 @@ class Dev:
         found = Calibration(*self._temperature(scores), calibrated_on=len(known))
         assembler = self._assembler(network, found)
         inside = [i for i in known if self.examples[i].intent != self.stranger]
-        scope = fit_scope([assembler.energy(scores[i].intent) for i in inside], [scores[i].known for i in inside],
-                          found.temperature, self.learned, self.met)  # fmt: skip
+        scope = fit_scope(
+            [assembler.energy(scores[i].intent) for i in inside],
+            [scores[i].known for i in inside],
+            found.temperature,
+            self.learned,
+            self.met,
+        )
         found = replace(found, scope=scope)
         return found, self._metrics(network, scores, found)
 
@@ -170,8 +183,18 @@ class Dev:
     def _assembler(self, network: Ensemble, found: Calibration) -> Assembler:
         tagger = network.tagger().cpu().numpy()
         lattice = build_lattice(tagger[:-2], tagger[-2], tagger[-1], self.tags)
-        return Assembler(self.labels, self.tags, lattice, found.temperature, self.synonyms, self.several, found.scope,
-                         self.stranger, found.even, self._items(network))  # fmt: skip
+        return Assembler(
+            self.labels,
+            self.tags,
+            lattice,
+            found.temperature,
+            self.synonyms,
+            self.several,
+            found.scope,
+            self.stranger,
+            found.even,
+            self._items(network),
+        )
 
     def _items(self, network: Ensemble) -> Items | None:
         weights = network.item_weights()
@@ -179,9 +202,7 @@ class Dev:
 
     def _metrics(self, network: Ensemble, scores: list[Scores], calibration: Calibration) -> dict[str, Any]:
         assembler = self._assembler(network, calibration)
-        found = [
-            assembler.result(e.text, s, h) for e, s, h in zip(self.examples, scores, self.hits, strict=False)
-        ]
+        found = [assembler.result(e.text, s, h) for e, s, h in zip(self.examples, scores, self.hits, strict=False)]
         return evaluate(self.examples, found, self.labels)
 
     def _scores(self, answers: Answers, count: int, size: int = BATCH) -> list[Scores]:

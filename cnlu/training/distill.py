@@ -33,8 +33,14 @@ MOST_DEV = 1000
 MEMORY = 1 << 30
 """Bytes of the teacher's scores, and of its vectors, that are kept in memory; beyond that they lie on disk."""
 _LAYERS = re.compile(r"layers=(.*)")
-_TEACHERS = (("model", "tagging"), ("model", "multi_label"), ("features", "lexicon"), ("text", "fold_width"),
-             ("text", "fold_case"), ("text", "simplify"))  # fmt: skip
+_TEACHERS = (
+    ("model", "tagging"),
+    ("model", "multi_label"),
+    ("features", "lexicon"),
+    ("text", "fold_width"),
+    ("text", "fold_case"),
+    ("text", "simplify"),
+)
 """Settings without which the student could not give its teacher's answers."""
 
 
@@ -58,8 +64,11 @@ class Distillation:
 
     def __post_init__(self) -> None:
         for name, low, high in (
-            ("max_texts", 1, 10**9), ("temperature", 0.1, 100.0), ("hidden", 0.0, 1000.0), ("copies", 0, 1000),
-        ):  # fmt: skip
+            ("max_texts", 1, 10**9),
+            ("temperature", 0.1, 100.0),
+            ("hidden", 0.0, 1000.0),
+            ("copies", 0, 1000),
+        ):
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 option = name.replace("_", "-")

@@ -89,17 +89,25 @@ def export_onnx(network: Ensemble) -> bytes:
     exported = _Exported(network).eval()
     with _quiet(), _plain_mask() if network.reader is not None else contextlib.nullcontext():
         program = torch.onnx.export(
-            exported, tuple(example), dynamo=True, opset_version=OPSET, dynamic_shapes=tuple(shapes),
-            input_names=list(names), output_names=list(OUTPUTS), verbose=False,
-        )  # fmt: skip
+            exported,
+            tuple(example),
+            dynamo=True,
+            opset_version=OPSET,
+            dynamic_shapes=tuple(shapes),
+            input_names=list(names),
+            output_names=list(OUTPUTS),
+            verbose=False,
+        )
     assert program is not None
     model = program.model_proto
     _keep_norms_apart(model)
     note_network(model, exported.joined)
     content = bytes(model.SerializeToString())
     if strange := strange_operators(content):
-        raise UsageError(f"this encoder's export has operators that no model may have ({', '.join(strange)}), so it "
-                         "could not be loaded; name an encoder of another family.")  # fmt: skip
+        raise UsageError(
+            f"this encoder's export has operators that no model may have ({', '.join(strange)}), so it "
+            "could not be loaded; name an encoder of another family."
+        )
     return content
 
 

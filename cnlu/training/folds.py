@@ -42,8 +42,10 @@ def unseen_by(examples: Sequence[Example], members: int, seed: int) -> list[int]
     spread: dict[str | None, set[int]] = {}
     for example, fold in zip(examples, folds, strict=True):
         spread.setdefault(example.intent, set()).add(fold)
-    return [1 << fold if fold < members and len(spread[example.intent]) > 1 else 0
-            for example, fold in zip(examples, folds, strict=True)]  # fmt: skip
+    return [
+        1 << fold if fold < members and len(spread[example.intent]) > 1 else 0
+        for example, fold in zip(examples, folds, strict=True)
+    ]
 
 
 def by_members(examples: Sequence[Example], unseen: Sequence[int]) -> dict[int, list[Example]]:
@@ -55,9 +57,13 @@ def by_members(examples: Sequence[Example], unseen: Sequence[int]) -> dict[int, 
 
 
 def rows_of_members(
-    learned: Mapping[int, Sequence[Example]], extractor: Extractor, labels: Labels, config: Config,
-    reader: TokenReader | None = None, known: Vocabularies | None = None,
-) -> tuple[list[Row], Vocabularies]:  # fmt: skip
+    learned: Mapping[int, Sequence[Example]],
+    extractor: Extractor,
+    labels: Labels,
+    config: Config,
+    reader: TokenReader | None = None,
+    known: Vocabularies | None = None,
+) -> tuple[list[Row], Vocabularies]:
     """`rows.training_rows` of examples by their bits, which the rows bear."""
     groups, vocabularies = training_rows(list(learned.values()), extractor, labels, config, reader, known)
     rows = [replace(row, unseen=bits) for bits, group in zip(learned, groups, strict=True) for row in group]
@@ -104,7 +110,9 @@ def held_out_answers(network: Ensemble, batch: dict[str, Tensor]) -> Outputs:
     bits = torch.stack([(batch["unseen"] >> number) & 1 for number in range(len(members))]).float()
     shares = bits / bits.sum(0) * len(members)
     answers = [member(batch["characters"], batch["sentence"], batch["mask"], read) for member in members]
-    weighted = [Outputs(*(part * share.view(-1, *[1] * (part.ndim - 1)) for part in answer))
-                for answer, share in zip(answers, shares, strict=True)]  # fmt: skip
+    weighted = [
+        Outputs(*(part * share.view(-1, *[1] * (part.ndim - 1)) for part in answer))
+        for answer, share in zip(answers, shares, strict=True)
+    ]
     mean = mean_outputs(weighted)
     return mean._replace(intent=pooled(mean.intent, batch["mask"])) if mean.intent.ndim == 3 else mean

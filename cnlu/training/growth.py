@@ -52,8 +52,14 @@ def grow(origin: Path, request: Request, say: Say = lambda line: None) -> Traine
     found = _gather(stored, request, say)
     labels = _united(stored.model.labels, labels_of(found, request.config))
     _tell(stored, found, labels, say)
-    ancestor = Ancestor(unfolded(stored), stored.tags.tags, stored.model.labels, _vocabularies(stored),
-                        _calibration(stored), stored.digest)  # fmt: skip
+    ancestor = Ancestor(
+        unfolded(stored),
+        stored.tags.tags,
+        stored.model.labels,
+        _vocabularies(stored),
+        _calibration(stored),
+        stored.digest,
+    )
     encoder = prepare_encoder(str(origin), request.config, say, encoded) if encoded else None
     return learn(Course(found, labels, device, encoder, ancestor=ancestor), request, say)
 
@@ -62,8 +68,10 @@ def _refuse_other_words(stored: Stored) -> None:
     """Of words cut by another dictionary, the model would know other features than those it is given."""
     used, config = stored.files.manifest.get("segmenter"), stored.model.config
     if config.features.words and used != stored.model.extractor.segmenter.digest:
-        raise UsageError(f"--from: {stored.path} was trained with another jieba dictionary than the one here; "
-                         "install the same jieba, or train anew.")  # fmt: skip
+        raise UsageError(
+            f"--from: {stored.path} was trained with another jieba dictionary than the one here; "
+            "install the same jieba, or train anew."
+        )
 
 
 def inherited(config: Config, stored: Stored) -> Config:
@@ -103,8 +111,10 @@ def _gather(stored: Stored, request: Request, say: Say) -> Gathered:
 def _with_dictionaries(data: NluData, old: NluData) -> None:
     """Adds the model's lookup tables, regexes and synonyms; of a surface with two values the new one counts."""
     data.synonyms = {**old.synonyms, **data.synonyms}
-    data.synonyms_of = {kind: {**old.synonyms_of.get(kind, {}), **data.synonyms_of.get(kind, {})}
-                        for kind in (*old.synonyms_of, *data.synonyms_of)}  # fmt: skip
+    data.synonyms_of = {
+        kind: {**old.synonyms_of.get(kind, {}), **data.synonyms_of.get(kind, {})}
+        for kind in (*old.synonyms_of, *data.synonyms_of)
+    }
     for mine, other in ((data.regexes, old.regexes), (data.lookups, old.lookups)):
         for name, entries in other.items():
             mine[name] = list(dict.fromkeys([*entries, *mine.get(name, [])]))
@@ -117,8 +127,14 @@ def _united(old: Labels, new: Labels) -> Labels:
     groups = both(old.groups, new.groups)
     counts = all(side.counting or not side.groups for side in (old, new))
     counting = counting_order({name for names in groups.values() for name in names}) if counts else []
-    return Labels(_sorted(old.intents, new.intents), _sorted(old.entities, new.entities), both(old.roles, new.roles),
-                  groups, _sorted(old.combined, new.combined), counting)  # fmt: skip
+    return Labels(
+        _sorted(old.intents, new.intents),
+        _sorted(old.entities, new.entities),
+        both(old.roles, new.roles),
+        groups,
+        _sorted(old.combined, new.combined),
+        counting,
+    )
 
 
 def _sorted(one: Sequence[str], other: Sequence[str]) -> list[str]:
@@ -134,8 +150,10 @@ def _tell(stored: Stored, found: Gathered, labels: Labels, say: Say) -> None:
     shown = labels_of(found, stored.model.config)
     gone = [name for name in (*old.intents, *old.entities) if name not in {*shown.intents, *shown.entities}]
     if gone:
-        say(f"warning: no example of {', '.join(gone)} is learned from again, for {stored.path} keeps none and the "
-            "data have none; such labels are soon forgotten: add examples of them.")  # fmt: skip
+        say(
+            f"warning: no example of {', '.join(gone)} is learned from again, for {stored.path} keeps none and the "
+            "data have none; such labels are soon forgotten: add examples of them."
+        )
 
 
 def _vocabularies(stored: Stored) -> Vocabularies:

@@ -210,6 +210,7 @@ def _intent(members: Sequence[JointNetwork]) -> nn.Module:
         labels = torch.cat([m.labels for m in members], 1) / len(members)
         bias = torch.stack([m.label_bias for m in members]).mean(0)
         return nn.Sequential(_Product(torch.cat(weights), torch.cat(biases)), _Product(labels, bias))
-    scores = [(m.labels @ weight, m.labels @ bias + m.label_bias)
-              for m, (weight, bias) in zip(members, meanings, strict=True)]  # fmt: skip
+    scores = [
+        (m.labels @ weight, m.labels @ bias + m.label_bias) for m, (weight, bias) in zip(members, meanings, strict=True)
+    ]
     return _mean([_spread(members, k, *found, True) for k, found in enumerate(scores)])

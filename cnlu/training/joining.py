@@ -51,5 +51,6 @@ def _pair(first: Example, second: Example, between: str) -> Pair | None:
     shift = end + len(between)
     moved = (replace(e, start=e.start + shift, end=e.end + shift) for e in second.entities)
     requests = (0, str(first.intent)), (shift, str(second.intent))
-    return Pair(first.text[:end] + between + second.text, JOINER.join(intents), (*first.entities, *moved),
-                requests=requests)  # fmt: skip
+    return Pair(
+        first.text[:end] + between + second.text, JOINER.join(intents), (*first.entities, *moved), requests=requests
+    )

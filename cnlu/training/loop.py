@@ -136,9 +136,14 @@ def settle(run: Run) -> int:
 
 
 def _epoch(
-    run: Run, stepper: Stepper, optimizer: torch.optim.Optimizer, average: Ensemble, epoch: int, steps: int,
+    run: Run,
+    stepper: Stepper,
+    optimizer: torch.optim.Optimizer,
+    average: Ensemble,
+    epoch: int,
+    steps: int,
     bar: Bar | Lines,
-) -> dict[str, float]:  # fmt: skip
+) -> dict[str, float]:
     """One pass; returns the mean of each part of the loss per example, members summed."""
     network, config = run.network, run.config
     network.train()
@@ -168,9 +173,7 @@ def _epoch(
 
 def _progress(run: Run, epochs: int, done: int) -> Bar | Lines:
     rows = len(run.rows)
-    return progress(
-        f"training on {run.device.type}", epochs * rows, " examples", initial=done * rows, quiet=run.quiet
-    )
+    return progress(f"training on {run.device.type}", epochs * rows, " examples", initial=done * rows, quiet=run.quiet)
 
 
 def _with_tensors(

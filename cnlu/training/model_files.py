@@ -17,15 +17,25 @@ from cnlu.training.rows import Vocabularies
 
 
 def model_files(
-    config: Config, labels: Labels, data: NluData, vocabularies: Vocabularies, network: Ensemble, graph: bytes,
-    story: dict[str, Any], tokens: str | None = None,
-) -> dict[str, bytes]:  # fmt: skip
+    config: Config,
+    labels: Labels,
+    data: NluData,
+    vocabularies: Vocabularies,
+    network: Ensemble,
+    graph: bytes,
+    story: dict[str, Any],
+    tokens: str | None = None,
+) -> dict[str, bytes]:
     """File name -> bytes. `graph` is the exported network, `story` what training.json tells: history, dev figures.
 
     `tokens` is the encoder's tokenizer as text.tokens.to_json writes it.
     """
-    lexicon = {"lookups": data.lookups, "regexes": data.regexes, "synonyms": data.synonyms,
-               "synonyms_of": data.synonyms_of}  # fmt: skip
+    lexicon = {
+        "lookups": data.lookups,
+        "regexes": data.regexes,
+        "synonyms": data.synonyms,
+        "synonyms_of": data.synonyms_of,
+    }
     files = {
         "config.json": _json(config.to_dict()),
         "labels.json": _json(labels.to_dict()),

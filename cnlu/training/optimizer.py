@@ -42,10 +42,13 @@ def _layer_groups(body: Body, encoder: EncoderConfig) -> list[dict[str, Any]]:
         if parameter.requires_grad:
             groups.setdefault((depth.get(id(parameter), 0), parameter.ndim > 1), []).append(parameter)
     return [
-        {"params": found, "lr": encoder.learning_rate * encoder.layer_decay ** (len(layers) - number),
-         "weight_decay": encoder.weight_decay if decays else 0.0}
+        {
+            "params": found,
+            "lr": encoder.learning_rate * encoder.layer_decay ** (len(layers) - number),
+            "weight_decay": encoder.weight_decay if decays else 0.0,
+        }
         for (number, decays), found in groups.items()
-    ]  # fmt: skip
+    ]
 
 
 def set_rate(optimizer: torch.optim.Optimizer, step: int, steps: int, warmup: float) -> None:

@@ -39,9 +39,14 @@ def quantize(graph: bytes) -> bytes:
         logging.disable(logging.WARNING)  # it advises a preparation that the exporter has done
         try:
             quantize_dynamic(
-                model, path, weight_type=QuantType.QInt8, op_types_to_quantize=["MatMul"], nodes_to_quantize=products,
-                per_channel=True, extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
-            )  # fmt: skip
+                model,
+                path,
+                weight_type=QuantType.QInt8,
+                op_types_to_quantize=["MatMul"],
+                nodes_to_quantize=products,
+                per_channel=True,
+                extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+            )
         finally:
             logging.disable(level)
         return path.read_bytes()

@@ -61,8 +61,9 @@ def _unpacked(content: bytes, name: str) -> str:
         with gzip.open(io.BytesIO(content)) as stream:
             found = stream.read(_MOST_BYTES + 1)
         if len(found) > _MOST_BYTES:
-            raise DataError(f"{name}: the model's examples are more than {_MOST_BYTES >> 20} MB unpacked; do not "
-                            "use this model.")  # fmt: skip
+            raise DataError(
+                f"{name}: the model's examples are more than {_MOST_BYTES >> 20} MB unpacked; do not use this model."
+            )
         return found.decode("utf-8")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         said = f"{name}: the model's examples cannot be unpacked ({one_line(error)}); train it anew."

@@ -76,9 +76,13 @@ class Vocabularies:
 
 
 def training_rows(
-    groups: Sequence[Sequence[Example]], extractor: Extractor, labels: Labels, config: Config,
-    reader: TokenReader | None = None, known: Vocabularies | None = None,
-) -> tuple[list[list[Row]], Vocabularies]:  # fmt: skip
+    groups: Sequence[Sequence[Example]],
+    extractor: Extractor,
+    labels: Labels,
+    config: Config,
+    reader: TokenReader | None = None,
+    known: Vocabularies | None = None,
+) -> tuple[list[list[Row]], Vocabularies]:
     """Rows of each group of examples, and the vocabularies that all make, beside `known` ones.
 
     Texts without characters give no row.
@@ -127,8 +131,9 @@ def _parts_of(example: Example, config: Config, reader: TokenReader | None) -> l
     found = plan_of(seen.text, config, reader)
     if not found.intent:
         return [(example, found.windows[0], seen)]
-    parts = [(replace(example, intent=None), window, seen.part([(window.start, window.end)]))
-             for window in found.windows]  # fmt: skip
+    parts = [
+        (replace(example, intent=None), window, seen.part([(window.start, window.end)])) for window in found.windows
+    ]
     if example.intent is None:
         return parts
     whole = _joined(example, found)
@@ -176,9 +181,14 @@ def _known(ids: Array) -> Array:
 
 
 def _row(
-    example: Example, window: Window, characters: Array, sentence: Array, labels: Labels, config: Config,
+    example: Example,
+    window: Window,
+    characters: Array,
+    sentence: Array,
+    labels: Labels,
+    config: Config,
     tokens: Tokens | None,
-) -> Row:  # fmt: skip
+) -> Row:
     inside = [_clipped(e, window) for e in example.entities if e.start < window.end and e.end > window.start]
     tags, dropped = labels.tag_set(config.model.tagging).encode(len(characters), inside)
     kept = [e for e in inside if not any(e is lost for lost in dropped)]  # of two equal ones, one is lost
@@ -186,8 +196,17 @@ def _row(
     roles = _roles(len(characters), kept, labels)
     requests = _requests(example, len(characters), labels) if config.model.multi_label else None
     items = None if _twice(example) else _items(example.text[window.start : window.end], kept, labels)
-    return Row(characters, sentence, np.array(tags, np.int64), roles, intent, tuple(also), tokens, requests=requests,
-               items=items)  # fmt: skip
+    return Row(
+        characters,
+        sentence,
+        np.array(tags, np.int64),
+        roles,
+        intent,
+        tuple(also),
+        tokens,
+        requests=requests,
+        items=items,
+    )
 
 
 def _items(text: str, entities: list[Entity], labels: Labels) -> RowItems | None:

@@ -53,8 +53,10 @@ class Stepper:
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
             self.part = (min(self.part, len(chosen)) + 1) // 2
-            self.say(f"out of memory on {self.device.type}: going on with {self.part} examples at once; "
-                     "the batch that a step learns from stays the same")  # fmt: skip
+            self.say(
+                f"out of memory on {self.device.type}: going on with {self.part} examples at once; "
+                "the batch that a step learns from stays the same"
+            )
 
     def _in_parts(self, chosen: Sequence[int]) -> dict[str, float]:
         totals: dict[str, float] = {}

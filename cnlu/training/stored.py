@@ -45,8 +45,12 @@ class Stored:
     def dictionaries(self) -> NluData:
         """Its lookup tables, regexes and synonyms, without examples."""
         lexicon = json.loads(self.files.files["lexicon.json"])
-        return NluData(synonyms=lexicon["synonyms"], regexes=lexicon["regexes"], lookups=lexicon["lookups"],
-                       synonyms_of=lexicon.get("synonyms_of", {}))  # fmt: skip
+        return NluData(
+            synonyms=lexicon["synonyms"],
+            regexes=lexicon["regexes"],
+            lookups=lexicon["lookups"],
+            synonyms_of=lexicon.get("synonyms_of", {}),
+        )
 
     def tagger(self) -> LegalCRF:
         """Its transitions."""

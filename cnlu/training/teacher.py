@@ -46,9 +46,7 @@ class Answers:
         return [kept[self.starts[i] : self.starts[i + 1]] for i in numbers]
 
 
-def ask(
-    teacher: Stored, texts: Sequence[str], memory: int, folder: Path, quiet: bool
-) -> tuple[Answers, list[Example]]:
+def ask(teacher: Stored, texts: Sequence[str], memory: int, folder: Path, quiet: bool) -> tuple[Answers, list[Example]]:
     """The teacher's answers to texts that are not blank, and the texts annotated as it reads them.
 
     More than `memory` bytes of scores go to a nameless file in `folder`.
@@ -80,9 +78,15 @@ def as_example(result: dict[str, Any]) -> Example:
 
 
 def with_vectors(
-    answers: Answers, teacher: Stored, reader: Reader, texts: Sequence[str], device: torch.device, memory: int,
-    folder: Path, quiet: bool,
-) -> Answers:  # fmt: skip
+    answers: Answers,
+    teacher: Stored,
+    reader: Reader,
+    texts: Sequence[str],
+    device: torch.device,
+    memory: int,
+    folder: Path,
+    quiet: bool,
+) -> Answers:
     """The answers with what the teacher's encoder makes of the characters, kept as the scores are."""
     assert teacher.model.tokens is not None
     read, starts = teacher.model.tokens.read, answers.starts

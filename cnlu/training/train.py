@@ -135,8 +135,20 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
     with _resumable(checkpoint, say):
         if encoder and config.encoder.tuning == "frozen":
             rows = _read_beforehand(rows, dev, encoder, config, device, request)
-        run = Run(network, list(compress(rows, first)), config.training, score, checkpoint, device, masker,
-                  config.encoder, request.quiet, say, tutor, share)  # fmt: skip
+        run = Run(
+            network,
+            list(compress(rows, first)),
+            config.training,
+            score,
+            checkpoint,
+            device,
+            masker,
+            config.encoder,
+            request.quiet,
+            say,
+            tutor,
+            share,
+        )
         state = fit(run, request.resume)
         _finish(network)
         calibration, metrics = dev.calibrate(network) if dev else (Calibration(), None)
@@ -156,10 +168,17 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
                 calibration, metrics = (calibration, metrics) if found.unseen or few else rounded
         elif encoder:
             graph = encoder.noted(graph)
-        story = {**asdict(calibration), "int8": request.int8, "seed": config.training.seed,
-                 "best_epoch": state.best_epoch, "history": state.history, "settled": settled, "dev": metrics,
-                 "examples": counted(found.train, config.model.multi_label),
-                 **({"distilled": tutor.about} if tutor else {})}  # fmt: skip
+        story = {
+            **asdict(calibration),
+            "int8": request.int8,
+            "seed": config.training.seed,
+            "best_epoch": state.best_epoch,
+            "history": state.history,
+            "settled": settled,
+            "dev": metrics,
+            "examples": counted(found.train, config.model.multi_label),
+            **({"distilled": tutor.about} if tutor else {}),
+        }
         tokenizer = encoder.files if encoder else None
         files = model_files(config, labels, found.data, vocabularies, network, without_notes(graph), story, tokenizer)
         files |= _kept(course, request, say)
@@ -202,8 +221,10 @@ def _kept(course: Course, request: Request, say: Say) -> dict[str, bytes]:
     if course.tutor:
         return {}
     if not request.store_examples:
-        say("note: the model keeps none of its examples: `cnlu train --from` it will forget every label that the data "
-            "given then have no examples of.")  # fmt: skip
+        say(
+            "note: the model keeps none of its examples: `cnlu train --from` it will forget every label that the data "
+            "given then have no examples of."
+        )
         return {}
     return kept_files(found.train, [] if request.dev else found.dev, training.replay, training.seed)
 
@@ -223,9 +244,11 @@ def _chooses(found: Gathered, config: Config, few: bool, say: Say) -> bool:
         )
     by_one = set(found.unseen) - {0, everyone(config.model.members)}
     how = "as before" if few else f"on {len(found.calibrating()[0])} examples"
-    say(f"note: fewer dev examples than training.min_dev ({training.min_dev}) are too few to choose an epoch by: the "
+    say(
+        f"note: fewer dev examples than training.min_dev ({training.min_dev}) are too few to choose an epoch by: the "
         f"last is kept, calibrated {how}{', each by a network that left it out' if by_one and not few else ''}"
-        f"{'; then all are learned from' if found.unseen else ''}.")  # fmt: skip
+        f"{'; then all are learned from' if found.unseen else ''}."
+    )
     return False
 
 
@@ -236,9 +259,15 @@ def _device(wanted: str | None) -> torch.device:
 
 
 def _tell(
-    found: Gathered, made: dict[str, list[Example]], extractor: Extractor, labels: Labels, vocabularies: Vocabularies,
-    config: Config, how: str, say: Say,
-) -> None:  # fmt: skip
+    found: Gathered,
+    made: dict[str, list[Example]],
+    extractor: Extractor,
+    labels: Labels,
+    vocabularies: Vocabularies,
+    config: Config,
+    how: str,
+    say: Say,
+) -> None:
     """What is about to be trained, on what, and how."""
     for line in [f"note: {note}" for note in found.data.notes] + dictionary_story(
         found.data, extractor.lexicon, config
@@ -261,10 +290,15 @@ def _network(
     """A frozen encoder stays outside while the network learns: its answers are computed once."""
     masker = Masker.build(vocabularies.characters, device) if config.model.masked_tokens else None
     sizes = Sizes(
-        len(vocabularies.characters), len(vocabularies.sentence), len(labels.intents), len(labels.role_names),
-        len(labels.group_columns), masker.characters if masker else 0, encoder.reader.width if encoder else 0,
+        len(vocabularies.characters),
+        len(vocabularies.sentence),
+        len(labels.intents),
+        len(labels.role_names),
+        len(labels.group_columns),
+        masker.characters if masker else 0,
+        encoder.reader.width if encoder else 0,
         encoder.views if encoder else 0,
-    )  # fmt: skip
+    )
     learning = encoder.reader if encoder and config.encoder.tuning != "frozen" else None
     tags = labels.tag_set(config.model.tagging)
     return Ensemble(config.model, sizes, tags, learning, config.encoder.members, labels.items).to(device), masker
@@ -295,9 +329,7 @@ def _resumable(checkpoint: Checkpoint, say: Say) -> Iterator[None]:
         raise
 
 
-def _after_rounding(
-    dev: Dev, network: Ensemble, graph: bytes, say: Say
-) -> tuple[Calibration, dict[str, Any]]:
+def _after_rounding(dev: Dev, network: Ensemble, graph: bytes, say: Say) -> tuple[Calibration, dict[str, Any]]:
     """Calibrated on what is shipped; says what the 8 bits cost."""
     calibration, metrics = dev.calibrate(network, graph_answers(graph))
     say(f"int8: dev frames {metrics['frame_accuracy']:.3f}, in float32 {dev.frame_accuracy(network):.3f}")

@@ -72,8 +72,12 @@ class Tutor:
         with_roles = torch.tensor([float(tag.partition("-")[2] in labels.roles) for tag in tags], device=device)
         wanted = width if answers.vectors is None else answers.vectors.shape[1]
         bridge = nn.Identity() if wanted == width else nn.Linear(width, wanted).to(device)
-        about = {"teacher": teacher.digest, "texts": len(answers.whole), "temperature": temperature,
-                 "hidden": 0.0 if answers.vectors is None else hidden}  # fmt: skip
+        about = {
+            "teacher": teacher.digest,
+            "texts": len(answers.whole),
+            "temperature": temperature,
+            "hidden": 0.0 if answers.vectors is None else hidden,
+        }
         return cls(answers, teacher.tagger().to(device), with_roles, temperature, hidden, bridge, about)
 
     def join(self, network: Ensemble, optimizer: torch.optim.Optimizer, config: TrainingConfig) -> None:

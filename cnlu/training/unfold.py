@@ -44,23 +44,35 @@ def unfolded(stored: Stored) -> Ensemble:
     except CnluError:
         raise
     except Exception as error:  # whoever wrote the notes need not have been training
-        raise UsageError(f"{stored.path}: what it notes of its network does not fit its weights ({one_line(error)}); "
-                         "train it anew, without --from.") from error  # fmt: skip
+        raise UsageError(
+            f"{stored.path}: what it notes of its network does not fit its weights ({one_line(error)}); "
+            "train it anew, without --from."
+        ) from error
 
 
 def _unfolded(stored: Stored) -> Ensemble:
     model = onnx.load_from_string(stored.files.files["model.onnx"])
     joined, tables = _joined(model, stored), _tables(model)
     if stored.model.config.model.multi_label and any(name.startswith("intent.") for name in joined):
-        raise UsageError(f"{stored.path}: was trained by a cnlu whose network for several intents was another; train "
-                         "it anew, without --from.")  # fmt: skip
+        raise UsageError(
+            f"{stored.path}: was trained by a cnlu whose network for several intents was another; train "
+            "it anew, without --from."
+        )
     config, characters, sentence = stored.model.config.model, stored.model.characters, stored.model.sentence
     known = joined.get("characters_known.weight")
     width = 0 if known is None else known.shape[1]
     views = 0 if known is None else joined["sentence_known.weight"].shape[1] // width
     labels = stored.model.labels
-    sizes = Sizes(len(characters), len(sentence), len(labels.intents), len(labels.role_names),
-                  len(labels.group_columns), 0, width, views)  # fmt: skip
+    sizes = Sizes(
+        len(characters),
+        len(sentence),
+        len(labels.intents),
+        len(labels.role_names),
+        len(labels.group_columns),
+        0,
+        width,
+        views,
+    )
     reading = stored.model.config.encoder.members if width else None
     network = Ensemble(config, sizes, stored.tags, None, reading, labels.items)
     crf, items = stored.tagger().state_dict(), stored.item_weights()

@@ -23,8 +23,12 @@ def offer_train(turn: Turn) -> Reply:
     if trouble := _trouble(turn, day):
         return trouble
     trains = _candidates(turn, day)
-    found = [(train, fare) for train in trains for fare in turn.store.fares(train.number, day)
-             if fare.seat_class == turn.said("seat_class")]  # fmt: skip
+    found = [
+        (train, fare)
+        for train in trains
+        for fare in turn.store.fares(train.number, day)
+        if fare.seat_class == turn.said("seat_class")
+    ]
     if not found:
         return _nothing(turn, trains, day)
     free = [(train, fare) for train, fare in found if fare.left >= turn.count]
@@ -35,22 +39,37 @@ def offer_train(turn: Turn) -> Reply:
     return answer(
         f"{head}已经不够{turn.count}张了。要候补{train.number}（{clock_text(train.departure)}开）吗？"
         "也可以换个日期、时间或席别。",
-        pending="waitlist", offer=train.number,
-    )  # fmt: skip
+        pending="waitlist",
+        offer=train.number,
+    )
 
 
 def _trouble(turn: Turn, day: date) -> Reply | None:
     today = turn.now.date()
     if turn.said("origin") == turn.said("destination"):
-        return answer("出发地和目的地是同一个地方，您要去哪里？", destination=None, pending="booking",
-                      offer=None, asked="destination")  # fmt: skip
+        return answer(
+            "出发地和目的地是同一个地方，您要去哪里？",
+            destination=None,
+            pending="booking",
+            offer=None,
+            asked="destination",
+        )
     if day < today:
-        return answer(f"{day_text(day, today)}已经过去了，换个日期吧。", travel_date=None, pending="booking",
-                      offer=None, asked="travel_date")  # fmt: skip
+        return answer(
+            f"{day_text(day, today)}已经过去了，换个日期吧。",
+            travel_date=None,
+            pending="booking",
+            offer=None,
+            asked="travel_date",
+        )
     if (day - today).days >= PRESALE:
         opens = day_text(day - timedelta(days=PRESALE - 1), today)
-        return answer(f"车票提前{PRESALE}天开售，{day_text(day, today)}的票要到{opens}才能买。要换个日期吗？",
-                      pending="booking", offer=None, asked="travel_date")  # fmt: skip
+        return answer(
+            f"车票提前{PRESALE}天开售，{day_text(day, today)}的票要到{opens}才能买。要换个日期吗？",
+            pending="booking",
+            offer=None,
+            asked="travel_date",
+        )
     return None
 
 
@@ -66,15 +85,28 @@ def _candidates(turn: Turn, day: date) -> list[Train]:
 def _nothing(turn: Turn, trains: list[Train], day: date) -> Reply:
     if trains:
         classes = "、".join(fare.seat_class for fare in turn.store.fares(trains[0].number, day))
-        return answer(f"{trains[0].number}没有{turn.said('seat_class')}，有{classes}，您要哪种？",
-                      pending="booking", offer=None, asked="seat_class")  # fmt: skip
+        return answer(
+            f"{trains[0].number}没有{turn.said('seat_class')}，有{classes}，您要哪种？",
+            pending="booking",
+            offer=None,
+            asked="seat_class",
+        )
     if number := turn.said("train_no"):
-        return answer(f"{day_text(day, turn.now.date())}没有能买的{number[:10]}次，换一趟或者换个日期吧。",
-                      train_no=None, pending="booking", offer=None, asked=None)  # fmt: skip
+        return answer(
+            f"{day_text(day, turn.now.date())}没有能买的{number[:10]}次，换一趟或者换个日期吧。",
+            train_no=None,
+            pending="booking",
+            offer=None,
+            asked=None,
+        )
     part = "这个时间段" if turn.times else ""
     way = f"{turn.said('origin')}到{turn.said('destination')}"
-    return answer(f"{day_text(day, turn.now.date())}{part}没有{way}合适的车，换个日期、时间或车站试试？",
-                  pending="booking", offer=None, asked=None)  # fmt: skip
+    return answer(
+        f"{day_text(day, turn.now.date())}{part}没有{way}合适的车，换个日期、时间或车站试试？",
+        pending="booking",
+        offer=None,
+        asked=None,
+    )
 
 
 def _offered(turn: Turn, free: list[tuple[Train, Fare]], day: date) -> Reply:
@@ -85,8 +117,10 @@ def _offered(turn: Turn, free: list[tuple[Train, Fare]], day: date) -> Reply:
     return answer(
         f"为您选了{day_text(day, turn.now.date())}的{train_text(train)}。{fare.seat_class}{turn.count}张{people}，"
         f"共{money_text(fare.cents * turn.count)}。确认下单吗？{more}",
-        pending="booking", offer=train.number, asked=None,
-    )  # fmt: skip
+        pending="booking",
+        offer=train.number,
+        asked=None,
+    )
 
 
 def place_order(turn: Turn, state: str = "booked") -> Reply:
@@ -97,8 +131,20 @@ def place_order(turn: Turn, state: str = "booked") -> Reply:
     fare = next((f for f in turn.store.fares(train.number, day) if f.seat_class == turn.said("seat_class")), None)
     if fare is None:
         return offer_train(turn)
-    order = turn.store.book(turn.sender, Order("", train.number, day, fare.seat_class, turn.count,
-                            fare.cents * turn.count, turn.said("passengers") or "", state), turn.now)  # fmt: skip
+    order = turn.store.book(
+        turn.sender,
+        Order(
+            "",
+            train.number,
+            day,
+            fare.seat_class,
+            turn.count,
+            fare.cents * turn.count,
+            turn.said("passengers") or "",
+            state,
+        ),
+        turn.now,
+    )
     if order is None:  # sold in the meantime
         return offer_train(turn)
     head = "下单成功！" if state == "booked" else "候补已提交，有票会马上兑现。"
@@ -117,7 +163,13 @@ def waitlist(turn: Turn) -> Reply:
     if seat not in fares:
         return answer(f"{train.number}没有{seat}，有{'、'.join(fares)}。", seat_class=None)
     if fares[seat].left >= turn.count:
-        return answer(f"{day_text(day, turn.now.date())}{train.number}的{seat}还有票，直接买就行。要下单吗？",
-                      pending="booking", offer=train.number)  # fmt: skip
-    return answer(f"要候补{day_text(day, turn.now.date())}的{train.number} {seat}{turn.count}张吗？",
-                  pending="waitlist", offer=train.number)  # fmt: skip
+        return answer(
+            f"{day_text(day, turn.now.date())}{train.number}的{seat}还有票，直接买就行。要下单吗？",
+            pending="booking",
+            offer=train.number,
+        )
+    return answer(
+        f"要候补{day_text(day, turn.now.date())}的{train.number} {seat}{turn.count}张吗？",
+        pending="waitlist",
+        offer=train.number,
+    )

@@ -22,8 +22,11 @@ def read_slots(turn: Turn) -> Reply:
     reading = read_turn(turn)
     slots = dict(reading.slots)
     if (number := slots.get("train_no")) and "origin" not in slots and (train := turn.store.train(number)):
-        slots |= {name: place for name, place in (("origin", train.origin), ("destination", train.destination))
-                  if not turn.said(name)}  # fmt: skip
+        slots |= {
+            name: place
+            for name, place in (("origin", train.origin), ("destination", train.destination))
+            if not turn.said(name)
+        }
     if turn.form and (slots or reading.problems):  # something was said: the form goes on, and asks again if it must
         wanted = turn.asked or "origin"
         slots.setdefault(wanted, turn.slots.get(wanted))
@@ -77,11 +80,12 @@ def matching(turn: Turn, day: date) -> list[Train]:
     if day == turn.now.date():
         earliest = max(earliest, turn.now.hour * 60 + turn.now.minute + 1)
     return [
-        train for train in turn.store.trains(origin, destination)
+        train
+        for train in turn.store.trains(origin, destination)
         if earliest <= train.departure <= latest
         and train.number.startswith(turn.said("train_kind") or "")
         and _calls_at(train, origin, destination)
-    ]  # fmt: skip
+    ]
 
 
 def _calls_at(train: Train, origin: str, destination: str) -> bool:
@@ -109,8 +113,9 @@ def _looked_up(turn: Turn, query: str, text: object) -> Reply:
         if not turn.said(slot):
             return answer(question, last_query=query, asked=slot)
     if turn.said("origin") == turn.said("destination"):
-        return answer("出发地和目的地是同一个地方，您要去哪里？", destination=None, last_query=query,
-                      asked="destination")  # fmt: skip
+        return answer(
+            "出发地和目的地是同一个地方，您要去哪里？", destination=None, last_query=query, asked="destination"
+        )
     trains = matching(turn, day)
     if not trains:
         return answer(_none_text(turn, day), last_query=query, asked=None)

@@ -1,6 +1,6 @@
 """The timetable of the railway bot: invented trains between real cities, the same ones whenever it is made.
 
-    python -m dialogue.actions.make_timetable FILE
+python -m dialogue.actions.make_timetable FILE
 """
 
 from __future__ import annotations
@@ -65,9 +65,13 @@ def make_timetable(path: Path) -> None:
             connection.executescript(SCHEMA)
             for train, classes, away in trains():
                 connection.execute("INSERT INTO train VALUES (?, ?, ?, ?, ?, ?, ?)", train)
-                connection.executemany("INSERT INTO fare VALUES (?, ?, ?, ?)", [
-                    (train[0], name, 50 * round(away * rate * 2), 40 + draw(train[0] + name, 60))
-                    for name, rate in classes.items()])  # fmt: skip
+                connection.executemany(
+                    "INSERT INTO fare VALUES (?, ?, ?, ?)",
+                    [
+                        (train[0], name, 50 * round(away * rate * 2), 40 + draw(train[0] + name, 60))
+                        for name, rate in classes.items()
+                    ],
+                )
         os.replace(partial, path)
     except (OSError, sqlite3.Error) as error:
         partial.unlink(missing_ok=True) if path.parent.is_dir() else None

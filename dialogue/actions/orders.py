@@ -24,8 +24,11 @@ def refund_ticket(turn: Turn) -> Reply:
     if cents is None:
         return answer(f"{order_text(order, train, turn.now.date())}。车已经开了，不能退了。", **cleared("pending"))
     fee = f"手续费{money_text(cents)}，退回{money_text(order.cents - cents)}" if cents else "不收手续费"
-    return answer(f"{order_text(order, train, turn.now.date())}。现在退票{fee}，确认退吗？",
-                  pending="refund", order_no=order.number)  # fmt: skip
+    return answer(
+        f"{order_text(order, train, turn.now.date())}。现在退票{fee}，确认退吗？",
+        pending="refund",
+        order_no=order.number,
+    )
 
 
 def confirm_refund(turn: Turn) -> Reply:
@@ -50,17 +53,32 @@ def change_ticket(turn: Turn) -> Reply:
     if train is None or _fee(turn, order, train) is None:
         return answer(f"{order_text(order, train, turn.now.date())}。车已经开了，不能改签了。", **cleared("pending"))
     if not any(turn.slots.get(name) for name in ("travel_date", "travel_time", "train_no")):
-        return answer(f"{order_text(order, train, turn.now.date())}。您想改到哪天、几点的车？",
-                      pending="change_wish", order_no=order.number, asked="travel_date")  # fmt: skip
+        return answer(
+            f"{order_text(order, train, turn.now.date())}。您想改到哪天、几点的车？",
+            pending="change_wish",
+            order_no=order.number,
+            asked="travel_date",
+        )
     return _offered(turn, order, train)
 
 
 def _offered(turn: Turn, order: Order, train: Train) -> Reply:
     day = turn.day or order.day
     seat = turn.said("seat_class") or order.seat_class
-    wanted = Turn(turn.text, turn.intent, turn.entities,
-                  {**turn.slots, "origin": train.origin_city, "destination": train.destination_city,
-                   "train_kind": turn.said("train_kind")}, turn.sender, turn.now, turn.store)  # fmt: skip
+    wanted = Turn(
+        turn.text,
+        turn.intent,
+        turn.entities,
+        {
+            **turn.slots,
+            "origin": train.origin_city,
+            "destination": train.destination_city,
+            "train_kind": turn.said("train_kind"),
+        },
+        turn.sender,
+        turn.now,
+        turn.store,
+    )
     for other in matching(wanted, day):
         if turn.said("train_no") not in (None, other.number) or (other.number, day) == (order.train, order.day):
             continue
@@ -69,11 +87,23 @@ def _offered(turn: Turn, order: Order, train: Train) -> Reply:
             more = fare.cents * order.count - order.cents
             money = f"需补{money_text(more)}" if more > 0 else f"退您差价{money_text(-more)}" if more else "票价不变"
             offer = f"{day_text(day, turn.now.date())}的{train_text(other)}，{seat}{order.count}张，{money}"
-            return answer(f"可以改签到{offer}。确认改签吗？", pending="change", offer=other.number,
-                          order_no=order.number, travel_date=str(day), seat_class=seat, asked=None)  # fmt: skip
-    return answer(f"{day_text(day, turn.now.date())}没有合适的{train.origin_city}到{train.destination_city}的{seat}，"
-                  "换个日期、时间或席别？", pending="change_wish", order_no=order.number, asked="travel_date",
-                  train_no=None)  # fmt: skip
+            return answer(
+                f"可以改签到{offer}。确认改签吗？",
+                pending="change",
+                offer=other.number,
+                order_no=order.number,
+                travel_date=str(day),
+                seat_class=seat,
+                asked=None,
+            )
+    return answer(
+        f"{day_text(day, turn.now.date())}没有合适的{train.origin_city}到{train.destination_city}的{seat}，"
+        "换个日期、时间或席别？",
+        pending="change_wish",
+        order_no=order.number,
+        asked="travel_date",
+        train_no=None,
+    )
 
 
 def confirm_change(turn: Turn) -> Reply:

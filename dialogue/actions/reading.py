@@ -16,17 +16,52 @@ from dialogue.values.counts import read_count
 from dialogue.values.phones import read_phone
 from dialogue.values.when import read_when
 
-ASIDE = {"query_luggage", "query_station_info", "order_meal", "complain", "out_of_scope", "query_delay", "greet",
-         "thanks", "transfer_human", "goodbye"}  # fmt: skip
+ASIDE = {
+    "query_luggage",
+    "query_station_info",
+    "order_meal",
+    "complain",
+    "out_of_scope",
+    "query_delay",
+    "greet",
+    "thanks",
+    "transfer_human",
+    "goodbye",
+}
 """Intents whose values are not an answer to what a form asks."""
-ELSEWHERE = {"query_trains", "query_price", "query_remaining", "query_order", "change_ticket", "refund_ticket",
-             "waitlist"}  # fmt: skip
+ELSEWHERE = {
+    "query_trains",
+    "query_price",
+    "query_remaining",
+    "query_order",
+    "change_ticket",
+    "refund_ticket",
+    "waitlist",
+}
 """Intents that have an action of their own, which reads their values; within a form they fill no slot."""
-SEATS = {"卧铺": "硬卧", "坐票": "二等座", "软座": "一等座", "特等座": "商务座", "优选一等座": "一等座", "动卧": "软卧",
-         "高级软卧": "软卧"}  # fmt: skip
+SEATS = {
+    "卧铺": "硬卧",
+    "坐票": "二等座",
+    "软座": "一等座",
+    "特等座": "商务座",
+    "优选一等座": "一等座",
+    "动卧": "软卧",
+    "高级软卧": "软卧",
+}
 KNOWN_SEATS = ("二等座", "一等座", "商务座", "硬座", "硬卧", "软卧")
-KINDS = {"高铁": "G", "动车": "G", "城际": "G", "复兴号": "G", "和谐号": "G", "绿皮车": "K", "快速": "K", "普快": "K",
-         "特快": "K", "慢车": "K", "普速": "K"}  # fmt: skip
+KINDS = {
+    "高铁": "G",
+    "动车": "G",
+    "城际": "G",
+    "复兴号": "G",
+    "和谐号": "G",
+    "绿皮车": "K",
+    "快速": "K",
+    "普快": "K",
+    "特快": "K",
+    "慢车": "K",
+    "普速": "K",
+}
 """The invented timetable has two kinds of train."""
 MOST_TICKETS = 20
 _NOT = re.compile(r"(?:不是|不去|别去|不到|不从|不要|而不是)(?:到|去|从|在)?$")
@@ -82,8 +117,12 @@ def _places(turn: Turn, places: list[dict[str, Any]], reading: Reading) -> None:
         if slot is None:
             continue
         _place(entity["value"], slot, reading)
-    if turn.asked == "origin" and "destination" in reading.slots and "origin" not in reading.slots and turn.said(
-        "destination") == reading.slots["destination"]:  # fmt: skip
+    if (
+        turn.asked == "origin"
+        and "destination" in reading.slots
+        and "origin" not in reading.slots
+        and turn.said("destination") == reading.slots["destination"]
+    ):
         reading.slots["origin"] = None  # the same place again: not an answer
 
 

@@ -44,10 +44,15 @@ ACTIONS: dict[str, Callable[[Turn], Reply]] = {
 def _turn(tracker: Tracker) -> Turn:
     message = tracker.latest_message or {}
     return Turn(
-        text=message.get("text") or "", intent=(message.get("intent") or {}).get("name") or "",
-        entities=list(message.get("entities") or []), slots=dict(tracker.slots), sender=tracker.sender_id,
-        now=now(), store=Store(data_folder()), form=(tracker.active_loop or {}).get("name"),
-    )  # fmt: skip
+        text=message.get("text") or "",
+        intent=(message.get("intent") or {}).get("name") or "",
+        entities=list(message.get("entities") or []),
+        slots=dict(tracker.slots),
+        sender=tracker.sender_id,
+        now=now(),
+        store=Store(data_folder()),
+        form=(tracker.active_loop or {}).get("name"),
+    )
 
 
 def _run(name: str, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[dict[str, Any]]:

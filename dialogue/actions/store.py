@@ -88,7 +88,8 @@ class Store:
         """Every class of a train, cheapest first, with what is left on that day."""
         with self._open(self.timetable) as connection:
             rows = connection.execute(
-                "SELECT seat_class, cents, seats FROM fare WHERE number = ? ORDER BY cents", (train,)).fetchall()
+                "SELECT seat_class, cents, seats FROM fare WHERE number = ? ORDER BY cents", (train,)
+            ).fetchall()
         return [Fare(name, cents, self._left(train, name, seats, day)) for name, cents, seats in rows]
 
     def _left(self, train: str, seat_class: str, seats: int, day: date) -> int:
@@ -107,9 +108,21 @@ class Store:
                 return None
             (count,) = connection.execute("SELECT count(*) FROM booking").fetchone()
             number = f"E{204000000 + (count + 1) * 37:09}"
-            connection.execute("INSERT INTO booking VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (
-                number, sender, order.train, str(order.day), order.seat_class, order.count, order.cents,
-                order.passengers, order.state, now.isoformat()))  # fmt: skip
+            connection.execute(
+                "INSERT INTO booking VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    number,
+                    sender,
+                    order.train,
+                    str(order.day),
+                    order.seat_class,
+                    order.count,
+                    order.cents,
+                    order.passengers,
+                    order.state,
+                    now.isoformat(),
+                ),
+            )
         return replace(order, number=number)
 
     def order(self, number: str) -> Order | None:
@@ -121,8 +134,10 @@ class Store:
         return self._orders("sender = ? AND state != 'refunded'", sender)
 
     def _orders(self, condition: str, value: str) -> list[Order]:
-        query = ("SELECT number, train, day, seat_class, count, cents, passengers, state FROM booking "
-                 f"WHERE {condition} ORDER BY made DESC, rowid DESC")  # fmt: skip
+        query = (
+            "SELECT number, train, day, seat_class, count, cents, passengers, state FROM booking "
+            f"WHERE {condition} ORDER BY made DESC, rowid DESC"
+        )
         with self._open(self.orders) as connection:
             rows = connection.execute(query, (value,)).fetchall()
         return [Order(n, t, date.fromisoformat(d), *rest) for n, t, d, *rest in rows]
@@ -139,8 +154,10 @@ class Store:
             connection.execute("BEGIN IMMEDIATE")
             if begun - _sold(connection, train, seat_class, day) < order.count:
                 return False
-            connection.execute("UPDATE booking SET train = ?, day = ?, seat_class = ?, cents = ? WHERE number = ?",
-                               (train, str(day), seat_class, cents, order.number))  # fmt: skip
+            connection.execute(
+                "UPDATE booking SET train = ?, day = ?, seat_class = ?, cents = ? WHERE number = ?",
+                (train, str(day), seat_class, cents, order.number),
+            )
         return True
 
     def _begun(self, train: str, seat_class: str, day: date) -> int:

@@ -9,8 +9,17 @@ from typing import Any
 from dialogue.actions.store import Store
 from dialogue.values.spans import Times, times_of
 
-TRIP = ("origin", "destination", "travel_date", "travel_time", "train_no", "train_kind", "seat_class",
-        "ticket_count", "passengers")  # fmt: skip
+TRIP = (
+    "origin",
+    "destination",
+    "travel_date",
+    "travel_time",
+    "train_no",
+    "train_kind",
+    "seat_class",
+    "ticket_count",
+    "passengers",
+)
 """The slots of a trip that is being asked about or booked."""
 WORK = ("pending", "offer", "asked", "last_query")
 """The slots that say what the bot waits for."""

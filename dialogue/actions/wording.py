@@ -34,14 +34,17 @@ def money_text(cents: int) -> str:
 
 def train_text(train: Train) -> str:
     """One train in one line."""
-    return (f"{train.number} {train.origin} {clock_text(train.departure)} → {train.destination} "
-            f"{clock_text(train.arrival)}，全程{length_text(train.arrival - train.departure)}")  # fmt: skip
+    return (
+        f"{train.number} {train.origin} {clock_text(train.departure)} → {train.destination} "
+        f"{clock_text(train.arrival)}，全程{length_text(train.arrival - train.departure)}"
+    )
 
 
 def fares_text(fares: list[Fare], left: bool) -> str:
     """Classes with their prices, and what is left of each where that was asked."""
-    return "，".join(f"{fare.seat_class}{money_text(fare.cents)}" + (f"（{left_text(fare.left)}）" if left else "")
-                    for fare in fares)  # fmt: skip
+    return "，".join(
+        f"{fare.seat_class}{money_text(fare.cents)}" + (f"（{left_text(fare.left)}）" if left else "") for fare in fares
+    )
 
 
 def left_text(left: int) -> str:
@@ -52,5 +55,7 @@ def order_text(order: Order, train: Train | None, today: date) -> str:
     """One order in one line."""
     way = f"{train.origin}到{train.destination}，{clock_text(train.departure)}开" if train else ""
     state = {"booked": "已出票", "refunded": "已退票", "waiting": "候补中"}[order.state]
-    return (f"订单{order.number}：{day_text(order.day, today)} {order.train} {way}，{order.seat_class}{order.count}张，"
-            f"{money_text(order.cents)}，{state}")  # fmt: skip
+    return (
+        f"订单{order.number}：{day_text(order.day, today)} {order.train} {way}，{order.seat_class}{order.count}张，"
+        f"{money_text(order.cents)}，{state}"
+    )

@@ -159,8 +159,10 @@ class CnluClassifier(GraphComponent, IntentClassifier, EntityExtractorMixin):
             return
         known = {message.base_intent(name) for name in model.labels.intents}
         if unknown := sorted(name for name in intents if name is not None and name not in known):
-            logger.warning(f"{COMPONENT}: the model {self._settings.model} does not know the intents "
-                           f"{', '.join(unknown)}; it will never find them.")  # fmt: skip
+            logger.warning(
+                f"{COMPONENT}: the model {self._settings.model} does not know the intents "
+                f"{', '.join(unknown)}; it will never find them."
+            )
 
 
 def _say(line: str, folder: Path) -> None:

@@ -25,8 +25,9 @@ def fingerprint(settings: Settings) -> str:
         if (file := settings_file(settings)) is not None:
             parts["config"] = hashlib.sha256(file.read_bytes()).hexdigest()
         if settings.encoder is not None and os.path.isdir(settings.encoder):
-            parts["encoder"] = {path.name: _digest(path) for path in sorted(Path(settings.encoder).iterdir())
-                                if path.is_file()}  # fmt: skip
+            parts["encoder"] = {
+                path.name: _digest(path) for path in sorted(Path(settings.encoder).iterdir()) if path.is_file()
+            }
     except OSError as error:
         raise UsageError(f"{error.filename}: cannot be read ({error.strerror}); check its permissions.") from None
     return json.dumps(parts, sort_keys=True)

@@ -47,11 +47,14 @@ class Settings:
             raise UsageError(str(error).removeprefix(f"{COMPONENT}.")) from None
         idle = [name for name in ("trainer", "config", "set", "encoder") if getattr(self, name) is not None]
         if self.model is not None and idle:
-            raise UsageError(f"{' and '.join(idle)} would have no effect beside model, which is not trained; "
-                             "leave out one or the other.")  # fmt: skip
+            raise UsageError(
+                f"{' and '.join(idle)} would have no effect beside model, which is not trained; "
+                "leave out one or the other."
+            )
         if not self.intent_classification and not self.entity_recognition:
-            raise UsageError("intent_classification and entity_recognition are both off, so there is nothing to do; "
-                             "switch one on.")  # fmt: skip
+            raise UsageError(
+                "intent_classification and entity_recognition are both off, so there is nothing to do; switch one on."
+            )
 
 
 def read_settings(options: Mapping[str, Any]) -> Settings:
@@ -113,8 +116,10 @@ def _check_type(name: str, value: Any, kind: str) -> None:
         return
     for word, types, said in (
         ("Mapping", Mapping, "settings such as training.epochs: 20, one a line"),
-        ("str", str, "a word or a path"), ("bool", bool, "true or false"), ("int", int, "a whole number"),
-    ):  # fmt: skip
+        ("str", str, "a word or a path"),
+        ("bool", bool, "true or false"),
+        ("int", int, "a whole number"),
+    ):
         if not kind.startswith(word):
             continue
         if not isinstance(value, types) or (word == "int" and isinstance(value, bool)):

@@ -54,8 +54,10 @@ def check_way(settings: Settings) -> None:
     if config.text.simplify or config.features.pinyin != "off":
         build_extractor(config, {}, {})  # these need a package where the model parses too: here
     if settings.encoder is not None and importlib.util.find_spec("tokenizers") is None:
-        raise UsageError("encoder: a model on an encoder needs tokenizers in Rasa's environment; install it there "
-                         "with: pip install 'cnlu[encoder]'.")  # fmt: skip
+        raise UsageError(
+            "encoder: a model on an encoder needs tokenizers in Rasa's environment; install it there "
+            "with: pip install 'cnlu[encoder]'."
+        )
     if settings.trainer is not None:
         _check_interpreter(settings.trainer)
     elif missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
@@ -114,8 +116,9 @@ def _train_with(
         command += ["--encoder", settings.encoder]
     for override in overrides(settings):
         command += ["--set", override]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               env=_environment())  # fmt: skip
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=_environment()
+    )
     last = ""
     try:
         for last in _shown_lines(process):
@@ -126,9 +129,12 @@ def _train_with(
         process.wait()
         raise
     if code:
-        raise CnluError(last.removeprefix("cnlu: ") if last.startswith("cnlu: ") else
-                        f"{python}: training ended with {code} ({last or 'it said nothing'}); run `{python} -m cnlu "
-                        "train` by hand to see why.")  # fmt: skip
+        raise CnluError(
+            last.removeprefix("cnlu: ")
+            if last.startswith("cnlu: ")
+            else f"{python}: training ended with {code} ({last or 'it said nothing'}); run `{python} -m cnlu "
+            "train` by hand to see why."
+        )
 
 
 def _environment() -> dict[str, str]:
@@ -156,11 +162,15 @@ def _shown_lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
 def _check_interpreter(python: str) -> None:
     found = _probe(python)
     if found["cnlu"] is None:
-        raise UsageError(f"trainer: {python} has no working cnlu ({found['error']}); install it there with: "
-                         f"{python} -m pip install 'cnlu[train]=={cnlu.__version__}'.")  # fmt: skip
+        raise UsageError(
+            f"trainer: {python} has no working cnlu ({found['error']}); install it there with: "
+            f"{python} -m pip install 'cnlu[train]=={cnlu.__version__}'."
+        )
     if found["missing"]:
-        raise UsageError(f"trainer: {python} lacks {', '.join(found['missing'])}; install what training needs with: "
-                         f"{python} -m pip install 'cnlu[train]'.")  # fmt: skip
+        raise UsageError(
+            f"trainer: {python} lacks {', '.join(found['missing'])}; install what training needs with: "
+            f"{python} -m pip install 'cnlu[train]'."
+        )
     if (found["cnlu"], found["format"]) != (cnlu.__version__, FORMAT):
         raise UsageError(
             f"trainer: {python} has cnlu {found['cnlu']} (model format {found['format']}) and Rasa's environment "
@@ -173,19 +183,28 @@ def _probe(python: str) -> dict[str, Any]:
     """What an interpreter has; asked once in a process, though Rasa asks for the settings several times."""
     try:
         done = subprocess.run(
-            [python, "-c", PROBE, *NEEDED], stdin=subprocess.DEVNULL, capture_output=True, env=_environment(),
-            encoding="utf-8", errors="replace", timeout=PROBE_SECONDS,
-        )  # fmt: skip
+            [python, "-c", PROBE, *NEEDED],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=_environment(),
+            encoding="utf-8",
+            errors="replace",
+            timeout=PROBE_SECONDS,
+        )
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"trainer: {python} cannot be started ({reason}); give the path of a Python interpreter, such "
-                         f"as {Path(sys.prefix).parent / 'train/bin/python'}.") from None  # fmt: skip
+        raise UsageError(
+            f"trainer: {python} cannot be started ({reason}); give the path of a Python interpreter, such "
+            f"as {Path(sys.prefix).parent / 'train/bin/python'}."
+        ) from None
     except subprocess.TimeoutExpired:
-        raise UsageError(f"trainer: {python} gave no answer in {PROBE_SECONDS} s; give the path of a Python "
-                         "interpreter.") from None  # fmt: skip
+        raise UsageError(
+            f"trainer: {python} gave no answer in {PROBE_SECONDS} s; give the path of a Python interpreter."
+        ) from None
     try:
         found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     except (IndexError, ValueError):
-        raise UsageError(f"trainer: {python} does not answer as a Python 3 interpreter does; give the path of "
-                         "one.") from None  # fmt: skip
+        raise UsageError(
+            f"trainer: {python} does not answer as a Python 3 interpreter does; give the path of one."
+        ) from None
     return found

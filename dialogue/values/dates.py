@@ -13,13 +13,39 @@ from dialogue.values.lunar import FEASTS, lunar_day, next_feast, next_of
 from dialogue.values.numbers import NUMERAL, read_whole
 from dialogue.values.spans import Days
 
-_NEAR = {"大前天": -3, "前天": -2, "前日": -2, "昨天": -1, "昨儿": -1, "昨日": -1, "昨晚": -1, "今天": 0, "今儿": 0,
-         "今日": 0, "今晚": 0, "今早": 0, "今晨": 0, "今夜": 0, "当天": 0, "明天": 1, "明儿": 1, "明日": 1, "明早": 1,
-         "明晚": 1, "明晨": 1, "后天": 2, "后儿": 2, "后日": 2, "大后天": 3, "大后儿": 3}  # fmt: skip
+_NEAR = {
+    "大前天": -3,
+    "前天": -2,
+    "前日": -2,
+    "昨天": -1,
+    "昨儿": -1,
+    "昨日": -1,
+    "昨晚": -1,
+    "今天": 0,
+    "今儿": 0,
+    "今日": 0,
+    "今晚": 0,
+    "今早": 0,
+    "今晨": 0,
+    "今夜": 0,
+    "当天": 0,
+    "明天": 1,
+    "明儿": 1,
+    "明日": 1,
+    "明早": 1,
+    "明晚": 1,
+    "明晨": 1,
+    "后天": 2,
+    "后儿": 2,
+    "后日": 2,
+    "大后天": 3,
+    "大后儿": 3,
+}
 _PAIRS = {"今明": (0, 1), "明后": (1, 2)}
 _YEARS = {"去年": -1, "今年": 0, "明年": 1, "来年": 1, "后年": 2}
-_WEEKDAYS = {name: number for number, names in enumerate(("一1", "二2", "三3", "四4", "五5", "六6", "日天"))
-             for name in names}  # fmt: skip
+_WEEKDAYS = {
+    name: number for number, names in enumerate(("一1", "二2", "三3", "四4", "五5", "六6", "日天")) for name in names
+}
 _LUNAR_MONTHS = {"正": 1, "冬": 11, "腊": 12}
 _PARTS = {"初": (1, 5), "中": (13, 17), "上旬": (1, 10), "中旬": (11, 20)}
 _MONTH = rf"(?:(?P<shift>下+|上|这|本)个?月|(?P<month>{NUMERAL})月)"
@@ -221,8 +247,11 @@ _READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], Days | No
         (rf"(?:农历|阴历)(?P<lunar>[正冬腊]|{NUMERAL})月(?P<day>初?{NUMERAL})", _lunar_date),
         (rf"(?P<lunar>[正冬腊])月(?P<day>初?{NUMERAL})", _lunar_date),
         (rf"(?:(?P<lunar>{NUMERAL})月|大?年)?(?P<day>初[一二三四五六七八九十])", _lunar_date),
-        (rf"(?P<feast>{_FEAST})节?(?:的?第(?P<nth>{NUMERAL})天)?"
-         rf"(?:(?P<side>前|后)(?P<away>{NUMERAL})天)?", _feast),
+        (
+            rf"(?P<feast>{_FEAST})节?(?:的?第(?P<nth>{NUMERAL})天)?"
+            rf"(?:(?P<side>前|后)(?P<away>{NUMERAL})天)?",
+            _feast,
+        ),
         (rf"(?P<feast>{_FEAST})节?(?:期间|假期|放假|长假)", _holiday),
     )
-)  # fmt: skip
+)

@@ -8,8 +8,22 @@ from datetime import timedelta
 from dialogue.values.clean import clean
 from dialogue.values.numbers import NUMERAL, read_number
 
-_UNITS = {"分钟": 1, "分": 1, "刻钟": 15, "小时": 60, "钟头": 60, "钟点": 60, "钟": 60, "天": 1440, "日": 1440,
-          "夜": 1440, "星期": 10080, "礼拜": 10080, "周": 10080, "月": 43200}  # fmt: skip
+_UNITS = {
+    "分钟": 1,
+    "分": 1,
+    "刻钟": 15,
+    "小时": 60,
+    "钟头": 60,
+    "钟点": 60,
+    "钟": 60,
+    "天": 1440,
+    "日": 1440,
+    "夜": 1440,
+    "星期": 10080,
+    "礼拜": 10080,
+    "周": 10080,
+    "月": 43200,
+}
 _PART = re.compile(
     rf"(?:(?P<number>{NUMERAL})(?P<more>个半|个)?|(?P<half>半)个?)(?P<unit>{'|'.join(_UNITS)})(?P<after>半(?![个天]))?零?"
 )

@@ -12,8 +12,16 @@ from dialogue.values.numbers import NUMERAL
 from dialogue.values.spans import Days, Times, When
 from dialogue.values.times import read_time
 
-_FUSED = (("今晚", "今天晚上"), ("今夜", "今天晚上"), ("明晚", "明天晚上"), ("昨晚", "昨天晚上"), ("今早", "今天早上"),
-          ("今晨", "今天早上"), ("明早", "明天早上"), ("明晨", "明天早上"))  # fmt: skip
+_FUSED = (
+    ("今晚", "今天晚上"),
+    ("今夜", "今天晚上"),
+    ("明晚", "明天晚上"),
+    ("昨晚", "昨天晚上"),
+    ("今早", "今天早上"),
+    ("今晨", "今天早上"),
+    ("明早", "明天早上"),
+    ("明晨", "明天早上"),
+)
 _ROUND = re.compile(rf"(?:周|星期|礼拜).|{NUMERAL}[号日]")
 _LATER = re.compile(r"(?:再?过)?(.+?)(?:之后|以后|后)")
 

@@ -77,10 +77,16 @@ def open_corpus(path: str | Path) -> Corpus:
     if manifest["fingerprint"] != tokenizer_fingerprint(tokenizer):
         raise ModelError(f"{path}: its tokenizer is not the one it was prepared with; prepare the corpus again.")
     corpus = Corpus(
-        folder, tokenizer, Marks(**manifest["marks"]), manifest["mask"], manifest["vocabulary"],
-        manifest["token_type"], [shard_of(shard) for shard in manifest["shards"]],
-        [shard_of(shard) for shard in manifest["held_out"]], manifest,
-    )  # fmt: skip
+        folder,
+        tokenizer,
+        Marks(**manifest["marks"]),
+        manifest["mask"],
+        manifest["vocabulary"],
+        manifest["token_type"],
+        [shard_of(shard) for shard in manifest["shards"]],
+        [shard_of(shard) for shard in manifest["held_out"]],
+        manifest,
+    )
     for shard in [*corpus.shards, *corpus.held_out]:
         corpus.read(shard)
     return corpus

@@ -45,9 +45,13 @@ class Masker:
     """One strategy over one vocabulary."""
 
     def __init__(
-        self, config: MaskingConfig, seed: int, mask: int, ordinary: NDArray[np.int64],
+        self,
+        config: MaskingConfig,
+        seed: int,
+        mask: int,
+        ordinary: NDArray[np.int64],
         similar: SimilarWords | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """`mask` is the id of [MASK]; `ordinary` [V] are the ids that may stand in at random, no marks among them.
 
         With config.replacement "similar" the table `similar` must be given.
@@ -105,9 +109,14 @@ class Masker:
         return group_units(words, self._lengths, key, width)
 
     def _fate(
-        self, at: NDArray[np.int64], words: Words, unit_first: NDArray[np.int64], of_token: NDArray[np.int32],
-        key: NDArray[np.uint64], width: int,
-    ) -> NDArray[np.uint8]:  # fmt: skip
+        self,
+        at: NDArray[np.int64],
+        words: Words,
+        unit_first: NDArray[np.int64],
+        of_token: NDArray[np.int32],
+        key: NDArray[np.uint64],
+        width: int,
+    ) -> NDArray[np.uint8]:
         """Of the hidden tokens `at`: one draw for each unit, word or token, at the place of its first token."""
         place = at
         if self._per == "word":
@@ -127,9 +136,15 @@ class Masker:
         return self._ordinary[draw.below(len(self._ordinary), draw.bits(key[row], draw.TOKEN, at - row * width))]
 
     def _put_similar(
-        self, fresh: NDArray[np.int64], original: NDArray[np.int64], at: NDArray[np.int64], fate: NDArray[np.uint8],
-        words: Words, key: NDArray[np.uint64], width: int,
-    ) -> None:  # fmt: skip
+        self,
+        fresh: NDArray[np.int64],
+        original: NDArray[np.int64],
+        at: NDArray[np.int64],
+        fate: NDArray[np.uint8],
+        words: Words,
+        key: NDArray[np.uint64],
+        width: int,
+    ) -> None:
         """Whole words: a similar one for REPLACED ones that the table knows, a random one of the same length for
         others and for RANDOM ones, random tokens where the table has no word of the length."""
         assert self._similar is not None
@@ -143,9 +158,12 @@ class Masker:
         row = place // width
         column = place - row * width
         found = self._similar.substitutes(
-            original[wanted], lengths, fate[place] == REPLACED,
-            draw.bits(key[row], draw.NEIGHBOUR, column), draw.bits(key[row], draw.WORD, column),
-        )  # fmt: skip
+            original[wanted],
+            lengths,
+            fate[place] == REPLACED,
+            draw.bits(key[row], draw.NEIGHBOUR, column),
+            draw.bits(key[row], draw.WORD, column),
+        )
         none = found < 0
         fresh[wanted[~none]] = found[~none]
         fresh[wanted[none]] = self._random(wanted[none], key, width)

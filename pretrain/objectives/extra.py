@@ -34,9 +34,13 @@ class SpanBoundary(nn.Module):
         super().__init__()
         self.position = nn.Embedding(longest, position_width)
         self.inner = nn.Sequential(
-            nn.Linear(2 * width + position_width, out), nn.GELU(), nn.LayerNorm(out),
-            nn.Linear(out, out), nn.GELU(), nn.LayerNorm(out),
-        )  # fmt: skip
+            nn.Linear(2 * width + position_width, out),
+            nn.GELU(),
+            nn.LayerNorm(out),
+            nn.Linear(out, out),
+            nn.GELU(),
+            nn.LayerNorm(out),
+        )
 
     def forward(self, left: Tensor, right: Tensor, place: Tensor) -> Tensor:
         """[M, width] twice, places in the span [M] counted from 0 -> [M, out]"""

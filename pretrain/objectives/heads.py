@@ -39,8 +39,10 @@ def _distilbert(model: Any, hidden: Tensor) -> Tensor:
 _KNOWN: list[tuple[tuple[str, ...], Callable[[Any, Tensor], Tensor]]] = [
     (("cls",), lambda model, hidden: model.cls(hidden)),  # BERT, ERNIE, RoFormer, MegatronBERT
     (("lm_head",), lambda model, hidden: model.lm_head(hidden)),  # RoBERTa, XLM-R, CamemBERT
-    (("generator_predictions", "generator_lm_head"),  # ELECTRA
-     lambda model, hidden: model.generator_lm_head(model.generator_predictions(hidden))),
+    (
+        ("generator_predictions", "generator_lm_head"),  # ELECTRA
+        lambda model, hidden: model.generator_lm_head(model.generator_predictions(hidden)),
+    ),
     (("predictions",), lambda model, hidden: model.predictions(hidden)),  # ALBERT
     (("vocab_transform", "vocab_layer_norm", "vocab_projector"), _distilbert),
-]  # fmt: skip
+]

@@ -125,6 +125,8 @@ def _classified(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]
 def weights_of(config: ObjectivesConfig) -> dict[str, float]:
     """Each objective's weight in the loss."""
     return {
-        "masked": config.masked, "order": config.order_weight, "span_boundary": config.span_boundary,
+        "masked": config.masked,
+        "order": config.order_weight,
+        "span_boundary": config.span_boundary,
         "replaced_token": config.replaced_token,
-    }  # fmt: skip
+    }

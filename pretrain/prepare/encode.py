@@ -137,9 +137,12 @@ def _within_lines(marks: NDArray[np.int64], line_ends: NDArray[np.int64]) -> NDA
 
 
 def _divided(
-    ids: NDArray[np.int64], flags: NDArray[np.uint8], sentences: NDArray[np.int64], document: NDArray[np.int64],
+    ids: NDArray[np.int64],
+    flags: NDArray[np.uint8],
+    sentences: NDArray[np.int64],
+    document: NDArray[np.int64],
     held_out: NDArray[np.bool_],
-) -> tuple[Arrays, Arrays]:  # fmt: skip
+) -> tuple[Arrays, Arrays]:
     of_token = np.repeat(held_out, sentences)
     changes = (np.diff(document, prepend=-1) != 0) | (np.diff(held_out, prepend=False) != 0)
     document = np.cumsum(changes)  # what stands on both sides of a gap is not one document
@@ -147,7 +150,11 @@ def _divided(
     for chosen, tokens in ((~held_out, ~of_token), (held_out, of_token)):
         _, counts = np.unique(document[chosen], return_counts=True)
         parts.append(
-            Arrays(ids[tokens].astype(np.uint32), flags[tokens], sentences[chosen].astype(np.uint32),
-                   counts.astype(np.uint32))
-        )  # fmt: skip
+            Arrays(
+                ids[tokens].astype(np.uint32),
+                flags[tokens],
+                sentences[chosen].astype(np.uint32),
+                counts.astype(np.uint32),
+            )
+        )
     return parts[0], parts[1]

@@ -208,9 +208,15 @@ def _first_look(
 
 
 def _shards(
-    request: PrepareRequest, files: list[Path], part: Path, progress: Progress, seen: Seen | None, chosen: Chosen,
-    lexicon: Entries, processes: int,
-) -> None:  # fmt: skip
+    request: PrepareRequest,
+    files: list[Path],
+    part: Path,
+    progress: Progress,
+    seen: Seen | None,
+    chosen: Chosen,
+    lexicon: Entries,
+    processes: int,
+) -> None:
     start = partial(Encoder, chosen.content, chosen.marks.unknown, lexicon.words, request.config)
     waiting: list[Encoded] = []
     tokens = 0
@@ -287,23 +293,39 @@ def _finish(
             for file in part.glob(f"{s['name']}.*"):
                 file.unlink()
     manifest = {
-        "format": FORMAT, "fingerprint": tokenizer_fingerprint(chosen.content), "base_fingerprint": chosen.base,
+        "format": FORMAT,
+        "fingerprint": tokenizer_fingerprint(chosen.content),
+        "base_fingerprint": chosen.base,
         "marks": chosen.marks.to_dict(),
-        "mask": chosen.mask, "vocabulary": chosen.vocabulary, "token_type": chosen.token_type,
-        "added_tokens": chosen.added, "settings": asdict(request.config), "sources": list(request.texts),
-        "encoder": request.encoder, "lexicon": {"words": len(lexicon.words), "broken": lexicon.broken},
-        "counts": {"lines": progress.lines, "characters": progress.characters, "unknown": progress.unknown,
-                   "tokens": tokens, "held_out_tokens": held},
-        "left_out": progress.dropped, "left_out_examples": progress.shown,
-        "shards": progress.shards, "held_out": kept,
-    }  # fmt: skip
+        "mask": chosen.mask,
+        "vocabulary": chosen.vocabulary,
+        "token_type": chosen.token_type,
+        "added_tokens": chosen.added,
+        "settings": asdict(request.config),
+        "sources": list(request.texts),
+        "encoder": request.encoder,
+        "lexicon": {"words": len(lexicon.words), "broken": lexicon.broken},
+        "counts": {
+            "lines": progress.lines,
+            "characters": progress.characters,
+            "unknown": progress.unknown,
+            "tokens": tokens,
+            "held_out_tokens": held,
+        },
+        "left_out": progress.dropped,
+        "left_out_examples": progress.shown,
+        "shards": progress.shards,
+        "held_out": kept,
+    }
     content = json.dumps(manifest, ensure_ascii=False, indent=1).encode("utf-8", "replace")
     write_bytes(part / MANIFEST, content)
     shutil.rmtree(part / "scan", ignore_errors=True)
     for name in ("state.json", "input.txt"):
         (part / name).unlink(missing_ok=True)
-    say(f"{request.out}: {tokens} tokens in {len(progress.shards)} shards, {held} more held out, of {progress.lines} "
-        f"lines" + (f"; left out: {left_out}" if left_out else ""))  # fmt: skip
+    say(
+        f"{request.out}: {tokens} tokens in {len(progress.shards)} shards, {held} more held out, of {progress.lines} "
+        f"lines" + (f"; left out: {left_out}" if left_out else "")
+    )
     if (share := progress.unknown / max(1, tokens + held)) > 0.01:
         say(f"warning: {share:.1%} of the tokens are [UNK] to this vocabulary; --add-tokens can teach it characters")
 

@@ -85,8 +85,9 @@ def _look(wanted: Wanted, _: None, block: Block) -> _Look:
     texts = read_lines(block).texts
     characters = np.unique(code_points("".join(texts)), return_counts=True) if wanted.characters else None
     return (
-        len(block.data), len(texts),
+        len(block.data),
+        len(texts),
         exact_keys(texts) if wanted.exact else None,
         near_keys(texts) if wanted.near and texts else None,
         characters,
-    )  # fmt: skip
+    )

@@ -55,12 +55,30 @@ def new_tokenizer(counts: CharacterCounts, size: int) -> Content:
     if size < 2 * len(MARKS):
         raise UsageError(f"--new-vocab {size}: leaves no room beside the {len(MARKS)} marks; a few thousand are usual.")
     pieces = counts.vocabulary(size)
-    marks = [{"id": i, "content": mark, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
-              "special": True} for i, mark in enumerate(MARKS)]  # fmt: skip
+    marks = [
+        {
+            "id": i,
+            "content": mark,
+            "single_word": False,
+            "lstrip": False,
+            "rstrip": False,
+            "normalized": False,
+            "special": True,
+        }
+        for i, mark in enumerate(MARKS)
+    ]
     return {
-        "version": "1.0", "truncation": None, "padding": None, "added_tokens": marks,
-        "normalizer": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True,
-                       "strip_accents": None, "lowercase": True},
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": marks,
+        "normalizer": {
+            "type": "BertNormalizer",
+            "clean_text": True,
+            "handle_chinese_chars": True,
+            "strip_accents": None,
+            "lowercase": True,
+        },
         "pre_tokenizer": {"type": "BertPreTokenizer"},
         "post_processor": {
             "type": "TemplateProcessing",
@@ -69,9 +87,14 @@ def new_tokenizer(counts: CharacterCounts, size: int) -> Content:
             "special_tokens": {m: {"id": m, "ids": [MARKS.index(m)], "tokens": [m]} for m in ("[CLS]", "[SEP]")},
         },
         "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True},
-        "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
-                  "max_input_chars_per_word": 100, "vocab": {piece: i for i, piece in enumerate(pieces)}},
-    }  # fmt: skip
+        "model": {
+            "type": "WordPiece",
+            "unk_token": "[UNK]",
+            "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100,
+            "vocab": {piece: i for i, piece in enumerate(pieces)},
+        },
+    }
 
 
 def _mark(name: str, kind: int = 0) -> Content:
@@ -103,9 +126,21 @@ def added(content: Content, path: Path) -> tuple[Content, dict[str, list[int]], 
     ids = dict(zip([*single, *phrases], itertools.count(max(known.values()) + 1)))
     pieces = {word: old.encode(word, add_special_tokens=False).ids for word in ids}
     model = {**vocabulary, **{word: ids[word] for word in single}}
-    tokens = [*(content.get("added_tokens") or ()),
-              *({"id": ids[word], "content": word, "single_word": False, "lstrip": False, "rstrip": False,
-                 "normalized": True, "special": False} for word in phrases)]  # fmt: skip
+    tokens = [
+        *(content.get("added_tokens") or ()),
+        *(
+            {
+                "id": ids[word],
+                "content": word,
+                "single_word": False,
+                "lstrip": False,
+                "rstrip": False,
+                "normalized": True,
+                "special": False,
+            }
+            for word in phrases
+        ),
+    ]
     present = len(wanted) - len(fresh)
     notes = [f"{path}: {present} of its tokens are in the vocabulary already."] if present else []
     return {**content, "model": {**content["model"], "vocab": model}, "added_tokens": tokens}, pieces, notes

@@ -99,5 +99,9 @@ def _measured(directory: Path, corpus: Corpus, config: PretrainConfig, about: di
     plain = Pretrainer(loaded.model, PretrainConfig().objectives, str(directory))
     found = held_out.measure(plain, torch.device("cpu"))
     own = found["own"]["masked"]
-    return {"yardstick": found["yardstick"]["masked"]["accuracy"], "own": own["accuracy"], "loss": own["loss"],
-            "frames": None}  # fmt: skip
+    return {
+        "yardstick": found["yardstick"]["masked"]["accuracy"],
+        "own": own["accuracy"],
+        "loss": own["loss"],
+        "frames": None,
+    }

@@ -18,8 +18,14 @@ def card(about: Mapping[str, Any]) -> str:
     masking, run = about["settings"]["masking"], about["settings"]["run"]
     counts = about["corpus"]
     lines = [
-        "---", "language: zh", "library_name: transformers", "tags: [fill-mask, cnlu]", "---", "",
-        "# A Chinese encoder, pretrained further on domain text", "",
+        "---",
+        "language: zh",
+        "library_name: transformers",
+        "tags: [fill-mask, cnlu]",
+        "---",
+        "",
+        "# A Chinese encoder, pretrained further on domain text",
+        "",
         f"- from: {about['encoder'] or 'random weights'}",
         f"- text: {counts['lines']} lines, {counts['tokens']} tokens to learn from, {counts['held_out_tokens']} held "
         f"out ({', '.join(Path(source).name for source in about['sources'])})",
@@ -27,20 +33,27 @@ def card(about: Mapping[str, Any]) -> str:
         f"{run['length']} tokens" + (f", then {run['long_length']}" if run["long_length"] else ""),
         f"- hidden: {masking['rate']:.0%} of the tokens, by {masking['strategy']}, {masking['replaced']:.0%} "
         f"{'[MASK]' if masking['replacement'] == 'mask' else 'similar words'}, {masking['random']:.0%} random",
-    ]  # fmt: skip
+    ]
     points = points_of(about["history"])
     if points:
-        lines += ["", "Hidden tokens of held-out text guessed rightly (whole words as [MASK] / as in the run), "
-                  "and frames of a small NLU model on the frozen encoder:", "",
-                  "| step | whole words | as in the run | NLU frames |", "|---|---|---|---|"]  # fmt: skip
+        lines += [
+            "",
+            "Hidden tokens of held-out text guessed rightly (whole words as [MASK] / as in the run), "
+            "and frames of a small NLU model on the frozen encoder:",
+            "",
+            "| step | whole words | as in the run | NLU frames |",
+            "|---|---|---|---|",
+        ]
         lines += [f"| {p.step} | {_percent(p.yardstick)} | {_percent(p.own)} | {_percent(p.frames)} |" for p in points]
     if "warning" in about:
         lines += ["", f"Warning: {about['warning']}"]
     lines += [
-        "", "Use it as any encoder of its family, or: `cnlu train DATA --encoder DIR`. A better guess at hidden tokens "
+        "",
+        "Use it as any encoder of its family, or: `cnlu train DATA --encoder DIR`. A better guess at hidden tokens "
         "is no promise of better intents and entities: measure those, with `cnlu evaluate` or `cnlu pretrain probe`.",
-        "All settings: pretraining.json. The course of the losses: log.jsonl.", "",
-    ]  # fmt: skip
+        "All settings: pretraining.json. The course of the losses: log.jsonl.",
+        "",
+    ]
     return "\n".join(lines)
 
 

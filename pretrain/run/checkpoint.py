@@ -100,8 +100,10 @@ def _write(path: Path, content: bytes) -> None:
 
 def _numbers(optimizer: torch.optim.Optimizer) -> list[dict[str, float]]:
     """Of each group of parameters: LAMB counts its steps there."""
-    return [{name: value for name, value in group.items() if type(value) in (int, float)}
-            for group in optimizer.param_groups]  # fmt: skip
+    return [
+        {name: value for name, value in group.items() if type(value) in (int, float)}
+        for group in optimizer.param_groups
+    ]
 
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -65,9 +65,13 @@ def load_encoder(source: str, corpus: Corpus, config: RunConfig) -> Loaded:
     try:
         with quiet():
             model, outcome = MODEL_FOR_MASKED_LM_MAPPING[type(settings)].from_pretrained(
-                None, config=settings, state_dict=weights, dtype=torch.float32, attn_implementation=config.attention,
+                None,
+                config=settings,
+                state_dict=weights,
+                dtype=torch.float32,
+                attn_implementation=config.attention,
                 output_loading_info=True,
-            )  # fmt: skip
+            )
     except Exception as error:  # a model that cannot be built fails in a way of its own
         raise DataError(
             f"{where}: cannot be trained on masked language ({one_line(error)}); name another one."
@@ -94,11 +98,16 @@ def random_encoder(corpus: Corpus, config: PretrainConfig) -> Loaded:
     body: BodyConfig = config.body
     torch.manual_seed(config.run.seed)
     settings = BertConfig(
-        vocab_size=corpus.vocabulary, hidden_size=body.width, num_hidden_layers=body.layers,
-        num_attention_heads=body.heads, intermediate_size=body.feedforward, max_position_embeddings=body.positions,
-        pad_token_id=corpus.marks.pad, hidden_dropout_prob=config.run.dropout,
+        vocab_size=corpus.vocabulary,
+        hidden_size=body.width,
+        num_hidden_layers=body.layers,
+        num_attention_heads=body.heads,
+        intermediate_size=body.feedforward,
+        max_position_embeddings=body.positions,
+        pad_token_id=corpus.marks.pad,
+        hidden_dropout_prob=config.run.dropout,
         attention_probs_dropout_prob=config.run.dropout,
-    )  # fmt: skip
+    )
     with quiet():
         model = BertForMaskedLM._from_config(settings, attn_implementation=config.run.attention, dtype=torch.float32)
     _check_positions(model, config.run, "body.positions")
@@ -112,11 +121,15 @@ def generator_for(model: Any, share: float) -> Any:
     heads = max(1, round(own.num_attention_heads * share))
     width = max(heads, round(own.hidden_size * share) // heads * heads)
     settings = ElectraConfig(
-        vocab_size=vectors.num_embeddings, embedding_size=vectors.embedding_dim, hidden_size=width,
-        num_hidden_layers=own.num_hidden_layers, num_attention_heads=heads,
+        vocab_size=vectors.num_embeddings,
+        embedding_size=vectors.embedding_dim,
+        hidden_size=width,
+        num_hidden_layers=own.num_hidden_layers,
+        num_attention_heads=heads,
         intermediate_size=round(getattr(own, "intermediate_size", 4 * own.hidden_size) * share),
-        max_position_embeddings=getattr(own, "max_position_embeddings", 512), pad_token_id=own.pad_token_id,
-    )  # fmt: skip
+        max_position_embeddings=getattr(own, "max_position_embeddings", 512),
+        pad_token_id=own.pad_token_id,
+    )
     with quiet():
         generator = ElectraForMaskedLM._from_config(settings, attn_implementation="sdpa", dtype=torch.float32)
     generator.set_input_embeddings(vectors)
@@ -181,10 +194,14 @@ def write_encoder(folder: Path, model: Any, corpus: Corpus) -> None:
         content["post_processor"] = _surrounding(before, after, {name: i for i, name in names.items()})
     (folder / "tokenizer.json").write_text(json.dumps(content, ensure_ascii=False), "utf-8")
     settings = {
-        "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": model.config.max_position_embeddings,
-        "pad_token": names[marks.pad], "mask_token": names[corpus.mask], "cls_token": (before or after)[0],
-        "sep_token": (after or before)[0], "model_input_names": ["input_ids", "token_type_ids", "attention_mask"],
-    }  # fmt: skip
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": model.config.max_position_embeddings,
+        "pad_token": names[marks.pad],
+        "mask_token": names[corpus.mask],
+        "cls_token": (before or after)[0],
+        "sep_token": (after or before)[0],
+        "model_input_names": ["input_ids", "token_type_ids", "attention_mask"],
+    }
     if marks.unknown is not None:
         settings["unk_token"] = names[marks.unknown]
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, ensure_ascii=False, indent=1), "utf-8")

@@ -155,8 +155,14 @@ def _counts(run: Run, step: Step) -> dict[str, Tensor]:
 def _after(run: Run, state: State, phase: Phase, window: Window, log: Log, stop: int) -> Window:
     """What is done between steps; returns the window to go on with. `stop`: the signal that asks for it, or 0."""
     config, last = run.config, state.step == run.steps
-    due = {name: last or state.step % every == 0 for name, every in
-           (("log", config.log_every), ("look", config.evaluate_every), ("save", config.checkpoint_every))}  # fmt: skip
+    due = {
+        name: last or state.step % every == 0
+        for name, every in (
+            ("log", config.log_every),
+            ("look", config.evaluate_every),
+            ("save", config.checkpoint_every),
+        )
+    }
     if not (stop or any(due.values())):
         return window
     line = window.line()
@@ -174,8 +180,7 @@ def _after(run: Run, state: State, phase: Phase, window: Window, log: Log, stop:
         save_checkpoint(run.folder, run.fingerprint, state, run.plain, run.optimizer, config.keep)
     run.accelerator.wait_for_everyone()
     if stop and not last:
-        raise Interrupted(f"Stopped after step {state.step} of {run.steps}, which is saved; go on with --resume.",
-                          stop)  # fmt: skip
+        raise Interrupted(f"Stopped after step {state.step} of {run.steps}, which is saved; go on with --resume.", stop)
     return Window()
 
 
@@ -246,6 +251,12 @@ def phase_lengths(steps: int, config: RunConfig) -> list[tuple[int, int]]:
 def without_counts(config: RunConfig) -> RunConfig:
     """The settings that decide what is learned; how often something is told or saved is none of them."""
     usual = RunConfig()
-    return replace(config, log_every=usual.log_every, evaluate_every=usual.evaluate_every, keep=usual.keep,
-                   checkpoint_every=usual.checkpoint_every, evaluate_tokens=usual.evaluate_tokens,
-                   threads=usual.threads)  # fmt: skip
+    return replace(
+        config,
+        log_every=usual.log_every,
+        evaluate_every=usual.evaluate_every,
+        keep=usual.keep,
+        checkpoint_every=usual.checkpoint_every,
+        evaluate_tokens=usual.evaluate_tokens,
+        threads=usual.threads,
+    )

@@ -19,8 +19,9 @@ def build_optimizer(module: nn.Module, config: RunConfig, device: torch.device) 
     decayed = [p for p in module.parameters() if p.dim() > 1]
     others = [p for p in module.parameters() if p.dim() <= 1]
     groups: list[dict[str, Any]] = [
-        {"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}
-    ]  # fmt: skip
+        {"params": decayed, "weight_decay": config.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
     if config.optimizer == "adamw":
         return torch.optim.AdamW(groups, config.learning_rate, (0.9, 0.98), fused=device.type in ("cuda", "cpu"))
     try:

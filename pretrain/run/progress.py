@@ -18,8 +18,19 @@ from cnlu.errors import ModelError
 from cnlu.progress import progress, say_above
 from pretrain.objectives.losses import Found
 
-PEAKS = {"H200": 989, "H100": 989, "H800": 989, "A100": 312, "A800": 312, "L40": 181, "L4": 121, "A10": 125,
-         "4090": 165, "3090": 71, "V100": 125}  # fmt: skip
+PEAKS = {
+    "H200": 989,
+    "H100": 989,
+    "H800": 989,
+    "A100": 312,
+    "A800": 312,
+    "L40": 181,
+    "L4": 121,
+    "A10": 125,
+    "4090": 165,
+    "3090": 71,
+    "V100": 125,
+}
 """TFLOP/s of dense bfloat16 products (float16 on V100), from the makers' data sheets; the first name that fits
 counts."""
 
@@ -105,8 +116,11 @@ class Log:
         if self._board is not None:
             for name, value in _flat(line).items():
                 self._board.add_scalar(name, value, line["step"])
-        shown = [f"{name} {content['loss']:.3f} ({content['accuracy']:.1%})"
-                 for name, content in line.items() if isinstance(content, dict) and "loss" in content]  # fmt: skip
+        shown = [
+            f"{name} {content['loss']:.3f} ({content['accuracy']:.1%})"
+            for name, content in line.items()
+            if isinstance(content, dict) and "loss" in content
+        ]
         if "tokens_per_second" in line:
             shown.append(f"{line['tokens_per_second']} tokens/s")
         if "peak_share" in line:

@@ -87,9 +87,14 @@ def assemble(arrays: Arrays, rows: Rows, which: NDArray[np.int64], layout: Layou
 
 
 def _ordered(
-    rows: Rows, which: NDArray[np.int64], start: NDArray[np.int64], size: NDArray[np.int64], counts: NDArray[np.int64],
-    layout: Layout, key: NDArray[np.uint64],
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:  # fmt: skip
+    rows: Rows,
+    which: NDArray[np.int64],
+    start: NDArray[np.int64],
+    size: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    layout: Layout,
+    key: NDArray[np.uint64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Half of the pairs swapped (ALBERT, section 3.1), or with another row's second piece (BERT, section 3.1)."""
     start, size = start.copy(), size.copy()
     place = np.zeros(len(which), np.int64)
@@ -121,9 +126,14 @@ def _filled(size: int, at: NDArray[np.int64], values: NDArray[np.int64]) -> NDAr
 
 
 def _laid_out(
-    arrays: Arrays, start: NDArray[np.int64], size: NDArray[np.int64], row: NDArray[np.int64], rows: int,
-    layout: Layout, order: NDArray[np.int64],
-) -> Batch:  # fmt: skip
+    arrays: Arrays,
+    start: NDArray[np.int64],
+    size: NDArray[np.int64],
+    row: NDArray[np.int64],
+    rows: int,
+    layout: Layout,
+    order: NDArray[np.int64],
+) -> Batch:
     """Tokens at their places: marks, a piece, a separator, a piece, ..., marks, padding."""
     marks, width, gap = layout.marks, layout.length, len(layout.separator)
     tokens = np.full(rows * width, marks.pad)

@@ -87,8 +87,10 @@ def run(request: RunRequest, say: Say = lambda line: None) -> None:
         fit(job, state)
         if accelerator.is_main_process:
             _write(request, corpus, job, state, folder)
-            tell(f"{request.out}: written after {state.step} steps and {state.tokens} tokens; use it with: cnlu train "
-                 f"DATA --encoder {request.out}")  # fmt: skip
+            tell(
+                f"{request.out}: written after {state.step} steps and {state.tokens} tokens; use it with: cnlu train "
+                f"DATA --encoder {request.out}"
+            )
     accelerator.wait_for_everyone()
     accelerator.end_training()
 
@@ -112,6 +114,7 @@ def _announce(request: RunRequest, corpus: Corpus, job: Run, accelerator: Accele
         f"{request.corpus}: {corpus.tokens} tokens; {lengths}; {accelerator.num_processes} process(es) on "
         f"{accelerator.device.type}, {precision}"
     )
+
 
 def _nothing(line: str) -> None:
     pass
@@ -154,9 +157,14 @@ def _computes_bfloat16(on_cpu: bool) -> bool:
 
 
 def _built(
-    request: RunRequest, corpus: Corpus, similar: SimilarWords | None, loaded: Loaded, accelerator: Accelerator,
-    folder: Path, say: Say,
-) -> Run:  # fmt: skip
+    request: RunRequest,
+    corpus: Corpus,
+    similar: SimilarWords | None,
+    loaded: Loaded,
+    accelerator: Accelerator,
+    folder: Path,
+    say: Say,
+) -> Run:
     config = request.config
     options, model = config.run, loaded.model
     generator = generator_for(model, config.objectives.generator_share) if config.objectives.replaced_token else None
@@ -188,8 +196,13 @@ def _built(
     if not phases[0].held_out:
         say("warning: no text is held out, so nothing tells whether the encoder learns; see prepare.held_out")
     sections: tuple[Any, ...] = (config.masking, config.objectives, config.body, without_counts(options))
-    about = [corpus.fingerprint, [shard.to_dict() for shard in corpus.shards], str(request.encoder), steps,
-             *(asdict(section) for section in sections)]  # fmt: skip
+    about = [
+        corpus.fingerprint,
+        [shard.to_dict() for shard in corpus.shards],
+        str(request.encoder),
+        steps,
+        *(asdict(section) for section in sections),
+    ]
     fingerprint = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
     probe = _probe(request, corpus, plain, folder) if request.probe else None
     warm = options.head_warmup if loaded.head_is_new else 0
@@ -237,10 +250,14 @@ def _write(request: RunRequest, corpus: Corpus, job: Run, state: State, folder: 
         fresh.mkdir(parents=True)
         write_encoder(fresh, job.plain.model, corpus)
         about: dict[str, Any] = {
-            "steps": state.step, "tokens": state.tokens, "encoder": request.encoder,
-            "corpus": corpus.manifest["counts"], "sources": corpus.manifest["sources"],
-            "settings": asdict(request.config), "history": state.history,
-        }  # fmt: skip
+            "steps": state.step,
+            "tokens": state.tokens,
+            "encoder": request.encoder,
+            "corpus": corpus.manifest["counts"],
+            "sources": corpus.manifest["sources"],
+            "settings": asdict(request.config),
+            "history": state.history,
+        }
         points = points_of(state.history)
         if request.probe:
             (fresh / "probe.html").write_text(page(points, f"Probe of {request.out.name}"), "utf-8")

@@ -46,9 +46,15 @@ def _part(batch: Batch, masked: Masked, which: slice, device: torch.device, fixe
         return found.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else found
 
     return Rows(
-        tensor(tokens), tensor(kinds), tensor(mask) if fixed or not mask.all() else None, tensor(at), tensor(chosen),
-        tensor(first), tensor(last), tensor(batch.order[which]),
-    )  # fmt: skip
+        tensor(tokens),
+        tensor(kinds),
+        tensor(mask) if fixed or not mask.all() else None,
+        tensor(at),
+        tensor(chosen),
+        tensor(first),
+        tensor(last),
+        tensor(batch.order[which]),
+    )
 
 
 def _span_ends(at: NDArray[np.int64], unit: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

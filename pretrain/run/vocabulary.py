@@ -17,6 +17,9 @@ def ordinary_ids(corpus: Corpus) -> NDArray[np.int64]:
     content = json.loads(corpus.tokenizer)
     special = {token["content"] for token in content.get("added_tokens") or () if token["special"]}
     marks = {*corpus.marks.before, *corpus.marks.after, corpus.marks.pad, corpus.marks.unknown, corpus.mask}
-    found = [i for piece, i in tokenizer.get_vocab(with_added_tokens=True).items()
-             if i not in marks and piece not in special and not piece.startswith("[unused")]  # fmt: skip
+    found = [
+        i
+        for piece, i in tokenizer.get_vocab(with_added_tokens=True).items()
+        if i not in marks and piece not in special and not piece.startswith("[unused")
+    ]
     return np.array(sorted(found), np.int64)

@@ -61,8 +61,11 @@ def _made(request: SimilarRequest, say: Callable[[str], None]) -> WordTable:
             say(f"{len(read.broken)} lines cannot be used: " + " ".join(read.broken[:5]))
         found = read.neighbours
     else:
-        vectors = (read_vectors(request.vectors, request.config.most_words) if request.vectors
-                   else learn_vectors(request.text, request.config))  # fmt: skip
+        vectors = (
+            read_vectors(request.vectors, request.config.most_words)
+            if request.vectors
+            else learn_vectors(request.text, request.config)
+        )
         found = neighbours(vectors, request.config)
     antonyms = read_antonyms(request.antonyms) if request.antonyms else set()
     table = build_table(found, request.config, antonyms)
@@ -75,9 +78,16 @@ def build_table(found: Neighbours, config: SimilarConfig, antonyms: set[tuple[st
     """Neighbours of the same length, purely Chinese, similar enough, none an antonym."""
     kept: Neighbours = {}
     for word, others in found.items():
-        near = [(other, cosine) for other, cosine in others
-                if len(other) == len(word) and other != word and cosine >= config.min_cosine
-                and is_chinese(word) and is_chinese(other) and (word, other) not in (antonyms or ())]  # fmt: skip
+        near = [
+            (other, cosine)
+            for other, cosine in others
+            if len(other) == len(word)
+            and other != word
+            and cosine >= config.min_cosine
+            and is_chinese(word)
+            and is_chinese(other)
+            and (word, other) not in (antonyms or ())
+        ]
         if near:
             kept[word] = near[: config.neighbours]
     words = sorted({*kept, *(other for others in kept.values() for other, _ in others)})
@@ -85,7 +95,8 @@ def build_table(found: Neighbours, config: SimilarConfig, antonyms: set[tuple[st
     counts = [len(kept.get(word, ())) for word in words]
     pairs = [pair for word in words for pair in kept.get(word, ())]
     return WordTable(
-        words, np.append(0, np.cumsum(counts)).astype(np.int64),
+        words,
+        np.append(0, np.cumsum(counts)).astype(np.int64),
         np.array([number[other] for other, _ in pairs], np.int32),
         np.array([cosine for _, cosine in pairs], np.float32),
-    )  # fmt: skip
+    )

@@ -86,9 +86,13 @@ class SimilarWords:
         self._length_first = np.searchsorted(self._length[by_length], np.arange(longest + 2))
 
     def substitutes(
-        self, tokens: NDArray[np.int64], lengths: NDArray[np.int64], similar: NDArray[np.bool_],
-        which: NDArray[np.uint64], any_word: NDArray[np.uint64],
-    ) -> NDArray[np.int64]:  # fmt: skip
+        self,
+        tokens: NDArray[np.int64],
+        lengths: NDArray[np.int64],
+        similar: NDArray[np.bool_],
+        which: NDArray[np.uint64],
+        any_word: NDArray[np.uint64],
+    ) -> NDArray[np.int64]:
         """[N] other tokens for words that lie behind one another; -1 where the table has no word of the length.
 
         `lengths` [W] of the words, none 0; `similar` [W]: a neighbour is wanted, where there is one, and else any word

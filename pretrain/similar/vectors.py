@@ -125,9 +125,15 @@ def learn_vectors(texts: Sequence[str], config: SimilarConfig) -> Vectors:
             _cut(texts, segmenter, file)
         try:
             model: Any = Word2Vec(
-                corpus_file=str(cut), vector_size=config.width, window=config.window, min_count=config.min_count, sg=1,
-                epochs=config.passes, workers=config.threads or os.cpu_count() or 1, seed=config.seed,
-            )  # fmt: skip
+                corpus_file=str(cut),
+                vector_size=config.width,
+                window=config.window,
+                min_count=config.min_count,
+                sg=1,
+                epochs=config.passes,
+                workers=config.threads or os.cpu_count() or 1,
+                seed=config.seed,
+            )
         except RuntimeError as error:  # gensim: you must first build vocabulary
             raise DataError(
                 f"No word occurs {config.min_count} times in the text; lower similar.min_count or give more text."
@@ -168,8 +174,11 @@ def neighbours(vectors: Vectors, config: SimilarConfig) -> Neighbours:
                 cosine[np.arange(len(rows)), np.arange(start, start + len(rows))] = -2.0
                 best = np.argpartition(-cosine, most - 1, axis=1)[:, :most]
                 for row, columns in zip(range(len(rows)), best, strict=True):
-                    near = [(vectors.words[group[c]], float(cosine[row, c])) for c in columns
-                            if cosine[row, c] >= config.min_cosine]  # fmt: skip
+                    near = [
+                        (vectors.words[group[c]], float(cosine[row, c]))
+                        for c in columns
+                        if cosine[row, c] >= config.min_cosine
+                    ]
                     if near:
                         found[vectors.words[rows[row]]] = sorted(near, key=lambda pair: (-pair[1], pair[0]))
     return found

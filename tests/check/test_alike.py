@@ -12,24 +12,33 @@ from tests.check.conftest import Found
 LONG = "我昨天晚上在你们网站上买的那张去杭州的票怎么到现在都没有短信通知我啊"
 
 
-@pytest.mark.parametrize(("one", "other"), [
-    ("查一下车票", "查一下，车票。"), ("我想改签", "我想改签啊"), ("我想要把票退了行吗", "我想要把车票退了行吗"),
-    ("怎么查我的订单状态", "如么查我的订单状态"), (LONG, LONG.replace("网站上", "网站里").replace("通知我", "通知")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("查一下车票", "查一下，车票。"),
+        ("我想改签", "我想改签啊"),
+        ("我想要把票退了行吗", "我想要把车票退了行吗"),
+        ("怎么查我的订单状态", "如么查我的订单状态"),
+        (LONG, LONG.replace("网站上", "网站里").replace("通知我", "通知")),
+    ],
+)
 def test_small_differences(found: Found, one: str, other: str) -> None:
     (seen,) = found([f"intent: a|{one}|{other}"])
     assert (seen.code, seen.severity, len(seen.related)) == ("near-duplicate", "info", 1)
 
 
-@pytest.mark.parametrize(("one", "other"), [
-    ("好", "好啊"),  # short answers are worth having
-    ("我要退票", "我要改票"),
-    ("帮我把这张票退了", "帮我把那两张票退了"),
-    ("我想要把票退了行吗", "我不想要把票退了行吗"),
-    ("帮我订三张明天的票", "帮我订两张明天的票"),
-    ("帮我订去[北京](city)的车票", "帮我订去[南京](city)的车票"),
-    (LONG, LONG.replace("没有短信", "有短信")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("好", "好啊"),  # short answers are worth having
+        ("我要退票", "我要改票"),
+        ("帮我把这张票退了", "帮我把那两张票退了"),
+        ("我想要把票退了行吗", "我不想要把票退了行吗"),
+        ("帮我订三张明天的票", "帮我订两张明天的票"),
+        ("帮我订去[北京](city)的车票", "帮我订去[南京](city)的车票"),
+        (LONG, LONG.replace("没有短信", "有短信")),
+    ],
+)
 def test_what_tells_sentences_apart(found: Found, one: str, other: str) -> None:
     assert found([f"intent: a|{one}|{other}"], "near-duplicate") == []
 

@@ -35,11 +35,14 @@ def test_a_rare_value_is_judged_by_its_type(found: Found) -> None:
     assert "1 of 2 places" in one.problem
 
 
-@pytest.mark.parametrize("bare", [
-    "去[北京西站](station)",  # inside a longer value
-    "北京大学怎么走",  # inside a longer word
-    "去[南](city)",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "bare",
+    [
+        "去[北京西站](station)",  # inside a longer value
+        "北京大学怎么走",  # inside a longer word
+        "去[南](city)",
+    ],
+)
 def test_characters_that_are_not_the_value_are_no_finding(found: Found, bare: str) -> None:
     assert found(bot(bare, *["去[北京西站](station)看"] * 3), "bare-value") == []
 

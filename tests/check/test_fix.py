@@ -17,8 +17,12 @@ FILE = (
     "    # - 【旧杯】(cup)\r\n    - 来[小杯]（cup）美式\r\n    - 要【中杯】(cup)和［大杯］（cup）  \r\n"
     "    - 给我[小杯] (cup)\r\n    - 这个价格（元）贵\r\n\r\nstories:\n- story: 【中杯】(cup)\n"
 )
-FIXED = FILE.replace("[小杯]（cup）", "[小杯](cup)").replace("要【中杯】(cup)", "要[中杯](cup)").replace(
-    "［大杯］（cup）", "[大杯](cup)").replace("[小杯] (cup)", "[小杯](cup)")  # fmt: skip
+FIXED = (
+    FILE.replace("[小杯]（cup）", "[小杯](cup)")
+    .replace("要【中杯】(cup)", "要[中杯](cup)")
+    .replace("［大杯］（cup）", "[大杯](cup)")
+    .replace("[小杯] (cup)", "[小杯](cup)")
+)
 
 
 def put(folder: Path, content: str, name: str = "nlu.yml") -> Path:
@@ -38,7 +42,12 @@ def test_lines_are_fixed_in_place_and_all_else_is_kept_byte_for_byte(
     assert f"fixed {path}:7: “[小杯]（cup）” is now “[小杯](cup)”" in out and out.count("fixed ") == 4
     assert "unread-markup" not in out
     assert [e.text[x.start : x.end] for e in load_data(path).examples for x in e.entities] == [
-        "大杯", "小杯", "中杯", "大杯", "小杯"]  # fmt: skip
+        "大杯",
+        "小杯",
+        "中杯",
+        "大杯",
+        "小杯",
+    ]
 
 
 def test_without_the_option_nothing_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,8 +67,10 @@ def test_all_files_of_a_folder_and_of_the_test_are_fixed_by_what_all_know(tmp_pa
 
 
 def test_jsonl_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    content = '{"text": "来[小杯](cup)", "intent": "a"}\n{"text": "大杯", "entities": ' \
-              '[{"start": 0, "end": 2, "entity": "cup"}]}\n'  # fmt: skip
+    content = (
+        '{"text": "来[小杯](cup)", "intent": "a"}\n{"text": "大杯", "entities": '
+        '[{"start": 0, "end": 2, "entity": "cup"}]}\n'
+    )
     path = put(tmp_path, content, "nlu.jsonl")
     assert main(["check", str(path), "--fix", *FEW]) == 1
     assert path.read_bytes() == content.encode()
@@ -85,8 +96,10 @@ def test_what_cannot_be_fixed_safely_is_left_and_said(
 
 
 def test_a_list_item_and_a_line_that_cannot_be_read_beside_it(tmp_path: Path) -> None:
-    content = "nlu:\n- intent: order\n  examples:\n  - text: 要【中杯】(cup)\n    metadata: {a: 1}\n" \
-              '- intent: b\n  examples: |\n    - 坏[了]{"entity"}【中杯】(cup)\n'  # fmt: skip
+    content = (
+        "nlu:\n- intent: order\n  examples:\n  - text: 要【中杯】(cup)\n    metadata: {a: 1}\n"
+        '- intent: b\n  examples: |\n    - 坏[了]{"entity"}【中杯】(cup)\n'
+    )
     path = put(tmp_path, content)
     assert main(["check", str(path), "--fix", *FEW]) == 2
     assert path.read_text("utf-8") == content.replace("要【中杯】(cup)", "要[中杯](cup)")

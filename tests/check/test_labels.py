@@ -16,8 +16,13 @@ def test_intents_that_differ_in_case_width_or_separators(found: Found, other: st
 
 
 def test_types_and_roles_too(found: Found) -> None:
-    seen = found(['intent: go|去[北京](city)|到[上海](City)|[早]{"entity": "time", "role": "To"}走|'
-                  '[晚]{"entity": "time", "role": "to"}走'], "similar-names")  # fmt: skip
+    seen = found(
+        [
+            'intent: go|去[北京](city)|到[上海](City)|[早]{"entity": "time", "role": "To"}走|'
+            '[晚]{"entity": "time", "role": "to"}走'
+        ],
+        "similar-names",
+    )
     assert sorted(one.text for one in seen) == ["City", "to"]
 
 

@@ -23,10 +23,10 @@ CUPS = ["来[大杯](cup)美式", "要[中杯](cup)"]
         ("【小杯】( cup ：S )", "[小杯](cup:S)"),
         ("[小杯]（Cup）", "[小杯](Cup)"),
         ("[小杯]（size_of_cup）", "[小杯](size_of_cup)"),
-        ("【小杯】{\"entity\": \"cup\"}", "[小杯]{\"entity\": \"cup\"}"),
-        ("[小杯]｛“entity”：“cup”，“role”：“x”｝", "[小杯]{\"entity\":\"cup\",\"role\":\"x\"}"),
+        ('【小杯】{"entity": "cup"}', '[小杯]{"entity": "cup"}'),
+        ("[小杯]｛“entity”：“cup”，“role”：“x”｝", '[小杯]{"entity":"cup","role":"x"}'),
     ],
-)  # fmt: skip
+)
 def test_markup_in_other_brackets_is_an_error_that_names_the_line(found: Found, written: str, meant: str) -> None:
     (one,) = found(["|".join(["intent: order", *CUPS, f"来{written}的"])], "unread-markup")
     assert (one.severity, line_of(one)) == ("error", 7)
@@ -36,11 +36,18 @@ def test_markup_in_other_brackets_is_an_error_that_names_the_line(found: Found, 
 @pytest.mark.parametrize(
     "text",
     [
-        "这个价格（元）是多少", "【公告】今天停业", "【公告】（今天）停业", "[价格]（元）", "【新品】(Apple)",
+        "这个价格（元）是多少",
+        "【公告】今天停业",
+        "【公告】（今天）停业",
+        "[价格]（元）",
+        "【新品】(Apple)",
         "【会员】(VIP)来了",
-        "看[图]（见 p. 3）", "按【确认】 (可选)", "[小杯](cup)", '[小杯]{"entity": "cup"}',
+        "看[图]（见 p. 3）",
+        "按【确认】 (可选)",
+        "[小杯](cup)",
+        '[小杯]{"entity": "cup"}',
     ],
-)  # fmt: skip
+)
 def test_prose_with_brackets_is_left_in_peace(found: Found, text: str) -> None:
     assert found(["|".join(["intent: order", *CUPS, text])], "unread-markup") == []
 
@@ -91,8 +98,8 @@ def test_unknown_keys_of_an_annotation_are_named_with_the_one_that_is_meant(foun
 @pytest.mark.parametrize(
     ("content", "key"),
     [
-        ('nlu:\n- intent: a\n  exampels: x\n  examples: |\n    - 好\n', "exampels"),
-        ('nlu:\n- intent: a\n  examples:\n  - text: 好\n    entities: []\n', "entities"),
+        ("nlu:\n- intent: a\n  exampels: x\n  examples: |\n    - 好\n", "exampels"),
+        ("nlu:\n- intent: a\n  examples:\n  - text: 好\n    entities: []\n", "entities"),
         ('nlu:\n- synonym: a\n  type: b\n  examples: |\n    - 好\n- intent: a\n  examples: "- x"\n', "type"),
         ('{"text": "好", "intents": "a"}\n', "intents"),
         ('{"text": "好", "entities": [{"start": 0, "end": 1, "entity": "a", "rule": "b"}]}\n', "rule"),
@@ -110,8 +117,10 @@ def test_metadata_is_no_unknown_key(found: Found) -> None:
 
 @pytest.mark.parametrize("kind", ["intent", "lookup", "synonym", "regex"])
 def test_a_folded_block_that_joins_lines_is_an_error(found: Found, kind: str) -> None:
-    content = f"nlu:\n- {kind}: order\n  examples: >\n    - 来杯美式\n    - 来杯拿铁\n    - 来杯摩卡\n" \
-              "- intent: b\n  examples: |\n    - 好\n"  # fmt: skip
+    content = (
+        f"nlu:\n- {kind}: order\n  examples: >\n    - 来杯美式\n    - 来杯拿铁\n    - 来杯摩卡\n"
+        "- intent: b\n  examples: |\n    - 好\n"
+    )
     (one,) = found(content, "folded-block")
     assert (one.severity, line_of(one)) == ("error", 3)
     assert "3 lines, which its style joins into 1 item" in one.problem and "examples: |" in one.mend
@@ -120,11 +129,14 @@ def test_a_folded_block_that_joins_lines_is_an_error(found: Found, kind: str) ->
 @pytest.mark.parametrize(
     "block",
     [
-        '>\n    - 一\n\n    - 二\n', '"- 一\\n- 二"\n', "|-\n    - 一 - 二\n", "'- 一'\n",
+        ">\n    - 一\n\n    - 二\n",
+        '"- 一\\n- 二"\n',
+        "|-\n    - 一 - 二\n",
+        "'- 一'\n",
         ">-\n    - 一\n      还是一\n",
         ">\n    - 一\n- intent: b\n  examples: |\n    - 二\n",
     ],
-)  # fmt: skip
+)
 def test_a_block_that_joins_nothing_is_none(found: Found, block: str) -> None:
     assert found(f"nlu:\n- intent: a\n  examples: {block}", "folded-block") == []
 
@@ -143,9 +155,18 @@ def test_a_remark_inside_a_block_is_learned_as_text(found: Found, line: str) -> 
     assert (one.severity, line_of(one)) == ("warning", 5)
 
 
-@pytest.mark.parametrize("line", [
-    "我要 #1 套餐", "发微博 #今天天气#", "C# 怎么学", "#话题", "拨打 #21# 呢", "按 # 号键结束#", "rude #badpho",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "line",
+    [
+        "我要 #1 套餐",
+        "发微博 #今天天气#",
+        "C# 怎么学",
+        "#话题",
+        "拨打 #21# 呢",
+        "按 # 号键结束#",
+        "rude #badpho",
+    ],
+)
 def test_a_hash_that_is_text_is_no_remark(found: Found, line: str) -> None:
     assert found([f"intent: order|{line}|再来一杯"], "remark") == []
 
@@ -185,8 +206,10 @@ def test_names_of_files_may_be_values(found: Found) -> None:
     assert found(sections, "unread-table") == []
 
 
-@pytest.mark.parametrize(("text", "named"), [("去\u200b北京", "U+200B at 1"), ("\ufeff去北京", "U+FEFF at 0"),
-                                              ("去北\u202e京", "U+202E at 2")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [("去\u200b北京", "U+200B at 1"), ("\ufeff去北京", "U+FEFF at 0"), ("去北\u202e京", "U+202E at 2")],
+)
 def test_invisible_characters_are_named(found: Found, text: str, named: str) -> None:
     (one,) = found([f"intent: go|{text}|回家"], "invisible-character")
     assert (one.severity, line_of(one)) == ("info", 5) and named in one.problem

@@ -20,8 +20,9 @@ def test_a_traditional_example_among_simplified_ones(found: Found) -> None:
 
 @needs_opencc
 def test_the_other_way_round(found: Found) -> None:
-    traditional = [line.replace("请", "請").replace("帮", "幫").replace("订", "訂").replace("张车", "張車")
-                   for line in SIMPLIFIED]  # fmt: skip
+    traditional = [
+        line.replace("请", "請").replace("帮", "幫").replace("订", "訂").replace("张车", "張車") for line in SIMPLIFIED
+    ]
     (one,) = found(["|".join(["intent: a", *traditional, "可以带猫吗"])], "mixed-script")
     assert "simplified “带猫吗”" in one.problem
 

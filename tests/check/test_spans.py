@@ -31,28 +31,42 @@ def test_neighbours_do_not_overlap(found: Found) -> None:
     assert found(record("北京上海", (0, 2), (2, 4))) == []
 
 
-@pytest.mark.parametrize(("text", "span", "value", "said"), [
-    ("去北京吧", (0, 2), "北京", "has the value “北京” at 1-3"),
-    ("去北京西站吧", (1, 3), "北京西站", "at 1-5"),
-    ("😀😀去北京看看", (5, 7), "北京", "UTF-16"),
-    ("a去北京看看啊啊啊啊", (4, 10), "北京", "bytes"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "span", "value", "said"),
+    [
+        ("去北京吧", (0, 2), "北京", "has the value “北京” at 1-3"),
+        ("去北京西站吧", (1, 3), "北京西站", "at 1-5"),
+        ("😀😀去北京看看", (5, 7), "北京", "UTF-16"),
+        ("a去北京看看啊啊啊啊", (4, 10), "北京", "bytes"),
+    ],
+)
 def test_a_span_beside_its_value(found: Found, text: str, span: tuple[int, int], value: str, said: str) -> None:
     (one,) = found(record(text, span, value=value), "misplaced-span")
     assert said in one.problem
 
 
-@pytest.mark.parametrize(("text", "span", "value"), [
-    ("去魔都", (1, 3), "上海"), ("去北京市", (1, 4), "北京"), ("上海就是魔都", (4, 6), "上海"),
-    ("去北京", (1, 3), "北京"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "span", "value"),
+    [
+        ("去魔都", (1, 3), "上海"),
+        ("去北京市", (1, 4), "北京"),
+        ("上海就是魔都", (4, 6), "上海"),
+        ("去北京", (1, 3), "北京"),
+    ],
+)
 def test_a_canonical_value_is_no_mistake(found: Found, text: str, span: tuple[int, int], value: str) -> None:
     assert found(record(text, span, value=value), "misplaced-span") == []
 
 
-@pytest.mark.parametrize(("written", "kept"), [
-    ("北京 ", "北京"), ("，北京", "北京"), ("《红豆", "红豆"), ("红豆》。", "红豆"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("北京 ", "北京"),
+        ("，北京", "北京"),
+        ("《红豆", "红豆"),
+        ("红豆》。", "红豆"),
+    ],
+)
 def test_loose_edges_are_named_with_what_stays(found: Found, written: str, kept: str) -> None:
     (one,) = found(record(f"去{written}啊", (1, 1 + len(written))), "loose-span")
     start = 1 + written.index(kept)
@@ -64,8 +78,10 @@ def test_brackets_that_close_and_signs_belong_to_a_name(found: Found, written: s
     assert found(record(f"听{written}吧", (1, 1 + len(written)))) == []
 
 
-@pytest.mark.parametrize(("text", "span", "whole"), [("坐13号线", (2, 5), "13号线"), ("G1234次", (0, 3), "G1234"),
-                                                     ("找iPhone", (2, 7), "iPhone")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "span", "whole"),
+    [("坐13号线", (2, 5), "13号线"), ("G1234次", (0, 3), "G1234"), ("找iPhone", (2, 7), "iPhone")],
+)
 def test_a_span_that_cuts_a_number_or_word(found: Found, text: str, span: tuple[int, int], whole: str) -> None:
     (one,) = found(record(text, span), "cut-span")
     assert f"cuts “{whole}”" in one.problem

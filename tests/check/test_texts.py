@@ -22,18 +22,30 @@ def test_width_case_and_runs_of_spaces_make_no_other_text(found: Found, again: s
     assert found(["intent: a|订 g12", f"intent: b|{again}"], "two-intents")
 
 
-@pytest.mark.parametrize(("one", "other"), [
-    ("退票", "退票。"), ("退票", "退票啊"), ("嗯，退票", "退票"), ("退 票", "退票"),
-    ("可以退票", "可以退票？"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("退票", "退票。"),
+        ("退票", "退票啊"),
+        ("嗯，退票", "退票"),
+        ("退 票", "退票"),
+        ("可以退票", "可以退票？"),
+    ],
+)
 def test_what_differs_in_punctuation_or_particles_only_is_a_warning(found: Found, one: str, other: str) -> None:
     seen = found([f"intent: a|{one}", f"intent: b|{other}"])
     assert [(finding.code, finding.severity) for finding in seen] == [("two-intents-alike", "warning")]
 
 
-@pytest.mark.parametrize(("one", "other"), [
-    ("在吗？退票", "在吗，退票"), ("有票", "有票吗"), ("付", "付了"), ("啊", "嗯"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("在吗？退票", "在吗，退票"),
+        ("有票", "有票吗"),
+        ("付", "付了"),
+        ("啊", "嗯"),
+    ],
+)
 def test_a_question_is_another_sentence(found: Found, one: str, other: str) -> None:
     assert found([f"intent: a|{one}", f"intent: b|{other}"]) == []
 
@@ -44,10 +56,15 @@ def test_one_text_annotated_in_two_ways(found: Found) -> None:
     assert "nothing here and as [北京](city)" in one.problem
 
 
-@pytest.mark.parametrize("other", [
-    '去[北京]{"entity": "city", "role": "to"}', '去[北京]{"entity": "city", "group": "1"}', "[去北京](city)",
-    "去[北京](place)",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "other",
+    [
+        '去[北京]{"entity": "city", "role": "to"}',
+        '去[北京]{"entity": "city", "group": "1"}',
+        "[去北京](city)",
+        "去[北京](place)",
+    ],
+)
 def test_role_group_span_type_and_value_are_parts_of_an_annotation(found: Found, other: str) -> None:
     assert found([f"intent: go|去[北京](city)|{other}"], "two-annotations")
 

@@ -21,8 +21,16 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 RESUMABLE = {"model.training", "model.training.old", "corpus.part", "encoder.training"}
 """What an interrupted command may leave, to be gone on with by --resume."""
-SMALL = ["--device", "cpu", "--set", "model.members=1", "--set", "training.max_epochs=12",
-         "--set", "training.checkpoint_seconds=0"]  # fmt: skip
+SMALL = [
+    "--device",
+    "cpu",
+    "--set",
+    "model.members=1",
+    "--set",
+    "training.max_epochs=12",
+    "--set",
+    "training.checkpoint_seconds=0",
+]
 
 
 @dataclass(frozen=True)
@@ -46,20 +54,49 @@ def commands(given: Given) -> dict[str, list[object]]:
         "cross-validate": ["evaluate", "--cross-validate", 3, given.data, "--out", "report", *SMALL[:6]],
         "check": ["check", given.data, "--set", "check.fail_on=error"],
         "split": ["split", given.data, "--out", "parts"],
-        "prepare": ["pretrain", "prepare", given.text, "--out", "corpus", "--encoder", given.encoder,
-                    "--set", "prepare.processes=2", "--set", "prepare.shard_tokens=2000"],
-        "run": ["pretrain", "run", given.corpus, "--out", "encoder", "--encoder", given.encoder, "--max-steps", 9,
-                *pretraining],
+        "prepare": [
+            "pretrain",
+            "prepare",
+            given.text,
+            "--out",
+            "corpus",
+            "--encoder",
+            given.encoder,
+            "--set",
+            "prepare.processes=2",
+            "--set",
+            "prepare.shard_tokens=2000",
+        ],
+        "run": [
+            "pretrain",
+            "run",
+            given.corpus,
+            "--out",
+            "encoder",
+            "--encoder",
+            given.encoder,
+            "--max-steps",
+            9,
+            *pretraining,
+        ],
         "similar": ["pretrain", "similar", "--text", given.text, "--out", "similar.npz"],
         "probe": ["pretrain", "probe", given.encoder, "--corpus", given.corpus, "--out", "probe.html"],
         "serve": ["serve", given.model, "--port", 0, "--workers", 2],
         "parse": ["parse", given.model, "--input", given.text],
-    }  # fmt: skip
+    }
 
 
-WRITTEN = {"train": {"model"}, "distill": {"model"}, "evaluate": {"report"}, "cross-validate": {"report"},
-           "split": {"parts"}, "prepare": {"corpus"}, "run": {"encoder"}, "similar": {"similar.npz"},
-           "probe": {"probe.html"}}  # fmt: skip
+WRITTEN = {
+    "train": {"model"},
+    "distill": {"model"},
+    "evaluate": {"report"},
+    "cross-validate": {"report"},
+    "split": {"parts"},
+    "prepare": {"corpus"},
+    "run": {"encoder"},
+    "similar": {"similar.npz"},
+    "probe": {"probe.html"},
+}
 """What a command that had ended before the signal came has made."""
 
 
@@ -69,12 +106,22 @@ def interrupted(command: list[object], made: set[str], after: float, number: int
         here, temporary = Path(folder) / "here", Path(folder) / "tmp"
         here.mkdir()
         temporary.mkdir()
-        environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "TMPDIR": str(temporary), "OMP_NUM_THREADS": "1",
-                       "PYTHONIOENCODING": "utf-8"}  # fmt: skip
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(CHECKOUT),
+            "TMPDIR": str(temporary),
+            "OMP_NUM_THREADS": "1",
+            "PYTHONIOENCODING": "utf-8",
+        }
         process = subprocess.Popen(
-            [sys.executable, "-m", "cnlu", *map(str, command)], cwd=here, env=environment, start_new_session=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=_hear_ctrl_c,
-        )  # fmt: skip
+            [sys.executable, "-m", "cnlu", *map(str, command)],
+            cwd=here,
+            env=environment,
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            preexec_fn=_hear_ctrl_c,
+        )
         _wait_until_it_listens(process)
         try:
             process.communicate(timeout=after)
@@ -181,8 +228,10 @@ def _given(folder: Path) -> Given:
     text.write_text("\n".join([*lines, *(f"第{i}次列车从北京到上海要多久，{i}元" for i in range(20_000))]), "utf-8")
     encoder, corpus = folder / "encoder", folder / "corpus"
     main(["pretrain", "prepare", str(text), "--out", str(corpus), "--new-vocab", "2000"])
-    shape = [f"body.{name}={size}" for name, size in
-             (("layers", 1), ("width", 32), ("heads", 2), ("feedforward", 64), ("positions", 300))]  # fmt: skip
+    shape = [
+        f"body.{name}={size}"
+        for name, size in (("layers", 1), ("width", 32), ("heads", 2), ("feedforward", 64), ("positions", 300))
+    ]
     settings = [word for one in [*shape, "run.batch_tokens=1024"] for word in ("--set", one)]
     main(["pretrain", "run", str(corpus), "--out", str(encoder), "--init", "random", "--max-steps", "1", *settings])
     main(["train", str(data), "--out", str(folder / "teacher"), *SMALL[:6]])

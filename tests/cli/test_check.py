@@ -44,22 +44,41 @@ def test_json_holds_all_in_its_documented_shape(cli: Cli, tmp_path: Path) -> Non
     path = written(tmp_path, FAULTY)
     done = cli("check", path, "--format", "json", "--set", "check.show=1")
     content = json.loads(done.out)
-    assert list(content) == ["version", "exit_code", "examples", "test_examples", "intents", "entity_types",
-                             "dictionaries", "counts", "findings"]  # fmt: skip
+    assert list(content) == [
+        "version",
+        "exit_code",
+        "examples",
+        "test_examples",
+        "intents",
+        "entity_types",
+        "dictionaries",
+        "counts",
+        "findings",
+    ]
     assert (content["version"], content["exit_code"]) == (1, 1)
     assert content["counts"] == {"error": 1, "warning": 1, "info": 0}
     first = content["findings"][0]
-    assert first == {"code": "two-intents", "severity": "error", "file": str(path), "line": 11, "text": "第一句话",
-                     "problem": f"stands under “null” here and under “a” at {path}:4",
-                     "mend": "keep it under one of them",
-                     "related": [{"file": str(path), "line": 4, "text": "第一句话"}]}  # fmt: skip
+    assert first == {
+        "code": "two-intents",
+        "severity": "error",
+        "file": str(path),
+        "line": 11,
+        "text": "第一句话",
+        "problem": f"stands under “null” here and under “a” at {path}:4",
+        "mend": "keep it under one of them",
+        "related": [{"file": str(path), "line": 4, "text": "第一句话"}],
+    }
 
 
-@pytest.mark.parametrize("silenced", [
-    ["--ignore", "two-intents", "--ignore", "few-examples"], ["--ignore", "two-intents,few-examples"],
-    ["--set", "check.ignore=two-intents, few-examples"],
-    ["--ignore", "two-intents", "--set", "check.min_intent_examples=2"],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "silenced",
+    [
+        ["--ignore", "two-intents", "--ignore", "few-examples"],
+        ["--ignore", "two-intents,few-examples"],
+        ["--set", "check.ignore=two-intents, few-examples"],
+        ["--ignore", "two-intents", "--set", "check.min_intent_examples=2"],
+    ],
+)
 def test_what_is_silenced_is_no_finding(cli: Cli, tmp_path: Path, silenced: list[str]) -> None:
     done = cli("check", written(tmp_path, FAULTY), *silenced)
     assert (done.code, done.out.startswith("nothing found")) == (0, True)
@@ -96,28 +115,34 @@ def test_unreadable_examples_are_all_named_beside_the_other_findings(cli: Cli, t
     assert "the span 0-9 does not lie inside the text" in done.out
 
 
-@pytest.mark.parametrize(("content", "place", "said"), [
-    ("nlu:\n- intent: a\n  examples: [\n", "nlu.yml:4", "not valid YAML"),
-    ("nlu:\n\t- intent: a\n", "nlu.yml:2", "tab"),
-    (b"nlu:\n- intent: \xc4\xe3\n", "nlu.yml:2", "not valid UTF-8"),
-    ("", "nlu.yml", "empty"),
-    ("stories: []\n", "nlu.yml", "no examples"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "place", "said"),
+    [
+        ("nlu:\n- intent: a\n  examples: [\n", "nlu.yml:4", "not valid YAML"),
+        ("nlu:\n\t- intent: a\n", "nlu.yml:2", "tab"),
+        (b"nlu:\n- intent: \xc4\xe3\n", "nlu.yml:2", "not valid UTF-8"),
+        ("", "nlu.yml", "empty"),
+        ("stories: []\n", "nlu.yml", "no examples"),
+    ],
+)
 def test_files_that_cannot_be_read(cli: Cli, tmp_path: Path, content: str | bytes, place: str, said: str) -> None:
     done = cli("check", written(tmp_path, content), "--format", "json")
     assert (done.code, done.out) == (2, "")
     assert str(tmp_path / place) in done.sentence and said in done.sentence
 
 
-@pytest.mark.parametrize(("arguments", "said"), [
-    (["--ignore", "two-intent"], "did you mean 'two-intents'"),
-    (["--ignore", "unreadable-example"], "cannot be ignored"),
-    (["--set", "check.ignore=nothing-at-all"], "there is no code 'nothing-at-all'"),
-    (["--set", "check.similarity=2"], "at most 1"),
-    (["--set", "check.shw=2"], "did you mean 'show'"),
-    (["--test", "nowhere.yml"], "nowhere.yml: there is no such file"),
-    (["--config", "nowhere"], "nowhere"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--ignore", "two-intent"], "did you mean 'two-intents'"),
+        (["--ignore", "unreadable-example"], "cannot be ignored"),
+        (["--set", "check.ignore=nothing-at-all"], "there is no code 'nothing-at-all'"),
+        (["--set", "check.similarity=2"], "at most 1"),
+        (["--set", "check.shw=2"], "did you mean 'show'"),
+        (["--test", "nowhere.yml"], "nowhere.yml: there is no such file"),
+        (["--config", "nowhere"], "nowhere"),
+    ],
+)
 def test_arguments_that_cannot_be_used(cli: Cli, tmp_path: Path, arguments: list[str], said: str) -> None:
     done = cli("check", written(tmp_path, CLEAN), *arguments)
     assert done.code == 2 and said in done.sentence

@@ -15,8 +15,14 @@ pytest.importorskip("transformers", reason="training needs the extra cnlu[train]
 
 Cli = Callable[..., Any]
 QUICK = ["--device", "cpu"]
-for _setting in ("model.members=1", "model.sparse_width=8", "model.width=8", "model.feedforward=16",
-                 "training.max_epochs=2", "training.min_epochs=1"):  # fmt: skip
+for _setting in (
+    "model.members=1",
+    "model.sparse_width=8",
+    "model.width=8",
+    "model.feedforward=16",
+    "training.max_epochs=2",
+    "training.min_epochs=1",
+):
     QUICK += ["--set", _setting]
 
 

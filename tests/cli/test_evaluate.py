@@ -75,9 +75,14 @@ def test_a_model_of_before_that_tells_no_counts(cli: Cli, tiny_model: Path, data
     ],
 )
 def test_what_does_not_go_together(
-    cli: Cli, tiny_model: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str],
+    cli: Cli,
+    tiny_model: Path,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
     said: str,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.chdir(tmp_path)
     done = cli("evaluate", *(tiny_model if one == "MODEL" else one for one in arguments))
     assert (done.code, done.out) == (2, "")

@@ -22,9 +22,15 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
 
 @pytest.mark.parametrize(
     ("verb", "after", "number"),
-    [("parse", 0.0, signal.SIGINT), ("check", 0.05, signal.SIGINT), ("train", 0.2, signal.SIGINT),
-     ("serve", 0.4, signal.SIGINT), ("split", 0.1, signal.SIGTERM), ("train", 1.5, signal.SIGTERM)],
-)  # fmt: skip
+    [
+        ("parse", 0.0, signal.SIGINT),
+        ("check", 0.05, signal.SIGINT),
+        ("train", 0.2, signal.SIGINT),
+        ("serve", 0.4, signal.SIGINT),
+        ("split", 0.1, signal.SIGTERM),
+        ("train", 1.5, signal.SIGTERM),
+    ],
+)
 def test_an_interrupt_in_the_first_moments_is_a_sentence(
     tiny_data: Path, tiny_model: Path, verb: str, after: float, number: int
 ) -> None:
@@ -116,7 +122,10 @@ def test_nothing_interrupts_after_the_sentence() -> None:
 
 def test_steps_that_belong_together_are_done_first() -> None:
     assert run("with interrupts.held_back():\n    press()\n    print('done')\nprint('never')") == (
-        130, "done\n", "cnlu: stopped.")  # fmt: skip
+        130,
+        "done\n",
+        "cnlu: stopped.",
+    )
 
 
 def test_before_any_work_the_process_ends_on_the_spot() -> None:
@@ -145,10 +154,16 @@ def test_children_do_not_hear_ctrl_c() -> None:
 
 
 def test_a_signal_that_was_ignored_from_the_start_stays_ignored() -> None:
-    program = ("import signal; from cnlu import interrupts; interrupts.listen(); "
-               "print(signal.getsignal(signal.SIGINT) == signal.SIG_IGN)")  # fmt: skip
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
-                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))  # fmt: skip
+    program = (
+        "import signal; from cnlu import interrupts; interrupts.listen(); "
+        "print(signal.getsignal(signal.SIGINT) == signal.SIG_IGN)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )
     assert done.stdout == "True\n"
 
 
@@ -179,8 +194,11 @@ def test_a_reader_that_goes_away_is_no_traceback(
 ) -> None:
     (tmp_path / "in.txt").write_text("退票\n" * 500, "utf-8")
     (tmp_path / "in.csv").write_text("text,intent\n" + "退票,a\n" * 20_000, "utf-8")
-    arguments = {"parse": ["parse", tiny_model, "--input", "in.txt"], "--help": ["--help"],
-                 "convert": ["convert", "in.csv", "--to", "jsonl"]}[verb]  # fmt: skip
+    arguments = {
+        "parse": ["parse", tiny_model, "--input", "in.txt"],
+        "--help": ["--help"],
+        "convert": ["convert", "in.csv", "--to", "jsonl"],
+    }[verb]
     with process(*arguments) as running:
         if verb == "parse":
             assert running.stdout.readline()

@@ -16,8 +16,22 @@ from cnlu.errors import UsageError
 from cnlu.setting import real, whole
 from pretrain.config import MaskingConfig, PretrainConfig
 
-NO_NUMBERS = ["nan", "-nan", "inf", "-inf", "1e400", "-1e400", "9" * 5000, "1" + "0" * 30, "-1000000000000", "true", "",
-              "1,5", "0x10", "٣٫٥"]  # fmt: skip
+NO_NUMBERS = [
+    "nan",
+    "-nan",
+    "inf",
+    "-inf",
+    "1e400",
+    "-1e400",
+    "9" * 5000,
+    "1" + "0" * 30,
+    "-1000000000000",
+    "true",
+    "",
+    "1,5",
+    "0x10",
+    "٣٫٥",
+]
 
 
 def options(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:

@@ -52,15 +52,35 @@ VERBS: dict[str, list[str]] = {
     "prepare TEXT": ["pretrain", "prepare", "{bad}", "--out", "{new}", "--new-vocab", "100"],
     "prepare --out": ["pretrain", "prepare", "{text}", "--out", "{bad}", "--new-vocab", "100", "--force"],
     "prepare --encoder": ["pretrain", "prepare", "{text}", "--out", "{new}", "--encoder", "{bad}"],
-    "prepare --add-tokens": ["pretrain", "prepare", "{text}", "--out", "{new}", "--encoder", "{encoder}",
-                             "--add-tokens", "{bad}"],
+    "prepare --add-tokens": [
+        "pretrain",
+        "prepare",
+        "{text}",
+        "--out",
+        "{new}",
+        "--encoder",
+        "{encoder}",
+        "--add-tokens",
+        "{bad}",
+    ],
     "prepare --lexicon": [*PREPARE, "--lexicon", "{bad}"],
     "prepare --config": [*PREPARE, "--config", "{bad}"],
     "run CORPUS": ["pretrain", "run", "{bad}", "--out", "{new}", "--init", "random"],
     "run --out": ["pretrain", "run", "{corpus}", "--out", "{bad}", "--init", "random", "--force"],
     "run --encoder": ["pretrain", "run", "{corpus}", "--out", "{new}", "--encoder", "{bad}"],
-    "run --similar": ["pretrain", "run", "{corpus}", "--out", "{new}", "--init", "random", "--similar", "{bad}",
-                      "--set", "masking.replacement=similar"],
+    "run --similar": [
+        "pretrain",
+        "run",
+        "{corpus}",
+        "--out",
+        "{new}",
+        "--init",
+        "random",
+        "--similar",
+        "{bad}",
+        "--set",
+        "masking.replacement=similar",
+    ],
     "run --probe": ["pretrain", "run", "{corpus}", "--out", "{new}", "--init", "random", "--probe", "{bad}"],
     "similar --text": ["pretrain", "similar", "--text", "{bad}", "--out", "{new}.npz"],
     "similar --vectors": ["pretrain", "similar", "--vectors", "{bad}", "--out", "{new}.npz"],
@@ -72,19 +92,45 @@ VERBS: dict[str, list[str]] = {
     "probe ENCODER": ["pretrain", "probe", "{bad}", "--corpus", "{corpus}", "--out", "{new}.html"],
     "probe --corpus": ["pretrain", "probe", "{encoder}", "--corpus", "{bad}", "--out", "{new}.html"],
     "probe --out": ["pretrain", "probe", "{encoder}", "--corpus", "{corpus}", "--out", "{bad}", "--force"],
-    "probe --data": ["pretrain", "probe", "{encoder}", "--corpus", "{corpus}", "--out", "{new}.html",
-                     "--data", "{bad}"],
-}  # fmt: skip
-OFTEN = ("check DATA", "check --config", "init DIR", "split --out", "train DATA", "train --from", "train --encoder",
-         "evaluate MODEL", "parse MODEL", "parse --input", "shell MODEL", "serve MODEL", "serve --annotate",
-         "prepare TEXT", "run CORPUS", "similar --table", "similar --out", "probe --corpus")  # fmt: skip
+    "probe --data": [
+        "pretrain",
+        "probe",
+        "{encoder}",
+        "--corpus",
+        "{corpus}",
+        "--out",
+        "{new}.html",
+        "--data",
+        "{bad}",
+    ],
+}
+OFTEN = (
+    "check DATA",
+    "check --config",
+    "init DIR",
+    "split --out",
+    "train DATA",
+    "train --from",
+    "train --encoder",
+    "evaluate MODEL",
+    "parse MODEL",
+    "parse --input",
+    "shell MODEL",
+    "serve MODEL",
+    "serve --annotate",
+    "prepare TEXT",
+    "run CORPUS",
+    "similar --table",
+    "similar --out",
+    "probe --corpus",
+)
 """Of every verb at least one; the others take longer."""
 FINE = {
     **{(verb, name): "a new place" for verb in VERBS if "--out" in verb for name in ("dangling", "home")},
     **{(f"{verb} --out", "a file"): "a file that --force replaces" for verb in ("similar", "probe")},
     ("prepare --lexicon", "a file"): "a lexicon whose lines are no words, which is told",
     **{("init DIR", name): "a new folder, or an empty one" for name in ("here", "dangling", "home")},
-}  # fmt: skip
+}
 """What is no mistake."""
 
 
@@ -100,8 +146,14 @@ def places(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, tiny_bert
     with contextlib.redirect_stderr(open(os.devnull, "w")):
         main(["pretrain", "prepare", str(place / "text.txt"), "--out", str(place / "corpus"), "--new-vocab", "99"])
     assert (place / "corpus" / "manifest.json").exists()
-    return {"data": str(place / "nlu.jsonl"), "text": str(place / "text.txt"), "cilin": str(place / "cilin.txt"),
-            "model": str(tiny_model), "encoder": str(tiny_bert), "corpus": str(place / "corpus")}  # fmt: skip
+    return {
+        "data": str(place / "nlu.jsonl"),
+        "text": str(place / "text.txt"),
+        "cilin": str(place / "cilin.txt"),
+        "model": str(tiny_model),
+        "encoder": str(tiny_bert),
+        "corpus": str(place / "corpus"),
+    }
 
 
 def bad_paths(place: Path) -> dict[str, str]:
@@ -110,9 +162,15 @@ def bad_paths(place: Path) -> dict[str, str]:
     (place / "folder").mkdir()
     (place / "folder" / "mine").write_text("mine")
     (place / "dangling").symlink_to(place / "nowhere" / "at" / "all")
-    return {"root": "/", "here": ".", "a file": str(place / "file"), "a folder": str(place / "folder"),
-            "below a file": str(place / "file" / "x.yml"), "dangling": str(place / "dangling"),
-            "home": "~nobody-here/x"}  # fmt: skip
+    return {
+        "root": "/",
+        "here": ".",
+        "a file": str(place / "file"),
+        "a folder": str(place / "folder"),
+        "below a file": str(place / "file" / "x.yml"),
+        "dangling": str(place / "dangling"),
+        "home": "~nobody-here/x",
+    }
 
 
 def no_paths(place: Path) -> list[str]:
@@ -126,8 +184,9 @@ def no_paths(place: Path) -> list[str]:
     return ["", " ", "a\0b.yml", "a\ud800b.yml", *long, "/dev/null", "/dev/zero", *others]
 
 
-@pytest.mark.parametrize("verb", [
-    verb if verb in OFTEN else pytest.param(verb, marks=pytest.mark.slow) for verb in VERBS])  # fmt: skip
+@pytest.mark.parametrize(
+    "verb", [verb if verb in OFTEN else pytest.param(verb, marks=pytest.mark.slow) for verb in VERBS]
+)
 def test_a_bad_path_is_a_sentence(
     cli: Cli, places: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
@@ -160,9 +219,7 @@ def test_what_can_be_no_path_is_refused_before_the_verb_begins(tmp_path: Path, v
             check_paths(arguments)
 
 
-def test_a_device_without_an_end_or_without_anything_as_sentences(
-    cli: Cli, tiny_model: Path, tmp_path: Path
-) -> None:
+def test_a_device_without_an_end_or_without_anything_as_sentences(cli: Cli, tiny_model: Path, tmp_path: Path) -> None:
     done = cli("parse", tiny_model, "--input", "/dev/null")
     assert (done.code, done.out, done.err) == (0, "", "")
     done = cli("parse", tiny_model, "--input", "/dev/zero")

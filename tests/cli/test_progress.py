@@ -19,8 +19,9 @@ def test_training_into_a_pipe_writes_few_lines_each_whole(process: Callable[...,
     content = f"nlu:\n- intent: a\n  examples: |\n{examples}- intent: b\n  examples: |\n    - 好"
     (tmp_path / "nlu.yml").write_text(content, "utf-8")
     settings = ["model.members=1", "training.max_epochs=30", "training.dev_fraction=0"]
-    with process("train", "nlu.yml", "--out", "model", "--device", "cpu",
-                 *(word for one in settings for word in ("--set", one))) as running:  # fmt: skip
+    with process(
+        "train", "nlu.yml", "--out", "model", "--device", "cpu", *(word for one in settings for word in ("--set", one))
+    ) as running:
         told = running.communicate()[1].decode()
     assert running.returncode == 0 and "\r" not in told
     lines = [line for line in told.splitlines() if line.startswith("training on")]
@@ -87,6 +88,10 @@ def test_a_terminal_gets_a_bar_and_whoever_wants_quiet_nothing(monkeypatch: pyte
 
 
 def test_no_other_place_makes_progress_bars(checkout: Path) -> None:
-    users = {path.name for wing in ("cnlu", "pretrain", "dialogue") for path in (checkout / wing).rglob("*.py")
-             if "tqdm" in path.read_text("utf-8")}  # fmt: skip
+    users = {
+        path.name
+        for wing in ("cnlu", "pretrain", "dialogue")
+        for path in (checkout / wing).rglob("*.py")
+        if "tqdm" in path.read_text("utf-8")
+    }
     assert users == {"progress.py"} and "tqdm" not in (checkout / "pretrain" / "run" / "progress.py").read_text("utf-8")

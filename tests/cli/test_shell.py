@@ -33,11 +33,23 @@ class Terminal:
 
     def __init__(self, *command: object, **environment: str) -> None:
         self.master, slave = pty.openpty()
-        env = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2]), "LC_ALL": "C.UTF-8",
-               "TERM": "xterm", **environment}  # fmt: skip
+        env = {
+            **os.environ,
+            "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
+            "LC_ALL": "C.UTF-8",
+            "TERM": "xterm",
+            **environment,
+        }
         env = {name: value for name, value in env.items() if name != "NO_COLOR" or name in environment}
-        self.process = subprocess.Popen([sys.executable, *map(str, command)], stdin=slave, stdout=slave, stderr=slave,
-                                        env=env, start_new_session=True, preexec_fn=_own_terminal)  # fmt: skip
+        self.process = subprocess.Popen(
+            [sys.executable, *map(str, command)],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=env,
+            start_new_session=True,
+            preexec_fn=_own_terminal,
+        )
         os.close(slave)
         self.seen = ""
 
@@ -92,8 +104,12 @@ def shell(*command: object, **environment: str) -> Iterator[Terminal]:
 
 
 def piped(model: Path, given: bytes, **environment: str) -> subprocess.CompletedProcess[bytes]:
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2]), "PYTHONIOENCODING": "utf-8",
-           **environment}  # fmt: skip
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
+        "PYTHONIOENCODING": "utf-8",
+        **environment,
+    }
     command = [sys.executable, "-m", "cnlu", "shell", str(model)]
     return subprocess.run(command, input=given, capture_output=True, env=env, timeout=PATIENCE)
 

@@ -17,8 +17,10 @@ Cli = Callable[..., Any]
 
 @pytest.fixture
 def nlu(tmp_path: Path) -> Path:
-    lines = [f'nlu:\n- intent: {name}\n  examples: |\n' + "".join(f"    - {name}的话{i}\n" for i in range(20))
-             for name in ("订票", "退票")]  # fmt: skip
+    lines = [
+        f"nlu:\n- intent: {name}\n  examples: |\n" + "".join(f"    - {name}的话{i}\n" for i in range(20))
+        for name in ("订票", "退票")
+    ]
     path = tmp_path / "nlu.yml"
     table = "- lookup: city\n  examples: |\n    - 北京\n    - 上海\n"
     path.write_text(lines[0] + lines[1].removeprefix("nlu:\n") + table, "utf-8")
@@ -33,9 +35,11 @@ def test_parts_are_written_counted_and_read_again(cli: Cli, nlu: Path, tmp_path:
     out = tmp_path / "parts"
     done = cli("split", nlu, "--out", out)
     assert (done.code, done.err) == (0, "")
-    assert done.out.splitlines() == [f"{out / 'train.yml'}: 32 examples, 2 intents",
-                                     f"{out / 'dev.yml'}: 4 examples, 2 intents",
-                                     f"{out / 'test.yml'}: 4 examples, 2 intents"]  # fmt: skip
+    assert done.out.splitlines() == [
+        f"{out / 'train.yml'}: 32 examples, 2 intents",
+        f"{out / 'dev.yml'}: 4 examples, 2 intents",
+        f"{out / 'test.yml'}: 4 examples, 2 intents",
+    ]
     texts = [{e.text for e in load_data(out / f"{part}.yml").examples} for part in ("train", "dev", "test")]
     assert sum(map(len, texts)) == len(set().union(*texts)) == 40
     assert load_data(out / "train.yml").lookups == {"city": ["北京", "上海"]}
@@ -71,9 +75,7 @@ def test_force_does_not_replace_what_is_no_split(cli: Cli, nlu: Path, tmp_path: 
     assert done.code == 2 and "is not a split" in done.sentence and len(contents(out)) == 2
 
 
-def test_a_full_disk_leaves_the_old_split(
-    cli: Cli, nlu: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_leaves_the_old_split(cli: Cli, nlu: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "parts"
     cli("split", nlu, "--out", out)
     before = contents(out)

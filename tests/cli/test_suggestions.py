@@ -24,12 +24,20 @@ def said(kind: type, override: str) -> str:
 @pytest.mark.parametrize(
     ("override", "meant"),
     [
-        ("run.steps=3", "--max-steps"), ("run.max_steps=3", "--max-steps"), ("run.epochs=3", "passes"),
-        ("run.lr=1", "learning_rate"), ("run.batch_size=8", "batch_tokens"), ("run.max_len=8", "length"),
-        ("run.wd=0", "weight_decay"), ("optimizer.lr=1", "run.learning_rate"), ("optimizer.steps=9", "--max-steps"),
-        ("run.mlm_probability=0.2", "masking.rate"), ("body.hidden_size=8", "width"), ("masking.rat=0.2", "rate"),
+        ("run.steps=3", "--max-steps"),
+        ("run.max_steps=3", "--max-steps"),
+        ("run.epochs=3", "passes"),
+        ("run.lr=1", "learning_rate"),
+        ("run.batch_size=8", "batch_tokens"),
+        ("run.max_len=8", "length"),
+        ("run.wd=0", "weight_decay"),
+        ("optimizer.lr=1", "run.learning_rate"),
+        ("optimizer.steps=9", "--max-steps"),
+        ("run.mlm_probability=0.2", "masking.rate"),
+        ("body.hidden_size=8", "width"),
+        ("masking.rat=0.2", "rate"),
     ],
-)  # fmt: skip
+)
 def test_pretrainings_settings_by_the_names_of_other_tools(override: str, meant: str) -> None:
     assert f"; did you mean {meant!r}?" in said(PretrainConfig, override)
 
@@ -37,15 +45,22 @@ def test_pretrainings_settings_by_the_names_of_other_tools(override: str, meant:
 @pytest.mark.parametrize(
     ("override", "meant"),
     [
-        ("training.lr=1", "learning_rate"), ("training.steps=3", "epochs"), ("training.bs=3", "batch_size"),
-        ("training.batch=3", "batch_size"), ("training.dropout=0", "model.dropout"),
-        ("model.lr=1", "training.learning_rate"), ("model.hidden_size=8", "width"),
-        ("model.epochs=3", "training.epochs"), ("optimizer.lr=1", "training.learning_rate"),
-        ("training.max_seq_length=8", "max_length"), ("model.num_layers=2", "layers"),
+        ("training.lr=1", "learning_rate"),
+        ("training.steps=3", "epochs"),
+        ("training.bs=3", "batch_size"),
+        ("training.batch=3", "batch_size"),
+        ("training.dropout=0", "model.dropout"),
+        ("model.lr=1", "training.learning_rate"),
+        ("model.hidden_size=8", "width"),
+        ("model.epochs=3", "training.epochs"),
+        ("optimizer.lr=1", "training.learning_rate"),
+        ("training.max_seq_length=8", "max_length"),
+        ("model.num_layers=2", "layers"),
         ("Training.epochs=2", "training"),
-        ("encoder.lr=1", "learning_rate"), ("training.weigth_decay=1", "weight_decay"),
+        ("encoder.lr=1", "learning_rate"),
+        ("training.weigth_decay=1", "weight_decay"),
     ],
-)  # fmt: skip
+)
 def test_trainings_settings_by_the_names_of_other_tools(override: str, meant: str) -> None:
     assert f"; did you mean {meant!r}?" in said(Config, override)
 

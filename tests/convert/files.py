@@ -35,9 +35,14 @@ def lines(*records: object) -> str:
 
 def studio(text: str, intent: str, *spans: tuple[int, int, str, str]) -> dict[str, object]:
     result: list[dict[str, object]] = [
-        {"type": "labels", "from_name": "label", "to_name": "text",
-         "value": {"start": start, "end": end, "text": said, "labels": [kind]}} for start, end, said, kind in spans
-    ]  # fmt: skip
+        {
+            "type": "labels",
+            "from_name": "label",
+            "to_name": "text",
+            "value": {"start": start, "end": end, "text": said, "labels": [kind]},
+        }
+        for start, end, said, kind in spans
+    ]
     result.append({"type": "choices", "from_name": "intent", "to_name": "text", "value": {"choices": [intent]}})
     return {"id": 1, "data": {"text": text}, "annotations": [{"result": result, "was_cancelled": False}]}
 
@@ -59,16 +64,21 @@ def column_file(tag_of: Mapping[str, str], intents: bool = False, mark: str = "\
 RASA_JSON = {
     "rasa_nlu_data": {
         "common_examples": [
-            {"text": BOOK, "intent": "book", "entities": [
-                {"start": 3, "end": 5, "value": "明天", "entity": "date"},
-                {"start": 6, "end": 8, "value": "BJ", "entity": "city", "role": "to"}]},
+            {
+                "text": BOOK,
+                "intent": "book",
+                "entities": [
+                    {"start": 3, "end": 5, "value": "明天", "entity": "date"},
+                    {"start": 6, "end": 8, "value": "BJ", "entity": "city", "role": "to"},
+                ],
+            },
             {"text": PRICE, "intent": "price", "entities": []},
         ],
         "entity_synonyms": [{"value": "上海", "synonyms": ["魔都", "沪"]}],
         "regex_features": [{"name": "train_no", "pattern": "[GD]\\d+"}],
         "lookup_tables": [{"name": "city", "elements": ["北京", "上海"]}],
     }
-}  # fmt: skip
+}
 RASA_MARKDOWN = """<!-- of 2019
      two lines -->
 ## intent:book
@@ -90,11 +100,22 @@ OLD_RASA = [example(BOOK, "book", ("明天", "date"), ("北京", "city", "BJ", "
 
 def dialogflow() -> bytes:
     """An agent's ZIP."""
-    says = [{"id": "1", "isTemplate": False, "data": [
-        {"text": "帮我订"}, {"text": "明天", "alias": "date", "meta": "@sys.date"}, {"text": "去"},
-        {"text": "北京", "alias": "to", "meta": "@city"}, {"text": "的票"}]}]  # fmt: skip
+    says = [
+        {
+            "id": "1",
+            "isTemplate": False,
+            "data": [
+                {"text": "帮我订"},
+                {"text": "明天", "alias": "date", "meta": "@sys.date"},
+                {"text": "去"},
+                {"text": "北京", "alias": "to", "meta": "@city"},
+                {"text": "的票"},
+            ],
+        }
+    ]
     files = {
-        "agent.json": {"language": "zh-cn"}, "intents/book.json": {"name": "订票"},
+        "agent.json": {"language": "zh-cn"},
+        "intents/book.json": {"name": "订票"},
         "intents/book_usersays_zh-cn.json": says,
         "intents/book_usersays_en.json": [{"data": [{"text": "book"}], "isTemplate": False}],
         "intents/price_usersays_zh-cn.json": [{"data": [{"text": PRICE}], "isTemplate": False}],
@@ -102,7 +123,7 @@ def dialogflow() -> bytes:
         "entities/city_entries_zh-cn.json": [{"value": "上海", "synonyms": ["上海", "魔都", "沪"]}],
         "entities/train_no.json": {"name": "train_no", "isRegexp": True},
         "entities/train_no_entries_zh-cn.json": [{"value": "[GD]\\d+", "synonyms": []}],
-    }  # fmt: skip
+    }
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files.items():
@@ -111,50 +132,101 @@ def dialogflow() -> bytes:
 
 
 LUIS = {
-    "luis_schema_version": "7.0.0", "name": "票", "culture": "zh-cn", "intents": [{"name": "book"}, {"name": "price"}],
+    "luis_schema_version": "7.0.0",
+    "name": "票",
+    "culture": "zh-cn",
+    "intents": [{"name": "book"}, {"name": "price"}],
     "utterances": [
-        {"text": BOOK, "intent": "book", "entities": [
-            {"entity": "date", "startPos": 3, "endPos": 4}, {"entity": "city", "startPos": 6, "endPos": 7}]},
+        {
+            "text": BOOK,
+            "intent": "book",
+            "entities": [
+                {"entity": "date", "startPos": 3, "endPos": 4},
+                {"entity": "city", "startPos": 6, "endPos": 7},
+            ],
+        },
         {"text": PRICE, "intent": "price", "entities": []},
         {"text": FACE, "intent": "book", "entities": [{"entity": "city", "startPos": 5, "endPos": 6}]},
     ],
     "closedLists": [{"name": "city", "subLists": [{"canonicalForm": "上海", "list": ["魔都", "沪"]}]}],
     "regex_entities": [{"name": "train_no", "regexPattern": "[GD]\\d+"}],
-}  # fmt: skip
+}
 
 FILES: dict[str, tuple[str, str | bytes, list[Example]]] = {
-    "doccano, intents and slots": ("doccano", lines(
-        {"id": 1, "text": BOOK, "cats": ["book"], "entities": [[3, 5, "date"], [6, 8, "city"]]},
-        {"id": 2, "text": PRICE, "cats": ["price"], "entities": []},
-        {"id": 3, "text": FACE, "cats": ["book"], "entities": [[3, 5, "city"]]}), MEANT),
-    "doccano, label": ("doccano", lines(
-        {"id": 1, "text": BOOK, "label": [[6, 8, "city"], [3, 5, "date"]]}, {"id": 2, "text": PRICE, "label": []},
-        {"id": 3, "data": FACE, "label": [[3, 5, "city"]]}), NO_INTENTS),
-    "doccano, labels": ("doccano", lines(
-        {"id": 1, "text": BOOK, "labels": [[3, 5, "date"], [6, 8, "city"]]}, {"text": PRICE, "labels": []},
-        {"text": FACE, "labels": [[3, 5, "city"]]}), NO_INTENTS),
-    "doccano, entities and relations": ("doccano", lines(
-        {"text": BOOK, "relations": [{"id": 1, "from_id": 1, "to_id": 2, "type": "at"}], "entities": [
-            {"id": 1, "label": "date", "start_offset": 3, "end_offset": 5},
-            {"id": 2, "label": "city", "start_offset": 6, "end_offset": 8}]},
-        {"text": PRICE, "entities": [], "relations": []},
-        {"text": FACE, "entities": [{"id": 3, "label": "city", "start_offset": 3, "end_offset": 5}]}), NO_INTENTS),
-    "doccano, classes": ("doccano", json.dumps(
-        [{"id": i, "text": one.text, "label": [one.intent]} for i, one in enumerate(MEANT)]), NO_ENTITIES),
-    "label studio": ("label-studio", json.dumps(
-        [studio(BOOK, "book", (3, 5, "明天", "date"), (6, 8, "北京", "city")), studio(PRICE, "price"),
-         studio(FACE, "book", (5, 7, "北京", "city"))], indent=1), MEANT),
+    "doccano, intents and slots": (
+        "doccano",
+        lines(
+            {"id": 1, "text": BOOK, "cats": ["book"], "entities": [[3, 5, "date"], [6, 8, "city"]]},
+            {"id": 2, "text": PRICE, "cats": ["price"], "entities": []},
+            {"id": 3, "text": FACE, "cats": ["book"], "entities": [[3, 5, "city"]]},
+        ),
+        MEANT,
+    ),
+    "doccano, label": (
+        "doccano",
+        lines(
+            {"id": 1, "text": BOOK, "label": [[6, 8, "city"], [3, 5, "date"]]},
+            {"id": 2, "text": PRICE, "label": []},
+            {"id": 3, "data": FACE, "label": [[3, 5, "city"]]},
+        ),
+        NO_INTENTS,
+    ),
+    "doccano, labels": (
+        "doccano",
+        lines(
+            {"id": 1, "text": BOOK, "labels": [[3, 5, "date"], [6, 8, "city"]]},
+            {"text": PRICE, "labels": []},
+            {"text": FACE, "labels": [[3, 5, "city"]]},
+        ),
+        NO_INTENTS,
+    ),
+    "doccano, entities and relations": (
+        "doccano",
+        lines(
+            {
+                "text": BOOK,
+                "relations": [{"id": 1, "from_id": 1, "to_id": 2, "type": "at"}],
+                "entities": [
+                    {"id": 1, "label": "date", "start_offset": 3, "end_offset": 5},
+                    {"id": 2, "label": "city", "start_offset": 6, "end_offset": 8},
+                ],
+            },
+            {"text": PRICE, "entities": [], "relations": []},
+            {"text": FACE, "entities": [{"id": 3, "label": "city", "start_offset": 3, "end_offset": 5}]},
+        ),
+        NO_INTENTS,
+    ),
+    "doccano, classes": (
+        "doccano",
+        json.dumps([{"id": i, "text": one.text, "label": [one.intent]} for i, one in enumerate(MEANT)]),
+        NO_ENTITIES,
+    ),
+    "label studio": (
+        "label-studio",
+        json.dumps(
+            [
+                studio(BOOK, "book", (3, 5, "明天", "date"), (6, 8, "北京", "city")),
+                studio(PRICE, "price"),
+                studio(FACE, "book", (5, 7, "北京", "city")),
+            ],
+            indent=1,
+        ),
+        MEANT,
+    ),
     "bio": ("bio", column_file({"B": "B", "I": "I", "E": "I"}), NO_INTENTS),
     "bioes": ("bio", column_file({"B": "B", "I": "I", "E": "E"}, mark=" "), NO_INTENTS),
     "bmes and intents": ("bio", column_file({"B": "B", "I": "M", "E": "E"}, intents=True), MEANT),
     "rasa json": ("rasa-json", json.dumps(RASA_JSON, ensure_ascii=False, indent=2), OLD_RASA),
     "rasa markdown": ("rasa-markdown", RASA_MARKDOWN, OLD_RASA),
-    "dialogflow": ("dialogflow", dialogflow(), [
-        example(BOOK, "订票", ("明天", "date"), ("北京", "city", "北京", "to")), example(PRICE, "price")]),
+    "dialogflow": (
+        "dialogflow",
+        dialogflow(),
+        [example(BOOK, "订票", ("明天", "date"), ("北京", "city", "北京", "to")), example(PRICE, "price")],
+    ),
     "luis": ("luis", "\ufeff" + json.dumps(LUIS, ensure_ascii=False), MEANT),
     "csv": ("csv", "\ufefftext,intent\r\n" + "".join(f'"{x.text}",{x.intent}\r\n' for x in MEANT), NO_ENTITIES),
     "tsv": ("csv", "编号\t意图\t文本\n" + "".join(f"7\t{x.intent}\t{x.text}\n" for x in MEANT), NO_ENTITIES),
-}  # fmt: skip
+}
 """Format, content and meaning of files that `cnlu convert` reads."""
 DICTIONARIES = {"rasa json", "rasa markdown", "dialogflow", "luis"}
 """Those with the synonyms, the pattern and the table that stand above."""

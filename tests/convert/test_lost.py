@@ -27,9 +27,13 @@ def lost(folder: Path, content: str | bytes, **asked: Any) -> tuple[list[str], d
 
 
 def test_doccano(tmp_path: Path) -> None:
-    records = [{"text": "去北京", "label": [[1, 3, "city"]], "Comments": ["?"]},
-               {"text": "去北京", "label": [[1, 4, "city"]]}, {"text": "", "label": []}, {"text": "好", "label": [3]},
-               {"text": "好", "annotations": [{"label": 3, "start_offset": 0}]}]  # fmt: skip
+    records = [
+        {"text": "去北京", "label": [[1, 3, "city"]], "Comments": ["?"]},
+        {"text": "去北京", "label": [[1, 4, "city"]]},
+        {"text": "", "label": []},
+        {"text": "好", "label": [3]},
+        {"text": "好", "annotations": [{"label": 3, "start_offset": 0}]},
+    ]
     found, left_out = lost(tmp_path, lines(*records) + '{"text": \n')
     assert [one[:2] for one in found] == ["2:", "3:", "4:", "5:", "6:"] and "not valid JSON" in found[-1]
     assert left_out == {'"Comments"': 1}
@@ -66,7 +70,7 @@ def test_rasa_json(tmp_path: Path) -> None:
 
 def test_rasa_markdown(tmp_path: Path) -> None:
     (tmp_path / "cities.txt").write_text("北京\n上海\n", "utf-8")
-    content = "# notes\nhello\n## intent:a\n- 好\nno dash\n- [北京]{\"entity\": }\n## lookup:city\ncities.txt\n"
+    content = '# notes\nhello\n## intent:a\n- 好\nno dash\n- [北京]{"entity": }\n## lookup:city\ncities.txt\n'
     found, left_out = lost(tmp_path, content)
     assert [one[:2] for one in found] == ["5:", "6:"]
     assert left_out == {"lines outside of the sections": 1}
@@ -95,11 +99,15 @@ def test_tables(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("随便写的一些话\n还有一些\n", "cannot be told"), ("", "cannot be told"), ('{"a": 1}', "cannot be told"),
-        ("[" * 100_000, "cannot be told"), ('{"text": "好", "intent": "a", "entities": []}\n', "already"),
-        (b"PK\x03\x04 no zip", "cannot be told"), (b"\xff\xfe\x00", "not valid in utf-16"),
+        ("随便写的一些话\n还有一些\n", "cannot be told"),
+        ("", "cannot be told"),
+        ('{"a": 1}', "cannot be told"),
+        ("[" * 100_000, "cannot be told"),
+        ('{"text": "好", "intent": "a", "entities": []}\n', "already"),
+        (b"PK\x03\x04 no zip", "cannot be told"),
+        (b"\xff\xfe\x00", "not valid in utf-16"),
     ],
-)  # fmt: skip
+)
 def test_a_file_of_no_known_format_is_refused(tmp_path: Path, content: str | bytes, said: str) -> None:
     with pytest.raises(DataError, match=said) as caught:
         lost(tmp_path, content)

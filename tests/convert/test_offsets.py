@@ -58,7 +58,7 @@ def test_the_words_beside_the_offsets_tell_how_they_count() -> None:
         ([Span(True, 5, "a")], "no whole numbers"),
         ([Span(3.0, 5, "a")], "no whole numbers"),  # type: ignore[arg-type]
     ],
-)  # fmt: skip
+)
 def test_a_span_that_cannot_be_is_named(spans: list[Span], said: str) -> None:
     sentence = lost(*spans)
     assert sentence.startswith("f:7: not converted: ") and said in sentence

@@ -13,13 +13,30 @@ from cnlu.data.schema import Example, NluData
 CORPUS = Path(__file__).resolve().parents[2] / "corpora" / "railway"
 # Types whose surfaces mean the same thing wherever they stand (numbers do not: 两张 票, 两张 桌子).
 OPEN_TYPES = (
-    "place", "seat_class", "train_type", "date", "time", "seat_pos", "ticket_type", "passenger", "meal",
-)  # fmt: skip
+    "place",
+    "seat_class",
+    "train_type",
+    "date",
+    "time",
+    "seat_pos",
+    "ticket_type",
+    "passenger",
+    "meal",
+)
 # Longer words in which a known value is not that value: greetings, durations, a pupil, a student card,
 # 退一下|周日 (not 下周日), the misspelt 无坐|票 (not 坐票).
 NOT_VALUES = (
-    "早上好", "下午好", "晚上好", "大晚上", "一早上", "一下午", "学生证", "学生放假", "一下周日", "无坐票",
-)  # fmt: skip
+    "早上好",
+    "下午好",
+    "晚上好",
+    "大晚上",
+    "一早上",
+    "一下午",
+    "学生证",
+    "学生放假",
+    "一下周日",
+    "无坐票",
+)
 FRAGMENT = 6
 MULTI = ("multi-intent/dev.yml", "multi-intent/test.yml")
 OUT_OF_SCOPE = ("out-of-scope/dev.txt", "out-of-scope/test.txt")

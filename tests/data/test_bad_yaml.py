@@ -68,9 +68,7 @@ def test_the_sentence_names_the_line(tmp_path: Path, written: str, line: int, sa
     assert message.startswith(f":{line}: ") and said in message
 
 
-@pytest.mark.parametrize(
-    "tag", ["!!python/object/apply:os.mkdir", "!!python/name:os.system", "!own", "!!binary"]
-)
+@pytest.mark.parametrize("tag", ["!!python/object/apply:os.mkdir", "!!python/name:os.system", "!own", "!!binary"])
 def test_a_tag_that_asks_for_an_object_is_refused_and_not_obeyed(tmp_path: Path, tag: str) -> None:
     made = tmp_path / "made"
     assert "asks for an object" in refusal(tmp_path, GOOD + f"x: {tag} ['{made}']\n")

@@ -24,8 +24,10 @@ def read(files: dict[str, bytes], folder: Path) -> dict[str, NluData]:
     """What each part's files say, read as `cnlu train` reads them."""
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    names = {part: [folder / name for name in files if name.split(".")[0].split("-")[0] == part]
-             for part in ("train", "dev", "test")}  # fmt: skip
+    names = {
+        part: [folder / name for name in files if name.split(".")[0].split("-")[0] == part]
+        for part in ("train", "dev", "test")
+    }
     return {part: load_data(paths) for part, paths in names.items() if paths}
 
 
@@ -36,8 +38,11 @@ def keys(found: list[Example]) -> Counter[Any]:
 def test_every_part_has_its_share_of_every_intent() -> None:
     parts = divide(examples(a=100, b=50, c=10), 0.1, 0.2, seed=1)
     counted = {name: Counter(e.intent for e in part) for name, part in parts.items()}
-    assert counted == {"train": {"a": 70, "b": 35, "c": 7}, "dev": {"a": 10, "b": 5, "c": 1},
-                       "test": {"a": 20, "b": 10, "c": 2}}  # fmt: skip
+    assert counted == {
+        "train": {"a": 70, "b": 35, "c": 7},
+        "dev": {"a": 10, "b": 5, "c": 1},
+        "test": {"a": 20, "b": 10, "c": 2},
+    }
 
 
 def test_a_share_of_nothing_leaves_the_part_out() -> None:
@@ -78,10 +83,15 @@ def test_no_text_stands_in_two_parts_and_nothing_is_lost(
 
 def test_yaml_goes_to_yaml_with_the_dictionaries_in_train(tmp_path: Path) -> None:
     data = NluData(
-        [*examples(a=20, b=20), *(Example(f"去魔都{i}", "go", (Entity(1, 3, "city", "上海"),), source="x.yaml:2")
-                                  for i in range(20))],
-        {"帝都": "北京"}, {"no": [r"\d+"]}, {"city": ["上海", "北京"]},
-        synonyms_of={"city": {"魔都": "上海", "沪": "上海"}})  # fmt: skip
+        [
+            *examples(a=20, b=20),
+            *(Example(f"去魔都{i}", "go", (Entity(1, 3, "city", "上海"),), source="x.yaml:2") for i in range(20)),
+        ],
+        {"帝都": "北京"},
+        {"no": [r"\d+"]},
+        {"city": ["上海", "北京"]},
+        synonyms_of={"city": {"魔都": "上海", "沪": "上海"}},
+    )
     files, refusals = render(data, divide(data.examples, 0.1, 0.1, 1))
     assert (sorted(files), refusals) == (["dev.yml", "test.yml", "train.yml"], [])
     found = read(files, tmp_path)

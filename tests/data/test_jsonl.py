@@ -119,9 +119,7 @@ def test_any_text_comes_back_the_same(tmp_path_factory: pytest.TempPathFactory, 
         )
     entities.sort(key=lambda entity: entity.start)
     intent = data.draw(st.none() | _TEXT.filter(lambda name: bool(name.strip())))
-    example = Example(
-        text, intent, tuple(entities), data.draw(st.none() | st.lists(st.integers() | st.booleans()))
-    )
+    example = Example(text, intent, tuple(entities), data.draw(st.none() | st.lists(st.integers() | st.booleans())))
     file = tmp_path_factory.getbasetemp() / "round_trip.jsonl"
     try:
         write_jsonl([example], file)

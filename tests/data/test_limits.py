@@ -61,9 +61,7 @@ def test_a_text_that_is_too_long_is_one_unreadable_example(tmp_path: Path, name:
     assert len(load_data(path, keep_refused=True).examples) == 1
 
 
-def test_a_file_that_is_too_large_is_refused_before_it_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "LARGEST_FILE", 1 << 20)
     path = tmp_path / "nlu.jsonl"
     with path.open("wb") as stream:

@@ -71,9 +71,7 @@ def test_one_path_need_not_be_a_list(tmp_path: Path) -> None:
         ("a.yml", "rules: []", "no examples"),
     ],
 )
-def test_a_file_that_holds_no_examples_is_a_sentence(
-    tmp_path: Path, name: str, text: str | None, said: str
-) -> None:
+def test_a_file_that_holds_no_examples_is_a_sentence(tmp_path: Path, name: str, text: str | None, said: str) -> None:
     if text is not None:
         (tmp_path / name).write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=rf"{name}: .*{said}.*\.$"):
@@ -97,14 +95,17 @@ def test_a_file_that_may_not_be_read_is_a_sentence(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("nlu.csv", "text,intent\n好,a\n"), ("nlu.md", "## intent:a\n- 好\n"), ("nlu.bio", "好\tO\n"),
+        ("nlu.csv", "text,intent\n好,a\n"),
+        ("nlu.md", "## intent:a\n- 好\n"),
+        ("nlu.bio", "好\tO\n"),
         ("bot.zip", "PK"),
-        ("old.json", '{"rasa_nlu_data": {"common_examples": []}}'), ("studio.json", '[{"data": {"text": "好"}}]'),
+        ("old.json", '{"rasa_nlu_data": {"common_examples": []}}'),
+        ("studio.json", '[{"data": {"text": "好"}}]'),
         ("doccano.jsonl", '{"id": 1, "text": "去北京", "label": [[1, 3, "city"]]}\n'),
         ("doccano2.jsonl", '{"text": "去北京", "entities": [{"id": 1, "label": "city", "start_offset": 1}]}\n'),
         ("doccano3.json", '{"text": "去北京", "entities":[[1, 3, "city"]], "cats":["a"]}\n'),
     ],
-)  # fmt: skip
+)
 def test_the_file_of_another_tool_is_answered_with_the_command_that_converts_it(
     tmp_path: Path, name: str, content: str
 ) -> None:

@@ -37,9 +37,13 @@ def test_every_entry_of_a_dictionary_knows_its_line(tmp_path: Path) -> None:
     path = written(tmp_path, YAML)
     told = [(*entry[:3], entry.source.removeprefix(f"{path}:")) for entry in load_data(path).entries]
     assert told == [
-        ("intent", "go", "", "2"), ("lookup", "city", "北京", "9"), ("lookup", "city", "上海", "11"),
-        ("synonym", "北京", "帝都", "14"), ("regex", "train", "G1", "16"), ("regex", "train", "G2", "16"),
-    ]  # fmt: skip
+        ("intent", "go", "", "2"),
+        ("lookup", "city", "北京", "9"),
+        ("lookup", "city", "上海", "11"),
+        ("synonym", "北京", "帝都", "14"),
+        ("regex", "train", "G1", "16"),
+        ("regex", "train", "G2", "16"),
+    ]
 
 
 def test_a_table_s_file_is_the_place_of_its_entries(tmp_path: Path) -> None:

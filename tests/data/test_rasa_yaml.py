@@ -120,9 +120,7 @@ def test_the_last_of_contradicting_synonyms_wins_and_is_noted(tmp_path: Path) ->
     (tmp_path / "nlu.yml").write_text(TWO_VALUES, encoding="utf-8")
     data = read_yaml(tmp_path / "nlu.yml", NluData(bind=False))
     assert data.synonyms == {"京": "北京"}
-    assert data.notes == [
-        f"{tmp_path}/nlu.yml:7: the synonym “京” stood for “东京” and now stands for “北京”."
-    ]
+    assert data.notes == [f"{tmp_path}/nlu.yml:7: the synonym “京” stood for “东京” and now stands for “北京”."]
 
 
 def test_an_annotated_value_counts_for_its_type_and_a_section_for_all(tmp_path: Path) -> None:

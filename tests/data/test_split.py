@@ -53,9 +53,7 @@ def test_without_intents_the_entity_types_are_the_strata() -> None:
 
 
 @given(
-    st.lists(
-        st.builds(Example, st.sampled_from("一二三四五六七八九十"), st.sampled_from(["a", "b", "c", None]))
-    ),
+    st.lists(st.builds(Example, st.sampled_from("一二三四五六七八九十"), st.sampled_from(["a", "b", "c", None]))),
     st.floats(0, 1, exclude_max=True),
     st.integers(),
 )

@@ -81,8 +81,13 @@ def test_a_table_outside_of_the_data_is_read_where_the_setting_allows(
     table = put(tmp_path / "private" / "table.txt", "秘密\n")
     folder = tmp_path / "data"
     folder.mkdir()
-    written = {"absolute": str(table), "above": "../private/table.txt", "link": "table.txt",
-               "linked folder": "in/table.txt", "working directory": "private/table.txt"}[way]  # fmt: skip
+    written = {
+        "absolute": str(table),
+        "above": "../private/table.txt",
+        "link": "table.txt",
+        "linked folder": "in/table.txt",
+        "working directory": "private/table.txt",
+    }[way]
     if way == "link":
         (folder / "table.txt").symlink_to(table)
     if way == "linked folder":

@@ -131,9 +131,7 @@ def test_a_refusal_leaves_the_old_file_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "nlu.yml").write_text("old", encoding="utf-8")
     with pytest.raises(DataError):
         write_yaml(NluData([Example("一", "a"), Example("一\n", "a")]), tmp_path / "nlu.yml")
-    assert [(file.name, file.read_text(encoding="utf-8")) for file in tmp_path.iterdir()] == [
-        ("nlu.yml", "old")
-    ]
+    assert [(file.name, file.read_text(encoding="utf-8")) for file in tmp_path.iterdir()] == [("nlu.yml", "old")]
 
 
 def test_a_place_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
@@ -147,15 +145,11 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "real.yml").write_text("old", encoding="utf-8")
     (tmp_path / "link.yml").symlink_to("real.yml")
     write_yaml(NluData([Example("一", "a")]), tmp_path / "link.yml")
-    assert (tmp_path / "link.yml").is_symlink() and "一" in (tmp_path / "real.yml").read_text(
-        encoding="utf-8"
-    )
+    assert (tmp_path / "link.yml").is_symlink() and "一" in (tmp_path / "real.yml").read_text(encoding="utf-8")
 
 
 _CHARACTERS = st.one_of(
-    st.sampled_from(
-        "[](){}[](){}:\"'\\/#-&*!|>%@`?=~^, \t\n\u3000，（）。“”北京上海😀𠀀é\u0301\u200d\u2028\x85\ufeff"
-    ),
+    st.sampled_from("[](){}[](){}:\"'\\/#-&*!|>%@`?=~^, \t\n\u3000，（）。“”北京上海😀𠀀é\u0301\u200d\u2028\x85\ufeff"),
     st.characters(),
 )
 _TEXT = st.text(alphabet=_CHARACTERS, min_size=1, max_size=10)
@@ -177,9 +171,7 @@ def _examples(draw: st.DrawFn) -> Example:
     for start, end in zip(spans[::2], spans[1::2], strict=False):
         for _ in range(draw(st.integers(1, 2))):
             value = draw(st.just(text[start:end]) | _TEXT)
-            entities.append(
-                Entity(start, end, draw(_TEXT), value, *draw(st.tuples(*[st.none() | _TEXT] * 2)))
-            )
+            entities.append(Entity(start, end, draw(_TEXT), value, *draw(st.tuples(*[st.none() | _TEXT] * 2))))
     return Example(text, draw(_TEXT), tuple(entities), draw(_METADATA))
 
 

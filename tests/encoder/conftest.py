@@ -10,13 +10,23 @@ from typing import Any
 import pytest
 
 SENTENCES = [
-    "从北京到上海的火车票多少钱", "帮我订一张明天去 new york 的机票 ok", "我想听周杰伦的歌 abc123 g12",
-    "明天天气怎么样？hello, world!", "航班号ca1234几点到", "退票", "播放一首歌",
-]  # fmt: skip
+    "从北京到上海的火车票多少钱",
+    "帮我订一张明天去 new york 的机票 ok",
+    "我想听周杰伦的歌 abc123 g12",
+    "明天天气怎么样？hello, world!",
+    "航班号ca1234几点到",
+    "退票",
+    "播放一首歌",
+]
 _BERT: dict[str, Any] = {
-    "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64,
-    "max_position_embeddings": 64, "type_vocab_size": 2, "initializer_range": 0.2,
-}  # fmt: skip
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+    "max_position_embeddings": 64,
+    "type_vocab_size": 2,
+    "initializer_range": 0.2,
+}
 _AFTER_PADDING = {**_BERT, "max_position_embeddings": 66, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
 _DEBERTA = {**_BERT, "relative_attention": True, "pos_att_type": ["c2p", "p2c"], "position_buckets": 8}
 FAMILIES: dict[str, dict[str, Any]] = {
@@ -26,15 +36,26 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "electra": {**_BERT, "embedding_size": 16},
     "albert": {**_BERT, "embedding_size": 16},
     "ernie": {**_BERT, "use_task_id": True, "task_type_vocab_size": 3},
-    "distilbert": {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 64, "max_position_embeddings": 64,
-                   "initializer_range": 0.2},
+    "distilbert": {
+        "dim": 32,
+        "n_layers": 2,
+        "n_heads": 4,
+        "hidden_dim": 64,
+        "max_position_embeddings": 64,
+        "initializer_range": 0.2,
+    },
     "roformer": {**_BERT, "embedding_size": 16, "max_position_embeddings": 1536},
     "xlnet": {"d_model": 32, "n_layer": 2, "n_head": 4, "d_inner": 64, "initializer_range": 0.2},
     "nezha": {**_BERT, "max_relative_position": 4, "use_relative_position": True},
-    "mobilebert": {**_BERT, "embedding_size": 16, "intra_bottleneck_size": 16, "true_hidden_size": 16,
-                   "intermediate_size": 32},
+    "mobilebert": {
+        **_BERT,
+        "embedding_size": 16,
+        "intra_bottleneck_size": 16,
+        "true_hidden_size": 16,
+        "intermediate_size": 32,
+    },
     "deberta-v2": _DEBERTA,
-}  # fmt: skip
+}
 """What each family's config.json says beside the size of the vocabulary. MacBERT and its kin are BERT."""
 
 SKIP = "an encoder is loaded with the extra cnlu[train]"

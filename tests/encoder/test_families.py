@@ -175,9 +175,14 @@ def exported(body: Body) -> bytes:
         with warnings.catch_warnings(), contextlib.redirect_stdout(heard):
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
-                body, batch(body), dynamo=True, opset_version=18, verbose=False, input_names=["ids", "mask"],
+                body,
+                batch(body),
+                dynamo=True,
+                opset_version=18,
+                verbose=False,
+                input_names=["ids", "mask"],
                 dynamic_shapes=({0: rows, 1: length}, {0: rows, 1: length}),
-            )  # fmt: skip
+            )
     finally:
         logging.disable(level)
     assert program is not None

@@ -92,12 +92,15 @@ def test_heads_of_other_tasks_are_left_out_without_a_word(
     assert torch.equal(expected, states(found.body))
 
 
-@pytest.mark.parametrize(("kind", "to"), [
-    ("pytorch_model.bin", lambda name: name),
-    ("pytorch_model.bin", old_names),
-    ("model.safetensors", old_names),
-    ("model.safetensors", lambda name: f"student.text.{name}"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "to"),
+    [
+        ("pytorch_model.bin", lambda name: name),
+        ("pytorch_model.bin", old_names),
+        ("model.safetensors", old_names),
+        ("model.safetensors", lambda name: f"student.text.{name}"),
+    ],
+)
 def test_pickled_weights_and_old_or_strange_names_load(
     write_encoder: Write, kind: str, to: Callable[[str], str]
 ) -> None:
@@ -169,12 +172,15 @@ def word_pieces(folder: Path, pieces: list[str], lowercase: bool, apart: bool = 
     tokenizer.save(str(folder / "tokenizer.json"))
 
 
-@pytest.mark.parametrize(("pieces", "flag", "read", "note"), [
-    (["o", "##k", "k"], False, [4, 5], "no capital letters, so texts are lower-cased"),
-    (["o", "##k", "k"], True, [4, 5], ""),
-    (["o", "##k", "O", "##K", "k", "K"], True, [6, 7], "capital letters, so texts keep theirs"),
-    (["o", "##k", "O", "##K", "k", "K"], False, [6, 7], ""),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("pieces", "flag", "read", "note"),
+    [
+        (["o", "##k", "k"], False, [4, 5], "no capital letters, so texts are lower-cased"),
+        (["o", "##k", "k"], True, [4, 5], ""),
+        (["o", "##k", "O", "##K", "k", "K"], True, [6, 7], "capital letters, so texts keep theirs"),
+        (["o", "##k", "O", "##K", "k", "K"], False, [6, 7], ""),
+    ],
+)
 def test_lower_casing_follows_the_vocabulary(
     write_encoder: Write, pieces: list[str], flag: bool, read: list[int], note: str
 ) -> None:

@@ -40,8 +40,9 @@ def attention_by_the_formula(x: Array, weights: dict[str, Array], present: list[
     z = np.zeros_like(x)
     for head in range(HEADS):
         part = slice(head * DEPTH, (head + 1) * DEPTH)
-        q, k, v = (x @ weights[f"{name}.weight"][part].T + weights[f"{name}.bias"][part]
-                   for name in ("query", "key", "value"))  # fmt: skip
+        q, k, v = (
+            x @ weights[f"{name}.weight"][part].T + weights[f"{name}.bias"][part] for name in ("query", "key", "value")
+        )
         for i in range(len(x)):
             scores = [
                 math.exp(q[i] @ (k[j] + distance_vector(i, j)) / math.sqrt(DEPTH)) * present[j] for j in range(len(x))
@@ -51,8 +52,15 @@ def attention_by_the_formula(x: Array, weights: dict[str, Array], present: list[
 
 
 def small(**changes: Any) -> NezhaConfig:
-    sizes = {"vocab_size": 30, "hidden_size": HEADS * DEPTH, "num_hidden_layers": 1, "num_attention_heads": HEADS,
-             "intermediate_size": 8, "max_relative_position": FURTHEST, "initializer_range": 0.5}  # fmt: skip
+    sizes = {
+        "vocab_size": 30,
+        "hidden_size": HEADS * DEPTH,
+        "num_hidden_layers": 1,
+        "num_attention_heads": HEADS,
+        "intermediate_size": 8,
+        "max_relative_position": FURTHEST,
+        "initializer_range": 0.5,
+    }
     return NezhaConfig(**{**sizes, **changes})
 
 
@@ -116,8 +124,11 @@ def test_published_names_load(write_encoder: Callable[..., Path], prefix: str, o
     weights = load_file(folder / "model.safetensors")
     renamed = {prefix + name.removeprefix("bert."): value for name, value in weights.items()}
     layer = f"{prefix}encoder.layer.0.attention.self.relative_positions_encoding.positions_encoding"
-    renamed |= {f"{prefix}pooler.dense.weight": torch.zeros(2), "cls.predictions.bias": torch.zeros(2),
-                layer: torch.zeros(2)}  # fmt: skip
+    renamed |= {
+        f"{prefix}pooler.dense.weight": torch.zeros(2),
+        "cls.predictions.bias": torch.zeros(2),
+        layer: torch.zeros(2),
+    }
     if old:
         for new, first in (("LayerNorm.weight", "LayerNorm.gamma"), ("LayerNorm.bias", "LayerNorm.beta")):
             renamed = {name.replace(new, first): value for name, value in renamed.items()}

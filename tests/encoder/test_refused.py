@@ -106,32 +106,46 @@ CASES: dict[str, tuple[Spoil, str]] = {
     "half a tokenizer": (both(without("tokenizer.json"), content("merges.txt", "a b")), "tokenizer has no vocabulary"),
     "SentencePiece": (
         both(without("tokenizer.json"), content("spiece.model", "?")),
-        "pip install sentencepiece" if find_spec("sentencepiece") is None else "its tokenizer has no"),
+        "pip install sentencepiece" if find_spec("sentencepiece") is None else "its tokenizer has no",
+    ),
     "slow tokenizer": (
-        both(without("tokenizer.json"), content("vocab.txt", "a\n"),
-             content("tokenizer_config.json", '{"tokenizer_class": "BertJapaneseTokenizer"}')),
-        "its tokenizer has no fast form"),
+        both(
+            without("tokenizer.json"),
+            content("vocab.txt", "a\n"),
+            content("tokenizer_config.json", '{"tokenizer_class": "BertJapaneseTokenizer"}'),
+        ),
+        "its tokenizer has no fast form",
+    ),
     "no weights": (without("model.safetensors"), "has no weights"),
     "a lost part": (
-        both(without("model.safetensors"), content("model.safetensors.index.json", INDEX)), "has no weights"),
+        both(without("model.safetensors"), content("model.safetensors.index.json", INDEX)),
+        "has no weights",
+    ),
     "parts outside": (
-        both(without("model.safetensors"), content("model.safetensors.index.json", OUTSIDE)), "outside its directory"),
+        both(without("model.safetensors"), content("model.safetensors.index.json", OUTSIDE)),
+        "outside its directory",
+    ),
     "a broken index": (
-        both(without("model.safetensors"), content("model.safetensors.index.json", "[1]")), "no index of weight files"),
+        both(without("model.safetensors"), content("model.safetensors.index.json", "[1]")),
+        "no index of weight files",
+    ),
     "half a file": (halved("model.safetensors"), "is damaged or no safetensors file"),
     "an empty file": (content("model.safetensors", ""), "is damaged or no safetensors file"),
     "a pointer": (content("model.safetensors", "version https://git-lfs.github.com/spec/v1\n"), "git lfs pull"),
     "half a pickle": (
-        both(pickled({"a": torch.zeros(999)}), halved("pytorch_model.bin")), "cannot be read as plain weights"),
+        both(pickled({"a": torch.zeros(999)}), halved("pytorch_model.bin")),
+        "cannot be read as plain weights",
+    ),
     "a pickled list": (pickled([1, 2]), "something else than weights"),
     "a missing weight": (weights(lambda w: w.pop(LAYER)), f"this bert lacks 1 of its weights: {LAYER}"),
     "another family's weights": (settings(model_type="distilbert"), "this distilbert lacks 32 of its weights"),
     "a weight of another shape": (
         settings(intermediate_size=48),
-        r"shape of 6 of its weights, such as \[48\] of encoder.layer.0.intermediate.dense.bias, which is \[64\]"),
+        r"shape of 6 of its weights, such as \[48\] of encoder.layer.0.intermediate.dense.bias, which is \[64\]",
+    ),
     "fewer layers than said": (settings(num_hidden_layers=3), "this bert lacks 16 of its weights: encoder.layer.2"),
     "weights that are no numbers": (weights(lambda w: w[LAYER].fill_(float("nan"))), "its vectors are not finite"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -198,18 +212,38 @@ def test_a_missing_pooler_is_no_loss(write_encoder: Write) -> None:
     assert load_encoder(folder).notes == []
 
 
-SMALL = {"vocab_size": 103, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
-         "intermediate_size": 64, "max_position_embeddings": 66}  # fmt: skip
+SMALL = {
+    "vocab_size": 103,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+    "max_position_embeddings": 66,
+}
 
 
-@pytest.mark.parametrize(("family", "said"), [
-    ({"model_type": "fnet", **SMALL}, "padding behind a text changes what fnet says"),
-    ({"model_type": "convbert", **SMALL, "embedding_size": 32}, "padding behind a text changes what convbert says"),
-    ({"model_type": "longformer", **SMALL, "attention_window": 8}, "longformer cannot be exported to ONNX"),
-    ({"model_type": "ibert", **SMALL, "pad_token_id": 1}, "ibert cannot read a text of 66 tokens"),
-    ({"model_type": "funnel", "vocab_size": 103, "d_model": 32, "block_sizes": [1, 1], "n_head": 4, "d_head": 8,
-      "d_inner": 64, "architectures": ["FunnelModel"]}, "funnel"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("family", "said"),
+    [
+        ({"model_type": "fnet", **SMALL}, "padding behind a text changes what fnet says"),
+        ({"model_type": "convbert", **SMALL, "embedding_size": 32}, "padding behind a text changes what convbert says"),
+        ({"model_type": "longformer", **SMALL, "attention_window": 8}, "longformer cannot be exported to ONNX"),
+        ({"model_type": "ibert", **SMALL, "pad_token_id": 1}, "ibert cannot read a text of 66 tokens"),
+        (
+            {
+                "model_type": "funnel",
+                "vocab_size": 103,
+                "d_model": 32,
+                "block_sizes": [1, 1],
+                "n_head": 4,
+                "d_head": 8,
+                "d_inner": 64,
+                "architectures": ["FunnelModel"],
+            },
+            "funnel",
+        ),
+    ],
+)
 def test_families_whose_vectors_cannot_be_used_are_refused(
     write_encoder: Write, family: dict[str, Any], said: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -253,9 +287,13 @@ class Reach(torch.nn.Module):
 
 @pytest.mark.parametrize(
     ("before", "behind", "said"),
-    [(9, 0, "reads from left to right only"), (1, 1, "only the nearest neighbours"), (0, 1, "only the nearest"),
-     (0, 0, "looks at no other token")],
-)  # fmt: skip
+    [
+        (9, 0, "reads from left to right only"),
+        (1, 1, "only the nearest neighbours"),
+        (0, 1, "only the nearest"),
+        (0, 0, "looks at no other token"),
+    ],
+)
 def test_what_an_encoder_sees_is_told_as_it_is(before: int, behind: int, said: str) -> None:
     with pytest.raises(DataError, match=said):
         try_out(Reach(before, behind), 5, "here")  # type: ignore[arg-type]

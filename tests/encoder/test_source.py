@@ -65,10 +65,15 @@ def hub(files: dict[str, bytes], asked: list[str]) -> Iterator[str]:
             if body:
                 asked.append(path)
             if path.startswith(f"/api/models/{NAME}/tree/"):
-                self.send(json.dumps([
-                    {"type": "file", "path": name, "size": len(text), "oid": hashlib.sha1(text).hexdigest()}
-                    for name, text in files.items()
-                ]).encode(), body)  # fmt: skip
+                self.send(
+                    json.dumps(
+                        [
+                            {"type": "file", "path": name, "size": len(text), "oid": hashlib.sha1(text).hexdigest()}
+                            for name, text in files.items()
+                        ]
+                    ).encode(),
+                    body,
+                )
             elif path.startswith(f"/api/models/{NAME}"):
                 siblings = [{"rfilename": name} for name in files]
                 self.send(json.dumps({"id": NAME, "sha": COMMIT, "siblings": siblings}).encode(), body)
@@ -79,8 +84,12 @@ def hub(files: dict[str, bytes], asked: list[str]) -> Iterator[str]:
 
         def send(self, text: bytes, body: bool, status: int = 200, more: dict[str, str] | None = None) -> None:
             self.send_response(status)
-            headers = {"Content-Length": str(len(text)), "X-Repo-Commit": COMMIT,
-                       "ETag": f'"{hashlib.sha1(text).hexdigest()}"', **(more or {})}  # fmt: skip
+            headers = {
+                "Content-Length": str(len(text)),
+                "X-Repo-Commit": COMMIT,
+                "ETag": f'"{hashlib.sha1(text).hexdigest()}"',
+                **(more or {}),
+            }
             for key, value in headers.items():
                 self.send_header(key, value)
             self.end_headers()
@@ -110,9 +119,20 @@ def test_a_directory_is_taken_as_it_is(tmp_path: Path, monkeypatch: pytest.Monke
     assert local_directory("~/someone") == tmp_path / "someone"
 
 
-@pytest.mark.parametrize("name", [
-    "./enc", "/x/y", "~/nowhere/enc", "a/b/c", "enc/", "中文/模型", "C:\\enc", "..", Path("someone/x"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "./enc",
+        "/x/y",
+        "~/nowhere/enc",
+        "a/b/c",
+        "enc/",
+        "中文/模型",
+        "C:\\enc",
+        "..",
+        Path("someone/x"),
+    ],
+)
 def test_what_looks_like_a_path_is_a_missing_directory_and_never_looked_for_elsewhere(
     name: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

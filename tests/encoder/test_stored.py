@@ -97,12 +97,15 @@ def test_a_model_without_an_encoder_to_take_out_is_refused_by_name(graph: bytes)
         load_stored(graph, "some/model")
 
 
-@pytest.mark.parametrize(("key", "change", "said"), [
-    (CONFIG, {"hidden_size": 1 << 20, "num_attention_heads": 4}, "weights in"),
-    (CONFIG, {"num_hidden_layers": 10**9}, "1000000000 layers"),
-    (CONFIG, {"model_type": "nothing"}, "knows no model family"),
-    (WEIGHTS, {"model.encoder.layer.0.output.dense.weight": ["nothing", "plain"]}, "does not fit its weights"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("key", "change", "said"),
+    [
+        (CONFIG, {"hidden_size": 1 << 20, "num_attention_heads": 4}, "weights in"),
+        (CONFIG, {"num_hidden_layers": 10**9}, "1000000000 layers"),
+        (CONFIG, {"model_type": "nothing"}, "knows no model family"),
+        (WEIGHTS, {"model.encoder.layer.0.output.dense.weight": ["nothing", "plain"]}, "does not fit its weights"),
+    ],
+)
 def test_notes_that_somebody_changed_are_a_sentence(
     graph: bytes, body: Body, key: str, change: dict[str, object], said: str
 ) -> None:

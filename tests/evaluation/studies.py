@@ -43,9 +43,12 @@ def many(count: int, intents: int = 64) -> Study:
         text = f"😀后天去北京{SCRIPT if i == 0 else ''}的票{i}"
         annotated = (entity(1, 3, "date"), entity(4, 6, "<b>place</b>" if i == 0 else "place", "to"))
         found = [
-            (entity(1, 3, "date"),), (entity(1, 4, "date"), annotated[1]), (entity(1, 3, "time"), annotated[1]),
-            (annotated[0], entity(4, 6, "place", "from")), (*annotated, entity(6, 7, "count")),
-        ][i % 5]  # fmt: skip
+            (entity(1, 3, "date"),),
+            (entity(1, 4, "date"), annotated[1]),
+            (entity(1, 3, "time"), annotated[1]),
+            (annotated[0], entity(4, 6, "place", "from")),
+            (*annotated, entity(6, 7, "count")),
+        ][i % 5]
         examples.append(Example(text, gold, annotated, source=f"test.yml:{i}"))
         answers.append((gold if i % 3 == 0 else other, (i % 100) / 100, found))
     return study(examples, answers)

@@ -101,8 +101,11 @@ def test_no_advice_where_its_condition_does_not_hold(why: str) -> None:
 
 def few(counts: dict[str, int], *wrong: str) -> list[str]:
     """The intents that the report says had few examples, these being answered wrongly, each once."""
-    one = study([Example(f"问{label}", label) for label in wrong], [(f"not {label}", 0.5, []) for label in wrong],
-                counts={"intents": counts, "entities": {}})  # fmt: skip
+    one = study(
+        [Example(f"问{label}", label) for label in wrong],
+        [(f"not {label}", 0.5, []) for label in wrong],
+        counts={"intents": counts, "entities": {}},
+    )
     return [str(point[0]) for found in advise(one).get("intents", []) for point in found.points]
 
 

@@ -41,8 +41,9 @@ def test_an_answer_beside_every_annotation_is_invented() -> None:
 def test_every_span_that_is_not_on_both_sides_is_told_once(gold: Frame, predicted: Frame) -> None:
     found = differences(gold, predicted)
     assert {one.kind for one in found} <= set(KINDS)
-    annotated, answered = ([span for span in side if span] for side in (
-        [one.gold for one in found], [one.predicted for one in found]))  # fmt: skip
+    annotated, answered = (
+        [span for span in side if span] for side in ([one.gold for one in found], [one.predicted for one in found])
+    )
     assert sorted(annotated, key=repr) == sorted(gold.entities - predicted.entities, key=repr)
     assert sorted(answered, key=repr) == sorted(predicted.entities - gold.entities, key=repr)
     assert bool(found) != frame_is_right(gold, predicted)

@@ -41,8 +41,10 @@ def test_mean_and_spread_are_over_the_folds() -> None:
 def test_a_label_is_seen_where_the_model_that_was_asked_had_seen_it() -> None:
     metrics = pooled(GOLD, ANSWERS, EACH)
     assert {label: one["seen"] for label, one in metrics["intent"]["per_label"].items()} == {
-        "a": True, "b": True, "once": False,
-    }  # fmt: skip
+        "a": True,
+        "b": True,
+        "once": False,
+    }
     assert metrics["unseen_labels"] == 1
 
 

@@ -15,8 +15,14 @@ from cnlu.runtime.labels import Labels
 from cnlu.runtime.reach import lost_spans
 
 KEYS = {
-    "n", "intent", "entity", "entity_role", "frame_accuracy", "unreachable_entities", "unseen_labels",
-}  # fmt: skip
+    "n",
+    "intent",
+    "entity",
+    "entity_role",
+    "frame_accuracy",
+    "unreachable_entities",
+    "unseen_labels",
+}
 
 
 def _entity(start: int, end: int, kind: str, role: str | None = None, group: str | None = None) -> Entity:
@@ -34,8 +40,11 @@ def _result(intent: str | None, *entities: Entity, confidence: float = 1.0) -> d
 
 spans = st.builds(
     lambda start, size, kind, role: _entity(start, start + size, kind, role),
-    st.integers(0, 3), st.integers(1, 2), st.sampled_from("ab"), st.sampled_from([None, "x", "y"]),
-)  # fmt: skip
+    st.integers(0, 3),
+    st.integers(1, 2),
+    st.sampled_from("ab"),
+    st.sampled_from([None, "x", "y"]),
+)
 sides = st.tuples(st.sampled_from(["p", "q", "r"]), st.lists(spans, max_size=3))
 corpora = st.lists(st.tuples(sides, sides), min_size=1, max_size=6)
 
@@ -69,9 +78,7 @@ def test_figures_agree_with_an_independent_reckoning(corpus: list[Any]) -> None:
         both = sum(g == label == p for (g, _), (p, _) in corpus)
         either = sum(g == label for (g, _), _ in corpus) + sum(p == label for _, (p, _) in corpus)
         f1[label] = 2 * both / either
-    assert found["intent"]["accuracy"] == pytest.approx(
-        sum(g == p for (g, _), (p, _) in corpus) / len(corpus)
-    )
+    assert found["intent"]["accuracy"] == pytest.approx(sum(g == p for (g, _), (p, _) in corpus) / len(corpus))
     assert found["intent"]["macro_f1"] == pytest.approx(sum(f1.values()) / len(labels))
     weighted = sum(f1[g] for (g, _), _ in corpus) / len(corpus)
     assert found["intent"]["weighted_f1"] == pytest.approx(weighted)
@@ -105,8 +112,12 @@ def test_a_span_off_by_one_or_of_another_type_is_wrong() -> None:
     found = evaluate(gold, [_result("go", answer) for answer in answers])
     assert found["entity"]["f1"] == pytest.approx(1 / 3)
     assert found["entity"]["per_type"]["place"] == {
-        "precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 0, "seen": True,
-    }  # fmt: skip
+        "precision": 0.0,
+        "recall": 0.0,
+        "f1": 0.0,
+        "support": 0,
+        "seen": True,
+    }
     assert found["frame_accuracy"] == pytest.approx(1 / 3)
 
 
@@ -124,9 +135,7 @@ def test_a_wrong_role_or_group_spoils_the_frame_but_not_the_span() -> None:
 
 
 def test_no_roles_in_the_gold_means_no_role_section() -> None:
-    found = evaluate(
-        [Example("去北京", "go", (_entity(1, 3, "city"),))], [_result("go", _entity(1, 3, "city"))]
-    )
+    found = evaluate([Example("去北京", "go", (_entity(1, 3, "city"),))], [_result("go", _entity(1, 3, "city"))])
     assert found["entity_role"] is None
 
 
@@ -209,9 +218,14 @@ def test_the_runtimes_own_count_of_unreachable_spans_is_taken() -> None:
 
 def test_nothing_to_evaluate_divides_by_nothing() -> None:
     assert evaluate([], []) == {
-        "n": 0, "intent": None, "entity": None, "entity_role": None, "frame_accuracy": 0.0,
-        "unreachable_entities": 0, "unseen_labels": 0,
-    }  # fmt: skip
+        "n": 0,
+        "intent": None,
+        "entity": None,
+        "entity_role": None,
+        "frame_accuracy": 0.0,
+        "unreachable_entities": 0,
+        "unseen_labels": 0,
+    }
 
 
 def test_one_prediction_per_example_is_required() -> None:

@@ -172,10 +172,13 @@ def test_no_answer_at_all_has_a_column_of_its_own() -> None:
 def test_combinations_of_intents_can_be_shown_and_chosen() -> None:
     examples = [Example("订票再查天气", "book+weather"), Example("订票", "book"), Example("天气", "weather")]
     results = [
-        {"intent": {"name": name, "confidence": 0.9}, "entities": [],
-         "intents": [{"name": part, "confidence": 0.9} for part in name.split("+")]}
+        {
+            "intent": {"name": name, "confidence": 0.9},
+            "entities": [],
+            "intents": [{"name": part, "confidence": 0.9} for part in name.split("+")],
+        }
         for name in ("book", "book+weather", "weather")
-    ]  # fmt: skip
+    ]
     read = page(Study("model on data", examples, results, evaluate(examples, results)))
     chosen = {value for name, value in read.attributes if name in ("data-gold", "data-answer")}
     assert "book+weather" in read.text and len(chosen - {None}) >= 2

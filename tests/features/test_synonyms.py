@@ -15,10 +15,16 @@ FOLDING = Normalizer()
 @pytest.mark.parametrize(
     ("said", "value"),
     [
-        ("爱疯", "iPhone"), ("IPHONE", "iPhone"), ("ｉｐｈｏｎｅ", "iPhone"), ("会员", "VIP会员"),
-        ("vip会员", "VIP会员"), ("ＶＩＰ会员", "VIP会员"), ("安卓", "安卓"), ("", ""),
+        ("爱疯", "iPhone"),
+        ("IPHONE", "iPhone"),
+        ("ｉｐｈｏｎｅ", "iPhone"),
+        ("会员", "VIP会员"),
+        ("vip会员", "VIP会员"),
+        ("ＶＩＰ会员", "VIP会员"),
+        ("安卓", "安卓"),
+        ("", ""),
     ],
-)  # fmt: skip
+)
 def test_synonyms_and_values_themselves_are_found_in_any_width_and_case(said: str, value: str) -> None:
     assert Synonyms({"爱疯": "iPhone", "会员": "VIP会员"}, {}, FOLDING).value(said, "product") == value
 

@@ -31,18 +31,31 @@ def example(text: str, groups: list[str | None]) -> Example:
 
 def examples_of(names: list[str]) -> list[Example]:
     one, other = names[:2]
-    return [example("大杯拿铁和美式小杯", [one, one, other, other]), example("大杯拿铁，豆浆", [one, None, other]),
-            example("小杯", [None])]  # fmt: skip
+    return [
+        example("大杯拿铁和美式小杯", [one, one, other, other]),
+        example("大杯拿铁，豆浆", [one, None, other]),
+        example("小杯", [None]),
+    ]
 
 
 def given(names: list[str]) -> tuple[Labels, list[Row], dict[str, torch.Tensor]]:
     examples = examples_of(names)
     labels = Labels.collect(examples)
-    labels = Labels(labels.intents, labels.entities, {}, {"size": names, "drink": names},
-                    counting=names if names[0] == "1" else [])  # fmt: skip
+    labels = Labels(
+        labels.intents, labels.entities, {}, {"size": names, "drink": names}, counting=names if names[0] == "1" else []
+    )
     nothing = np.zeros((9, 1), np.int64)
-    rows = [Row(nothing[: len(e.text)], nothing[0], nothing[: len(e.text), 0], nothing[: len(e.text), 0], 0,
-                items=_items(e.text, list(e.entities), labels)) for e in examples]  # fmt: skip
+    rows = [
+        Row(
+            nothing[: len(e.text)],
+            nothing[0],
+            nothing[: len(e.text), 0],
+            nothing[: len(e.text), 0],
+            0,
+            items=_items(e.text, list(e.entities), labels),
+        )
+        for e in examples
+    ]
     return labels, rows, collate(rows, torch.device("cpu"))
 
 

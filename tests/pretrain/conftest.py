@@ -34,8 +34,14 @@ def tiny_encoder(tokenizer, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("encoder") / "tiny"
     torch.manual_seed(1)
     size = len(json.loads(tokenizer)["model"]["vocab"])
-    config = BertConfig(vocab_size=size, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-                        intermediate_size=64, max_position_embeddings=300)  # fmt: skip
+    config = BertConfig(
+        vocab_size=size,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=300,
+    )
     BertForMaskedLM(config).save_pretrained(folder)
     (folder / "tokenizer.json").write_text(tokenizer, "utf-8")
     (folder / "tokenizer_config.json").write_text(

@@ -91,9 +91,11 @@ def test_no_length_of_word_is_favoured(strategy):
 
 @settings(max_examples=30)
 @given(
-    strategy=st.sampled_from(["word", "ngram", "span"]), seed=st.integers(0, 99), width=st.integers(4, 40),
+    strategy=st.sampled_from(["word", "ngram", "span"]),
+    seed=st.integers(0, 99),
+    width=st.integers(4, 40),
     rate=st.floats(0.05, 0.6),
-)  # fmt: skip
+)
 def test_a_word_is_hidden_whole_or_not_at_all_and_marks_never(strategy, seed, width, rate):
     tokens, flags = rows(6, width, seed, marks=0.1)
     labels = masker(strategy, rate=rate)(tokens, flags, 0, np.arange(6)).labels
@@ -149,8 +151,11 @@ def test_of_what_is_hidden_80_10_10(strategy):
 def test_each_paper_s_choice_of_what_is_replaced_together(strategy, per):
     tokens, flags = rows(600, 128)
     found = masker(strategy)(tokens, flags, 0, np.arange(600))
-    mixed_words = [len(set(fate[a:b].tolist())) > 1
-                   for fate, words in zip(found.fate, words_of(flags), strict=True) for a, b in words]  # fmt: skip
+    mixed_words = [
+        len(set(fate[a:b].tolist())) > 1
+        for fate, words in zip(found.fate, words_of(flags), strict=True)
+        for a, b in words
+    ]
     units = found.unit.reshape(-1)
     fates = {u: set(found.fate.reshape(-1)[units == u].tolist()) for u in np.unique(units[units >= 0])[:300]}
     assert any(mixed_words) == (per == "token")
@@ -193,8 +198,11 @@ def test_similar_words_stand_in_whole_and_never_the_mask(tokenizer, similar):
     found = hide(tokens, flags, 0, np.arange(300))
     assert (found.tokens != ids["[MASK]"]).all()
     names = {i: piece for piece, i in ids.items()}
-    put = {"".join(names[t] for t in found.tokens[r, c : c + 2])
-           for r, c in np.argwhere(found.fate == REPLACED) if text[c] == "价"}  # fmt: skip
+    put = {
+        "".join(names[t] for t in found.tokens[r, c : c + 2])
+        for r, c in np.argwhere(found.fate == REPLACED)
+        if text[c] == "价"
+    }
     assert put == {"价钱", "票价"}
     single = {names[t] for t in found.tokens[(found.fate == REPLACED) & (tokens == ids["天"])]}
     assert single == {"买", "购"}  # no similar word: any other of its length that the table has

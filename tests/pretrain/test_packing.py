@@ -29,8 +29,12 @@ def arrays_of(documents: list[list[int]]) -> Arrays:
     """Tokens 100, 101, ... in sentences of the given lengths."""
     sentences = np.array([size for document in documents for size in document], np.uint32)
     count = int(sentences.sum())
-    return Arrays(np.arange(100, 100 + count), np.full(count, WORD, np.uint8), sentences,
-                  np.array([len(document) for document in documents], np.uint32))  # fmt: skip
+    return Arrays(
+        np.arange(100, 100 + count),
+        np.full(count, WORD, np.uint8),
+        sentences,
+        np.array([len(document) for document in documents], np.uint32),
+    )
 
 
 @given(documents=SENTENCES, room=st.integers(3, 40))

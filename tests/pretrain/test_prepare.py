@@ -82,8 +82,21 @@ def test_compressed_files_hold_the_same(tmp_path, tiny_encoder, suffix, pack):
 def test_folders_are_searched_and_standard_input_is_read(tmp_path, tiny_encoder):
     (tmp_path / "deep" / "er").mkdir(parents=True)
     (tmp_path / "deep" / "er" / "a.txt").write_text("我要买票\n", "utf-8")
-    command = [sys.executable, "-m", "cnlu", "pretrain", "prepare", "-", str(tmp_path / "deep"), "--encoder",
-               str(tiny_encoder), "--out", str(tmp_path / "c"), "--set", "prepare.held_out=0"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "cnlu",
+        "pretrain",
+        "prepare",
+        "-",
+        str(tmp_path / "deep"),
+        "--encoder",
+        str(tiny_encoder),
+        "--out",
+        str(tmp_path / "c"),
+        "--set",
+        "prepare.held_out=0",
+    ]
     subprocess.run(command, input="几点发车\n".encode(), check=True, capture_output=True)
     assert sentences(open_corpus(tmp_path / "c")) == [["几点发车"], ["我要买票"]]
 
@@ -170,10 +183,28 @@ def test_a_killed_preparation_resumed_gives_the_same_files(tmp_path, tiny_encode
 def test_ctrl_c_leaves_what_was_complete(tmp_path, tiny_encoder):
     text = tmp_path / "big.txt"
     text.write_text("".join(f"第{i}次列车从上海开往北京现在开始检票了\n" for i in range(200_000)), "utf-8")
-    command = [sys.executable, "-m", "cnlu", "pretrain", "prepare", str(text), "--encoder", str(tiny_encoder), "--out",
-               str(tmp_path / "c"), "--set", "prepare.shard_tokens=20000", "--set", "prepare.processes=1"]  # fmt: skip
-    run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True,
-                           preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "cnlu",
+        "pretrain",
+        "prepare",
+        str(text),
+        "--encoder",
+        str(tiny_encoder),
+        "--out",
+        str(tmp_path / "c"),
+        "--set",
+        "prepare.shard_tokens=20000",
+        "--set",
+        "prepare.processes=1",
+    ]
+    run = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     state = tmp_path / "c.part" / "state.json"
     for _ in range(600):
         if state.exists() and json.loads(state.read_text("utf-8"))["shards"]:
@@ -222,7 +253,7 @@ def test_added_tokens_follow_the_old_ones_and_know_their_pieces(tmp_path, tiny_e
         (b"\x7fELF\x00\x01", "binary"),
         ("我要买票\n".encode() + b"\xff\xfe", "0-text.txt:2: byte 13"),
     ],
-)  # fmt: skip
+)
 def test_text_that_is_none_is_refused_with_its_place(tmp_path, tiny_encoder, text, says):
     with pytest.raises(DataError, match=says):
         made(tmp_path, tiny_encoder, text)

@@ -48,13 +48,34 @@ def test_looks_and_probes_of_one_step_are_one_point():
 @pytest.mark.slow
 def test_the_command_measures_encoders_and_writes_the_page(tmp_path: Path, corpus, tiny_encoder, capsys):
     data = tmp_path / "nlu.yml"
-    lines = {"买票": ["买张票", "我要买票", "订票", "来张票", "帮我买票", "买两张票"],
-             "退票": ["退票", "我要退票", "不要了退掉", "票退了吧", "帮我退票", "退两张"]}  # fmt: skip
-    data.write_text("nlu:\n" + "".join(f"- intent: {name}\n  examples: |\n" + "".join(f"    - {one}\n" for one in texts)
-                                       for name, texts in lines.items()), "utf-8")  # fmt: skip
+    lines = {
+        "买票": ["买张票", "我要买票", "订票", "来张票", "帮我买票", "买两张票"],
+        "退票": ["退票", "我要退票", "不要了退掉", "票退了吧", "帮我退票", "退两张"],
+    }
+    data.write_text(
+        "nlu:\n"
+        + "".join(
+            f"- intent: {name}\n  examples: |\n" + "".join(f"    - {one}\n" for one in texts)
+            for name, texts in lines.items()
+        ),
+        "utf-8",
+    )
     out = tmp_path / "probe.html"
-    command = ["pretrain", "probe", str(tiny_encoder), "--corpus", str(corpus), "--out", str(out), "--data", str(data),
-               "--test", str(data), "--set", "run.length=64"]  # fmt: skip
+    command = [
+        "pretrain",
+        "probe",
+        str(tiny_encoder),
+        "--corpus",
+        str(corpus),
+        "--out",
+        str(out),
+        "--data",
+        str(data),
+        "--test",
+        str(data),
+        "--set",
+        "run.length=64",
+    ]
     assert main(command) == 0
     assert "guessed rightly" in (said := capsys.readouterr().err) and "NLU frames" in said
     assert "tiny" in out.read_text("utf-8")

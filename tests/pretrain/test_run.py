@@ -27,8 +27,17 @@ from pretrain.run.optimizer import rate_at
 from pretrain.run.run import RunRequest, run
 from pretrain.run.tensors import parts
 
-SMALL = {"length": 64, "batch_tokens": 512, "log_every": 2, "evaluate_every": 4, "checkpoint_every": 3, "keep": 9,
-         "precision": "float32", "learning_rate": 1e-3, "evaluate_tokens": 1000}  # fmt: skip
+SMALL = {
+    "length": 64,
+    "batch_tokens": 512,
+    "log_every": 2,
+    "evaluate_every": 4,
+    "checkpoint_every": 3,
+    "keep": 9,
+    "precision": "float32",
+    "learning_rate": 1e-3,
+    "evaluate_tokens": 1000,
+}
 
 
 def trained(out: Path, corpus: Path, encoder: Path | None, steps: int = 8, resume: bool = False, **settings):
@@ -131,8 +140,19 @@ def test_being_asked_to_stop_saves_and_says_how_to_go_on(tmp_path, corpus, tiny_
 @pytest.mark.slow
 def test_two_processes_have_the_losses_of_one_in_parts_too(tmp_path, corpus, tiny_encoder):
     settings = [f"run.{name}={value}" for name, value in {**SMALL, "dropout": 0.0, "accumulate": 2}.items()]
-    command = ["cnlu", "pretrain", "run", str(corpus), "--encoder", str(tiny_encoder), "--max-steps", "6", "--device",
-               "cpu", *(part for setting in settings for part in ("--set", setting))]  # fmt: skip
+    command = [
+        "cnlu",
+        "pretrain",
+        "run",
+        str(corpus),
+        "--encoder",
+        str(tiny_encoder),
+        "--max-steps",
+        "6",
+        "--device",
+        "cpu",
+        *(part for setting in settings for part in ("--set", setting)),
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     launcher = ["torch.distributed.run", "--nproc-per-node", "2", "-m"]
     for name, start in (("one", [sys.executable, "-m"]), ("two", [sys.executable, "-m", *launcher])):
@@ -158,7 +178,7 @@ def test_a_batch_in_parts_gives_the_losses_of_the_whole(tmp_path, corpus, tiny_e
         ({"replaced_token": 50.0}, {"masked", "replaced_token"}),
     ],
     ids=["sop", "nsp", "sbo", "rtd"],
-)  # fmt: skip
+)
 def test_each_objective_learns_and_is_told_by_name(tmp_path, corpus, tiny_encoder, objectives, names):
     config = ObjectivesConfig(**objectives)
     trained(tmp_path / "e", corpus, tiny_encoder, steps=24, learning_rate=5e-3, objectives=config)
@@ -214,12 +234,19 @@ def test_new_tokens_start_as_the_mean_of_their_pieces(tmp_path, tiny_encoder):
 
     (tmp_path / "words.txt").write_text("候补票\n", "utf-8")
     (tmp_path / "text.txt").write_text("我要买候补票\n", "utf-8")
-    prepare(PrepareRequest([str(tmp_path / "text.txt")], tmp_path / "c", PrepareConfig(processes=1, held_out=0.0),
-                           str(tiny_encoder), add_tokens=tmp_path / "words.txt"))  # fmt: skip
+    prepare(
+        PrepareRequest(
+            [str(tmp_path / "text.txt")],
+            tmp_path / "c",
+            PrepareConfig(processes=1, held_out=0.0),
+            str(tiny_encoder),
+            add_tokens=tmp_path / "words.txt",
+        )
+    )
     corpus = open_corpus(tmp_path / "c")
     loaded = load_encoder(str(tiny_encoder), corpus, RunConfig(length=64))
     vectors = loaded.model.get_input_embeddings().weight
-    (new, old), = corpus.manifest["added_tokens"].items()
+    ((new, old),) = corpus.manifest["added_tokens"].items()
     assert torch.allclose(vectors[int(new)], vectors[old].mean(0))
     assert any("1 vectors are added" in note for note in loaded.notes)
 
@@ -245,8 +272,18 @@ def test_the_head_on_hidden_tokens_alone_gives_the_loss_of_all(corpus, tiny_enco
 def test_the_head_of_each_family_gives_the_model_s_own_scores(family):
     import transformers
 
-    sizes = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "dim": 16,
-             "intermediate_size": 32, "embedding_size": 16, "n_layers": 1, "n_heads": 2, "hidden_dim": 32}  # fmt: skip
+    sizes = {
+        "vocab_size": 50,
+        "hidden_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "dim": 16,
+        "intermediate_size": 32,
+        "embedding_size": 16,
+        "n_layers": 1,
+        "n_heads": 2,
+        "hidden_dim": 32,
+    }
     model = getattr(transformers, f"{family}ForMaskedLM")(getattr(transformers, f"{family}Config")(**sizes)).eval()
     tokens = torch.randint(5, 50, (2, 7))
     hidden = model.base_model(input_ids=tokens).last_hidden_state

@@ -115,8 +115,12 @@ def test_the_command_writes_a_table_and_shows_neighbours(tmp_path, capsys):
 @pytest.mark.slow
 def test_vectors_are_learned_from_text(tmp_path, capsys):
     pytest.importorskip("gensim", reason="gensim, which learns word vectors, is not installed")
-    lines = [f"我{verb}一张{place}的{thing}" for verb in ("想买", "想要") for place in ("北京", "上海", "广州", "成都")
-             for thing in ("车票", "机票")] * 40  # fmt: skip
+    lines = [
+        f"我{verb}一张{place}的{thing}"
+        for verb in ("想买", "想要")
+        for place in ("北京", "上海", "广州", "成都")
+        for thing in ("车票", "机票")
+    ] * 40
     source, out = written(tmp_path, "\n".join(lines)), tmp_path / "t.npz"
     options = ["--set", "similar.threads=1", "--set", "similar.min_cosine=0.3", "--show", "北京"]
     assert main(["pretrain", "similar", "--text", str(source), "--out", str(out), *options]) == 0

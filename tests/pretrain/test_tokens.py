@@ -12,8 +12,27 @@ from tokenizers import Tokenizer
 from pretrain.prepare.tokens import BulkTokenizer
 from pretrain.prepare.vocabulary import added
 
-PIECES = ["我想", "买票", "G12", "ok", "Á", "a\u0301", "中\u0301", "，", "“", " ", "\u3000", "\u200b", "ｗ",
-          "ﬁ", "[MASK]", "한국", "ア", "100%", "…"]  # fmt: skip
+PIECES = [
+    "我想",
+    "买票",
+    "G12",
+    "ok",
+    "Á",
+    "a\u0301",
+    "中\u0301",
+    "，",
+    "“",
+    " ",
+    "\u3000",
+    "\u200b",
+    "ｗ",
+    "ﬁ",
+    "[MASK]",
+    "한국",
+    "ア",
+    "100%",
+    "…",
+]
 ANYTHING = st.characters(exclude_characters="\n", exclude_categories=("Cs",))
 LINE = st.text(ANYTHING, max_size=12) | st.lists(st.sampled_from(PIECES), max_size=8).map("".join)
 

@@ -54,8 +54,12 @@ def test_the_groups_are_read(checkout: Path) -> None:
 
 
 def test_every_dependency_says_on_its_line_why_it_is_there(checkout: Path) -> None:
-    silent = [str(requirement) for group in dependencies(checkout).values() for requirement, rest in group
-              if not re.match(r"#\s*\S+(\s+\S+){1,}", rest)]
+    silent = [
+        str(requirement)
+        for group in dependencies(checkout).values()
+        for requirement, rest in group
+        if not re.match(r"#\s*\S+(\s+\S+){1,}", rest)
+    ]
     assert not silent
 
 
@@ -84,9 +88,11 @@ def test_torch_is_pinned_and_brings_no_cuda(checkout: Path) -> None:
 
 
 def test_the_base_accepts_the_versions_that_rasa_holds(checkout: Path) -> None:
-    held = dict(line.split("==") for line in
-                (checkout / ".ci" / "rasa-constraints.txt").read_text(encoding="utf-8").splitlines()
-                if line and not line.startswith("#"))
+    held = dict(
+        line.split("==")
+        for line in (checkout / ".ci" / "rasa-constraints.txt").read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith("#")
+    )
     held = {canonicalize_name(name): version for name, version in held.items()}
     assert held["rasa"] == "3.6.21"
     for requirement, _ in dependencies(checkout)["base"]:

@@ -15,9 +15,17 @@ from cnlu.data.load import load_data
 from pretrain.config import PretrainConfig
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCS = [path for path in (ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").glob("*.md")),
-                          ROOT / "CHANGELOG.md",
-                          ROOT / "dialogue" / "railway" / "README.md") if path.exists()]  # fmt: skip
+DOCS = [
+    path
+    for path in (
+        ROOT / "README.md",
+        ROOT / "README.zh-CN.md",
+        *sorted((ROOT / "docs").glob("*.md")),
+        ROOT / "CHANGELOG.md",
+        ROOT / "dialogue" / "railway" / "README.md",
+    )
+    if path.exists()
+]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]\[]+\]\(([^)\s]+)\)")
 COMMENT = re.compile(r"(^|\s)#.*$", re.MULTILINE)
@@ -103,8 +111,11 @@ def test_scripts_and_make_targets_shown_exist(path: Path) -> None:
 
 @pytest.mark.parametrize("path", DOCS, ids=by_name)
 def test_settings_named_exist(path: Path) -> None:
-    sections = {f.name: {s.name for s in dataclasses.fields(f.default_factory)}  # type: ignore[arg-type,misc]
-                for kind in (Config, PretrainConfig) for f in dataclasses.fields(kind)}  # fmt: skip
+    sections = {
+        f.name: {s.name for s in dataclasses.fields(f.default_factory)}  # type: ignore[arg-type,misc]
+        for kind in (Config, PretrainConfig)
+        for f in dataclasses.fields(kind)
+    }
     text = path.read_text("utf-8")
     for section, key in re.findall(rf"(?:`|--set )({'|'.join(sections)})\.(\w+)[=:`]", text):
         assert key in sections[section] or key in ("json", "onnx", "safetensors"), f"{section}.{key}"
@@ -113,8 +124,11 @@ def test_settings_named_exist(path: Path) -> None:
 @pytest.mark.parametrize("path", DOCS, ids=by_name)
 def test_examples_shown_can_be_read(path: Path, tmp_path: Path) -> None:
     shown = [(".yml", body) for body in blocks(path, "yaml") if "\nnlu:" in f"\n{body}"]
-    shown += [(".jsonl", body) for body in blocks(path, "json") if all('"entities": [' in line and '"intent": "' in line
-                                                                      for line in body.splitlines())]  # fmt: skip
+    shown += [
+        (".jsonl", body)
+        for body in blocks(path, "json")
+        if all('"entities": [' in line and '"intent": "' in line for line in body.splitlines())
+    ]
     for number, (suffix, body) in enumerate(shown):
         file = tmp_path / f"{number}{suffix}"
         file.write_text(body, encoding="utf-8")

@@ -73,8 +73,9 @@ def test_libraries_that_only_parsing_needs_may_be_missing(checkout: Path, tmp_pa
         (tmp_path / f"{module}.py").write_text("raise ImportError\n", "utf-8")
     code = "import gpu; gpu._prepare(); import gpu_training; gpu_training.build(gpu_training.Shape(1, 8, 2, 16, 20))"
     paths = os.pathsep.join([str(tmp_path), str(checkout / "benchmarks")])
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8",
-                          env={**os.environ, "PYTHONPATH": paths})  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", env={**os.environ, "PYTHONPATH": paths}
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -91,9 +92,18 @@ def test_the_work_counted_is_the_work_done(gpu_training: ModuleType) -> None:
     assert counter.get_total_flops() == pytest.approx(expected + lattice, rel=0.02)
 
 
-@pytest.mark.parametrize(("name", "peak"), [
-    ("NVIDIA H200", 989), ("NVIDIA H100 80GB HBM3", 989), ("NVIDIA H100 PCIe", 756), ("NVIDIA A100-SXM4-80GB", 312),
-    ("NVIDIA L4", 121), ("NVIDIA L40S", 362), ("NVIDIA GeForce RTX 4090", 165), ("Tesla T4", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "peak"),
+    [
+        ("NVIDIA H200", 989),
+        ("NVIDIA H100 80GB HBM3", 989),
+        ("NVIDIA H100 PCIe", 756),
+        ("NVIDIA A100-SXM4-80GB", 312),
+        ("NVIDIA L4", 121),
+        ("NVIDIA L40S", 362),
+        ("NVIDIA GeForce RTX 4090", 165),
+        ("Tesla T4", None),
+    ],
+)
 def test_known_devices_have_their_own_peak(gpu: ModuleType, name: str, peak: float | None) -> None:
     assert gpu.listed_peak(name) == peak

@@ -40,9 +40,14 @@ print(json.dumps(cnlu.load(sys.argv[1]).parse(sys.argv[2])))
 def run_light(code: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run code in a new Python that cannot import the training packages, away from the checkout."""
     checkout = str(Path(__file__).resolve().parents[2])
-    return subprocess.run([sys.executable, "-c", ABSENT + code, *arguments], cwd=cwd, text=True,
-                          capture_output=True, encoding="utf-8",
-                          env={**os.environ, "PYTHONPATH": checkout, "PYTHONIOENCODING": "utf-8"})
+    return subprocess.run(
+        [sys.executable, "-c", ABSENT + code, *arguments],
+        cwd=cwd,
+        text=True,
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONPATH": checkout, "PYTHONIOENCODING": "utf-8"},
+    )
 
 
 def test_the_blocked_packages_are_really_absent(tmp_path: Path) -> None:
@@ -85,9 +90,10 @@ def test_a_model_with_an_encoder_names_the_extra_that_it_needs(tiny_bert_model: 
 def test_training_without_the_training_packages_names_the_extra(tmp_path: Path) -> None:
     (tmp_path / "nlu.yml").write_text(
         'version: "3.1"\nnlu:\n- intent: a\n  examples: |\n    - 你好\n    - 您好\n'
-        "- intent: b\n  examples: |\n    - 再见\n    - 拜拜\n", encoding="utf-8")
-    done = run_light("from cnlu.cli import main\nsys.exit(main(['train', 'nlu.yml', '--out', 'model']))",
-                     cwd=tmp_path)
+        "- intent: b\n  examples: |\n    - 再见\n    - 拜拜\n",
+        encoding="utf-8",
+    )
+    done = run_light("from cnlu.cli import main\nsys.exit(main(['train', 'nlu.yml', '--out', 'model']))", cwd=tmp_path)
     assert done.returncode != 0
     assert "cnlu[train]" in done.stderr
     assert "Traceback" not in done.stderr

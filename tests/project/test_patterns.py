@@ -19,8 +19,10 @@ METHODS = {"match", "fullmatch", "search", "split", "sub", "subn", "findall", "f
 SCANNING = {"split", "sub", "subn", "findall", "finditer"}  # each looks at every place, as search does
 SHORT, LONG, LIMIT = 300, 2400, 24.0
 """Lengths, and by how much the time may grow from one to the other: 8 is linear, 64 quadratic."""
-GIVEN = {("cnlu/features/regexes.py", "source"): "the user's, matched under a limit of time",
-         ("cnlu/text/bulk.py", "pattern"): "a literal of its caller"}  # fmt: skip
+GIVEN = {
+    ("cnlu/features/regexes.py", "source"): "the user's, matched under a limit of time",
+    ("cnlu/text/bulk.py", "pattern"): "a literal of its caller",
+}
 
 ENDING = {"cnlu/data/markup.py: _FIELDS": "}"}
 """What every text that a pattern is given ends with, where its caller sees to that."""

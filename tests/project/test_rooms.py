@@ -24,8 +24,18 @@ MAY_USE = {
 }
 PRETRAIN_MAY_USE = {"text", "encoder", "data"}  # of cnlu's rooms; for the rest the wings meet in files
 RASA_MAY_USE = {"data", "features", "runtime"}  # the component; where it trains in Rasa's process also cnlu.training
-EVERYONES = {"config", "config_files", "config_training", "setting", "suggest", "errors", "extras", "interrupts",
-             "progress", "resources"}  # fmt: skip
+EVERYONES = {
+    "config",
+    "config_files",
+    "config_training",
+    "setting",
+    "suggest",
+    "errors",
+    "extras",
+    "interrupts",
+    "progress",
+    "resources",
+}
 HEAVY = {"torch", "torchcrf", "transformers", "accelerate", "onnx", "onnxscript", "safetensors"}
 
 
@@ -77,8 +87,11 @@ def test_the_rasa_component_uses_what_runs_a_model_and_no_other_wing(checkout: P
 
 
 def test_only_the_component_itself_imports_rasa(checkout: Path) -> None:
-    users = {path.name for path in (checkout / "dialogue" / "rasa").rglob("*.py")
-             if any(name.split(".")[0] == "rasa" for name in imports(path))}  # fmt: skip
+    users = {
+        path.name
+        for path in (checkout / "dialogue" / "rasa").rglob("*.py")
+        if any(name.split(".")[0] == "rasa" for name in imports(path))
+    }
     assert users == {"component.py"}
 
 

@@ -30,18 +30,32 @@ def findings(text: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("text", [
-    "see " + "/ro" + "ot/x", "model = '/ho" + "me/li/cnlu'", "http://pypi.cor" + "p.local/simple",
-    "index 10" + ".1.2.3", "//" + "192.168" + ".0.7:80",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "see " + "/ro" + "ot/x",
+        "model = '/ho" + "me/li/cnlu'",
+        "http://pypi.cor" + "p.local/simple",
+        "index 10" + ".1.2.3",
+        "//" + "192.168" + ".0.7:80",
+    ],
+)
 def test_the_search_sees(text: str) -> None:
     assert findings(text)
 
 
-@pytest.mark.parametrize("text", [
-    "http://127.0.0.1:5005", "out/railway", "http://localhost/x", "numpy 1.23.5", "a/work/b", "0.0.0.0",
-    "https://www.apache.org/licenses/",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://127.0.0.1:5005",
+        "out/railway",
+        "http://localhost/x",
+        "numpy 1.23.5",
+        "a/work/b",
+        "0.0.0.0",
+        "https://www.apache.org/licenses/",
+    ],
+)
 def test_the_search_does_not_see_what_is_not_there(text: str) -> None:
     assert not findings(text)
 

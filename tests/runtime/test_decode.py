@@ -182,9 +182,7 @@ def test_parameters_that_do_not_fit_are_a_model_error() -> None:
 def _large(types: int, length: int, scale: float = 5.0) -> SimpleNamespace:
     tagset = TagSet([f"type{index}" for index in range(types)], "BILOU")
     rng, count = np.random.default_rng(7), 1 + 4 * types
-    lattice = build_lattice(
-        rng.normal(size=(count, count)), rng.normal(size=count), rng.normal(size=count), tagset
-    )
+    lattice = build_lattice(rng.normal(size=(count, count)), rng.normal(size=count), rng.normal(size=count), tagset)
     emissions = rng.normal(size=(length, count)).astype(np.float32) * scale
     return SimpleNamespace(tagset=tagset, lattice=lattice, emissions=emissions)
 

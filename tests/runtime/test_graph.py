@@ -41,6 +41,9 @@ def test_whoever_wants_it_sent_may_say_so() -> None:
 
 def test_no_other_module_opens_a_graph() -> None:
     package = Path(__file__).parents[2] / "cnlu"
-    users = [str(file.relative_to(package)) for file in package.rglob("*.py")
-             if "import onnxruntime" in file.read_text(encoding="utf-8")]  # fmt: skip
+    users = [
+        str(file.relative_to(package))
+        for file in package.rglob("*.py")
+        if "import onnxruntime" in file.read_text(encoding="utf-8")
+    ]
     assert users == ["runtime/graph.py"]

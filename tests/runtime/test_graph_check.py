@@ -130,20 +130,27 @@ def test_a_second_graph_that_a_reader_would_merge_is_refused(attack: Callable[..
 
 def endless(graph: onnx.ModelProto) -> None:
     inner = helper.make_graph(
-        [node("Identity", "on", "on_out"), node("Identity", "state", "state_out")], "body",
-        [helper.make_tensor_value_info("i", TensorProto.INT64, []),
-         helper.make_tensor_value_info("on", TensorProto.BOOL, []),
-         helper.make_tensor_value_info("state", TensorProto.FLOAT, [])],
-        [helper.make_tensor_value_info("on_out", TensorProto.BOOL, []),
-         helper.make_tensor_value_info("state_out", TensorProto.FLOAT, [])],
-    )  # fmt: skip
-    added(helper.make_node("Loop", ["", "true", "zero"], ["extra"], body=inner),
-          true=np.array(True), zero=np.float32(0))(graph)  # fmt: skip
+        [node("Identity", "on", "on_out"), node("Identity", "state", "state_out")],
+        "body",
+        [
+            helper.make_tensor_value_info("i", TensorProto.INT64, []),
+            helper.make_tensor_value_info("on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("state", TensorProto.FLOAT, []),
+        ],
+        [
+            helper.make_tensor_value_info("on_out", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("state_out", TensorProto.FLOAT, []),
+        ],
+    )
+    added(
+        helper.make_node("Loop", ["", "true", "zero"], ["extra"], body=inner), true=np.array(True), zero=np.float32(0)
+    )(graph)
 
 
 def with_function(graph: onnx.ModelProto) -> None:
-    graph.functions.append(helper.make_function(
-        "mine", "Twice", ["x"], ["y"], [node("Add", "x x", "y")], [helper.make_opsetid("", 20)]))  # fmt: skip
+    graph.functions.append(
+        helper.make_function("mine", "Twice", ["x"], ["y"], [node("Add", "x x", "y")], [helper.make_opsetid("", 20)])
+    )
     graph.opset_import.append(helper.make_opsetid("mine", 1))
 
 
@@ -154,48 +161,95 @@ ATTACKS: dict[str, tuple[Change, str]] = {
     "a function": (with_function, "has functions of its own"),
     "an operator of its own": (
         added(helper.make_node("Inverse", ["characters"], ["extra"], domain="com.microsoft")),
-        "operators that no training writes .com.microsoft:Inverse"),
+        "operators that no training writes .com.microsoft:Inverse",
+    ),
     "a result that depends on weights": (
-        added(node("NonZero", "sentence", "found"), summed("found")), "operators that no training writes .NonZero"),
+        added(node("NonZero", "sentence", "found"), summed("found")),
+        "operators that no training writes .NonZero",
+    ),
     "four gigabytes of zeros": (
-        added(node("ConstantOfShape", "shape", "zeros"), summed("zeros"), shape=SHAPE), "MB for 1 characters"),
+        added(node("ConstantOfShape", "shape", "zeros"), summed("zeros"), shape=SHAPE),
+        "MB for 1 characters",
+    ),
     "four gigabytes, expanded": (
-        added(node("Expand", "one shape", "ones"), summed("ones"), one=np.float32(1), shape=SHAPE), "takes 4,096 MB"),
+        added(node("Expand", "one shape", "ones"), summed("ones"), one=np.float32(1), shape=SHAPE),
+        "takes 4,096 MB",
+    ),
     "four gigabytes, repeated": (
-        added(node("Tile", "one shape", "ones"), summed("ones"), one=np.ones((1, 1), np.float32), shape=SHAPE), "MB"),
+        added(node("Tile", "one shape", "ones"), summed("ones"), one=np.ones((1, 1), np.float32), shape=SHAPE),
+        "MB",
+    ),
     "a range of billions": (
-        added(node("Range", "zero end one", "all"), node("Cast", "all", "floats", to=1), summed("floats"),
-              zero=np.int64(0), one=np.int64(1), end=np.int64(1 << 40)), "MB for 1 characters"),
+        added(
+            node("Range", "zero end one", "all"),
+            node("Cast", "all", "floats", to=1),
+            summed("floats"),
+            zero=np.int64(0),
+            one=np.int64(1),
+            end=np.int64(1 << 40),
+        ),
+        "MB for 1 characters",
+    ),
     "an outer product of two constants": (
-        added(node("Mul", "column row", "all"), summed("all"), column=COLUMN, row=ROW), "takes 16,384 MB"),
+        added(node("Mul", "column row", "all"), summed("all"), column=COLUMN, row=ROW),
+        "takes 16,384 MB",
+    ),
     "a product of matrices without end": (
-        added(node("Mul", "column row", "p0"), *(node("MatMul", f"p{i} p{i}", f"p{i + 1}") for i in range(8)),
-              summed("p8"), column=COLUMN[:2000], row=ROW[:, :2000]), "multiplications for 1 characters"),
+        added(
+            node("Mul", "column row", "p0"),
+            *(node("MatMul", f"p{i} p{i}", f"p{i + 1}") for i in range(8)),
+            summed("p8"),
+            column=COLUMN[:2000],
+            row=ROW[:, :2000],
+        ),
+        "multiplications for 1 characters",
+    ),
     "growth with the fourth power of a text": (
-        added(*(node("Unsqueeze", f"mask axes{i}", f"m{i}") for i in range(4)),
-              *(node("Mul", f"{'m0' if i == 1 else f'p{i - 1}'} m{i}", f"p{i}") for i in range(1, 4)), summed("p3"),
-              **{f"axes{i}": np.array([k for k in range(1, 5) if k != i + 1], np.int64) for i in range(4)}),
-        "MB for 256 characters"),
+        added(
+            *(node("Unsqueeze", f"mask axes{i}", f"m{i}") for i in range(4)),
+            *(node("Mul", f"{'m0' if i == 1 else f'p{i - 1}'} m{i}", f"p{i}") for i in range(1, 4)),
+            summed("p3"),
+            **{f"axes{i}": np.array([k for k in range(1, 5) if k != i + 1], np.int64) for i in range(4)},
+        ),
+        "MB for 256 characters",
+    ),
     "a shape that the text decides": (
-        added(node("ReduceMax", "sentence", "most", keepdims=1), node("Squeeze", "most", "number"),
-              node("Range", "zero number one", "all"), node("Cast", "all", "floats", to=1), summed("floats"),
-              zero=np.int64(0), one=np.int64(1)), "depends on what is not known"),
+        added(
+            node("ReduceMax", "sentence", "most", keepdims=1),
+            node("Squeeze", "most", "number"),
+            node("Range", "zero number one", "all"),
+            node("Cast", "all", "floats", to=1),
+            summed("floats"),
+            zero=np.int64(0),
+            one=np.int64(1),
+        ),
+        "depends on what is not known",
+    ),
     "a constant that is larger than the file": (
-        lambda graph: table(graph).dims.__setitem__(0, 1 << 40), "its shape asks for"),
+        lambda graph: table(graph).dims.__setitem__(0, 1 << 40),
+        "its shape asks for",
+    ),
     "a constant whose size overflows": (
-        lambda graph: table(graph).dims.extend([1 << 33, 1 << 33]), "its shape asks for"),
+        lambda graph: table(graph).dims.extend([1 << 33, 1 << 33]),
+        "its shape asks for",
+    ),
     "another input": (
         lambda graph: graph.graph.input.append(helper.make_tensor_value_info("more", TensorProto.FLOAT, [1])),
-        "its inputs are"),
+        "its inputs are",
+    ),
     "outputs in another order": (
-        lambda graph: graph.graph.output.reverse(), "its outputs are groups, roles, intent, emissions instead of"),
+        lambda graph: graph.graph.output.reverse(),
+        "its outputs are groups, roles, intent, emissions instead of",
+    ),
     "a constant in an input's place": (
         lambda graph: graph.graph.initializer.append(numpy_helper.from_array(np.ones((1, 1), np.float32), "mask")),
-        "a constant's name comes twice"),
+        "a constant's name comes twice",
+    ),
     "scores of more labels than there are": (
         added(node("Expand", "one shape", "extra"), one=np.float32(0), shape=np.array([1, 1, 1, 1], np.int64)),
-        "its output intent does not fit"),
-}  # fmt: skip
+        "its output intent does not fit",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -205,10 +259,16 @@ def test_what_training_would_not_write_is_refused_at_load(attack: Callable[..., 
         cnlu.load(attack(change))
 
 
-@pytest.mark.parametrize(("name", "change"), [
-    ("training.json", {"temperature": float("nan")}), ("training.json", {"temperature": 0}),
-    ("training.json", {"temperature": "1"}), ("labels.json", {"intents": [1, 2]}), ("labels.json", {"entities": "abc"}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("training.json", {"temperature": float("nan")}),
+        ("training.json", {"temperature": 0}),
+        ("training.json", {"temperature": "1"}),
+        ("labels.json", {"intents": [1, 2]}),
+        ("labels.json", {"entities": "abc"}),
+    ],
+)
 def test_numbers_and_names_that_answers_are_made_of_are_checked(
     attack: Callable[..., Path], tiny_model: Path, name: str, change: dict[str, Any]
 ) -> None:

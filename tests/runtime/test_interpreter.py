@@ -200,8 +200,12 @@ def test_another_dictionary_than_in_training_is_told(tiny_model: Path, monkeypat
 def test_it_knows_words_that_training_read_often_and_entries_of_its_lookup_tables(tiny: Interpreter) -> None:
     assert tiny.has_read("北京", "place") and tiny.has_read("", "place")
     assert not tiny.has_read("龘靐齉", "place")
-    rare = next(entry for names in tiny.extractor.lexicon._owners for name, entry in names
-                if name == "place" and not tiny.has_read(entry, "no table"))  # fmt: skip
+    rare = next(
+        entry
+        for names in tiny.extractor.lexicon._owners
+        for name, entry in names
+        if name == "place" and not tiny.has_read(entry, "no table")
+    )
     assert tiny.has_read(rare, "place")
 
 

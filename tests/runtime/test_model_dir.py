@@ -200,9 +200,7 @@ def test_checking_leaves_nothing_behind(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("call", ["write", "rename"])
 @pytest.mark.parametrize("existing", [False, True])
-def test_full_disk_changes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, existing: bool
-) -> None:
+def test_full_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, existing: bool) -> None:
     path = tmp_path / "model"
     if existing:
         write_model_dir(path, OLD, {})
@@ -288,9 +286,7 @@ def test_a_kill_at_any_line_leaves_the_old_or_the_new_model_whole(
     assert seen == {"in place", "aside", "old", "new"}
 
 
-def test_the_one_aside_is_read_where_the_parent_is_read_only(
-    model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_one_aside_is_read_where_the_parent_is_read_only(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.rename(model, swap.aside(model))
 
     def read_only(*_: object) -> None:
@@ -392,11 +388,14 @@ def test_what_lies_beyond_the_listed_size_is_not_read(model: Path) -> None:
         read_model_dir(model)
 
 
-@pytest.mark.parametrize("files", [
-    {"model.onnx": {"sha256": "", "size": 1 << 33}},
-    {f"f{i}": {"sha256": "", "size": 0} for i in range(100)},
-    {name: {"sha256": "", "size": 3 << 30} for name in ("a", "b")},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"model.onnx": {"sha256": "", "size": 1 << 33}},
+        {f"f{i}": {"sha256": "", "size": 0} for i in range(100)},
+        {name: {"sha256": "", "size": 3 << 30} for name in ("a", "b")},
+    ],
+)
 def test_a_manifest_beyond_measure_is_refused_before_any_file_is_opened(model: Path, files: dict[str, object]) -> None:
     _rewrite_manifest(model, files=files)
     with pytest.raises(ModelError, match="lists more than 64 files or 4 GB"):
@@ -465,9 +464,7 @@ def test_readers_and_writers_of_one_directory_do_not_disturb_each_other(tmp_path
     assert _siblings(path) == ["model"]
 
 
-def test_a_writer_that_meets_another_without_a_lock_is_told_so(
-    model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_writer_that_meets_another_without_a_lock_is_told_so(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rename = os.rename
 
     def taken(source: Path, target: Path) -> None:

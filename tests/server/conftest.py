@@ -148,10 +148,19 @@ def annotated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(tiny_model: Path, annotated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One worker, no token, saving on, small limits; shared by a module's tests, which leave it as it was."""
     with running(
-        tiny_model, "--annotate", annotated, "--max-text", 300, "--max-waiting", 64, "--max-waiting-characters", 19_000,
-        "--read-timeout", 2,
+        tiny_model,
+        "--annotate",
+        annotated,
+        "--max-text",
+        300,
+        "--max-waiting",
+        64,
+        "--max-waiting-characters",
+        19_000,
+        "--read-timeout",
+        2,
         cwd=tmp_path_factory.mktemp("server"),
-    ) as one:  # fmt: skip
+    ) as one:
         yield one
 
 

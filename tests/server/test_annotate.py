@@ -60,14 +60,18 @@ def test_a_sentence_goes_below_its_siblings_and_the_rest_stays_as_it_was(tmp_pat
     assert path.read_text("utf-8") == expected
 
 
-@pytest.mark.parametrize("content", [
-    EXISTING.rstrip("\n"),
-    "nlu:\n  - intent: greet\n    examples: |\n      - 你好\n  - intent: thanks\n    examples: |\n      - 谢谢\n",
-    'nlu:\n- intent: greet\n  examples:\n  - text: 你好\n    metadata: {a: 1}\n',
-    'nlu:\n- intent: greet\n  metadata: {a: 1}\n  examples: |\n    - 你好\n',
-    'nlu:\n- intent: greet\n  examples: "- 你好"\n',
-    'version: "3.1"\r\nnlu:\r\n- intent: greet\r\n  examples: |\r\n    - 你好\r\n',
-], ids=["no-line-end", "indented", "list", "metadata", "quoted", "crlf"])  # fmt: skip
+@pytest.mark.parametrize(
+    "content",
+    [
+        EXISTING.rstrip("\n"),
+        "nlu:\n  - intent: greet\n    examples: |\n      - 你好\n  - intent: thanks\n    examples: |\n      - 谢谢\n",
+        "nlu:\n- intent: greet\n  examples:\n  - text: 你好\n    metadata: {a: 1}\n",
+        "nlu:\n- intent: greet\n  metadata: {a: 1}\n  examples: |\n    - 你好\n",
+        'nlu:\n- intent: greet\n  examples: "- 你好"\n',
+        'version: "3.1"\r\nnlu:\r\n- intent: greet\r\n  examples: |\r\n    - 你好\r\n',
+    ],
+    ids=["no-line-end", "indented", "list", "metadata", "quoted", "crlf"],
+)
 def test_other_layouts_are_kept(tmp_path: Path, content: str) -> None:
     path = tmp_path / "nlu.yml"
     path.write_bytes(content.encode())
@@ -100,10 +104,19 @@ def test_the_same_sentence_twice_is_no_news_and_another_annotation_a_contradicti
     assert path.read_text("utf-8") == EXISTING
 
 
-@pytest.mark.parametrize("bad", [
-    example("看 [这](里)"), example("两\n行"), example(" 空格"), example("好\u2028的"), example("\ud83d"),
-    example("你好", "a/b/c"), example("去北京", "a", Entity(0, 2, "x", "去北"), Entity(1, 3, "y", "北京")),
-], ids=range(7))  # fmt: skip
+@pytest.mark.parametrize(
+    "bad",
+    [
+        example("看 [这](里)"),
+        example("两\n行"),
+        example(" 空格"),
+        example("好\u2028的"),
+        example("\ud83d"),
+        example("你好", "a/b/c"),
+        example("去北京", "a", Entity(0, 2, "x", "去北"), Entity(1, 3, "y", "北京")),
+    ],
+    ids=range(7),
+)
 def test_what_yaml_cannot_express_is_refused_and_the_file_stays(tmp_path: Path, bad: Example) -> None:
     path = tmp_path / "nlu.yml"
     path.write_text(EXISTING, encoding="utf-8")
@@ -147,8 +160,12 @@ for number in range(15):
 def test_writers_in_several_processes_lose_nothing(tmp_path: Path) -> None:
     path = tmp_path / "nlu.yml"
     path.write_text(EXISTING, encoding="utf-8")
-    writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(path), name],
-                                env={**os.environ, "PYTHONPATH": str(CHECKOUT)}) for name in "甲乙丙"]  # fmt: skip
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path), name], env={**os.environ, "PYTHONPATH": str(CHECKOUT)}
+        )
+        for name in "甲乙丙"
+    ]
     assert [writer.wait() for writer in writers] == [0, 0, 0]
     texts = [one.text for one in read(path)]
     assert sorted(texts) == sorted(
@@ -172,14 +189,20 @@ def test_requests_at_the_same_time_lose_nothing(server: Server, annotated: Path)
 def test_a_request_says_what_is_wrong_with_it(client: httpx.Client, annotated: Path) -> None:
     good = {"text": "去北京", "intent": "book_ticket"}
     cases = [
-        ({}, 422), ({"text": "去北京"}, 422), ({**good, "intent": ""}, 422), ({**good, "intent": 5}, 422),
-        ({**good, "file": "/etc/passwd"}, 422), ({**good, "path": "../x.yml"}, 422), ({**good, "entities": {}}, 422),
+        ({}, 422),
+        ({"text": "去北京"}, 422),
+        ({**good, "intent": ""}, 422),
+        ({**good, "intent": 5}, 422),
+        ({**good, "file": "/etc/passwd"}, 422),
+        ({**good, "path": "../x.yml"}, 422),
+        ({**good, "entities": {}}, 422),
         ({**good, "entities": [{"start": 1, "end": 9, "entity": "place"}]}, 422),
         ({**good, "entities": [{"start": True, "end": 2, "entity": "place"}]}, 422),
         ({**good, "entities": [{"start": 1, "end": 3}]}, 422),
         ({**good, "entities": [{"start": 1, "end": 3, "entity": "place", "to": "x"}]}, 422),
-        ({"text": "看 [这](里)", "intent": "greet"}, 422), ({"text": "", "intent": "greet"}, 422),
-    ]  # fmt: skip
+        ({"text": "看 [这](里)", "intent": "greet"}, 422),
+        ({"text": "", "intent": "greet"}, 422),
+    ]
     before = annotated.read_bytes() if annotated.exists() else None
     for body, status in cases:
         answer = client.post("/annotate", json=body)

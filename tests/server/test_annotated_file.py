@@ -35,13 +35,18 @@ NAMES = st.sampled_from(["greet", "thanks", "book_ticket", "new", "yes", "faq/a"
 HEAD = "nlu:\n- intent: greet\n"
 THANKS = "- intent: thanks\n  examples:"
 LAYOUTS = [
-    EXISTING, EXISTING.rstrip("\n"), EXISTING.replace("\n", "\r\n"), "", HEAD + "  examples: |-\n    - hi\n",
-    HEAD + "  examples: |\n    - \\u4f60\n", HEAD + "  examples: |\n    - a\\b\n\n\n",
+    EXISTING,
+    EXISTING.rstrip("\n"),
+    EXISTING.replace("\n", "\r\n"),
+    "",
+    HEAD + "  examples: |-\n    - hi\n",
+    HEAD + "  examples: |\n    - \\u4f60\n",
+    HEAD + "  examples: |\n    - a\\b\n\n\n",
     HEAD + "  examples: |\n    - 好\n    # - 注\n     - 深\n" + THANKS + " >\n    - 谢谢\n",
     HEAD + "  metadata: {a: 1}\n  examples: |\n    - 你好\n" + THANKS + "\n  - text: |\n      - x\n",
-    HEAD + "  examples: '- hi'\n" + THANKS + ' "- x\\n- y"\n- intent: yes\n  examples: \'- a\n\n    - b\'\n',
+    HEAD + "  examples: '- hi'\n" + THANKS + " \"- x\\n- y\"\n- intent: yes\n  examples: '- a\n\n    - b'\n",
     "nlu:\n- {intent: greet, examples: '- hi'}\n" + THANKS + "\n    |\n    - x\n",
-]  # fmt: skip
+]
 
 
 @given(st.sampled_from(LAYOUTS), st.lists(st.tuples(TEXTS, NAMES), min_size=1, max_size=12), st.integers(1, 5))

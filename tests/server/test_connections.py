@@ -30,9 +30,13 @@ MIB = 1 << 20
 def strict(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with small limits and short times; shared by the tests, which leave it as it was."""
     settings: dict[str, object] = {
-        "read_timeout": 3, "keep_alive": 1, "write_timeout": 1, "max_body": MIB, "max_bodies": 2 * MIB,
+        "read_timeout": 3,
+        "keep_alive": 1,
+        "write_timeout": 1,
+        "max_body": MIB,
+        "max_bodies": 2 * MIB,
         "max_connections": 40,
-    }  # fmt: skip
+    }
     with running(tiny_model, cwd=tmp_path_factory.mktemp("strict"), settings=settings) as one:
         yield one
 
@@ -227,12 +231,15 @@ def test_what_two_readers_could_read_differently_is_refused(strict: Server, head
 
 @pytest.mark.parametrize(
     ("request_line", "status"),
-    [("GET /health HTTP/1.1\r\n", b"400"), ("GET /health HTTP/2.0\r\nHost: localhost\r\n", b"505"),
-     ("GET /health\r\n", b"505"),
-     ("POST /parse HTTP/1.0\r\nTransfer-Encoding: chunked\r\n", b"400"),
-     ("CONNECT x:1 HTTP/1.1\r\nHost: localhost\r\n", b"400"),
-     ("GET http://[ HTTP/1.1\r\nHost: localhost\r\n", b"400")],
-)  # fmt: skip
+    [
+        ("GET /health HTTP/1.1\r\n", b"400"),
+        ("GET /health HTTP/2.0\r\nHost: localhost\r\n", b"505"),
+        ("GET /health\r\n", b"505"),
+        ("POST /parse HTTP/1.0\r\nTransfer-Encoding: chunked\r\n", b"400"),
+        ("CONNECT x:1 HTTP/1.1\r\nHost: localhost\r\n", b"400"),
+        ("GET http://[ HTTP/1.1\r\nHost: localhost\r\n", b"400"),
+    ],
+)
 def test_a_request_line_that_http_does_not_allow_is_refused(strict: Server, request_line: str, status: bytes) -> None:
     assert statuses(ask(strict, request_line.encode() + b"\r\n" + GET)) == [status]
 

@@ -62,8 +62,16 @@ def test_a_head_without_end_is_refused(server: Server) -> None:
         assert read_all(connection).startswith(b"HTTP/1.1 431 ")
 
 
-@pytest.mark.parametrize("junk", [b"\x16\x03\x01\x02\x00\x01\x00", b"HELLO\r\n\r\n", b"GET /\xff\xfe HTTP/1.1\r\n\r\n",
-                                  b"POST /parse HTTP/1.1\r\nContent-Length: -5\r\n\r\n"], ids=range(4))  # fmt: skip
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00",
+        b"HELLO\r\n\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\n\r\n",
+        b"POST /parse HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
+    ],
+    ids=range(4),
+)
 def test_what_is_no_http_gets_400(server: Server, junk: bytes) -> None:
     with connect(server) as connection:
         connection.sendall(junk)
@@ -95,8 +103,9 @@ def test_slow_clients_do_not_keep_others_waiting(server: Server) -> None:
 
 def test_overload_is_refused_at_once_and_passes(server: Server) -> None:
     def ask(number: int) -> tuple[int, str | None]:
-        answer = httpx.post(server.url + "/parse", json={"texts": ["帮我订一张明天去北京的票"] * 40}, timeout=PATIENCE,
-                            trust_env=False)  # fmt: skip
+        answer = httpx.post(
+            server.url + "/parse", json={"texts": ["帮我订一张明天去北京的票"] * 40}, timeout=PATIENCE, trust_env=False
+        )
         return answer.status_code, answer.headers.get("retry-after")
 
     with concurrent.futures.ThreadPoolExecutor(16) as pool:

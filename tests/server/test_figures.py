@@ -107,8 +107,9 @@ with figures_folder() as folder:
 def holding(place: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     """A process that holds a folder of figures as a server does, and the folder."""
     env = {**os.environ, "TMPDIR": str(place), "PYTHONPATH": str(CHECKOUT)}
-    with subprocess.Popen([sys.executable, "-c", HOLD], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          text=True) as process:  # fmt: skip
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         yield process, Path(process.stdout.readline().strip())
 
@@ -145,8 +146,16 @@ for route in sys.argv[1:]:
 def test_all_routes_and_statuses_fit_into_what_was_reserved(server: Server, tmp_path: Path) -> None:
     from cnlu.server.figures import FOLDER, RESERVED
 
-    routes = [*server.client.get("/openapi.json").json()["paths"], "/", "/docs", "/openapi.json", "other",
-              "/playground/app.js", "/playground/style.css", "/playground/icon.svg"]  # fmt: skip
+    routes = [
+        *server.client.get("/openapi.json").json()["paths"],
+        "/",
+        "/docs",
+        "/openapi.json",
+        "other",
+        "/playground/app.js",
+        "/playground/style.css",
+        "/playground/icon.svg",
+    ]
     env = {**os.environ, FOLDER: str(tmp_path), "PYTHONPATH": str(CHECKOUT)}
     subprocess.run([sys.executable, "-c", FILL, *routes], env=env, check=True)
     assert {path.stat().st_size for path in tmp_path.glob("*.db")} == {RESERVED}

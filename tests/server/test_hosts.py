@@ -53,7 +53,14 @@ def test_a_rebound_name_saves_and_reads_nothing(client: httpx.Client, annotated:
 
 
 def test_a_page_of_another_site_sends_nothing(client: httpx.Client) -> None:
-    for origin in ("http://evil.test", "null", "http://localhost:1", "http://127.0.0.1:1", "https://", "chrome-extension://abc"):
+    for origin in (
+        "http://evil.test",
+        "null",
+        "http://localhost:1",
+        "http://127.0.0.1:1",
+        "https://",
+        "chrome-extension://abc",
+    ):
         answer = client.post("/parse", json={"text": "你好"}, headers={"Origin": origin})
         assert answer.status_code == 421, origin
 
@@ -69,10 +76,28 @@ def test_health_is_told_under_any_name(client: httpx.Client) -> None:
     assert client.get("/health", headers={"Host": "8.8.8.8:5005"}).status_code == 200
 
 
-@pytest.mark.parametrize("host", [
-    "evil.test", "localhost.evil.test", "127.0.0.1.evil.test", "evil", "", "a b", "[::1", "::1]", "localhost:x", "@",
-    "localhost@evil.test", "localhost, evil.test", "8.8.8.8", "[fe80::1]", "0.0.0.0", "localhost:80:80",
-], ids=ascii)  # fmt: skip
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.test",
+        "localhost.evil.test",
+        "127.0.0.1.evil.test",
+        "evil",
+        "",
+        "a b",
+        "[::1",
+        "::1]",
+        "localhost:x",
+        "@",
+        "localhost@evil.test",
+        "localhost, evil.test",
+        "8.8.8.8",
+        "[fe80::1]",
+        "0.0.0.0",
+        "localhost:80:80",
+    ],
+    ids=ascii,
+)
 def test_on_this_machine_only_its_own_names_are_answered(host: str) -> None:
     assert status(settings(), host) == 421
 

@@ -113,8 +113,9 @@ def test_rasa_reads_and_decides_the_same(rasa_python: str, tmp_path: Path, confi
     assert done.returncode == 0, done.stderr[-2000:]
     theirs = json.loads(done.stdout.split("ANSWER")[1])
     ours = [read_shortcut(text) for text in asked["texts"]]
-    assert [{"text": text} if read is None else read for text, read in zip(asked["texts"], ours, strict=True)] \
-        == theirs["read"]  # fmt: skip
+    assert [
+        {"text": text} if read is None else read for text, read in zip(asked["texts"], ours, strict=True)
+    ] == theirs["read"]
     threshold, ambiguity = config.get("threshold", 0.3), config.get("ambiguity_threshold", 0.1)
     decided = [with_fallback(parsed(shares), threshold, ambiguity) for shares in RANKINGS]
     assert [{name: one[name] for name in ("intent", "intent_ranking")} for one in decided] == theirs["decided"]

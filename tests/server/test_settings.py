@@ -13,8 +13,7 @@ from cnlu.errors import UsageError
 from cnlu.server.settings import ServerSettings
 
 NEW = ServerSettings(Path("model"))
-NUMBERS = [field.name for field in dataclasses.fields(NEW)
-           if "int" in str(field.type) or "float" in str(field.type)]  # fmt: skip
+NUMBERS = [field.name for field in dataclasses.fields(NEW) if "int" in str(field.type) or "float" in str(field.type)]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, -1, 1e300, 10**30])

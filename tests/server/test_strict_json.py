@@ -31,10 +31,12 @@ def strict(body: bytes | str) -> Any:
 
 VALUES = st.recursive(
     st.sampled_from(["1e999", "-1e999", "NaN", "Infinity", "1", "null", '"北"', '"\\ud83d"', "1" * 500, "1e5"]),
-    lambda inner: st.one_of(st.lists(inner, max_size=3).map(lambda parts: f"[{','.join(parts)}]"),
-                            inner.map(lambda one: f'{{"a":{one},"a":{one}}}')),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3).map(lambda parts: f"[{','.join(parts)}]"),
+        inner.map(lambda one: f'{{"a":{one},"a":{one}}}'),
+    ),
     max_leaves=6,
-)  # fmt: skip
+)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["x", "城市", ""]), VALUES), max_size=3))

@@ -18,8 +18,14 @@ def guarded(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory):  # type
         yield one
 
 
-WRONG = [{}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {TOKEN}"}, {"Authorization": TOKEN},
-         {"Authorization": f"Bearer {TOKEN}x"}, {"Authorization": "Bearer"}]  # fmt: skip
+WRONG = [
+    {},
+    {"Authorization": "Bearer wrong"},
+    {"Authorization": f"Basic {TOKEN}"},
+    {"Authorization": TOKEN},
+    {"Authorization": f"Bearer {TOKEN}x"},
+    {"Authorization": "Bearer"},
+]
 
 
 @pytest.mark.parametrize("headers", WRONG, ids=str)

@@ -15,19 +15,35 @@ ANSI = re.compile(r"\x1b\[[\d;]+m")
 
 
 def entity(start: int, end: int, kind: str, value: str, **more: Any) -> dict[str, Any]:
-    return {"entity": kind, "start": start, "end": end, "value": value, "confidence_entity": 0.998,
-            "extractor": "CnluClassifier", **more}  # fmt: skip
+    return {
+        "entity": kind,
+        "start": start,
+        "end": end,
+        "value": value,
+        "confidence_entity": 0.998,
+        "extractor": "CnluClassifier",
+        **more,
+    }
 
 
-def result(text: str, *entities: dict[str, Any], ranking: tuple[tuple[str, float], ...] = (("点单", 0.75), ("b", 0.1))
-           ) -> dict[str, Any]:  # fmt: skip
+def result(
+    text: str, *entities: dict[str, Any], ranking: tuple[tuple[str, float], ...] = (("点单", 0.75), ("b", 0.1))
+) -> dict[str, Any]:
     names = [{"name": name, "confidence": share} for name, share in ranking]
-    return {"text": text, "intent": names[0] if names else {"name": None, "confidence": 0.0}, "intent_ranking": names,
-            "entities": list(entities), "out_of_scope": 0.25}  # fmt: skip
+    return {
+        "text": text,
+        "intent": names[0] if names else {"name": None, "confidence": 0.0},
+        "intent_ranking": names,
+        "entities": list(entities),
+        "out_of_scope": 0.25,
+    }
 
 
-COFFEE = result("那铁换热", entity(0, 2, "drink", "拿铁", role="old", group="1"),
-                entity(3, 4, "temperature", "热", extractor="lookup"))  # fmt: skip
+COFFEE = result(
+    "那铁换热",
+    entity(0, 2, "drink", "拿铁", role="old", group="1"),
+    entity(3, 4, "temperature", "热", extractor="lookup"),
+)
 
 
 def test_without_colour_brackets_mark_the_entities() -> None:

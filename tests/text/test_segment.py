@@ -98,8 +98,21 @@ def test_real_text_is_cut_alike_by_both(shared, plain):
 
 def test_other_characters_stand_alone_and_runs_stay_together(plain):
     assert cut(plain, "坐G1024次,iPhone15 Pro！12.5元") == [
-        "坐", "G", "1024", "次", ",", "iPhone", "15", " ", "Pro", "！", "12", ".", "5", "元",
-    ]  # fmt: skip
+        "坐",
+        "G",
+        "1024",
+        "次",
+        ",",
+        "iPhone",
+        "15",
+        " ",
+        "Pro",
+        "！",
+        "12",
+        ".",
+        "5",
+        "元",
+    ]
 
 
 def test_a_user_word_is_cut_whole(plain):

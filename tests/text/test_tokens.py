@@ -20,9 +20,13 @@ tokenizers = pytest.importorskip("tokenizers", reason="encoders need the extra c
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers  # noqa: E402
 
 SENTENCES = [
-    "从北京到上海的火车票多少钱", "帮我订一张明天去 New York 的机票 OK", "我想听周杰伦的歌 abc123 G12",
-    "明天天气怎么样？Hello, world!", "play some café music ok", "航班号CA1234几点到",
-] * 4  # fmt: skip
+    "从北京到上海的火车票多少钱",
+    "帮我订一张明天去 New York 的机票 OK",
+    "我想听周杰伦的歌 abc123 G12",
+    "明天天气怎么样？Hello, world!",
+    "play some café music ok",
+    "航班号CA1234几点到",
+] * 4
 BERT = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 XLNET = ["<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>"]
 ROBERTA = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
@@ -122,12 +126,60 @@ def uncased() -> Case:
 
 
 PARTS = (
-    "北京上海明天的票", "火车 abc123 ", "New York", "OK", "ＡＢｃ１２３，", "Hello☃world", "é", "e\u0301", "中\u0301",
-    "İ", "  ", "\t\n", "\u3000", "\x00", "\x7f\x85", "\u200b", "\u200d", "\ufeff", "\ufffd", "\ud800", "\udfff",
-    "👨‍👩‍👧", "😀", "𠀀", "\U000300fe", "鿿", "々〇", "ﷺ", "㎏", "½", "…", "ｶﾞ", "가나", "กำ", "ß", "ſ", "▁", "▁▁a", "Ġ",
-    "##", "``", "[CLS]", "[SEP]", "[PAD]", "[MASK]", "[UNK]", "<s>", "</s>", "<sep>", "<cls>", "<pad>", "<mask>",
+    "北京上海明天的票",
+    "火车 abc123 ",
+    "New York",
+    "OK",
+    "ＡＢｃ１２３，",
+    "Hello☃world",
+    "é",
+    "e\u0301",
+    "中\u0301",
+    "İ",
+    "  ",
+    "\t\n",
+    "\u3000",
+    "\x00",
+    "\x7f\x85",
+    "\u200b",
+    "\u200d",
+    "\ufeff",
+    "\ufffd",
+    "\ud800",
+    "\udfff",
+    "👨‍👩‍👧",
+    "😀",
+    "𠀀",
+    "\U000300fe",
+    "鿿",
+    "々〇",
+    "ﷺ",
+    "㎏",
+    "½",
+    "…",
+    "ｶﾞ",
+    "가나",
+    "กำ",
+    "ß",
+    "ſ",
+    "▁",
+    "▁▁a",
+    "Ġ",
+    "##",
+    "``",
+    "[CLS]",
+    "[SEP]",
+    "[PAD]",
+    "[MASK]",
+    "[UNK]",
+    "<s>",
+    "</s>",
+    "<sep>",
+    "<cls>",
+    "<pad>",
+    "<mask>",
     "<unk>",
-)  # fmt: skip
+)
 ANYTHING = st.characters(exclude_categories=())  # lone surrogates included
 TEXTS = st.lists(st.one_of(st.sampled_from(PARTS), ANYTHING, ANYTHING), max_size=14).map("".join)
 
@@ -175,8 +227,11 @@ def test_a_token_is_spelled_by_the_characters_it_covers(case: Case, text: str) -
 
 def bytes_as_letters(text: str) -> list[str]:
     """As the byte-level vocabulary writes them."""
-    return [letter for piece, _ in pre_tokenizers.ByteLevel(add_prefix_space=False).pre_tokenize_str(text)
-            for letter in piece]  # fmt: skip
+    return [
+        letter
+        for piece, _ in pre_tokenizers.ByteLevel(add_prefix_space=False).pre_tokenize_str(text)
+        for letter in piece
+    ]
 
 
 @given(TEXTS)

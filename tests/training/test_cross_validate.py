@@ -74,9 +74,10 @@ def test_new_words_are_those_that_the_other_folds_do_not_have(done: tuple[Study,
     for number, example in enumerate(study.examples):
         others = {
             (e.entity, x.text[e.start : e.end])
-            for x, fold in zip(study.examples, study.fold_of, strict=True) if fold != study.fold_of[number]
+            for x, fold in zip(study.examples, study.fold_of, strict=True)
+            if fold != study.fold_of[number]
             for e in x.entities
-        }  # fmt: skip
+        }
         for e in example.entities:
             new = (number, (e.start, e.end, e.entity)) in study.fresh
             assert new == ((e.entity, example.text[e.start : e.end]) not in others)

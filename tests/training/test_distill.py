@@ -28,14 +28,25 @@ from cnlu.training.teacher import as_example, ask
 from cnlu.training.train import Trained, train
 
 NARROW = [
-    "model.members=2", "model.sparse_width=16", "model.width=16", "model.heads=2", "model.feedforward=32",
-    "model.label_width=8", "training.min_epochs=1", "training.max_epochs=2", "training.batch_size=16",
-    "training.checkpoint_seconds=0", "training.average=0.9", "training.min_dev=1",
-]  # fmt: skip
+    "model.members=2",
+    "model.sparse_width=16",
+    "model.width=16",
+    "model.heads=2",
+    "model.feedforward=32",
+    "model.label_width=8",
+    "training.min_epochs=1",
+    "training.max_epochs=2",
+    "training.batch_size=16",
+    "training.checkpoint_seconds=0",
+    "training.average=0.9",
+    "training.min_dev=1",
+]
 LEARNS = [
-    "training.max_epochs=15", "training.min_epochs=15", "training.learning_rate=1e-2",
+    "training.max_epochs=15",
+    "training.min_epochs=15",
+    "training.learning_rate=1e-2",
     "training.sparse_learning_rate=2e-2",
-]  # fmt: skip
+]
 CITIES = ["北京", "上海", "石家庄", "成都", "哈尔滨", "武汉"]
 LOOKUPS = """version: "3.1"
 nlu:
@@ -60,8 +71,10 @@ def _journey(sentence: str, one: str, other: str) -> Example:
 EXAMPLES = [
     _journey(sentence, one, other)
     for sentence in ("订从{}到{}的票", "从{}去{}要多久", "到{1}的票，从{0}走，订一张", "{}到{}的高铁有吗")
-    for one in CITIES for other in CITIES if one != other
-]  # fmt: skip
+    for one in CITIES
+    for other in CITIES
+    if one != other
+]
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +83,18 @@ def teacher(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("teacher")
     write_jsonl(EXAMPLES[::2], folder / "examples.jsonl")
     (folder / "lookups.yml").write_text(LOOKUPS, encoding="utf-8")
-    config = load_config(None, [*NARROW, *LEARNS, "features.lexicon=extractor", "model.tagging=BILOU",
-                                "training.max_epochs=12", "training.min_epochs=12"], encoder=True)  # fmt: skip
+    config = load_config(
+        None,
+        [
+            *NARROW,
+            *LEARNS,
+            "features.lexicon=extractor",
+            "model.tagging=BILOU",
+            "training.max_epochs=12",
+            "training.min_epochs=12",
+        ],
+        encoder=True,
+    )
     train(Request([folder], folder / "model", config, encoder=str(tiny_bert), device="cpu", quiet=True))
     return folder / "model"
 
@@ -89,9 +112,13 @@ def run(teacher: Path, sentences: Path, tmp_path: Path) -> Run:
     """Distil; returns what `distill` returns and what it said."""
 
     def go(
-        student: str, *overrides: str, name: str = "student", of: Path = teacher, wish: dict[str, Any] | None = None,
+        student: str,
+        *overrides: str,
+        name: str = "student",
+        of: Path = teacher,
+        wish: dict[str, Any] | None = None,
         **request: Any,
-    ) -> tuple[Trained, list[str]]:  # fmt: skip
+    ) -> tuple[Trained, list[str]]:
         config = load_config(None, [*NARROW, *overrides], encoder=student != "none")
         said: list[str] = []
         given = {"data": [sentences], "device": "cpu", "quiet": True, **request}

@@ -37,10 +37,19 @@ from cnlu.training.step import Stepper
 from cnlu.training.train import train
 
 SMALL = [
-    "model.members=1", "model.sparse_width=8", "model.width=8", "model.heads=2", "model.feedforward=16",
-    "model.label_width=8", "training.min_epochs=1", "training.max_epochs=2", "training.batch_size=8",
-    "training.checkpoint_seconds=0", "features.min_count=1", "features.sentence_min_count=1",
-]  # fmt: skip
+    "model.members=1",
+    "model.sparse_width=8",
+    "model.width=8",
+    "model.heads=2",
+    "model.feedforward=16",
+    "model.label_width=8",
+    "training.min_epochs=1",
+    "training.max_epochs=2",
+    "training.batch_size=8",
+    "training.checkpoint_seconds=0",
+    "features.min_count=1",
+    "features.sentence_min_count=1",
+]
 CPU = torch.device("cpu")
 
 Run = Callable[..., tuple[Any, list[str]]]
@@ -54,8 +63,15 @@ def train_on(tmp_path: Path, tiny_bert: Path) -> Run:
         write_jsonl(given, tmp_path / "examples.jsonl")
         config = load_config(None, [*SMALL, *overrides], encoder=True)
         said: list[str] = []
-        wish = Request([tmp_path / "examples.jsonl"], tmp_path / name, config, encoder=str(tiny_bert), device="cpu",
-                       quiet=True, **request)  # fmt: skip
+        wish = Request(
+            [tmp_path / "examples.jsonl"],
+            tmp_path / name,
+            config,
+            encoder=str(tiny_bert),
+            device="cpu",
+            quiet=True,
+            **request,
+        )
         return train(wish, said.append), said
 
     return go
@@ -67,8 +83,15 @@ def prepared(tiny_bert: Path, examples: list[Example], *overrides: str) -> tuple
     encoder = prepare_encoder(str(tiny_bert), config, lambda line: None)
     labels = Labels.collect(examples)
     [rows], vocabularies = training_rows([examples], build_extractor(config, {}, {}), labels, config, encoder.tokens)
-    sizes = Sizes(len(vocabularies.characters), len(vocabularies.sentence), len(labels.intents), 0, 0,
-                  encoder=encoder.reader.width, views=encoder.views)  # fmt: skip
+    sizes = Sizes(
+        len(vocabularies.characters),
+        len(vocabularies.sentence),
+        len(labels.intents),
+        0,
+        0,
+        encoder=encoder.reader.width,
+        views=encoder.views,
+    )
     torch.manual_seed(1)
     return encoder, rows, Ensemble(config.model, sizes, labels.tag_set("BIO"), encoder.reader)
 
@@ -81,8 +104,9 @@ def gradients(network: Ensemble) -> list[torch.Tensor]:
     """Without those of the row that stands for no feature, which only training leaves alone."""
     return [
         (p.grad[1:] if name.endswith("table.weight") else p.grad).clone()
-        for name, p in network.named_parameters() if p.grad is not None
-    ]  # fmt: skip
+        for name, p in network.named_parameters()
+        if p.grad is not None
+    ]
 
 
 @pytest.mark.parametrize(
@@ -250,12 +274,19 @@ def test_a_frozen_encoders_answers_are_those_of_the_encoder_wherever_they_lie(
 def test_an_entity_anywhere_in_a_long_text_is_found(train_on: Run, tmp_path: Path) -> None:
     noise = "今天天气不错我们随便聊聊别的事情吧"
     marked = [
-        Example(f"{noise[:k]}我要去{c}{noise[:9 - k]}", "go", (Entity(k + 3, k + 5, "city", c),))
-        for k in range(10) for c in ("北京", "上海", "杭州", "成都")
-    ]  # fmt: skip
+        Example(f"{noise[:k]}我要去{c}{noise[: 9 - k]}", "go", (Entity(k + 3, k + 5, "city", c),))
+        for k in range(10)
+        for c in ("北京", "上海", "杭州", "成都")
+    ]
     idle = [Example(noise[i:j], "chat") for i in range(6) for j in range(i + 4, len(noise))]
-    train_on(marked * 2 + idle, "training.max_epochs=12", "training.min_epochs=12", "training.max_length=64",
-             "training.learning_rate=0.01", "training.sparse_learning_rate=0.02")  # fmt: skip
+    train_on(
+        marked * 2 + idle,
+        "training.max_epochs=12",
+        "training.min_epochs=12",
+        "training.max_length=64",
+        "training.learning_rate=0.01",
+        "training.sparse_learning_rate=0.02",
+    )
     model = cnlu.load(tmp_path / "model")
     for place in (0, 1234, 4990):
         filler = noise * 300
@@ -356,7 +387,9 @@ def test_a_cut_encoder_is_smaller_and_still_learns(
 ) -> None:
     whole, _ = train_on(examples, name="whole")
     cut, _ = train_on(examples, "encoder.keep_layers=1", "encoder.prune_heads=0.5", name="cut")
-    sizes = [sum(p.numel() for layer in trained.network.reader.body.layers() for p in layer.parameters())
-             for trained in (whole, cut)]  # fmt: skip
+    sizes = [
+        sum(p.numel() for layer in trained.network.reader.body.layers() for p in layer.parameters())
+        for trained in (whole, cut)
+    ]
     assert sizes[1] < sizes[0] / 3
     assert cut.dev_metrics["frame_accuracy"] >= 0

@@ -114,8 +114,10 @@ def test_a_batch_without_what_a_member_leaves_out_is_the_rest_of_it(run: Run, ex
     own, _ = learned_by(0, collate(rows, CPU), None)
     whole = collate([replace(rows[i], unseen=0) for i in (0, 2, 3)], CPU)
     assert own["known"].tolist() == [0, 2]
-    assert all(torch.equal(own[name], whole[name][:, : own[name].shape[1]] if own[name].ndim > 1 else whole[name])
-               for name in ("intent", "tags", "mask"))  # fmt: skip
+    assert all(
+        torch.equal(own[name], whole[name][:, : own[name].shape[1]] if own[name].ndim > 1 else whole[name])
+        for name in ("intent", "tags", "mask")
+    )
 
 
 def rows_of(trained: Any, given: list[Example]) -> list[Any]:

@@ -24,9 +24,16 @@ from cnlu.training.request import Request
 from cnlu.training.train import Trained, train
 from tests.training.conftest import SMALL
 
-LEARNS = [*SMALL, "model.width=16", "model.sparse_width=16", "training.max_epochs=40", "training.min_epochs=40",
-          "training.learning_rate=1e-2", "training.sparse_learning_rate=2e-2",
-          "training.crf_learning_rate=5e-2"]  # fmt: skip
+LEARNS = [
+    *SMALL,
+    "model.width=16",
+    "model.sparse_width=16",
+    "training.max_epochs=40",
+    "training.min_epochs=40",
+    "training.learning_rate=1e-2",
+    "training.sparse_learning_rate=2e-2",
+    "training.crf_learning_rate=5e-2",
+]
 SIZES, DRINKS = ("大杯", "中杯", "小杯"), ("拿铁", "美式", "红茶", "豆浆")
 
 
@@ -59,8 +66,9 @@ COUNTED = [
 ]
 NAMED = orders(
     ["先喝S1D1，后喝S2D2", "后喝D2，先喝D1", "先喝D1，后喝S2的D2", "后喝S2D2，先喝S1D1", "我要SD"],
-    _1="first", _2="then",
-)  # fmt: skip
+    _1="first",
+    _2="then",
+)
 
 
 OTHERS = orders(["我要S1D1，S2D2", "S1D1，再来D2要S2的", "D1要S1的和S2D2", "来D1，再来S2D2", "S1D1和D2", "要SD"])

@@ -34,10 +34,13 @@ from tests.training.conftest import EXAMPLES, SMALL
 
 LONGER = [*SMALL, "training.max_epochs=60", "training.learning_rate=2e-2", "training.grow=1.0"]
 NEW = [
-    *(Example(f"{say}{food}", "eat", (Entity(len(say), len(say) + len(food), "food", food),))
-      for say in ("我要吃", "来一份", "点个") for food in ("面条", "米饭", "饺子", "烤鸭")),
+    *(
+        Example(f"{say}{food}", "eat", (Entity(len(say), len(say) + len(food), "food", food),))
+        for say in ("我要吃", "来一份", "点个")
+        for food in ("面条", "米饭", "饺子", "烤鸭")
+    ),
     *(Example(text, "bye") for text in ("再见", "拜拜", "回头见", "下次聊")),
-]  # fmt: skip
+]
 
 
 def wish(place: Path, given: list[Example], name: str, *overrides: str, **more: Any) -> Request:
@@ -200,9 +203,7 @@ def test_a_model_of_other_words_is_refused(base: Path, tmp_path: Path) -> None:
         grow(tmp_path / "old", wish(tmp_path, NEW, "grown"))
 
 
-def test_a_model_of_a_newer_format_is_refused(
-    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_model_of_a_newer_format_is_refused(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = read_model_dir(base).files
     monkeypatch.setattr("cnlu.runtime.model_dir.FORMAT", 99)
     write_model_dir(tmp_path / "newer", files, {"segmenter": "any"})
@@ -220,8 +221,20 @@ def test_a_damaged_model_is_refused(base: Path, tmp_path: Path) -> None:
 
 def test_the_command_line_grows(base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_jsonl(NEW, tmp_path / "new.jsonl")
-    code = main(["train", str(tmp_path / "new.jsonl"), "--from", str(base), "--out", str(tmp_path / "model"),
-                 "--set", "training.max_epochs=3", "--set", "training.min_epochs=1"])  # fmt: skip
+    code = main(
+        [
+            "train",
+            str(tmp_path / "new.jsonl"),
+            "--from",
+            str(base),
+            "--out",
+            str(tmp_path / "model"),
+            "--set",
+            "training.max_epochs=3",
+            "--set",
+            "training.min_epochs=1",
+        ]
+    )
     assert code == 0 and "2 new: bye, eat" in capsys.readouterr().err
     assert cnlu.load(tmp_path / "model").labels.entities == ["city", "food"]
 
@@ -252,10 +265,16 @@ def test_an_encoder_stays_under_the_model(tiny_bert_model: Path, tmp_path: Path)
     assert after.parse(text)["intent"]["name"] in {intent, *before.labels.intents}
 
 
-@pytest.mark.parametrize(("content", "said"), [
-    (gzip.compress(b" " * 5000), "more than 0 MB unpacked"), (b"no gzip", "cannot be unpacked"),
-    (gzip.compress(b"abc" * 99)[:-9], "cannot be unpacked"), (gzip.compress(b"\xff"), "cannot be unpacked"),
-], ids=["too much", "no gzip", "cut", "no text"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (gzip.compress(b" " * 5000), "more than 0 MB unpacked"),
+        (b"no gzip", "cannot be unpacked"),
+        (gzip.compress(b"abc" * 99)[:-9], "cannot be unpacked"),
+        (gzip.compress(b"\xff"), "cannot be unpacked"),
+    ],
+    ids=["too much", "no gzip", "cut", "no text"],
+)
 def test_kept_examples_that_somebody_else_packed_are_unpacked_within_a_limit(
     monkeypatch: pytest.MonkeyPatch, content: bytes, said: str
 ) -> None:
@@ -266,7 +285,11 @@ def test_kept_examples_that_somebody_else_packed_are_unpacked_within_a_limit(
 
 def test_dictionaries_are_united_and_of_two_values_the_new_one_counts_type_by_type() -> None:
     new = NluData(synonyms={"京": "北京"}, synonyms_of={"size": {"大": "L"}})
-    _with_dictionaries(new, NluData(synonyms={"京": "东京", "沪": "上海"},
-                                    synonyms_of={"size": {"大": "XL", "小": "S"}, "cup": {"大": "大杯"}}))  # fmt: skip
+    _with_dictionaries(
+        new,
+        NluData(
+            synonyms={"京": "东京", "沪": "上海"}, synonyms_of={"size": {"大": "XL", "小": "S"}, "cup": {"大": "大杯"}}
+        ),
+    )
     assert new.synonyms == {"京": "北京", "沪": "上海"}
     assert new.synonyms_of == {"size": {"大": "L", "小": "S"}, "cup": {"大": "大杯"}}

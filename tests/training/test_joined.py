@@ -84,8 +84,10 @@ def test_several_intents_are_scored_over_the_characters_that_there_are(encoder: 
     found = joined(network, given).intent
     assert found.shape == (len(LENGTHS), 5)
     assert torch.allclose(found, network(given).intent, atol=1e-5)
-    alone = {name: values[1:2, : LENGTHS[1]] if values.ndim > 2 and name != "views" else values[1:2]
-             for name, values in given.items()}  # fmt: skip
+    alone = {
+        name: values[1:2, : LENGTHS[1]] if values.ndim > 2 and name != "views" else values[1:2]
+        for name, values in given.items()
+    }
     alone["mask"] = given["mask"][1:2, : LENGTHS[1]]
     assert torch.allclose(found[1:2], network(alone).intent, atol=1e-4)
 

@@ -71,9 +71,12 @@ def inputs(tokens: int, rows: int = 3, length: int = 9) -> dict[str, NDArray[np.
     alignment[:, range(length), range(1, length + 1)] = mask
     return {
         "characters": random.integers(1, 50, (rows, length, 4)) * mask[..., None].astype(np.int64),
-        "sentence": random.integers(1, 40, (rows, 6)), "mask": mask,
-        "tokens": random.integers(5, tokens, (rows, length + 2)), "token_mask": marked, "alignment": alignment,
-    }  # fmt: skip
+        "sentence": random.integers(1, 40, (rows, 6)),
+        "mask": mask,
+        "tokens": random.integers(5, tokens, (rows, length + 2)),
+        "token_mask": marked,
+        "alignment": alignment,
+    }
 
 
 def answers(graph: bytes, given: dict[str, NDArray[np.generic]]) -> dict[str, NDArray[np.float32]]:
@@ -108,9 +111,14 @@ def test_the_answers_are_nearly_the_same(graphs: Graphs, rows: int, length: int)
 
 def test_no_large_matrix_stays_in_float32(graphs: Graphs) -> None:
     def large(graph: bytes) -> list[str]:  # but the scales of rows, one each
-        return [name for name, tensor in constants(graph).items()
-                if tensor.data_type == onnx.TensorProto.FLOAT and len(tensor.dims) == 2
-                and np.prod(tensor.dims) >= SMALLEST and tensor.dims[1] > 1]  # fmt: skip
+        return [
+            name
+            for name, tensor in constants(graph).items()
+            if tensor.data_type == onnx.TensorProto.FLOAT
+            and len(tensor.dims) == 2
+            and np.prod(tensor.dims) >= SMALLEST
+            and tensor.dims[1] > 1
+        ]
 
     assert len(large(graphs.plain)) > 10
     assert large(graphs.rounded) == []

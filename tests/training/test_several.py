@@ -37,11 +37,14 @@ Run = Callable[..., tuple[Any, list[str]]]
 QUICK = ["model.multi_label=true", "training.max_epochs=60", "training.learning_rate=2e-2"]
 
 THREE = [
-    *(Example(f"{ask}{city}的票", "book", (Entity(len(ask), len(ask) + 2, "city", city),))
-      for ask in ("买", "订一张", "来张") for city in ("北京", "上海", "杭州", "成都")),
+    *(
+        Example(f"{ask}{city}的票", "book", (Entity(len(ask), len(ask) + 2, "city", city),))
+        for ask in ("买", "订一张", "来张")
+        for city in ("北京", "上海", "杭州", "成都")
+    ),
     *(Example(text, "weather") for text in ("天气怎么样", "今天下雨吗", "外面冷不冷", "气温多少度", "天气好吗")),
     *(Example(text, "bye") for text in ("再见", "拜拜了", "下次聊", "我走了再见", "回头见", "拜拜")),
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="module")
@@ -167,8 +170,10 @@ def test_the_loss_asks_each_label_by_itself() -> None:
     assert several_loss(scores, gold, also, known) < 1e-3 < several_loss(scores, gold, None, known)
 
 
-@given(st.lists(st.tuples(st.text(max_size=8), st.sampled_from(["a", "b", "c", "a+b"]), st.data()), max_size=8),
-       st.integers(0, 9))  # fmt: skip
+@given(
+    st.lists(st.tuples(st.text(max_size=8), st.sampled_from(["a", "b", "c", "a+b"]), st.data()), max_size=8),
+    st.integers(0, 9),
+)
 def test_joined_sentences_keep_their_entities(rows: list[tuple[str, str, Any]], seed: int) -> None:
     examples = []
     for text, intent, data in rows:

@@ -42,8 +42,15 @@ def matrix(study: Study, numbers: Mapping[str, int]) -> Html:
         "p", "How often each annotated intent (row) was answered as which intent (column).", note, class_="quiet"
     )
     dense = "matrix dense" if len(shown) > WHOLE_MATRIX else "matrix"
-    return inner(caption, tag("div", tag("table", tag("thead", head), tag("tbody", body), class_=dense),
-                              class_="scroll fitting", tabindex="0"))  # fmt: skip
+    return inner(
+        caption,
+        tag(
+            "div",
+            tag("table", tag("thead", head), tag("tbody", body), class_=dense),
+            class_="scroll fitting",
+            tabindex="0",
+        ),
+    )
 
 
 def _column(label: str | None) -> Html:
@@ -62,10 +69,15 @@ def _row(
         shade = f"{right} s{-(-9 * count // total)}" if count else right if answer == gold else None
         link = bool(count) and answer != gold and answer is not None
         found.append(
-            tag("td", str(count) if count else "", class_=shade,
+            tag(
+                "td",
+                str(count) if count else "",
+                class_=shade,
                 title=f"{gold} → {answer or 'none'}: {count} of {total}" if count else None,
-                data_gold=numbers[gold] if link else None, data_answer=numbers[str(answer)] if link else None)
-        )  # fmt: skip
+                data_gold=numbers[gold] if link else None,
+                data_answer=numbers[str(answer)] if link else None,
+            )
+        )
     return tag("tr", tag("th", tag("span", _short(gold)), scope="row", title=gold), found)
 
 
@@ -122,8 +134,19 @@ def reliability(found: Sequence[Bin]) -> Html:
             hint = tag(
                 "title", f"{_between(one)}: {one.count} answers, mean confidence {one.mean:.0%}, {share:.0%} right"
             )
-            drawn.append(tag("g", hint, tag("circle", cx=_at(40 + 300 * one.mean), cy=_at(200 - 180 * share),
-                                            r=_at(3 + 9 * sqrt(one.count / most)), class_="dot")))  # fmt: skip
+            drawn.append(
+                tag(
+                    "g",
+                    hint,
+                    tag(
+                        "circle",
+                        cx=_at(40 + 300 * one.mean),
+                        cy=_at(200 - 180 * share),
+                        r=_at(3 + 9 * sqrt(one.count / most)),
+                        class_="dot",
+                    ),
+                )
+            )
     marks = [_label(34, 200 - 180 * share, f"{share:.0%}", "end") for share in (0.0, 0.5, 1.0)]
     return _drawing(
         "How often answers of each confidence were right, beside the line of honest confidences",

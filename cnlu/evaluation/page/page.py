@@ -28,14 +28,18 @@ def render(study: Study) -> bytes:
     """The page, UTF-8. The same study gives the same bytes; nothing in it is fetched from elsewhere."""
     style, script = ((FOLDER / file).read_text("utf-8") for file in ("style.css", "script.js"))
     # Should a text ever come out as an element, the browser still runs nothing but these two.
-    policy = (f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; base-uri 'none'; "
-              "form-action 'none'")  # fmt: skip
+    policy = (
+        f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; base-uri 'none'; "
+        "form-action 'none'"
+    )
     head = tag(
-        "head", tag("meta", charset="utf-8"),
+        "head",
+        tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", http_equiv="Content-Security-Policy", content=policy), tag("title", f"Report: {study.subject}"),
+        tag("meta", http_equiv="Content-Security-Policy", content=policy),
+        tag("title", f"Report: {study.subject}"),
         tag("style", Html(style)),
-    )  # fmt: skip
+    )
     body = tag("body", tag("main", _parts(study)), tag("script", Html(script)))
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n".encode()
 
@@ -46,8 +50,11 @@ def _digest(content: str) -> str:
 
 def _parts(study: Study) -> list[Html]:
     metrics = study.metrics
-    labels = {*(metrics["intent"] or {"per_label": {}})["per_label"], *(gold for _, gold, _, _ in study.intents),
-              *(answer for _, _, answer, _ in study.intents if answer is not None)}  # fmt: skip
+    labels = {
+        *(metrics["intent"] or {"per_label": {}})["per_label"],
+        *(gold for _, gold, _, _ in study.intents),
+        *(answer for _, _, answer, _ in study.intents if answer is not None),
+    }
     numbers = {label: i for i, label in enumerate(sorted(labels))}  # a+b has no line of its own in the table of intents
     sections = [
         ("summary", "Summary", _summary(study)),
@@ -65,9 +72,16 @@ def _parts(study: Study) -> list[Html]:
 def _summary(study: Study) -> Html:
     parts = [*_warnings(study), tables.headline(study), tag("p", " ".join(_remarks(study)), class_="quiet")]
     if "folds" in study.metrics:
-        parts += [tag("h3", "Fold by fold"), tables.folds(study.metrics["folds"]),
-                  tag("p", "Every sentence was answered by a model that had not learned from it. Spread: standard "
-                           "deviation over the folds.", class_="quiet")]  # fmt: skip
+        parts += [
+            tag("h3", "Fold by fold"),
+            tables.folds(study.metrics["folds"]),
+            tag(
+                "p",
+                "Every sentence was answered by a model that had not learned from it. Spread: standard "
+                "deviation over the folds.",
+                class_="quiet",
+            ),
+        ]
     return inner(parts)
 
 
@@ -104,9 +118,14 @@ def _warnings(study: Study) -> list[Html]:
         if asked and not any(scores["seen"] for scores in asked):
             others = ("It knows others, such as ", _some(known)) if known else (f"It knows no {what} at all",)
             found.append(
-                tag("p", f"None of the {what} of these examples was in this model's training, so none can be right. ",
-                    others, ". Was another model meant, or are they examples for another bot?", class_="warning")
-            )  # fmt: skip
+                tag(
+                    "p",
+                    f"None of the {what} of these examples was in this model's training, so none can be right. ",
+                    others,
+                    ". Was another model meant, or are they examples for another bot?",
+                    class_="warning",
+                )
+            )
     return found
 
 
@@ -122,8 +141,13 @@ def _advice(study: Study, numbers: Mapping[str, int]) -> Html:
         return tag("p", "The errors have nothing in common that could be said in general: read them below.")
     parts: list[Html] = []
     if study.counts is None:
-        parts.append(tag("p", "How many examples each label had in training is not known of this model; train it again "
-                              "to see.", class_="quiet"))  # fmt: skip
+        parts.append(
+            tag(
+                "p",
+                "How many examples each label had in training is not known of this model; train it again to see.",
+                class_="quiet",
+            )
+        )
     for sort, findings in found.items():
         parts += [
             tag("h3", SORTS[sort]),
@@ -138,8 +162,14 @@ def _finding(study: Study, one: Finding, numbers: Mapping[str, int]) -> Html:
     kinds = {"type": {kind: i for i, kind in enumerate(study.entity_types)}, "gold": numbers, "answer": numbers}
     wanted = {f"data_{key}": kinds[key].get(value) if key in kinds else value for key, value in one.filter.items()}
     show = tag("button", "Show these errors", type="button", class_="show", hidden=True, **wanted) if wanted else None
-    return tag("div", tag("p", words(one.what), class_="what"), tag("p", words(one.advice)),
-               tag("ul", lines) if lines else None, show, class_="finding")  # fmt: skip
+    return tag(
+        "div",
+        tag("p", words(one.what), class_="what"),
+        tag("p", words(one.advice)),
+        tag("ul", lines) if lines else None,
+        show,
+        class_="finding",
+    )
 
 
 def _instance(study: Study, one: Instance) -> Html:
@@ -153,20 +183,35 @@ def _intents(study: Study, numbers: Mapping[str, int]) -> Html:
     section: Mapping[str, Any] = study.metrics["intent"]
     found = charts.bins(study)
     drawings = [
-        tag("figure", tag("figcaption", "How many answers had which confidence"), charts.histogram(found),
-            tag("p", tag("span", "right", class_="key good"), tag("span", "wrong", class_="key bad"), class_="quiet")),
-        tag("figure", tag("figcaption", "How often answers of that confidence were right"), charts.reliability(found),
-            tag("p", "On the line: honest. Below it: surer than right. Larger circles: more answers.", class_="quiet")),
-    ]  # fmt: skip
+        tag(
+            "figure",
+            tag("figcaption", "How many answers had which confidence"),
+            charts.histogram(found),
+            tag("p", tag("span", "right", class_="key good"), tag("span", "wrong", class_="key bad"), class_="quiet"),
+        ),
+        tag(
+            "figure",
+            tag("figcaption", "How often answers of that confidence were right"),
+            charts.reliability(found),
+            tag("p", "On the line: honest. Below it: surer than right. Larger circles: more answers.", class_="quiet"),
+        ),
+    ]
     return inner(
         tables.labels("intent", section["per_label"], study.counts["intents"] if study.counts else None),
-        tag("h3", "Which is taken for which"), charts.matrix(study, numbers),
+        tag("h3", "Which is taken for which"),
+        charts.matrix(study, numbers),
         tag("h3", "Confidence"),
-        tag("p", f"On average a confidence is {section['ece']:.1%} away from how often such answers are right "
-                 "(calibration error).", class_="quiet"),
-        tag("div", drawings, class_="figures"), charts.figures(found),
-        tag("h3", "If unsure, ask again"), charts.thresholds(study),
-    )  # fmt: skip
+        tag(
+            "p",
+            f"On average a confidence is {section['ece']:.1%} away from how often such answers are right "
+            "(calibration error).",
+            class_="quiet",
+        ),
+        tag("div", drawings, class_="figures"),
+        charts.figures(found),
+        tag("h3", "If unsure, ask again"),
+        charts.thresholds(study),
+    )
 
 
 def _entities(study: Study) -> Html:

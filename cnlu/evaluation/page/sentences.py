@@ -78,16 +78,25 @@ def _error(study: Study, number: int, numbers: Mapping[str, int], colours: Mappi
         _side("answered", predicted, study.confidence(number), example.text, colours, wrong, "intent" in kinds),
     ]
     return tag(
-        "li", tag("p", about, class_="about"), tag("div", sides, class_="sides"),
-        data_gold=_number(gold.intent, numbers), data_answer=_number(predicted.intent, numbers),
-        data_kinds=" ".join(kinds), data_types=" ".join(str(colours[kind]) for kind in sorted(types)),
-    )  # fmt: skip
+        "li",
+        tag("p", about, class_="about"),
+        tag("div", sides, class_="sides"),
+        data_gold=_number(gold.intent, numbers),
+        data_answer=_number(predicted.intent, numbers),
+        data_kinds=" ".join(kinds),
+        data_types=" ".join(str(colours[kind]) for kind in sorted(types)),
+    )
 
 
 def _side(
-    title: str, frame: Frame, confidence: float | None, text: str, colours: Mapping[str, int],
-    wrong: Collection[RoleSpan], intent_wrong: bool,
-) -> Html:  # fmt: skip
+    title: str,
+    frame: Frame,
+    confidence: float | None,
+    text: str,
+    colours: Mapping[str, int],
+    wrong: Collection[RoleSpan],
+    intent_wrong: bool,
+) -> Html:
     intent = (
         tag("span", frame.intent, class_="intent wrong" if intent_wrong else "intent")
         if frame.intent is not None

@@ -17,10 +17,13 @@ TITLES = {
     "entity_role.f1": ("Entity with role F1", "role and group are right, too"),
 }
 OTHERS = {
-    "intent.weighted_f1": "Intent weighted F1", "intent.ece": "Intent calibration error",
-    "entity.precision": "Entity precision", "entity.recall": "Entity recall",
-    "entity_role.precision": "Entity with role precision", "entity_role.recall": "Entity with role recall",
-}  # fmt: skip
+    "intent.weighted_f1": "Intent weighted F1",
+    "intent.ece": "Intent calibration error",
+    "entity.precision": "Entity precision",
+    "entity.recall": "Entity recall",
+    "entity_role.precision": "Entity with role precision",
+    "entity_role.recall": "Entity with role recall",
+}
 SHADES = 10
 
 
@@ -30,17 +33,32 @@ def headline(study: Study) -> Html:
     for key, found in study.headline.items():
         title, meaning = TITLES[key]
         scale = tag(
-            "svg", tag("rect", x="0", y="4", width="100", height="2", class_="grid"),
-            tag("rect", x=f"{100 * found.low:.1f}", y="2", width=f"{max(100 * (found.high - found.low), 0.5):.1f}",
-                height="6", class_="range"),
+            "svg",
+            tag("rect", x="0", y="4", width="100", height="2", class_="grid"),
+            tag(
+                "rect",
+                x=f"{100 * found.low:.1f}",
+                y="2",
+                width=f"{max(100 * (found.high - found.low), 0.5):.1f}",
+                height="6",
+                class_="range",
+            ),
             tag("rect", x=f"{min(100 * found.value, 99.4):.1f}", y="0", width="0.6", height="10", class_="value"),
-            viewBox="0 0 100 10", preserveAspectRatio="none", aria_hidden="true",
-        )  # fmt: skip
+            viewBox="0 0 100 10",
+            preserveAspectRatio="none",
+            aria_hidden="true",
+        )
         tiles.append(
-            tag("div", tag("p", title, class_="title"), tag("p", f"{100 * found.value:.1f}%", class_="figure"), scale,
+            tag(
+                "div",
+                tag("p", title, class_="title"),
+                tag("p", f"{100 * found.value:.1f}%", class_="figure"),
+                scale,
                 tag("p", f"{100 * found.low:.1f} to {100 * found.high:.1f}", class_="range"),
-                tag("p", meaning, class_="quiet"), class_="tile")
-        )  # fmt: skip
+                tag("p", meaning, class_="quiet"),
+                class_="tile",
+            )
+        )
     return tag("div", tiles, class_="tiles")
 
 
@@ -49,13 +67,23 @@ def folds(summary: Mapping[str, Any]) -> Html:
     titles = {key: title for key, (title, _) in TITLES.items()} | OTHERS
     keys = [key for key in titles if _at(summary["mean"], key) is not None]
     each = summary["each"]
-    head = tag("tr", [tag("th", title, scope="col") for title in
-                      ("", "mean", "± spread", *(f"fold {i + 1}" for i in range(len(each))))])  # fmt: skip
+    head = tag(
+        "tr",
+        [
+            tag("th", title, scope="col")
+            for title in ("", "mean", "± spread", *(f"fold {i + 1}" for i in range(len(each))))
+        ],
+    )
     rows = [
-        tag("tr", tag("th", titles[key], scope="row"), tag("td", _percent(_at(summary["mean"], key))),
-            tag("td", _percent(_at(summary["sd"], key))), [tag("td", _percent(_at(one, key))) for one in each])
+        tag(
+            "tr",
+            tag("th", titles[key], scope="row"),
+            tag("td", _percent(_at(summary["mean"], key))),
+            tag("td", _percent(_at(summary["sd"], key))),
+            [tag("td", _percent(_at(one, key))) for one in each],
+        )
         for key in keys
-    ]  # fmt: skip
+    ]
     rows.append(
         tag(
             "tr",

@@ -20,9 +20,7 @@ SETTINGS = ("swap_values", "synonyms", "synonym_table", "homophones", "drop_fill
 """What of the section `training` is about it"""
 
 
-def made(
-    examples: Sequence[Example], data: NluData, config: Config, segmenter: Segmenter
-) -> dict[str, list[Example]]:
+def made(examples: Sequence[Example], data: NluData, config: Config, segmenter: Segmenter) -> dict[str, list[Example]]:
     """By what they are, the examples made of `examples`, with the dictionaries of `data`; the seed decides them.
 
     Each way starts from the given examples alone, so copies are not copied again. Raises DataError for a broken
@@ -38,14 +36,26 @@ def made(
         return reworded(examples, training.synonyms, seed, segmenter, read_synonyms(*tables))
 
     ways: list[tuple[str, float, Callable[[], list[Example]]]] = [
-        ("copies with other values", training.swap_values,
-         lambda: swapped(examples, training.swap_values, seed, data.lookups, canonical)),
+        (
+            "copies with other values",
+            training.swap_values,
+            lambda: swapped(examples, training.swap_values, seed, data.lookups, canonical),
+        ),
         ("copies with words of the same meaning", training.synonyms, synonyms),
-        ("copies with words that sound the same", training.homophones,
-         lambda: misheard(examples, training.homophones, seed, segmenter)),
-        ("copies without fillers", training.drop_fillers,
-         lambda: without_fillers(examples, training.drop_fillers, seed, segmenter)),
-        ("of two joined", training.join if config.model.multi_label else 0.0,
-         lambda: list(joined(examples, training.join, seed))),
-    ]  # fmt: skip
+        (
+            "copies with words that sound the same",
+            training.homophones,
+            lambda: misheard(examples, training.homophones, seed, segmenter),
+        ),
+        (
+            "copies without fillers",
+            training.drop_fillers,
+            lambda: without_fillers(examples, training.drop_fillers, seed, segmenter),
+        ),
+        (
+            "of two joined",
+            training.join if config.model.multi_label else 0.0,
+            lambda: list(joined(examples, training.join, seed)),
+        ),
+    ]
     return {what: make() for what, wanted, make in ways if wanted}

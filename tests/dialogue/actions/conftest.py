@@ -73,16 +73,32 @@ class Server:
         except urllib.error.HTTPError as error:
             return error.code, {}
 
-    def run(self, action: str, text: str = "", intent: str = "inform", entities: list[dict[str, Any]] | None = None,
-            form: str | None = None) -> list[str]:  # fmt: skip
+    def run(
+        self,
+        action: str,
+        text: str = "",
+        intent: str = "inform",
+        entities: list[dict[str, Any]] | None = None,
+        form: str | None = None,
+    ) -> list[str]:
         """One action of one turn, its values read first as Rasa does; the sentences it answered."""
         said: list[str] = []
         for name in dict.fromkeys(["action_validate_slot_mappings", action]):
-            tracker = {"sender_id": "u1", "slots": self.slots, "events": [], "paused": False, "followup_action": None,
-                       "latest_message": {"text": text, "intent": {"name": intent, "confidence": 1.0},
-                                          "entities": entities or []},
-                       "active_loop": {"name": form} if form else {}, "latest_action_name": "action_listen",
-                       "latest_input_channel": "rest"}  # fmt: skip
+            tracker = {
+                "sender_id": "u1",
+                "slots": self.slots,
+                "events": [],
+                "paused": False,
+                "followup_action": None,
+                "latest_message": {
+                    "text": text,
+                    "intent": {"name": intent, "confidence": 1.0},
+                    "entities": entities or [],
+                },
+                "active_loop": {"name": form} if form else {},
+                "latest_action_name": "action_listen",
+                "latest_input_channel": "rest",
+            }
             body = {"next_action": name, "sender_id": "u1", "tracker": tracker, "domain": {}, "version": "3.6.21"}
             status, answer = self.post(json.dumps(body).encode())
             assert status == 200
@@ -100,12 +116,21 @@ def server_process(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     folder = tmp_path_factory.mktemp("server")
-    environment = {**os.environ, "CNLU_BOT_DATA": str(folder), "CNLU_BOT_NOW": NOW,
-                   "PYTHONPATH": os.pathsep.join([str(checkout), os.environ.get("PYTHONPATH", "")]),
-                   "RASA_TELEMETRY_ENABLED": "false"}  # fmt: skip
+    environment = {
+        **os.environ,
+        "CNLU_BOT_DATA": str(folder),
+        "CNLU_BOT_NOW": NOW,
+        "PYTHONPATH": os.pathsep.join([str(checkout), os.environ.get("PYTHONPATH", "")]),
+        "RASA_TELEMETRY_ENABLED": "false",
+    }
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([sdk_python, "-W", "ignore", "-m", "dialogue.actions", "--port", str(port)],
-                                   stdout=log, stderr=log, env=environment, cwd=folder)  # fmt: skip
+        process = subprocess.Popen(
+            [sdk_python, "-W", "ignore", "-m", "dialogue.actions", "--port", str(port)],
+            stdout=log,
+            stderr=log,
+            env=environment,
+            cwd=folder,
+        )
     try:
         deadline = time.monotonic() + 120
         while True:

@@ -20,8 +20,13 @@ def entity(text: str, word: str, kind: str, role: str | None = None) -> dict[str
 
 
 def book(server: Server, text: str = "买一张明天北京到济南的二等座") -> list[str]:
-    said = [entity(text, "明天", "date"), entity(text, "北京", "place", "from"), entity(text, "济南", "place", "to"),
-            entity(text, "二等座", "seat_class"), entity(text, "一张", "count")]  # fmt: skip
+    said = [
+        entity(text, "明天", "date"),
+        entity(text, "北京", "place", "from"),
+        entity(text, "济南", "place", "to"),
+        entity(text, "二等座", "seat_class"),
+        entity(text, "一张", "count"),
+    ]
     return server.run("action_offer_train", text, "book_ticket", said)
 
 
@@ -38,9 +43,18 @@ def test_a_booking_ends_in_an_order(server: Server) -> None:
 
 def test_values_are_plain_before_any_action_sees_them(server: Server) -> None:
     text = "下周三晚上八点以后从北京南去上海，俩人"
-    server.run("action_validate_slot_mappings", text, "inform", [
-        entity(text, "下周三", "date"), entity(text, "晚上八点", "time"), entity(text, "北京南", "place", "from"),
-        entity(text, "上海", "place", "to"), entity(text, "俩", "count")])  # fmt: skip
+    server.run(
+        "action_validate_slot_mappings",
+        text,
+        "inform",
+        [
+            entity(text, "下周三", "date"),
+            entity(text, "晚上八点", "time"),
+            entity(text, "北京南", "place", "from"),
+            entity(text, "上海", "place", "to"),
+            entity(text, "俩", "count"),
+        ],
+    )
     assert server.slots["travel_date"] == "2026-03-18"
     assert server.slots["travel_time"] == "20:00/23:59"
     assert (server.slots["origin"], server.slots["destination"]) == ("北京南", "上海")
@@ -99,8 +113,9 @@ def test_an_unknown_city_gets_a_sentence(server: Server) -> None:
 def test_a_question_within_the_form_fills_no_slot(server: Server) -> None:
     server.slots = {"origin": "北京", "destination": "济南", "requested_slot": "seat_class"}
     text = "二等座多少钱"
-    (price,) = server.run("action_query_price", text, "query_price", [entity(text, "二等座", "seat_class")],
-                          form="booking_form")  # fmt: skip
+    (price,) = server.run(
+        "action_query_price", text, "query_price", [entity(text, "二等座", "seat_class")], form="booking_form"
+    )
     assert "二等座" in price and "一等座" not in price
     assert "seat_class" not in server.slots
 

@@ -55,16 +55,23 @@ def test_an_order_moves_only_where_enough_is_left(store: Store, now: datetime) -
 
 @pytest.mark.rasa
 def test_the_server_says_what_is_wrong_before_it_starts(tmp_path: Path, checkout: Path, sdk_python: str) -> None:
-    environment = {**os.environ, "CNLU_BOT_NOW": "soon", "CNLU_BOT_DATA": str(tmp_path),
-                   "PYTHONPATH": os.pathsep.join([str(checkout), os.environ.get("PYTHONPATH", "")])}
+    environment = {
+        **os.environ,
+        "CNLU_BOT_NOW": "soon",
+        "CNLU_BOT_DATA": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join([str(checkout), os.environ.get("PYTHONPATH", "")]),
+    }
     run = subprocess.run([sdk_python, "-m", "dialogue.actions"], env=environment, capture_output=True, text=True)
     assert run.returncode == 1
     assert run.stderr.strip().endswith("CNLU_BOT_NOW=soon: is no moment; write it as in 2026-03-12T15:00.")
 
 
 def test_the_script_makes_a_timetable(tmp_path: Path, checkout: Path) -> None:
-    subprocess.run([sys.executable, "-m", "dialogue.actions.make_timetable", str(tmp_path / "timetable.sqlite")],
-                   check=True, env={**os.environ, "PYTHONPATH": str(checkout)})  # fmt: skip
+    subprocess.run(
+        [sys.executable, "-m", "dialogue.actions.make_timetable", str(tmp_path / "timetable.sqlite")],
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(checkout)},
+    )
     assert Store(tmp_path).train("G103")
 
 
@@ -79,9 +86,17 @@ def test_an_unknown_time_zone_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
         zone()
 
 
-@pytest.mark.parametrize(("word", "place"), [
-    ("北京", "北京"), ("北京站", "北京"), ("上海虹桥站", "上海虹桥"), ("杭州市", "杭州"), ("火星", None), ("", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("word", "place"),
+    [
+        ("北京", "北京"),
+        ("北京站", "北京"),
+        ("上海虹桥站", "上海虹桥"),
+        ("杭州市", "杭州"),
+        ("火星", None),
+        ("", None),
+    ],
+)
 def test_a_word_names_a_city_or_a_station(word: str, place: str | None) -> None:
     assert resolve(word) == place
     assert place is None or city_of(place) in CITIES

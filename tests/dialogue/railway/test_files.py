@@ -60,7 +60,11 @@ def test_there_are_conversations_enough_and_none_is_in_the_training_data(bot: Pa
     assert len(stories) >= 40
     assert len({story["story"] for story in stories}) == len(stories)
     corpus = {example.text for example in load_data(checkout / "corpora" / "railway" / "train").examples}
-    said = [parse_markup(step["user"].strip(), "conversation")[0]
-            for story in stories for step in story["steps"] if "user" in step]  # fmt: skip
+    said = [
+        parse_markup(step["user"].strip(), "conversation")[0]
+        for story in stories
+        for step in story["steps"]
+        if "user" in step
+    ]
     long = {text for text in said if len(text) > 9}  # 你好 and 二等座 are everyone's
     assert long and not long & corpus

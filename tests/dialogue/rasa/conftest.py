@@ -24,11 +24,22 @@ NLU_SERVER = [sys.executable, "-m", "cnlu", "serve"]
 """Speaks Rasa's NLU protocol when started as NLU_SERVER MODEL --port N."""
 
 QUICK = {
-    "model.members": 1, "model.sparse_width": 24, "model.width": 32, "model.heads": 2, "model.feedforward": 64,
-    "features.min_count": 1, "features.sentence_min_count": 1, "training.dev_fraction": 0.0,
-    "training.batch_size": 16, "training.max_epochs": 60, "training.min_epochs": 1, "training.learning_rate": 5e-3,
-    "training.sparse_learning_rate": 1e-2, "training.average": 0.9, "training.checkpoint_seconds": 3600,
-}  # fmt: skip
+    "model.members": 1,
+    "model.sparse_width": 24,
+    "model.width": 32,
+    "model.heads": 2,
+    "model.feedforward": 64,
+    "features.min_count": 1,
+    "features.sentence_min_count": 1,
+    "training.dev_fraction": 0.0,
+    "training.batch_size": 16,
+    "training.max_epochs": 60,
+    "training.min_epochs": 1,
+    "training.learning_rate": 5e-3,
+    "training.sparse_learning_rate": 1e-2,
+    "training.average": 0.9,
+    "training.checkpoint_seconds": 3600,
+}
 """A model that learns the little bot's sentences in a second or two."""
 
 FULL = [
@@ -42,8 +53,14 @@ FULL = [
 
 
 def rasa_environment(checkout: Path) -> dict[str, str]:
-    quiet = {"RASA_TELEMETRY_ENABLED": "false", "TF_CPP_MIN_LOG_LEVEL": "3", "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
-             "PYTHONWARNINGS": "ignore", "PYTHONIOENCODING": "utf-8", "OMP_NUM_THREADS": "1"}  # fmt: skip
+    quiet = {
+        "RASA_TELEMETRY_ENABLED": "false",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
+        "PYTHONWARNINGS": "ignore",
+        "PYTHONIOENCODING": "utf-8",
+        "OMP_NUM_THREADS": "1",
+    }
     return {**os.environ, **quiet, "PYTHONPATH": str(checkout)}
 
 
@@ -70,15 +87,26 @@ class Bot:
 
     def write_config(self, pipeline: list[dict[str, Any]], name: str = "config.yml") -> str:
         """A file of settings of Rasa in the folder; its name."""
-        content = {"recipe": "default.v1", "language": "zh", "assistant_id": "test", "pipeline": pipeline,
-                   "policies": [{"name": "RulePolicy"}]}  # fmt: skip
+        content = {
+            "recipe": "default.v1",
+            "language": "zh",
+            "assistant_id": "test",
+            "pipeline": pipeline,
+            "policies": [{"name": "RulePolicy"}],
+        }
         (self.folder / name).write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
         return name
 
     def rasa(self, *arguments: str, code: int = 0) -> str:
         """Everything that a `rasa` command says; it must end with `code`."""
-        done = subprocess.run([self.python, "-m", "rasa", *arguments], cwd=self.folder, env=self.environment,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")  # fmt: skip
+        done = subprocess.run(
+            [self.python, "-m", "rasa", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+        )
         assert done.returncode == code, done.stdout[-3000:]
         return done.stdout
 
@@ -106,9 +134,15 @@ class Driver:
     def __init__(self, bot: Bot) -> None:
         self.bot = bot
         self.log = open(bot.folder / "driver.log", "w+", encoding="utf-8")  # noqa: SIM115
-        self.process = subprocess.Popen([bot.python, str(HERE / "driver.py")], cwd=bot.folder, env=bot.environment,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
-                                        encoding="utf-8")  # fmt: skip
+        self.process = subprocess.Popen(
+            [bot.python, str(HERE / "driver.py")],
+            cwd=bot.folder,
+            env=bot.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            encoding="utf-8",
+        )
 
     def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
         assert self.process.stdin is not None

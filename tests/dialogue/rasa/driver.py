@@ -31,8 +31,13 @@ class Keep(logging.Handler):
 
 
 def train(config, name, finetune=None, force=False, data="data", nlu_only=False, epoch_fraction=1.0):
-    options = {"output": "models", "fixed_model_name": name, "model_to_finetune": finetune,
-               "finetuning_epoch_fraction": epoch_fraction, "domain": "domain.yml"}
+    options = {
+        "output": "models",
+        "fixed_model_name": name,
+        "model_to_finetune": finetune,
+        "finetuning_epoch_fraction": epoch_fraction,
+        "domain": "domain.yml",
+    }
     if nlu_only:
         path = rasa.model_training.train_nlu(config, data, **options)
     else:

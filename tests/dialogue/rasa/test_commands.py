@@ -41,8 +41,19 @@ def test_rasa_test_nlu_gives_a_true_entity_report(bot: Any, trained: str) -> Non
 
 
 def test_conversations_end_to_end_pass(bot: Any, trained: str) -> None:
-    said = bot.rasa("test", "core", "--e2e", "--stories", "tests", "-m", "models/full.tar.gz", "--out", "e2e",
-                    "--no-plot", "--fail-on-prediction-errors")  # fmt: skip
+    said = bot.rasa(
+        "test",
+        "core",
+        "--e2e",
+        "--stories",
+        "tests",
+        "-m",
+        "models/full.tar.gz",
+        "--out",
+        "e2e",
+        "--no-plot",
+        "--fail-on-prediction-errors",
+    )
     assert "2 / 2" in said or "2/2" in said
 
 
@@ -52,8 +63,21 @@ def test_a_conversation_over_the_rest_channel_with_the_action_server_up(bot: Any
     (bot.folder / "endpoints.yml").write_text(yaml.safe_dump(endpoints), encoding="utf-8")
     (bot.folder / "credentials.yml").write_text("rest:\n", encoding="utf-8")
     action_server = [bot.python, "-m", "rasa_sdk", "--actions", "actions", "--port", str(actions)]
-    server = [bot.python, "-m", "rasa", "run", "--enable-api", "--port", str(port), "-m", "models/full.tar.gz",
-              "--credentials", "credentials.yml", "--endpoints", "endpoints.yml"]  # fmt: skip
+    server = [
+        bot.python,
+        "-m",
+        "rasa",
+        "run",
+        "--enable-api",
+        "--port",
+        str(port),
+        "-m",
+        "models/full.tar.gz",
+        "--credentials",
+        "credentials.yml",
+        "--endpoints",
+        "endpoints.yml",
+    ]
     with bot.serving(action_server, actions, "/health"), bot.serving(server, port, "/status") as url:
 
         def say(text: str) -> list[str]:
@@ -67,7 +91,8 @@ def test_a_conversation_over_the_rest_channel_with_the_action_server_up(bot: Any
         assert say('/book_ticket{"city": "哈尔滨"}') == ["北京到上海"]
         parsed = post(f"{url}/model/parse", {"text": "G12晚点了吗"})
         assert [(e["entity"], e["value"], e["extractor"]) for e in parsed["entities"]] == [
-            ("train_no", "G12", "CnluClassifier")]  # fmt: skip
+            ("train_no", "G12", "CnluClassifier")
+        ]
 
 
 def test_a_way_that_leads_nowhere_is_one_sentence_of_rasa_train(bot: Any) -> None:

@@ -32,7 +32,9 @@ def test_intent_ranking_and_entities_with_roles_and_confidences(full: Any) -> No
     assert {item["name"] for item in ranking} == {"greet", "goodbye", "book_ticket", "ask_train", "faq"}
     assert [item["confidence"] for item in ranking] == sorted((i["confidence"] for i in ranking), reverse=True)
     assert [(text[e["start"] : e["end"]], e["entity"], e["role"]) for e in found["entities"]] == [
-        ("广州", "city", "from"), ("北京", "city", "to")]  # fmt: skip
+        ("广州", "city", "from"),
+        ("北京", "city", "to"),
+    ]
     for entity in found["entities"]:
         assert entity["extractor"] == "CnluClassifier"
         assert 0 < entity["confidence_entity"] <= 1
@@ -78,7 +80,9 @@ def test_a_ready_model_is_taken_as_it_is_and_lives_beside_another_extractor(bot:
     (found,) = driver.parse(answer["model"], "我要去南京的车票")
     assert len(found["intent_ranking"]) == 2
     assert {(e["extractor"], e["value"]) for e in found["entities"]} == {
-        ("RegexEntityExtractor", "南京"), ("CnluClassifier", "南京")}  # fmt: skip
+        ("RegexEntityExtractor", "南京"),
+        ("CnluClassifier", "南京"),
+    }
 
 
 def test_intents_that_a_ready_model_does_not_know_are_named(bot: Any, driver: Any, ready: Path) -> None:
@@ -114,9 +118,22 @@ def test_the_cache_restores_what_did_not_change_and_trains_what_did(bot: Any, dr
     assert TRAINS in train(model="copied")
     assert RESTORED in train(model="copied")
     subprocess.run(
-        [bot.nlu_server[0], "-m", "cnlu", "train", bot.folder / "data" / "nlu.yml", "--out", copied, "--force",
-         "--config", settings], env=bot.environment, check=True, capture_output=True,
-    )  # fmt: skip
+        [
+            bot.nlu_server[0],
+            "-m",
+            "cnlu",
+            "train",
+            bot.folder / "data" / "nlu.yml",
+            "--out",
+            copied,
+            "--force",
+            "--config",
+            settings,
+        ],
+        env=bot.environment,
+        check=True,
+        capture_output=True,
+    )
     assert TRAINS in train(model="copied")
 
 

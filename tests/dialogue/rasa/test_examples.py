@@ -64,11 +64,12 @@ def test_texts_without_a_character_are_left_out() -> None:
 
 def test_dictionaries_travel_through_the_files(tmp_path: Path) -> None:
     given = rasa_data(
-        message("去北京", "go", CITY), message("原文 [括号](不是实体)"),
+        message("去北京", "go", CITY),
+        message("原文 [括号](不是实体)"),
         entity_synonyms={"帝都": "北京"},
         regex_features=[{"name": "train", "pattern": r"G\d+"}, {"name": "train", "pattern": r"D\d+"}],
         lookup_tables=[{"name": "city", "elements": ["北京", " 上海 ", "北京"]}],
-    )  # fmt: skip
+    )
     read = load_data(write_files(collect(given, read_settings({})), tmp_path))
     assert [example.text for example in read.examples] == ["去北京", "原文 [括号](不是实体)"]
     assert read.synonyms == {"帝都": "北京"}

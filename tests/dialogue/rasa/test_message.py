@@ -13,7 +13,9 @@ def ranked(*pairs: tuple[str, float]) -> dict[str, object]:
 
 def test_the_ranking_is_cut() -> None:
     assert intent_ranking(ranked(("a", 0.6), ("b", 0.3), ("c", 0.1)), 2) == [
-        {"name": "a", "confidence": 0.6}, {"name": "b", "confidence": 0.3}]  # fmt: skip
+        {"name": "a", "confidence": 0.6},
+        {"name": "b", "confidence": 0.3},
+    ]
 
 
 def test_retrieval_intents_count_together() -> None:

@@ -31,8 +31,19 @@ def railway(bot: Any, checkout: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def test_all_its_conversations_pass(railway: Any) -> None:
-    railway.rasa("test", "core", "--e2e", "--stories", "tests", "-m", "models/bot.tar.gz", "--out", "results",
-                 "--no-plot", "--fail-on-prediction-errors")  # fmt: skip
+    railway.rasa(
+        "test",
+        "core",
+        "--e2e",
+        "--stories",
+        "tests",
+        "-m",
+        "models/bot.tar.gz",
+        "--out",
+        "results",
+        "--no-plot",
+        "--fail-on-prediction-errors",
+    )
     report = json.loads((railway.folder / "results" / "story_report.json").read_text("utf-8"))
     assert report["conversation_accuracy"]["correct"] == report["conversation_accuracy"]["total"] >= 40
 
@@ -43,8 +54,20 @@ def test_it_sells_a_ticket_over_the_rest_channel(railway: Any, tmp_path: Path) -
     (railway.folder / "endpoints.yml").write_text(yaml.safe_dump(endpoints), encoding="utf-8")
     railway.environment |= {"CNLU_BOT_DATA": str(tmp_path), "CNLU_BOT_NOW": THURSDAY}
     action_server = [railway.python, "-m", "dialogue.actions", "--port", str(actions)]
-    server = [railway.python, "-m", "rasa", "run", "--port", str(port), "-m", "models/bot.tar.gz",
-              "--credentials", "credentials.yml", "--endpoints", "endpoints.yml"]  # fmt: skip
+    server = [
+        railway.python,
+        "-m",
+        "rasa",
+        "run",
+        "--port",
+        str(port),
+        "-m",
+        "models/bot.tar.gz",
+        "--credentials",
+        "credentials.yml",
+        "--endpoints",
+        "endpoints.yml",
+    ]
     with railway.serving(action_server, actions, "/health"), railway.serving(server, port, "/") as url:
 
         def say(text: str) -> str:

@@ -45,7 +45,11 @@ def test_options_that_cannot_be(options: dict[str, Any], said: str) -> None:
 def test_set_is_what_the_command_line_takes() -> None:
     given = {"training.epochs": 20, "model.dropout": 0.1, "text.simplify": True, "features.lexicon": "extractor"}
     assert overrides(read_settings({"set": given})) == [
-        "training.epochs=20", "model.dropout=0.1", "text.simplify=true", "features.lexicon=extractor"]  # fmt: skip
+        "training.epochs=20",
+        "model.dropout=0.1",
+        "text.simplify=true",
+        "features.lexicon=extractor",
+    ]
     config = training_config(read_settings({"set": given}))
     assert (config.training.epochs, config.model.dropout, config.features.lexicon) == (20, 0.1, "extractor")
 

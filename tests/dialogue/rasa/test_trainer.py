@@ -89,9 +89,11 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     "way",
-    [pytest.param({"trainer": sys.executable}, id="another interpreter", marks=pytest.mark.slow),
-     pytest.param({}, id="this process")],
-)  # fmt: skip
+    [
+        pytest.param({"trainer": sys.executable}, id="another interpreter", marks=pytest.mark.slow),
+        pytest.param({}, id="this process"),
+    ],
+)
 def test_both_ways_of_training_tell_their_story_and_leave_a_model(
     data: Path, tmp_path: Path, way: dict[str, str]
 ) -> None:

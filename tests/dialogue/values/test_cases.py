@@ -40,10 +40,15 @@ def minutes(text: str, now: datetime) -> float | None:
 
 
 READERS: dict[str, Callable[[str, datetime], Any]] = {
-    "date": read_date, "time": read_time, "datetime": read_when, "count": count, "duration": minutes,
-    "number": lambda text, now: read_number(text), "amount": lambda text, now: read_amount(text),
+    "date": read_date,
+    "time": read_time,
+    "datetime": read_when,
+    "count": count,
+    "duration": minutes,
+    "number": lambda text, now: read_number(text),
+    "amount": lambda text, now: read_amount(text),
     "phone": lambda text, now: read_phone(text),
-}  # fmt: skip
+}
 
 
 def plain(value: Any) -> Any:
@@ -67,8 +72,11 @@ def test_a_value_is_read_as_it_is_meant(case: dict[str, Any]) -> None:
 
 
 def test_a_day_comes_round_only_where_its_name_does() -> None:
-    said = {"今日上午九点": "2026-03-12T09:00", "周四上午九点": "2026-03-19T09:00",
-            "十二号上午九点": "2026-04-12T09:00"}  # fmt: skip
+    said = {
+        "今日上午九点": "2026-03-12T09:00",
+        "周四上午九点": "2026-03-19T09:00",
+        "十二号上午九点": "2026-04-12T09:00",
+    }
     assert {text: str(read_when(text, THURSDAY)) for text in said} == said
 
 

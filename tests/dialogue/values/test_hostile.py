@@ -21,12 +21,42 @@ from dialogue.values.when import read_when
 
 NOW = datetime(2026, 3, 5, 10, 0)
 READERS: dict[str, Callable[[str], Any]] = {
-    "date": lambda text: read_date(text, NOW), "time": lambda text: read_time(text, NOW),
-    "when": lambda text: read_when(text, NOW), "count": read_count, "duration": read_duration, "number": read_number,
-    "amount": read_amount, "phone": read_phone, "digits": read_digits, "identity": read_identity,
-}  # fmt: skip
-UNITS = ["1", "1.1", "1,111", "一", "十", "点", "后", "到", "早1点到", "不晚于", "下", "过", "的", "半", "天", "月",
-         "初", "两大一小", "国庆", "最早", "三个零", "块", "今晚"]  # fmt: skip
+    "date": lambda text: read_date(text, NOW),
+    "time": lambda text: read_time(text, NOW),
+    "when": lambda text: read_when(text, NOW),
+    "count": read_count,
+    "duration": read_duration,
+    "number": read_number,
+    "amount": read_amount,
+    "phone": read_phone,
+    "digits": read_digits,
+    "identity": read_identity,
+}
+UNITS = [
+    "1",
+    "1.1",
+    "1,111",
+    "一",
+    "十",
+    "点",
+    "后",
+    "到",
+    "早1点到",
+    "不晚于",
+    "下",
+    "过",
+    "的",
+    "半",
+    "天",
+    "月",
+    "初",
+    "两大一小",
+    "国庆",
+    "最早",
+    "三个零",
+    "块",
+    "今晚",
+]
 
 
 def text_of(unit: str, size: int, end: str) -> str:

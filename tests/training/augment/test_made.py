@@ -40,8 +40,9 @@ def test_each_way_starts_from_the_given_examples_alone(examples: list[Example], 
 @pytest.mark.usefixtures("without_export")
 def test_training_says_how_many_were_made_and_shows_some(run: Run, examples: list[Example], tmp_path: Path):
     (tmp_path / "mine.txt").write_text("天气 气象\n", encoding="utf-8")
-    _, said = run(examples, "training.synonyms=1", f"training.synonym_table={tmp_path / 'mine.txt'}",
-                  "training.max_epochs=1")  # fmt: skip
+    _, said = run(
+        examples, "training.synonyms=1", f"training.synonym_table={tmp_path / 'mine.txt'}", "training.max_epochs=1"
+    )
     assert any("copies with words of the same meaning," in line for line in said)
     assert any(line.startswith("copies with words of the same meaning, such as: “") and "气象" in line for line in said)
     _, said = run(examples, "training.max_epochs=1", name="plain")

@@ -132,5 +132,7 @@ def test_a_filler_within_an_entity_stays():
 def test_each_filler_goes_by_its_own_lot():
     one = [example("嗯，请问明天有票吗")] * 60
     assert {copy.text for copy in without_fillers(one, 0.5, 1, SEGMENTER)} == {
-        "请问明天有票吗", "嗯，明天有票吗", "明天有票吗",
-    }  # fmt: skip
+        "请问明天有票吗",
+        "嗯，明天有票吗",
+        "明天有票吗",
+    }
