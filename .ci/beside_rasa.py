@@ -14,7 +14,7 @@ import rasa.nlu.classifiers.diet_classifier  # TensorFlow and the rest of what a
 from light_check import frame
 
 import cnlu
-from dialogue.rasa import CnluClassifier
+from cnlu_dialogue.rasa import CnluClassifier
 
 
 def main(path: str, sentences: str, frames: str) -> None:

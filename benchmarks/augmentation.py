@@ -11,7 +11,7 @@ the test part. Where there is no dev part a stratified tenth of the train part i
 from the rest; both lie in --keep. Gains are paired by draw, with 95 % intervals from a bootstrap over the draws.
 
 Copies as much as double the examples (all ways together: five times as many), but passes are planned by steps: training
-makes fewer over more examples (`planned_epochs` in cnlu/training/loop.py), so that a way takes as many steps as
+makes fewer over more examples (`planned_epochs` in cnlu/training/fit/loop.py), so that a way takes as many steps as
 `plain`, about 600, and a gain is none of longer training. Where examples and copies come to more than 1,280,
 `training.epochs` asks for more steps, at most twice as many; the column `steps` shows what was planned.
 
@@ -36,7 +36,7 @@ from few_shot import write_draw
 from measure import machine, table
 from pretraining_pays import here
 
-from cnlu.config_files import load_config
+from cnlu.config.files import load_config
 from cnlu.data.jsonl import write_jsonl
 from cnlu.data.load import load_data
 from cnlu.data.schema import NluData

@@ -39,12 +39,12 @@ from speed import read_texts
 
 import cnlu
 from cnlu.data.tags import TagSet
-from cnlu.encoder.stored import load_stored
+from cnlu.encoder.from_model import load_stored
+from cnlu.export.quantize import quantize
+from cnlu.model.encoder_output import VIEWS, Reader
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.network import Sizes
-from cnlu.model.reader import VIEWS, Reader
 from cnlu.runtime.interpreter import Interpreter
-from cnlu.training.quantize import quantize
 
 TURN, WARM_UP = 10, 20
 

@@ -14,17 +14,17 @@ from gpu_training import Shape
 from transformers import BertConfig, BertForMaskedLM
 
 from cnlu.text.tokens import Marks
-from pretrain.config import MaskingConfig, ObjectivesConfig, RunConfig
-from pretrain.corpus.shards import WORD, Arrays
-from pretrain.masking import draw
-from pretrain.masking.masker import Masker
-from pretrain.objectives.losses import Pretrainer
-from pretrain.run.optimizer import build_optimizer
-from pretrain.run.packing import Rows
-from pretrain.run.progress import flops_per_token
-from pretrain.run.rows import Layout, assemble
-from pretrain.run.stream import ahead
-from pretrain.run.tensors import parts
+from cnlu_pretrain.config import MaskingConfig, ObjectivesConfig, RunConfig
+from cnlu_pretrain.corpus.shards import WORD, Arrays
+from cnlu_pretrain.masking import rng
+from cnlu_pretrain.masking.masker import Masker
+from cnlu_pretrain.objectives.losses import Pretrainer
+from cnlu_pretrain.run.optimizer import build_optimizer
+from cnlu_pretrain.run.packing import Rows
+from cnlu_pretrain.run.progress import flops_per_token
+from cnlu_pretrain.run.rows import Layout, assemble
+from cnlu_pretrain.run.stream import ahead
+from cnlu_pretrain.run.tensors import parts
 
 MASK, ORDINARY = 4, 5
 WARM_UP = 4
@@ -150,7 +150,7 @@ def _ours(
     def batches() -> Iterator[tuple[Any, int]]:
         for number in range(1 << 30):
             which = (np.arange(rows) + number * rows) % len(packed)
-            batch = assemble(arrays, packed, which, layout, draw.keys(1, number, which))
+            batch = assemble(arrays, packed, which, layout, rng.keys(1, number, which))
             masked = masker(batch.tokens, batch.flags, number, which)
             (one,) = parts(batch, masked, 1, device, masking.rate if compiled else 0.0)
             yield one, int((batch.flags != 8).sum())

@@ -13,20 +13,19 @@ import torch
 from torch import nn
 from transformers import BertConfig, BertModel
 
-from cnlu.config import EncoderConfig, ModelConfig
-from cnlu.config_training import TrainingConfig
+from cnlu.config import EncoderConfig, ModelConfig, TrainingConfig
 from cnlu.data.schema import Entity
 from cnlu.data.tags import TagSet
-from cnlu.encoder.body import Body
+from cnlu.encoder.backbone import Body
+from cnlu.model.encoder_output import Reader
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.losses import NOTHING
 from cnlu.model.network import Sizes
-from cnlu.model.reader import Reader
 from cnlu.text.tokens import Tokens
-from cnlu.training.batches import plan_epoch
-from cnlu.training.optimizer import build_optimizer, clip_gradients, set_rate
-from cnlu.training.rows import Row
-from cnlu.training.step import Stepper
+from cnlu.training.data.batching import plan_epoch
+from cnlu.training.data.featurize import Row
+from cnlu.training.fit.optimizer import build_optimizer, clip_gradients, set_rate
+from cnlu.training.fit.step import Stepper
 
 WORD_PIECES, CHARACTER_FEATURES, SENTENCE_FEATURES, INTENTS, ENTITY_TYPES = 21_128, 28_000, 10_000, 40, 20
 WARM_UP = 5

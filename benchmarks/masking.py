@@ -5,7 +5,7 @@
 CORPUS is what `cnlu pretrain prepare` wrote. All systems get the same packed rows of real text, in memory and in turn,
 several rounds of each; the best round counts, as on a busy machine the others measure the neighbours.
 
-    cnlu STRATEGY        pretrain.masking, from prepared word starts
+    cnlu STRATEGY        cnlu_pretrain.masking, from prepared word starts
     cnlu ngram, similar  the same with similar words instead of [MASK] (a table is made up where none is given)
     collator whole word  DataCollatorForLanguageModeling(whole_word_mask=True) on rows with offset_mapping
     collator token       the same without whole words, on tensors and on lists
@@ -29,14 +29,14 @@ import torch
 from measure import machine, table
 from transformers import DataCollatorForLanguageModeling, PreTrainedTokenizerFast
 
-from pretrain.config import MaskingConfig, SimilarConfig
-from pretrain.corpus.corpus import Corpus, open_corpus
-from pretrain.masking import draw
-from pretrain.masking.masker import IGNORED, Masker
-from pretrain.run.rows import Batch, Layout, assemble
-from pretrain.run.vocabulary import ordinary_ids
-from pretrain.similar.build import build_table
-from pretrain.similar.table import SimilarWords, load_table
+from cnlu_pretrain.config import MaskingConfig, SimilarConfig
+from cnlu_pretrain.corpus.corpus import Corpus, open_corpus
+from cnlu_pretrain.masking import rng
+from cnlu_pretrain.masking.masker import IGNORED, Masker
+from cnlu_pretrain.run.replacement_tokens import ordinary_ids
+from cnlu_pretrain.run.rows import Batch, Layout, assemble
+from cnlu_pretrain.similar.build_table import build_table
+from cnlu_pretrain.similar.table import SimilarWords, load_table
 
 ROUNDS = 3
 
@@ -84,7 +84,7 @@ def rows_of(corpus: Corpus, rows: int, length: int, most: int = 64) -> list[Batc
     packed = layout.rows(arrays)
     order = np.random.default_rng(1).permutation(len(packed))
     chosen = [order[i : i + rows] for i in range(0, len(order) - rows + 1, rows)][:most]
-    return [assemble(arrays, packed, which, layout, draw.keys(0, 0, which)) for which in chosen]
+    return [assemble(arrays, packed, which, layout, rng.keys(0, 0, which)) for which in chosen]
 
 
 def ours(corpus: Corpus, batches: list[Batch], table_file: Path | None) -> dict[str, Callable[[int], Any]]:

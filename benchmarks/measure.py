@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+PYTHONPATH = os.pathsep.join(str(CHECKOUT / name) for name in (".", "pretrain", "dialogue"))
+"""Of a child process that imports the packages of this checkout"""
 MIB = 1 << 20
 
 
@@ -36,7 +38,7 @@ class Cost:
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of a measured process: one thread, UTF-8, this checkout's cnlu."""
     env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8", "PYTHONHASHSEED": "0"}
-    env["PYTHONPATH"] = os.pathsep.join(p for p in (str(CHECKOUT), os.environ.get("PYTHONPATH", "")) if p)
+    env["PYTHONPATH"] = os.pathsep.join(p for p in (PYTHONPATH, os.environ.get("PYTHONPATH", "")) if p)
     return {**env, **(extra or {})}
 
 

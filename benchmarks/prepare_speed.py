@@ -19,7 +19,7 @@ from pathlib import Path
 
 from measure import machine, run, table
 
-from pretrain.prepare.sources import blocks
+from cnlu_pretrain.prepare.sources import blocks
 
 JIEBA = """
 import sys, jieba

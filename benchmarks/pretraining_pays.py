@@ -34,9 +34,9 @@ from measure import machine, run, table
 
 from cnlu.cli import main as main_of_cnlu
 from cnlu.data.load import load_data
-from cnlu.data.texts import read_texts
+from cnlu.data.unlabelled import read_texts
 from cnlu.evaluation.bootstrap import mean_interval
-from pretrain.probe.nlu import SETTINGS
+from cnlu_pretrain.probe.nlu import SETTINGS
 
 BEFORE, HEAD = "before", "head"
 RECIPES = ("token", "word", "ngram", "span", "entity", "similar", HEAD)

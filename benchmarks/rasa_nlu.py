@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from measure import CHECKOUT, machine, rasa_environment, run, table
+from measure import PYTHONPATH, machine, rasa_environment, run, table
 from speed import Worker
 from train_rasa import PIPELINE, convert, summary
 
@@ -97,14 +97,14 @@ def prepare(arguments: argparse.Namespace, away: Path) -> tuple[Task, tuple[int,
     counts = convert([part("train")], away / "nlu.yml", arguments.limit)
     test = load_data(part("test")).examples[: arguments.limit]
     (away / "texts.json").write_text(json.dumps([example.text for example in test]), encoding="utf-8")
-    environment = {**rasa_environment(), "PYTHONPATH": str(CHECKOUT)}
+    environment = {**rasa_environment(), "PYTHONPATH": PYTHONPATH}
     return Task(away, test, arguments.rasa_python, environment), counts
 
 
 def _component(arguments: argparse.Namespace, seed: int) -> str:
     settings = {"training.seed": str(seed), **dict(pair.split("=", 1) for pair in arguments.set)}
     lines = [f"    {key}: {value}\n" for key, value in settings.items()]
-    return f"{HEAD}- name: dialogue.rasa.CnluClassifier\n  trainer: {arguments.trainer}\n  set:\n{''.join(lines)}"
+    return f"{HEAD}- name: cnlu_dialogue.rasa.CnluClassifier\n  trainer: {arguments.trainer}\n  set:\n{''.join(lines)}"
 
 
 def measure(task: Task, name: str, config: str, scored: bool = True) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from measure import machine, run, table
 
 from cnlu.data.jsonl import write_jsonl
 from cnlu.data.load import load_data
-from cnlu.training.joining import joined
+from cnlu.training.data.multi_intent import joined
 
 KINDS = {"several": ["--set", "model.multi_label=true"], "usual": []}
 FIGURES = ("intents right", "intent F1", "frames right")

@@ -2,10 +2,11 @@
 
     python benchmarks/values.py [--wrong LIBRARY]
 
-Reads tests/dialogue/values/cases.yml and prints library x kind = share read right, for dialogue.values and for those of
-the libraries that are installed: jionlp, recognizers-text-suite (with emoji<2), dateparser, cn2an. A library is asked
-for the kinds it is made for, in its usual way, and its answer is brought to the writing of the cases. Also printed:
-how many were read wrong, which is worse in a bot than not read. `--wrong` lists what one library did not get right.
+Reads tests/dialogue/values/cases.yml and prints library x kind = share read right, for cnlu_dialogue.values and for
+those of the libraries that are installed: jionlp, recognizers-text-suite (with emoji<2), dateparser, cn2an. A library
+is asked for the kinds it is made for, in its usual way, and its answer is brought to the writing of the cases. Also
+printed: how many were read wrong, which is worse in a bot than not read. `--wrong` lists what one library did not get
+right.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ Reader = Callable[[str, datetime], Any]
 
 
 def ours() -> dict[str, Reader]:
-    from dialogue.values import amounts, counts, dates, durations, numbers, phones, times, when
+    from cnlu_dialogue.values import amounts, counts, dates, durations, numbers, phones, times, when
 
     def count(text: str, now: datetime) -> Any:
         party = counts.read_count(text)
@@ -168,7 +169,7 @@ def cn2an() -> dict[str, Reader]:
 
 
 LIBRARIES = {
-    "dialogue.values": ours,
+    "cnlu_dialogue.values": ours,
     "jionlp": jionlp,
     "recognizers-text": recognizers,
     "dateparser": dateparser,

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import cnlu
 from cnlu import interrupts
-from cnlu.data.wording import encodable as _encodable
+from cnlu.config.setting import SEEDS, real, whole
 from cnlu.errors import CnluError, UsageError
 from cnlu.extras import needed_for
+from cnlu.io.messages import encodable as _encodable
 from cnlu.paths import check_paths
-from cnlu.setting import SEEDS, real, whole
 
 if TYPE_CHECKING:
     from cnlu.config import Config
-    from cnlu.evaluation.study import Study
+    from cnlu.evaluation.report_data import Study
     from cnlu.training.request import Request
 
 
@@ -225,7 +225,7 @@ def _add_distill(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_pretrain(parser: argparse.ArgumentParser) -> None:
-    from pretrain.cli import add_verbs
+    from cnlu_pretrain.cli import add_verbs
 
     add_verbs(parser)
 
@@ -257,7 +257,7 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
 
 def _train(arguments: argparse.Namespace) -> int:
     with needed_for("Training", "train"):
-        from cnlu.training.growth import grow
+        from cnlu.training.continue_training import grow
         from cnlu.training.train import train
     if arguments.origin is None:
         train(_request(arguments, arguments.encoder), say=_say)
@@ -300,7 +300,7 @@ def _request(arguments: argparse.Namespace, encoder: str | None) -> Request:
 
 
 def _config(arguments: argparse.Namespace, encoder: str | None) -> Config:
-    from cnlu.config_files import find_config, load_config
+    from cnlu.config.files import find_config, load_config
     from cnlu.runtime.model_dir import has_encoder
 
     origin = getattr(arguments, "origin", None)

@@ -20,13 +20,13 @@ from hypothesis import HealthCheck, settings
 
 import cnlu
 from cnlu.config import Config
-from cnlu.config_files import load_config
+from cnlu.config.files import load_config
 from cnlu.runtime.interpreter import Interpreter
+from tests.places import CHECKOUT
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a background job of a shell; children would ignore it too
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-CHECKOUT = Path(__file__).resolve().parent.parent
 
 TINY_INTENTS = ("query_trains", "query_price", "book_ticket", "change_ticket", "refund_ticket", "greet")
 TINY_SETTINGS = [

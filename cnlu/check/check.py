@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from cnlu.check.alike import find_near_duplicates
-from cnlu.check.bare import find_bare_values
+from cnlu.check.annotations import find_bad_spans
+from cnlu.check.conflicting_types import find_rare_types
 from cnlu.check.corpus import Corpus
 from cnlu.check.dictionaries import find_unusable_entries, find_unused_entries
+from cnlu.check.duplicates import find_alike_under_two_intents, find_repeats
 from cnlu.check.findings import CODES, SEVERITIES, Finding
 from cnlu.check.held_out import find_test_in_train, find_unknown_labels
 from cnlu.check.invisible import find_invisible
 from cnlu.check.labels import find_few, find_imbalance, find_odd_names, find_similar_names
-from cnlu.check.meanings import find_one_type_values, find_two_values
-from cnlu.check.reading import find_doubtful, find_unreadable
+from cnlu.check.missing_annotations import find_bare_values
+from cnlu.check.near_duplicates import find_near_duplicates
 from cnlu.check.scripts import find_mixed_scripts, find_mixed_widths
-from cnlu.check.spans import find_bad_spans
-from cnlu.check.texts import find_alike_under_two_intents, find_repeats
-from cnlu.check.values import find_rare_types
+from cnlu.check.synonyms import find_one_type_values, find_two_values
+from cnlu.check.unread_lines import find_doubtful, find_unreadable
 from cnlu.errors import UsageError
 from cnlu.progress import progress
 from cnlu.suggest import nearest

@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from cnlu.data.wording import encodable
+from cnlu.io.messages import encodable
 
 if TYPE_CHECKING:
     from cnlu.config import Config
@@ -53,7 +53,7 @@ def _check(arguments: argparse.Namespace) -> int:
     from cnlu.check.corpus import read_corpus
     from cnlu.check.report import as_json, as_lines
     from cnlu.check.scripts import opencc_is_missing
-    from cnlu.config_files import find_config, load_config
+    from cnlu.config.files import find_config, load_config
 
     # One file may hold the settings of training too, an encoder's included.
     config = load_config(find_config(arguments.config), arguments.overrides, encoder=True)

@@ -10,7 +10,7 @@ from itertools import accumulate
 from cnlu.check.findings import Place
 from cnlu.config import Config
 from cnlu.data.schema import Entity, Example, NluData
-from cnlu.features.build import build_normalizer
+from cnlu.features.build_extractor import build_normalizer
 from cnlu.features.synonyms import Synonyms
 from cnlu.text.chars import char_type
 from cnlu.text.normalize import Normalizer

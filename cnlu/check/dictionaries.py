@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from cnlu.check.corpus import Corpus
 from cnlu.check.findings import Finding, Place
 from cnlu.data.schema import Entry
-from cnlu.data.wording import shown
 from cnlu.features.lexicon import Lexicon
 from cnlu.features.regexes import BadRegexError, Clock, compile_regex
+from cnlu.io.messages import shown
 from cnlu.text.view import view
 
 

@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from cnlu.data.files import read_text, write_bytes
 from cnlu.data.rasa_yaml import read_yaml_text
 from cnlu.data.schema import Example, Lookalike, NluData
-from cnlu.data.wording import shown
 from cnlu.errors import DataError
+from cnlu.io.messages import shown
+from cnlu.io.text_files import read_text, write_bytes
 
 _LINES = re.compile("(\r\n|\r|\n)")
 

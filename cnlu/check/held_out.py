@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from cnlu.check.corpus import Corpus, Line, frame
+from cnlu.check.duplicates import described
 from cnlu.check.findings import Finding
 from cnlu.check.labels import KINDS, labels_of
-from cnlu.check.texts import described
-from cnlu.data.wording import shown
+from cnlu.io.messages import shown
 
 _TWINS = 10
 """Places in training that are named for one text of the test."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from cnlu.check.corpus import Corpus, Line
 from cnlu.check.findings import Finding, Place
 from cnlu.check.invisible import has_invisible
-from cnlu.data.wording import shown
+from cnlu.io.messages import shown
 
 KINDS = {"intent": "an intent", "entity type": "an entity type", "role": "a role", "group": "a group"}
 

@@ -11,7 +11,7 @@ from cnlu.check.corpus import Corpus
 from cnlu.check.dictionaries import build_lexicon
 from cnlu.check.findings import CODES, SEVERITIES, Finding
 from cnlu.check.labels import label_counts
-from cnlu.data.wording import shown
+from cnlu.io.messages import shown
 
 VERSION = 1
 """Of the JSON's shape; fields may be added without a new one."""

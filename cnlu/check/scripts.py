@@ -13,7 +13,7 @@ from functools import cache
 
 from cnlu.check.corpus import Corpus, Line, share, surface
 from cnlu.check.findings import Finding, Place
-from cnlu.data.wording import shown
+from cnlu.io.messages import shown
 from cnlu.text.chars import is_han
 
 _MINORITY = 0.1

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnlu.data.wording import encodable
 from cnlu.errors import DataError, UsageError
+from cnlu.io.messages import encodable
 
 if TYPE_CHECKING:
     from cnlu.convert.result import Result

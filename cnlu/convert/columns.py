@@ -11,8 +11,8 @@ from pathlib import Path
 
 from cnlu.convert.result import Result, Span, Unusable
 from cnlu.convert.source import read
-from cnlu.data.wording import shown
 from cnlu.errors import DataError
+from cnlu.io.messages import shown
 
 _TAG = re.compile(r"O|[BIESLUM]-\S+")
 _COMMENT = re.compile(r"#\s*(\w+)\s*[:=]\s*(.*)")

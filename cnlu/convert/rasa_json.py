@@ -7,8 +7,8 @@ from typing import Any
 
 from cnlu.convert.result import Result, Span, Unusable
 from cnlu.convert.source import Located, objects, parse_json, read
-from cnlu.data.wording import shown
 from cnlu.errors import CnluError
+from cnlu.io.messages import shown
 
 _EXAMPLES = ("common_examples", "intent_examples", "entity_examples")
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import accumulate, pairwise
 
 from cnlu.data.schema import Entity, Example, NluData
-from cnlu.data.wording import shown
+from cnlu.io.messages import shown
 
 CHARACTERS, UTF16 = "characters", "utf16"
 """How offsets count: code points as Python does, or the 16-bit units of JavaScript and .NET, where 😀 is two."""

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from cnlu.data.files import write_bytes
 from cnlu.data.jsonl import to_jsonl
 from cnlu.data.schema import NluData
 from cnlu.data.yaml_writer import to_yaml
 from cnlu.errors import CnluError, UsageError
+from cnlu.io.text_files import write_bytes
 
 
 def rendered(data: NluData, to: str, out: Path | None) -> Mapping[Path | None, bytes]:

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
+from cnlu.config.setting import SEEDS, real, whole
 from cnlu.errors import CnluError, UsageError
-from cnlu.setting import SEEDS, real, whole
 
 
 def add_split(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +28,9 @@ def add_split(parser: argparse.ArgumentParser) -> None:
 
 
 def _split(arguments: argparse.Namespace) -> int:
-    from cnlu.data.divide import check_apart, counts, divide, is_split, render, too_small
     from cnlu.data.load import load_data
-    from cnlu.data.swap import check_out, could_not_write, resolve, write_dir
+    from cnlu.data.split_files import check_apart, counts, divide, is_split, render, too_small
+    from cnlu.io.atomic_directory import check_out, could_not_write, resolve, write_dir
 
     out = Path(arguments.out)
     _check_shares(arguments.dev, arguments.test)

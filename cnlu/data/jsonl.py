@@ -13,13 +13,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from cnlu.data.files import read_text, write_bytes
 from cnlu.data.limits import refuse_long_text, refuse_wide_spans
-from cnlu.data.lookalikes import find_lookalikes
 from cnlu.data.markup import mend_of_key
+from cnlu.data.mistyped_markup import find_lookalikes
 from cnlu.data.schema import Entity, Example, NluData
-from cnlu.data.wording import shown
 from cnlu.errors import DataError
+from cnlu.io.messages import shown
+from cnlu.io.text_files import read_text, write_bytes
 
 _KEYS = ("text", "intent", "entities", "metadata")
 _ENTITY_KEYS = ("start", "end", "entity", "value", "role", "group")

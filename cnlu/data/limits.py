@@ -1,4 +1,4 @@
-"""How much of a file, a line and a text is read: far beyond what people write, far below what a machine cannot hold."""
+"""How long an example's text may be, and how much of it its entities may cover."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ from collections.abc import Sequence
 
 from cnlu.data.schema import Entity
 from cnlu.errors import DataError
+from cnlu.io.limits import LONGEST_LINE
 
-LARGEST_FILE = 256 << 20
-"""Bytes of a file that is read as a whole: some millions of examples."""
-LONGEST_LINE = 1_000_000
-"""Characters of a line: room for a text of the greatest length, all of it annotated."""
 LONGEST_TEXT = 100_000
 """Characters of an example's text, fifty times what the server takes by default."""
 

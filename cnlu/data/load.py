@@ -10,13 +10,13 @@ from pathlib import Path
 
 from cnlu.config import DataConfig
 from cnlu.data.jsonl import read_jsonl
-from cnlu.data.limits import LONGEST_LINE
-from cnlu.data.lookalikes import doubt_lookalikes
+from cnlu.data.lookup_files import Reach
+from cnlu.data.mistyped_markup import doubt_lookalikes
 from cnlu.data.rasa_yaml import read_yaml
 from cnlu.data.schema import Doubt, NluData
-from cnlu.data.tables import Reach
-from cnlu.data.wording import shown
 from cnlu.errors import DataError
+from cnlu.io.limits import LONGEST_LINE
+from cnlu.io.messages import shown
 
 _YAML = (".yml", ".yaml")
 _JSON = (".jsonl", ".json")

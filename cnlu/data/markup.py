@@ -15,8 +15,8 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from cnlu.data.schema import Entity, NluData
-from cnlu.data.wording import shown
 from cnlu.errors import DataError
+from cnlu.io.messages import shown
 
 _CLOSING = {"(": ")", "{": "}", "[": "]"}
 _FIELDS = re.compile(r"\{([^}]+)\}")

@@ -10,16 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cnlu.data.blocks import STRIPPED, block_items
-from cnlu.data.files import read_text
+from cnlu.data.example_blocks import STRIPPED, block_items
 from cnlu.data.limits import refuse_long_text, refuse_wide_spans
-from cnlu.data.lookalikes import find_lookalikes
+from cnlu.data.lookup_files import BESIDE, Reach, doubt_entries, find_table, is_table, read_table
 from cnlu.data.markup import parse_markup
+from cnlu.data.mistyped_markup import find_lookalikes
 from cnlu.data.schema import Entry, Example, NluData
-from cnlu.data.tables import BESIDE, Reach, doubt_entries, find_table, is_table, read_table
-from cnlu.data.wording import shown
-from cnlu.data.yaml_nodes import Document, Node, mapping, parse_yaml, plain_value, scalar
 from cnlu.errors import DataError
+from cnlu.io.messages import shown
+from cnlu.io.text_files import read_text
+from cnlu.io.yaml_nodes import Document, Node, mapping, parse_yaml, plain_value, scalar
 
 _SECTIONS = ("intent", "synonym", "regex", "lookup")
 _LINE_BREAKS = re.compile("[\x85\u2028\u2029]")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from cnlu.data.wording import shown
 from cnlu.errors import DataError
+from cnlu.io.messages import shown
 
 
 @dataclass(frozen=True)

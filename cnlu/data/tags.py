@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnlu.data.schema import Entity
-from cnlu.data.wording import shown
 from cnlu.errors import UsageError
+from cnlu.io.messages import shown
 
 _PREFIXES = {"BIO": "BI", "BILOU": "BILU"}
 

@@ -11,13 +11,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from cnlu.data.blocks import STRIPPED
-from cnlu.data.files import write_bytes
+from cnlu.data.example_blocks import STRIPPED
 from cnlu.data.markup import emit_markup
 from cnlu.data.schema import Entity, Example, NluData
-from cnlu.data.wording import shown
-from cnlu.data.yaml_nodes import parse_yaml, plain_value
 from cnlu.errors import DataError
+from cnlu.io.messages import shown
+from cnlu.io.text_files import write_bytes
+from cnlu.io.yaml_nodes import parse_yaml, plain_value
 
 # Rasa decodes \uXXXX throughout a file that is all ASCII; one other character keeps it from that.
 _HEADER = '# Rasa NLU 3.1 · cnlu\nversion: "3.1"\nnlu:\n'

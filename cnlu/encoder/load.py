@@ -12,12 +12,12 @@ from typing import Any
 
 from torch import nn
 
-from cnlu.encoder.body import Body
-from cnlu.encoder.build import load_body
-from cnlu.encoder.settings import configured, read_settings
+from cnlu.encoder.backbone import Body
+from cnlu.encoder.hf_config import configured, read_settings
+from cnlu.encoder.instantiate import load_body
 from cnlu.encoder.source import local_directory
 from cnlu.encoder.tokenizer import largest_id, marks_of, read_tokenizer, tokenizer_settings
-from cnlu.encoder.trial import try_out
+from cnlu.encoder.validate import try_out
 from cnlu.errors import DataError
 from cnlu.text.tokens import Marks
 

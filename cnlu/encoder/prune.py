@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from cnlu.encoder.body import Body
+from cnlu.encoder.backbone import Body
 from cnlu.errors import UsageError
 
 

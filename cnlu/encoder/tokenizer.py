@@ -107,7 +107,7 @@ def _converted(directory: Path) -> Content:
     """By transformers, from files of other kinds; imported here, for it takes seconds."""
     from transformers import AutoTokenizer
 
-    from cnlu.encoder.quiet import quiet
+    from cnlu.encoder.transformers_logging import quiet
 
     if any(directory.glob("*.model")) and find_spec("sentencepiece") is None:
         raise DataError(

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from cnlu.evaluation.differences import Difference
 from cnlu.evaluation.frames import RoleSpan
-from cnlu.evaluation.study import Study
+from cnlu.evaluation.report_data import Study
 
 SURE = 0.9
 """Confidence from which an error rather speaks of the annotation."""

@@ -6,16 +6,16 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from cnlu.config.setting import whole
 from cnlu.data.load import load_data
 from cnlu.errors import UsageError
-from cnlu.evaluation.folds import format_folds
+from cnlu.evaluation.cross_validation import format_folds
 from cnlu.evaluation.metrics import evaluate
 from cnlu.evaluation.page.page import render
 from cnlu.evaluation.report import check_report_out, find_errors, format_report, write_report
-from cnlu.evaluation.study import Study, unheard
+from cnlu.evaluation.report_data import Study, unheard
 from cnlu.runtime.interpreter import Interpreter
 from cnlu.runtime.model_dir import is_model_dir
-from cnlu.setting import whole
 
 Say = Callable[[str], None]
 

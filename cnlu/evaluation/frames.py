@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnlu.data.multi_intent import same_set
 from cnlu.data.schema import Example
-from cnlu.data.several import same_set
 
 Span = tuple[int, int, str]
 """(start, end, entity type)"""

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from cnlu.data.multi_intent import parts
 from cnlu.data.schema import Entity, Example
-from cnlu.data.several import parts
 from cnlu.evaluation.frames import Frame, RoleSpan, Span, frame_is_right, paired_frames
 from cnlu.runtime.calibration import expected_calibration_error
 from cnlu.runtime.labels import Labels
-from cnlu.runtime.reach import lost_spans
+from cnlu.runtime.unreachable_spans import lost_spans
 
 
 def evaluate(

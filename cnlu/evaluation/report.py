@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cnlu.data import swap
 from cnlu.data.schema import Example
 from cnlu.errors import CnluError
 from cnlu.evaluation.differences import differences
 from cnlu.evaluation.frames import Frame, RoleSpan, frame_is_right, in_text_order, paired_frames
+from cnlu.io import atomic_directory
 
 METRICS, ERRORS, PAGE = "metrics.json", "errors.jsonl", "report.html"
 
@@ -94,9 +94,9 @@ def write_report(
     if page is not None:
         files[PAGE] = page
     try:
-        swap.write_dir(swap.resolve(out_dir), files)
+        atomic_directory.write_dir(atomic_directory.resolve(out_dir), files)
     except OSError as error:
-        raise CnluError(swap.could_not_write(out_dir, "report", error)) from error
+        raise CnluError(atomic_directory.could_not_write(out_dir, "report", error)) from error
 
 
 def check_report_out(out_dir: str | Path, force: bool = False) -> None:
@@ -105,7 +105,7 @@ def check_report_out(out_dir: str | Path, force: bool = False) -> None:
     Raises UsageError when `out_dir` exists and `force` is not set, when it holds anything but an earlier
     report, and when its parent cannot be written.
     """
-    swap.check_out(out_dir, force, "report", _is_report)
+    atomic_directory.check_out(out_dir, force, "report", _is_report)
 
 
 def _is_report(directory: Path) -> bool:

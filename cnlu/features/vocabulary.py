@@ -88,3 +88,11 @@ class VocabularyBuilder:
             final[number] = ids[feature]
         counts = [max(before.get(f, 0), self.counts[met[f]] if f in met else 0) for f in kept]
         return Vocabulary(ids, counts), final
+
+
+@dataclass(frozen=True)
+class Vocabularies:
+    characters: Vocabulary
+    sentence: Vocabulary
+    met: str = ""
+    """All characters of the texts, those included that stand in one only and are in no vocabulary"""

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from cnlu.config import ModelConfig
-from cnlu.data.items import ItemSet
+from cnlu.data.grouping import ItemSet
 from cnlu.data.tags import TagSet
+from cnlu.model.encoder_output import Read, Reader
 from cnlu.model.network import JointNetwork, Outputs, Sizes, pooled
-from cnlu.model.reader import Read, Reader
 
 
 class Ensemble(nn.Module):

@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cnlu.config import ModelConfig
-from cnlu.data.items import ItemSet
+from cnlu.data.grouping import ItemSet
 from cnlu.data.tags import TagSet
 from cnlu.model.attention import Layer, relative_positions
 from cnlu.model.crf import LegalCRF
-from cnlu.model.items import ItemChain
-from cnlu.model.reader import Read
+from cnlu.model.encoder_output import Read
+from cnlu.model.grouping_crf import ItemChain
 from cnlu.model.sparse import SparseProjection
 
 FAR_BELOW = -1e4  # added to attention towards padding

@@ -10,16 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cnlu.data.several import JOINER, parts
+from cnlu.data.multi_intent import JOINER, parts
 from cnlu.data.tags import TagSet
 from cnlu.features.lexicon import Match, without_overlaps
 from cnlu.features.synonyms import Synonyms
 from cnlu.features.windows import Window
 from cnlu.runtime.calibration import sigmoid, softmax
 from cnlu.runtime.decode import Lattice, span_confidences, viterbi
-from cnlu.runtime.items import Items
+from cnlu.runtime.grouping import Items
 from cnlu.runtime.labels import Labels
-from cnlu.runtime.scope import Scope, energy
+from cnlu.runtime.out_of_scope import Scope, energy
 from cnlu.text.view import View, view
 
 EXTRACTOR = "CnluClassifier"

@@ -56,7 +56,7 @@ def _print_results(results: list[dict[str, object]]) -> None:
 
 def _lines(source: str) -> Iterator[str]:
     """Sentences of a file or of standard input, without their line ends; a byte order mark is not text."""
-    from cnlu.data.files import bounded_lines
+    from cnlu.io.text_files import bounded_lines
 
     try:
         if source == "-" and sys.stdin is None:

@@ -12,25 +12,32 @@ from typing import Any
 import numpy as np
 
 from cnlu.config import Config
-from cnlu.config_files import build_config
-from cnlu.data.items import WEIGHTS
+from cnlu.config.files import build_config
+from cnlu.data.grouping import WEIGHTS
 from cnlu.errors import CnluError, ModelError
-from cnlu.features.build import build_extractor
+from cnlu.features.build_extractor import build_extractor
+from cnlu.features.coverage import known_share
 from cnlu.features.extract import Extractor
-from cnlu.features.known import known_share
 from cnlu.features.synonyms import Synonyms
 from cnlu.features.vocabulary import Vocabulary
 from cnlu.features.windows import plan
 from cnlu.runtime.assemble import Assembler, Scores, stitch
-from cnlu.runtime.batches import in_batches
-from cnlu.runtime.graph import Session, open_graph
+from cnlu.runtime.batching import in_batches
+from cnlu.runtime.checked_files import (
+    expected_network,
+    read_array,
+    read_labels,
+    read_tagger,
+    read_tokens,
+    read_training,
+)
 from cnlu.runtime.graph_check import BadGraph, check_graph
-from cnlu.runtime.items import Items
+from cnlu.runtime.grouping import Items
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.lattice import build_lattice
 from cnlu.runtime.model_dir import ModelFiles, read_model_dir
-from cnlu.runtime.parts import expected_network, read_array, read_labels, read_tagger, read_tokens, read_training
-from cnlu.runtime.scope import Scope
+from cnlu.runtime.onnx_session import Session, open_graph
+from cnlu.runtime.out_of_scope import Scope
 from cnlu.text.tokens import TokenReader, pad_tokens
 from cnlu.text.view import View, view
 

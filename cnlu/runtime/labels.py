@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
-from cnlu.data.items import ItemSet, order_of
+from cnlu.data.grouping import ItemSet, order_of
+from cnlu.data.multi_intent import parts
 from cnlu.data.schema import Example
-from cnlu.data.several import parts
 from cnlu.data.tags import TagSet
 
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnlu.data import swap
-from cnlu.data.folder import File, Folder, identity
 from cnlu.errors import ModelError
+from cnlu.io import atomic_directory
+from cnlu.io.open_directory import File, Folder, identity
 
 FORMAT = 2
 """Raised when a directory written from now on could not be read by an older cnlu, or means another thing to it.
@@ -57,15 +57,15 @@ def write_model_dir(
     if bad or clash:
         raise ValueError(f"not usable in a model directory: files {bad}, manifest keys {clash}")
     check_out(path, force)
-    target = swap.resolve(path)
+    target = atomic_directory.resolve(path)
     listed = {name: _fingerprint(files[name]) for name in sorted(files)}
     manifest = {**manifest_extra, "format": FORMAT, "cnlu": _own_version(), "files": listed}
     manifest = json.loads(json.dumps(manifest))  # as a reader will see it: keys are strings, tuples lists
     text = json.dumps({**manifest, "sha256": _seal(manifest)}, ensure_ascii=True, indent=1, sort_keys=True)
     try:
-        swap.write_dir(target, {**files, MANIFEST: (text + "\n").encode()})
+        atomic_directory.write_dir(target, {**files, MANIFEST: (text + "\n").encode()})
     except OSError as error:
-        raise ModelError(swap.could_not_write(path, "model", error)) from error
+        raise ModelError(atomic_directory.could_not_write(path, "model", error)) from error
 
 
 def check_out(path: str | Path, force: bool = False) -> None:
@@ -74,7 +74,7 @@ def check_out(path: str | Path, force: bool = False) -> None:
     Raises UsageError when `path` exists and `force` is not set, when it exists and is no model directory
     (force replaces models, nothing else), and when its parent cannot be written.
     """
-    swap.check_out(path, force, "model directory", is_model_dir)
+    atomic_directory.check_out(path, force, "model directory", is_model_dir)
 
 
 def is_model_dir(target: Path) -> bool:
@@ -88,7 +88,7 @@ def is_model_dir(target: Path) -> bool:
 
 def has_encoder(path: str | Path) -> bool:
     """Whether a model directory, if it is one, holds a pretrained encoder."""
-    return os.path.lexists(swap.locate(swap.resolve(path)) / "tokens.json")
+    return os.path.lexists(atomic_directory.locate(atomic_directory.resolve(path)) / "tokens.json")
 
 
 def read_model_dir(path: str | Path) -> ModelFiles:
@@ -98,16 +98,16 @@ def read_model_dir(path: str | Path) -> ModelFiles:
     and what it lists. Raises ModelError when it is missing, of another format, or when a file is missing, truncated or
     altered. Files that the manifest does not name are left alone.
     """
-    target = swap.resolve(path)
+    target = atomic_directory.resolve(path)
     for attempt in range(_TRIES):
-        found = swap.locate(target)
+        found = atomic_directory.locate(target)
         try:
             with Folder(found) as folder:
                 try:
                     return _read(path, folder)
                 except ModelError:
                     # A directory that was replaced and is being deleted looks damaged: read the new one.
-                    if attempt == _TRIES - 1 or identity(swap.locate(target)) == folder.identity:
+                    if attempt == _TRIES - 1 or identity(atomic_directory.locate(target)) == folder.identity:
                         raise
         except FileNotFoundError:
             if attempt >= _MISSING:
@@ -118,7 +118,9 @@ def read_model_dir(path: str | Path) -> ModelFiles:
         except NotADirectoryError:
             raise ModelError(f"{path}: is a file, name the directory that `cnlu train` wrote.") from None
         except OSError as error:
-            raise ModelError(f"{path}: cannot be read ({swap.reason(error)}), check its permissions.") from error
+            raise ModelError(
+                f"{path}: cannot be read ({atomic_directory.reason(error)}), check its permissions."
+            ) from error
     raise AssertionError("the last try returns or raises")
 
 
@@ -214,7 +216,7 @@ def _opened(path: str | Path, name: str, folder: Folder, stack: contextlib.ExitS
 def _unreadable(place: Path, error: OSError) -> str:
     if error.errno == errno.ELOOP:
         return f"{place}: is a symbolic link, which is not followed; put the file itself there."
-    return f"{place}: cannot be read ({swap.reason(error)}), check its permissions."
+    return f"{place}: cannot be read ({atomic_directory.reason(error)}), check its permissions."
 
 
 def _content(path: str | Path, name: str, file: File, expected: dict[str, Any]) -> bytes:

@@ -14,9 +14,9 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from cnlu.data.files import read_text, sweep, write_bytes
 from cnlu.data.schema import Example
 from cnlu.errors import CnluError, DataError, UsageError
+from cnlu.io.text_files import read_text, sweep, write_bytes
 from cnlu.server.annotated_text import AlreadyThere, AnnotatedText, Contradiction
 
 __all__ = ["AlreadyThere", "AnnotatedFile", "Contradiction", "NoRoom", "append_example", "check_file"]

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from cnlu.data.rasa_yaml import read_yaml_text
 from cnlu.data.schema import Example, NluData
-from cnlu.data.wording import shown
 from cnlu.data.yaml_writer import to_yaml
 from cnlu.errors import CnluError, DataError
+from cnlu.io.messages import shown
 
 _ITEM = re.compile(r"([ \t]+)- ")
 _LITERAL = re.compile(r" *(- )?examples: *\|[-+]?[ \t]*(#.*)?")

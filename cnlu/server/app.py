@@ -19,13 +19,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cnlu.server import json_api, pages, rasa_api
 from cnlu.server.annotate import AnnotatedFile
-from cnlu.server.answers import ApiError, answer, busy, error_body, internal
 from cnlu.server.batching import Batcher
 from cnlu.server.corrections import Corrections
 from cnlu.server.hosts import OwnNames
 from cnlu.server.metrics import Measured, Metrics
 from cnlu.server.models import Models
 from cnlu.server.openapi import describe
+from cnlu.server.responses import ApiError, answer, busy, error_body, internal
 from cnlu.server.service import Service
 from cnlu.server.settings import ServerSettings
 

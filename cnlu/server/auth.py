@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from cnlu.server.answers import ApiError
+from cnlu.server.responses import ApiError
 
 
 def check_bearer(request: Request, token: str | None) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from cnlu.runtime.interpreter import Interpreter
-from cnlu.server.answers import ApiError, busy
+from cnlu.server.responses import ApiError, busy
 from cnlu.server.settings import ServerSettings
 
 MOST_TEXTS = 32

@@ -6,9 +6,9 @@ import argparse
 import os
 from pathlib import Path
 
+from cnlu.config.setting import real, whole
 from cnlu.errors import UsageError
 from cnlu.server.settings import RANGES, ServerSettings
-from cnlu.setting import real, whole
 
 TOKEN_VARIABLE = "CNLU_TOKEN"
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from cnlu.data.schema import Entity, Example
 from cnlu.server.annotate import SOURCE, AnnotatedFile
-from cnlu.server.answers import ApiError, busy
-from cnlu.server.limits import check_fields, check_text
+from cnlu.server.request_limits import check_fields, check_text
+from cnlu.server.responses import ApiError, busy
 from cnlu.server.settings import ServerSettings
 
 _FIELDS = ("text", "intent", "entities")

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from cnlu.server.answers import ApiError
+from cnlu.server.responses import ApiError
 from cnlu.server.settings import HOST_NAME, ServerSettings
 
 _ALWAYS = frozenset(("/health",))

@@ -13,11 +13,11 @@ from starlette.routing import Route
 
 from cnlu.errors import CnluError, DataError
 from cnlu.server.annotate import AlreadyThere, Contradiction, NoRoom
-from cnlu.server.answers import ApiError, answer
 from cnlu.server.auth import check_bearer
 from cnlu.server.corrections import read_example
-from cnlu.server.limits import check_fields, check_text, read_object
 from cnlu.server.metrics import CONTENT_TYPE, exposition
+from cnlu.server.request_limits import check_fields, check_text, read_object
+from cnlu.server.responses import ApiError, answer
 from cnlu.server.service import Service
 
 _log = logging.getLogger("cnlu.server")

@@ -1,4 +1,4 @@
-"""Figures for Prometheus; `cnlu/server/figures.py` keeps the files in which they are summed over the workers."""
+"""Figures for Prometheus; `cnlu/server/metric_files.py` keeps the files in which they are summed over the workers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYP
 from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cnlu.server.figures import FOLDER
+from cnlu.server.metric_files import FOLDER
 
 __all__ = ["CONTENT_TYPE", "Measured", "Metrics", "exposition"]
 

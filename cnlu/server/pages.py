@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cnlu.server.answers import answer
+from cnlu.server.responses import answer
 
 FOLDER = Path(__file__).with_name("playground")
 

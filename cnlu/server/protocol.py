@@ -3,7 +3,7 @@
 uvicorn bounds neither the time nor the size of a request's head and trailers, nor how many requests wait on a
 connection, nor how long an answer waits for its reader. So the bytes are handed to its parser in steps, and no further
 than to the end of the step in which a second request begins to wait for the first one's answer. How long a body that is
-wanted may take is bounded where it is read, in `cnlu/server/limits.py`.
+wanted may take is bounded where it is read, in `cnlu/server/request_limits.py`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any, NoReturn
 import httptools
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from cnlu.server.limits import Budget
-from cnlu.server.refusals import MOST_HEAD, MOST_HEADERS, answer_busy, refusal
+from cnlu.server.raw_responses import MOST_HEAD, MOST_HEADERS, answer_busy, refusal
+from cnlu.server.request_limits import Budget
 from cnlu.server.settings import ServerSettings
-from cnlu.server.timed import TimedProtocol
+from cnlu.server.timeouts import TimedProtocol
 
 _STEP = 512
 """Bytes parsed in one step outside a body of known length: they hold 28 requests at most."""

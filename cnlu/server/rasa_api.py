@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cnlu.server.answers import answer
 from cnlu.server.auth import carries_token, check_field
-from cnlu.server.limits import FINITE, check_text, read_object
+from cnlu.server.request_limits import FINITE, check_text, read_object
+from cnlu.server.responses import answer
 from cnlu.server.service import Service
 
 FALLBACK_INTENT = "nlu_fallback"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from cnlu.errors import UsageError
 from cnlu.server.annotate import check_file
-from cnlu.server.figures import figures_folder
+from cnlu.server.metric_files import figures_folder
 from cnlu.server.settings import ServerSettings
 from cnlu.server.worker import configure_log
 from cnlu.server.workers import Workers

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cnlu.config.setting import MANY
 from cnlu.errors import UsageError
-from cnlu.setting import MANY
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 """What fits into a header: printable ASCII without spaces."""

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 from cnlu.errors import CnluError
 from cnlu.server.app import build_app
 from cnlu.server.batching import Batcher
-from cnlu.server.figures import reserve_figures
+from cnlu.server.metric_files import reserve_figures
 from cnlu.server.metrics import Metrics
 from cnlu.server.models import Models
 from cnlu.server.protocol import bounded

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cnlu.errors import CnluError, ModelError
 from cnlu.interrupts import block_sigint_in_children
-from cnlu.server.figures import forget_process, stop_figures
+from cnlu.server.metric_files import forget_process, stop_figures
 from cnlu.server.settings import ServerSettings
 from cnlu.server.worker import ALIVE, READY, STUCK, work
 

@@ -19,9 +19,9 @@ def add_shell(parser: argparse.ArgumentParser) -> None:
 
 
 def _shell(arguments: argparse.Namespace) -> int:
-    from cnlu.shell.lines import history_file, is_interactive, lines
-    from cnlu.shell.show import BLOCKS, View, colours_of
-    from cnlu.shell.talk import converse
+    from cnlu.shell.input_lines import history_file, is_interactive, lines
+    from cnlu.shell.render import BLOCKS, View, colours_of
+    from cnlu.shell.session import converse
     from cnlu.shell.terminal import can_show, visible, wants_colour
 
     if sys.stdout is None:

@@ -3,7 +3,7 @@
 The text is first cut into runs of Chinese characters, of Latin letters and of digits; any other character
 stands alone. Only runs of Chinese characters are cut further, so jieba and rjieba, which treat strings
 such as `7.x` differently, agree everywhere. They find the words of the dictionary; unknown words are joined
-by code that both share (`cnlu.text.unknown`).
+by code that both share (`cnlu.text.oov_words`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 from cnlu.errors import CnluError, UsageError
 from cnlu.text.chars import LATIN
-from cnlu.text.unknown import import_jieba, load_unknown_cut
+from cnlu.text.oov_words import import_jieba, load_unknown_cut
 
 RULE_VERSION = 1
 """Raise it when the cutting below changes: it is part of `Segmenter.digest`."""

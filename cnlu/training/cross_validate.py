@@ -11,17 +11,17 @@ from typing import Any
 from cnlu.config import Config
 from cnlu.data.load import load_data
 from cnlu.data.schema import Example, NluData
-from cnlu.data.scratch import scratch_folder
 from cnlu.data.split import stratified_folds
 from cnlu.errors import DataError
-from cnlu.evaluation.folds import pooled
+from cnlu.evaluation.cross_validation import pooled
 from cnlu.evaluation.frames import Span
 from cnlu.evaluation.metrics import evaluate
-from cnlu.evaluation.study import Study, by_examples, unheard
+from cnlu.evaluation.report_data import Study, by_examples, unheard
+from cnlu.io.temporary import scratch_folder
 from cnlu.runtime.interpreter import Interpreter
 from cnlu.runtime.labels import Labels
-from cnlu.training.encode import prepare_encoder
-from cnlu.training.gather import counted, divided, labels_of
+from cnlu.training.data.dataset import counted, divided, labels_of
+from cnlu.training.fit.encoder_setup import prepare_encoder
 from cnlu.training.request import Request, Say
 from cnlu.training.train import Course, learn, prepare
 

@@ -7,25 +7,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cnlu.config import Config
-from cnlu.config_training import TrainingConfig
+from cnlu.config import Config, TrainingConfig
 from cnlu.data.load import load_data
 from cnlu.data.schema import Example
-from cnlu.data.texts import annotated, read_texts
+from cnlu.data.unlabelled import annotated, read_texts
 from cnlu.errors import DataError, UsageError
-from cnlu.model.reader import Reader
+from cnlu.model.encoder_output import Reader
 from cnlu.text.tokens import TokenReader
 from cnlu.text.view import view
-from cnlu.training.augment.made import SETTINGS as OF_MADE_EXAMPLES
-from cnlu.training.augment.values import swapped
-from cnlu.training.encode import Encoder, prepare_encoder
-from cnlu.training.gather import Gathered
+from cnlu.training.data.augment.augment import SETTINGS as OF_MADE_EXAMPLES
+from cnlu.training.data.augment.value_substitution import swapped
+from cnlu.training.data.dataset import Gathered
+from cnlu.training.data.featurize import plan_of
+from cnlu.training.fit.encoder_setup import Encoder, prepare_encoder
 from cnlu.training.request import Request, Say
-from cnlu.training.rows import plan_of
-from cnlu.training.stored import Stored
-from cnlu.training.teacher import as_example, ask, with_vectors
 from cnlu.training.train import Course, Trained, learn, prepare
-from cnlu.training.tutor import Tutor
+from cnlu.training.transfer.distillation_targets import Tutor
+from cnlu.training.transfer.teacher import as_example, ask, with_vectors
+from cnlu.training.transfer.trained_model import Stored
 
 NONE = "none"
 MOST_DEV = 1000

@@ -11,36 +11,36 @@ from typing import Any
 
 import torch
 
-from cnlu.config import Config
-from cnlu.config_training import TrainingConfig
+from cnlu.config import Config, TrainingConfig
 from cnlu.data.schema import Example
-from cnlu.data.wording import shown
 from cnlu.errors import DataError, ModelError, UsageError
-from cnlu.features.build import build_extractor
+from cnlu.export.model_files import model_files
+from cnlu.export.onnx_export import export_onnx, round_tables, without_notes
+from cnlu.export.quantize import quantize
+from cnlu.features.build_extractor import build_extractor
 from cnlu.features.extract import Extractor
 from cnlu.features.synonyms import Synonyms
+from cnlu.features.vocabulary import Vocabularies
+from cnlu.io.messages import shown
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.network import Sizes
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.model_dir import check_out, write_model_dir
-from cnlu.training.ancestor import Ancestor
-from cnlu.training.augment.made import made as made_of
-from cnlu.training.checkpoint import Checkpoint, State
-from cnlu.training.dev import Calibration, Dev, graph_answers
-from cnlu.training.encode import Encoder, prepare_encoder, unknown_story
-from cnlu.training.export import export_onnx, round_tables, without_notes
-from cnlu.training.folds import by_members, everyone, forget_unseen, rows_of_members
-from cnlu.training.frozen import read_rows
-from cnlu.training.gather import Gathered, counted, dictionary_story, gather, labels_of
-from cnlu.training.items import fit_weights
-from cnlu.training.loop import Run, fit, passes, settle
-from cnlu.training.masking import Masker
-from cnlu.training.model_files import model_files
-from cnlu.training.quantize import quantize
-from cnlu.training.replay import kept_files
+from cnlu.training.data.augment.augment import made as made_of
+from cnlu.training.data.character_masking import Masker
+from cnlu.training.data.dataset import Gathered, counted, dictionary_story, gather, labels_of
+from cnlu.training.data.featurize import Row
+from cnlu.training.data.frozen_features import read_rows
+from cnlu.training.data.out_of_fold import by_members, everyone, forget_unseen, rows_of_members
+from cnlu.training.data.replay import kept_files
+from cnlu.training.fit.checkpoint import Checkpoint, State
+from cnlu.training.fit.dev_evaluator import Calibration, Dev, graph_answers
+from cnlu.training.fit.encoder_setup import Encoder, prepare_encoder, unknown_story
+from cnlu.training.fit.grouping_weights import fit_weights
+from cnlu.training.fit.loop import Run, fit, passes, settle
 from cnlu.training.request import Request, Say
-from cnlu.training.rows import Row, Vocabularies
-from cnlu.training.tutor import Tutor
+from cnlu.training.transfer.distillation_targets import Tutor
+from cnlu.training.transfer.warm_start import Ancestor
 
 FEW_DEV = 20
 """Dev examples; fewer do not calibrate a model that goes on from one that is calibrated."""

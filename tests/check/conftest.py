@@ -12,7 +12,7 @@ import pytest
 from cnlu.check.check import check
 from cnlu.check.corpus import Corpus, read_corpus
 from cnlu.check.findings import Finding
-from cnlu.config_files import load_config
+from cnlu.config.files import load_config
 from cnlu.data.load import load_data
 
 Found = Callable[..., list[Finding]]

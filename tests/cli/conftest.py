@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from cnlu.cli import main
+from tests.places import PYTHONPATH
 
 
 class Done(NamedTuple):
@@ -54,7 +55,7 @@ def process(tmp_path: Path, checkout: Path) -> Callable[..., subprocess.Popen[by
 
     def start(*arguments: object, **options: object) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "cnlu", *map(str, arguments)]
-        environment = {**os.environ, "PYTHONPATH": str(checkout), "PYTHONIOENCODING": "utf-8"}
+        environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "PYTHONIOENCODING": "utf-8"}
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": _listen_to_ctrl_c, **options}
         return subprocess.Popen(command, cwd=tmp_path, env=environment, **options)  # type: ignore[call-overload]
 

@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+from tests.places import CHECKOUT, PYTHONPATH
+
 RESUMABLE = {"model.training", "model.training.old", "corpus.part", "encoder.training"}
 """What an interrupted command may leave, to be gone on with by --resume."""
 SMALL = [
@@ -108,7 +109,7 @@ def interrupted(command: list[object], made: set[str], after: float, number: int
         temporary.mkdir()
         environment = {
             **os.environ,
-            "PYTHONPATH": str(CHECKOUT),
+            "PYTHONPATH": PYTHONPATH,
             "TMPDIR": str(temporary),
             "OMP_NUM_THREADS": "1",
             "PYTHONIOENCODING": "utf-8",

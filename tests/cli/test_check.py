@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.places import PYTHONPATH
+
 Cli = Callable[..., Any]
 CLEAN = "nlu:\n- intent: a\n  examples: |\n" + "".join(f"    - 第{n}句话\n" for n in "一二三四五")
 FAULTY = CLEAN + "- intent: null\n  examples: |\n    - 第一句话\n    - 再说一遍\n"
@@ -172,6 +174,6 @@ def test_without_opencc_a_note_says_what_is_not_compared(
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_a_terminal_without_chinese_gets_escapes(tmp_path: Path, checkout: Path, form: str) -> None:
     command = [sys.executable, "-m", "cnlu", "check", written(tmp_path, FAULTY), "--format", form]
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(checkout)}
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": PYTHONPATH}
     done = subprocess.run(command, env=environment, capture_output=True)
     assert done.returncode == 1 and rb"\u7b2c\u4e00" in done.stdout and b"Traceback" not in done.stderr

@@ -224,7 +224,7 @@ def test_an_interrupt_before_the_first_shard_leaves_no_corpus(
 def test_an_interrupt_while_a_temporary_folder_is_made_or_removed_leaves_none(tmp_path: Path, place: str) -> None:
     body = f"""
     import shutil, tempfile
-    from cnlu.data import scratch
+    from cnlu.io import temporary
     mkdtemp, rmtree = tempfile.mkdtemp, shutil.rmtree
     def make(prefix, dir):
         folder = mkdtemp(dir={str(tmp_path)!r})
@@ -234,7 +234,7 @@ def test_an_interrupt_while_a_temporary_folder_is_made_or_removed_leaves_none(tm
         if {place!r} == "rmtree": press()
         rmtree(folder)
     tempfile.mkdtemp, shutil.rmtree = make, remove
-    with scratch.scratch_folder() as folder:
+    with temporary.scratch_folder() as folder:
         (folder / "file").write_text("x")
     """
     assert run(body)[0] == 130 and list(tmp_path.iterdir()) == []

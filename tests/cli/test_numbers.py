@@ -11,10 +11,10 @@ import pytest
 
 from cnlu.cli import _parser
 from cnlu.config import Config, ModelConfig
-from cnlu.config_files import build_config, load_config
+from cnlu.config.files import build_config, load_config
+from cnlu.config.setting import real, whole
 from cnlu.errors import UsageError
-from cnlu.setting import real, whole
-from pretrain.config import MaskingConfig, PretrainConfig
+from cnlu_pretrain.config import MaskingConfig, PretrainConfig
 
 NO_NUMBERS = [
     "nan",

@@ -94,4 +94,5 @@ def test_no_other_place_makes_progress_bars(checkout: Path) -> None:
         for path in (checkout / wing).rglob("*.py")
         if "tqdm" in path.read_text("utf-8")
     }
-    assert users == {"progress.py"} and "tqdm" not in (checkout / "pretrain" / "run" / "progress.py").read_text("utf-8")
+    of_a_run = checkout / "pretrain" / "cnlu_pretrain" / "run" / "progress.py"
+    assert users == {"progress.py"} and "tqdm" not in of_a_run.read_text("utf-8")

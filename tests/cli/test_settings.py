@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cnlu.config import Config
-from cnlu.config_files import build_config, load_config, to_yaml
+from cnlu.config.files import build_config, load_config, to_yaml
 from cnlu.errors import CnluError, UsageError
 
 
@@ -124,7 +124,7 @@ def test_settings_stored_with_a_model_load_whatever_the_defaults_are_now() -> No
 
 def test_the_shipped_settings_are_the_defaults_each_with_its_comment(checkout: Path) -> None:
     shipped = (checkout / "configs" / "default.yaml").read_text(encoding="utf-8")
-    assert shipped == to_yaml(Config()), "write it again from cnlu.config_files.to_yaml(Config())"
+    assert shipped == to_yaml(Config()), "write it again from cnlu.config.files.to_yaml(Config())"
 
 
 def test_the_shipped_settings_for_an_encoder_are_its_defaults(checkout: Path) -> None:

@@ -85,7 +85,7 @@ def test_a_full_disk_leaves_the_old_split(cli: Cli, nlu: Path, tmp_path: Path, m
             raise OSError(errno.ENOSPC, "No space left on device")
         path.write_bytes(content)
 
-    monkeypatch.setattr("cnlu.data.swap._write_file", full)
+    monkeypatch.setattr("cnlu.io.atomic_directory._write_file", full)
     done = cli("split", nlu, "--out", out, "--force", "--seed", 9)
     assert done.code == 1 and "No space left" in done.sentence
     assert contents(out) == before and sorted(path.name for path in tmp_path.iterdir()) == ["nlu.yml", "parts"]

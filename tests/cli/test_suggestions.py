@@ -8,11 +8,11 @@ import pytest
 
 from cnlu.check.check import ignored_codes
 from cnlu.config import Config
-from cnlu.config_files import build_config, known_settings, load_config, read_values
+from cnlu.config.files import build_config, known_settings, load_config, read_values
 from cnlu.errors import UsageError
 from cnlu.suggest import SYNONYMS, nearest
-from dialogue.rasa.settings import read_settings
-from pretrain.config import PretrainConfig
+from cnlu_dialogue.rasa.options import read_settings
+from cnlu_pretrain.config import PretrainConfig
 
 
 def said(kind: type, override: str) -> str:

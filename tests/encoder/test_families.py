@@ -20,11 +20,11 @@ import onnxruntime
 import torch
 from transformers import AutoModel
 
-from cnlu.encoder.body import Body
+from cnlu.encoder.backbone import Body
 from cnlu.encoder.load import Pretrained, load_encoder
 from cnlu.encoder.prune import keep_layers, prune_heads
-from cnlu.encoder.quiet import quiet
-from cnlu.encoder.trial import TRIED
+from cnlu.encoder.transformers_logging import quiet
+from cnlu.encoder.validate import TRIED
 from cnlu.errors import UsageError
 from cnlu.runtime.graph_check import follow, strange_operators
 from cnlu.runtime.onnx_file import read_graph

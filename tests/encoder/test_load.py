@@ -17,8 +17,8 @@ import transformers
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from cnlu.encoder import trial
-from cnlu.encoder.body import Body
+from cnlu.encoder import validate
+from cnlu.encoder.backbone import Body
 from cnlu.encoder.load import load_encoder
 from cnlu.text.tokens import TokenReader
 
@@ -156,7 +156,7 @@ def test_a_family_that_was_never_tried_is_exported_once_and_taken(
     write_encoder: Write, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     folder = write_encoder("bert", num_hidden_layers=1)
-    monkeypatch.setattr(trial, "TRIED", ())
+    monkeypatch.setattr(validate, "TRIED", ())
     capfd.readouterr()
     assert load_encoder(folder).body.depth == 1
     assert capfd.readouterr() == ("", "")

@@ -12,7 +12,7 @@ pytest.importorskip("transformers", reason="an encoder is loaded with the extra 
 
 import torch
 
-from cnlu.encoder.body import Body
+from cnlu.encoder.backbone import Body
 from cnlu.encoder.load import load_encoder
 from cnlu.encoder.prune import _attentions, keep_layers, prune_heads
 from cnlu.errors import UsageError

@@ -20,7 +20,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from cnlu.encoder.load import load_encoder
-from cnlu.encoder.trial import try_out
+from cnlu.encoder.validate import try_out
 from cnlu.errors import DataError
 
 Write = Callable[..., Path]

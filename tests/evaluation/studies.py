@@ -7,7 +7,7 @@ from typing import Any
 
 from cnlu.data.schema import Entity, Example
 from cnlu.evaluation.metrics import evaluate
-from cnlu.evaluation.study import Study
+from cnlu.evaluation.report_data import Study
 from cnlu.runtime.labels import Labels
 
 Found = tuple[str | None, float, Sequence[Entity]]

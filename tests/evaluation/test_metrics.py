@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cnlu.data.schema import Entity, Example
 from cnlu.evaluation.metrics import evaluate
 from cnlu.runtime.labels import Labels
-from cnlu.runtime.reach import lost_spans
+from cnlu.runtime.unreachable_spans import lost_spans
 
 KEYS = {
     "n",

@@ -14,7 +14,7 @@ from cnlu.evaluation.metrics import evaluate
 from cnlu.evaluation.page.elements import Html, inner, tag, visible
 from cnlu.evaluation.page.page import render
 from cnlu.evaluation.page.sentences import marked
-from cnlu.evaluation.study import Study
+from cnlu.evaluation.report_data import Study
 from cnlu.runtime.labels import Labels
 from tests.evaluation.studies import SCRIPT, entity, many, study
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cnlu.config import Config, FeatureConfig
 from cnlu.errors import UsageError
-from cnlu.features.build import build_extractor
+from cnlu.features.build_extractor import build_extractor
 from cnlu.features.extract import Extractor, Features
 from cnlu.text.view import view
 

@@ -9,13 +9,13 @@ pytest.importorskip("torch", reason="the network needs the extra cnlu[train]")
 import torch
 
 from cnlu.config import ModelConfig
-from cnlu.data.items import ItemSet
+from cnlu.data.grouping import ItemSet
 from cnlu.data.tags import TagSet
 from cnlu.features.vocabulary import Vocabulary
 from cnlu.model.losses import NOTHING, intent_loss, joint_loss
 from cnlu.model.network import JointNetwork, Sizes
 from cnlu.text.view import view
-from cnlu.training.masking import Masker
+from cnlu.training.data.character_masking import Masker
 
 SMALL = {"sparse_width": 16, "width": 16, "heads": 4, "feedforward": 32, "label_width": 8}
 STILL = {"sparse_dropout": 0.0, "sentence_dropout": 0.0, "dropout": 0.0}
@@ -103,7 +103,7 @@ def test_without_a_choice_of_intents_there_is_no_loss(scores: torch.Tensor) -> N
 def test_hidden_characters_leave_no_trace_in_the_input() -> None:
     """Two texts that differ in the hidden characters alone give the same inputs: far-reaching words included."""
     from cnlu.config import Config
-    from cnlu.features.build import build_extractor
+    from cnlu.features.build_extractor import build_extractor
     from cnlu.features.vocabulary import VocabularyBuilder
 
     texts = ["从哈尔滨西站坐动车去呼和浩特东站多少钱", "从哈尔滨西站坐动车去呼和浩特西边多少钱"]

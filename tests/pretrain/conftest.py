@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pretrain.prepare.vocabulary import CharacterCounts, new_tokenizer
+from cnlu_pretrain.prepare.new_vocabulary import CharacterCounts, new_tokenizer
 
 RAILWAY = Path(__file__).resolve().parents[2] / "corpora" / "railway" / "text"
 
@@ -53,8 +53,8 @@ def tiny_encoder(tokenizer, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def corpus(tiny_encoder, tmp_path_factory) -> Path:
     """The railway text, prepared in three shards with the tiny encoder's tokenizer."""
-    from pretrain.config import PrepareConfig
-    from pretrain.prepare.prepare import PrepareRequest, prepare
+    from cnlu_pretrain.config import PrepareConfig
+    from cnlu_pretrain.prepare.prepare import PrepareRequest, prepare
 
     out = tmp_path_factory.mktemp("corpus") / "railway"
     config = PrepareConfig(shard_tokens=30_000, processes=1, held_out=0.05)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cnlu.config_files import build_config, read_values, to_yaml
+from cnlu.config.files import build_config, read_values, to_yaml
 from cnlu.errors import UsageError
-from pretrain.config import MaskingConfig, ObjectivesConfig, PretrainConfig, RunConfig
+from cnlu_pretrain.config import MaskingConfig, ObjectivesConfig, PretrainConfig, RunConfig
 
 
 def test_the_shipped_file_holds_every_setting_at_its_default(checkout: Path) -> None:

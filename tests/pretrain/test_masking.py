@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnlu.errors import UsageError
-from pretrain.config import MaskingConfig
-from pretrain.corpus.shards import SPAN, SPAN_START, WORD
-from pretrain.masking.masker import IGNORED, KEPT, OPEN, RANDOM, REPLACED, Masker
-from pretrain.masking.units import SPECIAL, geometric, table_of_lengths
-from pretrain.similar.build import build_table
-from pretrain.similar.table import SimilarWords
+from cnlu_pretrain.config import MaskingConfig
+from cnlu_pretrain.corpus.shards import SPAN, SPAN_START, WORD
+from cnlu_pretrain.masking.masker import IGNORED, KEPT, OPEN, RANDOM, REPLACED, Masker
+from cnlu_pretrain.masking.units import SPECIAL, geometric, table_of_lengths
+from cnlu_pretrain.similar.build_table import build_table
+from cnlu_pretrain.similar.table import SimilarWords
 
 MASK, ORDINARY = 4, np.arange(10, 3000)
 STRATEGIES = ("token", "word", "ngram", "span", "entity")
@@ -184,7 +184,7 @@ def similar(tokenizer) -> SimilarWords:
 
 
 def _all_words():
-    from pretrain.config import SimilarConfig
+    from cnlu_pretrain.config import SimilarConfig
 
     return SimilarConfig()
 

@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnlu.text.tokens import Marks
-from pretrain.config import MaskingConfig
-from pretrain.corpus.corpus import open_corpus
-from pretrain.corpus.shards import WORD, Arrays
-from pretrain.masking import draw
-from pretrain.masking.masker import Masker
-from pretrain.masking.units import SPECIAL
-from pretrain.run.packing import EMPTY, chunks, pack
-from pretrain.run.rows import NO_ORDER, Layout, assemble
-from pretrain.run.stream import Position, Stream
+from cnlu_pretrain.config import MaskingConfig
+from cnlu_pretrain.corpus.corpus import open_corpus
+from cnlu_pretrain.corpus.shards import WORD, Arrays
+from cnlu_pretrain.masking import rng
+from cnlu_pretrain.masking.masker import Masker
+from cnlu_pretrain.masking.units import SPECIAL
+from cnlu_pretrain.run.packing import EMPTY, chunks, pack
+from cnlu_pretrain.run.rows import NO_ORDER, Layout, assemble
+from cnlu_pretrain.run.stream import Position, Stream
 
 MARKS = Marks([2], [3], 0, 0, 1, 512)
 SENTENCES = st.lists(st.lists(st.integers(1, 60), min_size=1, max_size=9), min_size=1, max_size=12)
@@ -81,7 +81,7 @@ def test_a_packed_row_has_its_marks_and_separators():
     arrays = arrays_of([[3], [2], [4]])
     layout = Layout(MARKS, 16, "none")
     rows = layout.rows(arrays)
-    batch = assemble(arrays, rows, np.array([0]), layout, draw.keys(0, 0, np.array([0])))
+    batch = assemble(arrays, rows, np.array([0]), layout, rng.keys(0, 0, np.array([0])))
     tokens = batch.tokens[0].tolist()
     assert tokens == [2, 105, 106, 107, 108, 3, 100, 101, 102, 3, 103, 104, 3, 0, 0, 0]
     assert (batch.flags[0] == SPECIAL).tolist() == [t < 100 for t in tokens]
@@ -93,7 +93,7 @@ def test_pairs_are_swapped_half_of_the_time_and_say_so():
     arrays = arrays_of([[5, 4]] * 400)
     layout = Layout(MARKS, 16, "sop")
     rows = layout.rows(arrays)
-    batch = assemble(arrays, rows, np.arange(400), layout, draw.keys(0, 0, np.arange(400)))
+    batch = assemble(arrays, rows, np.arange(400), layout, rng.keys(0, 0, np.arange(400)))
     swapped = batch.tokens[:, 1] > batch.tokens[np.arange(400), np.argmax(batch.kinds, 1)]
     assert swapped.astype(int).tolist() == batch.order.tolist()
     assert 0.4 < swapped.mean() < 0.6
@@ -104,7 +104,7 @@ def test_a_next_sentence_is_the_next_one_or_from_elsewhere():
     arrays = arrays_of([[5, 4]] * 400)
     layout = Layout(MARKS, 16, "nsp")
     rows = layout.rows(arrays)
-    batch = assemble(arrays, rows, np.arange(400), layout, draw.keys(0, 0, np.arange(400)))
+    batch = assemble(arrays, rows, np.arange(400), layout, rng.keys(0, 0, np.arange(400)))
     follows = batch.tokens[:, 7] == batch.tokens[:, 5] + 1
     assert (follows == (batch.order == 0)).all()
     assert 0.4 < follows.mean() < 0.6
@@ -113,7 +113,7 @@ def test_a_next_sentence_is_the_next_one_or_from_elsewhere():
 def test_a_row_of_one_sentence_has_no_order():
     arrays = arrays_of([[5]])
     layout = Layout(MARKS, 16, "sop")
-    batch = assemble(arrays, layout.rows(arrays), np.array([0]), layout, draw.keys(0, 0, np.array([0])))
+    batch = assemble(arrays, layout.rows(arrays), np.array([0]), layout, rng.keys(0, 0, np.array([0])))
     assert batch.order.tolist() == [NO_ORDER] and not batch.kinds.any()
 
 

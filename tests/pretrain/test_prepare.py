@@ -17,13 +17,13 @@ import numpy as np
 import pytest
 
 from cnlu.errors import CnluError, DataError, UsageError
-from cnlu.text.alike import near_keys
-from cnlu.text.bulk import BulkSegmenter
+from cnlu.text.bulk_segment import BulkSegmenter
+from cnlu.text.near_duplicates import near_keys
 from cnlu.text.segment import Segmenter
-from pretrain.config import PrepareConfig
-from pretrain.corpus.corpus import Corpus, open_corpus
-from pretrain.corpus.shards import SPAN, SPAN_START, joined
-from pretrain.prepare.prepare import PrepareRequest, prepare
+from cnlu_pretrain.config import PrepareConfig
+from cnlu_pretrain.corpus.corpus import Corpus, open_corpus
+from cnlu_pretrain.corpus.shards import SPAN, SPAN_START, joined
+from cnlu_pretrain.prepare.prepare import PrepareRequest, prepare
 
 
 def made(tmp_path: Path, encoder: Path, *texts: str | bytes, name: str = "text.txt", **more) -> Corpus:
@@ -58,7 +58,7 @@ def files(corpus: Corpus) -> dict[str, bytes]:
 
 
 def test_preparing_loads_neither_torch_nor_transformers():
-    check = "import sys, pretrain.prepare.prepare; assert not {'torch', 'transformers'} & set(sys.modules)"
+    check = "import sys, cnlu_pretrain.prepare.prepare; assert not {'torch', 'transformers'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True)
 
 
@@ -149,7 +149,7 @@ def test_lookup_tables_serve_as_lexicon(tmp_path, tiny_encoder, checkout):
 
 
 def test_processes_and_blocks_change_nothing(tmp_path, tiny_encoder, railway_lines, monkeypatch):
-    from pretrain.prepare import sources
+    from cnlu_pretrain.prepare import sources
 
     monkeypatch.setattr(sources, "BLOCK", 20_000)
     text = "\n".join(railway_lines)
@@ -159,8 +159,8 @@ def test_processes_and_blocks_change_nothing(tmp_path, tiny_encoder, railway_lin
 
 
 def test_a_killed_preparation_resumed_gives_the_same_files(tmp_path, tiny_encoder, railway_lines, monkeypatch):
-    from pretrain.prepare import prepare as room
-    from pretrain.prepare import sources
+    from cnlu_pretrain.prepare import prepare as room
+    from cnlu_pretrain.prepare import sources
 
     monkeypatch.setattr(sources, "BLOCK", 20_000)
     text = "\n".join(railway_lines)
@@ -265,7 +265,7 @@ def test_one_line_is_a_corpus(tmp_path, tiny_encoder):
 
 
 def test_a_line_of_50_megabytes_is_cut_at_sentence_ends(tmp_path, tiny_encoder, monkeypatch):
-    from pretrain.prepare import sources
+    from cnlu_pretrain.prepare import sources
 
     monkeypatch.setattr(sources, "BLOCK", 1 << 14)
     corpus = made(tmp_path, tiny_encoder, "".join(f"第{i}次列车开始检票了。" for i in range(5000)), duplicates=False)
@@ -292,7 +292,7 @@ def test_a_cut_off_shard_is_refused(tmp_path, tiny_encoder):
 
 
 def test_resuming_with_other_settings_is_refused(tmp_path, tiny_encoder, monkeypatch):
-    from pretrain.prepare import prepare as room
+    from cnlu_pretrain.prepare import prepare as room
 
     monkeypatch.setattr(room, "_finish", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(CnluError, match="No space left"):
@@ -329,7 +329,7 @@ def test_a_file_that_is_mostly_nul_or_control_bytes_is_binary(tmp_path, tiny_enc
 
 
 def test_words_are_not_learned_from_a_line_with_a_nul_byte(tmp_path):
-    from pretrain.similar.vectors import _cut
+    from cnlu_pretrain.similar.vectors import _cut
 
     (tmp_path / "a.txt").write_text("我要买票\n我要\0退票\n", "utf-8")
     with open(tmp_path / "cut.txt", "w+", encoding="utf-8") as file:

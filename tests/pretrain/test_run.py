@@ -15,17 +15,17 @@ from safetensors.torch import load_file
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from cnlu.errors import CnluError, ModelError, UsageError
-from pretrain.config import BodyConfig, ObjectivesConfig, PretrainConfig, RunConfig
-from pretrain.corpus.corpus import open_corpus
-from pretrain.masking.masker import Masker
-from pretrain.objectives.heads import head_of
-from pretrain.objectives.losses import Pretrainer
-from pretrain.run import loop
-from pretrain.run.encoder import load_encoder
-from pretrain.run.loop import Interrupted, phase_lengths, planned
-from pretrain.run.optimizer import rate_at
-from pretrain.run.run import RunRequest, run
-from pretrain.run.tensors import parts
+from cnlu_pretrain.config import BodyConfig, ObjectivesConfig, PretrainConfig, RunConfig
+from cnlu_pretrain.corpus.corpus import open_corpus
+from cnlu_pretrain.masking.masker import Masker
+from cnlu_pretrain.objectives.heads import head_of
+from cnlu_pretrain.objectives.losses import Pretrainer
+from cnlu_pretrain.run import loop
+from cnlu_pretrain.run.encoder import load_encoder
+from cnlu_pretrain.run.loop import Interrupted, phase_lengths, planned
+from cnlu_pretrain.run.optimizer import rate_at
+from cnlu_pretrain.run.run import RunRequest, run
+from cnlu_pretrain.run.tensors import parts
 
 SMALL = {
     "length": 64,
@@ -229,8 +229,8 @@ def test_a_missing_head_is_told_and_learns_alone_first(tmp_path, corpus, tiny_en
 
 
 def test_new_tokens_start_as_the_mean_of_their_pieces(tmp_path, tiny_encoder):
-    from pretrain.config import PrepareConfig
-    from pretrain.prepare.prepare import PrepareRequest, prepare
+    from cnlu_pretrain.config import PrepareConfig
+    from cnlu_pretrain.prepare.prepare import PrepareRequest, prepare
 
     (tmp_path / "words.txt").write_text("候补票\n", "utf-8")
     (tmp_path / "text.txt").write_text("我要买候补票\n", "utf-8")
@@ -258,7 +258,7 @@ def test_the_head_on_hidden_tokens_alone_gives_the_loss_of_all(corpus, tiny_enco
     tokens, flags = lot.integers(5, 1000, (4, 32)), np.ones((4, 32), np.uint8)
     flags[:, 0] = flags[:, -1] = 8
     masked = Masker(PretrainConfig().masking, 1, found.mask, np.arange(5, 1000))(tokens, flags, 0, np.arange(4))
-    from pretrain.run.rows import Batch
+    from cnlu_pretrain.run.rows import Batch
 
     batch = Batch(tokens, flags, np.zeros((4, 32), np.int64), np.ones((4, 32), bool), np.full(4, -100))
     for fixed in (0.0, 0.15):
@@ -306,7 +306,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(tmp_pat
 
 
 def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, corpus, tiny_encoder, monkeypatch):
-    from pretrain.run import checkpoint
+    from cnlu_pretrain.run import checkpoint
 
     write = checkpoint._write
 
@@ -324,7 +324,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, corpus, tiny_encoder,
 
 
 def test_the_oldest_checkpoints_go(tmp_path, corpus, tiny_encoder, monkeypatch):
-    monkeypatch.setattr("pretrain.run.run._write", lambda *_: None)
+    monkeypatch.setattr("cnlu_pretrain.run.run._write", lambda *_: None)
     trained(tmp_path / "e", corpus, tiny_encoder, steps=9, keep=2)
     assert sorted(path.name for path in (tmp_path / "e.training").glob("step-*")) == ["step-00000006", "step-00000009"]
 
@@ -342,7 +342,7 @@ def test_a_corpus_of_another_tokenizer_is_refused_with_both_fingerprints(tmp_pat
 
 
 def test_resuming_another_run_is_refused(tmp_path, corpus, tiny_encoder, monkeypatch):
-    monkeypatch.setattr("pretrain.run.run._write", lambda *_: None)
+    monkeypatch.setattr("cnlu_pretrain.run.run._write", lambda *_: None)
     trained(tmp_path / "e", corpus, tiny_encoder)
     with pytest.raises(UsageError, match="other settings"):
         trained(tmp_path / "e", corpus, tiny_encoder, resume=True, learning_rate=1e-2)
@@ -354,7 +354,7 @@ def test_rows_longer_than_the_encoder_reads_are_refused(tmp_path, corpus, tiny_e
 
 
 def test_similar_words_without_a_table_say_how_to_make_one(tmp_path, corpus, tiny_encoder):
-    from pretrain.config import MaskingConfig
+    from cnlu_pretrain.config import MaskingConfig
 
     with pytest.raises(UsageError, match="cnlu pretrain similar"):
         trained(tmp_path / "e", corpus, tiny_encoder, masking=MaskingConfig(replacement="similar"))

@@ -9,11 +9,11 @@ import pytest
 
 from cnlu.cli import main
 from cnlu.errors import DataError, UsageError
-from pretrain.config import SimilarConfig
-from pretrain.similar.build import build_table
-from pretrain.similar.sources import read_cilin, read_tsv
-from pretrain.similar.table import SimilarWords, load_table
-from pretrain.similar.vectors import Vectors, neighbours, read_vectors
+from cnlu_pretrain.config import SimilarConfig
+from cnlu_pretrain.similar.build_table import build_table
+from cnlu_pretrain.similar.sources import read_cilin, read_tsv
+from cnlu_pretrain.similar.table import SimilarWords, load_table
+from cnlu_pretrain.similar.vectors import Vectors, neighbours, read_vectors
 
 WORDS = ["买票", "购票", "退票", "车站", "站", "abc"]
 VALUES = np.array([[1, 0, 0], [0.95, 0.1, 0], [0.5, 1, 0], [0, 0, 1], [1, 0, 0], [1, 0, 0]], np.float32)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cnlu.errors import DataError
-from pretrain.prepare import sources
+from cnlu_pretrain.prepare import sources
 
 
 @pytest.mark.parametrize("block", [5, 7, 64, 1 << 20])

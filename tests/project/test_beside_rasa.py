@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.places import PYTHONPATH
+
 TOGETHER = """
 import json, sys
 import rasa, cnlu
@@ -28,7 +30,7 @@ def test_rasa_and_cnlu_live_in_one_process(rasa_python: str, tiny_model: Path, t
         capture_output=True,
         text=True,
         encoding="utf-8",
-        env={**os.environ, "PYTHONPATH": str(checkout), "PYTHONIOENCODING": "utf-8", "RASA_TELEMETRY_ENABLED": "false"},
+        env={**os.environ, "PYTHONPATH": PYTHONPATH, "PYTHONIOENCODING": "utf-8", "RASA_TELEMETRY_ENABLED": "false"},
     )
     assert done.returncode == 0, done.stderr
     version, beside, heavy = json.loads(done.stdout.splitlines()[-1])

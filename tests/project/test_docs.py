@@ -12,7 +12,7 @@ import pytest
 from cnlu.cli import _parser
 from cnlu.config import Config
 from cnlu.data.load import load_data
-from pretrain.config import PretrainConfig
+from cnlu_pretrain.config import PretrainConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = [

@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cnlu.features.regex_risk import samples
+from tests.places import CHECKOUT
 
-CHECKOUT = Path(__file__).parents[2]
 METHODS = {"match", "fullmatch", "search", "split", "sub", "subn", "findall", "finditer"}
 SCANNING = {"split", "sub", "subn", "findall", "finditer"}  # each looks at every place, as search does
 SHORT, LONG, LIMIT = 300, 2400, 24.0
 """Lengths, and by how much the time may grow from one to the other: 8 is linear, 64 quadratic."""
 GIVEN = {
     ("cnlu/features/regexes.py", "source"): "the user's, matched under a limit of time",
-    ("cnlu/text/bulk.py", "pattern"): "a literal of its caller",
+    ("cnlu/text/bulk_segment.py", "pattern"): "a literal of its caller",
 }
 
 ENDING = {"cnlu/data/markup.py: _FIELDS": "}"}
@@ -57,7 +57,8 @@ def namespace(file: str) -> dict[str, Any]:
     if not re.search(r"^import re$", (CHECKOUT / file).read_text("utf-8"), re.MULTILINE):
         return {}
     try:
-        return dict(vars(importlib.import_module(file.removesuffix(".py").removesuffix("/__init__").replace("/", "."))))
+        name = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        return dict(vars(importlib.import_module(re.sub(r"^(dialogue|pretrain)\.(?=cnlu_)", "", name))))
     except ImportError:  # Rasa's own packages are not here
         return {"re": re}
 

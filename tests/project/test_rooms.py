@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 MAY_USE = {
+    "config": set(),
+    "io": set(),
     "data": set(),
     "text": set(),
     "encoder": {"text"},
@@ -20,22 +22,12 @@ MAY_USE = {
     "starter": set(),
     "convert": {"data"},
     "model": {"data", "encoder"},
-    "training": {"data", "text", "features", "runtime", "evaluation", "encoder", "model"},
+    "export": {"data", "text", "features", "runtime", "encoder", "model", "training"},
+    "training": {"data", "text", "features", "runtime", "evaluation", "encoder", "model", "export"},
 }
 PRETRAIN_MAY_USE = {"text", "encoder", "data"}  # of cnlu's rooms; for the rest the wings meet in files
 RASA_MAY_USE = {"data", "features", "runtime"}  # the component; where it trains in Rasa's process also cnlu.training
-EVERYONES = {
-    "config",
-    "config_files",
-    "config_training",
-    "setting",
-    "suggest",
-    "errors",
-    "extras",
-    "interrupts",
-    "progress",
-    "resources",
-}
+EVERYONES = {"config", "io", "suggest", "errors", "extras", "interrupts", "progress", "resources"}
 HEAVY = {"torch", "torchcrf", "transformers", "accelerate", "onnx", "onnxscript", "safetensors"}
 
 
@@ -58,62 +50,64 @@ def test_a_room_imports_only_the_rooms_it_may(checkout: Path, room: str) -> None
         assert rooms - EVERYONES - {room} <= MAY_USE[room], path
 
 
-@pytest.mark.parametrize("room", sorted(set(MAY_USE) - {"encoder", "model", "training"}))
+@pytest.mark.parametrize("room", sorted(set(MAY_USE) - {"encoder", "export", "model", "training"}))
 def test_what_runs_a_model_never_imports_what_trains_it(checkout: Path, room: str) -> None:
     for path in (checkout / "cnlu" / room).rglob("*.py"):
         assert not {name.split(".")[0] for name in imports(path)} & HEAVY, path
 
 
 def test_pretraining_uses_text_encoder_and_data_of_cnlu_and_no_more(checkout: Path) -> None:
-    for path in (checkout / "pretrain").rglob("*.py"):
+    for path in (checkout / "pretrain" / "cnlu_pretrain").rglob("*.py"):
         rooms = {name.split(".")[1] for name in imports(path) if name.startswith("cnlu.")}
         assert rooms - EVERYONES <= PRETRAIN_MAY_USE, path
 
 
 def test_cnlu_knows_of_pretraining_by_its_command_line_alone(checkout: Path) -> None:
     for path in (checkout / "cnlu").rglob("*.py"):
-        wings = {name for name in imports(path) if name.split(".")[0] in ("pretrain", "dialogue")}
-        assert wings <= ({"pretrain.cli"} if path.name == "cli.py" else set()), path
+        wings = {name for name in imports(path) if name.split(".")[0] in ("cnlu_pretrain", "cnlu_dialogue")}
+        assert wings <= ({"cnlu_pretrain.cli"} if path.name == "cli.py" else set()), path
 
 
 def test_the_rasa_component_uses_what_runs_a_model_and_no_other_wing(checkout: Path) -> None:
-    for path in (checkout / "dialogue" / "rasa").rglob("*.py"):
+    for path in (checkout / "dialogue" / "cnlu_dialogue" / "rasa").rglob("*.py"):
         names = imports(path)
         rooms = {name.split(".")[1] for name in names if name.startswith("cnlu.")} - EVERYONES
         assert rooms <= RASA_MAY_USE | ({"training"} if path.name == "trainer.py" else set()), path
-        assert not {name.split(".")[0] for name in names} & (HEAVY | {"pretrain"}), path
-        ours = {name.split(".")[1] for name in names if name.startswith("dialogue.")}
+        assert not {name.split(".")[0] for name in names} & (HEAVY | {"cnlu_pretrain"}), path
+        ours = {name.split(".")[1] for name in names if name.startswith("cnlu_dialogue.")}
         assert ours <= {"rasa"}, path
 
 
 def test_only_the_component_itself_imports_rasa(checkout: Path) -> None:
     users = {
         path.name
-        for path in (checkout / "dialogue" / "rasa").rglob("*.py")
+        for path in (checkout / "dialogue" / "cnlu_dialogue" / "rasa").rglob("*.py")
         if any(name.split(".")[0] == "rasa" for name in imports(path))
     }
     assert users == {"component.py"}
 
 
 def test_readers_of_values_depend_on_no_other_room(checkout: Path) -> None:
-    for path in (checkout / "dialogue" / "values").rglob("*.py"):
-        wings = ("cnlu", "pretrain", "dialogue", "rasa_sdk", "rasa")
+    for path in (checkout / "dialogue" / "cnlu_dialogue" / "values").rglob("*.py"):
+        wings = ("cnlu", "cnlu_pretrain", "cnlu_dialogue", "rasa_sdk", "rasa")
         ours = {name for name in imports(path) if name.split(".")[0] in wings}
-        assert all(name.startswith("dialogue.values") for name in ours), path
+        assert all(name.startswith("cnlu_dialogue.values") for name in ours), path
 
 
 def test_actions_know_rasa_sdk_in_one_place_and_nothing_heavy(checkout: Path) -> None:
-    for path in (checkout / "dialogue" / "actions").rglob("*.py"):
+    for path in (checkout / "dialogue" / "cnlu_dialogue" / "actions").rglob("*.py"):
         found = imports(path)
-        rooms = {name for name in found if name.split(".")[0] in ("cnlu", "pretrain", "dialogue")}
-        assert all(name.startswith(("dialogue.values", "dialogue.actions", "cnlu.errors")) for name in rooms), path
+        rooms = {name for name in found if name.split(".")[0] in ("cnlu", "cnlu_pretrain", "cnlu_dialogue")}
+        assert all(
+            name.startswith(("cnlu_dialogue.values", "cnlu_dialogue.actions", "cnlu.errors")) for name in rooms
+        ), path
         assert path.name == "sdk.py" or not {name for name in found if name.split(".")[0] in ("rasa_sdk", "rasa")}, path
         assert not {name.split(".")[0] for name in found} & HEAVY, path
 
 
 @pytest.mark.parametrize("room", ["corpus", "prepare", "masking", "similar"])
 def test_preparing_and_masking_need_no_torch(checkout: Path, room: str) -> None:
-    for path in (checkout / "pretrain" / room).rglob("*.py"):
+    for path in (checkout / "pretrain" / "cnlu_pretrain" / room).rglob("*.py"):
         assert not {name.split(".")[0] for name in imports(path)} & HEAVY, path
 
 

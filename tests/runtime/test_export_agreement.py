@@ -12,13 +12,13 @@ pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
 import torch
 
 import cnlu
-from cnlu.config_files import load_config
+from cnlu.config.files import load_config
 from cnlu.data.load import load_data
 from cnlu.runtime.assemble import Scores
 from cnlu.text.tokens import TokenReader, pad_tokens
 from cnlu.text.view import view
+from cnlu.training.data.featurize import reading_row
 from cnlu.training.request import Request
-from cnlu.training.rows import reading_row
 from cnlu.training.train import Trained, train
 
 SETTINGS = [

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from cnlu.data import folder, swap
 from cnlu.errors import ModelError, UsageError
+from cnlu.io import atomic_directory, open_directory
 from cnlu.runtime import model_dir
 from cnlu.runtime.model_dir import MANIFEST, check_out, read_model_dir, write_model_dir
 
@@ -244,7 +244,7 @@ def _killed_at_line(path: Path, line: int) -> bool:
 
     def trace(frame, event, _):  # type: ignore[no-untyped-def]
         nonlocal seen
-        if frame.f_code.co_filename.endswith(("swap.py", "shutil.py")):
+        if frame.f_code.co_filename.endswith(("atomic_directory.py", "shutil.py")):
             seen += event == "line"
             if seen > line:
                 os._exit(9)
@@ -287,7 +287,7 @@ def test_a_kill_at_any_line_leaves_the_old_or_the_new_model_whole(
 
 
 def test_the_one_aside_is_read_where_the_parent_is_read_only(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    os.rename(model, swap.aside(model))
+    os.rename(model, atomic_directory.aside(model))
 
     def read_only(*_: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
@@ -298,7 +298,7 @@ def test_the_one_aside_is_read_where_the_parent_is_read_only(model: Path, monkey
 
 
 def test_the_one_aside_counts_as_existing(model: Path) -> None:
-    os.rename(model, swap.aside(model))
+    os.rename(model, atomic_directory.aside(model))
     with pytest.raises(UsageError, match="exists already"):
         check_out(model)
 
@@ -310,7 +310,7 @@ def test_a_reader_between_the_two_renames_does_not_stop_the_writer(
 
     def rename_and_read(source: Path, target: Path) -> None:
         rename(source, target)
-        if target == swap.aside(model) and not met:
+        if target == atomic_directory.aside(model) and not met:
             met.append(read_model_dir(model).files)
 
     monkeypatch.setattr(os, "rename", rename_and_read)
@@ -334,7 +334,7 @@ def test_a_model_replaced_while_read_is_read_again(model: Path, monkeypatch: pyt
 
 
 def test_a_model_replaced_ten_times_while_read_is_read_again(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened, replaced = folder.Folder.open, []
+    opened, replaced = open_directory.Folder.open, []
 
     def replace_then_open(self, name):  # type: ignore[no-untyped-def]
         if name != MANIFEST and len(replaced) < 10:
@@ -342,13 +342,13 @@ def test_a_model_replaced_ten_times_while_read_is_read_again(model: Path, monkey
             write_model_dir(model, NEW, {}, force=True)
         return opened(self, name)
 
-    monkeypatch.setattr(folder.Folder, "open", replace_then_open)
+    monkeypatch.setattr(open_directory.Folder, "open", replace_then_open)
     assert read_model_dir(model).files == NEW
 
 
 def test_a_reader_renames_nothing(model: Path) -> None:
     """It cannot tell a kill from a writer that is between its two renames."""
-    os.rename(model, swap.aside(model))
+    os.rename(model, atomic_directory.aside(model))
     assert read_model_dir(model).files == OLD
     assert _siblings(model) == [".model.old"]
     write_model_dir(model, NEW, {}, force=True)
@@ -415,7 +415,7 @@ def test_a_size_that_is_none_is_damage(model: Path, size: object) -> None:
 def test_where_files_cannot_be_opened_by_a_handle_the_directory_is_read_all_the_same(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folder, "_BY_HANDLE", False)
+    monkeypatch.setattr(open_directory, "_BY_HANDLE", False)
     assert read_model_dir(model).files == OLD
     test_a_model_replaced_while_read_is_read_again(model, monkeypatch)
     with pytest.raises(ModelError, match="is a file"):
@@ -468,7 +468,7 @@ def test_a_writer_that_meets_another_without_a_lock_is_told_so(model: Path, monk
     rename = os.rename
 
     def taken(source: Path, target: Path) -> None:
-        if target == swap.aside(model):
+        if target == atomic_directory.aside(model):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         rename(source, target)
 
@@ -480,7 +480,7 @@ def test_a_writer_that_meets_another_without_a_lock_is_told_so(model: Path, monk
 
 def test_a_lock_that_somebody_keeps_delays_a_writer_only(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fcntl = pytest.importorskip("fcntl", reason="this system locks no directories")
-    monkeypatch.setattr(swap, "_PATIENCE", 0.05)
+    monkeypatch.setattr(atomic_directory, "_PATIENCE", 0.05)
     handle = os.open(model.parent, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -21,7 +21,8 @@ pytest.importorskip("starlette", reason="the server needs the extra cnlu[serve]"
 
 import httpx
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+from tests.places import PYTHONPATH
+
 PATIENCE = 240.0  # seconds that a busy machine may take for what takes a moment
 
 
@@ -54,7 +55,7 @@ class Server:
             command = [sys.executable, "-c", _WITH_SETTINGS, str(arguments[0]), json.dumps(settings)]
         env = {
             **os.environ,
-            "PYTHONPATH": f"{path}:{CHECKOUT}" if path else str(CHECKOUT),
+            "PYTHONPATH": f"{path}:{PYTHONPATH}" if path else PYTHONPATH,
             "PYTHONIOENCODING": "utf-8",
             **environment,
         }

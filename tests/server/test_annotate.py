@@ -15,7 +15,8 @@ from cnlu.data.load import load_data
 from cnlu.data.schema import Entity, Example
 from cnlu.errors import CnluError, DataError, UsageError
 from cnlu.server.annotate import AlreadyThere, Contradiction, append_example, check_file
-from tests.server.conftest import CHECKOUT, Server
+from tests.places import PYTHONPATH
+from tests.server.conftest import Server
 
 EXISTING = """# 手写的说明
 version: "3.1"
@@ -161,9 +162,7 @@ def test_writers_in_several_processes_lose_nothing(tmp_path: Path) -> None:
     path = tmp_path / "nlu.yml"
     path.write_text(EXISTING, encoding="utf-8")
     writers = [
-        subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(path), name], env={**os.environ, "PYTHONPATH": str(CHECKOUT)}
-        )
+        subprocess.Popen([sys.executable, "-c", WRITER, str(path), name], env={**os.environ, "PYTHONPATH": PYTHONPATH})
         for name in "甲乙丙"
     ]
     assert [writer.wait() for writer in writers] == [0, 0, 0]

@@ -22,9 +22,9 @@ from cnlu.data.schema import Example, NluData
 from cnlu.errors import CnluError
 from cnlu.server import annotate, annotated_text
 from cnlu.server.annotate import AlreadyThere, AnnotatedFile, NoRoom, append_example, check_file
-from cnlu.server.answers import ApiError
 from cnlu.server.corrections import Corrections
-from tests.server.conftest import CHECKOUT
+from cnlu.server.responses import ApiError
+from tests.places import PYTHONPATH
 from tests.server.test_annotate import EXISTING, example, read
 
 PARTS = st.sampled_from(
@@ -120,7 +120,7 @@ def test_what_a_killed_writer_left_is_nobody_else_s_to_read_and_goes_at_the_next
     path = tmp_path / "nlu.yml"
     path.write_text(EXISTING, encoding="utf-8")
     path.chmod(0o600)
-    subprocess.run([sys.executable, "-c", KILLED, str(path)], env={**os.environ, "PYTHONPATH": str(CHECKOUT)})
+    subprocess.run([sys.executable, "-c", KILLED, str(path)], env={**os.environ, "PYTHONPATH": PYTHONPATH})
     (left,) = [one for one in tmp_path.iterdir() if one != path and one.stat().st_size]
     assert left.stat().st_mode & 0o077 == 0
     check_file(path)

@@ -15,7 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.server.conftest import CHECKOUT, PATIENCE, Server, connect, read_all, wait_until
+from tests.places import PYTHONPATH
+from tests.server.conftest import PATIENCE, Server, connect, read_all, wait_until
 
 HEAD = b"POST /parse HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
@@ -183,7 +184,7 @@ def test_what_cannot_be_served_ends_with_one_sentence(
         text=True,
         capture_output=True,
         encoding="utf-8",
-        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        env={**os.environ, "PYTHONPATH": PYTHONPATH},
     )
     assert done.returncode in (1, 2)
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("cnlu: ")]

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnlu.server.answers import encode
 from cnlu.server.rasa_api import read_shortcut
-from tests.server.conftest import CHECKOUT
+from cnlu.server.responses import encode
+from tests.places import PYTHONPATH
 
 
 def no_json(word: str) -> NoReturn:
@@ -92,7 +92,7 @@ def test_a_network_that_fails_is_500_without_detail_and_the_server_goes_on(
     tiny_model: Path, serve: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(FAULTY, encoding="utf-8")
-    server = serve(tiny_model, PYTHONPATH=f"{tmp_path}:{CHECKOUT}")
+    server = serve(tiny_model, PYTHONPATH=f"{tmp_path}:{PYTHONPATH}")
     for path in ("/parse", "/model/parse"):
         for length in (7, 9):
             answer = server.client.post(path, json={"text": "这是秘密的句子呀好吧"[:length]})

@@ -11,7 +11,7 @@ import pytest
 
 import cnlu
 from cnlu.cli import _parser, main
-from cnlu.config_files import load_config
+from cnlu.config.files import load_config
 from cnlu.data.load import load_data
 from cnlu.evaluation.metrics import evaluate
 from cnlu.runtime.labels import Labels

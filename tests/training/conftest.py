@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cnlu.config import Config
-from cnlu.config_files import load_config
+from cnlu.config.files import load_config
 from cnlu.data.jsonl import write_jsonl
 from cnlu.data.schema import Entity, Example
 

@@ -15,7 +15,7 @@ from cnlu.config import Config
 from cnlu.data.jsonl import write_jsonl
 from cnlu.data.schema import Example
 from cnlu.errors import DataError, UsageError
-from cnlu.evaluation.study import Study
+from cnlu.evaluation.report_data import Study
 from cnlu.training import cross_validate as room
 from cnlu.training.cross_validate import CrossValidation, cross_validate
 

@@ -15,17 +15,17 @@ pytest.importorskip("transformers", reason="training needs the extra cnlu[train]
 import torch
 
 import cnlu
-from cnlu.config_files import load_config
+from cnlu.config.files import load_config
 from cnlu.data.jsonl import write_jsonl
 from cnlu.data.schema import Entity, Example
 from cnlu.errors import DataError, ModelError, UsageError
 from cnlu.runtime.model_dir import read_model_dir, write_model_dir
-from cnlu.training.dev import Dev
 from cnlu.training.distill import Distillation, _copies, distill
+from cnlu.training.fit.dev_evaluator import Dev
 from cnlu.training.request import Request
-from cnlu.training.stored import Stored
-from cnlu.training.teacher import as_example, ask
 from cnlu.training.train import Trained, train
+from cnlu.training.transfer.teacher import as_example, ask
+from cnlu.training.transfer.trained_model import Stored
 
 NARROW = [
     "model.members=2",

@@ -16,24 +16,24 @@ pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
 import torch
 
 import cnlu
-from cnlu.config_files import load_config
+from cnlu.config.files import load_config
 from cnlu.data.jsonl import write_jsonl
 from cnlu.data.schema import Entity, Example
 from cnlu.errors import ModelError, UsageError
-from cnlu.features.build import build_extractor
+from cnlu.features.build_extractor import build_extractor
+from cnlu.model.encoder_output import VIEWS, Reader
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.network import Sizes
-from cnlu.model.reader import VIEWS, Reader
 from cnlu.runtime.labels import Labels
 from cnlu.text.tokens import Tokens, pad_tokens
 from cnlu.text.view import view
-from cnlu.training import loop
-from cnlu.training.encode import Encoder, prepare_encoder
-from cnlu.training.frozen import read_rows
-from cnlu.training.optimizer import build_optimizer
+from cnlu.training.data.featurize import Row, reading_row, training_rows
+from cnlu.training.data.frozen_features import read_rows
+from cnlu.training.fit import loop
+from cnlu.training.fit.encoder_setup import Encoder, prepare_encoder
+from cnlu.training.fit.optimizer import build_optimizer
+from cnlu.training.fit.step import Stepper
 from cnlu.training.request import Request
-from cnlu.training.rows import Row, reading_row, training_rows
-from cnlu.training.step import Stepper
 from cnlu.training.train import train
 
 SMALL = [

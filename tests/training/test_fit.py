@@ -15,14 +15,13 @@ pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
 
 import torch
 
-from cnlu.config import ModelConfig
-from cnlu.config_training import TrainingConfig
+from cnlu.config import ModelConfig, TrainingConfig
 from cnlu.data.jsonl import write_jsonl
 from cnlu.data.schema import Entity, Example
 from cnlu.data.split import stratified_split
 from cnlu.errors import DataError, ModelError, UsageError
-from cnlu.training.dev import Dev
-from cnlu.training.loop import planned_epochs
+from cnlu.training.fit.dev_evaluator import Dev
+from cnlu.training.fit.loop import planned_epochs
 
 Run = Callable[..., tuple[object, list[str]]]
 pytestmark = pytest.mark.usefixtures("without_export")
@@ -145,7 +144,8 @@ def test_a_training_that_diverges_says_so_and_writes_nothing(
     run: Run, examples: list[Example], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(
-        "cnlu.training.step.joint_loss", lambda network, outputs, batch: {"entity": outputs.emissions.sum() * math.nan}
+        "cnlu.training.fit.step.joint_loss",
+        lambda network, outputs, batch: {"entity": outputs.emissions.sum() * math.nan},
     )
     with pytest.raises(ModelError, match=r"diverged.*lower training.learning_rate"):
         run(examples, "training.dev_fraction=0")

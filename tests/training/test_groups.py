@@ -11,15 +11,15 @@ import pytest
 pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
 
 import cnlu
-from cnlu.config_files import load_config
+from cnlu.config.files import load_config
 from cnlu.data.jsonl import write_jsonl
 from cnlu.data.markup import parse_markup
 from cnlu.data.schema import Example
 from cnlu.errors import ModelError
 from cnlu.runtime.interpreter import Interpreter
 from cnlu.runtime.model_dir import read_model_dir, write_model_dir
+from cnlu.training.continue_training import grow
 from cnlu.training.distill import Distillation, distill
-from cnlu.training.growth import grow
 from cnlu.training.request import Request
 from cnlu.training.train import Trained, train
 from tests.training.conftest import SMALL

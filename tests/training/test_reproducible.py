@@ -18,10 +18,11 @@ pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
 from cnlu.config import Config
 from cnlu.data.schema import Example
 from cnlu.errors import ModelError, UsageError
-from cnlu.training.checkpoint import Checkpoint, State
-from cnlu.training.dev import Dev
+from cnlu.training.fit.checkpoint import Checkpoint, State
+from cnlu.training.fit.dev_evaluator import Dev
 from cnlu.training.request import Request
 from cnlu.training.train import train
+from tests.places import PYTHONPATH
 
 
 def content(model: Path) -> dict[str, bytes]:
@@ -59,7 +60,7 @@ def test_an_interrupted_training_resumes_to_the_same_model(
 def test_a_killed_training_resumes_to_the_same_model(
     tiny_model: Path, tiny_data: Path, tiny_config: Config, tmp_path: Path, checkout: Path
 ) -> None:
-    from cnlu.config_files import to_yaml
+    from cnlu.config.files import to_yaml
 
     (tmp_path / "settings.yaml").write_text(to_yaml(tiny_config), encoding="utf-8")
     command = [
@@ -75,7 +76,7 @@ def test_a_killed_training_resumes_to_the_same_model(
         "--config",
         "settings.yaml",
     ]
-    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    environment = {**os.environ, "PYTHONPATH": PYTHONPATH}
     with open(tmp_path / "said", "wb") as said:
         process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=said)
         while not (tmp_path / "model.training").exists() and process.poll() is None:
@@ -164,7 +165,7 @@ def test_a_kill_while_a_state_is_saved_leaves_the_old_or_the_new_one(
     with monkeypatch.context() as patch:
         for name in ("mkdir", "rename", "write_bytes", "write_text"):
             patch.setattr(Path, name, dying(getattr(Path, name)))
-        patch.setattr("cnlu.training.checkpoint.shutil.rmtree", dying(__import__("shutil").rmtree))
+        patch.setattr("cnlu.training.fit.checkpoint.shutil.rmtree", dying(__import__("shutil").rmtree))
         try:
             checkpoint.save(State(2, 2, 0.6))
             checkpoint.save(State(3, 3, 0.7))

@@ -14,7 +14,7 @@ pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
 
 
 import cnlu
-from cnlu.config_files import load_config
+from cnlu.config.files import load_config
 from cnlu.data.jsonl import write_jsonl
 from cnlu.data.schema import Entity, Example
 from cnlu.training.request import Request

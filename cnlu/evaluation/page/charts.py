@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 from cnlu.evaluation.page.elements import Html, inner, tag
-from cnlu.evaluation.study import Study
+from cnlu.evaluation.report_data import Study
 
 WHOLE_MATRIX = 15
 """Up to so many intents all of them are shown; of more, those that are confused with any other."""

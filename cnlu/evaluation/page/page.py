@@ -13,7 +13,7 @@ from cnlu.evaluation.differences import KINDS
 from cnlu.evaluation.page import charts, tables
 from cnlu.evaluation.page.elements import Html, inner, tag
 from cnlu.evaluation.page.sentences import error_list, marked, name, words
-from cnlu.evaluation.study import Study
+from cnlu.evaluation.report_data import Study
 
 FOLDER = Path(__file__).parent
 SORTS = {

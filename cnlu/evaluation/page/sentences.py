@@ -8,7 +8,7 @@ from cnlu.evaluation.advice import Name
 from cnlu.evaluation.differences import KINDS
 from cnlu.evaluation.frames import Frame, RoleSpan, in_text_order
 from cnlu.evaluation.page.elements import Html, inner, tag
-from cnlu.evaluation.study import Study
+from cnlu.evaluation.report_data import Study
 
 COLOURS = 12
 

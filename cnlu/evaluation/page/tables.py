@@ -7,7 +7,7 @@ from typing import Any
 
 from cnlu.evaluation.page.elements import Html, tag
 from cnlu.evaluation.page.sentences import name
-from cnlu.evaluation.study import Study
+from cnlu.evaluation.report_data import Study
 
 TITLES = {
     "frame_accuracy": ("Frames right", "intent and all entities of a sentence are right"),

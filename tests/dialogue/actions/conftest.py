@@ -19,7 +19,8 @@ from typing import Any
 
 import pytest
 
-from dialogue.actions.store import Store
+from cnlu_dialogue.actions.store import Store
+from tests.places import PYTHONPATH
 
 NOW = "2026-03-12T15:00+08:00"
 """A Thursday."""
@@ -111,7 +112,7 @@ class Server:
 def server_process(
     sdk_python: str, tmp_path_factory: pytest.TempPathFactory, checkout: Path
 ) -> Iterator[tuple[int, Path]]:
-    """`python -m dialogue.actions` on a free port, its clock stopped."""
+    """`python -m cnlu_dialogue.actions` on a free port, its clock stopped."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -120,12 +121,12 @@ def server_process(
         **os.environ,
         "CNLU_BOT_DATA": str(folder),
         "CNLU_BOT_NOW": NOW,
-        "PYTHONPATH": os.pathsep.join([str(checkout), os.environ.get("PYTHONPATH", "")]),
+        "PYTHONPATH": os.pathsep.join([PYTHONPATH, os.environ.get("PYTHONPATH", "")]),
         "RASA_TELEMETRY_ENABLED": "false",
     }
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sdk_python, "-W", "ignore", "-m", "dialogue.actions", "--port", str(port)],
+            [sdk_python, "-W", "ignore", "-m", "cnlu_dialogue.actions", "--port", str(port)],
             stdout=log,
             stderr=log,
             env=environment,

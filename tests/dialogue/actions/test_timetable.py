@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from cnlu.errors import UsageError
-from dialogue.actions.make_timetable import make_timetable
-from dialogue.actions.places import CITIES, STATIONS, city_of, resolve
-from dialogue.actions.store import Order, Store
-from dialogue.actions.surroundings import now as present
-from dialogue.actions.surroundings import zone
+from cnlu_dialogue.actions.environment import now as present
+from cnlu_dialogue.actions.environment import zone
+from cnlu_dialogue.actions.make_timetable import make_timetable
+from cnlu_dialogue.actions.places import CITIES, STATIONS, city_of, resolve
+from cnlu_dialogue.actions.store import Order, Store
+from tests.places import PYTHONPATH
 
 
 def test_the_timetable_is_the_same_every_time(tmp_path: Path, timetable: Path) -> None:
@@ -59,18 +60,18 @@ def test_the_server_says_what_is_wrong_before_it_starts(tmp_path: Path, checkout
         **os.environ,
         "CNLU_BOT_NOW": "soon",
         "CNLU_BOT_DATA": str(tmp_path),
-        "PYTHONPATH": os.pathsep.join([str(checkout), os.environ.get("PYTHONPATH", "")]),
+        "PYTHONPATH": os.pathsep.join([PYTHONPATH, os.environ.get("PYTHONPATH", "")]),
     }
-    run = subprocess.run([sdk_python, "-m", "dialogue.actions"], env=environment, capture_output=True, text=True)
+    run = subprocess.run([sdk_python, "-m", "cnlu_dialogue.actions"], env=environment, capture_output=True, text=True)
     assert run.returncode == 1
     assert run.stderr.strip().endswith("CNLU_BOT_NOW=soon: is no moment; write it as in 2026-03-12T15:00.")
 
 
 def test_the_script_makes_a_timetable(tmp_path: Path, checkout: Path) -> None:
     subprocess.run(
-        [sys.executable, "-m", "dialogue.actions.make_timetable", str(tmp_path / "timetable.sqlite")],
+        [sys.executable, "-m", "cnlu_dialogue.actions.make_timetable", str(tmp_path / "timetable.sqlite")],
         check=True,
-        env={**os.environ, "PYTHONPATH": str(checkout)},
+        env={**os.environ, "PYTHONPATH": PYTHONPATH},
     )
     assert Store(tmp_path).train("G103")
 

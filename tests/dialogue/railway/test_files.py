@@ -11,7 +11,7 @@ import yaml
 
 from cnlu.data.load import load_data
 from cnlu.data.markup import parse_markup
-from dialogue.actions.turn import TRIP, WORK
+from cnlu_dialogue.actions.turn import TRIP, WORK
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.places import PYTHONPATH
+
 HERE = Path(__file__).parent
 NLU_SERVER = [sys.executable, "-m", "cnlu", "serve"]
 """Speaks Rasa's NLU protocol when started as NLU_SERVER MODEL --port N."""
@@ -45,7 +47,7 @@ QUICK = {
 FULL = [
     {"name": "JiebaTokenizer"},
     {"name": "CountVectorsFeaturizer", "analyzer": "char_wb", "min_ngram": 1, "max_ngram": 2},
-    {"name": "dialogue.rasa.CnluClassifier", "trainer": sys.executable, "set": QUICK},
+    {"name": "cnlu_dialogue.rasa.CnluClassifier", "trainer": sys.executable, "set": QUICK},
     {"name": "EntitySynonymMapper"},
     {"name": "ResponseSelector", "epochs": 20, "constrain_similarities": True},
     {"name": "FallbackClassifier", "threshold": 0.5, "ambiguity_threshold": 0.0},
@@ -61,7 +63,7 @@ def rasa_environment(checkout: Path) -> dict[str, str]:
         "PYTHONIOENCODING": "utf-8",
         "OMP_NUM_THREADS": "1",
     }
-    return {**os.environ, **quiet, "PYTHONPATH": str(checkout)}
+    return {**os.environ, **quiet, "PYTHONPATH": PYTHONPATH}
 
 
 class Bot:
@@ -73,7 +75,7 @@ class Bot:
     @staticmethod
     def alone(**options: Any) -> list[dict[str, Any]]:
         """A pipeline of the component and nothing else."""
-        return [{"name": "dialogue.rasa.CnluClassifier", **options}]
+        return [{"name": "cnlu_dialogue.rasa.CnluClassifier", **options}]
 
     @staticmethod
     def free_port() -> int:

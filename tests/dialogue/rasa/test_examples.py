@@ -11,8 +11,8 @@ import pytest
 from cnlu.data.load import load_data
 from cnlu.data.schema import Entity, Example
 from cnlu.errors import DataError
-from dialogue.rasa.examples import collect, write_files
-from dialogue.rasa.settings import read_settings
+from cnlu_dialogue.rasa.examples import collect, write_files
+from cnlu_dialogue.rasa.options import read_settings
 
 CITY = {"start": 1, "end": 3, "entity": "city", "value": "北京"}
 

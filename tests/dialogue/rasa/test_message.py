@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dialogue.rasa.message import base_intent, entities, intent_ranking
+from cnlu_dialogue.rasa.message import base_intent, entities, intent_ranking
 
 
 def ranked(*pairs: tuple[str, float]) -> dict[str, object]:

@@ -53,7 +53,7 @@ def test_it_sells_a_ticket_over_the_rest_channel(railway: Any, tmp_path: Path) -
     endpoints = {"action_endpoint": {"url": f"http://127.0.0.1:{actions}/webhook"}}
     (railway.folder / "endpoints.yml").write_text(yaml.safe_dump(endpoints), encoding="utf-8")
     railway.environment |= {"CNLU_BOT_DATA": str(tmp_path), "CNLU_BOT_NOW": THURSDAY}
-    action_server = [railway.python, "-m", "dialogue.actions", "--port", str(actions)]
+    action_server = [railway.python, "-m", "cnlu_dialogue.actions", "--port", str(actions)]
     server = [
         railway.python,
         "-m",

@@ -16,10 +16,10 @@ import cnlu
 from cnlu.data.jsonl import write_jsonl
 from cnlu.data.schema import Entity, Example
 from cnlu.errors import CnluError, ModelError, UsageError
-from dialogue.rasa import trainer
-from dialogue.rasa.fingerprint import fingerprint
-from dialogue.rasa.settings import Settings, read_settings
-from dialogue.rasa.trainer import check_way, make_model
+from cnlu_dialogue.rasa import trainer
+from cnlu_dialogue.rasa.fingerprint import fingerprint
+from cnlu_dialogue.rasa.options import Settings, read_settings
+from cnlu_dialogue.rasa.trainer import check_way, make_model
 
 QUICK = {"model.members": 1, "training.max_epochs": 1, "training.min_epochs": 1, "training.dev_fraction": 0.0}
 

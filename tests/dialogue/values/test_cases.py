@@ -13,15 +13,15 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialogue.values.amounts import read_amount
-from dialogue.values.counts import read_count
-from dialogue.values.dates import read_date
-from dialogue.values.durations import read_duration
-from dialogue.values.numbers import read_number, read_whole, spell
-from dialogue.values.phones import read_digits, read_identity, read_phone
-from dialogue.values.spans import Times, times_of
-from dialogue.values.times import read_time
-from dialogue.values.when import read_when
+from cnlu_dialogue.values.amounts import read_amount
+from cnlu_dialogue.values.counts import read_count
+from cnlu_dialogue.values.dates import read_date
+from cnlu_dialogue.values.durations import read_duration
+from cnlu_dialogue.values.intervals import Times, times_of
+from cnlu_dialogue.values.numbers import read_number, read_whole, spell
+from cnlu_dialogue.values.phones import read_digits, read_identity, read_phone
+from cnlu_dialogue.values.times import read_time
+from cnlu_dialogue.values.when import read_when
 
 CONTENT, LATER = (
     yaml.safe_load((Path(__file__).parent / name).read_text("utf-8")) for name in ("cases.yml", "later.yml")

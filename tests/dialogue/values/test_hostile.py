@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from dialogue.values.amounts import read_amount
-from dialogue.values.counts import read_count
-from dialogue.values.dates import read_date
-from dialogue.values.durations import read_duration
-from dialogue.values.numbers import read_number
-from dialogue.values.phones import read_digits, read_identity, read_phone
-from dialogue.values.times import read_time
-from dialogue.values.when import read_when
+from cnlu_dialogue.values.amounts import read_amount
+from cnlu_dialogue.values.counts import read_count
+from cnlu_dialogue.values.dates import read_date
+from cnlu_dialogue.values.durations import read_duration
+from cnlu_dialogue.values.numbers import read_number
+from cnlu_dialogue.values.phones import read_digits, read_identity, read_phone
+from cnlu_dialogue.values.times import read_time
+from cnlu_dialogue.values.when import read_when
 
 NOW = datetime(2026, 3, 5, 10, 0)
 READERS: dict[str, Callable[[str], Any]] = {

@@ -1,0 +1,134 @@
+"""An encoder from its settings and weights, whatever its family: complete, or a sentence that says what is missing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PretrainedConfig
+
+from cnlu.encoder.backbone import Body
+from cnlu.encoder.hf_config import configured, model_class
+from cnlu.encoder.nezha import NezhaConfig, NezhaModel
+from cnlu.encoder.transformers_logging import quiet
+from cnlu.encoder.weights import fitted, read_weights
+from cnlu.errors import DataError, one_line
+
+_HEADS = re.compile(
+    r"(^|\.)(pooler|cls|lm_head|lm_loss|lm_predictions|mask_predictions|predictions|discriminator_predictions|"
+    r"generator_predictions|generator_lm_head|vocab_\w+|classifier|qa_outputs|sop_classifier|seq_relationship|"
+    r"position_ids|token_type_ids|positions_encoding|rotary_value)(\.|$)"
+)
+"""Unexpected weights that need no word: heads of other tasks, and buffers that are made anew."""
+_UNUSED = re.compile(r"(^|\.)(pooler|mask_emb|embed_positions)(\.|$)")
+"""Weights that may be missing: no hidden state depends on them, or (RoFormer's sinusoids) they are made anew."""
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """How loading went, names of the module's parameters."""
+
+    missing: set[str]
+    misshapen: dict[str, tuple[list[int], list[int]]]
+    """Shape in the file, shape that the settings ask for."""
+    unexpected: set[str]
+
+
+def load_body(directory: Path, config: PretrainedConfig) -> tuple[Body, list[str]]:
+    """The encoder of a directory as save_pretrained writes it, in float32, on the CPU, and what to know of it.
+
+    Raises DataError where any of its weights is missing or of another shape than `config`, its settings, says.
+    """
+    where = str(directory)
+    weights = read_weights(directory)
+    model, outcome = _loaded(config, weights, where)
+    if any(not _UNUSED.search(name) for name in outcome.missing):
+        renamed = fitted(weights, model.state_dict().keys())  # a prefix that transformers does not look for
+        if renamed.keys() != weights.keys():
+            model, outcome = _loaded(config, renamed, where)
+    _check(outcome, config.model_type, where)
+    for name, parameter in model.named_parameters():
+        if name.endswith("embed_positions.weight"):
+            parameter.requires_grad_(False)  # RoFormer's sinusoids, which are no parameters
+    body = Body(model.float(), int(config.hidden_size)).eval()
+    strange = sorted(name for name in outcome.unexpected if not _HEADS.search(name))
+    notes = [f"{where}: unexpected weights are left out: {_some(strange)}"] if strange else []
+    return body, notes
+
+
+def untrained(settings: dict[str, Any]) -> Body:
+    """An encoder with random weights, from the content of a config.json or from `Body.settings`."""
+    config = configured(settings, "the encoder")
+    with quiet():
+        return Body(_made(config).float(), int(config.hidden_size))
+
+
+def _made(config: PretrainedConfig) -> nn.Module:
+    if isinstance(config, NezhaConfig):
+        return NezhaModel(config)
+    model: nn.Module = model_class(config)._from_config(config, attn_implementation="eager", dtype=torch.float32)
+    return model
+
+
+def _loaded(config: PretrainedConfig, weights: dict[str, Tensor], where: str) -> tuple[nn.Module, _Outcome]:
+    try:
+        with quiet():
+            return _nezha(config, weights) if isinstance(config, NezhaConfig) else _transformers(config, weights)
+    except Exception as error:  # a model that cannot be built fails in a way of its own
+        raise DataError(
+            f"{where}: no encoder can be built from its config.json and weights ({one_line(error)}); fetch it again."
+        ) from error
+
+
+def _transformers(config: PretrainedConfig, weights: dict[str, Tensor]) -> tuple[nn.Module, _Outcome]:
+    """Attention is "eager": the plain products export to the smaller graph, and are as fast on a CPU."""
+    model, found = model_class(config).from_pretrained(
+        None,
+        config=config,
+        state_dict=dict(weights),
+        dtype=torch.float32,
+        attn_implementation="eager",
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+    )
+    misshapen = {name: (list(given), list(asked)) for name, given, asked in found["mismatched_keys"]}
+    return model, _Outcome(set(found["missing_keys"]), misshapen, set(found["unexpected_keys"]))
+
+
+def _nezha(config: NezhaConfig, weights: dict[str, Tensor]) -> tuple[nn.Module, _Outcome]:
+    model = NezhaModel(config)
+    asked = {name: list(value.shape) for name, value in model.state_dict().items()}
+    given = fitted(weights, asked)
+    misshapen = {
+        name: (list(given[name].shape), shape)
+        for name, shape in asked.items()
+        if name in given and list(given[name].shape) != shape
+    }
+    model.load_state_dict(
+        {name: given[name] for name in asked if name in given and name not in misshapen}, strict=False
+    )
+    return model, _Outcome(set(asked) - set(given), misshapen, set(given) - set(asked))
+
+
+def _check(outcome: _Outcome, family: str, where: str) -> None:
+    missing = sorted(name for name in outcome.missing if not _UNUSED.search(name))
+    if missing:
+        raise DataError(
+            f"{where}: this {family} lacks {len(missing)} of its weights: {_some(missing)}; fetch it again, or name an "
+            "encoder whose config.json and weights belong together."
+        )
+    wrong = sorted(name for name in outcome.misshapen if not _UNUSED.search(name))
+    if wrong:
+        given, asked = outcome.misshapen[wrong[0]]
+        raise DataError(
+            f"{where}: its config.json asks for another shape of {len(wrong)} of its weights, such as {asked} of "
+            f"{wrong[0]}, which is {given}; name an encoder whose config.json and weights belong together."
+        )
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

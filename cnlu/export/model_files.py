@@ -1,0 +1,61 @@
+"""The content of a model directory, file by file; `cnlu.runtime.interpreter` reads it back."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from cnlu.config import Config
+from cnlu.data.schema import NluData
+from cnlu.features.vocabulary import Vocabularies
+from cnlu.model.ensemble import Ensemble
+from cnlu.runtime.labels import Labels
+
+
+def model_files(
+    config: Config,
+    labels: Labels,
+    data: NluData,
+    vocabularies: Vocabularies,
+    network: Ensemble,
+    graph: bytes,
+    story: dict[str, Any],
+    tokens: str | None = None,
+) -> dict[str, bytes]:
+    """File name -> bytes. `graph` is the exported network, `story` what training.json tells: history, dev figures.
+
+    `tokens` is the encoder's tokenizer as text.tokens.to_json writes it.
+    """
+    lexicon = {
+        "lookups": data.lookups,
+        "regexes": data.regexes,
+        "synonyms": data.synonyms,
+        "synonyms_of": data.synonyms_of,
+    }
+    files = {
+        "config.json": _json(config.to_dict()),
+        "labels.json": _json(labels.to_dict()),
+        "lexicon.json": _json(lexicon),
+        "character_features.tsv": vocabularies.characters.to_text().encode(),
+        "sentence_features.tsv": vocabularies.sentence.to_text().encode(),
+        "tagger.npy": _array(network.tagger()),
+        "model.onnx": graph,
+        "training.json": _json(story),
+    }
+    if (weights := network.item_weights()) is not None:
+        files["groups.npy"] = _array(weights)
+    return files if tokens is None else files | {"tokens.json": tokens.encode()}
+
+
+def _array(tensor: Tensor) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, tensor.cpu().numpy(), allow_pickle=False)
+    return stream.getvalue()
+
+
+def _json(content: Any) -> bytes:
+    return (json.dumps(content, ensure_ascii=True, indent=1) + "\n").encode()

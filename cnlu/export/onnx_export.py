@@ -1,0 +1,162 @@
+"""The trained network as an ONNX graph of feature ids to scores."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import onnx
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cnlu.errors import UsageError
+from cnlu.export.fused_ensemble import Joined
+from cnlu.export.unfold import note_network
+from cnlu.model.encoder_output import FAR_BELOW
+from cnlu.model.ensemble import Ensemble
+from cnlu.runtime.graph_check import ENCODER_INPUTS, INPUTS, strange_operators
+
+OPSET = 20  # read by every ONNX Runtime since 1.17; the first that has GELU as one step
+OUTPUTS = ("emissions", "intent", "roles", "groups")
+
+
+def round_tables(network: Ensemble) -> None:
+    """Round the sparse rows to 8 bits and a scale each: the model directory keeps them so, and torch then agrees."""
+    with torch.no_grad():
+        for member in network.networks():
+            for projection in (member.characters, member.sentence):
+                steps, scale = _eight_bits(projection.table.weight)
+                projection.table.weight.copy_(steps.float() * scale[:, None])
+
+
+def _eight_bits(table: Tensor) -> tuple[Tensor, Tensor]:
+    """(int8 [V, D], float32 scale [V]): each row in steps of 1/127 of its largest weight."""
+    scale = table.detach().abs().amax(1).clamp_min(1e-12) / 127.0
+    return (table.detach() / scale[:, None]).round().to(torch.int8), scale
+
+
+class _Exported(nn.Module):
+    """The ensemble as exported: the members' tables side by side, as 8-bit rows, widened after one look-up."""
+
+    def __init__(self, network: Ensemble) -> None:
+        super().__init__()
+        members = network.networks()
+        self.network, self.joined = network, Joined(members)
+        for name in ("characters", "sentence"):
+            projections = [getattr(member, name) for member in members]
+            tables = [_eight_bits(projection.table.weight) for projection in projections]
+            self.register_buffer(f"{name}_steps", torch.cat([steps for steps, _ in tables], 1))
+            self.register_buffer(f"{name}_scale", torch.stack([s for _, s in tables], 1) * projections[0].scale)
+
+    def forward(self, characters: Tensor, sentence: Tensor, mask: Tensor, *encoded: Tensor) -> tuple[Tensor, ...]:
+        reader = self.network.reader
+        read = reader(*encoded) if reader is not None else None
+        each, whole = self._look_up("characters", characters), self._look_up("sentence", sentence)
+        return tuple(self.joined(each, whole, mask, read))
+
+    def _look_up(self, name: str, ids: Tensor) -> Tensor:
+        """[..., F] -> [..., members, width]: the rows times their scales, summed over the features."""
+        scale = F.embedding(ids, getattr(self, f"{name}_scale"))[..., None]
+        steps = F.embedding(ids, getattr(self, f"{name}_steps")).float()
+        return (steps.view(*scale.shape[:-1], -1) * scale).sum(-3)
+
+
+def export_onnx(network: Ensemble) -> bytes:
+    """Inputs characters [B, L, F] and sentence [B, S] int64 ids, mask [B, L] float32; outputs as model.Outputs.
+
+    With an encoder also tokens [B, T] int64, token_mask [B, T] and alignment [B, L, T] float32. B, L, F, S and T are
+    free; L and T at least 1.
+    """
+    network = network.eval().cpu()
+    batch, length = torch.export.Dim("batch"), torch.export.Dim("length")
+    example = [torch.ones(2, 5, 7, dtype=torch.long), torch.ones(2, 11, dtype=torch.long), torch.ones(2, 5)]
+    shapes: list[Any] = [
+        {0: batch, 1: length, 2: torch.export.Dim("features")},
+        {0: batch, 1: torch.export.Dim("sentence_features")},
+        {0: batch, 1: length},
+    ]
+    names = (*INPUTS,)
+    if network.reader is not None:
+        tokens = torch.export.Dim("tokens")
+        example += [torch.ones(2, 9, dtype=torch.long), torch.ones(2, 9), torch.ones(2, 5, 9) / 9]
+        shapes.append(({0: batch, 1: tokens}, {0: batch, 1: tokens}, {0: batch, 1: length, 2: tokens}))
+        names += (*ENCODER_INPUTS,)
+    exported = _Exported(network).eval()
+    with _quiet(), _plain_mask() if network.reader is not None else contextlib.nullcontext():
+        program = torch.onnx.export(
+            exported,
+            tuple(example),
+            dynamo=True,
+            opset_version=OPSET,
+            dynamic_shapes=tuple(shapes),
+            input_names=list(names),
+            output_names=list(OUTPUTS),
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    _keep_norms_apart(model)
+    note_network(model, exported.joined)
+    content = bytes(model.SerializeToString())
+    if strange := strange_operators(content):
+        raise UsageError(
+            f"this encoder's export has operators that no model may have ({', '.join(strange)}), so it "
+            "could not be loaded; name an encoder of another family."
+        )
+    return content
+
+
+def _keep_norms_apart(model: onnx.ModelProto) -> None:
+    """Sums before a norm by another name: the runtime would join an addition with the norm, which takes it longer."""
+    normed = {node.input[0] for node in model.graph.node if node.op_type == "LayerNormalization"}
+    for node in model.graph.node:
+        if node.op_type == "Add" and node.output[0] in normed:
+            node.op_type = "Sum"
+
+
+def without_notes(graph: bytes) -> bytes:
+    """The graph without the exporter's notes, which tell where on this machine its source lies."""
+    model = onnx.load_from_string(graph)
+    for node in model.graph.node:
+        del node.metadata_props[:]
+    return bytes(model.SerializeToString())
+
+
+@contextlib.contextmanager
+def _plain_mask() -> Iterator[None]:
+    """A mask of padding as transformers' encoders add it, made in two steps instead of twenty."""
+    try:
+        from transformers.masking_utils import AttentionMaskInterface, bidirectional_mask_function, eager_mask
+    except ImportError:  # another transformers, whose own mask does as well
+        yield
+        return
+
+    def mask(*given: Any, **named: Any) -> Any:
+        known, pattern = named.get("attention_mask"), named.get("mask_function")
+        if known is None or known.ndim != 2 or pattern is not bidirectional_mask_function:
+            return eager_mask(*given, **named)
+        return (1.0 - known[:, None, None, :].float()) * FAR_BELOW
+
+    AttentionMaskInterface.register("eager", mask)
+    try:
+        yield
+    finally:
+        AttentionMaskInterface.register("eager", eager_mask)
+
+
+@contextlib.contextmanager
+def _quiet():  # type: ignore[no-untyped-def]
+    """The exporter tells its own story at length; a failure raises all the same."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)

@@ -1,0 +1,80 @@
+"""An exported graph with its larger weights in 8 bits: a third of the size, and twice as fast on a CPU.
+
+Matrix products by ONNX Runtime's dynamic quantisation: weights in int8 with a scale for each output, activations
+measured and rounded for each text. Embeddings as int8 rows with a scale each, like the tables of sparse features.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from cnlu.io.temporary import scratch_folder
+
+SMALLEST = 1 << 16
+"""Weights; rounding what is smaller would save nothing."""
+
+
+def quantize(graph: bytes) -> bytes:
+    """An ONNX graph made by training.export, its matrices in 8 bits, those of the encoder and of the joint network."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    model = onnx.load_from_string(graph)
+    del model.graph.value_info[:]  # the quantiser would compare old shapes with new ones
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    chosen = [node for node in model.graph.node if any(_is_matrix(weights.get(name)) for name in node.input[:2])]
+    for node in chosen:
+        if node.op_type == "Gather":
+            _round_rows(model, node, weights[node.input[0]])
+    products = [node.name for node in chosen if node.op_type == "MatMul"]
+    products += [f"{node.name}_MatMul" for node in chosen if node.op_type == "Gemm"]  # what the quantiser makes of it
+    if not products:  # given none, it would take all
+        return bytes(model.SerializeToString())
+    with scratch_folder() as folder:
+        path = folder / "model.onnx"
+        level = logging.root.manager.disable
+        logging.disable(logging.WARNING)  # it advises a preparation that the exporter has done
+        try:
+            quantize_dynamic(
+                model,
+                path,
+                weight_type=QuantType.QInt8,
+                op_types_to_quantize=["MatMul"],
+                nodes_to_quantize=products,
+                per_channel=True,
+                extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+            )
+        finally:
+            logging.disable(level)
+        return path.read_bytes()
+
+
+def _is_matrix(tensor: onnx.TensorProto | None) -> bool:
+    if tensor is None or tensor.data_type != onnx.TensorProto.FLOAT or len(tensor.dims) != 2:
+        return False
+    return tensor.dims[0] * tensor.dims[1] >= SMALLEST
+
+
+def _round_rows(model: onnx.ModelProto, node: onnx.NodeProto, table: onnx.TensorProto) -> None:
+    """Gather(table, ids) becomes Cast(Gather(rows, ids)) * Gather(scales, ids)."""
+    values = numpy_helper.to_array(table)
+    scale = np.maximum(np.abs(values).max(1, keepdims=True), 1e-12).astype(np.float32) / 127
+    rows = np.round(values / scale).astype(np.int8)
+    name, ids, out = table.name, node.input[1], node.output[0]
+    added = [
+        helper.make_node("Gather", [f"{name}_rows", ids], [f"{out}_rows"], f"{node.name}_rows", axis=0),
+        helper.make_node("Cast", [f"{out}_rows"], [f"{out}_float"], f"{node.name}_cast", to=onnx.TensorProto.FLOAT),
+        helper.make_node("Gather", [f"{name}_scale", ids], [f"{out}_scale"], f"{node.name}_scale", axis=0),
+        helper.make_node("Mul", [f"{out}_float", f"{out}_scale"], [out], f"{node.name}_mul"),
+    ]
+    place = list(model.graph.node).index(node)
+    model.graph.node.remove(node)
+    for offset, new in enumerate(added):
+        model.graph.node.insert(place + offset, new)
+    if not any(name in other.input for other in model.graph.node):
+        model.graph.initializer.remove(table)
+        model.graph.initializer.append(numpy_helper.from_array(rows, f"{name}_rows"))
+        model.graph.initializer.append(numpy_helper.from_array(scale, f"{name}_scale"))

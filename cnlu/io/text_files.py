@@ -1,0 +1,140 @@
+"""Reading a user's text file and writing one: strict UTF-8 in, within limits, all or nothing out."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import secrets
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from cnlu.errors import CnluError, DataError
+from cnlu.interrupts import held_back
+from cnlu.io.limits import LARGEST_FILE, LONGEST_LINE
+
+_CHUNK = 1 << 20
+
+TEMPORARY = ".tmp"
+STALE_AFTER = 3600.0
+"""Seconds after which a temporary file is a killed writer's; a younger one may be another writer's."""
+
+
+def read_text(path: Path) -> str:
+    """The file as text, its byte order mark removed.
+
+    Raises DataError when the file is missing, unreadable, larger than LARGEST_FILE, not UTF-8 (naming line and byte),
+    or has a line longer than LONGEST_LINE.
+    """
+    try:
+        raw = _read(path)
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file; check the path.") from None
+    except OSError as error:
+        raise DataError(
+            f"{path}: the file cannot be read ({error.strerror}); check what it is and its permissions."
+        ) from None
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # `utf-8-sig` counts its positions after the mark.
+        at = error.start + (3 if raw.startswith(b"\xef\xbb\xbf") else 0)
+        line = raw.count(b"\n", 0, at) + 1
+        raise DataError(
+            f"{path}:{line}: byte {at} (0x{raw[at]:02X}) is not valid UTF-8; save the file "
+            f"as UTF-8 (it may be in GBK or UTF-16)."
+        ) from None
+    _refuse_long_lines(text, path)
+    return text
+
+
+def _read(path: Path) -> bytearray:
+    """The file's bytes, no more of them held than the limit; a file need not know its size, as a pipe does not."""
+    raw = bytearray()
+    with open(path, "rb") as stream:
+        known = os.fstat(stream.fileno()).st_size
+        while max(known, len(raw)) <= LARGEST_FILE:
+            if not (chunk := stream.read(_CHUNK)):
+                return raw
+            raw += chunk
+    raise DataError(
+        f"{path}: the file is larger than {LARGEST_FILE >> 20} MB, the most that is read at once; divide "
+        "it into several files."
+    )
+
+
+def _refuse_long_lines(text: str, path: Path) -> None:
+    start = 0
+    while len(text) - start > LONGEST_LINE:
+        end = text.rfind("\n", start, start + LONGEST_LINE + 1)
+        if end < 0:
+            raise _long_line(path, text.count("\n", 0, start) + 1, LONGEST_LINE, "characters")
+        start = end + 1
+
+
+def _long_line(path: str | Path, number: int, most: int, unit: str) -> DataError:
+    return DataError(
+        f"{path}:{number}: this line is longer than {most:,} {unit}, the most that is read; divide it, "
+        "or check what the file is."
+    )
+
+
+def bounded_lines(stream: IO[bytes], path: str | Path) -> Iterator[tuple[int, bytes]]:
+    """Numbers, from 1, and lines of a stream. Raises DataError for one of more than 4 * LONGEST_LINE bytes."""
+    most = 4 * LONGEST_LINE  # a character has four bytes at most
+    number = 1
+    while line := stream.readline(most + 1):
+        if len(line) > most:
+            raise _long_line(path, number, most, "bytes")
+        yield number, line
+        number += 1
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Put `content` at `path` in one step: readers see the old file or the new one, never a part.
+
+    A new file has the permissions that the user's mask leaves, an old one keeps its own; until then nobody else can
+    read it. What a writer killed long ago left behind is deleted.
+    Raises CnluError, from the system's error, when the place cannot be written; the old file is then untouched.
+    """
+    # Through a symlink the file behind it is replaced, not the link.
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY}")
+    try:
+        _sweep(target, STALE_AFTER)
+        try:
+            with open(temporary, "xb") as stream:
+                mode = os.stat(target if target.exists() else temporary).st_mode
+                _permit(temporary, 0o600)  # a killed writer may leave it, and it holds a user's text
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            _permit(temporary, stat.S_IMODE(mode))
+            os.replace(temporary, target)
+        finally:
+            with held_back():
+                temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise CnluError(
+            f"{path}: the file cannot be written ({error.strerror}); choose another place or make room there."
+        ) from error
+
+
+def _permit(path: Path, mode: int) -> None:
+    with contextlib.suppress(OSError):  # some file systems know no permissions
+        os.chmod(path, mode)
+
+
+def sweep(path: Path) -> None:
+    """Deletes what killed writers of the file left beside it; for a caller that knows of no other writer."""
+    _sweep(Path(os.path.realpath(path)), 0.0)
+
+
+def _sweep(target: Path, age: float) -> None:
+    for left in target.parent.glob(f".{glob.escape(target.name)}.[0-9]*{TEMPORARY}"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime >= age:
+                left.unlink()

@@ -1,0 +1,195 @@
+"""YAML as a tree of plain nodes that know their lines; nothing is ever constructed from a tag.
+
+Scalars stay as written: an intent called `yes`, `null` or `123` is that string. The tree is built from parser
+events, so nesting is bounded and an alias is never followed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from cnlu.errors import DataError
+from cnlu.io.messages import shown
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MAX_DEPTH = 100
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_CORE_TAG = re.compile(r"!|tag:yaml\.org,2002:(str|map|seq|int|float|bool|null)")
+_INT = re.compile(r"[-+]?[0-9]{1,300}")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_WORDS = {
+    "": None,
+    "~": None,
+    "null": None,
+    "Null": None,
+    "NULL": None,
+    "true": True,
+    "True": True,
+    "TRUE": True,
+    "false": False,
+    "False": False,
+    "FALSE": False,
+}
+
+
+@dataclass
+class Node:
+    """A scalar (`text`), a sequence (`items`), a mapping (`pairs`) or an alias (neither)."""
+
+    kind: str
+    line: int
+    """Line of its first character, from 1."""
+    end_line: int = 0
+    text: str = ""
+    style: str = ""
+    """`|`, `>`, `"`, `'`, or empty for a plain scalar."""
+    items: list[Node] = field(default_factory=list)
+    pairs: list[tuple[Node, Node]] = field(default_factory=list)
+
+
+@dataclass
+class Document:
+    """The one document of a file."""
+
+    root: Node | None
+    """None when the file holds nothing but comments."""
+    tags: list[tuple[int, str]] = field(default_factory=list)
+    """Tags that ask for objects, with their lines; the caller decides whether the file is its business."""
+
+
+def parse_yaml(text: str, path: str) -> Document:
+    """The node tree of `text`; raises DataError (`path:line`) for what YAML does not allow."""
+    if found := _FORBIDDEN.search(text):
+        line = text.count("\n", 0, found.start()) + 1
+        raise DataError(
+            f"{path}:{line}: YAML does not allow the character U+{ord(found[0]):04X}; remove "
+            f"it, or keep this example in a JSONL file."
+        )
+    try:
+        return _build(yaml.parse(text, Loader=_Loader), path)
+    except yaml.MarkedYAMLError as error:
+        raise DataError(_sentence(error, text, path)) from None
+    except yaml.YAMLError as error:
+        raise DataError(f"{path}: this is not YAML ({error}); correct it.") from None
+
+
+def _sentence(error: yaml.MarkedYAMLError, text: str, path: str) -> str:
+    mark = error.problem_mark or error.context_mark
+    line = mark.line + 1 if mark else 1
+    lines = text.split("\n")
+    written = lines[line - 1] if line <= len(lines) else ""
+    blank = written[: len(written) - len(written.lstrip())]
+    if "\t" in blank or (mark and written[mark.column : mark.column + 1] == "\t"):
+        return f"{path}:{line}: a tab stands where YAML wants spaces; indent with spaces."
+    if odd := re.search("[\x85\u2028\u2029]", text):
+        line = text.count("\n", 0, odd.start()) + 1
+        return (
+            f"{path}:{line}: YAML takes the character U+{ord(odd[0]):04X} for a line break, which "
+            f"leaves this line broken; remove that character, or keep the example in a JSONL file."
+        )
+    problem = (error.problem or "it does not parse").rstrip(".")
+    return f"{path}:{line}: this is not valid YAML ({problem}); check the indentation, colons and quotes."
+
+
+def _build(events: Iterator[Any], path: str) -> Document:
+    document = Document(None)
+    parents: list[Node] = []
+    keys: list[Node | None] = []  # per open collection, a mapping's key that still waits for its value
+    for event in events:
+        kind = type(event).__name__
+        line = event.start_mark.line + 1
+        if kind == "DocumentStartEvent" and document.root is not None:
+            raise DataError(f"{path}:{line}: a second YAML document starts here; put it in a file of its own.")
+        if kind in ("SequenceEndEvent", "MappingEndEvent"):
+            parents.pop()
+            keys.pop()
+            continue
+        node = _node(kind, event, line, document)
+        if node is None:
+            continue
+        if not parents:
+            document.root = node
+        elif parents[-1].kind == "sequence":
+            parents[-1].items.append(node)
+        elif keys[-1] is None:
+            keys[-1] = node
+        else:
+            parents[-1].pairs.append((keys[-1], node))
+            keys[-1] = None
+        if node.kind in ("sequence", "mapping"):
+            parents.append(node)
+            keys.append(None)
+            if len(parents) > _MAX_DEPTH:
+                raise DataError(f"{path}:{line}: the YAML nests deeper than {_MAX_DEPTH} levels; flatten it.")
+    return document
+
+
+def _node(kind: str, event: Any, line: int, document: Document) -> Node | None:
+    tag = getattr(event, "tag", None)
+    if tag and not _CORE_TAG.fullmatch(tag):
+        document.tags.append((line, tag))
+    if kind == "ScalarEvent":
+        return Node("scalar", line, event.end_mark.line + 1, event.value, event.style or "")
+    if kind == "SequenceStartEvent":
+        return Node("sequence", line)
+    if kind == "MappingStartEvent":
+        return Node("mapping", line)
+    return Node("alias", line) if kind == "AliasEvent" else None
+
+
+def mapping(node: Node, path: str, what: str) -> dict[str, Node]:
+    """A mapping's values by key; raises DataError for anything else, and for a key that comes twice."""
+    if node.kind != "mapping":
+        raise DataError(
+            f"{path}:{node.line}: {what} must be a mapping (`key: value` lines), and "
+            f"{_described(node)} stands here; correct it."
+        )
+    found: dict[str, tuple[int, Node]] = {}
+    for key, value in node.pairs:
+        name = scalar(key, path, "a key")
+        if name in found:
+            raise DataError(
+                f"{path}:{key.line}: the key {shown(name)} already stands on line "
+                f"{found[name][0]}; merge the two or remove one."
+            )
+        found[name] = (key.line, value)
+    return {name: value for name, (_, value) in found.items()}
+
+
+def scalar(node: Node, path: str, what: str) -> str:
+    """A scalar's text as written; raises DataError for anything else."""
+    if node.kind != "scalar":
+        raise DataError(f"{path}:{node.line}: {what} must be text, and {_described(node)} stands here; write it out.")
+    return node.text
+
+
+def _described(node: Node) -> str:
+    return {
+        "alias": "an alias (*name), which is not followed,",
+        "scalar": shown(node.text),
+        "sequence": "a list",
+        "mapping": "a mapping",
+    }[node.kind]
+
+
+def plain_value(node: Node, path: str) -> Any:
+    """Free data such as metadata as dicts, lists, strings, numbers, booleans and None (as in YAML 1.2)."""
+    if node.kind == "mapping":
+        return {key: plain_value(value, path) for key, value in mapping(node, path, "metadata").items()}
+    if node.kind == "sequence":
+        return [plain_value(item, path) for item in node.items]
+    text = scalar(node, path, "metadata")
+    if node.style:
+        return text
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INT.fullmatch(text):
+        return int(text)
+    number = float(text) if _FLOAT.fullmatch(text) else math.inf
+    return number if math.isfinite(number) else text  # 1e999 is no number that JSON could say

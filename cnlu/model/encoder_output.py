@@ -1,0 +1,65 @@
+"""A pretrained encoder read as the network wants it: a vector for each character, and views of the whole text."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from cnlu.encoder.backbone import Body
+
+FAR_BELOW = -1e4
+VIEWS = {"cls": 1, "mean": 1, "max": 1, "first_last": 1, "last_four": 4}
+"""How many vectors each kind of sentence vector is mixed from; the mixture is learned by the network's head."""
+
+
+class Read(NamedTuple):
+    """What the encoder says of B texts of at most L characters."""
+
+    characters: Tensor
+    """[B, L, width]: the mean of the last layer's vectors of a character's tokens; 0 where none covers it"""
+    views: Tensor
+    """[B, K, width]: vectors of the whole text"""
+
+
+class Reader(nn.Module):
+    """Word-piece vectors brought to raw characters, and the sentence's views."""
+
+    def __init__(self, body: Body, sentence: str, summary: int) -> None:
+        """`sentence`: a key of VIEWS; `summary`: where the token for the whole text is, 0 or -1 (the last)."""
+        super().__init__()
+        self.body, self.sentence, self.summary = body, sentence, summary
+
+    @property
+    def width(self) -> int:
+        return self.body.width
+
+    def forward(self, tokens: Tensor, token_mask: Tensor, alignment: Tensor) -> Read:
+        """tokens [B, T] ids, token_mask [B, T] (1: a token), alignment [B, L, T] as training.batches.collate gives."""
+        states = self.body(tokens, token_mask)
+        characters = alignment @ states[-1].float()
+        if self.sentence == "cls":
+            views = self._summary(states[-1], token_mask)[:, None]
+        elif self.sentence == "last_four":
+            views = torch.stack([self._summary(state, token_mask) for state in states[-4:]], 1)
+        else:
+            own = (alignment.sum(1) > 0).float()  # the text's own tokens, marks left out
+            last = states[-1] if self.sentence != "first_last" else (states[1] + states[-1]) / 2
+            views = _pooled(last.float(), own, self.sentence == "max")[:, None]
+        return Read(characters, views.float())
+
+    def _summary(self, state: Tensor, mask: Tensor) -> Tensor:
+        """The vector of the token that stands for the text, from [B, T, width]."""
+        if self.summary == 0:
+            return state[:, 0]
+        last = mask.sum(1).long() - 1
+        return state.gather(1, last[:, None, None].expand(-1, 1, state.shape[-1]))[:, 0]
+
+
+def _pooled(state: Tensor, own: Tensor, largest: bool) -> Tensor:
+    """Mean or maximum over the tokens marked in own [B, T]; 0 for a text without any."""
+    some = own.sum(1, keepdim=True).clamp(max=1.0)
+    if largest:
+        return (state + (1.0 - own[..., None]) * FAR_BELOW).amax(1) * some
+    return (state * own[..., None]).sum(1) / own.sum(1, keepdim=True).clamp_min(1.0)

@@ -1,0 +1,123 @@
+"""The learning side of the decision on groups, which runtime.items makes: the likelihood of the annotated items.
+
+The weights of the facts are fitted first and by themselves (training.items), and the network learns what they leave
+open: would they learn together, the network, which soon knows the training's sentences by heart, would leave the facts
+nothing to explain, and those are what holds in other wordings.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cnlu.data.grouping import (
+    BEGINS,
+    BETWEEN,
+    IN_TURN,
+    OF_BEGINS,
+    OF_COUNT,
+    OF_GROUPED,
+    OF_LIKENESS,
+    RETURNS,
+    WEIGHTS,
+    ItemSet,
+)
+
+NEVER = -1e4
+
+
+class Scored(NamedTuple):
+    """The chains of B texts of at most N entities, K labels, S = N + 1 places where an item may have begun."""
+
+    on: Tensor
+    """[B, N, 1 + K]: an entity belongs to an item with that label"""
+    goes_on: Tensor
+    """[B, N, S]: ... to one that began there already"""
+    begins: Tensor
+    """[B, N, S]: ... to another one than that which began there"""
+    returns: Tensor
+    """[B]: the sentence returns to an earlier item"""
+    end: Tensor
+    """[B, P]: that there are no more, in each state of the ItemSet"""
+
+
+class ItemChain(nn.Module):
+    """The chain of an ItemSet with its weights, which the network's own training leaves as they are."""
+
+    def __init__(self, items: ItemSet) -> None:
+        super().__init__()
+        self.counting, self.labels = items.counting, len(items.names)
+        self.weights: Tensor
+        self.register_buffer("weights", torch.tensor(list(WEIGHTS.values())))
+        self.label: Tensor
+        self.begins: Tensor
+        self.returns: Tensor
+        self.met: Tensor
+        for name in ("label", "begins", "returns", "met"):
+            self.register_buffer(name, torch.from_numpy(getattr(items, name)), persistent=False)
+
+    def loss(self, scores: Tensor | None, batch: dict[str, Tensor], weights: Tensor | None = None) -> Tensor:
+        """Negative log-likelihood, summed over the entities of all texts, by the chain's or by other `weights`.
+
+        `scores` [B, L, columns] are the network's of the characters, None to go by the facts alone; `batch` as made by
+        training.batches.collate.
+        """
+        gold = batch["items"]
+        chain = self.scored(batch, self.weights if weights is None else weights, scores)
+        wanted = F.one_hot(gold.clamp_min(0), 1 + self.labels) > 0
+        both = Scored(*(torch.cat([part, part]) for part in chain))
+        sums = self.log_partition(both, torch.cat([gold, gold]) >= 0, torch.cat([torch.ones_like(wanted), wanted]))
+        free, held = sums.chunk(2)
+        return (free - held).sum()
+
+    def scored(self, batch: dict[str, Tensor], weights: Tensor, scores: Tensor | None = None) -> Scored:
+        """The chains by the facts alone, or with what the network says of the characters."""
+        on = (batch["items_grouped"] @ weights[OF_GROUPED])[..., None].expand(-1, -1, 1 + self.labels)
+        begins = batch["items_begins"] @ weights[OF_BEGINS]
+        alike, already = (batch["items_likeness"] * weights[OF_LIKENESS]).unbind(-1)
+        if self.counting:
+            turn = F.one_hot((batch["items_turn"] + 1).clamp_max(self.labels + 1), self.labels + 2)
+            on = on + weights[IN_TURN] * turn[..., : 1 + self.labels]
+        if scores is not None:
+            own, between = _means(scores, batch["items_spans"])
+            begins = begins + own[..., BEGINS] + between[..., BETWEEN]
+            if not self.counting:
+                on = on + F.pad((own + between)[..., BETWEEN + 1 :], (1, 0))
+        begins = F.pad((begins[..., None] + alike)[..., 1:], (1, 0))  # the first item must begin somewhere
+        most = batch["items_most"][:, None]
+        alone = (self.met == 1).long().expand(len(most), -1)
+        counted = torch.stack([alone, most - self.met, self.met - most], -1).clamp_min(0)
+        end = (counted * (self.met > 0)[:, None]).float() @ weights[OF_COUNT]
+        return Scored(on, already, begins, weights[RETURNS].expand(len(most)), end)
+
+    def log_partition(self, chains: Scored, there: Tensor, wanted: Tensor | None = None) -> Tensor:
+        """Log of the sum over all sequences, or those of the `wanted` labels [B, N, 1 + K]; there [B, N] -> [B]."""
+        batch, count = there.shape
+        label = self.label
+        moves = torch.full(tuple(self.begins.shape), NEVER, device=there.device).masked_fill(self.begins, 0.0)
+        moves = torch.where(self.returns, chains.returns[:, None, None], moves)
+        penalty = torch.zeros_like(chains.on) if wanted is None else (~wanted).float() * NEVER
+        on = (chains.on + penalty)[..., label] + label.eq(0).float() * NEVER
+        at = torch.full((batch, len(label), 1), NEVER, device=there.device)
+        at[:, 0] = 0.0
+        for i in range(count):
+            left = torch.logsumexp(at + chains.begins[:, i, None, : i + 1], -1)
+            begun = torch.logsumexp(left[:, :, None] + moves, 1) + on[:, i]
+            going = at + on[:, i, :, None] + chains.goes_on[:, i, None, : i + 1]
+            after = torch.cat([torch.logaddexp(at + penalty[:, i, :1, None], going), begun[..., None]], -1)
+            at = torch.where(there[:, i, None, None], after, F.pad(at, (0, 1), value=NEVER))
+        return torch.logsumexp((at + chains.end[..., None]).flatten(1), 1)
+
+
+def _means(scores: Tensor, spans: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores of characters [B, L, C], spans [B, N, 3] (end of the one before, start, end) -> means over the entities'
+    characters and over those before them, both [B, N, C]."""
+    sums = F.pad(scores.cumsum(1), (0, 0, 1, 0))
+    before, start, end = (
+        sums.gather(1, place[..., None].expand(-1, -1, scores.shape[-1])) for place in spans.unbind(-1)
+    )
+    width = (spans[..., 1:] - spans[..., :-1]).clamp_min(1)[..., None]
+    return (end - start) / width[:, :, 1], (start - before) / width[:, :, 0]

@@ -1,0 +1,125 @@
+"""The files that sum the workers' figures: private, never the reason that a worker dies, gone with the server.
+
+prometheus_client maps a file for each process and kind of figure into memory. A mapped page that the disk has no room
+for ends the process, so all pages are written before a file is used; where that fails the server runs without figures.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import struct
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from prometheus_client import values
+from prometheus_client.mmap_dict import MmapedDict
+from prometheus_client.multiprocess import mark_process_dead
+
+from cnlu.io.temporary import locked
+
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""The environment variable with the folder, as prometheus_client reads it; absent where there are no figures."""
+
+PREFIX = "cnlu-figures-"
+RESERVED = 128 << 10
+"""Bytes of each file: about four times what all routes with all their statuses need."""
+
+_SUMS = ("counter", "histogram")
+_KINDS = (*_SUMS, "gauge_livesum")
+
+_log = logging.getLogger("cnlu.server")
+
+
+@contextlib.contextmanager
+def figures_folder() -> Iterator[Path | None]:
+    """A folder for this server alone, named in the environment; None, and a line in the log, where there is no room."""
+    with contextlib.ExitStack() as stack:
+        folder = None
+        try:
+            folder = _locked_folder(stack)
+            for kind in _SUMS:
+                _reserve(folder / f"{kind}_gone.db")
+            os.environ[FOLDER] = str(folder)
+        except OSError as error:
+            folder = None
+            stop_figures(error.strerror or str(error))
+        try:
+            yield folder
+        finally:
+            os.environ.pop(FOLDER, None)
+
+
+def stop_figures(reason: str) -> None:
+    """From now on this process, and those that it starts, count nothing."""
+    _log.warning("serving without figures, so that /metrics answers 503: %s", reason)
+    os.environ.pop(FOLDER, None)
+    values.ValueClass = values.get_value_class()
+
+
+def reserve_figures() -> None:
+    """Makes a worker's own files; call before the first figure."""
+    if folder := os.environ.get(FOLDER):
+        try:
+            for kind in _KINDS:
+                _reserve(Path(folder) / f"{kind}_{os.getpid()}.db")
+        except OSError as error:
+            stop_figures(f"{folder}: {error.strerror}")
+            _remove_files(Path(folder), os.getpid())
+
+
+def forget_process(pid: int, folder: Path) -> None:
+    """Adds a dead worker's sums to those of the others before it and drops its files and gauges."""
+    with contextlib.suppress(OSError, RuntimeError, ValueError, struct.error):  # it may have died while it began a file
+        mark_process_dead(pid, str(folder))
+        for kind in _SUMS:
+            sums = MmapedDict(str(folder / f"{kind}_gone.db"))
+            for key, value, time, _ in MmapedDict.read_all_values_from_file(folder / f"{kind}_{pid}.db"):
+                sums.write_value(key, sums.read_value(key)[0] + value, time)
+            sums.close()
+    _remove_files(folder, pid)
+
+
+def _locked_folder(stack: contextlib.ExitStack) -> Path:
+    """A new folder, removed by the stack; its lock says until then that its server runs, however that ends."""
+    place = Path(tempfile.gettempdir())
+    _remove_leftovers(place)
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))  # which only this user may enter
+        lock = os.open(folder, os.O_RDONLY)
+        stack.callback(os.close, lock)
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        if locked(lock) and folder.exists():  # else another server has just taken it for a leftover
+            return folder
+
+
+def _remove_leftovers(place: Path) -> None:
+    """Removes this user's folders whose servers were killed."""
+    for folder in place.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            found = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                if os.fstat(found).st_uid == os.geteuid() and locked(found):
+                    shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(found)
+
+
+def _reserve(path: Path) -> None:
+    """Writes zeros, which any file system makes room for. Raises OSError where there is none."""
+    new = path.with_suffix(".new")  # others read every .db that they find
+    with new.open("wb") as file:
+        file.write(bytes(RESERVED))
+        file.flush()
+        os.fsync(file.fileno())
+    new.rename(path)
+
+
+def _remove_files(folder: Path, pid: int) -> None:
+    for kind in _KINDS:
+        for file in folder.glob(f"{kind}_{pid}.*"):
+            with contextlib.suppress(OSError):
+                file.unlink()

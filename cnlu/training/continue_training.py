@@ -1,0 +1,168 @@
+"""`cnlu train --from MODEL`: a trained model learns more examples, new intents and entity types among them.
+
+The examples that the model's directory keeps are learned again beside the new ones (experience replay, Rolnick et al.
+2019, arXiv 1811.11682), for a network that sees new labels alone forgets the old ones.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from cnlu.config import ENCODER_DEFAULTS, Config
+from cnlu.config.files import build_config
+from cnlu.data.grouping import counting_order
+from cnlu.data.load import load_data
+from cnlu.data.schema import NluData
+from cnlu.data.split import stratified_split
+from cnlu.errors import UsageError
+from cnlu.export.unfold import unfolded
+from cnlu.features.vocabulary import Vocabularies
+from cnlu.runtime.labels import Labels
+from cnlu.runtime.out_of_scope import Scope
+from cnlu.training.data.dataset import Gathered, gathered, labels_of
+from cnlu.training.data.replay import kept_examples
+from cnlu.training.fit.dev_evaluator import Calibration
+from cnlu.training.fit.encoder_setup import prepare_encoder
+from cnlu.training.request import Request, Say
+from cnlu.training.train import Course, Trained, learn, prepare
+from cnlu.training.transfer.trained_model import Stored
+from cnlu.training.transfer.warm_start import Ancestor
+
+_FREE = ("learning_rate", "layer_decay", "weight_decay", "accumulate", "checkpointing", "precision", "cache_mb")
+"""Settings of the encoder that say how it learns, not what it is"""
+
+
+def grow(origin: Path, request: Request, say: Say = lambda line: None) -> Trained:
+    """Train on from the model at `origin` and write the model directory, as `train` does.
+
+    Raises UsageError, DataError or ModelError, each one sentence with its mend.
+    """
+    if request.encoder:
+        raise UsageError(f"--encoder has no effect with --from: {origin} is as it was made; leave one of the two out.")
+    device = prepare(request)
+    stored = Stored.load(origin, request.config.training.threads)
+    if request.int8 and stored.model.tokens is None:
+        raise UsageError(f"--int8 rounds an encoder, and {origin} has none; leave it out.")
+    _refuse_other_words(stored)
+    encoded = stored.pretrained() if stored.model.tokens else None
+    request = replace(request, config=inherited(request.config, stored))
+    found = _gather(stored, request, say)
+    labels = _united(stored.model.labels, labels_of(found, request.config))
+    _tell(stored, found, labels, say)
+    ancestor = Ancestor(
+        unfolded(stored),
+        stored.tags.tags,
+        stored.model.labels,
+        _vocabularies(stored),
+        _calibration(stored),
+        stored.digest,
+    )
+    encoder = prepare_encoder(str(origin), request.config, say, encoded) if encoded else None
+    return learn(Course(found, labels, device, encoder, ancestor=ancestor), request, say)
+
+
+def _refuse_other_words(stored: Stored) -> None:
+    """Of words cut by another dictionary, the model would know other features than those it is given."""
+    used, config = stored.files.manifest.get("segmenter"), stored.model.config
+    if config.features.words and used != stored.model.extractor.segmenter.digest:
+        raise UsageError(
+            f"--from: {stored.path} was trained with another jieba dictionary than the one here; "
+            "install the same jieba, or train anew."
+        )
+
+
+def inherited(config: Config, stored: Stored) -> Config:
+    """The settings, but what decides the network's form and features as the model has it; refuses others."""
+    own = stored.model.config
+    usual: Config = build_config(ENCODER_DEFAULTS if stored.model.tokens else {})
+    for section in ("text", "features", "model", "encoder"):
+        given, kept, default = (getattr(one, section) for one in (config, own, usual))
+        names = [f.name for f in dataclasses.fields(given) if section != "encoder" or f.name not in _FREE]
+        for name in names:
+            if getattr(given, name) not in (getattr(default, name), getattr(kept, name)):
+                raise UsageError(
+                    f"{section}.{name}: {stored.path} keeps its own, {getattr(kept, name)}, under --from; leave the "
+                    "setting out, or train anew."
+                )
+        values = {name: getattr(kept, name) for name in names}
+        config = replace(config, **{section: replace(given, **values)})
+    return config
+
+
+def _gather(stored: Stored, request: Request, say: Say) -> Gathered:
+    """The new examples, and the kept ones whose texts are not among them: what is given anew is right."""
+    data = load_data(list(request.data), settings=request.config.data)
+    training = request.config.training
+    if request.dev:
+        new, held = data.examples, load_data(list(request.dev), settings=request.config.data).examples
+    else:
+        new, held = stratified_split(data.examples, training.dev_fraction, training.seed)
+    learned, kept_out = kept_examples(stored.files.files)
+    known = {example.text for example in [*data.examples, *held]}
+    old = [example for example in learned if example.text not in known]
+    out = [] if request.dev else [example for example in kept_out if example.text not in known]
+    _with_dictionaries(data, stored.dictionaries())
+    return gathered(data, [*old, *new], [*out, *held], request, say)
+
+
+def _with_dictionaries(data: NluData, old: NluData) -> None:
+    """Adds the model's lookup tables, regexes and synonyms; of a surface with two values the new one counts."""
+    data.synonyms = {**old.synonyms, **data.synonyms}
+    data.synonyms_of = {
+        kind: {**old.synonyms_of.get(kind, {}), **data.synonyms_of.get(kind, {})}
+        for kind in (*old.synonyms_of, *data.synonyms_of)
+    }
+    for mine, other in ((data.regexes, old.regexes), (data.lookups, old.lookups)):
+        for name, entries in other.items():
+            mine[name] = list(dict.fromkeys([*entries, *mine.get(name, [])]))
+
+
+def _united(old: Labels, new: Labels) -> Labels:
+    def both(one: dict[str, list[str]], other: dict[str, list[str]]) -> dict[str, list[str]]:
+        return {kind: _sorted(one.get(kind, []), other.get(kind, [])) for kind in _sorted(list(one), list(other))}
+
+    groups = both(old.groups, new.groups)
+    counts = all(side.counting or not side.groups for side in (old, new))
+    counting = counting_order({name for names in groups.values() for name in names}) if counts else []
+    return Labels(
+        _sorted(old.intents, new.intents),
+        _sorted(old.entities, new.entities),
+        both(old.roles, new.roles),
+        groups,
+        _sorted(old.combined, new.combined),
+        counting,
+    )
+
+
+def _sorted(one: Sequence[str], other: Sequence[str]) -> list[str]:
+    return sorted({*one, *other})
+
+
+def _tell(stored: Stored, found: Gathered, labels: Labels, say: Say) -> None:
+    """What is new, and which labels may be forgotten."""
+    old = stored.model.labels
+    for what, known, now in (("intents", old.intents, labels.intents), ("entity types", old.entities, labels.entities)):
+        new = [name for name in now if name not in known]
+        say(f"from {stored.path}: {len(known)} {what} known, {len(new)} new{': ' if new else ''}{', '.join(new)}")
+    shown = labels_of(found, stored.model.config)
+    gone = [name for name in (*old.intents, *old.entities) if name not in {*shown.intents, *shown.entities}]
+    if gone:
+        say(
+            f"warning: no example of {', '.join(gone)} is learned from again, for {stored.path} keeps none and the "
+            "data have none; such labels are soon forgotten: add examples of them."
+        )
+
+
+def _vocabularies(stored: Stored) -> Vocabularies:
+    scope = stored.model.assembler.scope
+    return Vocabularies(stored.model.characters, stored.model.sentence, scope.characters if scope else "")
+
+
+def _calibration(stored: Stored) -> Calibration:
+    told = stored.model.training
+    scope = told.get("scope")
+    fitted = float(told.get("temperature", 1.0)), float(told.get("even", 0.0))
+    return Calibration(*fitted, Scope(**scope) if scope else None, int(told.get("calibrated_on", 0)))

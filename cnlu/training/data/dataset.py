@@ -1,0 +1,157 @@
+"""The examples of one training: read, divided into training and dev, and what there is to say about them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from cnlu.config import Config, ModelConfig, TrainingConfig
+from cnlu.data.load import load_data
+from cnlu.data.multi_intent import parts, refuse_repeats
+from cnlu.data.schema import Example, NluData
+from cnlu.data.split import stratified_split
+from cnlu.errors import DataError, UsageError
+from cnlu.features.lexicon import Lexicon
+from cnlu.runtime.labels import Labels
+from cnlu.text.view import view
+from cnlu.training.data.out_of_fold import everyone, unseen_by
+from cnlu.training.request import Request, Say
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What is learned from and what is measured on."""
+
+    data: NluData
+    """As read; its dictionaries and synonyms go into the model."""
+    train: list[Example]
+    """What is learned from, sooner or later"""
+    dev: list[Example]
+    """What is only measured on; empty where there are too few examples to hold any out."""
+    unseen: Sequence[int] = ()
+    """Of each of `train` the bits of the members that learn from it only once it has calibrated; empty: all learn"""
+
+    def calibrating(self) -> tuple[list[Example], list[int]]:
+        """The examples that calibrate, and their bits: those held out, or those that some member leaves out."""
+        if self.dev:
+            return self.dev, [0] * len(self.dev)
+        chosen = [pair for pair in zip(self.train, self.unseen, strict=False) if pair[1]]
+        return [example for example, _ in chosen], [bits for _, bits in chosen]
+
+
+def gather(request: Request, say: Say) -> Gathered:
+    """Raises DataError where there is nothing to learn, UsageError for a setting that could have no effect."""
+    config = request.config
+    data = load_data(list(request.data), settings=config.data)
+    if request.dev:
+        _refuse_idle(config.training, "dev_fraction", "--dev")
+        dev = load_data(list(request.dev), settings=config.data).examples
+        return gathered(data, data.examples, dev, request, say)
+    return divided(data, data.examples, request, say)
+
+
+def divided(data: NluData, examples: Sequence[Example], request: Request, say: Say) -> Gathered:
+    """`examples` alone, a part of them held out for dev, with the dictionaries of `data`; raises as `gather`."""
+    config = request.config
+    training = config.training
+    in_turn = request.encoder is None or config.encoder.tuning == "frozen"
+    return gathered(data, *stratified_split(examples, training.dev_fraction, training.seed), request, say, in_turn)
+
+
+def gathered(
+    data: NluData, train: list[Example], dev: list[Example], request: Request, say: Say, in_turn: bool = False
+) -> Gathered:
+    """These to learn from and those held out, with the dictionaries of `data`; raises as `gather`.
+
+    Where too few are held out to be worth it, they are learned from too, once they have calibrated. `in_turn`: then all
+    examples calibrate, each by members that leave it out; not where members share what learns, such as an encoder.
+    """
+    config = request.config
+    usable, dev = _usable(train, config.model), _usable(dev, config.model)
+    if len(usable) < len(train):
+        say(f"note: {len(train) - len(usable)} examples without any text are left out.")
+    _refuse_no_stranger(usable, config.model)
+    if config.model.multi_label:
+        refuse_repeats([*usable, *dev])
+    if not any(example.intent is not None or example.entities for example in usable):
+        raise DataError(f"{', '.join(map(str, request.data))}: {_nothing(config.model)}; annotate some first.")
+    every, members, unseen = [*usable, *dev], config.model.members, list[int]()
+    if _few(dev, config.training, bool(request.dev), in_turn):
+        by_some = [0] * len(usable) + [everyone(members)] * len(dev)
+        unseen = unseen_by(every, members, config.training.seed) if in_turn else by_some
+    if any(unseen):
+        return Gathered(data, every, [], unseen)
+    if not dev:
+        _refuse_idle(config.training, "patience", "no dev examples")
+        say("note: no dev examples (too few, or training.dev_fraction is 0): the last epoch is kept, uncalibrated.")
+    return Gathered(data, usable, dev)
+
+
+def labels_of(found: Gathered, config: Config) -> Labels:
+    """What a model of these examples can say."""
+    return Labels.collect(found.train, config.model.multi_label)
+
+
+def dictionary_story(data: NluData, lexicon: Lexicon, config: Config) -> list[str]:
+    """How many lookup entries and regexes are in use and in what part, and one line for each that is not."""
+    lines = []
+    if data.lookups or data.regexes:
+        part = {"hint": "as hints to the model", "extractor": "as hints and as extractors", "off": "switched off"}
+        lines.append(
+            f"dictionaries: {lexicon.loaded} lookup entries and regexes loaded, {len(lexicon.rejected)} rejected, "
+            f"used {part[config.features.lexicon]}"
+        )
+    return lines + [f"note: {line}" for line in [*lexicon.rejected, *lexicon.notes]]
+
+
+def counted(examples: Iterable[Example], several: bool = False) -> dict[str, dict[str, int]]:
+    """How many examples each intent has, how many annotations each entity type: {"intents", "entities"}, sorted.
+
+    With `several` an example of a+b is one of a and one of b.
+    """
+    intents: Counter[str] = Counter()
+    entities: Counter[str] = Counter()
+    for example in examples:
+        if example.intent is not None:
+            intents.update(parts(example.intent) if several else [example.intent])
+        entities.update(entity.entity for entity in example.entities)
+    return {"intents": dict(sorted(intents.items())), "entities": dict(sorted(entities.items()))}
+
+
+def _usable(examples: Sequence[Example], model: ModelConfig) -> list[Example]:
+    """Examples with text, without annotations whose loss is switched off: nothing untrained may answer later."""
+    usable = [example for example in examples if len(view(example.text))]
+    if not model.intent_weight:
+        usable = [replace(example, intent=None) for example in usable]
+    if not model.entity_weight:
+        usable = [replace(example, entities=()) for example in usable]
+    return usable
+
+
+def _few(dev: list[Example], training: TrainingConfig, given: bool, in_turn: bool) -> bool:
+    """Whether all examples are learned from in the end; `given` dev examples are the user's to measure by."""
+    enough = f"{len(dev)} dev examples, no fewer than training.min_dev ({training.min_dev})"
+    some = dev or (in_turn and training.dev_fraction)
+    because = "--dev" if given else enough if len(dev) >= training.min_dev else "" if some else "no dev examples"
+    if because and training.settle:
+        _refuse_idle(training, "settle", because)
+    return not because and training.settle > 0
+
+
+def _refuse_no_stranger(examples: list[Example], model: ModelConfig) -> None:
+    name = model.out_of_scope
+    if name != ModelConfig().out_of_scope and all(example.intent != name for example in examples):
+        raise UsageError(f"model.out_of_scope: no example has the intent {name}; name one, or leave the setting out.")
+
+
+def _nothing(model: ModelConfig) -> str:
+    if model.intent_weight and model.entity_weight:
+        return "no example has an intent or an entity"
+    name = "entity" if model.intent_weight else "intent"
+    return f"nothing is left to learn, for model.{name}_weight is 0"
+
+
+def _refuse_idle(training: TrainingConfig, name: str, because: str) -> None:
+    if getattr(training, name) != getattr(TrainingConfig(), name):
+        raise UsageError(f"training.{name} has no effect with {because}; leave the setting out.")

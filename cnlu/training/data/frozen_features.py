@@ -1,0 +1,54 @@
+"""What a frozen encoder says of each row, computed once; kept in memory, or on disk when there is much of it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cnlu.model.encoder_output import Reader
+from cnlu.progress import progress
+from cnlu.training.data.batching import collate
+from cnlu.training.data.featurize import Row
+
+BATCH = 64
+
+
+def read_rows(
+    rows: Sequence[Row], reader: Reader, views: int, device: torch.device, memory: int, folder: Path, quiet: bool = True
+) -> list[Row]:
+    """The rows with the encoder's answers, in float16.
+
+    More than `memory` bytes of them go to a nameless file in `folder`, which ends with the process.
+    """
+    heights = [len(row) + views for row in rows]
+    store = open_store((sum(heights), reader.width), memory, folder)
+    starts = np.cumsum([0, *heights])
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+    reader = reader.to(device).eval()
+    found: list[Row] = list(rows)
+    bar = progress(f"encoding on {device.type}", len(rows), " examples", quiet=quiet)
+    with bar, torch.no_grad():
+        for start in range(0, len(order), BATCH):
+            chosen = order[start : start + BATCH]
+            batch = collate([rows[i] for i in chosen], device)
+            read = reader(batch["tokens"], batch["token_mask"], batch["alignment"])
+            vectors, sentences = read.characters.cpu().numpy(), read.views.cpu().numpy()
+            for k, i in enumerate(chosen):
+                place = store[starts[i] : starts[i + 1]]
+                place[:views], place[views:] = sentences[k], vectors[k, : len(rows[i])]
+                found[i] = replace(rows[i], read=(place[views:], place[:views]))
+            bar.update(len(chosen))
+    return found
+
+
+def open_store(shape: tuple[int, int], memory: int, folder: Path) -> NDArray[np.float16]:
+    if 2 * shape[0] * shape[1] <= memory:
+        return np.empty(shape, np.float16)
+    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - the array keeps it open
+    return np.memmap(file, np.float16, "w+", shape=shape)

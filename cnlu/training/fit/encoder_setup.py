@@ -1,0 +1,125 @@
+"""The pretrained encoder of one training: loaded, checked against the settings, cut and frozen as they say."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cnlu.config import Config, EncoderConfig
+from cnlu.data.schema import Example
+from cnlu.encoder.backbone import Body
+from cnlu.encoder.load import Pretrained, load_encoder
+from cnlu.encoder.prune import keep_layers, prune_heads
+from cnlu.encoder.transformers_logging import quiet
+from cnlu.errors import UsageError
+from cnlu.model.encoder_output import VIEWS, Reader
+from cnlu.model.ensemble import Ensemble
+from cnlu.text.normalize import simplifier
+from cnlu.text.tokens import TokenReader, count_unknown, to_json
+from cnlu.text.view import view
+from cnlu.training.fit.lora import add_lora, merge_lora
+from cnlu.training.request import Say
+
+LARGEST = 1_900_000_000
+"""Bytes of weights that fit an ONNX file, which ends at 2 GiB."""
+MUCH = 0.01
+"""Share of unknown characters that deserves a warning."""
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """What training needs of the encoder."""
+
+    reader: Reader
+    tokens: TokenReader
+    files: str
+    """The content of the model directory's tokens.json."""
+    digest: str
+    """Of the weights and the tokenizer, so that a resumed run goes on with the same."""
+    tuning: str
+    """As encoder.tuning."""
+
+    def join(self, network: Ensemble) -> None:
+        """After training: the network that is exported holds the encoder, as plain weights."""
+        if self.tuning == "lora":
+            merge_lora(self.reader.body)
+        network.reader = self.reader
+
+    def noted(self, graph: bytes) -> bytes:
+        """The exported graph with a note of where the encoder's weights are, so that others can begin from them."""
+        from cnlu.encoder.from_model import note_encoder
+
+        return note_encoder(graph, self.reader.body)
+
+    @property
+    def views(self) -> int:
+        return VIEWS[self.reader.sentence]
+
+
+def prepare_encoder(source: str, config: Config, say: Say, given: Pretrained | None = None) -> Encoder:
+    """Of a directory or hub name, or of the one `given`, which `source` then only names.
+
+    Raises UsageError or DataError where the encoder cannot be loaded or does not go with the settings.
+    """
+    if config.model.masked_tokens:
+        raise UsageError("model.masked_tokens has no use beside --encoder, which sees what is hidden; leave it out.")
+    pretrained = given or load_encoder(source)
+    for note in pretrained.notes:
+        say(f"note: {note}")
+    body, settings = pretrained.body, config.encoder
+    tokens = TokenReader(pretrained.tokenizer, pretrained.marks, simplifier() if config.text.simplify else None)
+    _check(source, tokens, body, config)
+    digest = hashlib.sha256(pretrained.tokenizer.encode())
+    for parameter in body.parameters():
+        digest.update(parameter.detach().numpy().tobytes())
+    if settings.keep_layers:
+        keep_layers(body, settings.keep_layers)
+    prune_heads(body, settings.prune_heads)
+    _tune(source, body, settings)
+    reader = Reader(body, settings.sentence, pretrained.marks.summary)
+    return Encoder(reader, tokens, to_json(pretrained.tokenizer, pretrained.marks), digest.hexdigest(), settings.tuning)
+
+
+def _check(source: str, tokens: TokenReader, body: Body, config: Config) -> None:
+    if tokens.room < config.training.max_length:
+        raise UsageError(
+            f"{source}: reads at most {tokens.room} tokens of a text, which is shorter than the window of "
+            f"training.max_length = {config.training.max_length}; set training.max_length to {tokens.room} or less."
+        )
+    layers, sentence = config.encoder.keep_layers or body.depth, config.encoder.sentence
+    if VIEWS[sentence] > layers + 1:
+        raise UsageError(f"encoder.sentence: {sentence} needs more layers than these {layers}; choose another one.")
+    size = sum(p.numel() for p in body.parameters()) * 4
+    if size > LARGEST:
+        raise UsageError(f"{source}: has {size / 1e9:.1f} GB of weights, a model file holds 1.9; take a smaller one.")
+
+
+def _tune(source: str, body: Body, settings: EncoderConfig) -> None:
+    """Which parameters learn, and whether activations are kept for it."""
+    if settings.checkpointing:
+        model: Any = body.model
+        try:
+            with quiet():
+                model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        except ValueError as error:
+            raise UsageError(
+                f"{source}: this family cannot compute its activations twice; set encoder.accumulate instead of "
+                "encoder.checkpointing."
+            ) from error
+    if settings.tuning != "full":
+        body.requires_grad_(False)
+    if settings.tuning == "lora":
+        add_lora(body, settings.lora_rank)
+
+
+def unknown_story(tokens: TokenReader, examples: Sequence[Example]) -> str:
+    """The share of characters that the encoder's vocabulary lacks, and the most frequent of them."""
+    found = count_unknown(tokens, [view(example.text).text for example in examples])
+    story = f"{found.share:.2%} of the training characters are [UNK] to the encoder"
+    if found.characters:
+        story += f", most often {' '.join(found.characters)}"
+    if found.share <= MUCH:
+        return story
+    return f"warning: {story}; it reads nothing there: another encoder may know them"

@@ -1,0 +1,199 @@
+"""The training loop, readable from top to bottom: batches, steps, dev frames, the best weights."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from cnlu.config import EncoderConfig, TrainingConfig
+from cnlu.errors import ModelError
+from cnlu.model.ensemble import Ensemble
+from cnlu.progress import Bar, Lines, progress
+from cnlu.training.data.batching import plan_epoch
+from cnlu.training.data.character_masking import Masker
+from cnlu.training.data.featurize import Row
+from cnlu.training.fit.checkpoint import (
+    Checkpoint,
+    State,
+    optimizer_tensors,
+    prefixed,
+    restore_optimizer,
+    unprefixed,
+)
+from cnlu.training.fit.optimizer import build_optimizer, clip_gradients, set_rate
+from cnlu.training.fit.step import Stepper, computes_bfloat16
+from cnlu.training.request import Say
+from cnlu.training.transfer.distillation_targets import Tutor
+
+
+@dataclass
+class Run:
+    """What one training works on."""
+
+    network: Ensemble
+    rows: Sequence[Row]
+    config: TrainingConfig
+    dev_score: Callable[[Ensemble], float] | None
+    """Frame accuracy on the dev split; None without one."""
+    checkpoint: Checkpoint
+    device: torch.device
+    masker: Masker | None = None
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    quiet: bool = False
+    say: Say = lambda line: None
+    tutor: Tutor | None = None
+    """Who gives the answers to learn, instead of the rows"""
+    share: float = 1.0
+    """Of the passes that are planned for so many rows"""
+
+    def stepper(self) -> Stepper:
+        part = math.ceil(self.config.batch_size / self.encoder.accumulate)
+        half = self.encoder.precision == "bfloat16" or (
+            self.encoder.precision == "auto" and computes_bfloat16(self.device)
+        )
+        return Stepper(self.network, self.rows, self.device, self.masker, part, half, self.say, self.tutor)
+
+    def epochs(self) -> int:
+        return passes(self.config, len(self.rows), self.share)
+
+
+def planned_epochs(config: TrainingConfig, rows: int) -> int:
+    """`epochs`, cut to `max_examples` for much data, drawn out to `min_steps` for little, within min and max."""
+    cut = min(config.epochs, config.max_examples // rows)
+    drawn_out = config.min_steps // math.ceil(rows / config.batch_size)
+    return min(config.max_epochs, max(config.min_epochs, cut, drawn_out))
+
+
+def passes(config: TrainingConfig, rows: int, share: float) -> int:
+    """This share of the planned epochs, at least one."""
+    return max(1, round(planned_epochs(config, rows) * share))
+
+
+def fit(run: Run, resume: bool = False) -> State:
+    """Train `run.network`; it ends up holding the best weights. Returns the final state (history, best epoch).
+
+    Raises ModelError when the loss is no longer a number.
+    """
+    config, network = run.config, run.network
+    epochs = run.epochs()
+    optimizer = build_optimizer(network, config, run.encoder)
+    if run.tutor:
+        run.tutor.join(network, optimizer, config)
+    average = copy.deepcopy(network)
+    state = State(0, 0, -1.0)
+    if resume:
+        state = _restore(run, optimizer, average)
+    else:
+        run.checkpoint.clear()
+    best = unprefixed("best", state.tensors) or copy.deepcopy(average.state_dict())
+    steps = math.ceil(len(run.rows) / config.batch_size) * epochs
+    stepper = run.stepper()
+    last_saved = time.monotonic()
+    with _progress(run, epochs, state.epoch) as bar:
+        for epoch in range(state.epoch, epochs):
+            torch.manual_seed(config.seed * 100_003 + epoch)  # so that a resumed run drops out the same units
+            loss = _epoch(run, stepper, optimizer, average, epoch, steps, bar)
+            state.epoch = epoch + 1
+            score = run.dev_score(average) if run.dev_score else float(epoch)
+            if score >= state.best_score:
+                state.best_score, state.best_epoch = score, state.epoch
+                best = copy.deepcopy(average.state_dict())
+            state.history.append({"epoch": state.epoch, **loss, **({"dev": score} if run.dev_score else {})})
+            if run.dev_score:
+                bar.set_postfix_str(f"dev frames {score:.3f}, best {state.best_score:.3f}")
+            bar.passed()
+            if state.epoch - state.best_epoch >= max(config.patience, epochs // 4):
+                break
+            if state.epoch < epochs and time.monotonic() - last_saved >= config.checkpoint_seconds:
+                run.checkpoint.save(_with_tensors(state, network, average, best, optimizer))
+                last_saved = time.monotonic()
+    network.load_state_dict(best)
+    if run.tutor:
+        run.tutor.leave(network)
+    return state
+
+
+def settle(run: Run) -> int:
+    """Go on from `run.network` as it is for `settle` of the planned passes over `run.rows`; returns how many."""
+    config, network = run.config, run.network
+    epochs = max(1, round(run.epochs() * config.settle))
+    optimizer, average, stepper = build_optimizer(network, config, run.encoder), copy.deepcopy(network), run.stepper()
+    steps = math.ceil(len(run.rows) / config.batch_size) * epochs
+    with _progress(run, epochs, 0) as bar:
+        for epoch in range(epochs):
+            torch.manual_seed(config.seed * 100_003 + epoch)
+            _epoch(run, stepper, optimizer, average, epoch, steps, bar)
+            bar.passed()
+    network.load_state_dict(average.state_dict())
+    return epochs
+
+
+def _epoch(
+    run: Run,
+    stepper: Stepper,
+    optimizer: torch.optim.Optimizer,
+    average: Ensemble,
+    epoch: int,
+    steps: int,
+    bar: Bar | Lines,
+) -> dict[str, float]:
+    """One pass; returns the mean of each part of the loss per example, members summed."""
+    network, config = run.network, run.config
+    network.train()
+    totals: dict[str, float] = {}
+    batches = plan_epoch(run.rows, config, epoch)
+    pairs = zip(average.parameters(), network.parameters(), strict=True)
+    kept, current = map(list, zip(*((old, new) for old, new in pairs if new.requires_grad), strict=True))
+    for number, chosen in enumerate(batches, 1 + epoch * len(batches)):
+        set_rate(optimizer, number, steps, config.warmup)
+        optimizer.zero_grad()
+        losses = stepper.accumulate(chosen)
+        if not math.isfinite(sum(losses.values())):
+            raise ModelError(
+                "Training diverged: the loss is no longer a number; lower training.learning_rate"
+                + (" and encoder.learning_rate." if network.reader else ".")
+            )
+        clip_gradients(network, config.clip)
+        optimizer.step()
+        decay = min(config.average, (1 + number) / (10 + number))
+        with torch.no_grad():
+            torch._foreach_lerp_(kept, current, 1.0 - decay)
+        for name, loss in losses.items():
+            totals[name] = totals.get(name, 0.0) + loss * len(chosen) / len(run.rows)
+        bar.update(len(chosen))
+    return {name: round(total, 4) for name, total in totals.items()}
+
+
+def _progress(run: Run, epochs: int, done: int) -> Bar | Lines:
+    rows = len(run.rows)
+    return progress(f"training on {run.device.type}", epochs * rows, " examples", initial=done * rows, quiet=run.quiet)
+
+
+def _with_tensors(
+    state: State,
+    network: Ensemble,
+    average: Ensemble,
+    best: dict[str, Tensor],
+    optimizer: torch.optim.AdamW,
+) -> State:
+    state.tensors = {
+        **prefixed("network", network.state_dict()),
+        **prefixed("average", average.state_dict()),
+        **prefixed("best", best),
+        **prefixed("optimizer", optimizer_tensors(optimizer)),
+    }
+    return state
+
+
+def _restore(run: Run, optimizer: torch.optim.Optimizer, average: Ensemble) -> State:
+    state = run.checkpoint.load()
+    run.network.load_state_dict(unprefixed("network", state.tensors))
+    average.load_state_dict(unprefixed("average", state.tensors))
+    restore_optimizer(optimizer, unprefixed("optimizer", state.tensors))
+    return state

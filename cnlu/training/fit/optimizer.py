@@ -1,0 +1,85 @@
+"""AdamW in groups, its rate over time, and the clipping of gradients."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import nn
+
+from cnlu.config import EncoderConfig, TrainingConfig
+from cnlu.encoder.backbone import Body
+from cnlu.model.ensemble import Ensemble
+from cnlu.model.network import JointNetwork
+
+
+def build_optimizer(network: Ensemble, config: TrainingConfig, encoder: EncoderConfig) -> torch.optim.AdamW:
+    """AdamW (Loshchilov & Hutter 2019); sparse rows, transitions and the encoder's layers have rates of their own."""
+    members = network.networks()
+    groups: list[dict[str, Any]] = [
+        {"params": list(chain(*map(_sparse, members))), "lr": config.sparse_learning_rate},
+        {"params": list(chain(*map(_crf, members))), "lr": config.crf_learning_rate, "weight_decay": 0.0},
+        {"params": list(chain(*map(_rest, members))), "lr": config.learning_rate},
+    ]
+    if network.reader is not None:
+        groups += _layer_groups(network.reader.body, encoder)
+    for group in groups:
+        group["peak"] = group["lr"]
+    return torch.optim.AdamW(groups, weight_decay=config.weight_decay, betas=(0.9, 0.98), fused=True)
+
+
+def _layer_groups(body: Body, encoder: EncoderConfig) -> list[dict[str, Any]]:
+    """Layer-wise decay of the rate (Howard & Ruder 2018, section 3.2): the last layer's is the highest.
+
+    What belongs to no layer, the embeddings, lies below them all; biases and norms do not decay.
+    """
+    layers = body.layers()
+    depth = {id(p): number for number, layer in enumerate(layers, 1) for p in layer.parameters()}
+    groups: dict[tuple[int, bool], list[nn.Parameter]] = {}
+    for parameter in body.parameters():
+        if parameter.requires_grad:
+            groups.setdefault((depth.get(id(parameter), 0), parameter.ndim > 1), []).append(parameter)
+    return [
+        {
+            "params": found,
+            "lr": encoder.learning_rate * encoder.layer_decay ** (len(layers) - number),
+            "weight_decay": encoder.weight_decay if decays else 0.0,
+        }
+        for (number, decays), found in groups.items()
+    ]
+
+
+def set_rate(optimizer: torch.optim.Optimizer, step: int, steps: int, warmup: float) -> None:
+    """The rates at `step` (from 1) of `steps`."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["peak"] * rate_factor(step, steps, warmup)
+
+
+def rate_factor(step: int, steps: int, warmup: float) -> float:
+    """Share of the peak rate at `step` (from 1): up linearly over the warm-up, then down to 2 %."""
+    rising = warmup * steps
+    return step / rising if step < rising else max(0.02, 1.0 - (step - rising) / (steps - rising))
+
+
+def clip_gradients(network: Ensemble, largest: float) -> None:
+    """Each member's own norm, as if it learned alone; sparse rows and transitions are left as they are."""
+    members = network.networks()
+    for member in members:
+        nn.utils.clip_grad_norm_(_rest(member), largest)
+    if network.reader is not None:  # its gradient is the sum of what the members ask of it
+        asking = sum(member.sizes.encoder > 0 for member in members)
+        nn.utils.clip_grad_norm_(network.reader.parameters(), largest * asking)
+
+
+def _sparse(member: JointNetwork) -> list[nn.Parameter]:
+    return [*member.characters.parameters(), *member.sentence.parameters()]
+
+
+def _crf(member: JointNetwork) -> list[nn.Parameter]:
+    return list(member.crf.parameters())
+
+
+def _rest(member: JointNetwork) -> list[nn.Parameter]:
+    special = {id(parameter) for parameter in _sparse(member) + _crf(member)}
+    return [parameter for parameter in member.parameters() if id(parameter) not in special]

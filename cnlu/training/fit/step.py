@@ -1,0 +1,115 @@
+"""One step's gradients: the named losses of a batch, computed in parts where memory asks for it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cnlu.errors import ModelError
+from cnlu.model.ensemble import Ensemble
+from cnlu.model.losses import joint_loss
+from cnlu.training.data.batching import collate
+from cnlu.training.data.character_masking import Masker, drop_values
+from cnlu.training.data.featurize import Row
+from cnlu.training.data.out_of_fold import learned_by
+from cnlu.training.request import Say
+from cnlu.training.transfer.distillation_targets import Lesson, Tutor
+
+
+@dataclass
+class Stepper:
+    """Accumulates the gradients of batches in the network's parameters."""
+
+    network: Ensemble
+    rows: Sequence[Row]
+    device: torch.device
+    masker: Masker | None
+    part: int
+    """Examples computed at once; halved for good when memory runs out, while a step stays a whole batch."""
+    half: bool
+    """Whether the encoder computes in bfloat16."""
+    say: Say
+    tutor: Tutor | None = None
+    """Who gives the answers to learn; None for the annotated ones"""
+
+    def accumulate(self, chosen: Sequence[int]) -> dict[str, float]:
+        """Adds the batch's gradients; returns the parts of its loss. Raises ModelError when one row is too much."""
+        while True:
+            try:
+                return self._in_parts(chosen)
+            except RuntimeError as error:
+                if not _out_of_memory(error):
+                    raise
+                if self.part == 1:
+                    raise ModelError(
+                        f"Out of memory on {self.device.type} with a single example; set encoder.checkpointing, lower "
+                        "training.max_length or take a smaller encoder."
+                    ) from error
+            self.network.zero_grad(set_to_none=True)
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+            self.part = (min(self.part, len(chosen)) + 1) // 2
+            self.say(
+                f"out of memory on {self.device.type}: going on with {self.part} examples at once; "
+                "the batch that a step learns from stays the same"
+            )
+
+    def _in_parts(self, chosen: Sequence[int]) -> dict[str, float]:
+        totals: dict[str, float] = {}
+        for start in range(0, len(chosen), self.part):
+            few = chosen[start : start + self.part]
+            share = len(few) / len(chosen)
+            batch = collate([self.rows[i] for i in few], self.device)
+            losses = self._losses(batch, self.tutor.lesson(few, batch) if self.tutor else None)
+            parts = torch.stack(list(losses.values()))
+            (parts.sum() * share).backward()
+            for name, loss in zip(losses, parts.tolist(), strict=True):
+                totals[name] = totals.get(name, 0.0) + loss * share
+        return totals
+
+    def _losses(self, batch: dict[str, Tensor], lesson: Lesson | None) -> dict[str, Tensor]:
+        """The named parts of the loss, summed over the members: each learns as if alone, the encoder from all."""
+        with torch.autocast(self.device.type, torch.bfloat16) if self.half else contextlib.nullcontext():
+            read = self.network.read(batch)
+        totals: dict[str, Tensor] = {}
+        for number, member in enumerate(self.network.networks()):
+            own, heard = learned_by(number, batch, read)
+            if not len(own["mask"]):
+                continue
+            seen, config = own, member.config
+            if config.value_dropout:
+                seen = drop_values(own, member.crf.start_penalty == 0, config.value_dropout)
+            outputs = member(seen["characters"], seen["sentence"], seen["mask"], heard)
+            if self.tutor and lesson:
+                parts = self.tutor.losses(member, outputs, own, heard, lesson)
+            else:
+                parts = joint_loss(member, outputs, own)
+            if self.masker is not None:
+                parts["masked"] = member.masked_loss(*self.masker.hide(own))
+            for name, part in parts.items():
+                totals[name] = totals[name] + part if name in totals else part
+        return totals
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    words = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
+    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
+
+
+def computes_bfloat16(device: torch.device) -> bool:
+    """Whether the device has instructions for it; emulated it would be slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(_CPU.get("avx512_bf16") or _CPU.get("amx_bf16") or _CPU.get("bf16"))
+
+
+def _capabilities() -> dict[str, object]:
+    found: Callable[[], dict[str, object]] | None = getattr(torch.cpu, "get_capabilities", None)
+    return found() if found else {}
+
+
+_CPU = _capabilities()

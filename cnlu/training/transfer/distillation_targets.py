@@ -1,0 +1,137 @@
+"""A student's lessons: for each batch what the teacher said of its texts, and how far the student is from that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cnlu.config import TrainingConfig
+from cnlu.model.crf import LegalCRF
+from cnlu.model.distillation_loss import (
+    Expected,
+    expectations,
+    hidden_loss,
+    path_loss,
+    softened_loss,
+    softened_several_loss,
+    weighted_loss,
+)
+from cnlu.model.encoder_output import Read
+from cnlu.model.ensemble import Ensemble
+from cnlu.model.losses import group_loss
+from cnlu.model.network import JointNetwork, Outputs, pooled
+from cnlu.training.transfer.teacher import Answers
+from cnlu.training.transfer.trained_model import Stored
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What the teacher says of a batch of B texts of at most L characters."""
+
+    tags: Expected
+    intent: Tensor
+    """[B, intents] scores"""
+    roles: Tensor
+    """[B, L, 1 + roles] scores"""
+    in_role: Tensor
+    """[B, L]: its probability that a character is in an entity of a type that has roles"""
+    vectors: Tensor | None = None
+    """[B, L, width] of its encoder"""
+    read: Tensor | None = None
+    """[B, L]: 1 for the characters that both encoders read"""
+
+
+@dataclass(frozen=True)
+class Tutor:
+    """Lessons for the rows of a training, by their numbers."""
+
+    answers: Answers
+    crf: LegalCRF
+    """The teacher's"""
+    with_roles: Tensor
+    """[tags]: 1 for the tags of types that have roles"""
+    temperature: float
+    hidden: float
+    """Weight of the loss of hidden states"""
+    bridge: nn.Module
+    """From the student's character vectors to the teacher's width; learns with the student"""
+    about: dict[str, Any]
+    """What it is, as training.json tells it"""
+
+    @classmethod
+    def build(
+        cls, teacher: Stored, answers: Answers, width: int, temperature: float, hidden: float, device: torch.device
+    ) -> Tutor:
+        """`width` is that of the student's encoder, 0 without one."""
+        labels, tags = teacher.model.labels, teacher.tags.tags
+        with_roles = torch.tensor([float(tag.partition("-")[2] in labels.roles) for tag in tags], device=device)
+        wanted = width if answers.vectors is None else answers.vectors.shape[1]
+        bridge = nn.Identity() if wanted == width else nn.Linear(width, wanted).to(device)
+        about = {
+            "teacher": teacher.digest,
+            "texts": len(answers.whole),
+            "temperature": temperature,
+            "hidden": 0.0 if answers.vectors is None else hidden,
+        }
+        return cls(answers, teacher.tagger().to(device), with_roles, temperature, hidden, bridge, about)
+
+    def join(self, network: Ensemble, optimizer: torch.optim.Optimizer, config: TrainingConfig) -> None:
+        """The bridge learns, is averaged and saved with the network."""
+        network.add_module("bridge", self.bridge)
+        if learned := list(self.bridge.parameters()):
+            optimizer.add_param_group({"params": learned, "lr": config.learning_rate, "peak": config.learning_rate})
+
+    def leave(self, network: Ensemble) -> None:
+        """What only the lessons needed is no part of the model."""
+        del network.bridge
+
+    def lesson(self, numbers: Sequence[int], batch: dict[str, Tensor]) -> Lesson:
+        """For the rows of these numbers, which are collated in `batch`."""
+        mask, answers = batch["mask"], self.answers
+        emissions, roles = _padded(answers.of(answers.each, numbers), mask).split(answers.sizes, -1)
+        tags = expectations(self.crf, emissions, mask)
+        intent = torch.from_numpy(answers.whole[list(numbers)]).float().to(mask.device)
+        vectors = read = None
+        if answers.vectors is not None:
+            vectors = _padded(answers.of(answers.vectors, numbers), mask)
+            read = (vectors != 0).any(-1).float() * (batch["alignment"].sum(-1) > 0)
+        return Lesson(tags, intent, roles, tags.tags @ self.with_roles, vectors, read)
+
+    def losses(
+        self, member: JointNetwork, outputs: Outputs, batch: dict[str, Tensor], read: Read | None, lesson: Lesson
+    ) -> dict[str, Tensor]:
+        """The named parts for one member of the student, weighted as model.losses.joint_loss weights its own.
+
+        Groups are learned from the items of the batch, which the teacher found.
+
+        Every member that reads the encoder asks for the hidden states, so that their weight beside its own parts stays.
+        """
+        config, parts, mask = member.config, {}, batch["mask"]
+        if self.crf.num_tags > 1:
+            paths = path_loss(member.crf, outputs.emissions, mask, lesson.tags)
+            parts["entity"] = config.entity_weight * paths
+        if outputs.roles.shape[-1] > 1:
+            parts["roles"] = config.entity_weight * weighted_loss(outputs.roles, lesson.roles, lesson.in_role)
+        if (groups := group_loss(member, outputs, batch)) is not None:
+            parts["groups"] = groups
+        if outputs.intent.shape[-1]:
+            softened = softened_several_loss if config.multi_label else softened_loss
+            scores = pooled(outputs.intent, mask) if config.multi_label else outputs.intent
+            parts["intent"] = config.intent_weight * softened(scores, lesson.intent, self.temperature)
+        if member.sizes.encoder and read is not None and lesson.vectors is not None and lesson.read is not None:
+            found = self.bridge(read.characters.float())
+            parts["hidden"] = self.hidden * hidden_loss(found, lesson.vectors, lesson.read)
+        return parts
+
+
+def _padded(parts: Sequence[Any], mask: Tensor) -> Tensor:
+    """Arrays [length, width] as float32 [B, L, width] beside the mask [B, L]."""
+    found = np.zeros((*mask.shape, parts[0].shape[1]), np.float32)
+    for k, part in enumerate(parts):
+        found[k, : len(part)] = part
+    return torch.from_numpy(found).to(mask.device)

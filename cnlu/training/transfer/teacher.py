@@ -1,0 +1,108 @@
+"""What a teacher, a trained model, says of texts: asked once and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cnlu.data.schema import Entity, Example
+from cnlu.model.encoder_output import VIEWS, Reader
+from cnlu.model.losses import NOTHING
+from cnlu.progress import progress
+from cnlu.text.tokens import Tokens
+from cnlu.text.view import view
+from cnlu.training.data.featurize import Row
+from cnlu.training.data.frozen_features import open_store, read_rows
+from cnlu.training.transfer.trained_model import Stored
+
+Array = NDArray[Any]
+AT_ONCE = 1024
+"""Texts whose tokens are in memory together."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The scores of N texts, in float16."""
+
+    each: Array
+    """[sum of lengths, tags + 1 + roles]: the scores of the characters read, text after text"""
+    whole: Array
+    """[N, intents]"""
+    starts: Array
+    """[N + 1]: where each text's characters begin in `each`"""
+    sizes: tuple[int, int]
+    """Columns of `each`: tags, 1 + roles"""
+    vectors: Array | None = None
+    """[sum of lengths, width]: its encoder's vectors of the characters; None where nobody asked for them"""
+
+    def of(self, kept: Array, numbers: Sequence[int]) -> list[Array]:
+        """The parts of `each` or `vectors` that belong to the texts of these numbers."""
+        return [kept[self.starts[i] : self.starts[i + 1]] for i in numbers]
+
+
+def ask(teacher: Stored, texts: Sequence[str], memory: int, folder: Path, quiet: bool) -> tuple[Answers, list[Example]]:
+    """The teacher's answers to texts that are not blank, and the texts annotated as it reads them.
+
+    More than `memory` bytes of scores go to a nameless file in `folder`.
+    """
+    labels = teacher.model.labels
+    sizes = len(teacher.tags.tags), 1 + len(labels.role_names)
+    seen = [view(text) for text in texts]
+    starts = np.cumsum([0, *map(len, seen)])
+    each = open_store((int(starts[-1]), sum(sizes)), memory, folder)
+    whole = np.zeros((len(texts), len(labels.intents)), np.float16)
+    found: list[Example] = [Example(text) for text in texts]
+    with progress("asking the teacher", len(texts), " texts", quiet=quiet) as bar:
+        for numbers, scores in teacher.model.scored(seen):
+            for i, answer in zip(numbers, scores, strict=True):
+                each[starts[i] : starts[i + 1]] = np.concatenate([answer.emissions, answer.roles], 1)
+                whole[i] = answer.intent
+                hits = teacher.model.extractor.hits(seen[i])
+                found[i] = as_example(teacher.model.assembler.result(texts[i], answer, hits))
+            bar.update(len(numbers))
+    return Answers(each, whole, starts, sizes), found
+
+
+def as_example(result: dict[str, Any]) -> Example:
+    """A parse result as if it were annotated."""
+    entities = [
+        Entity(e["start"], e["end"], e["entity"], e["value"], e.get("role"), e.get("group")) for e in result["entities"]
+    ]
+    return Example(result["text"], result["intent"]["name"], tuple(entities))
+
+
+def with_vectors(
+    answers: Answers,
+    teacher: Stored,
+    reader: Reader,
+    texts: Sequence[str],
+    device: torch.device,
+    memory: int,
+    folder: Path,
+    quiet: bool,
+) -> Answers:
+    """The answers with what the teacher's encoder makes of the characters, kept as the scores are."""
+    assert teacher.model.tokens is not None
+    read, starts = teacher.model.tokens.read, answers.starts
+    vectors = open_store((int(starts[-1]), reader.width), memory, folder)
+    with progress("the teacher's hidden states", len(texts), " texts", quiet=quiet) as bar:
+        for first in range(0, len(texts), AT_ONCE):
+            few = [view(text).text for text in texts[first : first + AT_ONCE]]
+            rows = [_bare(len(text), read(text)) for text in few]
+            for i, row in enumerate(read_rows(rows, reader, VIEWS[reader.sentence], device, memory, folder), first):
+                assert row.read is not None
+                vectors[starts[i] : starts[i + 1]] = row.read[0]
+            bar.update(len(few))
+    return replace(answers, vectors=vectors)
+
+
+def _bare(length: int, tokens: Tokens) -> Row:
+    """A row of nothing but tokens."""
+    nothing = np.zeros(length, np.int64)
+    return Row(np.zeros((length, 1), np.int32), np.zeros(0, np.int32), nothing, nothing, NOTHING, (), tokens)

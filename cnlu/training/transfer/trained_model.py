@@ -1,0 +1,80 @@
+"""A trained model as training meets it again: to teach another, or to go on from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from cnlu.data.schema import NluData
+from cnlu.data.tags import TagSet
+from cnlu.encoder.load import Pretrained
+from cnlu.model.crf import LegalCRF
+from cnlu.model.encoder_output import Reader
+from cnlu.runtime.checked_files import read_tagger
+from cnlu.runtime.interpreter import Interpreter
+from cnlu.runtime.model_dir import ModelFiles, read_model_dir
+from cnlu.text.tokens import Marks
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A trained model, as its directory holds it and at work."""
+
+    path: Path
+    files: ModelFiles
+    model: Interpreter
+
+    @classmethod
+    def load(cls, path: Path, threads: int) -> Stored:
+        """Raises ModelError when the directory is missing or damaged."""
+        files = read_model_dir(path)  # once: what the interpreter has checked is what training takes weights out of
+        return cls(path, files, Interpreter.of(files, threads))
+
+    @property
+    def tags(self) -> TagSet:
+        return self.model.labels.tag_set(self.model.config.model.tagging)
+
+    @property
+    def digest(self) -> str:
+        return str(self.files.manifest["sha256"])
+
+    def dictionaries(self) -> NluData:
+        """Its lookup tables, regexes and synonyms, without examples."""
+        lexicon = json.loads(self.files.files["lexicon.json"])
+        return NluData(
+            synonyms=lexicon["synonyms"],
+            regexes=lexicon["regexes"],
+            lookups=lexicon["lookups"],
+            synonyms_of=lexicon.get("synonyms_of", {}),
+        )
+
+    def tagger(self) -> LegalCRF:
+        """Its transitions."""
+        stored = read_tagger(self.files.files["tagger.npy"], self.tags)
+        crf = LegalCRF(self.tags)
+        parts = {"transitions": stored[:-2], "start_transitions": stored[-2], "end_transitions": stored[-1]}
+        crf.load_state_dict({name: torch.from_numpy(part) for name, part in parts.items()})
+        return crf
+
+    def item_weights(self) -> Tensor | None:
+        """Of the decision on groups; None without groups."""
+        items = self.model.assembler.items
+        return None if items is None else torch.from_numpy(items.weights).float()
+
+    def reader(self) -> Reader:
+        """Its encoder as PyTorch runs it. Raises UsageError where it has none that can be taken out."""
+        from cnlu.encoder.from_model import load_stored  # brings transformers, which takes seconds
+
+        body = load_stored(self.files.files["model.onnx"], str(self.path))
+        assert self.model.tokens is not None
+        return Reader(body, self.model.config.encoder.sentence, self.model.tokens.marks.summary)
+
+    def pretrained(self) -> Pretrained:
+        """Its encoder as another training begins with it; raises as `reader`."""
+        body = self.reader().body
+        tokens = json.loads(self.files.files["tokens.json"])
+        return Pretrained(body, json.dumps(tokens["tokenizer"]), Marks(**tokens["marks"]), [])

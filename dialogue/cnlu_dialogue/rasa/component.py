@@ -1,0 +1,187 @@
+"""The graph component: what Rasa calls, in Rasa's own types. What happens inside lies in the rooms beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import shutil
+import traceback
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.nlu.classifiers.classifier import IntentClassifier
+from rasa.nlu.extractors.extractor import EntityExtractorMixin
+from rasa.shared.exceptions import InvalidConfigException, RasaException
+from rasa.shared.nlu.training_data.message import Message
+from rasa.shared.nlu.training_data.training_data import TrainingData
+
+import cnlu
+from cnlu.errors import CnluError
+from cnlu.io.temporary import scratch_folder
+from cnlu.runtime.interpreter import Interpreter
+from cnlu_dialogue.rasa import examples, message, trainer
+from cnlu_dialogue.rasa.fingerprint import fingerprint
+from cnlu_dialogue.rasa.options import COMPONENT, Settings, read_settings
+
+logger = logging.getLogger("rasa.cnlu")  # below Rasa's own logger, whose level is the one a user sets
+
+MODEL = "model"
+"""The model directory's name inside the component's resource."""
+
+
+@DefaultV1Recipe.register(
+    [DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR],
+    is_trainable=True,
+)
+class CnluClassifier(GraphComponent, IntentClassifier, EntityExtractorMixin):
+    """Intent classifier and entity extractor in one: a cnlu model on ONNX Runtime."""
+
+    def __init__(
+        self, settings: Settings, storage: ModelStorage, resource: Resource, interpreter: Interpreter | None = None
+    ) -> None:
+        self._settings = settings
+        self._storage = storage
+        self._resource = resource
+        self._interpreter = interpreter
+        self._finetunes = False
+
+    @staticmethod
+    def required_packages() -> list[str]:
+        return ["cnlu", "onnxruntime"]
+
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        return dataclasses.asdict(Settings())
+
+    @classmethod
+    def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
+        """What the model depends on beside config.yml and the examples.
+
+        Rasa asks for it before it trains anything at all, so this is where a way that leads nowhere is refused.
+        """
+        try:
+            with _as_config_error():
+                settings = read_settings(config)
+                trainer.check_way(settings)
+                return fingerprint(settings)
+        except InvalidConfigException:
+            # Under --force Rasa asks only right before `create`, and would bury the sentence: `create` says it then.
+            if any(frame.name == "on_before_node" for frame in traceback.extract_stack()):
+                return uuid.uuid4().hex
+            raise
+
+    @classmethod
+    def create(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+    ) -> CnluClassifier:
+        with _as_config_error():
+            settings = read_settings(config)
+            trainer.check_way(settings)
+        return cls(settings, model_storage, resource)
+
+    @classmethod
+    def load(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+        **kwargs: Any,
+    ) -> CnluClassifier:
+        if execution_context.is_finetuning:
+            found = cls.create(config, model_storage, resource, execution_context)
+            found._finetunes = True
+            return found
+        with _as_config_error():
+            settings = read_settings(config)
+        try:
+            with model_storage.read_from(resource) as folder, _as_rasa_error():
+                interpreter = cnlu.load(folder / MODEL, settings.threads)
+        except ValueError:  # Rasa's word for a resource that was never written
+            logger.warning(f"{COMPONENT} was not trained, for there were no examples; it will find nothing.")
+            return cls(settings, model_storage, resource)
+        return cls(settings, model_storage, resource, interpreter)
+
+    def train(self, training_data: TrainingData) -> Resource:
+        with _as_rasa_error(), scratch_folder() as folder:
+            data = examples.collect(training_data, self._settings)
+            if not data.examples and self._settings.model is None:
+                logger.warning(f"{COMPONENT} has no examples to learn from and is not trained.")
+                return self._resource
+            out = folder / MODEL
+            files = [] if self._settings.model is not None else examples.write_files(data, folder)
+            origin = self._origin(folder) if self._finetunes else None
+            trainer.make_model(files, out, self._settings, lambda line: _say(line, folder), origin)
+            self._warn_of_unknown_intents({example.intent for example in data.examples}, cnlu.load(out))
+            with self._storage.write_to(self._resource) as stored:
+                shutil.rmtree(stored / MODEL, ignore_errors=True)  # there is one when Rasa finetunes
+                trainer.copy_model(out, stored / MODEL)
+        return self._resource
+
+    def _origin(self, folder: Path) -> Path | None:
+        """A copy of the model to go on from; None where there is none, for there were no examples before."""
+        with contextlib.suppress(ValueError), self._storage.read_from(self._resource) as stored:
+            trainer.copy_model(stored / MODEL, folder / "origin")
+            return folder / "origin"
+        return None
+
+    def process(self, messages: list[Message]) -> list[Message]:
+        results = self._parse([each.get("text") or "" for each in messages])
+        for each, result in zip(messages, results, strict=True):
+            if self._settings.intent_classification:
+                ranking = message.intent_ranking(result, self._settings.ranking_length)
+                each.set("intent", dict(ranking[0] if ranking else message.NO_INTENT), add_to_output=True)
+                each.set("intent_ranking", ranking, add_to_output=True)
+            if self._settings.entity_recognition:
+                found = [*each.get("entities", []), *message.entities(result)]
+                each.set("entities", found, add_to_output=True)
+        return messages
+
+    def _parse(self, texts: list[str]) -> list[dict[str, Any]]:
+        if self._interpreter is None:
+            return [{"intent_ranking": [], "entities": []} for _ in texts]
+        return self._interpreter.parse_batch(texts)
+
+    def _warn_of_unknown_intents(self, intents: set[str | None], model: Interpreter) -> None:
+        """A ready model may know less than the bot expects of it."""
+        if self._settings.model is None or not self._settings.intent_classification:
+            return
+        known = {message.base_intent(name) for name in model.labels.intents}
+        if unknown := sorted(name for name in intents if name is not None and name not in known):
+            logger.warning(
+                f"{COMPONENT}: the model {self._settings.model} does not know the intents "
+                f"{', '.join(unknown)}; it will never find them."
+            )
+
+
+def _say(line: str, folder: Path) -> None:
+    """A line of the training's story; the files it may name are gone afterwards, so their folder is not shown."""
+    logger.info(f"{COMPONENT}: {line.replace(f'{folder}/', '')}")
+
+
+@contextlib.contextmanager
+def _raised_as(kind: type[RasaException], where: str = "") -> Iterator[None]:
+    """cnlu's sentence as an exception of Rasa's, which it prints without a traceback."""
+    try:
+        yield
+    except CnluError as error:
+        raise kind(f"{COMPONENT}{where}: {error}") from error
+
+
+def _as_config_error() -> contextlib.AbstractContextManager[None]:
+    return _raised_as(InvalidConfigException, " in config.yml")
+
+
+def _as_rasa_error() -> contextlib.AbstractContextManager[None]:
+    return _raised_as(RasaException)

@@ -1,0 +1,34 @@
+"""A parse result of cnlu as the attributes of a Rasa message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cnlu_dialogue.rasa.options import COMPONENT
+
+NO_INTENT: Mapping[str, Any] = {"name": None, "confidence": 0.0}
+
+
+def intent_ranking(result: Mapping[str, Any], length: int) -> list[dict[str, Any]]:
+    """The intents as Rasa ranks them, the likeliest first, at most `length`.
+
+    A model trained outside Rasa may know `faq/ask_name` and `faq/ask_age`; Rasa's intent is `faq`, as likely as all of
+    them together (of those that the result lists).
+    """
+    chances: dict[str, float] = {}
+    for item in result["intent_ranking"]:
+        name = base_intent(item["name"])
+        chances[name] = chances.get(name, 0.0) + item["confidence"]
+    ordered = sorted(chances.items(), key=lambda pair: -pair[1])[:length]
+    return [{"name": name, "confidence": min(confidence, 1.0)} for name, confidence in ordered]
+
+
+def base_intent(name: str) -> str:
+    """What Rasa calls the intent: `faq` of the retrieval intent `faq/ask_name`."""
+    return name.partition("/")[0] if name.count("/") == 1 else name
+
+
+def entities(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The entities as this component's; those that a lookup table or a regex of the model found are its own too."""
+    return [{**entity, "extractor": COMPONENT} for entity in result["entities"]]

@@ -1,0 +1,58 @@
+"""How good an NLU model is that stands on an encoder as it is: trained and measured by the product's own commands."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnlu.data.load import load_data
+from cnlu.errors import CnluError
+from cnlu.io.temporary import scratch_folder
+
+SETTINGS = ("encoder.tuning=frozen", "model.members=1", "encoder.members=1")
+"""A frozen encoder and one small network: its accuracy is the encoder's merit, and it takes a minute."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What the small model learns and is measured on."""
+
+    data: Sequence[str]
+    test: Sequence[str]
+    """Empty: the tenth that training holds out, which is little"""
+
+    def check(self) -> None:
+        """Raises DataError for what cannot be read, before anything long begins."""
+        for paths in filter(None, (self.data, self.test)):
+            load_data(paths)
+
+
+def frame_accuracy(encoder: Path, examples: Examples, seed: int = 1) -> float:
+    """Of a model trained on the frozen encoder.
+
+    Raises CnluError with the command's own sentence where it fails.
+    """
+    with scratch_folder() as folder:
+        model, report = Path(folder, "model"), Path(folder, "report")
+        settings = [part for setting in SETTINGS for part in ("--set", setting)]
+        _cnlu("train", *examples.data, "--encoder", encoder, "--out", model, "--seed", seed, *settings)
+        if not examples.test:
+            dev = json.loads((model / "training.json").read_text("utf-8"))["dev"]
+            if dev is None:
+                raise CnluError("The probe's examples are too few to hold any out; give it a test set.")
+            return float(dev["frame_accuracy"])
+        _cnlu("evaluate", model, *examples.test, "--out", report)
+        found: dict[str, Any] = json.loads((report / "metrics.json").read_text("utf-8"))
+        return float(found["frame_accuracy"])
+
+
+def _cnlu(*arguments: object) -> None:
+    done = subprocess.run([sys.executable, "-m", "cnlu", *map(str, arguments)], capture_output=True, text=True)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["it failed"])[-1].removeprefix("cnlu: ")
+        raise CnluError(f"The probe's `cnlu {arguments[0]}` failed: {last}")

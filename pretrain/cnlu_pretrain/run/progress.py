@@ -1,0 +1,173 @@
+"""What a run tells while it runs: a bar, a line of JSON every few steps, TensorBoard where it is installed."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TextIO
+
+import torch
+from torch import Tensor
+
+from cnlu.errors import ModelError
+from cnlu.io.text_files import write_bytes
+from cnlu.progress import progress, say_above
+from cnlu_pretrain.objectives.losses import Found
+
+PEAKS = {
+    "H200": 989,
+    "H100": 989,
+    "H800": 989,
+    "A100": 312,
+    "A800": 312,
+    "L40": 181,
+    "L4": 121,
+    "A10": 125,
+    "4090": 165,
+    "3090": 71,
+    "V100": 125,
+}
+"""TFLOP/s of dense bfloat16 products (float16 on V100), from the makers' data sheets; the first name that fits
+counts."""
+
+
+def flops_per_token(model: Any, length: int, rate: float) -> float:
+    """Of a training step: 6 for each weight of the body, 12 · layers · width · length for attention, and the head's
+    where tokens are hidden (Kaplan et al. 2020, section 2.1; PaLM, appendix B)."""
+    config = model.config
+    vectors = model.get_input_embeddings().weight.numel()
+    body = sum(p.numel() for p in model.base_model.parameters()) - vectors
+    width, layers = config.hidden_size, config.num_hidden_layers
+    return float(6 * body + 12 * layers * width * length + rate * 6 * (vectors + width * width))
+
+
+def peak_of(device: torch.device) -> float | None:
+    """FLOP/s that the device can reach at best; None where that is not known."""
+    if device.type != "cuda":
+        return None
+    name = torch.cuda.get_device_name(device)
+    return next((peak * 1e12 for known, peak in PEAKS.items() if known in name), None)
+
+
+class Window:
+    """The sums of the steps since the last line of the log, on the device."""
+
+    def __init__(self) -> None:
+        self.steps: list[int] = []
+        self.losses: list[Tensor] = []
+        self.sums: dict[str, Tensor] = {}
+        self.tokens = 0
+        self.waited = 0.0
+        self.started = time.perf_counter()
+
+    def add(self, step: int, loss: Tensor, found: dict[str, Tensor], tokens: int, waited: float) -> None:
+        """`found`: objective -> [3] sum of losses, count, how many were right, over all processes."""
+        self.steps.append(step)
+        self.losses.append(loss)
+        for name, sums in found.items():
+            self.sums[name] = self.sums.get(name, 0) + sums
+        self.tokens, self.waited = self.tokens + tokens, self.waited + waited
+
+    def line(self) -> dict[str, Any]:
+        """What the log says of these steps; raises ModelError where a loss is no number."""
+        for step, loss in zip(self.steps, torch.stack(self.losses).tolist(), strict=True):
+            if not math.isfinite(loss):
+                raise ModelError(
+                    f"Pretraining diverged: the loss of step {step} (batch {step} of the stream) is no longer a "
+                    "number. The last checkpoint is kept; lower run.learning_rate and go on from it with --resume, or "
+                    "look at that batch."
+                )
+        seconds = time.perf_counter() - self.started
+        line: dict[str, Any] = {"step": self.steps[-1]}
+        for name, sums in self.sums.items():
+            loss, count, right = sums.tolist()
+            line[name] = {"loss": round(loss / max(count, 1), 4), "accuracy": round(right / max(count, 1), 4)}
+        line["tokens_per_second"] = round(self.tokens / seconds)
+        line["waiting"] = round(self.waited / seconds, 4)
+        return line
+
+
+def stacked(found: Found) -> dict[str, Tensor]:
+    return {name: torch.stack([part.detach().float() for part in sums]) for name, sums in found.items()}
+
+
+class Log:
+    """The three places; a process that is not the main one has none of them."""
+
+    def __init__(self, folder: Path, steps: int, done: int, device: torch.device, main: bool) -> None:
+        self._file = _reopened(folder / "log.jsonl", done) if main else None
+        self._board = _board(folder) if main else None
+        self._bar = progress(
+            f"pretraining on {device.type}", steps, " steps", initial=done, scale=False, quiet=not main
+        )
+
+    def step(self) -> None:
+        self._bar.update()
+
+    def write(self, line: dict[str, Any]) -> None:
+        if self._file is None:
+            return
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+        if self._board is not None:
+            for name, value in _flat(line).items():
+                self._board.add_scalar(name, value, line["step"])
+        shown = [
+            f"{name} {content['loss']:.3f} ({content['accuracy']:.1%})"
+            for name, content in line.items()
+            if isinstance(content, dict) and "loss" in content
+        ]
+        if "tokens_per_second" in line:
+            shown.append(f"{line['tokens_per_second']} tokens/s")
+        if "peak_share" in line:
+            shown.append(f"{line['peak_share']:.1%} of peak")
+        if "tokens_per_second" in line:
+            self._bar.set_postfix_str(", ".join(shown))
+
+    def tell(self, say: Callable[[str], None], line: str) -> None:
+        """A line above the bar, not into it."""
+        say_above(say, line)
+
+    def close(self) -> None:
+        self._bar.close()
+        if self._file:
+            self._file.close()
+        if self._board:
+            self._board.close()
+
+
+def _reopened(path: Path, done: int) -> TextIO:
+    """The log up to step `done`, ready for more: what a killed run wrote after its checkpoint is done again."""
+    known = [line for line in read_log(path) if line["step"] <= done]
+    write_bytes(path, "".join(json.dumps(line) + "\n" for line in known).encode())
+    return open(path, "a", encoding="utf-8")
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """Its lines; one that was being written when the run was killed, and what follows it, does not count."""
+    found: list[dict[str, Any]] = []
+    with suppress(FileNotFoundError, ValueError), open(path, encoding="utf-8") as file:
+        found.extend(json.loads(line) for line in file)
+    return found
+
+
+def _board(folder: Path) -> Any:
+    try:
+        from tensorboardX import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder / "tensorboard"))
+
+
+def _flat(line: dict[str, Any], prefix: str = "") -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, value in line.items():
+        if isinstance(value, dict):
+            found |= _flat(value, f"{prefix}{name}/")
+        elif name != "step":
+            found[prefix + name] = float(value)
+    return found

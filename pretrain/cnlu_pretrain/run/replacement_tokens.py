@@ -1,0 +1,25 @@
+"""Which tokens of a corpus's vocabulary may stand in for others."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from cnlu_pretrain.corpus.corpus import Corpus
+
+
+def ordinary_ids(corpus: Corpus) -> NDArray[np.int64]:
+    """The ids that may stand in at random: no marks, no [UNUSED] places, no padding."""
+    tokenizer = Tokenizer.from_str(corpus.tokenizer)
+    content = json.loads(corpus.tokenizer)
+    special = {token["content"] for token in content.get("added_tokens") or () if token["special"]}
+    marks = {*corpus.marks.before, *corpus.marks.after, corpus.marks.pad, corpus.marks.unknown, corpus.mask}
+    found = [
+        i
+        for piece, i in tokenizer.get_vocab(with_added_tokens=True).items()
+        if i not in marks and piece not in special and not piece.startswith("[unused")
+    ]
+    return np.array(sorted(found), np.int64)

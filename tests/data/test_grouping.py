@@ -1,0 +1,73 @@
+"""Which labels of groups count items, and what may follow what."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnlu.data.grouping import WEIGHTS, ItemSet, counting_order, order_of
+from cnlu.data.schema import Entity, Example
+
+
+def order(*groups: str | None) -> Example:
+    return Example("一" * len(groups), None, tuple(Entity(i, i + 1, "size", "", group=g) for i, g in enumerate(groups)))
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [
+        (["2", "1", "10", "3"], ["1", "2", "3", "10"]),
+        (["item2", "item1"], ["item1", "item2"]),
+        (["B", "A"], ["A", "B"]),
+        (["二", "一", "三"], ["一", "二", "三"]),
+        (["from-leg", "to-leg"], []),
+        (["out", "back"], []),
+        (["1", "shared"], []),
+        ([], []),
+    ],
+)
+def test_labels_count_where_all_are_numbers_after_the_same_beginning(names: list[str], wanted: list[str]) -> None:
+    assert counting_order(names) == wanted
+
+
+def test_labels_count_where_the_examples_mention_them_in_their_order() -> None:
+    assert order_of([order("1", "1", "2", "2"), order("1", None, "2", "1", "3"), order(None)]) == ["1", "2", "3"]
+
+
+def test_numbers_that_come_in_any_order_do_not_count() -> None:
+    """Such as platforms 1 and 2."""
+    assert order_of([order("2", "1"), order("1", "2"), order("2")]) == []
+
+
+def test_one_careless_example_of_many_does_not_stop_the_counting() -> None:
+    assert order_of([*[order("1", "2")] * 20, order("2", "1")]) == ["1", "2"]
+
+
+@given(st.lists(st.sampled_from(["1", "2", "3", None]), max_size=9))
+def test_counting_labels_are_numbered_as_they_come(groups: list[str | None]) -> None:
+    numbers = ItemSet(["1", "2", "3"], True).numbered(groups)
+    assert [n == 0 for n in numbers] == [g is None for g in groups]
+    first = list(dict.fromkeys(n for n in numbers if n))
+    assert first == list(range(1, len(first) + 1))
+    assert len(set(zip(groups, numbers, strict=True))) == len(set(groups))
+
+
+def test_other_labels_keep_their_numbers() -> None:
+    assert ItemSet(["back", "out"], False).numbered(["out", None, "back"]) == [2, 0, 1]
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_the_next_item_has_the_next_counting_label_and_no_state_is_out_of_reach(count: int) -> None:
+    items = ItemSet([str(n) for n in range(1, count + 1)], True)
+    assert not (items.begins & items.returns).any()
+    for state, onward in zip(*np.nonzero(items.begins), strict=True):
+        assert items.label[onward] == items.met[onward] == items.met[state] + 1
+    for state, onward in zip(*np.nonzero(items.returns), strict=True):
+        assert items.met[state] == items.met[onward] >= items.label[onward] != items.label[state]
+    assert (items.begins | items.returns).any(0).tolist() == [False] + [True] * (len(items.label) - 1)
+
+
+def test_every_weight_has_its_place() -> None:
+    assert len(WEIGHTS) == 19

@@ -1,0 +1,92 @@
+"""The component's options: typed, checked together, and passed on to cnlu."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cnlu.errors import CnluError, UsageError
+from cnlu_dialogue.rasa.options import Settings, overrides, read_settings, settings_file, training_config
+
+
+def test_without_options_the_defaults_hold() -> None:
+    settings = read_settings({})
+    assert settings.intent_classification
+    assert settings.entity_recognition
+    assert settings.ranking_length == 10
+    assert settings.threads == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"epochs": 100}, "unknown option 'epochs'; did you mean"),
+        ({"threads": "two"}, "threads: expected a whole number, not 'two'."),
+        ({"threads": True}, "threads: expected a whole number, not True."),
+        ({"threads": 0}, "threads is 0; it must be at least 1 and at most 256."),
+        ({"ranking_length": 11}, "ranking_length is 11; it must be at least 1 and at most 10."),
+        ({"intent_classification": "yes"}, "intent_classification: expected true or false, not 'yes'."),
+        ({"model": 3}, "model: expected a word or a path, not 3."),
+        ({"trainer": ""}, "trainer is empty; name something or leave it out."),
+        ({"set": ["training.epochs"]}, "set: expected settings such as training.epochs: 20"),
+        ({"model": "m", "config": "c", "encoder": "e"}, "config and encoder would have no effect beside model"),
+        ({"intent_classification": False, "entity_recognition": False}, "there is nothing to do"),
+    ],
+)
+def test_options_that_cannot_be(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_settings(options)
+    assert said in str(caught.value)
+
+
+def test_set_is_what_the_command_line_takes() -> None:
+    given = {"training.epochs": 20, "model.dropout": 0.1, "text.simplify": True, "features.lexicon": "extractor"}
+    assert overrides(read_settings({"set": given})) == [
+        "training.epochs=20",
+        "model.dropout=0.1",
+        "text.simplify=true",
+        "features.lexicon=extractor",
+    ]
+    config = training_config(read_settings({"set": given}))
+    assert (config.training.epochs, config.model.dropout, config.features.lexicon) == (20, 0.1, "extractor")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"set": {"epochs": 20}}, "set: 'epochs' is no setting; write section.name: value"),
+        ({"set": {"training": {"epochs": 20}}}, "set: 'training' is no setting"),
+        ({"set": {"training.epochs": [20]}}, "set: training.epochs must be a number, a word, true or false"),
+        ({"set": {"training.epoch": 20}}, "training.epoch: unknown setting; did you mean 'epochs'"),
+        ({"set": {"trainin.epochs": 20}}, "set 'trainin.epochs=20': unknown section"),
+        ({"set": {"encoder.tuning": "frozen"}}, "encoder settings have no effect without encoder;"),
+        ({"config": "nothing"}, "no settings file 'nothing' is shipped with cnlu"),
+        ({"config": "./missing.yaml"}, "missing.yaml: there is no such file"),
+    ],
+)
+def test_settings_of_cnlu_that_cannot_be(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(CnluError) as caught:
+        training_config(read_settings(options))
+    assert said in str(caught.value)
+    assert "--" not in str(caught.value)
+
+
+def test_a_settings_file_of_the_user_or_a_shipped_one(tmp_path: Path, checkout: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("training: {epochs: 3}\n", encoding="utf-8")
+    assert training_config(read_settings({"config": str(own)})).training.epochs == 3
+    assert settings_file(read_settings({"config": "encoder"})) == checkout / "configs" / "encoder.yaml"
+
+
+def test_the_user_s_home_may_be_written_as_a_shell_writes_it() -> None:
+    assert read_settings({"trainer": "~/train/bin/python"}).trainer == str(Path.home() / "train/bin/python")
+
+
+def test_the_guide_lists_every_option_with_its_doc_line(checkout: Path) -> None:
+    text = (checkout / "docs" / "rasa.md").read_text("utf-8")
+    for field in dataclasses.fields(Settings):
+        assert f"| `{field.name}` | " in text
+        assert field.metadata["doc"] in text

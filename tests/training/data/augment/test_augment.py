@@ -1,0 +1,76 @@
+"""Which examples training makes of the given ones, and what it says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
+
+from cnlu.config import Config
+from cnlu.config.files import load_config
+from cnlu.data.schema import Example, NluData
+from cnlu.errors import CnluError, UsageError
+from cnlu.text.segment import Segmenter
+from cnlu.training.data.augment.augment import SETTINGS, made
+from cnlu.training.distill import Distillation, distill
+from cnlu.training.request import Request
+
+Run = Callable[..., tuple[Any, list[str]]]
+ALL = ("training.swap_values=0.9", "training.synonyms=0.9", "training.homophones=0.9", "training.drop_fillers=0.9")
+
+
+def test_nothing_is_made_unless_asked_for(examples: list[Example]):
+    assert made(examples, NluData(), Config(), Segmenter()) == {}
+
+
+def test_each_way_starts_from_the_given_examples_alone(examples: list[Example], small: Callable[..., Config]):
+    pytest.importorskip("pypinyin")
+    several = made(examples, NluData(), small(*ALL), Segmenter())
+    alone: dict[str, list[Example]] = {}
+    for one in ALL:
+        alone |= made(examples, NluData(), small(one), Segmenter())
+    assert several == alone
+    assert len(several) == len(ALL)
+
+
+@pytest.mark.usefixtures("without_export")
+def test_training_says_how_many_were_made_and_shows_some(run: Run, examples: list[Example], tmp_path: Path):
+    (tmp_path / "mine.txt").write_text("天气 气象\n", encoding="utf-8")
+    _, said = run(
+        examples, "training.synonyms=1", f"training.synonym_table={tmp_path / 'mine.txt'}", "training.max_epochs=1"
+    )
+    assert any("copies with words of the same meaning," in line for line in said)
+    assert any(line.startswith("copies with words of the same meaning, such as: “") and "气象" in line for line in said)
+    _, said = run(examples, "training.max_epochs=1", name="plain")
+    assert not any("copies" in line for line in said)
+
+
+def test_a_broken_table_of_synonyms_leaves_no_model(run: Run, examples: list[Example], tmp_path: Path):
+    (tmp_path / "mine.txt").write_text("天气\n", encoding="utf-8")
+    with pytest.raises(CnluError, match=r"mine.txt:1: “天气” stands alone"):
+        run(examples, "training.synonyms=1", f"training.synonym_table={tmp_path / 'mine.txt'}")
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(
+    "overrides", [["training.synonym_table=mine.txt"], ["training.swap_values=0.5", "model.entity_weight=0"]]
+)
+def test_a_setting_without_effect_is_refused(overrides: list[str]):
+    with pytest.raises(UsageError, match=r"has no effect with (training.synonyms|model.entity_weight): 0"):
+        load_config(None, overrides)
+
+
+def test_a_student_is_refused_them_all(tmp_path: Path, run: Run, examples: list[Example]):
+    run(examples, "training.max_epochs=1", name="teacher")
+    for name in set(SETTINGS) - {"join"}:
+        value = "mine.txt" if name == "synonym_table" else "0.5"
+        more = ["training.synonyms=0.1"] if name == "synonym_table" else []
+        config = load_config(None, [f"training.{name}={value}", *more])
+        request = Request([tmp_path / "examples.jsonl"], tmp_path / "student", config, device="cpu", quiet=True)
+        with pytest.raises(UsageError, match=r"training.(synonyms|" + name + ") has no effect on a student"):
+            distill(Distillation(tmp_path / "teacher"), request)
+        assert not (tmp_path / "student").exists()
