@@ -45,7 +45,7 @@ from cnlu.data.yaml_writer import write_yaml
 from cnlu.evaluation.bootstrap import mean_interval
 
 PLAIN = "plain"
-ALONE = {"swap_values": 0.5, "synonyms": 0.3, "homophones": 0.1, "drop_fillers": 0.5}
+ALONE = {"value_substitution": 0.5, "synonym_replacement": 0.3, "homophones": 0.1, "drop_fillers": 0.5}
 WAYS = {**{name: {name: chance} for name, chance in ALONE.items()}, "all four": ALONE}
 """Settings of the section `training`, by the name of the row"""
 FIGURES = ("frame accuracy", "intent accuracy", "entity F1")

@@ -118,7 +118,7 @@ def _network(model: Interpreter, graph: bytes, where: str) -> Ensemble:
     settings, labels = model.config, model.labels
     body = load_stored(graph, where)
     assert model.tokens is not None
-    reader = Reader(body, settings.encoder.sentence, model.tokens.marks.summary)
+    reader = Reader(body, settings.encoder.sentence, model.tokens.special_tokens.summary)
     sizes = Sizes(
         len(model.characters),
         len(model.sentence),

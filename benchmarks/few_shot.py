@@ -110,11 +110,11 @@ def write_draw(folder: Path, shots: int, draw: int, target: Path) -> int:
     by_intent: dict[str, list[Example]] = {}
     for example in load_data(train).examples:
         by_intent.setdefault(example.intent or "", []).append(example)
-    lot = random.Random(f"draw {draw} of {shots} shots")
+    rng = random.Random(f"draw {draw} of {shots} shots")
     chosen = [
         example
         for intent in sorted(by_intent)
-        for example in lot.sample(by_intent[intent], min(shots, len(by_intent[intent])))
+        for example in rng.sample(by_intent[intent], min(shots, len(by_intent[intent])))
     ]
     target.parent.mkdir(parents=True, exist_ok=True)
     write_jsonl(chosen, target)

@@ -13,7 +13,7 @@ import torch
 from gpu_training import Shape
 from transformers import BertConfig, BertForMaskedLM
 
-from cnlu.text.tokens import Marks
+from cnlu.text.tokens import SpecialTokens
 from cnlu_pretrain.config import MaskingConfig, ObjectivesConfig, RunConfig
 from cnlu_pretrain.corpus.shards import WORD, Arrays
 from cnlu_pretrain.masking import rng
@@ -49,16 +49,16 @@ class Pretrained:
 
 def made_up(size: int, vocabulary: int) -> Arrays:
     """Text of about `size` random tokens in words and sentences of natural lengths."""
-    lot = np.random.default_rng(1)
-    sentences = lot.integers(*SENTENCES, size // (sum(SENTENCES) // 2)).astype(np.uint32)
+    generator = np.random.default_rng(1)
+    sentences = generator.integers(*SENTENCES, size // (sum(SENTENCES) // 2)).astype(np.uint32)
     total = int(sentences.sum())
     flags = np.zeros(total, np.uint8)
-    starts = np.cumsum(lot.choice([1, 2, 3, 4], total, p=WORDS))
+    starts = np.cumsum(generator.choice([1, 2, 3, 4], total, p=WORDS))
     flags[0] = flags[starts[starts < total]] = WORD
     flags[np.cumsum(sentences)[:-1]] |= WORD
     sentences_of = np.arange(0, len(sentences), 8)
     documents = np.diff(sentences_of, append=len(sentences)).astype(np.uint32)
-    return Arrays(lot.integers(ORDINARY, vocabulary, total), flags, sentences, documents)
+    return Arrays(generator.integers(ORDINARY, vocabulary, total), flags, sentences, documents)
 
 
 def build(shape: Shape, length: int) -> Any:
@@ -78,7 +78,7 @@ def measure(
 ) -> Iterator[Pretrained]:
     """cnlu's loop, then the usual one: rows of lines joined, tokens hidden one by one, the head on every token."""
     arrays = made_up(rows * length * 12, shape.word_pieces)
-    layout = Layout(Marks([2], [3], 0, 0, 1, length), length, "none")
+    layout = Layout(SpecialTokens([2], [3], 0, 0, 1, length), length, "none")
     packed = layout.rows(arrays)
     for loop, make in (("cnlu", _ours), ("run_mlm, packed", _usual)):
         torch.manual_seed(1)
@@ -176,10 +176,10 @@ def _usual(
             real = tokens >= ORDINARY
             hidden = (torch.rand(tokens.shape) < 0.15) & real
             labels = torch.where(hidden, tokens, -100)
-            fate = torch.rand(tokens.shape)
-            given = torch.where(hidden & (fate < 0.8), MASK, tokens)
+            mask_action = torch.rand(tokens.shape)
+            given = torch.where(hidden & (mask_action < 0.8), MASK, tokens)
             random = torch.randint_like(tokens, ORDINARY, model.config.vocab_size)
-            given = torch.where(hidden & (fate >= 0.9), random, given)
+            given = torch.where(hidden & (mask_action >= 0.9), random, given)
             yield (given.to(device), labels.to(device)), int(real.sum())
 
     def loss_of(run: Any, batch: Any) -> torch.Tensor:

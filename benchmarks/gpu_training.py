@@ -16,7 +16,7 @@ from transformers import BertConfig, BertModel
 from cnlu.config import EncoderConfig, ModelConfig, TrainingConfig
 from cnlu.data.schema import Entity
 from cnlu.data.tags import TagSet
-from cnlu.encoder.backbone import Body
+from cnlu.encoder.backbone import Backbone
 from cnlu.model.encoder_output import Reader
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.losses import NOTHING
@@ -72,7 +72,7 @@ def build(shape: Shape) -> tuple[Ensemble, TagSet]:
         max_position_embeddings=512,
     )
     model = BertModel._from_config(config, attn_implementation="eager")
-    reader = Reader(Body(model, shape.width), EncoderConfig().sentence, 0)
+    reader = Reader(Backbone(model, shape.width), EncoderConfig().sentence, 0)
     tags = TagSet([f"type{i}" for i in range(ENTITY_TYPES)], ModelConfig().tagging)
     sizes = Sizes(CHARACTER_FEATURES, SENTENCE_FEATURES, INTENTS, 0, 0, encoder=shape.width, views=1)
     return Ensemble(ModelConfig(), sizes, tags, reader), tags

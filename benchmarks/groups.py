@@ -189,53 +189,53 @@ def _arguments() -> argparse.Namespace:
 
 def write_data(folder: Path, count: int, seed: int) -> None:
     """train/ with sentences and lookup tables, and a file for each test."""
-    lot = random.Random(seed)
+    rng = random.Random(seed)
     (folder / "train").mkdir(parents=True, exist_ok=True)
-    parts = {"train/train": drawn(lot, count, 0, 0, training=True)}
-    parts |= {name: drawn(lot, TEST_SIZE, *lists) for name, lists in TESTS.items()}
+    parts = {"train/train": drawn(rng, count, 0, 0, training=True)}
+    parts |= {name: drawn(rng, TEST_SIZE, *lists) for name, lists in TESTS.items()}
     for name, examples in parts.items():
         write_jsonl(examples, folder / f"{name}.jsonl")
     tables = {kind: [*known, *others] for kind, (known, others) in VALUES.items()}
     write_yaml(NluData(lookups=tables), folder / "train" / "lookups.yml")
 
 
-def drawn(lot: random.Random, count: int, wording: int, values: int, training: bool = False) -> list[Example]:
+def drawn(rng: random.Random, count: int, wording: int, values: int, training: bool = False) -> list[Example]:
     """So many different examples; of training nearly a quarter are questions and talk."""
     found: dict[str, Example] = {}
     while len(found) < count:
-        kind = lot.random()
+        kind = rng.random()
         if training and kind < 0.08:
-            line, intent = _filled(lot, lot.choice(QUESTIONS), values, ""), "ask"
+            line, intent = _filled(rng, rng.choice(QUESTIONS), values, ""), "ask"
         elif training and kind < 0.23:
-            line, intent = lot.choice(TALK), "talk"
+            line, intent = rng.choice(TALK), "talk"
         else:
             items = 1 if kind < 0.4 else 2 if kind < 0.85 else 3
-            line, intent = _order(lot, items, wording, values), "order"
+            line, intent = _order(rng, items, wording, values), "order"
         text, entities = parse_markup(line, "")
         found[text] = Example(text, intent, tuple(sorted(entities, key=lambda e: e.start)))
     return list(found.values())
 
 
-def _order(lot: random.Random, items: int, wording: int, values: int) -> str:
-    opener, closer = lot.choice(OPENERS[wording]), lot.choice(CLOSERS[wording])
-    if items == 2 and lot.random() < APART_SHARE:
-        return opener + _filled(lot, lot.choice(APART[wording]), values, "") + closer
-    forms = [lot.choice(ITEMS[wording]) for _ in range(items)]
-    shared = lot.choice(SHARED[wording]) if items > 1 and lot.random() < SHARED_SHARE else ""
+def _order(rng: random.Random, items: int, wording: int, values: int) -> str:
+    opener, closer = rng.choice(OPENERS[wording]), rng.choice(CLOSERS[wording])
+    if items == 2 and rng.random() < APART_SHARE:
+        return opener + _filled(rng, rng.choice(APART[wording]), values, "") + closer
+    forms = [rng.choice(ITEMS[wording]) for _ in range(items)]
+    shared = rng.choice(SHARED[wording]) if items > 1 and rng.random() < SHARED_SHARE else ""
     if any(part in form for part in ("{temperature}", "{extra}") if part in shared for form in forms):
         shared = ""  # what one item has of its own is not shared
-    said = [_filled(lot, form, values, str(number) if items > 1 else "") for number, form in enumerate(forms, 1)]
-    order = opener + said[0] + "".join(lot.choice(SEPARATORS[wording]) + one for one in said[1:])
-    return order + _filled(lot, shared, values, "") + closer
+    said = [_filled(rng, form, values, str(number) if items > 1 else "") for number, form in enumerate(forms, 1)]
+    order = opener + said[0] + "".join(rng.choice(SEPARATORS[wording]) + one for one in said[1:])
+    return order + _filled(rng, shared, values, "") + closer
 
 
-def _filled(lot: random.Random, form: str, values: int, group: str) -> str:
+def _filled(rng: random.Random, form: str, values: int, group: str) -> str:
     """The form with values in the places of types, as Rasa's markup; `{drink#1}` names its group itself."""
     said: dict[str, str] = {}
 
     def value(place: re.Match[str]) -> str:
         name, kind, own, bare = place.group(1, 2, 3, 4)
-        surface = said.setdefault(name, lot.choice(VALUES[kind][values]))
+        surface = said.setdefault(name, rng.choice(VALUES[kind][values]))
         about = {"entity": kind} | ({"group": own or group} if own or group else {})
         return surface if bare else f"[{surface}]{json.dumps(about)}"
 

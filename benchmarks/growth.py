@@ -1,7 +1,7 @@
 """A model that grows: what it forgets, what it learns, and what that costs beside training anew.
 
     python benchmarks/growth.py DATA_DIR [--held-out 8] [--seeds 3] [--encoder DIR] [--on test|dev]
-                                [--set training.grow=X ...] [--keep DIR] [--out FIGURES.json]
+                                [--set training.continue_share=X ...] [--keep DIR] [--out FIGURES.json]
 
 DATA_DIR is what accuracy.py takes, with train, dev and test. Of each seed a lot holds out some intents, and then
 

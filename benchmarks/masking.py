@@ -80,7 +80,7 @@ def main() -> None:
 
 def rows_of(corpus: Corpus, rows: int, length: int, most: int = 64) -> list[Batch]:
     """Full batches of the first shard."""
-    arrays, layout = corpus.read(corpus.shards[0]), Layout(corpus.marks, length, "none")
+    arrays, layout = corpus.read(corpus.shards[0]), Layout(corpus.special_tokens, length, "none")
     packed = layout.rows(arrays)
     order = np.random.default_rng(1).permutation(len(packed))
     chosen = [order[i : i + rows] for i in range(0, len(order) - rows + 1, rows)][:most]
@@ -109,8 +109,8 @@ def made_up(corpus: Corpus) -> Any:
     arrays = corpus.read(corpus.shards[0])
     bounds = np.append(np.flatnonzero(arrays.flags & 1), len(arrays.tokens))
     words = sorted({"".join(pieces.get(int(t), "") for t in arrays.tokens[a:b]) for a, b in pairwise(bounds[:50_001])})
-    lot = np.random.default_rng(1)
-    found = {word: [(str(other), 0.9) for other in lot.choice(words, 40)] for word in words}
+    generator = np.random.default_rng(1)
+    found = {word: [(str(other), 0.9) for other in generator.choice(words, 40)] for word in words}
     return build_table(found, SimilarConfig())
 
 

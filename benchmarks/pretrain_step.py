@@ -114,7 +114,7 @@ def ours(corpus: Corpus, model: Any, device: torch.device, half: Any, arguments:
     module, learn = trainer(Pretrainer(model, ObjectivesConfig()), device, arguments)
     masking = MaskingConfig()
     masker = Masker(masking, 1, corpus.mask, ordinary_ids(corpus))
-    layout = Layout(corpus.marks, arguments.length, "none")
+    layout = Layout(corpus.special_tokens, arguments.length, "none")
     steps = Stream(corpus, layout, masker, 1, arguments.batch_tokens // arguments.length).steps(Position())
     fixed = masking.rate if arguments.compile else 0.0
 
@@ -159,17 +159,22 @@ def theirs(
 
 def sentences(corpus: Corpus) -> Iterator[list[int]]:
     """The sentences of the corpus in random order, again and again."""
-    lot = np.random.default_rng(1)
+    generator = np.random.default_rng(1)
     arrays = corpus.read(corpus.shards[0])
     bounds = np.append(0, np.cumsum(arrays.sentences, dtype=np.int64))
     while True:
-        for i in lot.permutation(len(bounds) - 1):
+        for i in generator.permutation(len(bounds) - 1):
             yield arrays.tokens[bounds[i] : bounds[i + 1]].tolist()
 
 
 def packed(corpus: Corpus, arguments: argparse.Namespace) -> Iterator[Batch]:
     """Lines with marks, joined, cut to rows."""
-    stream, held, (cls,), (sep,) = sentences(corpus), list[int](), corpus.marks.before, corpus.marks.after
+    stream, held, (cls,), (sep,) = (
+        sentences(corpus),
+        list[int](),
+        corpus.special_tokens.before,
+        corpus.special_tokens.after,
+    )
     while True:
         rows: list[dict[str, Any]] = []
         real = 0
@@ -184,7 +189,7 @@ def packed(corpus: Corpus, arguments: argparse.Namespace) -> Iterator[Batch]:
 
 def lines(corpus: Corpus, arguments: argparse.Namespace) -> Iterator[Batch]:
     """A line a row, cut to the length; as many rows as the batch has real tokens in packed rows."""
-    (cls,), (sep,) = corpus.marks.before, corpus.marks.after
+    (cls,), (sep,) = corpus.special_tokens.before, corpus.special_tokens.after
     rows: list[dict[str, Any]] = []
     real = 0
     for line in sentences(corpus):

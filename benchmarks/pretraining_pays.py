@@ -97,19 +97,19 @@ def prepared(arguments: argparse.Namespace) -> Path:
     corpus: Path = arguments.keep / "corpus"
     if corpus.exists():
         return corpus
-    gathered = arguments.keep / "text"
-    gathered.mkdir(parents=True, exist_ok=True)
+    build_dataset = arguments.keep / "text"
+    build_dataset.mkdir(parents=True, exist_ok=True)
     for folder in arguments.data:
         texts = [example.text for example in load_data(str(part(folder, "train"))).examples]
-        (gathered / f"{folder.resolve().name}.txt").write_text("\n\n".join(texts) + "\n", "utf-8")
+        (build_dataset / f"{folder.resolve().name}.txt").write_text("\n\n".join(texts) + "\n", "utf-8")
     if arguments.general:
         drawn = read_texts([arguments.general], arguments.general_lines, 1, [])
-        (gathered / "general.txt").write_text("\n\n".join(drawn) + "\n", "utf-8")
+        (build_dataset / "general.txt").write_text("\n\n".join(drawn) + "\n", "utf-8")
     lexicon = ["--lexicon", *arguments.lexicon] if arguments.lexicon else []
     cnlu(
         "pretrain",
         "prepare",
-        gathered,
+        build_dataset,
         *arguments.text,
         "--encoder",
         arguments.encoder,

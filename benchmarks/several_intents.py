@@ -29,7 +29,7 @@ from measure import machine, run, table
 
 from cnlu.data.jsonl import write_jsonl
 from cnlu.data.load import load_data
-from cnlu.training.data.multi_intent import joined
+from cnlu.training.data.multi_intent import synthesize_multi_intent
 
 KINDS = {"several": ["--set", "model.multi_label=true"], "usual": []}
 FIGURES = ("intents right", "intent F1", "frames right")
@@ -87,7 +87,7 @@ def _tests(arguments: argparse.Namespace) -> dict[str, Path]:
     examples = load_data([test]).examples
     pairs = arguments.keep / "joined.jsonl"
     pairs.parent.mkdir(parents=True, exist_ok=True)
-    write_jsonl(joined(examples, 2 * arguments.pairs / len(examples), 1)[: arguments.pairs], pairs)
+    write_jsonl(synthesize_multi_intent(examples, 2 * arguments.pairs / len(examples), 1)[: arguments.pairs], pairs)
     found = {"single": test, "joined": pairs}
     written = arguments.data / "multi-intent" / "test.yml"
     return found | ({"written": written} if written.exists() else {})

@@ -132,7 +132,7 @@ def one_bot(arguments: argparse.Namespace, name: str, size: int, draw: int, seed
         "own > .5": float(np.mean([one[2] > 0.5 for one in found["own"]])),
         "own < fallback": float(np.mean([one[1] < RASA_FALLBACK for one in found["own"]])),
         "temperature": told["temperature"],
-        "scope": told["scope"],
+        "oos_scorer": told["oos_scorer"],
         "cpu_s": cost.cpu_s,
     }
 
@@ -155,12 +155,12 @@ def drawn(data: Path, name: str, size: int, draw: int, part: str) -> tuple[list[
     test = examples(data, name, "test")
     tested = {example.intent for example in test}
     names = sorted(i for i, found in by_intent.items() if len(found) >= each + 3 and i in tested)
-    lot = random.Random(f"{name} {size} {draw}")
-    chosen = lot.sample(names, count)
+    rng = random.Random(f"{name} {size} {draw}")
+    chosen = rng.sample(names, count)
     learned, rest = list[Example](), list[Example]()
     for intent in chosen:
         found = list(by_intent[intent].values())
-        lot.shuffle(found)
+        rng.shuffle(found)
         learned, rest = learned + found[:each], rest + found[each : each + MOST]
     return learned, rest if part == "dev" else [example for example in test if example.intent in chosen]
 
@@ -199,9 +199,9 @@ def markdown(runs: Sequence[Run]) -> str:
 def calibration(runs: Sequence[Run]) -> tuple[str, str]:
     """Calibration error of the answers of all runs, and what it would be if they were right as often as they say."""
     answers = np.array([answer for one in runs for answer in one["answers"]], np.float64)
-    lot = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     said = answers[:, 0]
-    chances = [expected_calibration_error(said, lot.random(len(said)) < said) for _ in range(CHANCES)]
+    chances = [expected_calibration_error(said, rng.random(len(said)) < said) for _ in range(CHANCES)]
     return f"{expected_calibration_error(answers[:, 0], answers[:, 1]):.3f}", f"{np.mean(chances):.3f}"
 
 

@@ -223,7 +223,7 @@ def report(name: str, readers: dict[str, Reader], content: dict[str, Any], kinds
 def is_right(case: dict[str, Any], answer: Any) -> bool:
     if answer is None or case["expected"] is None:
         return (answer is None) == (case["expected"] is None)
-    if str(answer) in [str(case["expected"]), *case.get("also", [])]:
+    if str(answer) in [str(case["expected"]), *case.get("second_intent", [])]:
         return True
     try:
         return float(str(answer)) == float(case["expected"])

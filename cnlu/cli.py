@@ -21,7 +21,7 @@ from cnlu.paths import check_paths
 
 if TYPE_CHECKING:
     from cnlu.config import Config
-    from cnlu.evaluation.report_data import Study
+    from cnlu.evaluation.report_data import ReportData
     from cnlu.training.request import Request
 
 
@@ -257,19 +257,19 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
 
 def _train(arguments: argparse.Namespace) -> int:
     with needed_for("Training", "train"):
-        from cnlu.training.continue_training import grow
+        from cnlu.training.continue_training import continue_training
         from cnlu.training.train import train
     if arguments.origin is None:
-        train(_request(arguments, arguments.encoder), say=_say)
+        train(_request(arguments, arguments.encoder), log=_say)
     else:
-        grow(Path(arguments.origin), _request(arguments, arguments.encoder), say=_say)
+        continue_training(Path(arguments.origin), _request(arguments, arguments.encoder), log=_say)
     return 0
 
 
 def _distill(arguments: argparse.Namespace) -> int:
     with needed_for("Training", "train"):
         from cnlu.training.distill import Distillation, distill
-    wish = Distillation(
+    options = Distillation(
         Path(arguments.model),
         arguments.student,
         arguments.max_texts,
@@ -277,7 +277,7 @@ def _distill(arguments: argparse.Namespace) -> int:
         arguments.hidden,
         arguments.copies,
     )
-    distill(wish, _request(arguments, None if arguments.student == "none" else arguments.student), say=_say)
+    distill(options, _request(arguments, None if arguments.student == "none" else arguments.student), log=_say)
     return 0
 
 
@@ -316,19 +316,19 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from cnlu.evaluation.cli import check_evaluate, evaluate_model, finish
 
     check_evaluate(arguments)
-    study = _cross_validate(arguments) if arguments.cross_validate else evaluate_model(arguments.paths, _say)
-    print(_encodable(finish(study, arguments.out, arguments.force, _say)))
+    report_data = _cross_validate(arguments) if arguments.cross_validate else evaluate_model(arguments.paths, _say)
+    print(_encodable(finish(report_data, arguments.out, arguments.force, _say)))
     return 0
 
 
-def _cross_validate(arguments: argparse.Namespace) -> Study:
+def _cross_validate(arguments: argparse.Namespace) -> ReportData:
     with needed_for("Training", "train"):
         from cnlu.training.cross_validate import CrossValidation, cross_validate
-    wish = CrossValidation(
+    options = CrossValidation(
         arguments.paths,
         arguments.cross_validate,
         _config(arguments, arguments.encoder),
         arguments.encoder,
         arguments.device,
     )
-    return cross_validate(wish, say=_say)
+    return cross_validate(options, log=_say)

@@ -110,7 +110,7 @@ def progress(
     return Lines(total, desc, unit, scale, initial, leave)
 
 
-def say_above(say: Callable[[str], None], line: str) -> None:
+def say_above(log: Callable[[str], None], line: str) -> None:
     """Says a line above the bars, not into them."""
     with tqdm.external_write_mode(sys.stderr):
-        say(line)
+        log(line)

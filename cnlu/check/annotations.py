@@ -86,11 +86,11 @@ def _loose(example: Example, entity: Entity) -> Iterator[Finding]:
     if start == 0 and end == len(covered):
         return
     if start >= end:
-        problem, mend = f"has {_named(example, entity)}, which is nothing but punctuation", "remove the annotation"
+        problem, fix = f"has {_named(example, entity)}, which is nothing but punctuation", "remove the annotation"
     else:
         problem = f"has {_named(example, entity)}, with a space or punctuation at its edge"
-        mend = f"annotate {shown(covered[start:end])} at {entity.start + start}-{entity.start + end}"
-    yield Finding("loose-span", example.source, example.text, problem, mend)
+        fix = f"annotate {shown(covered[start:end])} at {entity.start + start}-{entity.start + end}"
+    yield Finding("loose-span", example.source, example.text, problem, fix)
 
 
 def _comes_off(covered: str, at: int, start: int, end: int) -> bool:

@@ -20,13 +20,13 @@ def find_unusable_entries(corpus: Corpus) -> Iterator[Finding]:
     for complaint in build_lexicon(corpus).complaints:
         at = places.get((complaint.kind, complaint.name, complaint.entry), [Place("", complaint.entry)])
         what = "lookup table" if complaint.kind == "lookup" else "regex"
-        reason, _, mend = complaint.said.rstrip(".?").rpartition("; ")
+        reason, _, fix = complaint.said.rstrip(".?").rpartition("; ")
         problem = f"is an entry of the {what} {shown(complaint.name)}: {reason.partition(': ')[2]}"
         text = complaint.entry
         if not text.strip():
             text, problem = complaint.name, f"is a {what} with a blank entry"
         code = "rejected-entry" if complaint.rejected else "odd-regex"
-        yield Finding(code, at[0].source, text, problem, mend, tuple(at[1:]))
+        yield Finding(code, at[0].source, text, problem, fix, tuple(at[1:]))
 
 
 def find_unused_entries(corpus: Corpus) -> Iterator[Finding]:
@@ -60,8 +60,8 @@ def find_unused_entries(corpus: Corpus) -> Iterator[Finding]:
                 "write examples with some of them, or nothing is learned of the table",
             )
         else:
-            mend = "nothing, where it belongs there: the table's other entries teach what it is"
-            yield from _unused("unused-entry", idle, len(entries), what, mend)
+            fix = "nothing, where it belongs there: the table's other entries teach what it is"
+            yield from _unused("unused-entry", idle, len(entries), what, fix)
 
 
 def build_lexicon(corpus: Corpus) -> Lexicon:
@@ -103,11 +103,11 @@ def _unused_regex(entry: Entry, corpus: Corpus) -> Iterator[Finding]:
         yield Finding("unused-regex", entry.source, entry.text, problem, "correct it, or write examples for it")
 
 
-def _unused(code: str, idle: list[Entry], total: int, what: str, mend: str) -> Iterator[Finding]:
+def _unused(code: str, idle: list[Entry], total: int, what: str, fix: str) -> Iterator[Finding]:
     if not idle:
         return
     others = f" ({len(idle) - 1} more of {total} likewise)" if len(idle) > 1 else ""
     problem = f"is an {what} that stands in no example{others}".replace("an synonym", "a synonym")
     yield Finding(
-        code, idle[0].source, idle[0].text, problem, mend, tuple(Place(entry.source, entry.text) for entry in idle[1:])
+        code, idle[0].source, idle[0].text, problem, fix, tuple(Place(entry.source, entry.text) for entry in idle[1:])
     )

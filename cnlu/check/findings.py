@@ -82,7 +82,7 @@ class Finding:
     """The example's text, the label or the dictionary's entry; the line as written where it cannot be read."""
     problem: str
     """What is wrong: a sentence without its end, whose subject is the text."""
-    mend: str
+    fix: str
     """What to do about it, an order without its end."""
     related: tuple[Place, ...] = ()
 

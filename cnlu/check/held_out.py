@@ -45,13 +45,13 @@ def find_test_in_train(corpus: Corpus) -> Iterator[Finding]:
         asked = line.example.intent, frame(line, corpus)
         if any((twin.example.intent, frame(twin, corpus)) == asked for twin in twins):
             problem = f"stands in training too, at {twins[0].example.source}"
-            mend = "remove it from one of the two, or the test flatters"
+            fix = "remove it from one of the two, or the test flatters"
             code = "test-in-train"
         else:
             problem = f"is {_asked(line)} in the test and {_asked(twins[0])} at {twins[0].example.source} in training"
-            mend, code = "correct one of the two, and keep the text in one only", "test-disagrees"
+            fix, code = "correct one of the two, and keep the text in one only", "test-disagrees"
         related = tuple(twin.place for twin in twins[:_TWINS])
-        yield Finding(code, line.example.source, line.example.text, problem, mend, related)
+        yield Finding(code, line.example.source, line.example.text, problem, fix, related)
 
 
 def _asked(line: Line) -> str:

@@ -21,8 +21,8 @@ def find_invisible(corpus: Corpus) -> Iterator[Finding]:
             named = ", ".join(f"U+{ord(text[at]):04X} at {at}" for at in places[:_MOST_NAMED])
             more = f" and {len(places) - _MOST_NAMED} more" if len(places) > _MOST_NAMED else ""
             problem = f"holds characters that are not seen: {named}{more}"
-            mend = "remove them, unless users' texts have them too"
-            yield Finding("invisible-character", source, text, problem, mend)
+            fix = "remove them, unless users' texts have them too"
+            yield Finding("invisible-character", source, text, problem, fix)
 
 
 def has_invisible(name: str) -> bool:

@@ -85,8 +85,8 @@ def find_odd_names(corpus: Corpus) -> Iterator[Finding]:
         for name, places in names.items():
             if why := _oddity(name, kind == "entity type"):
                 plain = "".join(ch for ch in name if not has_invisible(ch)).strip().strip(_QUOTES).strip()
-                mend = f"write {shown(plain.replace('：', ':'))[1:-1]}" if plain else "name it"
-                yield Finding("odd-name", places[0].source, name, f"is {KINDS[kind]} {why}", mend, tuple(places[1:]))
+                fix = f"write {shown(plain.replace('：', ':'))[1:-1]}" if plain else "name it"
+                yield Finding("odd-name", places[0].source, name, f"is {KINDS[kind]} {why}", fix, tuple(places[1:]))
 
 
 def _oddity(name: str, is_type: bool) -> str:

@@ -16,7 +16,7 @@ from cnlu.check.corpus import PARTICLES, Corpus, Line, without_punctuation
 from cnlu.check.findings import Finding
 from cnlu.io.messages import shown
 from cnlu.text.chars import char_type
-from cnlu.text.near_duplicates import near_keys, one_apart_keys
+from cnlu.text.near_duplicates import near_duplicate_keys, one_apart_keys
 
 _NEGATIONS = frozenset("不没無无别未非莫勿甭否")
 _LONG = 20
@@ -112,7 +112,7 @@ def _overlapping(texts: list[str], corpus: Corpus) -> Iterator[tuple[int, int]]:
     if len(long) < 2:
         return
     pairs: dict[int, frozenset[str]] = {}
-    for band in near_keys([texts[at] for at in long]).T:
+    for band in near_duplicate_keys([texts[at] for at in long]).T:
         buckets: dict[int, list[int]] = defaultdict(list)
         for at, key in zip(long, band.tolist(), strict=True):
             bucket = buckets[key]

@@ -32,7 +32,7 @@ def as_lines(found: Sequence[Finding], corpus: Corpus, show: int) -> Iterator[st
 
 def _sentence(one: Finding) -> str:
     text = f"{shown(one.text)} " if one.text else ""
-    return f"{one.source}: {text}{one.problem}; {one.mend}."
+    return f"{one.source}: {text}{one.problem}; {one.fix}."
 
 
 def _summary(found: Sequence[Finding], corpus: Corpus) -> str:
@@ -84,7 +84,7 @@ def _record(one: Finding) -> dict[str, Any]:
         **_place(one.source),
         "text": one.text,
         "problem": one.problem,
-        "mend": one.mend,
+        "mend": one.fix,
         "related": related,
     }
 

@@ -71,12 +71,12 @@ def find_mixed_widths(corpus: Corpus) -> Iterator[Finding]:
     others = f", as have {len(wide) - 1} more examples of {total}" if len(wide) > 1 else ""
     problem = f"has full-width letters or digits{others}"
     folded = corpus.config.text.fold_width
-    mend = (
+    fix = (
         "write half-width ones, for regexes see the text as it is"
         if folded
         else ("write half-width ones, or train with text.fold_width=true")
     )
-    yield Finding("mixed-width", first.source, first.text, problem, mend, tuple(line.place for line in wide[1:]))
+    yield Finding("mixed-width", first.source, first.text, problem, fix, tuple(line.place for line in wide[1:]))
     yield from _values_in_both(corpus)
 
 

@@ -96,9 +96,9 @@ def find_one_type_values(corpus: Corpus) -> Iterator[Finding]:
             (value, ((there, written), *_)), *_ = values.items()
             named, other = shown(kind)[1:-1], shown(valued)[1:-1]
             problem = f"has no value as {named} here, and {shown(value)} as {other} at {there.source}"
-            mend = f"list it under `synonym: {shown(value)[1:-1]}` if it means that as {named} too"
+            fix = f"list it under `synonym: {shown(value)[1:-1]}` if it means that as {named} too"
             if not corpus.data.bind:
                 problem += ", which counts for both"
-                mend = f"train with data.synonyms=by_type, unless it means that as {named} too"
+                fix = f"train with data.synonyms=by_type, unless it means that as {named} too"
             at, *more = one.bare[kind]
-            yield Finding("one-type-value", at.source, written, problem, mend, (there, *more))
+            yield Finding("one-type-value", at.source, written, problem, fix, (there, *more))

@@ -12,16 +12,16 @@ def find_unreadable(corpus: Corpus) -> Iterator[Finding]:
     """`unreadable-example`."""
     for data in (corpus.data, corpus.test_data):
         for source, line, said in (data.refused or []) if data else []:
-            problem, _, mend = said.rstrip(".").rpartition("; ")
-            problem, mend = (problem, mend) if problem else (mend, "correct it")
-            yield Finding("unreadable-example", source, line.strip(), f"cannot be read: {problem}", mend)
+            problem, _, fix = said.rstrip(".").rpartition("; ")
+            problem, fix = (problem, fix) if problem else (fix, "correct it")
+            yield Finding("unreadable-example", source, line.strip(), f"cannot be read: {problem}", fix)
 
 
 def find_doubtful(corpus: Corpus) -> Iterator[Finding]:
     """What reading itself noticed: `lost-example`, `unread-markup`, `unknown-key`, `folded-block` and the like."""
     for data in (corpus.data, corpus.test_data):
         for doubt in data.doubts if data else []:
-            yield Finding(doubt.code, doubt.source, doubt.text, doubt.problem, doubt.mend)
+            yield Finding(doubt.code, doubt.source, doubt.text, doubt.problem, doubt.fix)
     for line in (*corpus.train, *corpus.test):
         if not line.example.text.strip():
             yield Finding(

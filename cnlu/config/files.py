@@ -111,7 +111,7 @@ def _refuse_idle(config: Config, where: str) -> None:
         (
             not model.entity_weight,
             "model.entity_weight: 0",
-            ["model.tagging", "model.value_dropout", "training.swap_values"],
+            ["model.tagging", "model.value_dropout", "training.value_substitution"],
         ),
         (
             not model.intent_weight,
@@ -123,8 +123,8 @@ def _refuse_idle(config: Config, where: str) -> None:
             "model.multi_label: true",
             ["model.intent_loss", "model.negatives", "model.label_smoothing", "training.balance"],
         ),
-        (not model.multi_label, "model.multi_label: false", ["training.join"]),
-        (not config.training.synonyms, "training.synonyms: 0", ["training.synonym_table"]),
+        (not model.multi_label, "model.multi_label: false", ["training.multi_intent_pairs"]),
+        (not config.training.synonym_replacement, "training.synonym_replacement: 0", ["training.synonym_table"]),
         (model.intent_loss == "similarity", "model.intent_loss: similarity", ["model.label_smoothing"]),
         (model.intent_loss == "cross_entropy", "model.intent_loss: cross_entropy", ["model.negatives"]),
     ]

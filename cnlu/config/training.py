@@ -28,7 +28,7 @@ class TrainingConfig:
         low=0,
         high=1,
     )
-    swap_values: float = setting(
+    value_substitution: float = setting(
         0.0,
         "chance that an entity's value gives way to another of its type and role, or of the lookup table that is named "
         "like its type, in a second copy of its example, so that more is learned from what stands around it; 0 makes "
@@ -36,7 +36,7 @@ class TrainingConfig:
         low=0,
         high=1,
     )
-    synonyms: float = setting(
+    synonym_replacement: float = setting(
         0.0,
         "chance that a word or phrase outside entities gives way to one of the same meaning (帮我: 替我) in a second "
         "copy of its example; 0 makes none",
@@ -60,7 +60,7 @@ class TrainingConfig:
         low=0,
         high=1,
     )
-    join: float = setting(
+    multi_intent_pairs: float = setting(
         0.5,
         "with model.multi_label, so many further examples are made for each with an intent, of two sentences joined",
         low=0,
@@ -85,14 +85,14 @@ class TrainingConfig:
         "learns, those held out do)",
         low=1,
     )
-    settle: float = setting(
+    refit: float = setting(
         0.25,
         "with fewer than min_dev dev examples, so many of the planned passes are made again over all examples, once "
         "those that some or all networks left out calibrated; 0 holds dev examples out for good",
         low=0,
         high=2,
     )
-    grow: float = setting(
+    continue_share: float = setting(
         0.25, "with --from, so many of the passes planned for as many examples are made", low=0.01, high=2
     )
     replay: int = setting(

@@ -29,7 +29,7 @@ def add_split(parser: argparse.ArgumentParser) -> None:
 
 def _split(arguments: argparse.Namespace) -> int:
     from cnlu.data.load import load_data
-    from cnlu.data.split_files import check_apart, counts, divide, is_split, render, too_small
+    from cnlu.data.split_files import check_apart, counts, is_split, render, split_examples, too_small
     from cnlu.io.atomic_directory import check_out, could_not_write, resolve, write_dir
 
     out = Path(arguments.out)
@@ -37,7 +37,7 @@ def _split(arguments: argparse.Namespace) -> int:
     check_out(out, arguments.force, "split", is_split)
     check_apart(out, arguments.data)
     data = load_data(arguments.data)
-    parts = divide(data.examples, arguments.dev, arguments.test, arguments.seed)
+    parts = split_examples(data.examples, arguments.dev, arguments.test, arguments.seed)
     files, refusals = render(data, parts)
     try:
         write_dir(resolve(out), files)

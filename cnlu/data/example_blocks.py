@@ -42,8 +42,8 @@ def block_items(examples: Node, what: str, place: str, lines: list[str], data: N
             item = line[1:].strip(STRIPPED)
             if not what.startswith("regex") and (found := _REMARK.search(item)):
                 said = f"has {shown(found[0].strip())}, a remark that is read as a part of it"
-                mend = "put the remark on a line of its own, which begins with #"
-                data.doubt("remark", f"{place}:{at}", item, said, mend)
+                fix = "put the remark on a line of its own, which begins with #"
+                data.doubt("remark", f"{place}:{at}", item, said, fix)
             yield at, item
         elif line.strip() and not line.lstrip().startswith("#"):
             data.lose(

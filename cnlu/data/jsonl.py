@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from cnlu.data.limits import refuse_long_text, refuse_wide_spans
-from cnlu.data.markup import mend_of_key
+from cnlu.data.markup import fix_of_key
 from cnlu.data.mistyped_markup import find_lookalikes
 from cnlu.data.schema import Entity, Example, NluData
 from cnlu.errors import DataError
@@ -50,9 +50,9 @@ def read_jsonl(path: str | Path, into: NluData | None = None) -> NluData:
         for what, key in _unknown_keys(record):
             if (what, key) not in unknown:
                 unknown.add((what, key))
-                mend = mend_of_key(key, _KEYS if what == "an example" else _ENTITY_KEYS)
+                fix = fix_of_key(key, _KEYS if what == "an example" else _ENTITY_KEYS)
                 data.lose(
-                    place, f"the key {shown(key)} of {what} means nothing here and is left alone.", mend, "unknown-key"
+                    place, f"the key {shown(key)} of {what} means nothing here and is left alone.", fix, "unknown-key"
                 )
         data.lookalikes += find_lookalikes(example.text, place, jsonl=True)
         data.examples.append(example)

@@ -74,7 +74,7 @@ def _note_doubts(data: NluData) -> None:
     for first, *others in kinds.values():
         text = f"{shown(first.text)} " if first.text else ""
         count = f" ({len(others) + 1} lines are like it)" if others else ""
-        data.note(first.source, f"{text}{first.problem}; {first.mend}{count}; cnlu check names every line.")
+        data.note(first.source, f"{text}{first.problem}; {first.fix}{count}; cnlu check names every line.")
 
 
 def _files(path: Path) -> Iterator[tuple[Path, bool]]:

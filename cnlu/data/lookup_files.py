@@ -98,11 +98,11 @@ def doubt_entries(entries: Sequence[tuple[int, str]], name: str, place: str, yam
         alone = len(entries) == 1 and low.endswith(_OTHERS)
         listed = len(entries) > 1 and low.endswith((*_TABLES, *_OTHERS))
         if alone or (listed and ("/" in entry or "\\" in entry or _is_file(yaml.parent / entry))):
-            mend = f"give a file as {_GIVE}"
+            fix = f"give a file as {_GIVE}"
             if low.endswith(_TABLES):
-                mend = f"give each file a section `- lookup: {shown(name)[1:-1]}` of its own, with `examples: {entry}`"
+                fix = f"give each file a section `- lookup: {shown(name)[1:-1]}` of its own, with `examples: {entry}`"
             said = f"is an entry of the lookup table {shown(name)}, but looks like a file that was not read"
-            data.doubt("unread-table", f"{place}:{line}", entry, said, mend)
+            data.doubt("unread-table", f"{place}:{line}", entry, said, fix)
 
 
 def read_table(file: Path) -> Iterator[tuple[int, list[str]]]:

@@ -106,7 +106,7 @@ def _from_fields(written: str, surface: str, start: int, line: _Line) -> Entity:
                 place,
                 line.text,
                 f"has the key {shown(key)} in the annotation of {shown(surface)}, which is left alone",
-                mend_of_key(key, _KEYS),
+                fix_of_key(key, _KEYS),
             )
     value = fields.get("value", surface)
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
@@ -121,7 +121,7 @@ def _from_fields(written: str, surface: str, start: int, line: _Line) -> Entity:
     )
 
 
-def mend_of_key(key: str, known: Sequence[str]) -> str:
+def fix_of_key(key: str, known: Sequence[str]) -> str:
     """What to do about a key that means nothing, among those that mean something."""
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.75)
     return f"write {near[0]}, or remove it" if near else f"keys are {', '.join(known)}; correct it, or remove it"

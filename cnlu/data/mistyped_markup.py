@@ -65,10 +65,10 @@ def doubt_lookalikes(data: NluData) -> None:
             continue
         likely.append(one)
         problem = f"has {shown(one.written)}, which is no annotation as it is written and is learned as text"
-        mend = (
+        fix = (
             'give it as one of "entities", with "start" and "end", and write the text without brackets'
             if jsonl
             else f"write {shown(one.meant)[1:-1]}, as cnlu check --fix does"
         )
-        data.doubt("unread-markup", one.source, one.text, problem, mend)
+        data.doubt("unread-markup", one.source, one.text, problem, fix)
     data.lookalikes = likely

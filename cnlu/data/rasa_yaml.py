@@ -127,7 +127,7 @@ def _read_section(node: Node, place: str, lines: list[str], data: NluData, reach
             )
     examples = item.get("examples")
     if examples is None or (examples.kind == "scalar" and not examples.text.strip()):
-        data.lose(f"{place}:{line}", f"the {kind} {shown(name)} has no examples.", _mend_of_empty(kind, name))
+        data.lose(f"{place}:{line}", f"the {kind} {shown(name)} has no examples.", _fix_of_empty(kind, name))
         return
     if kind == "intent":
         data.entries.append(Entry(kind, name.strip(), "", f"{place}:{item[kind].line}"))
@@ -145,7 +145,7 @@ def _read_section(node: Node, place: str, lines: list[str], data: NluData, reach
         doubt_entries(entries, name, place, Path(place), data)
 
 
-def _mend_of_empty(kind: str, name: str) -> str:
+def _fix_of_empty(kind: str, name: str) -> str:
     if kind == "lookup" and is_table(name):
         return f"name the table, and its file behind it: `- lookup: {Path(name).stem}`, `examples: {name}`"
     return "add examples, or remove it"

@@ -64,7 +64,7 @@ class Doubt(NamedTuple):
     """The example, entry or section; may be empty"""
     problem: str
     """What is wrong: a sentence without its end, whose subject is the text"""
-    mend: str
+    fix: str
     """What to do about it, an order without its end"""
     noted: bool = False
     """Whether a note of its own tells it already"""
@@ -115,14 +115,14 @@ class NluData:
         """Adds a note about a place, `said` being the rest of the sentence."""
         self.notes.append(f"{source}: {said}")
 
-    def lose(self, source: str, said: str, mend: str, code: str = "lost-example") -> None:
+    def lose(self, source: str, said: str, fix: str, code: str = "lost-example") -> None:
         """Adds a note about something that is lost, or read in an unlikely way, and what to do about it."""
         self.note(source, said)
-        self.doubts.append(Doubt(code, source, "", said.rstrip("."), mend, True))
+        self.doubts.append(Doubt(code, source, "", said.rstrip("."), fix, True))
 
-    def doubt(self, code: str, source: str, text: str, problem: str, mend: str) -> None:
+    def doubt(self, code: str, source: str, text: str, problem: str, fix: str) -> None:
         """Adds something that is read in an unlikely way."""
-        self.doubts.append(Doubt(code, source, text, problem, mend))
+        self.doubts.append(Doubt(code, source, text, problem, fix))
 
     def add_synonym(self, surface: str, value: str, source: str, kind: str | None = None) -> None:
         """Map `surface` to `value`, for entities of a type or, without one, of all; the last mapping wins.

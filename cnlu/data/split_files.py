@@ -22,7 +22,7 @@ _OURS = {_DICTIONARIES, *(f"{part}.{kind}" for part in ("train", "dev", "test") 
 _MOST_NAMED = 20
 
 
-def divide(examples: list[Example], dev: float, test: float, seed: int) -> Parts:
+def split_examples(examples: list[Example], dev: float, test: float, seed: int) -> Parts:
     """The examples by part, `train` always, `dev` and `test` where their share is not 0.
 
     Both are drawn by `stratified_split`, so no text stands in two parts and train has every intent. Raises DataError

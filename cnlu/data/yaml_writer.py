@@ -25,7 +25,7 @@ _HEADER = '# Rasa NLU 3.1 · cnlu\nversion: "3.1"\nnlu:\n'
 _UNWRITABLE = re.compile("[^\t\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _PLAIN_NAME = re.compile(r"[^\W\d][\w/.+]*")
 _RESERVED = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
-_MEND = "keep these examples in a JSONL file"
+_FIX = "keep these examples in a JSONL file"
 
 
 def write_yaml(data: NluData, path: str | Path) -> None:
@@ -42,7 +42,7 @@ def to_yaml(data: NluData) -> str:
     groups: dict[str, list[Example]] = {}
     for number, example in enumerate(data.examples, 1):
         if example.intent is None:
-            raise DataError(f"{_place(example, number)}: Rasa's YAML has no examples without an intent; {_MEND}.")
+            raise DataError(f"{_place(example, number)}: Rasa's YAML has no examples without an intent; {_FIX}.")
         groups.setdefault(example.intent, []).append(example)
     parts = [_HEADER]
     parts += [_intent(intent, examples) for intent, examples in groups.items()]
@@ -72,7 +72,7 @@ def _intent(intent: str, examples: list[Example]) -> str:
     if intent != intent.strip() or len(parts) > 2 or not all(parts):
         raise DataError(
             f"{place}: Rasa cannot read the intent name {shown(intent)} (it strips spaces "
-            f"and takes one `/` between two names); rename it, or {_MEND}."
+            f"and takes one `/` between two names); rename it, or {_FIX}."
         )
     head = f"- intent: {_name(intent, place)}\n"
     lines = [_line(example, number) for number, example in enumerate(examples, 1)]
@@ -92,10 +92,10 @@ def _line(example: Example, number: int) -> str:
 def _check(line: str, place: str, what: str) -> None:
     if found := _UNWRITABLE.search(line):
         raise DataError(
-            f"{place}: {what} holds the character U+{ord(found[0]):04X}, which a line of Rasa's YAML cannot; {_MEND}."
+            f"{place}: {what} holds the character U+{ord(found[0]):04X}, which a line of Rasa's YAML cannot; {_FIX}."
         )
     if not line or line != line.strip(STRIPPED):
-        raise DataError(f"{place}: {what} is empty or begins or ends with a space, which Rasa strips; {_MEND}.")
+        raise DataError(f"{place}: {what} is empty or begins or ends with a space, which Rasa strips; {_FIX}.")
 
 
 def _list_item(line: str, example: Example) -> str:
@@ -109,7 +109,7 @@ def _list_item(line: str, example: Example) -> str:
     except (TypeError, ValueError, RecursionError, DataError):
         same = False
     if not same or _UNWRITABLE.search(written):
-        raise DataError(f"{_place(example, 1)}: the metadata of {shown(example.text)} cannot be kept in YAML; {_MEND}.")
+        raise DataError(f"{_place(example, 1)}: the metadata of {shown(example.text)} cannot be kept in YAML; {_FIX}.")
     return item + f"    metadata: {written}\n"
 
 
@@ -155,7 +155,7 @@ def _name(name: str, place: str) -> str:
     if found := _UNWRITABLE.search(written):
         raise DataError(
             f"{place}: the name {shown(name)} holds the character U+{ord(found[0]):04X}, "
-            f"which YAML cannot; rename it, or {_MEND}."
+            f"which YAML cannot; rename it, or {_FIX}."
         )
     return written
 

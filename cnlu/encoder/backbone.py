@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 
-class Body(nn.Module):
+class Backbone(nn.Module):
     """Hides what differs between families: argument names, outputs, where the layers are."""
 
     def __init__(self, model: Any, width: int) -> None:

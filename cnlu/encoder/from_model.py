@@ -13,7 +13,7 @@ import onnx
 import torch
 from onnx import numpy_helper
 
-from cnlu.encoder.backbone import Body
+from cnlu.encoder.backbone import Backbone
 from cnlu.encoder.hf_config import configured
 from cnlu.encoder.instantiate import untrained
 from cnlu.encoder.onnx_initializers import in_form, places
@@ -29,23 +29,23 @@ _AGREEMENT = 1e-4
 """Largest difference of a hidden state between an encoder and the one built again."""
 
 
-def note_encoder(graph: bytes, body: Body) -> bytes:
+def note_encoder(graph: bytes, backbone: Backbone) -> bytes:
     """The exported graph with metadata from which `load_stored` builds the encoder again.
 
     Without them where that would not give the same hidden states: rounded weights, a family whose weights the exporter
     changes, layers of another shape than the settings say.
     """
     model = onnx.load_from_string(graph)
-    model.metadata_props.add(key=WEIGHTS, value=json.dumps(places(model, body.named_parameters())))
-    model.metadata_props.add(key=CONFIG, value=json.dumps(body.settings(), sort_keys=True))
+    model.metadata_props.add(key=WEIGHTS, value=json.dumps(places(model, backbone.named_parameters())))
+    model.metadata_props.add(key=CONFIG, value=json.dumps(backbone.settings(), sort_keys=True))
     try:
-        same = _agree(_rebuilt(model), body)
+        same = _agree(_rebuilt(model), backbone)
     except Exception:  # whatever the reason: a training of hours must not be lost for it
         same = False
     return bytes(model.SerializeToString()) if same else graph
 
 
-def load_stored(graph: bytes, where: str) -> Body:
+def load_stored(graph: bytes, where: str) -> Backbone:
     """The encoder of a model.onnx, with its trained weights; parameters that its answers do not need are 0.
 
     Raises UsageError, naming `where`, when the graph does not tell.
@@ -82,22 +82,22 @@ def _check_size(settings: dict[str, Any], size: int) -> None:
         raise ValueError(f"{count:,} weights in {size:,} bytes")
 
 
-def _rebuilt(model: onnx.ModelProto) -> Body:
+def _rebuilt(model: onnx.ModelProto) -> Backbone:
     notes = {entry.key: json.loads(entry.value) for entry in model.metadata_props if entry.key in (WEIGHTS, CONFIG)}
-    constants = {tensor.name: tensor for tensor in model.graph.initializer}
-    body = untrained(notes[CONFIG])
+    initializers = {tensor.name: tensor for tensor in model.graph.initializer}
+    backbone = untrained(notes[CONFIG])
     with torch.no_grad():
-        for name, parameter in body.named_parameters():
+        for name, parameter in backbone.named_parameters():
             if name in notes[WEIGHTS]:
                 constant, form = notes[WEIGHTS][name]
-                values = in_form(numpy_helper.to_array(constants[constant]), form, tuple(parameter.shape))
+                values = in_form(numpy_helper.to_array(initializers[constant]), form, tuple(parameter.shape))
                 parameter.copy_(torch.from_numpy(values))
             elif parameter.requires_grad:  # what nothing trains is as it was made
                 parameter.zero_()
-    return body.eval()
+    return backbone.eval()
 
 
-def _agree(one: Body, other: Body) -> bool:
+def _agree(one: Backbone, other: Backbone) -> bool:
     """Whether both give the same hidden states of some tokens, padding among them."""
     ids = (torch.arange(3 * 11).reshape(3, 11) * 37) % one.vocabulary
     mask = torch.ones(3, 11)

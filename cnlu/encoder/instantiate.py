@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PretrainedConfig
 
-from cnlu.encoder.backbone import Body
+from cnlu.encoder.backbone import Backbone
 from cnlu.encoder.hf_config import configured, model_class
 from cnlu.encoder.nezha import NezhaConfig, NezhaModel
 from cnlu.encoder.transformers_logging import quiet
@@ -38,7 +38,7 @@ class _Outcome:
     unexpected: set[str]
 
 
-def load_body(directory: Path, config: PretrainedConfig) -> tuple[Body, list[str]]:
+def load_backbone(directory: Path, config: PretrainedConfig) -> tuple[Backbone, list[str]]:
     """The encoder of a directory as save_pretrained writes it, in float32, on the CPU, and what to know of it.
 
     Raises DataError where any of its weights is missing or of another shape than `config`, its settings, says.
@@ -54,17 +54,17 @@ def load_body(directory: Path, config: PretrainedConfig) -> tuple[Body, list[str
     for name, parameter in model.named_parameters():
         if name.endswith("embed_positions.weight"):
             parameter.requires_grad_(False)  # RoFormer's sinusoids, which are no parameters
-    body = Body(model.float(), int(config.hidden_size)).eval()
+    backbone = Backbone(model.float(), int(config.hidden_size)).eval()
     strange = sorted(name for name in outcome.unexpected if not _HEADS.search(name))
     notes = [f"{where}: unexpected weights are left out: {_some(strange)}"] if strange else []
-    return body, notes
+    return backbone, notes
 
 
-def untrained(settings: dict[str, Any]) -> Body:
+def untrained(settings: dict[str, Any]) -> Backbone:
     """An encoder with random weights, from the content of a config.json or from `Body.settings`."""
     config = configured(settings, "the encoder")
     with quiet():
-        return Body(_made(config).float(), int(config.hidden_size))
+        return Backbone(_made(config).float(), int(config.hidden_size))
 
 
 def _made(config: PretrainedConfig) -> nn.Module:

@@ -12,14 +12,14 @@ from typing import Any
 
 from torch import nn
 
-from cnlu.encoder.backbone import Body
+from cnlu.encoder.backbone import Backbone
 from cnlu.encoder.hf_config import configured, read_settings
-from cnlu.encoder.instantiate import load_body
+from cnlu.encoder.instantiate import load_backbone
 from cnlu.encoder.source import local_directory
-from cnlu.encoder.tokenizer import largest_id, marks_of, read_tokenizer, tokenizer_settings
-from cnlu.encoder.validate import try_out
+from cnlu.encoder.tokenizer import largest_id, read_tokenizer, special_tokens_of, tokenizer_settings
+from cnlu.encoder.validate import validate_encoder
 from cnlu.errors import DataError
-from cnlu.text.tokens import Marks
+from cnlu.text.tokens import SpecialTokens
 
 USUAL_LIMIT = 512
 """Tokens, for a family whose settings know no limit."""
@@ -29,10 +29,10 @@ USUAL_LIMIT = 512
 class Pretrained:
     """A loaded encoder."""
 
-    body: Body
+    backbone: Backbone
     tokenizer: str
     """The content of a tokenizer.json."""
-    marks: Marks
+    special_tokens: SpecialTokens
     notes: list[str]
     """What the user should know of it, a line each."""
 
@@ -46,31 +46,35 @@ def load_encoder(source: str | Path) -> Pretrained:
     where = str(directory)
     config = configured(read_settings(directory), where)
     content, notes = read_tokenizer(directory)
-    body, more = load_body(directory, config)
+    backbone, more = load_backbone(directory, config)
     settings = tokenizer_settings(directory)
-    marks = marks_of(content, settings, getattr(body.config, "pad_token_id", None), _limit(body, settings), where)
-    largest = largest_id(content, marks)
-    if largest >= body.vocabulary:
+    special_tokens = special_tokens_of(
+        content, settings, getattr(backbone.config, "pad_token_id", None), _limit(backbone, settings), where
+    )
+    largest = largest_id(content, special_tokens)
+    if largest >= backbone.vocabulary:
         raise DataError(
-            f"{where}: its tokenizer gives ids up to {largest}, its model has vectors for only {body.vocabulary}; "
+            f"{where}: its tokenizer gives ids up to {largest}, its model has vectors for only {backbone.vocabulary}; "
             "name an encoder with its own tokenizer."
         )
-    if largest + 1 < body.vocabulary:
-        more.append(f"{where}: its tokenizer has {largest + 1} tokens, its model vectors for {body.vocabulary}")
-    if marks.limit <= len(marks.before) + len(marks.after):
-        raise DataError(f"{where}: reads at most {marks.limit} tokens, which leaves none for a text; name another one.")
-    try_out(body, marks.limit, where)
-    return Pretrained(body, json.dumps(content, ensure_ascii=False), marks, notes + more)
+    if largest + 1 < backbone.vocabulary:
+        more.append(f"{where}: its tokenizer has {largest + 1} tokens, its model vectors for {backbone.vocabulary}")
+    if special_tokens.limit <= len(special_tokens.before) + len(special_tokens.after):
+        raise DataError(
+            f"{where}: reads at most {special_tokens.limit} tokens, which leaves none for a text; name another one."
+        )
+    validate_encoder(backbone, special_tokens.limit, where)
+    return Pretrained(backbone, json.dumps(content, ensure_ascii=False), special_tokens, notes + more)
 
 
-def _limit(body: Body, tokenizer: dict[str, Any]) -> int:
+def _limit(backbone: Backbone, tokenizer: dict[str, Any]) -> int:
     """Most tokens of one text: the model's positions, or fewer where the tokenizer says so.
 
     RoBERTa and its kin count positions from behind that of the padding; XLNet knows only distances.
     """
-    stated = getattr(body.config, "max_position_embeddings", None)
+    stated = getattr(backbone.config, "max_position_embeddings", None)
     limit = stated if isinstance(stated, int) and stated > 0 else USUAL_LIMIT
-    for name, module in body.model.named_modules():
+    for name, module in backbone.model.named_modules():
         if isinstance(module, nn.Embedding) and "position" in name and module.padding_idx is not None:
             limit = min(limit, module.num_embeddings) - module.padding_idx - 1
     stated = tokenizer.get("model_max_length")

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from cnlu.encoder.backbone import Body
+from cnlu.encoder.backbone import Backbone
 from cnlu.errors import UsageError
 
 
-def keep_layers(body: Body, count: int) -> None:
+def keep_layers(backbone: Backbone, count: int) -> None:
     """Only `count` layers stay, evenly spread, the last among them.
 
     Of 12, 4 are the 3rd, 6th, 9th and 12th: the layers that TinyBERT's student learns from (arXiv 1909.10351,
     section 3.1, uniform mapping). ALBERT's one layer is run as many times. Raises UsageError for a count that the
     encoder has not.
     """
-    depth, layers = body.depth, body.layers()
+    depth, layers = backbone.depth, backbone.layers()
     if not 1 <= count <= depth:
         raise UsageError(f"encoder.keep_layers is {count}, and this encoder has {depth} layers; set 1 to {depth}.")
     if len(layers) == depth:
@@ -28,14 +28,14 @@ def keep_layers(body: Body, count: int) -> None:
                 del layers[i]
     elif len(layers) != 1:
         raise UsageError(
-            f"encoder.keep_layers: {body.config.model_type} shares {len(layers)} layers among {depth} steps, which "
+            f"encoder.keep_layers: {backbone.config.model_type} shares {len(layers)} layers among {depth} steps, which "
             "cannot be thinned out; leave it 0."
         )
-    body.config.num_hidden_layers = count
-    assert len(_states(body)) == count + 1
+    backbone.config.num_hidden_layers = count
+    assert len(_states(backbone)) == count + 1
 
 
-def prune_heads(body: Body, share: float) -> None:
+def prune_heads(backbone: Backbone, share: float) -> None:
     """That share of each layer's attention heads goes, rounded, the weakest first; one at least stays.
 
     Many heads can be removed with little loss (Michel et al. 2019, arXiv 1905.10650, who rank them by the loss's
@@ -47,10 +47,10 @@ def prune_heads(body: Body, share: float) -> None:
         raise UsageError(f"encoder.prune_heads is {share}; set a share from 0 up to, not including, 1.")
     if share == 0.0:
         return
-    found = _attentions(body.layers())
+    found = _attentions(backbone.layers())
     if not found:
         raise UsageError(
-            f"encoder.prune_heads: the heads of {body.config.model_type} cannot be removed one by one; leave it 0."
+            f"encoder.prune_heads: the heads of {backbone.config.model_type} cannot be removed one by one; leave it 0."
         )
     cuts = [(attention, _weakest(attention, round(share * attention.heads))) for attention in found]
     if not any(gone for _, gone in cuts):
@@ -59,11 +59,13 @@ def prune_heads(body: Body, share: float) -> None:
         for attention, gone in cuts:
             for head in gone:
                 attention.out.weight[:, attention.rows(head)] = 0.0
-    expected = _states(body)
+    expected = _states(backbone)
     for attention, gone in cuts:
         _cut(attention, [head for head in range(attention.heads) if head not in gone])
-    if not all(torch.allclose(a, b, atol=1e-4) for a, b in zip(expected, _states(body), strict=True)):
-        raise UsageError(f"encoder.prune_heads: {body.config.model_type} does not work with heads removed; leave it 0.")
+    if not all(torch.allclose(a, b, atol=1e-4) for a, b in zip(expected, _states(backbone), strict=True)):
+        raise UsageError(
+            f"encoder.prune_heads: {backbone.config.model_type} does not work with heads removed; leave it 0."
+        )
 
 
 @dataclass(frozen=True)
@@ -135,13 +137,13 @@ def _parameter(values: Tensor) -> nn.Parameter:
     return nn.Parameter(values.detach().clone())
 
 
-def _states(body: Body) -> tuple[Tensor, ...]:
+def _states(backbone: Backbone) -> tuple[Tensor, ...]:
     """Of some tokens, padding among them."""
-    training = body.training
-    ids = torch.arange(14).reshape(2, 7) % body.vocabulary
+    training = backbone.training
+    ids = torch.arange(14).reshape(2, 7) % backbone.vocabulary
     mask = torch.ones(2, 7)
     mask[1, 5:] = 0
     with torch.no_grad():
-        states = body.eval()(ids, mask)
-    body.train(training)
+        states = backbone.eval()(ids, mask)
+    backbone.train(training)
     return states

@@ -32,7 +32,7 @@ WEIGHT_FILES = (
 """The files that may hold the weights or say which do, the best first."""
 SMALL_FILES = ("config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 
-MEND = "fetch it again, or save the encoder anew with save_pretrained"
+FIX = "fetch it again, or save the encoder anew with save_pretrained"
 _OFFLINE = (
     "download it on a machine with a network and give its directory, or copy a filled cache and name it in "
     "HF_HUB_CACHE (or HF_HOME), or name a mirror in HF_ENDPOINT"
@@ -115,9 +115,9 @@ def weight_files(directory: Path) -> list[Path]:
         try:
             names = sorted(set(json.loads(path.read_text("utf-8"))["weight_map"].values()))
         except (ValueError, KeyError, AttributeError, TypeError) as error:
-            raise DataError(f"{path}: is no index of weight files; {MEND}.") from error
+            raise DataError(f"{path}: is no index of weight files; {FIX}.") from error
         if any(not isinstance(name, str) or Path(name).name != name for name in names):
-            raise DataError(f"{path}: names files outside its directory; {MEND}.")
+            raise DataError(f"{path}: names files outside its directory; {FIX}.")
         files = [directory / name for name in names]
         return files if all(file.exists() for file in files) else []
     return []

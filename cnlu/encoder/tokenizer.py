@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from cnlu.encoder.source import TOKENIZER_FILES
 from cnlu.errors import DataError, one_line
 from cnlu.text.chars import is_han
-from cnlu.text.tokens import Marks
+from cnlu.text.tokens import SpecialTokens
 
 Content = dict[str, Any]
 
@@ -31,8 +31,8 @@ def read_tokenizer(directory: Path) -> tuple[Content, list[str]]:
         vocabulary = content["model"]["vocab"]
     except Exception as error:  # the library raises bare exceptions
         raise DataError(f"{directory}: its tokenizer.json is damaged: {one_line(error)}; fetch it again.") from error
-    marks = {token["content"] for token in content.get("added_tokens") or () if token["special"]}
-    if not {piece[0] if isinstance(piece, list) else piece for piece in vocabulary} - marks:
+    special_tokens = {token["content"] for token in content.get("added_tokens") or () if token["special"]}
+    if not {piece[0] if isinstance(piece, list) else piece for piece in vocabulary} - special_tokens:
         raise DataError(f"{directory}: its tokenizer has no vocabulary; {_COPY}.")  # transformers makes one of nothing
     return content, _follow_vocabulary(content, str(directory))
 
@@ -65,7 +65,7 @@ def _content(directory: Path) -> Content:
 def _word_pieces(pieces: list[str], settings: dict[str, Any]) -> Content:
     """A BERT tokenizer of a vocab.txt, a piece a line."""
     vocabulary = {piece: i for i, piece in enumerate(pieces) if piece}
-    marks = [
+    special_tokens = [
         {
             "id": vocabulary[name],
             "content": name,
@@ -82,7 +82,7 @@ def _word_pieces(pieces: list[str], settings: dict[str, Any]) -> Content:
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": marks,
+        "added_tokens": special_tokens,
         "normalizer": {
             "type": "BertNormalizer",
             "clean_text": True,
@@ -184,7 +184,9 @@ def kind_of(model: dict[str, Any]) -> str:
     return "BPE" if "merges" in model else "WordPiece" if "continuing_subword_prefix" in model else "WordLevel"
 
 
-def marks_of(content: Content, settings: dict[str, Any], pad: int | None, limit: int, where: str) -> Marks:
+def special_tokens_of(
+    content: Content, settings: dict[str, Any], pad: int | None, limit: int, where: str
+) -> SpecialTokens:
     """What the tokenizer puts around a text; `settings` of the tokenizer, `pad` and `limit` of the model.
 
     Raises DataError where it puts nothing there.
@@ -203,7 +205,7 @@ def marks_of(content: Content, settings: dict[str, Any], pad: int | None, limit:
         )
     padding = _named(tokenizer, settings, "pad_token", "[PAD]", "<pad>")
     filler = padding[0] if padding else pad if pad is not None else 0
-    return Marks(before, after, 0 if before else -1, filler, _unknown(content["model"]), limit)
+    return SpecialTokens(before, after, 0 if before else -1, filler, _unknown(content["model"]), limit)
 
 
 def _named(tokenizer: Any, settings: dict[str, Any], key: str, *usual: str) -> list[int]:
@@ -222,10 +224,13 @@ def _unknown(model: dict[str, Any]) -> int | None:
     return found
 
 
-def largest_id(content: Content, marks: Marks) -> int:
+def largest_id(content: Content, special_tokens: SpecialTokens) -> int:
     """The largest id that reading a text can give."""
     vocabulary = content["model"]["vocab"]
     special = {token["id"] for token in content.get("added_tokens") or () if token["special"]}
     ids = set(range(len(vocabulary)) if isinstance(vocabulary, list) else vocabulary.values())
     ids |= {token["id"] for token in content.get("added_tokens") or ()}
-    return max((ids - special) | {*marks.before, *marks.after, marks.pad, marks.unknown or 0})
+    return max(
+        (ids - special)
+        | {*special_tokens.before, *special_tokens.after, special_tokens.pad, special_tokens.unknown or 0}
+    )

@@ -9,12 +9,12 @@ import logging
 import torch
 from torch import Tensor
 
-from cnlu.encoder.backbone import Body
+from cnlu.encoder.backbone import Backbone
 from cnlu.encoder.hf_config import NAME_AN_ENCODER
 from cnlu.encoder.transformers_logging import quiet
 from cnlu.errors import DataError, one_line
 
-TRIED = (
+VALIDATED_LENGTHS = (
     "albert",
     "bert",
     "deberta",
@@ -35,40 +35,40 @@ _CLOSE = 1e-3
 """Largest part of a vector that padding may change: rounding, and nothing that a longer batch could bring in."""
 
 
-def try_out(body: Body, limit: int, where: str) -> None:
+def validate_encoder(backbone: Backbone, limit: int, where: str) -> None:
     """Raises DataError where a text's vectors are not what training and running count on.
 
     Every token has a vector in every layer, of one width; it depends on what stands before and behind the token, not on
     padding; all are finite; a text may have `limit` tokens; and the model can be exported.
     """
-    family = body.config.model_type
-    ids = torch.arange(5, 11)[None] % body.vocabulary
+    family = backbone.config.model_type
+    ids = torch.arange(5, 11)[None] % backbone.vocabulary
     other = ids.clone()
     other[0, -1] = 1
     longer = torch.cat([ids, torch.zeros_like(ids)], 1)
     mask = torch.cat([torch.ones_like(ids), torch.zeros_like(ids)], 1).float()
     try:
         with torch.no_grad(), quiet():
-            plain, changed = (body(x, torch.ones(x.shape)) for x in (ids, other))
-            padded = body(longer, mask)
+            plain, changed = (backbone(x, torch.ones(x.shape)) for x in (ids, other))
+            padded = backbone(longer, mask)
     except Exception as error:  # a family that is called in another way fails in a way of its own
         raise DataError(
             f"{where}: {family} cannot be run as an encoder: {one_line(error)}; {NAME_AN_ENCODER}."
         ) from error
-    if {state.shape for state in plain} != {torch.Size([1, ids.shape[1], body.width])} or len(plain) < 2:
+    if {state.shape for state in plain} != {torch.Size([1, ids.shape[1], backbone.width])} or len(plain) < 2:
         raise DataError(f"{where}: {family} has no vector for every token in every layer; {NAME_AN_ENCODER}.")
     if not all(bool(state.isfinite().all()) for state in plain):
         raise DataError(f"{where}: its vectors are not finite, so its weights are damaged; fetch it again.")
     if torch.equal(plain[-1][:, 0], changed[-1][:, 0]):
-        raise DataError(f"{where}: {family} {_what_it_sees(body, ids, plain[-1])}; {NAME_AN_ENCODER}.")
+        raise DataError(f"{where}: {family} {_what_it_sees(backbone, ids, plain[-1])}; {NAME_AN_ENCODER}.")
     if any(_differs(state, more[:, : ids.shape[1]]) for state, more in zip(plain, padded, strict=True)):
         raise DataError(f"{where}: padding behind a text changes what {family} says of it; {NAME_AN_ENCODER}.")
-    if family not in TRIED:
-        _try_length(body, limit, where)
-        _try_export(body, longer, mask, where)
+    if family not in VALIDATED_LENGTHS:
+        _try_length(backbone, limit, where)
+        _try_export(backbone, longer, mask, where)
 
 
-def _what_it_sees(body: Body, ids: Tensor, plain: Tensor) -> str:
+def _what_it_sees(backbone: Backbone, ids: Tensor, plain: Tensor) -> str:
     """Of an encoder whose first vector is indifferent to the last token: from which sides its vectors learn anything.
 
     `plain` [1, T, width] is what it makes of `ids` [1, T].
@@ -78,7 +78,7 @@ def _what_it_sees(body: Body, ids: Tensor, plain: Tensor) -> str:
         changed = ids.clone()
         changed[0, other] = 1
         with torch.no_grad(), quiet():
-            return not torch.equal(plain[:, place], body(changed, torch.ones(ids.shape))[-1][:, place])
+            return not torch.equal(plain[:, place], backbone(changed, torch.ones(ids.shape))[-1][:, place])
 
     before, behind = sees(3, 2), sees(2, 3)
     if before and not behind:
@@ -92,19 +92,19 @@ def _differs(one: Tensor, other: Tensor) -> bool:
     return bool((one - other).abs().max() > _CLOSE * one.abs().max())
 
 
-def _try_length(body: Body, limit: int, where: str) -> None:
-    ids = torch.full((1, limit), 5 % body.vocabulary)
+def _try_length(backbone: Backbone, limit: int, where: str) -> None:
+    ids = torch.full((1, limit), 5 % backbone.vocabulary)
     try:
         with torch.no_grad(), quiet():
-            body(ids, torch.ones(ids.shape))
+            backbone(ids, torch.ones(ids.shape))
     except Exception as error:  # positions beyond a table's end fail in many ways
         raise DataError(
-            f"{where}: {body.config.model_type} cannot read a text of {limit} tokens, though its settings say so; set "
-            "model_max_length in its tokenizer_config.json to fewer."
+            f"{where}: {backbone.config.model_type} cannot read a text of {limit} tokens, though its settings say so; "
+            "set model_max_length in its tokenizer_config.json to fewer."
         ) from error
 
 
-def _try_export(body: Body, ids: Tensor, mask: Tensor, where: str) -> None:
+def _try_export(backbone: Backbone, ids: Tensor, mask: Tensor, where: str) -> None:
     batch, length = torch.export.Dim("batch"), torch.export.Dim("length")
     level = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
@@ -112,7 +112,7 @@ def _try_export(body: Body, ids: Tensor, mask: Tensor, where: str) -> None:
     try:
         with quiet(), contextlib.redirect_stdout(heard), contextlib.redirect_stderr(heard):
             torch.onnx.export(
-                body,
+                backbone,
                 (ids.repeat(2, 1), mask.repeat(2, 1)),
                 dynamo=True,
                 opset_version=OPSET,
@@ -121,7 +121,7 @@ def _try_export(body: Body, ids: Tensor, mask: Tensor, where: str) -> None:
             )
     except Exception as error:
         raise DataError(
-            f"{where}: {body.config.model_type} cannot be exported to ONNX, which a trained model runs on; "
+            f"{where}: {backbone.config.model_type} cannot be exported to ONNX, which a trained model runs on; "
             f"{NAME_AN_ENCODER}."
         ) from error
     finally:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cnlu.encoder.source import MEND, weight_files
+from cnlu.encoder.source import FIX, weight_files
 from cnlu.errors import DataError
 
 _POINTER = b"version https://git-lfs"
@@ -42,16 +42,16 @@ def _read(file: Path) -> dict[str, Tensor]:
         try:
             return load_file(file)
         except Exception as error:  # its errors have no common class, and a damaged header can be anything
-            raise DataError(f"{file}: is damaged or no safetensors file; {MEND}.") from error
+            raise DataError(f"{file}: is damaged or no safetensors file; {FIX}.") from error
     try:
         found = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:
         raise DataError(
             f"{file}: cannot be read as plain weights: it is damaged, or a pickle with code in it, which is never run; "
-            f"{MEND}."
+            f"{FIX}."
         ) from error
     if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
-        raise DataError(f"{file}: holds something else than weights by name; {MEND}.")
+        raise DataError(f"{file}: holds something else than weights by name; {FIX}.")
     return {str(name): value for name, value in found.items()}
 
 

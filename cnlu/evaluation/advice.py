@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from cnlu.evaluation.differences import Difference
 from cnlu.evaluation.frames import RoleSpan
-from cnlu.evaluation.report_data import Study
+from cnlu.evaluation.report_data import ReportData
 
 SURE = 0.9
 """Confidence from which an error rather speaks of the annotation."""
@@ -59,29 +59,29 @@ class Finding:
     """Which errors show it: `gold`, `answer`, `kind`, `type`"""
 
 
-def advise(study: Study) -> dict[str, list[Finding]]:
+def advise(report_data: ReportData) -> dict[str, list[Finding]]:
     """Findings by sort (`labels`, `intents`, `entities`, `annotations`), those of most errors first."""
     spans = [
         (i, one)
-        for i, found in study.differences.items()
+        for i, found in report_data.differences.items()
         for one in found
-        if one.kind != "intent" and _could_be_known(study, one)
+        if one.kind != "intent" and _could_be_known(report_data, one)
     ]
     sorts = {
-        "labels": _unseen(study),
-        "intents": [*_confused(study), *_few(study)],
-        "entities": [*_missed(study, spans), *_edges(study, spans), *_other_types(spans), *_roles(spans)],
-        "annotations": [*_forgotten(study, spans), *_sure(study)],
+        "labels": _unseen(report_data),
+        "intents": [*_confused(report_data), *_few(report_data)],
+        "entities": [*_missed(report_data, spans), *_edges(report_data, spans), *_other_types(spans), *_roles(spans)],
+        "annotations": [*_forgotten(report_data, spans), *_sure(report_data)],
     }
     return {sort: sorted(found, key=lambda f: -f.weight)[:MOST_FINDINGS] for sort, found in sorts.items() if found}
 
 
-def _could_be_known(study: Study, one: Difference) -> bool:
+def _could_be_known(report_data: ReportData, one: Difference) -> bool:
     """Not so of an annotation whose type training never saw, for which there is other advice."""
-    return study.labels is None or one.gold is None or one.gold[2] in study.labels.entities
+    return report_data.labels is None or one.gold is None or one.gold[2] in report_data.labels.entities
 
 
-def _unseen(study: Study) -> list[Finding]:
+def _unseen(report_data: ReportData) -> list[Finding]:
     """Labels of the examples that training never saw."""
     found = []
     advice = (
@@ -91,7 +91,7 @@ def _unseen(study: Study) -> list[Finding]:
         ("intent", "per_label", "intent", "gold"),
         ("entity", "per_type", "entity type", "type"),
     ):
-        for label, scores in (study.metrics[section] or {key: {}})[key].items():
+        for label, scores in (report_data.metrics[section] or {key: {}})[key].items():
             if scores["support"] and not scores["seen"]:
                 times = _count(scores["support"], "annotation")
                 what = (f"The {name} ", Name(label), f" was not in training; {times} of it here.")
@@ -99,11 +99,11 @@ def _unseen(study: Study) -> list[Finding]:
     return found
 
 
-def _confused(study: Study) -> list[Finding]:
+def _confused(report_data: ReportData) -> list[Finding]:
     """Pairs of intents that are taken for each other, both directions together."""
     cells: dict[tuple[str, str], list[tuple[float, int]]] = defaultdict(list)
-    for number, gold, answer, confidence in study.intents:
-        known = study.labels is None or gold in study.labels.intents
+    for number, gold, answer, confidence in report_data.intents:
+        known = report_data.labels is None or gold in report_data.labels.intents
         if answer is not None and gold != answer and known:
             cells[gold, answer].append((-confidence, number))
     found = []
@@ -120,7 +120,7 @@ def _confused(study: Study) -> list[Finding]:
             Finding(
                 len(there) + len(back),
                 (*what, "."),
-                _what_to_add(study, gold, answer, len(there), len(back)),
+                _what_to_add(report_data, gold, answer, len(there), len(back)),
                 instances,
                 filter={"gold": gold, "answer": answer},
             )
@@ -128,13 +128,13 @@ def _confused(study: Study) -> list[Finding]:
     return found
 
 
-def _what_to_add(study: Study, gold: str, answer: str, there: int, back: int) -> Words:
+def _what_to_add(report_data: ReportData, gold: str, answer: str, there: int, back: int) -> Words:
     if back * 3 >= there and back >= 2:
         return (
             "It happens both ways. Say in one sentence what tells the two apart: if that is hard, merge them; if "
             "not, add sentences like these to both.",
         )
-    counts = study.counts["intents"] if study.counts else {}
+    counts = report_data.counts["intents"] if report_data.counts else {}
     few, many = counts.get(gold, 0), counts.get(answer, 0)
     if counts and few * 2 <= many:
         return (
@@ -156,15 +156,15 @@ def _what_to_add(study: Study, gold: str, answer: str, there: int, back: int) ->
     )
 
 
-def _few(study: Study) -> list[Finding]:
+def _few(report_data: ReportData) -> list[Finding]:
     """Intents that training had few examples of and that are often answered wrongly, as one finding."""
-    if study.counts is None or not study.intents:
+    if report_data.counts is None or not report_data.intents:
         return []
-    counts = study.counts["intents"]
+    counts = report_data.counts["intents"]
     usual = median(counts.values()) if counts else 0
     limit = max(min(FEW, usual * 3 / 4), usual / 2)
-    asked = Counter(gold for _, gold, _, _ in study.intents)
-    wrong = Counter(gold for _, gold, answer, _ in study.intents if gold != answer)
+    asked = Counter(gold for _, gold, _, _ in report_data.intents)
+    wrong = Counter(gold for _, gold, answer, _ in report_data.intents if gold != answer)
     few = [label for label in wrong if 0 < counts.get(label, 0) < limit]
     if not few:
         return []
@@ -181,16 +181,16 @@ def _few(study: Study) -> list[Finding]:
     return [Finding(weight, ("Intents that training had few examples of.",), advice, points=points)]
 
 
-def _missed(study: Study, spans: Sequence[tuple[int, Difference]]) -> list[Finding]:
+def _missed(report_data: ReportData, spans: Sequence[tuple[int, Difference]]) -> list[Finding]:
     """Entity types that are not found, and whether the values or the sentences were new."""
     by_type = _grouped((one.gold[2], (i, one)) for i, one in spans if one.kind == "missed" and one.gold)
     found = []
     for kind, cases in by_type.items():
         gold = [(i, one.gold) for i, one in cases if one.gold]
-        fresh = [(i, span) for i, span in gold if (i, span[:3]) in study.fresh]
+        fresh = [(i, span) for i, span in gold if (i, span[:3]) in report_data.fresh]
         what: Words = (f"{_count(len(cases), 'annotation')} of ", Name(kind), f" {_was(cases)} not found")
         if fresh and len(fresh) * 3 >= len(gold):
-            words = list(dict.fromkeys(study.examples[i].text[span[0] : span[1]] for i, span in fresh))
+            words = list(dict.fromkeys(report_data.examples[i].text[span[0] : span[1]] for i, span in fresh))
             share = "their words" if len(fresh) == len(gold) else f"the words of {len(fresh)} of them"
             what = (*what, f"; {share} are new to training, or rare in it: ", *_listed(words))
             advice: Words = (
@@ -207,13 +207,13 @@ def _missed(study: Study, spans: Sequence[tuple[int, Difference]]) -> list[Findi
     return found
 
 
-def _edges(study: Study, spans: Sequence[tuple[int, Difference]]) -> list[Finding]:
+def _edges(report_data: ReportData, spans: Sequence[tuple[int, Difference]]) -> list[Finding]:
     by_type = _grouped((one.gold[2], (i, one)) for i, one in spans if one.kind == "boundaries" and one.gold)
     found = []
     for kind, cases in by_type.items():
         points: list[Words] = []
         for i, one in cases[:MOST_SHOWN]:
-            text = study.examples[i].text
+            text = report_data.examples[i].text
             if one.gold and one.predicted:
                 points.append(
                     (
@@ -268,19 +268,19 @@ def _part(span: RoleSpan) -> str:
     return (role or "") + (f"#{group}" if group is not None else "") or "without a role"
 
 
-def _forgotten(study: Study, spans: Sequence[tuple[int, Difference]]) -> list[Finding]:
+def _forgotten(report_data: ReportData, spans: Sequence[tuple[int, Difference]]) -> list[Finding]:
     """Entities found where none is annotated, though the same words mostly are, in two or more other sentences."""
     there_too: dict[tuple[str, str], set[int]] = defaultdict(set)
-    for i, x in enumerate(study.examples):
+    for i, x in enumerate(report_data.examples):
         for e in x.entities:
             there_too[e.entity, x.text[e.start : e.end]].add(i)
     cases: dict[str, list[Instance]] = defaultdict(list)
     for i, one in spans:
         if one.kind == "invented" and one.predicted:
             start, end, kind = one.predicted[:3]
-            said = study.examples[i].text[start:end]
+            said = report_data.examples[i].text[start:end]
             times = len(there_too[kind, said] - {i})
-            if times >= 2 and times >= _left_bare(study, said, there_too[kind, said]):
+            if times >= 2 and times >= _left_bare(report_data, said, there_too[kind, said]):
                 cases[kind].append(Instance(i, one.predicted, f"annotated {times} times elsewhere"))
     found = []
     for kind, there in cases.items():
@@ -294,17 +294,17 @@ def _forgotten(study: Study, spans: Sequence[tuple[int, Difference]]) -> list[Fi
     return found
 
 
-def _left_bare(study: Study, said: str, annotated: set[int]) -> int:
+def _left_bare(report_data: ReportData, said: str, annotated: set[int]) -> int:
     """How many sentences hold the words without their annotation; what is mostly bare was not forgotten."""
-    return sum(said in example.text for i, example in enumerate(study.examples) if i not in annotated)
+    return sum(said in example.text for i, example in enumerate(report_data.examples) if i not in annotated)
 
 
-def _sure(study: Study) -> list[Finding]:
+def _sure(report_data: ReportData) -> list[Finding]:
     """Intents answered wrongly with great confidence."""
-    known = None if study.labels is None else study.labels.intents
+    known = None if report_data.labels is None else report_data.labels.intents
     sure = sorted(
         (-confidence, i, gold, answer)
-        for i, gold, answer, confidence in study.intents
+        for i, gold, answer, confidence in report_data.intents
         if answer not in (gold, None) and confidence >= SURE and (known is None or gold in known)
     )
     if not sure:

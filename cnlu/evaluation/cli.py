@@ -13,11 +13,11 @@ from cnlu.evaluation.cross_validation import format_folds
 from cnlu.evaluation.metrics import evaluate
 from cnlu.evaluation.page.page import render
 from cnlu.evaluation.report import check_report_out, find_errors, format_report, write_report
-from cnlu.evaluation.report_data import Study, unheard
+from cnlu.evaluation.report_data import ReportData, unheard
 from cnlu.runtime.interpreter import Interpreter
 from cnlu.runtime.model_dir import is_model_dir
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 def add_evaluate(parser: argparse.ArgumentParser) -> argparse._ActionsContainer:
@@ -76,27 +76,29 @@ def _refuse_idle(arguments: argparse.Namespace) -> None:
             raise UsageError(f"{option} has no effect without --cross-validate, for nothing is trained; leave it out.")
 
 
-def evaluate_model(paths: Sequence[str], say: Say) -> Study:
+def evaluate_model(paths: Sequence[str], log: Log) -> ReportData:
     """The model at the first path on the examples at the others; raises ModelError or DataError."""
     model = Interpreter.load(paths[0])
     data = load_data(paths[1:])
     for note in data.notes:
-        say(f"note: {note}")
+        log(f"note: {note}")
     found = model.parse_batch([example.text for example in data.examples])
     metrics = evaluate(data.examples, found, model.labels)
     fresh = unheard(data.examples, lambda kind, said: model.has_read(said, kind))
     subject = f"{paths[0]} on {', '.join(paths[1:])}"
-    return Study(subject, data.examples, found, metrics, model.labels, model.training.get("examples"), fresh)
+    return ReportData(subject, data.examples, found, metrics, model.labels, model.training.get("examples"), fresh)
 
 
-def finish(study: Study, out: str | None, force: bool, say: Say) -> str:
+def finish(report_data: ReportData, out: str | None, force: bool, log: Log) -> str:
     """The report, written where there is an `out`, and the terminal's table; raises as `write_report`."""
     if out is not None:  # before the table, whose reader may go away early
-        errors = find_errors(study.examples, study.results)
-        if study.fold_of is not None:
-            errors = [error | {"fold": study.fold_of[i]} for error, i in zip(errors, study.wrong, strict=True)]
-        write_report(out, study.metrics, errors, force, render(study))
-        say(f"{out}: report.html, metrics.json and {len(errors)} wrong frames in errors.jsonl")
-    return format_report(study.metrics) + (
-        f"\n\n{format_folds(study.metrics['folds'])}" if "folds" in study.metrics else ""
+        errors = find_errors(report_data.examples, report_data.results)
+        if report_data.fold_of is not None:
+            errors = [
+                error | {"fold": report_data.fold_of[i]} for error, i in zip(errors, report_data.wrong, strict=True)
+            ]
+        write_report(out, report_data.metrics, errors, force, render(report_data))
+        log(f"{out}: report.html, metrics.json and {len(errors)} wrong frames in errors.jsonl")
+    return format_report(report_data.metrics) + (
+        f"\n\n{format_folds(report_data.metrics['folds'])}" if "folds" in report_data.metrics else ""
     )

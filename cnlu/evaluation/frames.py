@@ -62,9 +62,9 @@ def paired_frames(gold: Sequence[Example], predicted: Sequence[Mapping[str, Any]
     return [_pair(gold_frame(e), predicted_frame(p), "intents" in p) for e, p in zip(gold, predicted, strict=True)]
 
 
-def _pair(gold: Frame, predicted: Frame, several: bool) -> tuple[Frame, Frame]:
+def _pair(gold: Frame, predicted: Frame, multi_intent: bool) -> tuple[Frame, Frame]:
     """Of a model that gives several intents a+b and b+a are the same."""
-    if not several:
+    if not multi_intent:
         return gold, predicted
     return replace(gold, intent=same_set(gold.intent)), replace(predicted, intent=same_set(predicted.intent))
 

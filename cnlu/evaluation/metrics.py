@@ -30,7 +30,7 @@ def evaluate(
     neither side has entities, `entity_role` without gold roles and groups. Where nothing was predicted (or
     nothing was there), precision (or recall) is 0. Raises ValueError when the lengths differ.
     """
-    pairs, several = paired_frames(gold, predicted), any("intents" in result for result in predicted)
+    pairs, multi_intent = paired_frames(gold, predicted), any("intents" in result for result in predicted)
     right = sum(frame_is_right(*pair) for pair in pairs)
     return {
         "n": len(pairs),
@@ -39,7 +39,7 @@ def evaluate(
         "entity_role": _role_section(pairs, known),
         "frame_accuracy": _ratio(right, len(pairs)),
         "unreachable_entities": sum(unreachable(example) for example in gold),
-        "unseen_labels": sum(_unseen(example, known, several) for example in gold) if known else 0,
+        "unseen_labels": sum(_unseen(example, known, multi_intent) for example in gold) if known else 0,
     }
 
 
@@ -50,10 +50,10 @@ def _intent_section(
 
     Of a model that gives several intents, accuracy asks for the whole set; F1 goes by single intents.
     """
-    several = any("intents" in result for result in predicted)
+    multi_intent = any("intents" in result for result in predicted)
 
     def single(name: str | None) -> list[str]:
-        return [] if name is None else parts(name) if several else [name]
+        return [] if name is None else parts(name) if multi_intent else [name]
 
     asked = [(g.intent, p.intent, r) for (g, p), r in zip(pairs, predicted, strict=True) if g.intent is not None]
     if not asked:
@@ -147,14 +147,14 @@ def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
 
-def _unseen(example: Example, known: Labels, several: bool) -> int:
+def _unseen(example: Example, known: Labels, multi_intent: bool) -> int:
     """Annotations of the example, its intent (each, where there may be several) and its entities, whose label training
     never saw."""
 
     def is_seen(entity: Entity) -> bool:
         return _is_seen(entity.entity, entity.role, entity.group, known)
 
-    intents = [] if example.intent is None else parts(example.intent) if several else [example.intent]
+    intents = [] if example.intent is None else parts(example.intent) if multi_intent else [example.intent]
     return sum(name not in known.intents for name in intents) + sum(not is_seen(entity) for entity in example.entities)
 
 

@@ -23,7 +23,7 @@ HeardOf = Callable[[str, str], bool]
 
 
 @dataclass(frozen=True)
-class Study:
+class ReportData:
     """One evaluation, whole."""
 
     subject: str

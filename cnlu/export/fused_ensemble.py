@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cnlu.model.attention import Layer, relative_positions
-from cnlu.model.encoder_output import Read
+from cnlu.model.encoder_output import EncoderOutput
 from cnlu.model.network import FAR_BELOW, JointNetwork, Outputs, pooled
 
 
-class Joined(nn.Module):
+class FusedEnsemble(nn.Module):
     """Below, M members of width W and n sparse dimensions read B texts of L characters, S = 1 + L places."""
 
     @torch.no_grad()
@@ -32,15 +32,15 @@ class Joined(nn.Module):
         self.character_in = _Each([(m.character_in.weight[:, :narrow], m.character_in.bias) for m in members])
         self.sentence_in = _Each([(m.sentence_in.weight[:, :narrow], m.sentence_in.bias) for m in members])
         self.characters_known = self.sentence_known = None
-        heard = _heard(members)
-        if heard[0]:
+        with_encoder = _with_encoder(members)
+        if with_encoder[0]:
             known = [m.character_in.weight[:, narrow:] for m in members]
-            self.characters_known = _Product(torch.cat([_filled(weight, heard[0]) for weight in known]))
+            self.characters_known = _Product(torch.cat([_filled(weight, with_encoder[0]) for weight in known]))
             known = [_of_views(m, m.sentence_in.weight[:, narrow:]) for m in members]
-            self.sentence_known = _Product(torch.cat([_filled(weight, heard[1]) for weight in known]))
+            self.sentence_known = _Product(torch.cat([_filled(weight, with_encoder[1]) for weight in known]))
         self.norm_in = _Scaled([m.norm_in for m in members])
         self.layers = nn.ModuleList(
-            _JoinedLayer(layers, config.heads) for layers in zip(*(map(_layer, m.layers) for m in members), strict=True)
+            _FusedLayer(layers, config.heads) for layers in zip(*(map(_layer, m.layers) for m in members), strict=True)
         )
         readers = [m.readers() for m in members]
         self.parts = [reader.out_features for reader in readers[0]]
@@ -50,7 +50,7 @@ class Joined(nn.Module):
         self.reading = _mean(spread)
         self.intent = None if config.multi_label else _intent(members)
 
-    def forward(self, sparse: Tensor, whole: Tensor, mask: Tensor, read: Read | None = None) -> Outputs:
+    def forward(self, sparse: Tensor, whole: Tensor, mask: Tensor, read: EncoderOutput | None = None) -> Outputs:
         """sparse [B, L, M, n] and whole [B, M, n] from the members' projections, mask [B, L] -> their mean."""
         batch, length = mask.shape
         each = self.character_in(sparse.permute(2, 0, 1, 3).flatten(0, 2), batch * length)
@@ -116,7 +116,7 @@ class _Scaled(nn.Module):
         return _norm(x) * self.weight + self.bias
 
 
-class _JoinedLayer(nn.Module):
+class _FusedLayer(nn.Module):
     """The members' layers at one depth."""
 
     def __init__(self, layers: Sequence[Layer], heads: int) -> None:
@@ -163,7 +163,7 @@ def _scaled_queries(weight: Tensor, bias: Tensor, heads: int) -> tuple[Tensor, T
     return weight * scale[:, None], bias * scale
 
 
-def _heard(members: Sequence[JointNetwork]) -> tuple[int, int]:
+def _with_encoder(members: Sequence[JointNetwork]) -> tuple[int, int]:
     """How many values the encoder gives of a character, and of a text; 0 where no member hears of it."""
     sizes = [member.sizes for member in members]
     return max(one.encoder for one in sizes), max(one.encoder * one.views for one in sizes)
@@ -189,7 +189,7 @@ def _spread(
     """
     count, width, narrow = len(members), members[k].config.width, members[k].config.sparse_width
     known = weight[:, width + narrow :]
-    known = _filled(_of_views(members[k], known) if whole else known, _heard(members)[whole])
+    known = _filled(_of_views(members[k], known) if whole else known, _with_encoder(members)[whole])
     wide = torch.zeros(len(weight), count * (width + narrow))
     wide[:, k * width : (k + 1) * width] = weight[:, :width] * members[k].norm_out.weight
     wide[:, count * width :][:, k * narrow : (k + 1) * narrow] = weight[:, width : width + narrow]

@@ -23,10 +23,10 @@ def model_files(
     vocabularies: Vocabularies,
     network: Ensemble,
     graph: bytes,
-    story: dict[str, Any],
+    metadata: dict[str, Any],
     tokens: str | None = None,
 ) -> dict[str, bytes]:
-    """File name -> bytes. `graph` is the exported network, `story` what training.json tells: history, dev figures.
+    """File name -> bytes. `graph` is the exported network, `metadata` what training.json tells: history, dev figures.
 
     `tokens` is the encoder's tokenizer as text.tokens.to_json writes it.
     """
@@ -44,7 +44,7 @@ def model_files(
         "sentence_features.tsv": vocabularies.sentence.to_text().encode(),
         "tagger.npy": _array(network.tagger()),
         "model.onnx": graph,
-        "training.json": _json(story),
+        "training.json": _json(metadata),
     }
     if (weights := network.item_weights()) is not None:
         files["groups.npy"] = _array(weights)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cnlu.errors import UsageError
-from cnlu.export.fused_ensemble import Joined
+from cnlu.export.fused_ensemble import FusedEnsemble
 from cnlu.export.unfold import note_network
 from cnlu.model.encoder_output import FAR_BELOW
 from cnlu.model.ensemble import Ensemble
@@ -46,7 +46,7 @@ class _Exported(nn.Module):
     def __init__(self, network: Ensemble) -> None:
         super().__init__()
         members = network.networks()
-        self.network, self.joined = network, Joined(members)
+        self.network, self.fused = network, FusedEnsemble(members)
         for name in ("characters", "sentence"):
             projections = [getattr(member, name) for member in members]
             tables = [_eight_bits(projection.table.weight) for projection in projections]
@@ -57,7 +57,7 @@ class _Exported(nn.Module):
         reader = self.network.reader
         read = reader(*encoded) if reader is not None else None
         each, whole = self._look_up("characters", characters), self._look_up("sentence", sentence)
-        return tuple(self.joined(each, whole, mask, read))
+        return tuple(self.fused(each, whole, mask, read))
 
     def _look_up(self, name: str, ids: Tensor) -> Tensor:
         """[..., F] -> [..., members, width]: the rows times their scales, summed over the features."""
@@ -101,7 +101,7 @@ def export_onnx(network: Ensemble) -> bytes:
     assert program is not None
     model = program.model_proto
     _keep_norms_apart(model)
-    note_network(model, exported.joined)
+    note_network(model, exported.fused)
     content = bytes(model.SerializeToString())
     if strange := strange_operators(content):
         raise UsageError(

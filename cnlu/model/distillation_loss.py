@@ -36,7 +36,7 @@ def expectations(crf: LegalCRF, emissions: Tensor, mask: Tensor) -> Expected:
         return Expected(*torch.autograd.grad(crf.log_partition(emissions, mask).sum(), scores))
 
 
-def path_loss(crf: LegalCRF, emissions: Tensor, mask: Tensor, wanted: Expected) -> Tensor:
+def path_loss(crf: LegalCRF, emissions: Tensor, mask: Tensor, target: Expected) -> Tensor:
     """Cross-entropy of the student's tag paths under the teacher's distribution over them, averaged over the texts.
 
     Structural distillation from one linear-chain CRF to another (Wang et al. 2021, arXiv 2010.05010, section 3; their
@@ -44,49 +44,49 @@ def path_loss(crf: LegalCRF, emissions: Tensor, mask: Tensor, wanted: Expected) 
     log partition, so its expectation needs nothing of the teacher but expected counts. Illegal steps count 0.
     """
     step, start, end = crf.scores()
-    score = (wanted.tags * emissions).sum() + (wanted.steps * step).sum()
-    score = score + (wanted.first * start).sum() + (wanted.last * end).sum()
+    score = (target.tags * emissions).sum() + (target.steps * step).sum()
+    score = score + (target.first * start).sum() + (target.last * end).sum()
     return (crf.log_partition(emissions, mask).sum() - score) / len(mask)
 
 
-def softened_loss(scores: Tensor, wanted: Tensor, temperature: float) -> Tensor:
+def softened_loss(scores: Tensor, target: Tensor, temperature: float) -> Tensor:
     """KL divergence of intent scores [B, K] from the teacher's, both divided by the temperature; mean over the texts.
 
     Hinton et al. 2015, arXiv 1503.02531, section 2: a temperature above 1 lets unlikely labels speak too; its square
     keeps the size of the gradients.
     """
-    return temperature**2 * _divergence(scores / temperature, wanted / temperature).mean()
+    return temperature**2 * _divergence(scores / temperature, target / temperature).mean()
 
 
-def softened_several_loss(scores: Tensor, wanted: Tensor, temperature: float) -> Tensor:
+def softened_multi_label_loss(scores: Tensor, target: Tensor, temperature: float) -> Tensor:
     """The same where each label is scored by itself: binary cross-entropy under the teacher's softened chances.
 
     Summed over the labels [K], mean over the texts [B].
     """
-    chances = torch.sigmoid(wanted / temperature)
+    chances = torch.sigmoid(target / temperature)
     found = F.binary_cross_entropy_with_logits(scores / temperature, chances, reduction="sum")
     return temperature**2 * found / len(scores)
 
 
-def weighted_loss(scores: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
+def weighted_loss(scores: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Roles: KL divergence of scores [B, L, 1 + names] from the teacher's, summed per text.
 
     `weight` [B, L] is the teacher's probability that a character is in an entity that has a role.
     """
-    return (_divergence(scores, wanted) * weight).sum() / len(scores)
+    return (_divergence(scores, target) * weight).sum() / len(scores)
 
 
-def hidden_loss(vectors: Tensor, wanted: Tensor, read: Tensor) -> Tensor:
+def hidden_loss(vectors: Tensor, target: Tensor, read: Tensor) -> Tensor:
     """Mean squared difference of character vectors [B, L, width] over the characters that both encoders read.
 
     `read` [B, L]: 1 for those. TinyBERT's loss of hidden states (arXiv 1909.10351, section 3.1, equation 8); vectors
     of another width go through a learned linear map beforehand.
     """
-    each = (vectors - wanted).square().mean(-1)
+    each = (vectors - target).square().mean(-1)
     return (each * read).sum() / read.sum().clamp_min(1.0)
 
 
-def _divergence(scores: Tensor, wanted: Tensor) -> Tensor:
+def _divergence(scores: Tensor, target: Tensor) -> Tensor:
     """KL(wanted || scores) over the last axis; 0 for a single label."""
-    terms = F.kl_div(scores.log_softmax(-1), wanted.log_softmax(-1), reduction="none", log_target=True)
+    terms = F.kl_div(scores.log_softmax(-1), target.log_softmax(-1), reduction="none", log_target=True)
     return terms.sum(-1)

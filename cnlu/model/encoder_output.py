@@ -7,14 +7,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from cnlu.encoder.backbone import Body
+from cnlu.encoder.backbone import Backbone
 
 FAR_BELOW = -1e4
 VIEWS = {"cls": 1, "mean": 1, "max": 1, "first_last": 1, "last_four": 4}
 """How many vectors each kind of sentence vector is mixed from; the mixture is learned by the network's head."""
 
 
-class Read(NamedTuple):
+class EncoderOutput(NamedTuple):
     """What the encoder says of B texts of at most L characters."""
 
     characters: Tensor
@@ -23,21 +23,21 @@ class Read(NamedTuple):
     """[B, K, width]: vectors of the whole text"""
 
 
-class Reader(nn.Module):
+class AlignedEncoder(nn.Module):
     """Word-piece vectors brought to raw characters, and the sentence's views."""
 
-    def __init__(self, body: Body, sentence: str, summary: int) -> None:
+    def __init__(self, backbone: Backbone, sentence: str, summary: int) -> None:
         """`sentence`: a key of VIEWS; `summary`: where the token for the whole text is, 0 or -1 (the last)."""
         super().__init__()
-        self.body, self.sentence, self.summary = body, sentence, summary
+        self.backbone, self.sentence, self.summary = backbone, sentence, summary
 
     @property
     def width(self) -> int:
-        return self.body.width
+        return self.backbone.width
 
-    def forward(self, tokens: Tensor, token_mask: Tensor, alignment: Tensor) -> Read:
+    def forward(self, tokens: Tensor, token_mask: Tensor, alignment: Tensor) -> EncoderOutput:
         """tokens [B, T] ids, token_mask [B, T] (1: a token), alignment [B, L, T] as training.batches.collate gives."""
-        states = self.body(tokens, token_mask)
+        states = self.backbone(tokens, token_mask)
         characters = alignment @ states[-1].float()
         if self.sentence == "cls":
             views = self._summary(states[-1], token_mask)[:, None]
@@ -47,7 +47,7 @@ class Reader(nn.Module):
             own = (alignment.sum(1) > 0).float()  # the text's own tokens, marks left out
             last = states[-1] if self.sentence != "first_last" else (states[1] + states[-1]) / 2
             views = _pooled(last.float(), own, self.sentence == "max")[:, None]
-        return Read(characters, views.float())
+        return EncoderOutput(characters, views.float())
 
     def _summary(self, state: Tensor, mask: Tensor) -> Tensor:
         """The vector of the token that stands for the text, from [B, T, width]."""

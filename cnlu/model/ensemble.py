@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from cnlu.config import ModelConfig
 from cnlu.data.grouping import ItemSet
 from cnlu.data.tags import TagSet
-from cnlu.model.encoder_output import Read, Reader
+from cnlu.model.encoder_output import AlignedEncoder, EncoderOutput
 from cnlu.model.network import JointNetwork, Outputs, Sizes, pooled
 
 
@@ -28,17 +28,18 @@ class Ensemble(nn.Module):
         config: ModelConfig,
         sizes: Sizes,
         tags: TagSet,
-        reader: Reader | None = None,
+        reader: AlignedEncoder | None = None,
         reading: int | None = None,
         items: ItemSet | None = None,
     ) -> None:
         """`reading`: how many members hear of the encoder, None for all; the others go by sparse features alone."""
         super().__init__()
         self.reader = reader
-        deaf = replace(sizes, encoder=0, views=0)
+        without_encoder = replace(sizes, encoder=0, views=0)
         reading = config.members if reading is None else reading
         self.members = nn.ModuleList(
-            JointNetwork(config, sizes if number < reading else deaf, tags, items) for number in range(config.members)
+            JointNetwork(config, sizes if number < reading else without_encoder, tags, items)
+            for number in range(config.members)
         )
 
     def networks(self) -> list[JointNetwork]:
@@ -52,13 +53,13 @@ class Ensemble(nn.Module):
         )
         return found._replace(intent=pooled(found.intent, batch["mask"])) if found.intent.ndim == 3 else found
 
-    def read(self, batch: dict[str, Tensor]) -> Read | None:
+    def read(self, batch: dict[str, Tensor]) -> EncoderOutput | None:
         """What the encoder says of a batch, or said of it when it was read beforehand; None without an encoder."""
         if "vectors" in batch:
-            return Read(batch["vectors"], batch["views"])
+            return EncoderOutput(batch["vectors"], batch["views"])
         if self.reader is None:
             return None
-        read: Read = self.reader(batch["tokens"], batch["token_mask"], batch["alignment"])
+        read: EncoderOutput = self.reader(batch["tokens"], batch["token_mask"], batch["alignment"])
         return read
 
     def tagger(self) -> Tensor:

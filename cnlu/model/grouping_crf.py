@@ -67,9 +67,9 @@ class ItemChain(nn.Module):
         """
         gold = batch["items"]
         chain = self.scored(batch, self.weights if weights is None else weights, scores)
-        wanted = F.one_hot(gold.clamp_min(0), 1 + self.labels) > 0
+        target = F.one_hot(gold.clamp_min(0), 1 + self.labels) > 0
         both = Scored(*(torch.cat([part, part]) for part in chain))
-        sums = self.log_partition(both, torch.cat([gold, gold]) >= 0, torch.cat([torch.ones_like(wanted), wanted]))
+        sums = self.log_partition(both, torch.cat([gold, gold]) >= 0, torch.cat([torch.ones_like(target), target]))
         free, held = sums.chunk(2)
         return (free - held).sum()
 
@@ -93,13 +93,13 @@ class ItemChain(nn.Module):
         end = (counted * (self.met > 0)[:, None]).float() @ weights[OF_COUNT]
         return Scored(on, already, begins, weights[RETURNS].expand(len(most)), end)
 
-    def log_partition(self, chains: Scored, there: Tensor, wanted: Tensor | None = None) -> Tensor:
-        """Log of the sum over all sequences, or those of the `wanted` labels [B, N, 1 + K]; there [B, N] -> [B]."""
+    def log_partition(self, chains: Scored, there: Tensor, target: Tensor | None = None) -> Tensor:
+        """Log of the sum over all sequences, or those of the `target` labels [B, N, 1 + K]; there [B, N] -> [B]."""
         batch, count = there.shape
         label = self.label
         moves = torch.full(tuple(self.begins.shape), NEVER, device=there.device).masked_fill(self.begins, 0.0)
         moves = torch.where(self.returns, chains.returns[:, None, None], moves)
-        penalty = torch.zeros_like(chains.on) if wanted is None else (~wanted).float() * NEVER
+        penalty = torch.zeros_like(chains.on) if target is None else (~target).float() * NEVER
         on = (chains.on + penalty)[..., label] + label.eq(0).float() * NEVER
         at = torch.full((batch, len(label), 1), NEVER, device=there.device)
         at[:, 0] = 0.0

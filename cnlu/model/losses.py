@@ -26,9 +26,11 @@ def joint_loss(network: JointNetwork, outputs: Outputs, batch: dict[str, Tensor]
     if config.intent_weight:
         if config.multi_label:
             scores = pooled(outputs.intent, batch["mask"])
-            several = several_loss(scores, batch["intent"], batch.get("also"), batch["known"])
-            parts["intent"] = config.intent_weight * several
-            parts["requests"] = config.intent_weight * request_loss(outputs.intent, batch["requests"])
+            multi_intent = multi_label_loss(scores, batch["intent"], batch.get("second_intent"), batch["known"])
+            parts["intent"] = config.intent_weight * multi_intent
+            parts["segment_intents"] = config.intent_weight * segment_intent_loss(
+                outputs.intent, batch["segment_intents"]
+            )
         else:
             parts["intent"] = config.intent_weight * intent_loss(
                 outputs.intent, batch["intent"], config, batch.get("known")
@@ -49,7 +51,7 @@ def part_loss(scores: Tensor, gold: Tensor) -> Tensor:
     return total / len(scores)
 
 
-def several_loss(scores: Tensor, gold: Tensor, also: Tensor | None, known: Tensor) -> Tensor:
+def multi_label_loss(scores: Tensor, gold: Tensor, second_intent: Tensor | None, known: Tensor) -> Tensor:
     """Each label by itself: scores [B, K], gold [B] and also [B, M] (NOTHING: none) -> binary cross-entropy.
 
     Summed over the labels, so that a sentence's one right label does not drown among K; mean over the `known` rows.
@@ -57,12 +59,12 @@ def several_loss(scores: Tensor, gold: Tensor, also: Tensor | None, known: Tenso
     if not scores.shape[1] or not len(known):
         return scores.sum() * 0.0
     wanted = torch.zeros_like(scores).scatter_(1, gold.clamp_min(0)[:, None], 1.0)
-    if also is not None:
-        wanted.scatter_add_(1, also.clamp_min(0), (also != NOTHING).to(wanted.dtype))
+    if second_intent is not None:
+        wanted.scatter_add_(1, second_intent.clamp_min(0), (second_intent != NOTHING).to(wanted.dtype))
     return F.binary_cross_entropy_with_logits(scores[known], wanted[known], reduction="sum") / len(known)
 
 
-def request_loss(scores: Tensor, gold: Tensor) -> Tensor:
+def segment_intent_loss(scores: Tensor, gold: Tensor) -> Tensor:
     """Intent scores of characters [B, L, K], gold [B, L] (NOTHING: unknown) -> mean cross-entropy of the known ones.
 
     A character belongs to one request; to learn of which tells intents apart that are alike, so that a doubt between

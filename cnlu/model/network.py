@@ -21,7 +21,7 @@ from cnlu.data.grouping import ItemSet
 from cnlu.data.tags import TagSet
 from cnlu.model.attention import Layer, relative_positions
 from cnlu.model.crf import LegalCRF
-from cnlu.model.encoder_output import Read
+from cnlu.model.encoder_output import EncoderOutput
 from cnlu.model.grouping_crf import ItemChain
 from cnlu.model.sparse import SparseProjection
 
@@ -98,14 +98,14 @@ class JointNetwork(nn.Module):
         if config.masked_tokens:
             self.guess, self.hidden = nn.Linear(width, sizes.characters), nn.Parameter(torch.zeros(narrow))
 
-    def forward(self, characters: Tensor, sentence: Tensor, mask: Tensor, read: Read | None = None) -> Outputs:
+    def forward(self, characters: Tensor, sentence: Tensor, mask: Tensor, read: EncoderOutput | None = None) -> Outputs:
         """characters [B, L, F] and sentence [B, S]: feature ids, 0 for none; mask [B, L]: 1 for a character.
 
         `read` is what the encoder says of the same texts, for a network that has one.
         """
         return self.answer(self.characters(characters), self.sentence(sentence), mask, read)
 
-    def answer(self, sparse: Tensor, whole: Tensor, mask: Tensor, read: Read | None = None) -> Outputs:
+    def answer(self, sparse: Tensor, whole: Tensor, mask: Tensor, read: EncoderOutput | None = None) -> Outputs:
         """From the projections [B, L, narrow] and [B, narrow] on."""
         if self.sizes.encoder and read is not None:
             sparse = torch.cat([sparse, read.characters], -1)
@@ -122,8 +122,8 @@ class JointNetwork(nn.Module):
 
     def readers(self) -> tuple[nn.Linear, ...]:
         """Of each character: emissions, roles, groups, and where there may be several the intents."""
-        several = (self.intents,) if self.config.multi_label else ()
-        return (self.emissions, self.roles, self.groups, *several)
+        multi_intent = (self.intents,) if self.config.multi_label else ()
+        return (self.emissions, self.roles, self.groups, *multi_intent)
 
     def _readings(self, each: Tensor) -> tuple[Tensor, ...]:
         """What the readers say, in one product."""

@@ -19,7 +19,7 @@ from cnlu.runtime.calibration import sigmoid, softmax
 from cnlu.runtime.decode import Lattice, span_confidences, viterbi
 from cnlu.runtime.grouping import Items
 from cnlu.runtime.labels import Labels
-from cnlu.runtime.out_of_scope import Scope, energy
+from cnlu.runtime.out_of_scope import OosScorer, energy
 from cnlu.text.view import View, view
 
 EXTRACTOR = "CnluClassifier"
@@ -67,13 +67,13 @@ class Assembler:
     temperature: float
     """Intent scores are divided by it before the softmax (Guo et al. 2017, section 4.2)."""
     synonyms: Synonyms
-    several: bool = False
+    multi_intent: bool = False
     """Whether a sentence may have several intents, each scored by itself"""
-    scope: Scope | None = None
+    oos_scorer: OosScorer | None = None
     """Where the model's own sentences end; None where none were held out to tell"""
-    stranger: str = ""
+    out_of_scope_intent: str = ""
     """Name of the intent, if there is one, of sentences that belong to no other"""
-    even: float = 0.0
+    decision_bias: float = 0.0
     """Where there may be several: the score of an intent that is as likely as not"""
     items: Items | None = None
     """Decides the groups; None where no type has any"""
@@ -91,12 +91,16 @@ class Assembler:
                 "intent_ranking": [],
                 "entities": [],
                 "out_of_scope": 1.0 if self.labels.intents else 0.0,
-                **({"intents": []} if self.several else {}),
+                **({"intents": []} if self.multi_intent else {}),
             }
         given = np.asarray(scores.intent, np.float64)
         chances = given
         if self.labels.intents:
-            chances = sigmoid(given, self.temperature, self.even) if self.several else softmax(given, self.temperature)
+            chances = (
+                sigmoid(given, self.temperature, self.decision_bias)
+                if self.multi_intent
+                else softmax(given, self.temperature)
+            )
         ranking, best, intents = self._intents(chances)
         seen = view(text)
         return {
@@ -105,7 +109,7 @@ class Assembler:
             "intent_ranking": ranking,
             "entities": [_in_raw(entity, seen) for entity in self._entities(seen.text, scores, hits)],
             "out_of_scope": _rounded(self._outside(given, chances, scores.known)),
-            **({"intents": intents} if self.several else {}),
+            **({"intents": intents} if self.multi_intent else {}),
         }
 
     def _found(self, text: str, scores: Scores, hits: Sequence[Match]) -> list[_Found]:
@@ -136,7 +140,7 @@ class Assembler:
             return [], {"name": None, "confidence": 0.0}, []
         order = np.argsort(-chances, kind="stable")
         ranking = [{"name": self.labels.intents[i], "confidence": _rounded(chances[i])} for i in order[:RANKING]]
-        if not self.several:
+        if not self.multi_intent:
             return ranking, dict(ranking[0]), ranking[:1]
         chosen = max(1, int((chances > 0.5).sum()))
         exactly = chances[order[:chosen]].prod() * (1.0 - chances[order[chosen:]]).prod()
@@ -146,12 +150,12 @@ class Assembler:
 
     def energy(self, scores: NDArray[Any]) -> float:
         """Of the scores of the intents that are in scope."""
-        return energy(np.asarray(scores, np.float64)[self._own], self.several)
+        return energy(np.asarray(scores, np.float64)[self._own], self.multi_intent)
 
     @cached_property
     def _own(self) -> list[int]:
         """Numbers of the intents that are in scope."""
-        return [i for i, name in enumerate(self.labels.intents) if name != self.stranger]
+        return [i for i, name in enumerate(self.labels.intents) if name != self.out_of_scope_intent]
 
     def _outside(self, scores: NDArray[Any], chances: NDArray[Any], known: float) -> float:
         """How sure it is that none of the intents in scope is meant: by the scores' energy and how much of the text is
@@ -162,10 +166,10 @@ class Assembler:
         names = self.labels.intents
         if not names:
             return 0.0
-        if self.scope is None:
+        if self.oos_scorer is None:
             return 1.0 - float(chances[self._own].max(initial=0.0))
-        strange = float(chances[names.index(self.stranger)]) if self.stranger in names else 0.0
-        return 1.0 - (1.0 - self.scope.outside(self.energy(scores), known)) * (1.0 - strange)
+        strange = float(chances[names.index(self.out_of_scope_intent)]) if self.out_of_scope_intent in names else 0.0
+        return 1.0 - (1.0 - self.oos_scorer.outside(self.energy(scores), known)) * (1.0 - strange)
 
     def _combined(self, names: list[str]) -> str:
         """As the examples write this combination; one they lack, the likeliest intent first."""

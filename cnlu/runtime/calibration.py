@@ -51,12 +51,15 @@ def fit_temperature(logits: Floats, gold: NDArray[Any]) -> float:
     return float(np.exp(_golden_section(loss, float(np.log(COLDEST)), float(np.log(HOTTEST)))))
 
 
-def sigmoid(logits: Floats, temperature: float = 1.0, even: float = 0.0) -> Floats:
-    """Probabilities of each by itself, of any shape: `logits` less `even`, where it is one half, by `temperature`."""
-    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * (np.asarray(logits) - even) / temperature)))
+def sigmoid(logits: Floats, temperature: float = 1.0, decision_bias: float = 0.0) -> Floats:
+    """Probabilities of each label by itself, of any shape: `logits` less `decision_bias`, divided by `temperature`.
+
+    A score equal to the decision bias has probability one half.
+    """
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * (np.asarray(logits) - decision_bias) / temperature)))
 
 
-def fit_several(logits: Floats, gold: NDArray[Any]) -> tuple[float, float]:
+def fit_multi_label(logits: Floats, gold: NDArray[Any]) -> tuple[float, float]:
     """(temperature, even score) where each label is scored by itself: `gold` [N, K] says which labels are right.
 
     A label with the even score is as likely as not; in units of the temperature above or below it, more or less
@@ -68,16 +71,16 @@ def fit_several(logits: Floats, gold: NDArray[Any]) -> tuple[float, float]:
         return 1.0, 0.0
     target = gold + (0.5 - gold) / (len(logits) + 2)
 
-    def loss(log_temperature: float, even: float) -> float:
-        scaled = (logits - even) * np.exp(-log_temperature)
+    def loss(log_temperature: float, decision_bias: float) -> float:
+        scaled = (logits - decision_bias) * np.exp(-log_temperature)
         return float((np.logaddexp(0.0, scaled) - target * scaled).mean())
 
-    def even(log_temperature: float) -> float:
+    def decision_bias(log_temperature: float) -> float:
         low, high = float(logits.min()), float(logits.max())
         return _golden_section(lambda score: loss(log_temperature, score), low, high, 1e-4 * max(1.0, high - low))
 
-    best = _golden_section(lambda t: loss(t, even(t)), float(np.log(COLDEST)), float(np.log(HOTTEST)), 1e-3)
-    return float(np.exp(best)), even(best)
+    best = _golden_section(lambda t: loss(t, decision_bias(t)), float(np.log(COLDEST)), float(np.log(HOTTEST)), 1e-3)
+    return float(np.exp(best)), decision_bias(best)
 
 
 def _golden_section(function: Any, low: float, high: float, tolerance: float = 1e-5) -> float:

@@ -16,7 +16,7 @@ from cnlu.errors import CnluError, ModelError
 from cnlu.runtime.graph_check import FEATURES, Expected
 from cnlu.runtime.labels import Labels
 from cnlu.text.normalize import simplifier
-from cnlu.text.tokens import TokenReader, from_json
+from cnlu.text.tokens import AlignedTokenizer, from_json
 
 
 def read_labels(content: str) -> Labels:
@@ -32,13 +32,13 @@ def read_labels(content: str) -> Labels:
 def read_training(content: str) -> dict[str, Any]:
     """training.json. Raises ValueError where what results are computed with is no finite number, or none above 0."""
     found: dict[str, Any] = json.loads(content)
-    scope = dict(found.get("scope") or {})
-    if not isinstance(scope.pop("characters", ""), str):
+    oos_scorer = dict(found.get("oos_scorer") or {})
+    if not isinstance(oos_scorer.pop("characters", ""), str):
         raise ValueError("training.json: the characters of the scope are no string")
-    for number in (found["temperature"], found.get("even", 0.0), *scope.values()):
+    for number in (found["temperature"], found.get("decision_bias", 0.0), *oos_scorer.values()):
         if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
             raise ValueError(f"training.json: {number!r} is no number")
-    if found["temperature"] <= 0 or scope.get("width", 1.0) <= 0:
+    if found["temperature"] <= 0 or oos_scorer.get("width", 1.0) <= 0:
         raise ValueError("training.json: a temperature or width is not above 0")
     return found
 
@@ -60,7 +60,7 @@ def read_array(content: bytes, shape: tuple[int, ...], name: str) -> NDArray[np.
     return found
 
 
-def read_tokens(content: str, config: Config) -> TokenReader:
+def read_tokens(content: str, config: Config) -> AlignedTokenizer:
     """tokens.json. Raises ModelError for a tokenizer that the tokenizers library cannot run."""
     try:
         return from_json(content, simplifier() if config.text.simplify else None)
@@ -70,7 +70,7 @@ def read_tokens(content: str, config: Config) -> TokenReader:
         raise ModelError(f"tokens.json: is no tokenizer ({type(error).__name__}); train the model again.") from error
 
 
-def expected_network(config: Config, labels: Labels, tags: TagSet, tokens: TokenReader | None) -> Expected:
+def expected_network(config: Config, labels: Labels, tags: TagSet, tokens: AlignedTokenizer | None) -> Expected:
     """What model.onnx must be, by the other files."""
     model = config.model
     outputs = {
@@ -84,5 +84,5 @@ def expected_network(config: Config, labels: Labels, tags: TagSet, tokens: Token
         outputs,
         config.training.max_length,
         model.members * (rows + layer + model.label_width),
-        tokens.marks.limit if tokens else 0,
+        tokens.special_tokens.limit if tokens else 0,
     )

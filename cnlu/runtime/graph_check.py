@@ -129,10 +129,10 @@ def follow(graph: OnnxGraph, given: Mapping[str, Shape]) -> tuple[dict[str, Shap
 
     Raises BadGraph where a node cannot be applied, uses what comes later, or gives a name a second time.
     """
-    known = {constant.name: Known(constant.shape, constant.content) for constant in graph.constants}
-    if len(known) < len(graph.constants) or known.keys() & given.keys():
+    known = {constant.name: Known(constant.shape, constant.content) for constant in graph.initializers}
+    if len(known) < len(graph.initializers) or known.keys() & given.keys():
         raise BadGraph("a constant's name comes twice")
-    constants = frozenset(known)
+    initializers = frozenset(known)
     known |= {name: Known(shape) for name, shape in given.items()}
     uses = Counter(name for node in graph.nodes for name in set(node.inputs))
     uses.update(port.name for port in graph.outputs)
@@ -152,7 +152,7 @@ def follow(graph: OnnxGraph, given: Mapping[str, Shape]) -> tuple[dict[str, Shap
         known.update(zip(node.outputs, results, strict=True))
         for name in {*node.inputs, *node.outputs}:
             uses[name] -= name in node.inputs
-            if name and uses[name] <= 0 and name not in constants:
+            if name and uses[name] <= 0 and name not in initializers:
                 held -= math.prod(known[name].shape)
     missing = [port.name for port in graph.outputs if port.name not in known]
     if missing:

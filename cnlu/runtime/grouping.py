@@ -79,7 +79,7 @@ def facts(text: str, spans: Sequence[Span], kinds: Sequence[Kind]) -> Facts:
     ]
     often, types = Counter(kinds), Counter(kind for kind, _ in kinds)
     repeating = [i for i, kind in enumerate(kinds) if often[kind] > 1]
-    several = sum(many > 1 for many in often.values()) > 1
+    multi_intent = sum(many > 1 for many in often.values()) > 1
     pauses = [bool(_PAUSE.search(gap)) for gap in gaps]
     grouped = np.zeros((count, 7), np.float32)
     likeness = np.zeros((count, count + 1, 2), np.float32)
@@ -90,7 +90,7 @@ def facts(text: str, spans: Sequence[Span], kinds: Sequence[Kind]) -> Facts:
             outside = True
             apart = any(pauses[i + 1 : repeating[0] + 1] if i < repeating[0] else pauses[repeating[-1] + 1 : i + 1])
         typed = not repeats and types[kind[0]] > 1
-        grouped[i] = 1.0, repeats, typed, bool(repeating) and not repeats, several, outside, apart
+        grouped[i] = 1.0, repeats, typed, bool(repeating) and not repeats, multi_intent, outside, apart
         for start in range(i):
             likeness[i, start + 1] = kind == kinds[start], kind in kinds[start:i]
     begins = [

@@ -37,8 +37,8 @@ from cnlu.runtime.labels import Labels
 from cnlu.runtime.lattice import build_lattice
 from cnlu.runtime.model_dir import ModelFiles, read_model_dir
 from cnlu.runtime.onnx_session import Session, open_graph
-from cnlu.runtime.out_of_scope import Scope
-from cnlu.text.tokens import TokenReader, pad_tokens
+from cnlu.runtime.out_of_scope import OosScorer
+from cnlu.text.tokens import AlignedTokenizer, pad_tokens
 from cnlu.text.view import View, view
 
 
@@ -55,7 +55,7 @@ class Interpreter:
     sentence: Vocabulary
     assembler: Assembler
     session: Session
-    tokens: TokenReader | None = None
+    tokens: AlignedTokenizer | None = None
     """The encoder's, for a model with one."""
     digest: str = ""
     """The manifest's checksum, which tells two models apart."""
@@ -147,7 +147,7 @@ class Interpreter:
 
     def _run(self, texts: list[View]) -> list[Scores]:
         rows, known = [], []
-        met = self.assembler.scope.characters if self.assembler.scope else ""
+        met = self.assembler.oos_scorer.characters if self.assembler.oos_scorer else ""
         for text in texts:
             features = self.extractor.extract(text)
             characters = self.characters.rows(features.characters)
@@ -209,7 +209,7 @@ def _build(files: ModelFiles, threads: int) -> Interpreter:
     tags = labels.tag_set(config.model.tagging)
     tagger = read_tagger(files.files["tagger.npy"], tags)
     training = read_training(text("training.json"))
-    scope = training.get("scope")
+    oos_scorer = training.get("oos_scorer")
     assembler = Assembler(
         labels,
         tags,
@@ -217,9 +217,9 @@ def _build(files: ModelFiles, threads: int) -> Interpreter:
         training["temperature"],
         Synonyms(lexicon["synonyms"], lexicon.get("synonyms_of", {}), extractor.normalizer),
         config.model.multi_label,
-        Scope(**scope) if scope else None,
+        OosScorer(**oos_scorer) if oos_scorer else None,
         config.model.out_of_scope,
-        training.get("even", 0.0),
+        training.get("decision_bias", 0.0),
         _items(labels, files),
     )
     tokens = read_tokens(text("tokens.json"), config) if "tokens.json" in files.files else None

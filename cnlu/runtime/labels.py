@@ -30,8 +30,8 @@ class Labels:
     """Groups whose labels count a sentence's items, in their order; empty where labels mean something by themselves."""
 
     @classmethod
-    def collect(cls, examples: Iterable[Example], several: bool = False) -> Labels:
-        """The labels of annotated examples; with `several` an intent a+b is two."""
+    def collect(cls, examples: Iterable[Example], multi_intent: bool = False) -> Labels:
+        """The labels of annotated examples; with `multi_intent` an intent a+b is two."""
         examples = list(examples)
         intents: set[str] = set()
         combined: set[str] = set()
@@ -40,7 +40,7 @@ class Labels:
         groups: dict[str, set[str]] = {}
         for example in examples:
             if example.intent is not None:
-                named = parts(example.intent) if several else [example.intent]
+                named = parts(example.intent) if multi_intent else [example.intent]
                 intents.update(named)
                 if len(named) > 1:
                     combined.add(example.intent)

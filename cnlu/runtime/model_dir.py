@@ -18,7 +18,7 @@ from cnlu.errors import ModelError
 from cnlu.io import atomic_directory
 from cnlu.io.open_directory import File, Folder, identity
 
-FORMAT = 2
+FORMAT = 3
 """Raised when a directory written from now on could not be read by an older cnlu, or means another thing to it.
 
 2: features and tags stand for the characters of cnlu/text/view.py; in 1 they stood for all of them."""
@@ -165,7 +165,7 @@ def _read_manifest(path: str | Path, folder: Folder) -> dict[str, Any]:
     if version < FORMAT:
         raise ModelError(
             f"{path}: was made by an older cnlu (format {version}, written by {manifest['cnlu']}; this one "
-            f"reads format {FORMAT}), which read texts otherwise; train the model again."
+            f"reads format {FORMAT}), which names things otherwise; train the model again."
         )
     seal = manifest.get("sha256")
     body = {key: value for key, value in manifest.items() if key != "sha256"}

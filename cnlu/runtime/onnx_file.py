@@ -48,7 +48,7 @@ _MOST_RANK = 8
 
 
 @dataclass(frozen=True)
-class Constant:
+class Initializer:
     """An initializer: its bytes are in the file, and as many as its shape says."""
 
     name: str
@@ -84,7 +84,7 @@ class OnnxGraph:
     """The network of a model.onnx."""
 
     nodes: list[Node]
-    constants: list[Constant]
+    initializers: list[Initializer]
     inputs: list[Port]
     outputs: list[Port]
 
@@ -208,7 +208,7 @@ def _port(found: dict[str, Any]) -> Port:
     return Port(found.get("name", ""), tensor.get("element", 0), len(tensor.get("shape", {}).get("dim", [])))
 
 
-def _constant(found: dict[str, Any]) -> Constant:
+def _constant(found: dict[str, Any]) -> Initializer:
     """Checks that the bytes are there: as many as the shape asks for, and in this file."""
     name, shape = found.get("name", ""), (*found.get("dims", []), *found.get("packed_dims", []))
     if found.get("data_location", 0):
@@ -229,4 +229,4 @@ def _constant(found: dict[str, Any]) -> Constant:
     if element.kind in "iu" and size <= SMALL:
         values = packed(found[field]) if field in found else np.frombuffer(found.get("raw_data", b""), element)
         content = np.array(values, np.int64).reshape(shape)
-    return Constant(name, shape, content)
+    return Initializer(name, shape, content)

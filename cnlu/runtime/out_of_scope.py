@@ -31,7 +31,7 @@ USUAL = 3.0
 
 
 @dataclass(frozen=True)
-class Scope:
+class OosScorer:
     """Where a model's own sentences end, by the energy of their intent scores and how much of their text is known."""
 
     edge: float
@@ -49,21 +49,21 @@ class Scope:
         return float(0.5 - 0.5 * np.tanh(place / 2.0))
 
 
-def energy(scores: NDArray[np.float64], several: bool = False) -> float:
+def energy(scores: NDArray[np.float64], multi_intent: bool = False) -> float:
     """Of the intent scores [K] of one sentence, as they come: the higher, the more the model knows it.
 
-    The log of the sum of their exponentials; where each is scored by itself (`several`), the sum of what each would
-    give alone against its absence (Wang et al. 2021, Can Multi-Label Classification Networks Know What They Don't
+    The log of the sum of their exponentials. Where each is scored by itself (`multi_intent`), the sum of what each
+    would give alone against its absence (Wang et al. 2021, Can Multi-Label Classification Networks Know What They Don't
     Know?, section 3). -inf without any intents.
     """
-    if several:
+    if multi_intent:
         return float(np.logaddexp(0.0, scores).sum()) if len(scores) else -np.inf
     return float(np.logaddexp.reduce(scores)) if len(scores) else -np.inf
 
 
-def fit_scope(
+def fit_oos_scorer(
     energies: Sequence[float], known: Sequence[float], unit: float, learned: int, characters: str = ""
-) -> Scope | None:
+) -> OosScorer | None:
     """From the energies of sentences that are in scope and were not learned, and from how much of each is known [0..1].
 
     Both spreads are drawn in to what is usual, as if FIRST further sentences had been there that spread so: `unit`, the
@@ -79,7 +79,7 @@ def fit_scope(
     places = found + weight * shares
     spread = _spread(places, own * np.hypot(1.0, ratio)) * np.sqrt(1.0 + 1.0 / len(places))
     below = max(float(_edge(learned) * spread), 1e-3)
-    return Scope(float(places.mean()) - below, below / USUAL, float(weight), characters)
+    return OosScorer(float(places.mean()) - below, below / USUAL, float(weight), characters)
 
 
 def _edge(learned: int) -> float:

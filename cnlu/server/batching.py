@@ -102,7 +102,7 @@ class Batcher:
             answers = _parse(self._model(), texts)
             self._began = None
             with contextlib.suppress(RuntimeError):  # the loop has ended, and with it everybody who waited
-                loop.call_soon_threadsafe(_settle, batch, answers)
+                loop.call_soon_threadsafe(_refit, batch, answers)
 
     def _take(self) -> list[_Job]:
         """The next batch, waiting for it; empty when stopped."""
@@ -119,7 +119,7 @@ class Batcher:
         return batch
 
 
-def _settle(batch: list[_Job], answers: Sequence[Result | Exception]) -> None:
+def _refit(batch: list[_Job], answers: Sequence[Result | Exception]) -> None:
     for (_, future), found in zip(batch, answers, strict=True):
         if future.done():  # the client went away meanwhile
             continue

@@ -18,35 +18,35 @@ A sentence that itself begins with / wants a space before it.
 """
 
 
-def converse(model: Interpreter, given: Iterable[str], say: Callable[[str], None], view: View) -> None:
+def converse(model: Interpreter, given: Iterable[str], log: Callable[[str], None], view: View) -> None:
     """Answers every line until there are no more, or one of them says /quit; blank lines are passed over."""
     for line in given:
         if not line.strip():
             continue
         if not line.startswith("/"):
-            say(show(model.parse(line), view))
+            log(show(model.parse(line), view))
             continue
         name, _, rest = line.strip().partition(" ")
         if name == "/quit":
             return
-        view = _obey(name, rest.strip(), say, view)
+        view = _obey(name, rest.strip(), log, view)
 
 
-def _obey(name: str, rest: str, say: Callable[[str], None], view: View) -> View:
+def _obey(name: str, rest: str, log: Callable[[str], None], view: View) -> View:
     """What a command changes of the view; one that makes no sense is answered with a sentence."""
     if name == "/help":
-        say(HELP.format(top=view.top))
+        log(HELP.format(top=view.top))
     elif name == "/json":
         view = replace(view, raw=not view.raw)
-        say("Results are shown as JSON." if view.raw else "Results are shown as a picture.")
+        log("Results are shown as JSON." if view.raw else "Results are shown as a picture.")
     elif name == "/top":
         if rest.isascii() and rest.isdigit() and int(rest[:9]) > 0 and len(rest) < 10:
             view = replace(view, top=int(rest))
-            say(f"The {rest} best intents are shown; a result has at most ten.")
+            log(f"The {rest} best intents are shown; a result has at most ten.")
         else:
-            say("/top wants a whole number from 1 up, such as /top 3.")
+            log("/top wants a whole number from 1 up, such as /top 3.")
     else:
-        say(
+        log(
             f"There is no command {visible(name)}; /help lists them. A sentence that begins with / wants a space "
             "before it."
         )

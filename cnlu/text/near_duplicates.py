@@ -17,7 +17,7 @@ _BASE = np.uint64(0x9E3779B97F4A7C15)
 _INVERSE = np.uint64(pow(0x9E3779B97F4A7C15, -1, 1 << 64))
 
 
-def near_keys(texts: Sequence[str]) -> NDArray[np.uint64]:
+def near_duplicate_keys(texts: Sequence[str]) -> NDArray[np.uint64]:
     """[L, BANDS] hashes of which at least one is equal, with the chance above, for lines that are alike.
 
     MinHash over the pairs of neighbouring characters, in bands (Broder 1997; Leskovec et al., Mining of Massive

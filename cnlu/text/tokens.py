@@ -33,7 +33,7 @@ _CACHE_SIZE = 1 << 15
 
 
 @dataclass(frozen=True)
-class Marks:
+class SpecialTokens:
     """What surrounds a text's own tokens, and how many tokens the encoder can read."""
 
     before: list[int]
@@ -71,13 +71,15 @@ Piece = tuple[int, int, int]
 """An id and the characters [start, end) that it covers; start == end for a token that covers none."""
 
 
-class TokenReader:
+class AlignedTokenizer:
     """Texts to tokens, aligned to raw characters. Marks such as [SEP] typed in a text are plain text.
 
     Raises UsageError where the `tokenizers` library is missing.
     """
 
-    def __init__(self, tokenizer: str, marks: Marks, simplify: Callable[[str], str] | None = None) -> None:
+    def __init__(
+        self, tokenizer: str, special_tokens: SpecialTokens, simplify: Callable[[str], str] | None = None
+    ) -> None:
         """`tokenizer` is the content of a tokenizer.json; `simplify` maps a character to its simplified form."""
         try:
             from tokenizers import Tokenizer
@@ -86,9 +88,9 @@ class TokenReader:
                 "A model with an encoder needs the tokenizers library, which is not installed; install it with: "
                 "pip install 'cnlu[encoder]'."
             ) from error
-        content = _without_marks(json.loads(tokenizer), marks)
+        content = _without_accents(json.loads(tokenizer), special_tokens)
         model = content["model"]
-        self.marks = marks
+        self.special_tokens = special_tokens
         self._tokenizer = Tokenizer.from_str(json.dumps(content, ensure_ascii=False))
         self._tokenizer.encode_special_tokens = True
         self._longest_word: int | None = model.get("max_input_chars_per_word")  # only word-pieces have a longest word
@@ -100,17 +102,19 @@ class TokenReader:
     @property
     def room(self) -> int:
         """Most tokens of a text's own."""
-        return self.marks.limit - len(self.marks.before) - len(self.marks.after)
+        return self.special_tokens.limit - len(self.special_tokens.before) - len(self.special_tokens.after)
 
     def read(self, text: str) -> Tokens:
         """Tokens beyond the encoder's limit are cut off; `fits` tells beforehand."""
-        found, marks = self._pieces(text), self.marks
+        found, special_tokens = self._pieces(text), self.special_tokens
         pieces = found[: self.room]
-        alignment = np.zeros((len(text), len(marks.before) + len(pieces) + len(marks.after)), np.float32)
-        for t, (_, start, end) in enumerate(pieces, len(marks.before)):
+        alignment = np.zeros(
+            (len(text), len(special_tokens.before) + len(pieces) + len(special_tokens.after)), np.float32
+        )
+        for t, (_, start, end) in enumerate(pieces, len(special_tokens.before)):
             alignment[start:end, t] = 1.0
         alignment /= np.maximum(alignment.sum(1, keepdims=True), 1.0)
-        ids = [*marks.before, *(piece for piece, _, _ in pieces), *marks.after]
+        ids = [*special_tokens.before, *(piece for piece, _, _ in pieces), *special_tokens.after]
         return Tokens(np.array(ids, np.int64), alignment, len(pieces) == len(found))
 
     def fits(self, text: str) -> bool:
@@ -123,18 +127,18 @@ class TokenReader:
 
     def lost(self, text: str) -> list[int]:
         """Which characters are covered by nothing but [UNK], in order."""
-        if self.marks.unknown is None:
+        if self.special_tokens.unknown is None:
             return []
         lost, read = set[int](), set[int]()
         for piece, start, end in self._pieces(text):
-            (lost if piece == self.marks.unknown else read).update(range(start, end))
+            (lost if piece == self.special_tokens.unknown else read).update(range(start, end))
         return sorted(lost - read)
 
     def _pieces(self, text: str) -> list[Piece]:
         last = self._last  # taken once: threads may share a reader
         if last[0] != text:
             readable = "".join(map(self._forms.__getitem__, text))
-            pieces = [piece for found in self._cut(readable, 0, len(text)) for piece in self._mended(readable, found)]
+            pieces = [piece for found in self._cut(readable, 0, len(text)) for piece in self._repaired(readable, found)]
             last = self._last = text, _with_accents(readable, pieces)
         return last[1]
 
@@ -143,9 +147,9 @@ class TokenReader:
         found = self._tokenizer.encode(readable[start:end], add_special_tokens=False)
         return [(piece, start + a, start + b) for piece, (a, b) in zip(found.ids, found.offsets, strict=True)]
 
-    def _mended(self, readable: str, found: Piece) -> Iterable[Piece]:
+    def _repaired(self, readable: str, found: Piece) -> Iterable[Piece]:
         piece, start, end = found
-        if piece == self.marks.unknown and end - start > 1 and self._longest_word is not None:
+        if piece == self.special_tokens.unknown and end - start > 1 and self._longest_word is not None:
             return self._spelled(readable, start, end)
         covered = readable[start:end]
         if not (inner := covered.strip()):
@@ -157,7 +161,7 @@ class TokenReader:
 
     def _spelled(self, readable: str, start: int, end: int) -> list[Piece]:
         """A word that is [UNK] as a whole: its runs of known characters as words, the others one by one."""
-        assert self.marks.unknown is not None and self._longest_word is not None
+        assert self.special_tokens.unknown is not None and self._longest_word is not None
         pieces: list[Piece] = []
         while start < end:
             stop = start
@@ -168,7 +172,7 @@ class TokenReader:
                 start += 1
                 continue
             run = self._cut(readable, start, stop)
-            if any(piece == self.marks.unknown for piece, _, _ in run):  # known alone, yet not within a word
+            if any(piece == self.special_tokens.unknown for piece, _, _ in run):  # known alone, yet not within a word
                 run = [piece for i in range(start, stop) for piece in self._cut(readable, i, i + 1)]
             pieces, start = pieces + run, stop
         return pieces
@@ -176,7 +180,7 @@ class TokenReader:
     def _known(self, ch: str) -> bool:
         """Whether the character alone is some token, and not [UNK]."""
         ids = self._tokenizer.encode(ch, add_special_tokens=False).ids
-        return bool(ids) and self.marks.unknown not in ids
+        return bool(ids) and self.special_tokens.unknown not in ids
 
 
 def _with_accents(readable: str, pieces: list[Piece]) -> list[Piece]:
@@ -216,7 +220,7 @@ class _Forms(dict[str, str]):
         return next((form for form in forms if self._known(form)), ch)
 
 
-def _without_marks(content: dict[str, Any], marks: Marks) -> dict[str, Any]:
+def _without_accents(content: dict[str, Any], special_tokens: SpecialTokens) -> dict[str, Any]:
     """A tokenizer.json that puts no mark around a text, finds none in it, and neither pads nor cuts off.
 
     A mark keeps its id and loses its name; otherwise a vocabulary of the SentencePiece kind reads a typed <sep> as one.
@@ -224,7 +228,7 @@ def _without_marks(content: dict[str, Any], marks: Marks) -> dict[str, Any]:
     model = content["model"]
     added = content.get("added_tokens") or []
     names = {token["content"] for token in added if token["special"]} - {model.get("unk_token")}
-    ids = {*marks.before, *marks.after, marks.pad}
+    ids = {*special_tokens.before, *special_tokens.after, special_tokens.pad}
     vocabulary = model["vocab"]
     if isinstance(vocabulary, list):
         vocabulary = [
@@ -250,7 +254,7 @@ class Unknown:
     """The most frequent of them, the first most often."""
 
 
-def count_unknown(reader: TokenReader, texts: Iterable[str], most: int = 8) -> Unknown:
+def count_unknown(reader: AlignedTokenizer, texts: Iterable[str], most: int = 8) -> Unknown:
     """The share of [UNK] characters in the texts, and which they are, at most `most` of them."""
     characters, lost = 0, Counter[str]()
     for text in texts:
@@ -259,7 +263,7 @@ def count_unknown(reader: TokenReader, texts: Iterable[str], most: int = 8) -> U
     return Unknown(sum(lost.values()) / max(1, characters), [ch for ch, _ in lost.most_common(most)])
 
 
-def unknown_share(reader: TokenReader, texts: Iterable[str]) -> float:
+def unknown_share(reader: AlignedTokenizer, texts: Iterable[str]) -> float:
     """The share of the texts' characters that are nothing but [UNK] to the encoder."""
     return count_unknown(reader, texts, 0).share
 
@@ -278,11 +282,15 @@ def pad_tokens(found: Sequence[Tokens], length: int) -> dict[str, NDArray[Any]]:
     return {"tokens": ids, "token_mask": mask, "alignment": alignment}
 
 
-def to_json(tokenizer: str, marks: Marks) -> str:
+def to_json(tokenizer: str, special_tokens: SpecialTokens) -> str:
     """What a model directory keeps in tokens.json."""
-    return json.dumps({"marks": marks.to_dict(), "tokenizer": json.loads(tokenizer)}, ensure_ascii=True)
+    return json.dumps(
+        {"special_tokens": special_tokens.to_dict(), "tokenizer": json.loads(tokenizer)}, ensure_ascii=True
+    )
 
 
-def from_json(content: str, simplify: Callable[[str], str] | None = None) -> TokenReader:
+def from_json(content: str, simplify: Callable[[str], str] | None = None) -> AlignedTokenizer:
     found = json.loads(content)
-    return TokenReader(json.dumps(found["tokenizer"], ensure_ascii=False), Marks(**found["marks"]), simplify)
+    return AlignedTokenizer(
+        json.dumps(found["tokenizer"], ensure_ascii=False), SpecialTokens(**found["special_tokens"]), simplify
+    )

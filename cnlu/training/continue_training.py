@@ -21,21 +21,21 @@ from cnlu.errors import UsageError
 from cnlu.export.unfold import unfolded
 from cnlu.features.vocabulary import Vocabularies
 from cnlu.runtime.labels import Labels
-from cnlu.runtime.out_of_scope import Scope
-from cnlu.training.data.dataset import Gathered, gathered, labels_of
+from cnlu.runtime.out_of_scope import OosScorer
+from cnlu.training.data.dataset import Dataset, build_dataset, labels_of
 from cnlu.training.data.replay import kept_examples
 from cnlu.training.fit.dev_evaluator import Calibration
 from cnlu.training.fit.encoder_setup import prepare_encoder
-from cnlu.training.request import Request, Say
-from cnlu.training.train import Course, Trained, learn, prepare
-from cnlu.training.transfer.trained_model import Stored
-from cnlu.training.transfer.warm_start import Ancestor
+from cnlu.training.request import Log, Request
+from cnlu.training.train import TrainingInputs, TrainingResult, learn, prepare
+from cnlu.training.transfer.trained_model import TrainedModel
+from cnlu.training.transfer.warm_start import WarmStart
 
 _FREE = ("learning_rate", "layer_decay", "weight_decay", "accumulate", "checkpointing", "precision", "cache_mb")
 """Settings of the encoder that say how it learns, not what it is"""
 
 
-def grow(origin: Path, request: Request, say: Say = lambda line: None) -> Trained:
+def continue_training(origin: Path, request: Request, log: Log = lambda line: None) -> TrainingResult:
     """Train on from the model at `origin` and write the model directory, as `train` does.
 
     Raises UsageError, DataError or ModelError, each one sentence with its mend.
@@ -43,48 +43,48 @@ def grow(origin: Path, request: Request, say: Say = lambda line: None) -> Traine
     if request.encoder:
         raise UsageError(f"--encoder has no effect with --from: {origin} is as it was made; leave one of the two out.")
     device = prepare(request)
-    stored = Stored.load(origin, request.config.training.threads)
-    if request.int8 and stored.model.tokens is None:
+    trained = TrainedModel.load(origin, request.config.training.threads)
+    if request.int8 and trained.model.tokens is None:
         raise UsageError(f"--int8 rounds an encoder, and {origin} has none; leave it out.")
-    _refuse_other_words(stored)
-    encoded = stored.pretrained() if stored.model.tokens else None
-    request = replace(request, config=inherited(request.config, stored))
-    found = _gather(stored, request, say)
-    labels = _united(stored.model.labels, labels_of(found, request.config))
-    _tell(stored, found, labels, say)
-    ancestor = Ancestor(
-        unfolded(stored),
-        stored.tags.tags,
-        stored.model.labels,
-        _vocabularies(stored),
-        _calibration(stored),
-        stored.digest,
+    _refuse_other_words(trained)
+    encoded = trained.pretrained() if trained.model.tokens else None
+    request = replace(request, config=inherited(request.config, trained))
+    found = _gather(trained, request, log)
+    labels = _united(trained.model.labels, labels_of(found, request.config))
+    _tell(trained, found, labels, log)
+    warm_start = WarmStart(
+        unfolded(trained),
+        trained.tags.tags,
+        trained.model.labels,
+        _vocabularies(trained),
+        _calibration(trained),
+        trained.digest,
     )
-    encoder = prepare_encoder(str(origin), request.config, say, encoded) if encoded else None
-    return learn(Course(found, labels, device, encoder, ancestor=ancestor), request, say)
+    encoder = prepare_encoder(str(origin), request.config, log, encoded) if encoded else None
+    return learn(TrainingInputs(found, labels, device, encoder, warm_start=warm_start), request, log)
 
 
-def _refuse_other_words(stored: Stored) -> None:
+def _refuse_other_words(trained: TrainedModel) -> None:
     """Of words cut by another dictionary, the model would know other features than those it is given."""
-    used, config = stored.files.manifest.get("segmenter"), stored.model.config
-    if config.features.words and used != stored.model.extractor.segmenter.digest:
+    used, config = trained.files.manifest.get("segmenter"), trained.model.config
+    if config.features.words and used != trained.model.extractor.segmenter.digest:
         raise UsageError(
-            f"--from: {stored.path} was trained with another jieba dictionary than the one here; "
+            f"--from: {trained.path} was trained with another jieba dictionary than the one here; "
             "install the same jieba, or train anew."
         )
 
 
-def inherited(config: Config, stored: Stored) -> Config:
+def inherited(config: Config, trained: TrainedModel) -> Config:
     """The settings, but what decides the network's form and features as the model has it; refuses others."""
-    own = stored.model.config
-    usual: Config = build_config(ENCODER_DEFAULTS if stored.model.tokens else {})
+    own = trained.model.config
+    usual: Config = build_config(ENCODER_DEFAULTS if trained.model.tokens else {})
     for section in ("text", "features", "model", "encoder"):
         given, kept, default = (getattr(one, section) for one in (config, own, usual))
         names = [f.name for f in dataclasses.fields(given) if section != "encoder" or f.name not in _FREE]
         for name in names:
             if getattr(given, name) not in (getattr(default, name), getattr(kept, name)):
                 raise UsageError(
-                    f"{section}.{name}: {stored.path} keeps its own, {getattr(kept, name)}, under --from; leave the "
+                    f"{section}.{name}: {trained.path} keeps its own, {getattr(kept, name)}, under --from; leave the "
                     "setting out, or train anew."
                 )
         values = {name: getattr(kept, name) for name in names}
@@ -92,7 +92,7 @@ def inherited(config: Config, stored: Stored) -> Config:
     return config
 
 
-def _gather(stored: Stored, request: Request, say: Say) -> Gathered:
+def _gather(trained: TrainedModel, request: Request, log: Log) -> Dataset:
     """The new examples, and the kept ones whose texts are not among them: what is given anew is right."""
     data = load_data(list(request.data), settings=request.config.data)
     training = request.config.training
@@ -100,12 +100,12 @@ def _gather(stored: Stored, request: Request, say: Say) -> Gathered:
         new, held = data.examples, load_data(list(request.dev), settings=request.config.data).examples
     else:
         new, held = stratified_split(data.examples, training.dev_fraction, training.seed)
-    learned, kept_out = kept_examples(stored.files.files)
+    learned, kept_out = kept_examples(trained.files.files)
     known = {example.text for example in [*data.examples, *held]}
     old = [example for example in learned if example.text not in known]
     out = [] if request.dev else [example for example in kept_out if example.text not in known]
-    _with_dictionaries(data, stored.dictionaries())
-    return gathered(data, [*old, *new], [*out, *held], request, say)
+    _with_dictionaries(data, trained.dictionaries())
+    return build_dataset(data, [*old, *new], [*out, *held], request, log)
 
 
 def _with_dictionaries(data: NluData, old: NluData) -> None:
@@ -141,28 +141,28 @@ def _sorted(one: Sequence[str], other: Sequence[str]) -> list[str]:
     return sorted({*one, *other})
 
 
-def _tell(stored: Stored, found: Gathered, labels: Labels, say: Say) -> None:
+def _tell(trained: TrainedModel, found: Dataset, labels: Labels, log: Log) -> None:
     """What is new, and which labels may be forgotten."""
-    old = stored.model.labels
+    old = trained.model.labels
     for what, known, now in (("intents", old.intents, labels.intents), ("entity types", old.entities, labels.entities)):
         new = [name for name in now if name not in known]
-        say(f"from {stored.path}: {len(known)} {what} known, {len(new)} new{': ' if new else ''}{', '.join(new)}")
-    shown = labels_of(found, stored.model.config)
+        log(f"from {trained.path}: {len(known)} {what} known, {len(new)} new{': ' if new else ''}{', '.join(new)}")
+    shown = labels_of(found, trained.model.config)
     gone = [name for name in (*old.intents, *old.entities) if name not in {*shown.intents, *shown.entities}]
     if gone:
-        say(
-            f"warning: no example of {', '.join(gone)} is learned from again, for {stored.path} keeps none and the "
+        log(
+            f"warning: no example of {', '.join(gone)} is learned from again, for {trained.path} keeps none and the "
             "data have none; such labels are soon forgotten: add examples of them."
         )
 
 
-def _vocabularies(stored: Stored) -> Vocabularies:
-    scope = stored.model.assembler.scope
-    return Vocabularies(stored.model.characters, stored.model.sentence, scope.characters if scope else "")
+def _vocabularies(trained: TrainedModel) -> Vocabularies:
+    oos_scorer = trained.model.assembler.oos_scorer
+    return Vocabularies(trained.model.characters, trained.model.sentence, oos_scorer.characters if oos_scorer else "")
 
 
-def _calibration(stored: Stored) -> Calibration:
-    told = stored.model.training
-    scope = told.get("scope")
-    fitted = float(told.get("temperature", 1.0)), float(told.get("even", 0.0))
-    return Calibration(*fitted, Scope(**scope) if scope else None, int(told.get("calibrated_on", 0)))
+def _calibration(trained: TrainedModel) -> Calibration:
+    told = trained.model.training
+    oos_scorer = told.get("oos_scorer")
+    fitted = float(told.get("temperature", 1.0)), float(told.get("decision_bias", 0.0))
+    return Calibration(*fitted, OosScorer(**oos_scorer) if oos_scorer else None, int(told.get("calibrated_on", 0)))

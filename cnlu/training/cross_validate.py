@@ -16,14 +16,14 @@ from cnlu.errors import DataError
 from cnlu.evaluation.cross_validation import pooled
 from cnlu.evaluation.frames import Span
 from cnlu.evaluation.metrics import evaluate
-from cnlu.evaluation.report_data import Study, by_examples, unheard
+from cnlu.evaluation.report_data import ReportData, by_examples, unheard
 from cnlu.io.temporary import scratch_folder
 from cnlu.runtime.interpreter import Interpreter
 from cnlu.runtime.labels import Labels
-from cnlu.training.data.dataset import counted, divided, labels_of
+from cnlu.training.data.dataset import counted, labels_of, split_dataset
 from cnlu.training.fit.encoder_setup import prepare_encoder
-from cnlu.training.request import Request, Say
-from cnlu.training.train import Course, learn, prepare
+from cnlu.training.request import Log, Request
+from cnlu.training.train import TrainingInputs, learn, prepare
 
 
 @dataclass(frozen=True)
@@ -52,34 +52,34 @@ class _Fold:
     fresh: frozenset[tuple[int, Span]]
 
 
-def cross_validate(wish: CrossValidation, say: Say = lambda line: None) -> Study:
+def cross_validate(options: CrossValidation, log: Log = lambda line: None) -> ReportData:
     """Trains `wish.folds` models one after the other, each in a temporary folder that is gone afterwards.
 
     Raises UsageError, DataError or ModelError, each one sentence with its mend.
     """
-    data = load_data(list(wish.data), settings=wish.config.data)
+    data = load_data(list(options.data), settings=options.config.data)
     for note in data.notes:
-        say(f"note: {note}")
+        log(f"note: {note}")
     if not any(example.intent is not None or example.entities for example in data.examples):
         raise DataError(
-            f"{', '.join(map(str, wish.data))}: no example has an intent or an entity; annotate some first."
+            f"{', '.join(map(str, options.data))}: no example has an intent or an entity; annotate some first."
         )
-    fold_of = stratified_folds(data.examples, wish.folds, wish.config.training.seed)
-    _note_rare(data.examples, wish.folds, say)
-    done = [_answered(wish, data, fold_of, fold, say) for fold in range(wish.folds)]
+    fold_of = stratified_folds(data.examples, options.folds, options.config.training.seed)
+    _note_rare(data.examples, options.folds, log)
+    done = [_answered(options, data, fold_of, fold, log) for fold in range(options.folds)]
     results: list[Mapping[str, Any]] = [{}] * len(data.examples)
     for one in done:
         for number, result in zip(one.numbers, one.results, strict=True):
             results[number] = result
     metrics = pooled(data.examples, results, [one.metrics for one in done])
-    subject = f"{', '.join(map(str, wish.data))}, cross-validated in {wish.folds} folds"
-    counts = counted(data.examples, wish.config.model.multi_label)
+    subject = f"{', '.join(map(str, options.data))}, cross-validated in {options.folds} folds"
+    counts = counted(data.examples, options.config.model.multi_label)
     fresh: frozenset[Any] = frozenset().union(*(one.fresh for one in done))
     labels = _labels(metrics, data.examples)
-    return Study(subject, data.examples, results, metrics, labels, counts, fresh, [fold + 1 for fold in fold_of])
+    return ReportData(subject, data.examples, results, metrics, labels, counts, fresh, [fold + 1 for fold in fold_of])
 
 
-def _note_rare(examples: Sequence[Example], folds: int, say: Say) -> None:
+def _note_rare(examples: Sequence[Example], folds: int, log: Log) -> None:
     """Names the intents that some fold's test cannot have, or that one with a single text never learns."""
     texts = Counter(
         intent for _, intent in {(example.text, example.intent) for example in examples} if intent is not None
@@ -88,41 +88,47 @@ def _note_rare(examples: Sequence[Example], folds: int, say: Say) -> None:
     if rare:
         named = ", ".join(f"{intent} ({count})" for count, intent in rare[:10])
         more = f" and {len(rare) - 10} more" if len(rare) > 10 else ""
-        say(
+        log(
             f"note: intents with fewer different texts than the {folds} folds are missing from some of them, and one "
             f"with a single text is never right: {named}{more}."
         )
 
 
-def _answered(wish: CrossValidation, data: NluData, fold_of: Sequence[int], fold: int, say: Say) -> _Fold:
+def _answered(options: CrossValidation, data: NluData, fold_of: Sequence[int], fold: int, log: Log) -> _Fold:
     numbers = [i for i, one in enumerate(fold_of) if one == fold]
     held = [data.examples[i] for i in numbers]
     rest = [example for example, one in zip(data.examples, fold_of, strict=True) if one != fold]
-    title = f"fold {fold + 1} of {wish.folds}"
-    say(f"{title}: {len(rest)} examples to learn from, {len(held)} held out")
+    title = f"fold {fold + 1} of {options.folds}"
+    log(f"{title}: {len(rest)} examples to learn from, {len(held)} held out")
     with scratch_folder() as folder:
         request = Request(
-            wish.data, folder / "model", wish.config, (), wish.encoder, device=wish.device, quiet=wish.quiet
+            options.data,
+            folder / "model",
+            options.config,
+            (),
+            options.encoder,
+            device=options.device,
+            quiet=options.quiet,
         )
-        _train(request, data, rest, say if fold == 0 else _nobody)
+        _train(request, data, rest, log if fold == 0 else _nobody)
         model = Interpreter.load(request.out)
         results = model.parse_batch([example.text for example in held])
     metrics = evaluate(held, results, model.labels)
-    say(f"{title}: {_in_words(metrics)}")
+    log(f"{title}: {_in_words(metrics)}")
     return _Fold(numbers, results, metrics, unheard(held, by_examples(rest), numbers))
 
 
-def _train(request: Request, data: NluData, examples: Sequence[Example], say: Say) -> None:
+def _train(request: Request, data: NluData, examples: Sequence[Example], log: Log) -> None:
     """As `cnlu train` would; what it says of the model's own place would mean nothing to the user."""
 
     def without_place(line: str) -> None:
         if str(request.out) not in line and not line.startswith("interrupted"):
-            say(line)
+            log(line)
 
     device = prepare(request)
-    found = divided(replace(data, notes=[]), examples, request, say)
-    encoder = prepare_encoder(request.encoder, request.config, say) if request.encoder else None
-    learn(Course(found, labels_of(found, request.config), device, encoder), request, without_place)
+    found = split_dataset(replace(data, notes=[]), examples, request, log)
+    encoder = prepare_encoder(request.encoder, request.config, log) if request.encoder else None
+    learn(TrainingInputs(found, labels_of(found, request.config), device, encoder), request, without_place)
 
 
 def _nobody(line: str) -> None:

@@ -12,19 +12,19 @@ from cnlu.data.load import load_data
 from cnlu.data.schema import Example
 from cnlu.data.unlabelled import annotated, read_texts
 from cnlu.errors import DataError, UsageError
-from cnlu.model.encoder_output import Reader
-from cnlu.text.tokens import TokenReader
+from cnlu.model.encoder_output import AlignedEncoder
+from cnlu.text.tokens import AlignedTokenizer
 from cnlu.text.view import view
 from cnlu.training.data.augment.augment import SETTINGS as OF_MADE_EXAMPLES
-from cnlu.training.data.augment.value_substitution import swapped
-from cnlu.training.data.dataset import Gathered
+from cnlu.training.data.augment.value_substitution import substitute_values
+from cnlu.training.data.dataset import Dataset
 from cnlu.training.data.featurize import plan_of
 from cnlu.training.fit.encoder_setup import Encoder, prepare_encoder
-from cnlu.training.request import Request, Say
-from cnlu.training.train import Course, Trained, learn, prepare
-from cnlu.training.transfer.distillation_targets import Tutor
+from cnlu.training.request import Log, Request
+from cnlu.training.train import TrainingInputs, TrainingResult, learn, prepare
+from cnlu.training.transfer.distillation_targets import DistillationTargets
 from cnlu.training.transfer.teacher import as_example, ask, with_vectors
-from cnlu.training.transfer.trained_model import Stored
+from cnlu.training.transfer.trained_model import TrainedModel
 
 NONE = "none"
 MOST_DEV = 1000
@@ -84,42 +84,42 @@ class Distillation:
         return int(found[1])
 
 
-def distill(wish: Distillation, request: Request, say: Say = lambda line: None) -> Trained:
+def distill(options: Distillation, request: Request, log: Log = lambda line: None) -> TrainingResult:
     """Train the student and write its model directory, as `train` does; `request.data` are the texts.
 
     Raises UsageError, DataError or ModelError, each one sentence with its mend.
     """
-    course, request = _course(wish, request, say)  # the teacher itself need not stay in memory
-    return learn(course, request, say)
+    inputs, request = _course(options, request, log)  # the teacher itself need not stay in memory
+    return learn(inputs, request, log)
 
 
-def _course(wish: Distillation, request: Request, say: Say) -> tuple[Course, Request]:
+def _course(options: Distillation, request: Request, log: Log) -> tuple[TrainingInputs, Request]:
     """What the student learns and how, and the request with the settings that follow from its teacher."""
-    if request.int8 and wish.student == NONE:
+    if request.int8 and options.student == NONE:
         raise UsageError("--int8 rounds an encoder, and --student none has no encoder; leave it out.")
-    layers, notes = wish.layers, list[str]()
+    layers, notes = options.layers, list[str]()
     device = prepare(request)
-    texts = read_texts(request.data, wish.max_texts, request.config.training.seed, notes, request.config.data)
+    texts = read_texts(request.data, options.max_texts, request.config.training.seed, notes, request.config.data)
     for note in notes:
-        say(f"note: {note}")
-    teacher = Stored.load(wish.teacher, request.config.training.threads)
+        log(f"note: {note}")
+    teacher = TrainedModel.load(options.teacher, request.config.training.threads)
     request = replace(request, config=_cut(_as_teacher(request.config, teacher), layers))
-    encoder = _encoder(wish, layers, teacher, request.config, say)
-    reader = _reader(wish, teacher, encoder, say)
-    texts, dev = _held_out(texts, teacher, request, say)
-    texts += _copies(wish.copies, texts, dev, request, say)
+    encoder = _encoder(options, layers, teacher, request.config, log)
+    reader = _reader(options, teacher, encoder, log)
+    texts, dev = _held_out(texts, teacher, request, log)
+    texts += _copies(options.copies, texts, dev, request, log)
     pieces = _pieces(texts, request.config, encoder.tokens if encoder else None)
     folder, quiet = request.out.parent, request.quiet
     answers, examples = ask(teacher, pieces, MEMORY, folder, quiet)
     if reader is not None:
         answers = with_vectors(answers, teacher, reader, pieces, device, MEMORY, folder, quiet)
     width = encoder.reader.width if encoder else 0
-    tutor = Tutor.build(teacher, answers, width, wish.temperature, _weight(wish), device)
-    found = Gathered(teacher.dictionaries(), examples, dev)
-    return Course(found, teacher.model.labels, device, encoder, tutor), request
+    distillation = DistillationTargets.build(teacher, answers, width, options.temperature, _weight(options), device)
+    found = Dataset(teacher.dictionaries(), examples, dev)
+    return TrainingInputs(found, teacher.model.labels, device, encoder, distillation), request
 
 
-def _as_teacher(config: Config, teacher: Stored) -> Config:
+def _as_teacher(config: Config, teacher: TrainedModel) -> Config:
     """The settings with what the teacher's answers decide; refuses those that could have no effect."""
     usual, own = Config(), teacher.model.config
     for section, name in _TEACHERS:
@@ -146,39 +146,43 @@ def _cut(config: Config, layers: int | None) -> Config:
     return replace(config, encoder=replace(config.encoder, keep_layers=layers))
 
 
-def _encoder(wish: Distillation, layers: int | None, teacher: Stored, config: Config, say: Say) -> Encoder | None:
+def _encoder(
+    options: Distillation, layers: int | None, teacher: TrainedModel, config: Config, log: Log
+) -> Encoder | None:
     """The student's."""
-    if wish.student == NONE:
+    if options.student == NONE:
         return None
     if layers is None:
-        return prepare_encoder(wish.student, config, say)
+        return prepare_encoder(options.student, config, log)
     given = teacher.pretrained()
-    if layers > given.body.depth:
-        raise UsageError(f"--student layers={layers}: {teacher.path} has an encoder of {given.body.depth}; keep fewer.")
-    return prepare_encoder(str(teacher.path), config, say, given)
+    if layers > given.backbone.depth:
+        raise UsageError(
+            f"--student layers={layers}: {teacher.path} has an encoder of {given.backbone.depth}; keep fewer."
+        )
+    return prepare_encoder(str(teacher.path), config, log, given)
 
 
-def _reader(wish: Distillation, teacher: Stored, encoder: Encoder | None, say: Say) -> Reader | None:
+def _reader(options: Distillation, teacher: TrainedModel, encoder: Encoder | None, log: Log) -> AlignedEncoder | None:
     """The teacher's encoder, whose hidden states are learned from; None where they are not."""
     learns = encoder is not None and encoder.tuning != "frozen"
-    if not learns and wish.hidden is not None:
+    if not learns and options.hidden is not None:
         raise UsageError("--hidden has no effect on a student without an encoder that learns; leave it out.")
-    if not learns or not _weight(wish):
+    if not learns or not _weight(options):
         return None
     try:
         return teacher.reader()
     except UsageError as error:
-        if wish.hidden is not None:
+        if options.hidden is not None:
             raise
-        say(f"note: no hidden states are learned from: {error}")
+        log(f"note: no hidden states are learned from: {error}")
         return None
 
 
-def _weight(wish: Distillation) -> float:
-    return 1.0 if wish.hidden is None else wish.hidden
+def _weight(options: Distillation) -> float:
+    return 1.0 if options.hidden is None else options.hidden
 
 
-def _held_out(texts: list[str], teacher: Stored, request: Request, say: Say) -> tuple[list[str], list[Example]]:
+def _held_out(texts: list[str], teacher: TrainedModel, request: Request, log: Log) -> tuple[list[str], list[Example]]:
     """(the texts to learn from, the dev examples): those the user gave, else some texts as the teacher reads them."""
     training, usual = request.config.training, TrainingConfig()
     if request.dev:
@@ -193,15 +197,15 @@ def _held_out(texts: list[str], teacher: Stored, request: Request, say: Say) -> 
         return texts, dev
     count = min(MOST_DEV, int(len(texts) * training.dev_fraction))
     if count:
-        say(f"dev: the student is compared with its teacher on texts held out ({count})")
+        log(f"dev: the student is compared with its teacher on texts held out ({count})")
     elif training.patience != usual.patience:
         raise UsageError("training.patience has no effect with no dev texts; leave the setting out.")
     else:
-        say("note: no dev texts (too few, or training.dev_fraction is 0): the last epoch is kept, uncalibrated.")
+        log("note: no dev texts (too few, or training.dev_fraction is 0): the last epoch is kept, uncalibrated.")
     return texts[count:], [as_example(result) for result in teacher.model.parse_batch(texts[:count])]
 
 
-def _copies(count: int, texts: list[str], dev: list[Example], request: Request, say: Say) -> list[str]:
+def _copies(count: int, texts: list[str], dev: list[Example], request: Request, log: Log) -> list[str]:
     """Sentences of the annotated examples among `texts` with other values of their entities; none is a dev text.
 
     Where text is short, more of another kind harms a student; these are of the kind, and its teacher tells them apart.
@@ -211,15 +215,15 @@ def _copies(count: int, texts: list[str], dev: list[Example], request: Request, 
     learned, seed = set(texts), request.config.training.seed
     examples = [example for example in annotated(request.data, request.config.data) if example.text in learned]
     known = learned | {example.text for example in dev}
-    found = {copy.text: None for i in range(count) for copy in swapped(examples, 1.0, seed + i)}
+    found = {copy.text: None for i in range(count) for copy in substitute_values(examples, 1.0, seed + i)}
     new = [text for text in found if text not in known]
     if not new:
         raise UsageError("--copies finds no annotated entities to exchange in --data; give examples, or leave it out.")
-    say(f"learning from {len(new)} more sentences: copies with other values of their entities")
+    log(f"learning from {len(new)} more sentences: copies with other values of their entities")
     return new
 
 
-def _pieces(texts: Sequence[str], config: Config, tokens: TokenReader | None) -> list[str]:
+def _pieces(texts: Sequence[str], config: Config, tokens: AlignedTokenizer | None) -> list[str]:
     """What the student reads at once: of a long text its windows, each a text of its own, and the intent's part."""
     found: dict[str, None] = {}
     for text in texts:

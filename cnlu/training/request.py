@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cnlu.config import Config
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 """Takes the story of a training, a line at a time."""
 
 

@@ -28,19 +28,19 @@ from cnlu.runtime.labels import Labels
 from cnlu.runtime.model_dir import check_out, write_model_dir
 from cnlu.training.data.augment.augment import made as made_of
 from cnlu.training.data.character_masking import Masker
-from cnlu.training.data.dataset import Gathered, counted, dictionary_story, gather, labels_of
+from cnlu.training.data.dataset import Dataset, counted, dictionary_notes, labels_of, read_dataset
 from cnlu.training.data.featurize import Row
 from cnlu.training.data.frozen_features import read_rows
 from cnlu.training.data.out_of_fold import by_members, everyone, forget_unseen, rows_of_members
 from cnlu.training.data.replay import kept_files
 from cnlu.training.fit.checkpoint import Checkpoint, State
 from cnlu.training.fit.dev_evaluator import Calibration, Dev, graph_answers
-from cnlu.training.fit.encoder_setup import Encoder, prepare_encoder, unknown_story
+from cnlu.training.fit.encoder_setup import Encoder, prepare_encoder, unknown_token_notes
 from cnlu.training.fit.grouping_weights import fit_weights
-from cnlu.training.fit.loop import Run, fit, passes, settle
-from cnlu.training.request import Request, Say
-from cnlu.training.transfer.distillation_targets import Tutor
-from cnlu.training.transfer.warm_start import Ancestor
+from cnlu.training.fit.loop import Run, fit, passes, refit
+from cnlu.training.request import Log, Request
+from cnlu.training.transfer.distillation_targets import DistillationTargets
+from cnlu.training.transfer.warm_start import WarmStart
 
 FEW_DEV = 20
 """Dev examples; fewer do not calibrate a model that goes on from one that is calibrated."""
@@ -49,7 +49,7 @@ SHOWN = 3
 
 
 @dataclass
-class Trained:
+class TrainingResult:
     """What training leaves in memory, beside the directory it wrote."""
 
     network: Ensemble
@@ -60,21 +60,21 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Course:
+class TrainingInputs:
     """What a training begins with."""
 
-    found: Gathered
+    found: Dataset
     labels: Labels
     device: torch.device
     encoder: Encoder | None
-    tutor: Tutor | None = None
+    distillation: DistillationTargets | None = None
     """Who gives the answers to learn, text by text; None: they are annotated"""
-    ancestor: Ancestor | None = None
+    warm_start: WarmStart | None = None
     """Whose weights it goes on from; None: from chance"""
 
 
-def train(request: Request, say: Say = lambda line: None) -> Trained:
-    """Train and write the model directory; `say` gets the story, a line at a time.
+def train(request: Request, log: Log = lambda line: None) -> TrainingResult:
+    """Train and write the model directory; `log` gets the story, a line at a time.
 
     Raises UsageError, DataError or ModelError, each one sentence with its mend; an existing model at `out`
     stays as it was until the new one is whole.
@@ -82,9 +82,9 @@ def train(request: Request, say: Say = lambda line: None) -> Trained:
     if request.int8 and request.encoder is None:
         raise UsageError("--int8 rounds an encoder and has no effect without --encoder; leave it out.")
     device = prepare(request)
-    found = gather(request, say)
-    encoder = prepare_encoder(request.encoder, request.config, say) if request.encoder else None
-    return learn(Course(found, labels_of(found, request.config), device, encoder), request, say)
+    found = read_dataset(request, log)
+    encoder = prepare_encoder(request.encoder, request.config, log) if request.encoder else None
+    return learn(TrainingInputs(found, labels_of(found, request.config), device, encoder), request, log)
 
 
 def prepare(request: Request) -> torch.device:
@@ -96,43 +96,47 @@ def prepare(request: Request) -> torch.device:
     return device
 
 
-def learn(course: Course, request: Request, say: Say) -> Trained:
+def learn(inputs: TrainingInputs, request: Request, log: Log) -> TrainingResult:
     """From the examples to the model directory."""
-    config, found, labels = request.config, course.found, course.labels
-    encoder, device, tutor, ancestor = course.encoder, course.device, course.tutor, course.ancestor
+    config, found, labels = request.config, inputs.found, inputs.labels
+    encoder, device, distillation, warm_start = inputs.encoder, inputs.device, inputs.distillation, inputs.warm_start
     extractor = build_extractor(config, found.data.lookups, found.data.regexes)
     tokens = encoder.tokens if encoder else None
-    _refuse_without_effect(course, request)
-    learned, made = _learned(course, config, extractor)
+    _refuse_without_effect(inputs, request)
+    learned, made = _learned(inputs, config, extractor)
     rows, vocabularies = rows_of_members(
-        learned, extractor, labels, config, tokens, ancestor.vocabularies if ancestor else None
+        learned, extractor, labels, config, tokens, warm_start.vocabularies if warm_start else None
     )
     if not rows:
         raise DataError("All training examples are empty texts; write some text into them.")
-    share = config.training.grow if ancestor else 1.0
+    share = config.training.continue_share if warm_start else 1.0
     first = [row.unseen != everyone(config.model.members) for row in rows]
     epochs = passes(config.training, sum(first), share)
-    _tell(found, made, extractor, labels, vocabularies, config, f"device {device.type}, {epochs} epochs at most", say)
+    _tell(found, made, extractor, labels, vocabularies, config, f"device {device.type}, {epochs} epochs at most", log)
     if encoder:
-        say(unknown_story(encoder.tokens, found.train))
+        log(unknown_token_notes(encoder.tokens, found.train))
     network, masker = _network(config, labels, vocabularies, device, encoder)
-    if ancestor:
-        ancestor.hand_on(network, labels.tag_set(config.model.tagging).tags, labels, vocabularies)
+    if warm_start:
+        warm_start.initialize(network, labels.tag_set(config.model.tagging).tags, labels, vocabularies)
     elif found.unseen:
         forget_unseen(network, rows)
     if labels.items:
-        network.set_item_weights(fit_weights(rows, labels.items, ancestor.item_weights() if ancestor else None))
+        network.set_item_weights(fit_weights(rows, labels.items, warm_start.item_weights() if warm_start else None))
     held_out, unseen = found.calibrating()
     dev = None
     if held_out:
         synonyms = Synonyms(found.data.synonyms, found.data.synonyms_of, extractor.normalizer)
         dev = Dev(held_out, extractor, vocabularies, labels, config, synonyms, tokens, unseen, found.train)
-    settings = config.to_dict() | ({"weights": encoder.digest} if encoder else {}) | (tutor.about if tutor else {})
-    settings |= {"from": ancestor.digest} if ancestor else {}
+    settings = (
+        config.to_dict()
+        | ({"weights": encoder.digest} if encoder else {})
+        | (distillation.about if distillation else {})
+    )
+    settings |= {"from": warm_start.digest} if warm_start else {}
     checkpoint = Checkpoint.beside(request.out, settings, [*chain(*learned.values()), *found.dev], found.data)
-    few = ancestor is not None and len(held_out) < FEW_DEV
-    score = dev.frame_accuracy if dev and _chooses(found, config, few, say) else None
-    with _resumable(checkpoint, say):
+    few = warm_start is not None and len(held_out) < FEW_DEV
+    score = dev.frame_accuracy if dev and _chooses(found, config, few, log) else None
+    with _resumable(checkpoint, log):
         if encoder and config.encoder.tuning == "frozen":
             rows = _read_beforehand(rows, dev, encoder, config, device, request)
         run = Run(
@@ -145,18 +149,18 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
             masker,
             config.encoder,
             request.quiet,
-            say,
-            tutor,
+            log,
+            distillation,
             share,
         )
         state = fit(run, request.resume)
         _finish(network)
         calibration, metrics = dev.calibrate(network) if dev else (Calibration(), None)
-        if ancestor and few:
-            calibration, metrics = ancestor.calibration.knowing(vocabularies.met), None
-        settled = 0
+        if warm_start and few:
+            calibration, metrics = warm_start.calibration.knowing(vocabularies.met), None
+        refit_epochs = 0
         if found.unseen:
-            settled = settle(replace(run, rows=[replace(row, unseen=0) for row in rows]))
+            refit_epochs = refit(replace(run, rows=[replace(row, unseen=0) for row in rows]))
             _finish(network)
         if encoder:
             encoder.join(network)
@@ -164,64 +168,70 @@ def learn(course: Course, request: Request, say: Say) -> Trained:
         if request.int8:
             graph = quantize(graph)
             if dev:
-                rounded = _after_rounding(dev, network, graph, say)
+                rounded = _after_rounding(dev, network, graph, log)
                 calibration, metrics = (calibration, metrics) if found.unseen or few else rounded
         elif encoder:
             graph = encoder.noted(graph)
-        story = {
+        metadata = {
             **asdict(calibration),
             "int8": request.int8,
             "seed": config.training.seed,
             "best_epoch": state.best_epoch,
             "history": state.history,
-            "settled": settled,
+            "refit_epochs": refit_epochs,
             "dev": metrics,
             "examples": counted(found.train, config.model.multi_label),
-            **({"distilled": tutor.about} if tutor else {}),
+            **({"distilled": distillation.about} if distillation else {}),
         }
         tokenizer = encoder.files if encoder else None
-        files = model_files(config, labels, found.data, vocabularies, network, without_notes(graph), story, tokenizer)
-        files |= _kept(course, request, say)
+        files = model_files(
+            config, labels, found.data, vocabularies, network, without_notes(graph), metadata, tokenizer
+        )
+        files |= _kept(inputs, request, log)
         segmenter = extractor.segmenter.digest if config.features.words else None
         write_model_dir(request.out, files, {"segmenter": segmenter}, request.force)
     checkpoint.clear()
-    say(_summary(request.out, state, metrics, score is not None, "left out" if any(unseen) else "on dev"))
-    return Trained(network, extractor, vocabularies, labels, metrics)
+    log(_summary(request.out, state, metrics, score is not None, "left out" if any(unseen) else "on dev"))
+    return TrainingResult(network, extractor, vocabularies, labels, metrics)
 
 
 def _learned(
-    course: Course, config: Config, extractor: Extractor
+    inputs: TrainingInputs, config: Config, extractor: Extractor
 ) -> tuple[dict[int, list[Example]], dict[str, list[Example]]]:
     """By the bits of the members that leave them out at first, the examples and those made of them; and the latter by
     what they are. An example is made of such as the same members leave out.
     """
-    learned = by_members(course.found.train, course.found.unseen)
+    learned = by_members(inputs.found.train, inputs.found.unseen)
     made: dict[str, list[Example]] = {}
-    for examples in learned.values() if course.tutor is None else ():
-        for what, new in made_of(list(examples), course.found.data, config, extractor.segmenter).items():
+    for examples in learned.values() if inputs.distillation is None else ():
+        for what, new in made_of(list(examples), inputs.found.data, config, extractor.segmenter).items():
             made.setdefault(what, []).extend(new)
             examples.extend(new)
     return learned, made
 
 
-def _refuse_without_effect(course: Course, request: Request) -> None:
+def _refuse_without_effect(inputs: TrainingInputs, request: Request) -> None:
     training, usual = request.config.training, TrainingConfig()
     because = {
-        "grow": None if course.ancestor else "without --from",
-        "replay": "on a student" if course.tutor else None if request.store_examples else "with --no-store-examples",
+        "continue_share": None if inputs.warm_start else "without --from",
+        "replay": "on a student"
+        if inputs.distillation
+        else None
+        if request.store_examples
+        else "with --no-store-examples",
     }
     for name, so in because.items():
         if so and getattr(training, name) != getattr(usual, name):
             raise UsageError(f"training.{name} has no effect {so}; leave it out.")
 
 
-def _kept(course: Course, request: Request, say: Say) -> dict[str, bytes]:
+def _kept(inputs: TrainingInputs, request: Request, log: Log) -> dict[str, bytes]:
     """Files with the examples that a later training from this model learns again."""
-    found, training = course.found, request.config.training
-    if course.tutor:
+    found, training = inputs.found, request.config.training
+    if inputs.distillation:
         return {}
     if not request.store_examples:
-        say(
+        log(
             "note: the model keeps none of its examples: `cnlu train --from` it will forget every label that the data "
             "given then have no examples of."
         )
@@ -229,7 +239,7 @@ def _kept(course: Course, request: Request, say: Say) -> dict[str, bytes]:
     return kept_files(found.train, [] if request.dev else found.dev, training.replay, training.seed)
 
 
-def _chooses(found: Gathered, config: Config, few: bool, say: Say) -> bool:
+def _chooses(found: Dataset, config: Config, few: bool, log: Log) -> bool:
     """Whether the dev examples decide which pass is kept. Of a few the luckiest pass is no better than another.
 
     `few`: not even enough to calibrate anew a model that is calibrated.
@@ -244,7 +254,7 @@ def _chooses(found: Gathered, config: Config, few: bool, say: Say) -> bool:
         )
     by_one = set(found.unseen) - {0, everyone(config.model.members)}
     how = "as before" if few else f"on {len(found.calibrating()[0])} examples"
-    say(
+    log(
         f"note: fewer dev examples than training.min_dev ({training.min_dev}) are too few to choose an epoch by: the "
         f"last is kept, calibrated {how}{', each by a network that left it out' if by_one and not few else ''}"
         f"{'; then all are learned from' if found.unseen else ''}."
@@ -259,21 +269,21 @@ def _device(wanted: str | None) -> torch.device:
 
 
 def _tell(
-    found: Gathered,
+    found: Dataset,
     made: dict[str, list[Example]],
     extractor: Extractor,
     labels: Labels,
     vocabularies: Vocabularies,
     config: Config,
     how: str,
-    say: Say,
+    log: Log,
 ) -> None:
     """What is about to be trained, on what, and how."""
-    for line in [f"note: {note}" for note in found.data.notes] + dictionary_story(
+    for line in [f"note: {note}" for note in found.data.notes] + dictionary_notes(
         found.data, extractor.lexicon, config
     ):
-        say(line)
-    say(
+        log(line)
+    log(
         f"{len(found.train)} examples{''.join(f' and {len(new)} {what}' for what, new in made.items() if new)}, "
         f"{len(labels.intents)} intents, {len(labels.entities)} entity types, "
         f"{len(found.dev)} dev examples; {len(vocabularies.characters) - 1} character features, "
@@ -281,7 +291,7 @@ def _tell(
     )
     for what, new in made.items():
         if new:
-            say(f"{what}, such as: {' '.join(shown(example.text) for example in new[:SHOWN])}")
+            log(f"{what}, such as: {' '.join(shown(example.text) for example in new[:SHOWN])}")
 
 
 def _network(
@@ -317,22 +327,22 @@ def _read_beforehand(
 
 
 @contextlib.contextmanager
-def _resumable(checkpoint: Checkpoint, say: Say) -> Iterator[None]:
+def _resumable(checkpoint: Checkpoint, log: Log) -> Iterator[None]:
     """Says what an interruption leaves behind."""
     try:
         yield
     except KeyboardInterrupt:
         if checkpoint.exists():
-            say("interrupted; the same command with --resume goes on from the last saved state.")
+            log("interrupted; the same command with --resume goes on from the last saved state.")
         else:
-            say("interrupted before a state was saved; nothing was written.")
+            log("interrupted before a state was saved; nothing was written.")
         raise
 
 
-def _after_rounding(dev: Dev, network: Ensemble, graph: bytes, say: Say) -> tuple[Calibration, dict[str, Any]]:
+def _after_rounding(dev: Dev, network: Ensemble, graph: bytes, log: Log) -> tuple[Calibration, dict[str, Any]]:
     """Calibrated on what is shipped; says what the 8 bits cost."""
     calibration, metrics = dev.calibrate(network, graph_answers(graph))
-    say(f"int8: dev frames {metrics['frame_accuracy']:.3f}, in float32 {dev.frame_accuracy(network):.3f}")
+    log(f"int8: dev frames {metrics['frame_accuracy']:.3f}, in float32 {dev.frame_accuracy(network):.3f}")
     return calibration, metrics
 
 

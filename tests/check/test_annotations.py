@@ -70,7 +70,7 @@ def test_a_canonical_value_is_no_mistake(found: Found, text: str, span: tuple[in
 def test_loose_edges_are_named_with_what_stays(found: Found, written: str, kept: str) -> None:
     (one,) = found(record(f"去{written}啊", (1, 1 + len(written))), "loose-span")
     start = 1 + written.index(kept)
-    assert f"“{kept}” at {start}-{start + len(kept)}" in one.mend
+    assert f"“{kept}” at {start}-{start + len(kept)}" in one.fix
 
 
 @pytest.mark.parametrize("written", ["《红豆》", "C++", "100%", "(一)", "A.B."])

@@ -61,7 +61,7 @@ def test_a_value_of_one_type_is_told_where_another_type_has_the_surface_bare(fou
     sections = ["intent: order|来[大](size:L)杯|要[大](portion)份"]
     (one,) = found(sections, "one-type-value")
     assert (one.severity, line_of(one)) == ("info", 6)
-    assert "no value as portion here, and “L” as size" in one.problem and "`synonym: L`" in one.mend
+    assert "no value as portion here, and “L” as size" in one.problem and "`synonym: L`" in one.fix
     (one,) = found(sections, "one-type-value", "data.synonyms=everywhere")
     assert "counts for both" in one.problem
 

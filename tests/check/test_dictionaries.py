@@ -23,7 +23,7 @@ def test_rejected_entries_have_their_line_and_are_counted(corpus) -> None:
 
 def test_a_regex_that_hardly_works(found: Found) -> None:
     (one,) = found([GO, r"regex: train|\bG\d+"], "odd-regex")
-    assert line_of(one) == 9 and "leave it out" in one.mend
+    assert line_of(one) == 9 and "leave it out" in one.fix
 
 
 def test_regexes_that_match_nothing(found: Found) -> None:

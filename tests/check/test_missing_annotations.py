@@ -26,7 +26,7 @@ def test_a_value_left_bare_once_is_named_with_its_evidence(found: Found) -> None
     (one,) = found(bot("北京那边还有票吗"), "bare-value")
     assert line_of(one) == 5 + len(ROUTES)
     assert "“北京” at 0-2 bare, which is city in 10 of 11 places" in one.problem
-    assert one.mend == "annotate [北京](city)"
+    assert one.fix == "annotate [北京](city)"
     assert one.related
 
 
@@ -49,7 +49,7 @@ def test_characters_that_are_not_the_value_are_no_finding(found: Found, bare: st
 
 def test_of_two_values_the_longer_one_is_bare(found: Found) -> None:
     seen = found(bot(*[f"到[北京西站](city){end}" for end in "啊呀哦哈"], "北京西站怎么走"), "bare-value")
-    assert [("“北京西站”" in one.problem, "annotate [北京西站]" in one.mend) for one in seen] == [(True, True)]
+    assert [("“北京西站”" in one.problem, "annotate [北京西站]" in one.fix) for one in seen] == [(True, True)]
 
 
 def test_a_common_word_must_speak_for_itself(found: Found) -> None:
@@ -114,4 +114,4 @@ def test_dropping_one_annotation_of_the_worked_domain_is_noticed(checkout: Path,
     for name in ("booking.yml", "service.yml"):
         (tmp_path / name).write_bytes(train(name).read_bytes())
     (one,) = [one for one in check(read_corpus(load_data(tmp_path), None, Config())) if one.code == "bare-value"]
-    assert "北京" in one.mend and one.source.startswith(str(tmp_path / "query.yml"))
+    assert "北京" in one.fix and one.source.startswith(str(tmp_path / "query.yml"))

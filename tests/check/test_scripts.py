@@ -15,7 +15,7 @@ needs_opencc = pytest.mark.skipif(importlib.util.find_spec("opencc") is None, re
 @needs_opencc
 def test_a_traditional_example_among_simplified_ones(found: Found) -> None:
     (one,) = found(["|".join(["intent: a", *SIMPLIFIED, "可以帶貓嗎"])], "mixed-script")
-    assert "traditional “帶貓嗎”" in one.problem and "write 带猫吗" in one.mend
+    assert "traditional “帶貓嗎”" in one.problem and "write 带猫吗" in one.fix
 
 
 @needs_opencc
@@ -30,7 +30,7 @@ def test_the_other_way_round(found: Found) -> None:
 @needs_opencc
 def test_half_and_half_is_one_finding(found: Found) -> None:
     (one,) = found(["intent: a|带猫吗|买车票|可以帶貓嗎|買車票"], "mixed-script")
-    assert len(one.related) == 1 and "text.simplify" in one.mend
+    assert len(one.related) == 1 and "text.simplify" in one.fix
 
 
 @needs_opencc

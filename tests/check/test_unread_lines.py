@@ -30,7 +30,7 @@ CUPS = ["来[大杯](cup)美式", "要[中杯](cup)"]
 def test_markup_in_other_brackets_is_an_error_that_names_the_line(found: Found, written: str, meant: str) -> None:
     (one,) = found(["|".join(["intent: order", *CUPS, f"来{written}的"])], "unread-markup")
     assert (one.severity, line_of(one)) == ("error", 7)
-    assert meant in one.mend and "--fix" in one.mend and "learned as text" in one.problem
+    assert meant in one.fix and "--fix" in one.fix and "learned as text" in one.problem
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_markup_in_the_text_of_a_jsonl_file_is_text(found: Found) -> None:
     entity = {"start": 1, "end": 3, "entity": "cup"}
     good = {"text": "来大杯", "intent": "order", "entities": [entity]}
     (one,) = found(jsonl(good, {"text": "来[小杯](cup)", "intent": "order"}), "unread-markup")
-    assert "offset" not in one.problem and '"start"' in one.mend
+    assert "offset" not in one.problem and '"start"' in one.fix
     assert found(jsonl(good, {"text": "看[这里](http)", "intent": "order"}), "unread-markup") == []
 
 
@@ -92,7 +92,7 @@ def test_names_of_any_other_characters_are_names(found: Found) -> None:
 def test_unknown_keys_of_an_annotation_are_named_with_the_one_that_is_meant(found: Found) -> None:
     (one,) = found(['intent: order|来[拿铁]{"entity": "drink", "rule": "from"}|再来一杯'], "unknown-key")
     assert (one.severity, line_of(one)) == ("warning", 5)
-    assert "“rule”" in one.problem and "write role" in one.mend
+    assert "“rule”" in one.problem and "write role" in one.fix
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_folded_block_that_joins_lines_is_an_error(found: Found, kind: str) ->
     )
     (one,) = found(content, "folded-block")
     assert (one.severity, line_of(one)) == ("error", 3)
-    assert "3 lines, which its style joins into 1 item" in one.problem and "examples: |" in one.mend
+    assert "3 lines, which its style joins into 1 item" in one.problem and "examples: |" in one.fix
 
 
 @pytest.mark.parametrize(
@@ -192,13 +192,13 @@ def test_an_example_that_is_commented_out_is_silent(found: Found, line: str) -> 
 def test_a_file_that_was_taken_for_an_entry(found: Found, examples: str, entry: str) -> None:
     content = f"nlu:\n- lookup: city\n  examples: {examples}\n- intent: a\n  examples: |\n    - 去北京\n"
     ones = found(content.replace("examples: cities.json", 'examples: "- cities.json"'), "unread-table")
-    assert ones[0].text == entry and "examples: " in ones[0].mend
+    assert ones[0].text == entry and "examples: " in ones[0].fix
 
 
 def test_a_file_in_the_place_of_a_table_s_name_is_told_where_to_stand(found: Found) -> None:
     content = "nlu:\n- lookup: cities.csv\n- intent: a\n  examples: |\n    - 去北京\n"
     (one,) = found(content, "lost-example")
-    assert "`- lookup: cities`, `examples: cities.csv`" in one.mend
+    assert "`- lookup: cities`, `examples: cities.csv`" in one.fix
 
 
 def test_names_of_files_may_be_values(found: Found) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cnlu.data.load import load_data
 from cnlu.data.schema import Entity, Example, NluData
-from cnlu.data.split_files import divide, render, too_small
+from cnlu.data.split_files import render, split_examples, too_small
 from cnlu.errors import DataError
 
 
@@ -36,7 +36,7 @@ def keys(found: list[Example]) -> Counter[Any]:
 
 
 def test_every_part_has_its_share_of_every_intent() -> None:
-    parts = divide(examples(a=100, b=50, c=10), 0.1, 0.2, seed=1)
+    parts = split_examples(examples(a=100, b=50, c=10), 0.1, 0.2, seed=1)
     counted = {name: Counter(e.intent for e in part) for name, part in parts.items()}
     assert counted == {
         "train": {"a": 70, "b": 35, "c": 7},
@@ -47,19 +47,19 @@ def test_every_part_has_its_share_of_every_intent() -> None:
 
 def test_a_share_of_nothing_leaves_the_part_out() -> None:
     data = examples(a=20)
-    assert list(divide(data, 0, 0.1, 1)) == ["train", "test"]
-    assert list(divide(data, 0.1, 0, 1)) == ["train", "dev"]
-    assert divide(data, 0, 0, 1) == {"train": data}
+    assert list(split_examples(data, 0, 0.1, 1)) == ["train", "test"]
+    assert list(split_examples(data, 0.1, 0, 1)) == ["train", "dev"]
+    assert split_examples(data, 0, 0, 1) == {"train": data}
 
 
 def test_the_same_seed_gives_the_same_parts_and_another_seed_others() -> None:
     data = examples(a=40, b=40)
-    assert divide(data, 0.2, 0.2, 5) == divide(data, 0.2, 0.2, 5) != divide(data, 0.2, 0.2, 6)
+    assert split_examples(data, 0.2, 0.2, 5) == split_examples(data, 0.2, 0.2, 5) != split_examples(data, 0.2, 0.2, 6)
 
 
 def test_too_few_for_a_part_is_said_with_the_mend() -> None:
     with pytest.raises(DataError, match=r"3 examples are too few for a dev part of 0\.1.*--dev 0"):
-        divide(examples(a=3), 0.1, 0, 1)
+        split_examples(examples(a=3), 0.1, 0, 1)
 
 
 @given(
@@ -72,7 +72,7 @@ def test_no_text_stands_in_two_parts_and_nothing_is_lost(
     data: list[Example], dev: float, test: float, seed: int
 ) -> None:
     try:
-        parts = divide(data, dev, test, seed)
+        parts = split_examples(data, dev, test, seed)
     except DataError:
         return
     assert Counter(id(e) for part in parts.values() for e in part) == Counter(map(id, data))
@@ -92,7 +92,7 @@ def test_yaml_goes_to_yaml_with_the_dictionaries_in_train(tmp_path: Path) -> Non
         {"city": ["上海", "北京"]},
         synonyms_of={"city": {"魔都": "上海", "沪": "上海"}},
     )
-    files, refusals = render(data, divide(data.examples, 0.1, 0.1, 1))
+    files, refusals = render(data, split_examples(data.examples, 0.1, 0.1, 1))
     assert (sorted(files), refusals) == (["dev.yml", "test.yml", "train.yml"], [])
     found = read(files, tmp_path)
     assert sum((keys(part.examples) for part in found.values()), Counter[Any]()) == keys(data.examples)
@@ -104,7 +104,7 @@ def test_yaml_goes_to_yaml_with_the_dictionaries_in_train(tmp_path: Path) -> Non
 
 def test_jsonl_goes_to_jsonl(tmp_path: Path) -> None:
     data = NluData(examples("x.jsonl:3", a=30))
-    files, refusals = render(data, divide(data.examples, 0.1, 0.1, 1))
+    files, refusals = render(data, split_examples(data.examples, 0.1, 0.1, 1))
     assert (sorted(files), refusals) == (["dev.jsonl", "test.jsonl", "train.jsonl"], [])
     assert sum((keys(part.examples) for part in read(files, tmp_path).values()), Counter[Any]()) == keys(data.examples)
 
@@ -125,14 +125,14 @@ def test_synonyms_beside_jsonl_are_kept(tmp_path: Path) -> None:
     (tmp_path / "in" / "a.jsonl").write_text('{"text": "原 [a](b)", "intent": "a"}\n', "utf-8")
     (tmp_path / "in" / "b.yml").write_text("nlu:\n- synonym: 北京\n  examples: |\n    - 帝都\n", "utf-8")
     data = load_data(tmp_path / "in")
-    files, _ = render(data, divide(data.examples, 0, 0, 1))
+    files, _ = render(data, split_examples(data.examples, 0, 0, 1))
     assert read(files, tmp_path)["train"].synonyms == {"帝都": "北京"}
 
 
 def test_intents_that_are_not_in_every_part_are_named() -> None:
-    parts = divide(examples(a=30, b=2), 0.1, 0.1, 1)
+    parts = split_examples(examples(a=30, b=2), 0.1, 0.1, 1)
     (said,) = too_small(parts)
     assert "“b” (2, none in" in said and "“a”" not in said
-    assert too_small(divide(examples(a=30, b=30), 0.1, 0.1, 1)) == []
+    assert too_small(split_examples(examples(a=30, b=30), 0.1, 0.1, 1)) == []
     (many,) = too_small({"train": examples(**{f"i{n}": 1 for n in range(50)}), "dev": []})
     assert "and 30 more" in many

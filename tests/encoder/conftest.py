@@ -86,15 +86,15 @@ def byte_pairs() -> Any:
     return tokenizer
 
 
-def pieces_with_blanks(special: list[str], marks: str) -> Any:
+def pieces_with_blanks(special: list[str], special_tokens: str) -> Any:
     tk = pytest.importorskip("tokenizers", reason=SKIP)
     tokenizer = tk.Tokenizer(tk.models.Unigram())
     tokenizer.normalizer = tk.normalizers.NFKC()
     tokenizer.pre_tokenizer = tk.pre_tokenizers.Metaspace()
     trainer = tk.trainers.UnigramTrainer(vocab_size=120, special_tokens=special, unk_token="<unk>", show_progress=False)
     tokenizer.train_from_iterator(SENTENCES, trainer)
-    named = [(name, special.index(name)) for name in marks.split() if name != "$A"]
-    tokenizer.post_processor = tk.processors.TemplateProcessing(single=marks, special_tokens=named)
+    named = [(name, special.index(name)) for name in special_tokens.split() if name != "$A"]
+    tokenizer.post_processor = tk.processors.TemplateProcessing(single=special_tokens, special_tokens=named)
     return tokenizer
 
 

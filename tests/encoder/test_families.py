@@ -20,7 +20,7 @@ import onnxruntime
 import torch
 from transformers import AutoModel
 
-from cnlu.encoder.backbone import Body
+from cnlu.encoder.backbone import Backbone
 from cnlu.encoder.load import Pretrained, load_encoder
 from cnlu.encoder.prune import keep_layers, prune_heads
 from cnlu.encoder.transformers_logging import quiet
@@ -28,7 +28,7 @@ from cnlu.encoder.validate import TRIED
 from cnlu.errors import UsageError
 from cnlu.runtime.graph_check import follow, strange_operators
 from cnlu.runtime.onnx_file import read_graph
-from cnlu.text.tokens import TokenReader
+from cnlu.text.tokens import AlignedTokenizer
 
 LAYERS, WIDTH = 2, 32
 LIMITS = {"roformer": 1536, "xlnet": 512}
@@ -39,9 +39,9 @@ def pretrained(family: str, tiny_encoder: Callable[[str], Path]) -> Pretrained:
     return load_encoder(tiny_encoder(family))
 
 
-def batch(body: Body, rows: int = 3, longest: int = 13) -> tuple[torch.Tensor, torch.Tensor]:
+def batch(backbone: Backbone, rows: int = 3, longest: int = 13) -> tuple[torch.Tensor, torch.Tensor]:
     """Random ids of texts of different lengths, padded with 0."""
-    ids = torch.from_numpy(np.random.default_rng(1).integers(5, body.vocabulary, (rows, longest)))
+    ids = torch.from_numpy(np.random.default_rng(1).integers(5, backbone.vocabulary, (rows, longest)))
     mask = torch.ones(rows, longest)
     for row in range(1, rows):
         mask[row, longest - 2 * row :] = 0
@@ -49,11 +49,11 @@ def batch(body: Body, rows: int = 3, longest: int = 13) -> tuple[torch.Tensor, t
 
 
 def test_hidden_states_of_every_layer_have_one_width(pretrained: Pretrained) -> None:
-    body = pretrained.body
-    states = body(*batch(body))
+    backbone = pretrained.backbone
+    states = backbone(*batch(backbone))
     assert [tuple(state.shape) for state in states] == [(3, 13, WIDTH)] * (LAYERS + 1)
-    assert (body.width, body.depth) == (WIDTH, LAYERS)
-    assert not body.training
+    assert (backbone.width, backbone.depth) == (WIDTH, LAYERS)
+    assert not backbone.training
     assert pretrained.notes == []
 
 
@@ -62,38 +62,38 @@ def test_they_are_those_that_transformers_gives(
 ) -> None:
     if family in ("nezha", "xlnet"):
         pytest.skip("transformers has no NEZHA, and XLNet's last token is given a type of its own here")
-    body, (ids, mask) = pretrained.body, batch(pretrained.body)
+    backbone, (ids, mask) = pretrained.backbone, batch(pretrained.backbone)
     model = AutoModel.from_pretrained(tiny_encoder(family)).eval()
     with torch.no_grad():
-        given = body(ids, mask)
+        given = backbone(ids, mask)
         expected = model(input_ids=ids, attention_mask=mask.long(), output_hidden_states=True).hidden_states
     for one, other in zip(given, expected, strict=True):
         assert torch.allclose(one[mask > 0], other[mask > 0], atol=1e-5)
 
 
 def test_padding_changes_nothing(pretrained: Pretrained) -> None:
-    body, (ids, mask) = pretrained.body, batch(pretrained.body)
+    backbone, (ids, mask) = pretrained.backbone, batch(pretrained.backbone)
     with torch.no_grad():
-        together = body(ids, mask)
+        together = backbone(ids, mask)
         for row in range(len(ids)):
             length = int(mask[row].sum())
-            alone = body(ids[row : row + 1, :length], mask[row : row + 1, :length])
+            alone = backbone(ids[row : row + 1, :length], mask[row : row + 1, :length])
             for one, other in zip(together, alone, strict=True):
                 assert torch.allclose(one[row, :length], other[0], atol=2e-5)
 
 
 def test_every_token_matters_to_every_other(pretrained: Pretrained) -> None:
-    body, (ids, mask) = pretrained.body, batch(pretrained.body)
+    backbone, (ids, mask) = pretrained.backbone, batch(pretrained.backbone)
     changed = ids.clone()
-    changed[0, -1] = 5 + (changed[0, -1] - 4) % (body.vocabulary - 5)
+    changed[0, -1] = 5 + (changed[0, -1] - 4) % (backbone.vocabulary - 5)
     with torch.no_grad():
-        assert not torch.allclose(body(ids, mask)[-1][0, 0], body(changed, mask)[-1][0, 0], atol=1e-6)
+        assert not torch.allclose(backbone(ids, mask)[-1][0, 0], backbone(changed, mask)[-1][0, 0], atol=1e-6)
 
 
 def test_its_parameters_learn(pretrained: Pretrained) -> None:
-    body = copy.deepcopy(pretrained.body).train()
-    body(*batch(body))[-1].square().sum().backward()
-    unreached = [name for name, p in body.named_parameters() if p.requires_grad and p.grad is None]
+    backbone = copy.deepcopy(pretrained.backbone).train()
+    backbone(*batch(backbone))[-1].square().sum().backward()
+    unreached = [name for name, p in backbone.named_parameters() if p.requires_grad and p.grad is None]
     assert [name for name in unreached if not name.endswith(("mask_emb", "r_s_bias", "seg_embed"))] == []
 
 
@@ -102,44 +102,44 @@ def test_computing_activations_twice_changes_no_gradient(family: str, pretrained
         pytest.skip("transformers cannot do it for this family")
     gradients = []
     for twice in (False, True):
-        body = copy.deepcopy(pretrained.body).train()
-        for module in body.modules():
+        backbone = copy.deepcopy(pretrained.backbone).train()
+        for module in backbone.modules():
             if isinstance(module, torch.nn.Dropout):
                 module.p = 0.0
         for name in ("attention_probs_dropout_prob", "attention_dropout"):  # DistilBERT and others read them each time
-            setattr(body.config, name, 0.0)
+            setattr(backbone.config, name, 0.0)
         if twice:
             with quiet():
-                body.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-        sum(state.square().sum() for state in body(*batch(body))).backward()
-        gradients.append([p.grad for p in body.parameters() if p.grad is not None])
+                backbone.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        sum(state.square().sum() for state in backbone(*batch(backbone))).backward()
+        gradients.append([p.grad for p in backbone.parameters() if p.grad is not None])
     assert len(gradients[0]) == len(gradients[1])
     assert all(torch.allclose(one, other, rtol=1e-3, atol=1e-3) for one, other in zip(*gradients, strict=True))
 
 
 def test_its_layers_are_found(family: str, pretrained: Pretrained) -> None:
-    layers = pretrained.body.layers()
+    layers = pretrained.backbone.layers()
     assert len(layers) == (1 if family == "albert" else LAYERS)
     inside = sum(p.numel() for p in layers.parameters())
-    assert inside > sum(p.numel() for p in pretrained.body.parameters()) / 3
+    assert inside > sum(p.numel() for p in pretrained.backbone.parameters()) / 3
 
 
 def test_a_text_of_as_many_tokens_as_the_limit_is_read(family: str, pretrained: Pretrained) -> None:
-    body, limit = pretrained.body, pretrained.marks.limit
+    backbone, limit = pretrained.backbone, pretrained.special_tokens.limit
     assert limit == LIMITS.get(family, 64)
     with torch.no_grad():
-        states = body(*batch(body, 1, limit))
+        states = backbone(*batch(backbone, 1, limit))
     assert states[-1].shape == (1, limit, WIDTH)
 
 
 def test_a_text_goes_through_reader_and_encoder(family: str, pretrained: Pretrained) -> None:
-    reader = TokenReader(pretrained.tokenizer, pretrained.marks)
+    reader = AlignedTokenizer(pretrained.tokenizer, pretrained.special_tokens)
     tokens = reader.read("从北京到上海 OK")
-    summary = tokens.ids[pretrained.marks.summary]
+    summary = tokens.ids[pretrained.special_tokens.summary]
     assert summary == {"xlnet": 3, "roberta": 0, "xlm-roberta": 0}.get(family, 2)
     assert reader.unknown("从北京到上海") == 0
     with torch.no_grad():
-        states = pretrained.body(torch.from_numpy(tokens.ids)[None], torch.ones(1, len(tokens)))
+        states = pretrained.backbone(torch.from_numpy(tokens.ids)[None], torch.ones(1, len(tokens)))
     assert states[-1].shape == (1, len(tokens), WIDTH)
 
 
@@ -148,17 +148,19 @@ def test_it_exports_and_onnx_runtime_gives_the_same(family: str, tiny_encoder: C
     assert family in TRIED
     if family == "xlm-roberta":
         pytest.skip("the same network as RoBERTa's, and exporting takes time")
-    body = load_encoder(tiny_encoder(family)).body
-    keep_layers(body, 1)
+    backbone = load_encoder(tiny_encoder(family)).backbone
+    keep_layers(backbone, 1)
     with contextlib.suppress(UsageError):
-        prune_heads(body, 0.5)
-    graph = exported(body)
+        prune_heads(backbone, 0.5)
+    graph = exported(backbone)
     assert strange_operators(graph) == []  # or whoever trains on it could not load the model
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     for rows, longest in ((1, 3), (3, 13)):
-        ids, mask = batch(body, rows, longest) if rows > 1 else (torch.full((1, longest), 7), torch.ones(1, longest))
+        ids, mask = (
+            batch(backbone, rows, longest) if rows > 1 else (torch.full((1, longest), 7), torch.ones(1, longest))
+        )
         with torch.no_grad():
-            expected = body(ids, mask)
+            expected = backbone(ids, mask)
         given = session.run(None, {"ids": ids.numpy(), "mask": mask.numpy()})
         for one, other in zip(given, expected, strict=True):
             assert np.abs(one - other.numpy())[mask.numpy() > 0].max() < 1e-4
@@ -166,7 +168,7 @@ def test_it_exports_and_onnx_runtime_gives_the_same(family: str, tiny_encoder: C
         assert list(shapes.values()) == [one.shape for one in given]
 
 
-def exported(body: Body) -> bytes:
+def exported(backbone: Backbone) -> bytes:
     """With dynamic batch and length, as training does it with the whole network."""
     rows, length = torch.export.Dim("batch"), torch.export.Dim("length")
     heard, level = io.StringIO(), logging.root.manager.disable
@@ -175,8 +177,8 @@ def exported(body: Body) -> bytes:
         with warnings.catch_warnings(), contextlib.redirect_stdout(heard):
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
-                body,
-                batch(body),
+                backbone,
+                batch(backbone),
                 dynamo=True,
                 opset_version=18,
                 verbose=False,

@@ -14,7 +14,7 @@ import torch
 
 from cnlu.config import ModelConfig
 from cnlu.data.tags import TagSet
-from cnlu.encoder.backbone import Body
+from cnlu.encoder.backbone import Backbone
 from cnlu.encoder.from_model import CONFIG, WEIGHTS, load_stored, note_encoder
 from cnlu.encoder.load import load_encoder
 from cnlu.encoder.prune import keep_layers
@@ -29,54 +29,54 @@ NARROW = ModelConfig(members=1, sparse_width=8, width=8, heads=2, feedforward=16
 SIZES = Sizes(character_features=5, sentence_features=5, intents=2, roles=0, groups=0, encoder=32, views=1)
 
 
-def cut(directory: Path) -> Body:
+def cut(directory: Path) -> Backbone:
     """With a layer less than its directory says."""
-    body = load_encoder(directory).body
-    keep_layers(body, 1)
-    return body
+    backbone = load_encoder(directory).backbone
+    keep_layers(backbone, 1)
+    return backbone
 
 
 @pytest.fixture(scope="module")
-def body(tiny_bert: Path) -> Body:
+def backbone(tiny_bert: Path) -> Backbone:
     return cut(tiny_bert)
 
 
 @pytest.fixture(scope="module")
-def graph(body: Body) -> bytes:
-    return export_onnx(Ensemble(NARROW, SIZES, TagSet(["a"], "BIO"), Reader(body, "cls", 0)))
+def graph(backbone: Backbone) -> bytes:
+    return export_onnx(Ensemble(NARROW, SIZES, TagSet(["a"], "BIO"), Reader(backbone, "cls", 0)))
 
 
 def notes(graph: bytes) -> dict[str, str]:
     return {entry.key: entry.value for entry in onnx.load_from_string(graph).metadata_props}
 
 
-def test_the_encoder_built_again_has_the_hidden_states_of_the_exported_one(graph: bytes, body: Body) -> None:
-    stored = load_stored(without_notes(note_encoder(graph, body)), "model")
+def test_the_encoder_built_again_has_the_hidden_states_of_the_exported_one(graph: bytes, backbone: Backbone) -> None:
+    stored = load_stored(without_notes(note_encoder(graph, backbone)), "model")
     ids, mask = torch.randint(5, 100, (4, 12)), torch.ones(4, 12)
     mask[1, 5:] = 0
     with torch.no_grad():
-        for found, expected in zip(stored(ids, mask), body(ids, mask), strict=True):
+        for found, expected in zip(stored(ids, mask), backbone(ids, mask), strict=True):
             assert torch.allclose(found, expected, atol=1e-6)
     assert (stored.width, stored.depth, stored.training) == (32, 1, False)
 
 
-def test_weights_that_the_exporter_transposed_are_found(graph: bytes, body: Body) -> None:
-    noted = json.loads(notes(note_encoder(graph, body))[WEIGHTS])
+def test_weights_that_the_exporter_transposed_are_found(graph: bytes, backbone: Backbone) -> None:
+    noted = json.loads(notes(note_encoder(graph, backbone))[WEIGHTS])
     assert {form for _, form in noted.values()} == {"plain", "transposed"}
-    assert noted.keys() == dict(body.named_parameters()).keys()
+    assert noted.keys() == dict(backbone.named_parameters()).keys()
 
 
-def test_the_note_tells_nothing_of_this_machine(graph: bytes, body: Body, tiny_bert: Path) -> None:
-    settings = notes(note_encoder(graph, body))[CONFIG]
+def test_the_note_tells_nothing_of_this_machine(graph: bytes, backbone: Backbone, tiny_bert: Path) -> None:
+    settings = notes(note_encoder(graph, backbone))[CONFIG]
     assert str(tiny_bert.parent) not in settings and "transformers_version" not in settings
 
 
 def test_weights_in_8_bits_are_not_taken_for_the_encoder(
-    graph: bytes, body: Body, monkeypatch: pytest.MonkeyPatch
+    graph: bytes, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cnlu.export.quantize.SMALLEST", 1)
     rounded = quantize(graph)
-    assert note_encoder(rounded, body) == rounded
+    assert note_encoder(rounded, backbone) == rounded
 
 
 def test_a_graph_that_holds_other_weights_gets_no_note(graph: bytes, tiny_bert: Path) -> None:
@@ -107,9 +107,9 @@ def test_a_model_without_an_encoder_to_take_out_is_refused_by_name(graph: bytes)
     ],
 )
 def test_notes_that_somebody_changed_are_a_sentence(
-    graph: bytes, body: Body, key: str, change: dict[str, object], said: str
+    graph: bytes, backbone: Backbone, key: str, change: dict[str, object], said: str
 ) -> None:
-    model = onnx.load_from_string(note_encoder(graph, body))
+    model = onnx.load_from_string(note_encoder(graph, backbone))
     for entry in model.metadata_props:
         if entry.key == key:
             entry.value = json.dumps(json.loads(entry.value) | change)

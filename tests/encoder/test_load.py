@@ -18,9 +18,9 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from cnlu.encoder import validate
-from cnlu.encoder.backbone import Body
+from cnlu.encoder.backbone import Backbone
 from cnlu.encoder.load import load_encoder
-from cnlu.text.tokens import TokenReader
+from cnlu.text.tokens import AlignedTokenizer
 
 Tiny = Callable[[str], Path]
 Write = Callable[..., Path]
@@ -28,9 +28,9 @@ Text = tuple[torch.Tensor, torch.Tensor]
 TEXT: Text = (torch.arange(5, 15)[None], torch.ones(1, 10))
 
 
-def states(body: Body) -> torch.Tensor:
+def states(backbone: Backbone) -> torch.Tensor:
     with torch.no_grad():
-        return torch.stack(body(*TEXT))
+        return torch.stack(backbone(*TEXT))
 
 
 def edit(path: Path, **changes: Any) -> None:
@@ -55,14 +55,14 @@ def old_names(name: str) -> str:
 @pytest.mark.parametrize("folder", ["bge-small-zh-v1.5", "simbert-tiny"])
 def test_real_weights_give_the_hidden_states_that_transformers_gives(shared: Path, folder: str) -> None:
     found = load_encoder(shared / "weights" / folder)
-    tokens = TokenReader(found.tokenizer, found.marks).read("帮我订一张OK的票")
-    assert found.marks.unknown not in tokens.ids
-    assert found.marks.limit == 512
+    tokens = AlignedTokenizer(found.tokenizer, found.special_tokens).read("帮我订一张OK的票")
+    assert found.special_tokens.unknown not in tokens.ids
+    assert found.special_tokens.limit == 512
     ids = torch.from_numpy(tokens.ids)[None]
     model = transformers.AutoModel.from_pretrained(shared / "weights" / folder).eval()
     with torch.no_grad():
         expected = model(input_ids=ids, output_hidden_states=True).hidden_states
-        given = found.body(ids, torch.ones(ids.shape))
+        given = found.backbone(ids, torch.ones(ids.shape))
     assert all(torch.allclose(one, other, atol=1e-4) for one, other in zip(given, expected, strict=True))
 
 
@@ -79,7 +79,7 @@ def test_heads_of_other_tasks_are_left_out_without_a_word(
     family: str, tiny_encoder: Tiny, write_encoder: Write
 ) -> None:
     folder = write_encoder(family)
-    expected = states(load_encoder(folder).body)
+    expected = states(load_encoder(folder).backbone)
     kind = transformers.XLNetLMHeadModel if family == "xlnet" else transformers.AutoModelForMaskedLM
     whole = kind.from_pretrained(folder)
     (folder / "model.safetensors").unlink()
@@ -89,7 +89,7 @@ def test_heads_of_other_tasks_are_left_out_without_a_word(
     )
     found = load_encoder(folder)
     assert found.notes == []
-    assert torch.equal(expected, states(found.body))
+    assert torch.equal(expected, states(found.backbone))
 
 
 @pytest.mark.parametrize(
@@ -105,11 +105,11 @@ def test_pickled_weights_and_old_or_strange_names_load(
     write_encoder: Write, kind: str, to: Callable[[str], str]
 ) -> None:
     folder = write_encoder("bert")
-    expected = states(load_encoder(folder).body)
+    expected = states(load_encoder(folder).backbone)
     rename(folder, to, kind)
     found = load_encoder(folder)
     assert found.notes == []
-    assert torch.equal(expected, states(found.body))
+    assert torch.equal(expected, states(found.backbone))
 
 
 def test_safetensors_are_taken_before_a_pickle_beside_them(write_encoder: Write) -> None:
@@ -120,12 +120,12 @@ def test_safetensors_are_taken_before_a_pickle_beside_them(write_encoder: Write)
 
 def test_weights_in_several_files_load(write_encoder: Write) -> None:
     folder = write_encoder("bert")
-    expected = states(load_encoder(folder).body)
+    expected = states(load_encoder(folder).backbone)
     model = transformers.AutoModel.from_pretrained(folder)
     (folder / "model.safetensors").unlink()
     model.save_pretrained(folder, max_shard_size="40KB")
     assert len(list(folder.glob("model-*.safetensors"))) > 1
-    assert torch.equal(expected, states(load_encoder(folder).body))
+    assert torch.equal(expected, states(load_encoder(folder).backbone))
 
 
 def test_weights_in_half_precision_become_float32(write_encoder: Write) -> None:
@@ -133,7 +133,7 @@ def test_weights_in_half_precision_become_float32(write_encoder: Write) -> None:
     weights = {name: value.half() for name, value in load_file(folder / "model.safetensors").items()}
     save_file(weights, folder / "model.safetensors")
     edit(folder / "config.json", torch_dtype="float16", dtype="float16")
-    assert {p.dtype for p in load_encoder(folder).body.parameters()} == {torch.float32}
+    assert {p.dtype for p in load_encoder(folder).backbone.parameters()} == {torch.float32}
 
 
 def test_weights_of_no_known_use_are_named_in_a_note(write_encoder: Write) -> None:
@@ -158,7 +158,7 @@ def test_a_family_that_was_never_tried_is_exported_once_and_taken(
     folder = write_encoder("bert", num_hidden_layers=1)
     monkeypatch.setattr(validate, "TRIED", ())
     capfd.readouterr()
-    assert load_encoder(folder).body.depth == 1
+    assert load_encoder(folder).backbone.depth == 1
     assert capfd.readouterr() == ("", "")
 
 
@@ -187,7 +187,7 @@ def test_lower_casing_follows_the_vocabulary(
     folder = write_encoder("bert", vocab_size=len(pieces) + 4)
     word_pieces(folder, pieces, flag)
     found = load_encoder(folder)
-    assert TokenReader(found.tokenizer, found.marks).read("OK").ids.tolist() == [2, *read, 3]
+    assert AlignedTokenizer(found.tokenizer, found.special_tokens).read("OK").ids.tolist() == [2, *read, 3]
     assert [note in said for said in found.notes] == [True] * bool(note)
 
 
@@ -195,7 +195,7 @@ def test_chinese_characters_are_read_one_by_one_whatever_words_the_vocabulary_ha
     folder = write_encoder("roformer", vocab_size=8)
     word_pieces(folder, ["北", "京", "北京", "a"], True, apart=False)
     found = load_encoder(folder)
-    assert TokenReader(found.tokenizer, found.marks).read("北京").ids.tolist() == [2, 4, 5, 3]
+    assert AlignedTokenizer(found.tokenizer, found.special_tokens).read("北京").ids.tolist() == [2, 4, 5, 3]
     assert found.notes == [f"{folder}: Chinese characters are read one by one, not as the 1 words of its vocabulary"]
 
 
@@ -206,8 +206,10 @@ def test_a_vocabulary_without_a_tokenizer_file_will_do(write_encoder: Write) -> 
     (folder / "tokenizer.json").unlink()
     (folder / "vocab.txt").write_text("\n".join(sorted(names, key=names.__getitem__)) + "\n", "utf-8")
     found = load_encoder(folder)
-    assert found.marks == expected.marks
-    one, other = (TokenReader(each.tokenizer, each.marks).read("去北京 ok☃") for each in (found, expected))
+    assert found.special_tokens == expected.special_tokens
+    one, other = (
+        AlignedTokenizer(each.tokenizer, each.special_tokens).read("去北京 ok☃") for each in (found, expected)
+    )
     assert one.ids.tolist() == other.ids.tolist()
 
 
@@ -217,8 +219,10 @@ def test_a_tokenizer_in_other_files_is_turned_into_one(write_encoder: Write) -> 
     Tokenizer.from_file(str(folder / "tokenizer.json")).model.save(str(folder))
     (folder / "tokenizer.json").unlink()
     found = load_encoder(folder)
-    assert found.marks == expected.marks
-    one, other = (TokenReader(each.tokenizer, each.marks).read("去北京 ok☃") for each in (found, expected))
+    assert found.special_tokens == expected.special_tokens
+    one, other = (
+        AlignedTokenizer(each.tokenizer, each.special_tokens).read("去北京 ok☃") for each in (found, expected)
+    )
     assert one.ids.tolist() == other.ids.tolist()
 
 
@@ -232,24 +236,24 @@ def test_the_tokenizer_may_know_a_lower_limit(write_encoder: Write) -> None:
     folder = write_encoder("bert")
     for stated, limit in ((20, 20), (1000, 64), (1e30, 64), (-1, 64), ("many", 64)):
         (folder / "tokenizer_config.json").write_text(json.dumps({"model_max_length": stated}), "utf-8")
-        assert load_encoder(folder).marks.limit == limit
+        assert load_encoder(folder).special_tokens.limit == limit
 
 
 def test_marks_are_named_where_no_post_processor_puts_them(write_encoder: Write) -> None:
     folder = write_encoder("bert")
     edit(folder / "tokenizer.json", post_processor=None)
-    marks = load_encoder(folder).marks
-    assert (marks.before, marks.after, marks.summary) == ([2], [3], 0)
+    special_tokens = load_encoder(folder).special_tokens
+    assert (special_tokens.before, special_tokens.after, special_tokens.summary) == ([2], [3], 0)
 
 
 def test_xlnets_last_token_is_the_summary_and_of_a_type_of_its_own(tiny_encoder: Tiny) -> None:
     """<cls> belongs to the third segment, as in its pretraining; padding behind it makes no difference."""
     found = load_encoder(tiny_encoder("xlnet"))
-    assert (found.marks.before, found.marks.after, found.marks.summary) == ([], [4, 3], -1)
+    assert (found.special_tokens.before, found.special_tokens.after, found.special_tokens.summary) == ([], [4, 3], -1)
     ids = torch.tensor([[20, 30, 4, 3]])
     model = transformers.AutoModel.from_pretrained(tiny_encoder("xlnet")).eval()
     types = torch.tensor([[0, 0, 0, 2]])
     with torch.no_grad():
         expected = model(input_ids=ids, token_type_ids=types, output_hidden_states=True).hidden_states
-        given = found.body(torch.cat([ids, ids * 0], 1), torch.tensor([[1.0] * 4 + [0.0] * 4]))
+        given = found.backbone(torch.cat([ids, ids * 0], 1), torch.tensor([[1.0] * 4 + [0.0] * 4]))
     assert all(torch.allclose(one[:, :4], other, atol=1e-5) for one, other in zip(given, expected, strict=True))

@@ -138,7 +138,7 @@ def test_published_names_load(write_encoder: Callable[..., Path], prefix: str, o
     save_file(renamed, folder / "model.safetensors")
     found = load_encoder(folder)
     assert found.notes == []
-    own = found.body.model.state_dict()
+    own = found.backbone.model.state_dict()
     assert all(torch.equal(own[name.removeprefix("bert.")], value) for name, value in weights.items())
 
 

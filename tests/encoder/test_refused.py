@@ -20,7 +20,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from cnlu.encoder.load import load_encoder
-from cnlu.encoder.validate import try_out
+from cnlu.encoder.validate import validate_encoder
 from cnlu.errors import DataError
 
 Write = Callable[..., Path]
@@ -296,5 +296,5 @@ class Reach(torch.nn.Module):
 )
 def test_what_an_encoder_sees_is_told_as_it_is(before: int, behind: int, said: str) -> None:
     with pytest.raises(DataError, match=said):
-        try_out(Reach(before, behind), 5, "here")  # type: ignore[arg-type]
-    try_out(Reach(9, 9), 5, "here")  # type: ignore[arg-type]
+        validate_encoder(Reach(before, behind), 5, "here")  # type: ignore[arg-type]
+    validate_encoder(Reach(9, 9), 5, "here")  # type: ignore[arg-type]

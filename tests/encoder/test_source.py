@@ -55,14 +55,14 @@ def hub(files: dict[str, bytes], asked: list[str]) -> Iterator[str]:
             pass
 
         def do_HEAD(self) -> None:
-            self.answer(body=False)
+            self.answer(backbone=False)
 
         def do_GET(self) -> None:
             self.answer()
 
-        def answer(self, body: bool = True) -> None:
+        def answer(self, backbone: bool = True) -> None:
             path = self.path.partition("?")[0]
-            if body:
+            if backbone:
                 asked.append(path)
             if path.startswith(f"/api/models/{NAME}/tree/"):
                 self.send(
@@ -72,17 +72,17 @@ def hub(files: dict[str, bytes], asked: list[str]) -> Iterator[str]:
                             for name, text in files.items()
                         ]
                     ).encode(),
-                    body,
+                    backbone,
                 )
             elif path.startswith(f"/api/models/{NAME}"):
                 siblings = [{"rfilename": name} for name in files]
-                self.send(json.dumps({"id": NAME, "sha": COMMIT, "siblings": siblings}).encode(), body)
+                self.send(json.dumps({"id": NAME, "sha": COMMIT, "siblings": siblings}).encode(), backbone)
             elif path.startswith(f"/{NAME}/resolve/") and path.rpartition("/")[2] in files:
-                self.send(files[path.rpartition("/")[2]], body)
+                self.send(files[path.rpartition("/")[2]], backbone)
             else:
-                self.send(b'{"error": "Repository not found"}', body, 404, {"X-Error-Code": "RepoNotFound"})
+                self.send(b'{"error": "Repository not found"}', backbone, 404, {"X-Error-Code": "RepoNotFound"})
 
-        def send(self, text: bytes, body: bool, status: int = 200, more: dict[str, str] | None = None) -> None:
+        def send(self, text: bytes, backbone: bool, status: int = 200, more: dict[str, str] | None = None) -> None:
             self.send_response(status)
             headers = {
                 "Content-Length": str(len(text)),
@@ -93,7 +93,7 @@ def hub(files: dict[str, bytes], asked: list[str]) -> Iterator[str]:
             for key, value in headers.items():
                 self.send_header(key, value)
             self.end_headers()
-            if body:
+            if backbone:
                 self.wfile.write(text)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

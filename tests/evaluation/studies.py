@@ -7,7 +7,7 @@ from typing import Any
 
 from cnlu.data.schema import Entity, Example
 from cnlu.evaluation.metrics import evaluate
-from cnlu.evaluation.report_data import Study
+from cnlu.evaluation.report_data import ReportData
 from cnlu.runtime.labels import Labels
 
 Found = tuple[str | None, float, Sequence[Entity]]
@@ -17,7 +17,9 @@ def entity(start: int, end: int, kind: str, role: str | None = None) -> Entity:
     return Entity(start, end, kind, "", role)
 
 
-def study(examples: Sequence[Example], answers: Sequence[Found], labels: Labels | None = None, **rest: Any) -> Study:
+def report_data(
+    examples: Sequence[Example], answers: Sequence[Found], labels: Labels | None = None, **rest: Any
+) -> ReportData:
     """`answers` are (intent, confidence, entities) of each example; `labels`: all seen unless given."""
     results = [
         {
@@ -29,13 +31,13 @@ def study(examples: Sequence[Example], answers: Sequence[Found], labels: Labels 
         }
         for intent, confidence, found in answers
     ]
-    return Study("model on data", examples, results, evaluate(examples, results, labels), labels, **rest)
+    return ReportData("model on data", examples, results, evaluate(examples, results, labels), labels, **rest)
 
 
 SCRIPT = "<script>document.title='broken'</script>"
 
 
-def many(count: int, intents: int = 64) -> Study:
+def many(count: int, intents: int = 64) -> ReportData:
     """So many wrong sentences of so many intents, all kinds of errors among them, and texts that look like HTML."""
     examples, answers = [], []
     for i in range(count):
@@ -51,4 +53,4 @@ def many(count: int, intents: int = 64) -> Study:
         ][i % 5]
         examples.append(Example(text, gold, annotated, source=f"test.yml:{i}"))
         answers.append((gold if i % 3 == 0 else other, (i % 100) / 100, found))
-    return study(examples, answers)
+    return report_data(examples, answers)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from tests.evaluation.report_examples import entity, report_data
 
 from cnlu.data.schema import Entity, Example
 from cnlu.evaluation.advice import Finding, Name, advise
 from cnlu.runtime.labels import Labels
-from tests.evaluation.studies import entity, study
 
 
 def said(one: Finding) -> str:
@@ -16,7 +16,7 @@ def said(one: Finding) -> str:
 
 def test_two_intents_taken_for_each_other_are_one_finding_with_sentences_of_both() -> None:
     texts = [Example(f"问{i}", "price") for i in range(3)] + [Example(f"查{i}", "seats") for i in range(2)]
-    one = study(texts, [("seats", 0.5, [])] * 3 + [("price", 0.6, [])] * 2)
+    one = report_data(texts, [("seats", 0.5, [])] * 3 + [("price", 0.6, [])] * 2)
     (found,) = advise(one)["intents"]
     assert found.weight == 5 and "both ways" in said(found)
     assert [one.examples[instance.number].intent for instance in found.instances] == ["price"] * 3 + ["seats"] * 2
@@ -25,7 +25,7 @@ def test_two_intents_taken_for_each_other_are_one_finding_with_sentences_of_both
 
 def test_the_intent_with_fewer_training_examples_is_the_one_to_write_for() -> None:
     texts = [Example(f"问{i}", "rare") for i in range(3)]
-    one = study(texts, [("common", 0.5, [])] * 3, counts={"intents": {"rare": 4, "common": 90}, "entities": {}})
+    one = report_data(texts, [("common", 0.5, [])] * 3, counts={"intents": {"rare": 4, "common": 90}, "entities": {}})
     pair, few = advise(one)["intents"]
     assert "4 examples of rare and 90 of common" in said(pair)
     assert "rare: 4 examples in training; 3 of 3 wrong here" in said(few)
@@ -34,15 +34,17 @@ def test_the_intent_with_fewer_training_examples_is_the_one_to_write_for() -> No
 def test_an_entity_with_new_words_asks_for_the_words_and_one_with_old_words_for_sentences() -> None:
     texts = [Example(f"要水饺{i}", None, (entity(1, 3, "meal"),)) for i in range(3)]
     nothing = [(None, 0.0, [])] * 3
-    (new,) = advise(study(texts, nothing, fresh=frozenset((i, (1, 3, "meal")) for i in range(3))))["entities"]
+    (new,) = advise(report_data(texts, nothing, fresh=frozenset((i, (1, 3, "meal")) for i in range(3))))["entities"]
     assert Name("水饺") in new.what and "lookup table meal" in said(new)
-    (old,) = advise(study(texts, nothing))["entities"]
+    (old,) = advise(report_data(texts, nothing))["entities"]
     assert "sentences around them" in said(old)
 
 
 def test_labels_that_training_never_saw_get_no_other_advice() -> None:
     texts = [Example(f"去北京{i}", "foreign", (entity(1, 3, "city"),)) for i in range(3)]
-    found = advise(study(texts, [("known", 0.99, [entity(0, 1, "place")])] * 3, Labels(["known"], ["place"], {}, {})))
+    found = advise(
+        report_data(texts, [("known", 0.99, [entity(0, 1, "place")])] * 3, Labels(["known"], ["place"], {}, {}))
+    )
     assert list(found) == ["labels"]
     assert {one.filter.get("gold") or one.filter["type"] for one in found["labels"]} == {"foreign", "city"}
 
@@ -50,12 +52,12 @@ def test_labels_that_training_never_saw_get_no_other_advice() -> None:
 def test_what_is_annotated_elsewhere_may_have_been_forgotten() -> None:
     today = (entity(0, 2, "date"),)
     texts = [Example("今天走", None, today), Example("今天到", None, today), Example("今天呢")]
-    (found,) = advise(study(texts, [(None, 0.0, [entity(0, 2, "date")])] * 3))["annotations"]
+    (found,) = advise(report_data(texts, [(None, 0.0, [entity(0, 2, "date")])] * 3))["annotations"]
     assert found.instances[0].number == 2 and "forgotten" in said(found)
 
 
 def test_great_confidence_in_a_wrong_answer_questions_the_annotation() -> None:
-    one = study([Example("好", "yes"), Example("不", "no")], [("no", 0.97, []), ("yes", 0.5, [])])
+    one = report_data([Example("好", "yes"), Example("不", "no")], [("no", 0.97, []), ("yes", 0.5, [])])
     (found,) = advise(one)["annotations"]
     assert [instance.number for instance in found.instances] == [0]
 
@@ -63,34 +65,36 @@ def test_great_confidence_in_a_wrong_answer_questions_the_annotation() -> None:
 def test_edges_and_roles_name_both_sides() -> None:
     text = Example("从南京到北京", None, (entity(1, 3, "place", "from"), entity(4, 6, "place", "to")))
     answer = [entity(0, 3, "place", "from"), entity(4, 6, "place", "from")]
-    edges, role = advise(study([text], [(None, 0.0, answer)]))["entities"]
+    edges, role = advise(report_data([text], [(None, 0.0, answer)]))["entities"]
     assert "annotated 南京, answered 从南京" in said(edges)
     assert "should be to and was from" in said(role)
 
 
 def test_nothing_wrong_gives_no_advice() -> None:
-    assert advise(study([Example("好", "yes")], [("yes", 0.9, [])])) == {}
+    assert advise(report_data([Example("好", "yes")], [("yes", 0.9, [])])) == {}
 
 
 SILENT = {
-    "all labels were seen": study([Example("好", "yes")], [("no", 0.5, [])], Labels(["yes", "no"], [], {}, {})),
-    "one confusion is none": study([Example("好", "yes"), Example("不", "no")], [("no", 0.5, []), ("no", 0.5, [])]),
-    "two unlike errors": study([Example("好", "a"), Example("不", "b")], [("b", 0.5, []), ("c", 0.5, [])]),
-    "an intent nobody answered": study([Example("好", "a"), Example("行", "a")], [(None, 0.0, [])] * 2),
-    "a word mostly left bare": study(
+    "all labels were seen": report_data([Example("好", "yes")], [("no", 0.5, [])], Labels(["yes", "no"], [], {}, {})),
+    "one confusion is none": report_data(
+        [Example("好", "yes"), Example("不", "no")], [("no", 0.5, []), ("no", 0.5, [])]
+    ),
+    "two unlike errors": report_data([Example("好", "a"), Example("不", "b")], [("b", 0.5, []), ("c", 0.5, [])]),
+    "an intent nobody answered": report_data([Example("好", "a"), Example("行", "a")], [(None, 0.0, [])] * 2),
+    "a word mostly left bare": report_data(
         [Example(f"今天{i}", None, (entity(0, 2, "date"),)) for i in range(2)]
         + [Example(f"在今天{i}") for i in range(4)],
         [(None, 0.0, [entity(0, 2, "date")])] * 2 + [(None, 0.0, [entity(1, 3, "date")])] + [(None, 0.0, [])] * 3,
     ),
-    "twice in one sentence is not elsewhere": study(
+    "twice in one sentence is not elsewhere": report_data(
         [Example("今天和今天和今天", None, (entity(0, 2, "date"), entity(3, 5, "date")))],
         [(None, 0.0, [entity(0, 2, "date"), entity(3, 5, "date"), entity(6, 8, "date")])],
     ),
-    "annotated once elsewhere": study(
+    "annotated once elsewhere": report_data(
         [Example("今天走", None, (entity(0, 2, "date"),)), Example("今天呢")], [(None, 0.0, [entity(0, 2, "date")])] * 2
     ),
-    "unsure and wrong": study([Example("好", "yes")], [("no", 0.89, [])]),
-    "sure and right": study([Example("好", "yes")], [("yes", 0.99, [])]),
+    "unsure and wrong": report_data([Example("好", "yes")], [("no", 0.89, [])]),
+    "sure and right": report_data([Example("好", "yes")], [("yes", 0.99, [])]),
 }
 
 
@@ -101,7 +105,7 @@ def test_no_advice_where_its_condition_does_not_hold(why: str) -> None:
 
 def few(counts: dict[str, int], *wrong: str) -> list[str]:
     """The intents that the report says had few examples, these being answered wrongly, each once."""
-    one = study(
+    one = report_data(
         [Example(f"问{label}", label) for label in wrong],
         [(f"not {label}", 0.5, []) for label in wrong],
         counts={"intents": counts, "entities": {}},
@@ -122,27 +126,29 @@ def test_an_intent_has_few_examples_only_where_the_usual_one_has_clearly_more() 
 def test_which_intent_to_write_for_is_told_only_where_the_numbers_tell_it() -> None:
     texts = [Example(f"问{i}", "a") for i in range(3)]
     for counts in ({"a": 50, "b": 90}, {"a": 90, "b": 50}):
-        one = study(texts, [("b", 0.5, [])] * 3, counts={"intents": counts, "entities": {}})
+        one = report_data(texts, [("b", 0.5, [])] * 3, counts={"intents": counts, "entities": {}})
         assert "Training had" not in said(advise(one)["intents"][0])
 
 
 def test_it_happens_both_ways_only_where_it_does() -> None:
     texts = [Example(f"问{i}", "a") for i in range(7)] + [Example(f"查{i}", "b") for i in range(2)]
-    (found,) = advise(study(texts, [("b", 0.5, [])] * 7 + [("a", 0.5, [])] * 2))["intents"]
+    (found,) = advise(report_data(texts, [("b", 0.5, [])] * 7 + [("a", 0.5, [])] * 2))["intents"]
     assert "It happens both ways" not in said(found)
 
 
 def test_words_are_called_new_or_known_only_as_far_as_they_are() -> None:
     texts = [Example(f"要水饺{i}", None, (entity(1, 3, "meal"),)) for i in range(4)]
     nothing = [(None, 0.0, [])] * 4
-    (few_new,) = advise(study(texts, nothing, fresh=frozenset({(0, (1, 3, "meal"))})))["entities"]
+    (few_new,) = advise(report_data(texts, nothing, fresh=frozenset({(0, (1, 3, "meal"))})))["entities"]
     assert "new to training" not in said(few_new) and "Most of the words were read in training" in said(few_new)
-    (some_new,) = advise(study(texts, nothing, fresh=frozenset((i, (1, 3, "meal")) for i in range(2))))["entities"]
+    (some_new,) = advise(report_data(texts, nothing, fresh=frozenset((i, (1, 3, "meal")) for i in range(2))))[
+        "entities"
+    ]
     assert "the words of 2 of them are new" in said(some_new)
 
 
 @pytest.mark.parametrize("answer", [entity(1, 3, "place", "from"), entity(1, 3, "place")])
 def test_edges_types_and_roles_are_not_advised_on_where_they_are_right(answer: Entity) -> None:
     text = Example("从南京走", None, (entity(1, 3, "place", "from"),))
-    kinds = {one.filter["kind"] for one in advise(study([text], [(None, 0.0, [answer])])).get("entities", [])}
+    kinds = {one.filter["kind"] for one in advise(report_data([text], [(None, 0.0, [answer])])).get("entities", [])}
     assert kinds == (set() if answer.role else {"role"})

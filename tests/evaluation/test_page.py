@@ -8,15 +8,15 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.evaluation.report_examples import SCRIPT, entity, many, report_data
 
 from cnlu.data.schema import Example
 from cnlu.evaluation.metrics import evaluate
 from cnlu.evaluation.page.elements import Html, inner, tag, visible
 from cnlu.evaluation.page.page import render
 from cnlu.evaluation.page.sentences import marked
-from cnlu.evaluation.report_data import Study
+from cnlu.evaluation.report_data import ReportData
 from cnlu.runtime.labels import Labels
-from tests.evaluation.studies import SCRIPT, entity, many, study
 
 VOID = {"meta", "input"}
 
@@ -53,7 +53,7 @@ class Page(HTMLParser):
             self.marks[-1] += data
 
 
-def page(one: Study) -> Page:
+def page(one: ReportData) -> Page:
     return Page(render(one).decode("utf-8"))
 
 
@@ -94,7 +94,7 @@ def test_astral_characters_count_as_one() -> None:
 def test_texts_and_labels_that_look_like_html_are_text() -> None:
     odd = "</style></script><img src=x onerror=alert(1)>"
     text = Example(SCRIPT, SCRIPT, (entity(0, 8, SCRIPT, SCRIPT),), source=SCRIPT)
-    one = study([text], [(odd, 0.95, [entity(0, 4, odd)])], Labels(["a"], ["b"], {}, {}))
+    one = report_data([text], [(odd, 0.95, [entity(0, 4, odd)])], Labels(["a"], ["b"], {}, {}))
     read = page(one)
     assert read.tags.count("script") == 1 and "img" not in read.tags
     assert SCRIPT in read.text and odd in read.text
@@ -133,39 +133,39 @@ def test_the_matrix_has_a_row_for_every_confused_intent(intents: int) -> None:
 def test_of_many_intents_those_that_nothing_is_confused_with_are_left_out() -> None:
     texts = [Example(f"好{i}", f"i{i % 30}") for i in range(90)]
     answers = [("i1" if i == 0 else f"i{i % 30}", 0.9, []) for i in range(90)]
-    assert "28 more intents, which nothing was confused with, are left out" in page(study(texts, answers)).text
+    assert "28 more intents, which nothing was confused with, are left out" in page(report_data(texts, answers)).text
 
 
 def test_without_intents_and_without_entities() -> None:
-    only_entities = page(study([Example("去北京", None, (entity(1, 3, "city"),))], [(None, 0.0, [])]))
+    only_entities = page(report_data([Example("去北京", None, (entity(1, 3, "city"),))], [(None, 0.0, [])]))
     assert "Nothing is said of intents" in only_entities.text and "Confidence" not in only_entities.text
     assert "Annotated intent" not in only_entities.text
-    only_intents = page(study([Example("好", "yes")], [("no", 0.8, [])]))
+    only_intents = page(report_data([Example("好", "yes")], [("no", 0.8, [])]))
     assert "Nothing is said of entities" in only_intents.text and "entity type" not in only_intents.text
-    assert page(study([], [])).text
+    assert page(report_data([], [])).text
 
 
 def test_nothing_wrong_is_said() -> None:
-    read = page(study([Example("好", "yes")], [("yes", 0.9, [])]))
+    read = page(report_data([Example("好", "yes")], [("yes", 0.9, [])]))
     assert "Every sentence was answered rightly" in read.text and "form" not in read.tags
 
 
 def test_labels_that_training_never_saw_are_shown_as_such() -> None:
     texts = [Example("好", "yes"), Example("坏", "new")]
-    read = page(study(texts, [("yes", 0.9, []), ("yes", 0.9, [])], Labels(["yes"], [], {}, {})))
+    read = page(report_data(texts, [("yes", 0.9, []), ("yes", 0.9, [])], Labels(["yes"], [], {}, {})))
     assert "not in training" in read.text and "Was another model meant" not in read.text
 
 
 def test_a_model_with_other_labels_altogether_gets_a_sentence() -> None:
     texts = [Example("去北京", "go", (entity(1, 3, "city"),))]
-    read = page(study(texts, [("play", 0.9, [])], Labels(["play", "stop"], [], {}, {})))
+    read = page(report_data(texts, [("play", 0.9, [])], Labels(["play", "stop"], [], {}, {})))
     assert "None of the intents of these examples was in this model's training" in read.text
     assert "such as play, stop. Was another model meant" in read.text
     assert "It knows no entity types at all. Was another model meant" in read.text
 
 
 def test_no_answer_at_all_has_a_column_of_its_own() -> None:
-    read = page(study([Example("", "yes"), Example("好", "none")], [(None, 0.0, []), ("none", 0.9, [])]))
+    read = page(report_data([Example("", "yes"), Example("好", "none")], [(None, 0.0, []), ("none", 0.9, [])]))
     assert "no intent" in read.text and "em" in read.tags
 
 
@@ -179,6 +179,6 @@ def test_combinations_of_intents_can_be_shown_and_chosen() -> None:
         }
         for name in ("book", "book+weather", "weather")
     ]
-    read = page(Study("model on data", examples, results, evaluate(examples, results)))
+    read = page(ReportData("model on data", examples, results, evaluate(examples, results)))
     chosen = {value for name, value in read.attributes if name in ("data-gold", "data-answer")}
     assert "book+weather" in read.text and len(chosen - {None}) >= 2

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from cnlu.config import ModelConfig
 from cnlu.data.tags import TagSet
-from cnlu.export.fused_ensemble import Joined
-from cnlu.model.encoder_output import Read
+from cnlu.export.fused_ensemble import FusedEnsemble
+from cnlu.model.encoder_output import EncoderOutput
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.network import Outputs, Sizes
 
@@ -49,8 +49,8 @@ def joined(network: Ensemble, given: dict[str, Tensor]) -> Outputs:
     members = network.networks()
     sparse = torch.stack([m.characters(given["characters"]) for m in members], 2)
     whole = torch.stack([m.sentence(given["sentence"]) for m in members], 1)
-    read = Read(given["vectors"], given["views"]) if "vectors" in given else None
-    answer: Outputs = Joined(members)(sparse, whole, given["mask"], read)
+    read = EncoderOutput(given["vectors"], given["views"]) if "vectors" in given else None
+    answer: Outputs = FusedEnsemble(members)(sparse, whole, given["mask"], read)
     return answer
 
 
@@ -104,7 +104,9 @@ def test_however_many_intents_there_are(intents: int) -> None:
 @torch.no_grad()
 def test_many_intents_are_scored_by_way_of_fewer_meanings() -> None:
     def weights(intents: int) -> int:
-        return sum(kept.numel() for kept in Joined(build(intents=intents, members=2).networks()).intent.buffers())
+        return sum(
+            kept.numel() for kept in FusedEnsemble(build(intents=intents, members=2).networks()).intent.buffers()
+        )
 
     assert weights(16) == 16 * (2 * 24 + 1)
     assert weights(200) == 16 * (2 * 24 + 1) + 200 * (16 + 1)

@@ -24,7 +24,7 @@ from cnlu.encoder.load import load_encoder
 from cnlu.export import quantize as module
 from cnlu.export.onnx_export import export_onnx, round_tables
 from cnlu.export.quantize import quantize
-from cnlu.model.encoder_output import Reader
+from cnlu.model.encoder_output import AlignedEncoder
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.network import Sizes
 from cnlu.runtime.graph_check import follow, strange_operators
@@ -50,7 +50,7 @@ def graphs(tiny_bert: Path) -> Iterator[Graphs]:
     body = load_encoder(tiny_bert).body
     config = ModelConfig(members=2, sparse_width=16, width=32, heads=4, feedforward=48, label_width=8)
     sizes = Sizes(50, 40, 30, 1, 0, encoder=body.width, views=1)
-    network = Ensemble(config, sizes, TagSet(["city", "date"], "BIO"), Reader(body, "cls", 0)).eval()
+    network = Ensemble(config, sizes, TagSet(["city", "date"], "BIO"), AlignedEncoder(body, "cls", 0)).eval()
     with torch.no_grad():
         for member in network.networks():
             torch.nn.init.normal_(member.emissions.weight)

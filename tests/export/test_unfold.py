@@ -8,7 +8,7 @@ pytest.importorskip("torch", reason="the network needs the extra cnlu[train]")
 
 import torch
 
-from cnlu.export.fused_ensemble import Joined
+from cnlu.export.fused_ensemble import FusedEnsemble
 from cnlu.export.unfold import fill
 from cnlu.model.ensemble import Ensemble
 from tests.export.test_fused_ensemble import batch, build
@@ -28,7 +28,7 @@ def unfolded(network: Ensemble, *shape: int, **settings: int) -> Ensemble:
                     torch.nn.init.zeros_(module.bias)
         own.characters.load_state_dict(theirs.characters.state_dict())
         own.sentence.load_state_dict(theirs.sentence.state_dict())
-    fill(found, dict(Joined(network.networks()).named_buffers()))
+    fill(found, dict(FusedEnsemble(network.networks()).named_buffers()))
     return found
 
 

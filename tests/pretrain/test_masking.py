@@ -26,21 +26,21 @@ def masker(strategy="ngram", **more) -> Masker:
     return Masker(MaskingConfig(strategy=strategy, **more), 7, MASK, ORDINARY)
 
 
-def rows(count: int, width: int, seed: int = 0, marks: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+def rows(count: int, width: int, seed: int = 0, special_tokens: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """Random tokens and flags of words of natural lengths, [CLS] and [SEP] at the ends, perhaps marks between."""
-    lot = np.random.default_rng(seed)
+    generator = np.random.default_rng(seed)
     flags = np.zeros((count, width), np.uint8)
     for row in flags:
         at = 0
         while at < width:
             row[at] = WORD
-            at += lot.choice(LENGTHS, p=SHARES)
-    inside = lot.random((count, width)) < 0.1
+            at += generator.choice(LENGTHS, p=SHARES)
+    inside = generator.random((count, width)) < 0.1
     starts = inside & ((flags & WORD) != 0)
     flags[starts] |= SPAN_START | SPAN
     flags[:, 0] = flags[:, -1] = SPECIAL
-    flags[lot.random((count, width)) < marks] = SPECIAL
-    return lot.choice(ORDINARY, (count, width)), flags
+    flags[generator.random((count, width)) < special_tokens] = SPECIAL
+    return generator.choice(ORDINARY, (count, width)), flags
 
 
 def words_of(flags: np.ndarray) -> list[list[tuple[int, int]]]:
@@ -63,7 +63,7 @@ def words_of(flags: np.ndarray) -> list[list[tuple[int, int]]]:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_the_realised_rate_is_the_one_asked_for(strategy):
-    tokens, flags = rows(600, 128, marks=0.02)
+    tokens, flags = rows(600, 128, special_tokens=0.02)
     labels = masker(strategy)(tokens, flags, 0, np.arange(600)).labels
     assert abs((labels != IGNORED).sum() / (flags != SPECIAL).sum() - 0.15) < 0.003
 
@@ -97,7 +97,7 @@ def test_no_length_of_word_is_favoured(strategy):
     rate=st.floats(0.05, 0.6),
 )
 def test_a_word_is_hidden_whole_or_not_at_all_and_marks_never(strategy, seed, width, rate):
-    tokens, flags = rows(6, width, seed, marks=0.1)
+    tokens, flags = rows(6, width, seed, special_tokens=0.1)
     labels = masker(strategy, rate=rate)(tokens, flags, 0, np.arange(6)).labels
     assert (labels[flags == SPECIAL] == IGNORED).all()
     for row, words in zip(labels != IGNORED, words_of(flags), strict=True):
@@ -137,14 +137,14 @@ def test_another_pass_and_another_seed_hide_other_tokens():
 def test_of_what_is_hidden_80_10_10(strategy):
     tokens, flags = rows(1500, 128)
     found = masker(strategy)(tokens, flags, 0, np.arange(1500))
-    hidden = found.fate[found.fate != OPEN]
-    for fate, share in ((REPLACED, 0.8), (RANDOM, 0.1), (KEPT, 0.1)):
-        assert abs((hidden == fate).mean() - share) < 0.012
-    assert (found.tokens[found.fate == REPLACED] == MASK).all()
-    assert (found.tokens[found.fate == KEPT] == tokens[found.fate == KEPT]).all()
-    assert np.isin(found.tokens[found.fate == RANDOM], ORDINARY).all()
-    assert (found.tokens[found.fate == OPEN] == tokens[found.fate == OPEN]).all()
-    assert (found.labels[found.fate != OPEN] == tokens[found.fate != OPEN]).all()
+    hidden = found.mask_action[found.mask_action != OPEN]
+    for mask_action, share in ((REPLACED, 0.8), (RANDOM, 0.1), (KEPT, 0.1)):
+        assert abs((hidden == mask_action).mean() - share) < 0.012
+    assert (found.tokens[found.mask_action == REPLACED] == MASK).all()
+    assert (found.tokens[found.mask_action == KEPT] == tokens[found.mask_action == KEPT]).all()
+    assert np.isin(found.tokens[found.mask_action == RANDOM], ORDINARY).all()
+    assert (found.tokens[found.mask_action == OPEN] == tokens[found.mask_action == OPEN]).all()
+    assert (found.labels[found.mask_action != OPEN] == tokens[found.mask_action != OPEN]).all()
 
 
 @pytest.mark.parametrize(("strategy", "per"), [("word", "token"), ("ngram", "word"), ("span", "unit")])
@@ -152,12 +152,12 @@ def test_each_paper_s_choice_of_what_is_replaced_together(strategy, per):
     tokens, flags = rows(600, 128)
     found = masker(strategy)(tokens, flags, 0, np.arange(600))
     mixed_words = [
-        len(set(fate[a:b].tolist())) > 1
-        for fate, words in zip(found.fate, words_of(flags), strict=True)
+        len(set(mask_action[a:b].tolist())) > 1
+        for mask_action, words in zip(found.mask_action, words_of(flags), strict=True)
         for a, b in words
     ]
     units = found.unit.reshape(-1)
-    fates = {u: set(found.fate.reshape(-1)[units == u].tolist()) for u in np.unique(units[units >= 0])[:300]}
+    fates = {u: set(found.mask_action.reshape(-1)[units == u].tolist()) for u in np.unique(units[units >= 0])[:300]}
     assert any(mixed_words) == (per == "token")
     assert all(len(one) == 1 for one in fates.values()) == (per == "unit")
 
@@ -200,11 +200,11 @@ def test_similar_words_stand_in_whole_and_never_the_mask(tokenizer, similar):
     names = {i: piece for piece, i in ids.items()}
     put = {
         "".join(names[t] for t in found.tokens[r, c : c + 2])
-        for r, c in np.argwhere(found.fate == REPLACED)
+        for r, c in np.argwhere(found.mask_action == REPLACED)
         if text[c] == "价"
     }
     assert put == {"价钱", "票价"}
-    single = {names[t] for t in found.tokens[(found.fate == REPLACED) & (tokens == ids["天"])]}
+    single = {names[t] for t in found.tokens[(found.mask_action == REPLACED) & (tokens == ids["天"])]}
     assert single == {"买", "购"}  # no similar word: any other of its length that the table has
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnlu.text.tokens import Marks
+from cnlu.text.tokens import SpecialTokens
 from cnlu_pretrain.config import MaskingConfig
 from cnlu_pretrain.corpus.corpus import open_corpus
 from cnlu_pretrain.corpus.shards import WORD, Arrays
@@ -21,7 +21,7 @@ from cnlu_pretrain.run.packing import EMPTY, chunks, pack
 from cnlu_pretrain.run.rows import NO_ORDER, Layout, assemble
 from cnlu_pretrain.run.stream import Position, Stream
 
-MARKS = Marks([2], [3], 0, 0, 1, 512)
+MARKS = SpecialTokens([2], [3], 0, 0, 1, 512)
 SENTENCES = st.lists(st.lists(st.integers(1, 60), min_size=1, max_size=9), min_size=1, max_size=12)
 
 
@@ -63,8 +63,8 @@ def test_runs_of_sentences_stay_within_a_document_and_as_long_as_fits(documents,
 
 @pytest.mark.parametrize("sizes", [(3, 40), (1, 8), (40, 70)])
 def test_less_than_two_percent_is_padding(sizes):
-    lot = np.random.default_rng(1)
-    arrays = arrays_of([lot.integers(*sizes, 12).tolist() for _ in range(2000)])
+    generator = np.random.default_rng(1)
+    arrays = arrays_of([generator.integers(*sizes, 12).tolist() for _ in range(2000)])
     rows = pack(arrays.sentences, arrays.documents, 126)
     used = rows.size.sum() + (np.diff(rows.first) - 1).sum() + 2 * len(rows)
     assert 1 - used / (128 * len(rows)) < 0.02
@@ -72,8 +72,8 @@ def test_less_than_two_percent_is_padding(sizes):
 
 
 def test_few_sentences_of_utterances_are_cut():
-    lot = np.random.default_rng(1)
-    arrays = arrays_of([lot.integers(3, 40, 12).tolist() for _ in range(2000)])
+    generator = np.random.default_rng(1)
+    arrays = arrays_of([generator.integers(3, 40, 12).tolist() for _ in range(2000)])
     assert pack(arrays.sentences, arrays.documents, 126).cut < 0.02 * len(arrays.sentences)
 
 
@@ -94,10 +94,10 @@ def test_pairs_are_swapped_half_of_the_time_and_say_so():
     layout = Layout(MARKS, 16, "sop")
     rows = layout.rows(arrays)
     batch = assemble(arrays, rows, np.arange(400), layout, rng.keys(0, 0, np.arange(400)))
-    swapped = batch.tokens[:, 1] > batch.tokens[np.arange(400), np.argmax(batch.kinds, 1)]
-    assert swapped.astype(int).tolist() == batch.order.tolist()
-    assert 0.4 < swapped.mean() < 0.6
-    assert (batch.kinds.sum(1) == np.where(swapped, 6, 5)).all()  # the second piece and its mark
+    substitute_values = batch.tokens[:, 1] > batch.tokens[np.arange(400), np.argmax(batch.kinds, 1)]
+    assert substitute_values.astype(int).tolist() == batch.order.tolist()
+    assert 0.4 < substitute_values.mean() < 0.6
+    assert (batch.kinds.sum(1) == np.where(substitute_values, 6, 5)).all()  # the second piece and its mark
 
 
 def test_a_next_sentence_is_the_next_one_or_from_elsewhere():
@@ -124,7 +124,7 @@ def streams(corpus):
     masker = Masker(MaskingConfig(), 1, found.mask, np.arange(5, size))
 
     def made(rank: int = 0, world: int = 1) -> Stream:
-        return Stream(found, Layout(found.marks, 64, "none"), masker, 1, 24, rank, world)
+        return Stream(found, Layout(found.special_tokens, 64, "none"), masker, 1, 24, rank, world)
 
     return made
 

@@ -18,7 +18,7 @@ import pytest
 
 from cnlu.errors import CnluError, DataError, UsageError
 from cnlu.text.bulk_segment import BulkSegmenter
-from cnlu.text.near_duplicates import near_keys
+from cnlu.text.near_duplicates import near_duplicate_keys
 from cnlu.text.segment import Segmenter
 from cnlu_pretrain.config import PrepareConfig
 from cnlu_pretrain.corpus.corpus import Corpus, open_corpus
@@ -120,7 +120,7 @@ def test_near_duplicates_are_left_out_where_asked(tmp_path, tiny_encoder):
 
 
 def test_lines_that_share_little_share_no_key():
-    keys = near_keys(["我想买一张明天去上海的票", "今天中午吃什么好呢大家说说"])
+    keys = near_duplicate_keys(["我想买一张明天去上海的票", "今天中午吃什么好呢大家说说"])
     assert not (keys[0] == keys[1]).any()
 
 

@@ -254,8 +254,8 @@ def test_new_tokens_start_as_the_mean_of_their_pieces(tmp_path, tiny_encoder):
 def test_the_head_on_hidden_tokens_alone_gives_the_loss_of_all(corpus, tiny_encoder):
     found = open_corpus(corpus)
     model = load_encoder(str(tiny_encoder), found, RunConfig(length=64)).model.eval()
-    lot = np.random.default_rng(1)
-    tokens, flags = lot.integers(5, 1000, (4, 32)), np.ones((4, 32), np.uint8)
+    generator = np.random.default_rng(1)
+    tokens, flags = generator.integers(5, 1000, (4, 32)), np.ones((4, 32), np.uint8)
     flags[:, 0] = flags[:, -1] = 8
     masked = Masker(PretrainConfig().masking, 1, found.mask, np.arange(5, 1000))(tokens, flags, 0, np.arange(4))
     from cnlu_pretrain.run.rows import Batch

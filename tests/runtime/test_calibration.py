@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnlu.runtime.calibration import expected_calibration_error, fit_several, fit_temperature, softmax
+from cnlu.runtime.calibration import expected_calibration_error, fit_multi_label, fit_temperature, softmax
 
 
 def _draw(temperature: float, rows: int = 4000, labels: int = 6) -> tuple[np.ndarray, np.ndarray]:
@@ -124,14 +124,14 @@ def test_scores_of_several_intents_are_calibrated_each_by_itself() -> None:
     random = np.random.default_rng(3)
     logits = random.normal(0, 2, (4000, 5))
     gold = random.random(logits.shape) < 1 / (1 + np.exp(-(logits + 1.5) / 2.5))
-    temperature, even = fit_several(logits, gold)
+    temperature, decision_bias = fit_multi_label(logits, gold)
     assert temperature == pytest.approx(2.5, rel=0.1)
-    assert even == pytest.approx(-1.5, abs=0.15)
-    assert fit_several(np.zeros((3, 2)), np.zeros((3, 2), bool)) == (1.0, 0.0)
+    assert decision_bias == pytest.approx(-1.5, abs=0.15)
+    assert fit_multi_label(np.zeros((3, 2)), np.zeros((3, 2), bool)) == (1.0, 0.0)
 
 
 @pytest.mark.parametrize("right", [True, False])
 def test_several_intents_that_are_all_right_or_all_wrong_still_have_an_even_score(right: bool) -> None:
     logits = np.random.default_rng(4).normal(0, 2, (6, 3))
-    temperature, even = fit_several(logits, np.full(logits.shape, right))
-    assert 0.05 <= temperature <= 20.0 and logits.min() <= even <= logits.max()
+    temperature, decision_bias = fit_multi_label(logits, np.full(logits.shape, right))
+    assert 0.05 <= temperature <= 20.0 and logits.min() <= decision_bias <= logits.max()

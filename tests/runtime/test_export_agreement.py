@@ -15,11 +15,11 @@ import cnlu
 from cnlu.config.files import load_config
 from cnlu.data.load import load_data
 from cnlu.runtime.assemble import Scores
-from cnlu.text.tokens import TokenReader, pad_tokens
+from cnlu.text.tokens import AlignedTokenizer, pad_tokens
 from cnlu.text.view import view
 from cnlu.training.data.featurize import reading_row
 from cnlu.training.request import Request
-from cnlu.training.train import Trained, train
+from cnlu.training.train import TrainingResult, train
 
 SETTINGS = [
     "model.members=2",
@@ -37,7 +37,7 @@ SETTINGS = [
 ]
 
 
-def torch_scores(trained: Trained, text: str, tokens: TokenReader | None) -> Scores:
+def torch_scores(trained: TrainingResult, text: str, tokens: AlignedTokenizer | None) -> Scores:
     seen = view(text)
     features = reading_row(trained.extractor.extract(seen), trained.vocabularies)
     characters, sentence = (torch.from_numpy(array)[None].long() for array in features)

@@ -71,10 +71,10 @@ def test_sums_and_the_best_sequence_are_those_of_all_sequences_written_out(
 def decided(items: ItemSet, kinds: str, text: str) -> list[str]:
     """Entities of one character each, where `kinds` is not a dash; "0" for no group."""
     spans = [(i, i + 1) for i, kind in enumerate(kinds) if kind != "-"]
-    marks = [(kinds[start], None) for start, _ in spans]
+    special_tokens = [(kinds[start], None) for start, _ in spans]
     scores = np.zeros((len(text), len(items.columns)))
     allowed = [items.names] * len(spans)
-    return [name or "0" for name, _ in Items(items, BEGUN).decide(text, spans, marks, allowed, scores)]
+    return [name or "0" for name, _ in Items(items, BEGUN).decide(text, spans, special_tokens, allowed, scores)]
 
 
 @pytest.mark.parametrize(

@@ -53,8 +53,8 @@ def test_white_space_beside_chinese_and_at_the_edges_changes_no_answer(
 
 @given(SENTENCE, st.text("。．！!？?…~ ", min_size=1, max_size=3))
 @example("退出", " ")
-def test_marks_at_the_end_change_no_answer(tiny: Interpreter, text: str, marks: str) -> None:
-    same(tiny.parse(text), tiny.parse(text + marks), list(range(len(text))))
+def test_marks_at_the_end_change_no_answer(tiny: Interpreter, text: str, special_tokens: str) -> None:
+    same(tiny.parse(text), tiny.parse(text + special_tokens), list(range(len(text))))
 
 
 @pytest.mark.parametrize("text", ["？", "。。。", "!\u200b?", "…… 。"])

@@ -12,7 +12,7 @@ from cnlu.features.synonyms import Synonyms
 from cnlu.runtime.assemble import Assembler, Scores
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.lattice import build_lattice
-from cnlu.runtime.out_of_scope import Scope, energy, fit_scope
+from cnlu.runtime.out_of_scope import OosScorer, energy, fit_oos_scorer
 from cnlu.text.normalize import Normalizer
 
 TAGS = TagSet([], "BIO")
@@ -21,10 +21,10 @@ SYNONYMS = Synonyms({}, {}, Normalizer())
 floats = st.floats(-50, 50)
 
 
-def outside(scores: list[float], scope: Scope | None, *intents: str, several: bool = False) -> float:
+def outside(scores: list[float], oos_scorer: OosScorer | None, *intents: str, multi_intent: bool = False) -> float:
     """Of a model with these intents, one of which may be for strangers."""
     labels = Labels(list(intents), [], {}, {})
-    assembler = Assembler(labels, TAGS, LATTICE, 1.0, SYNONYMS, several, scope, "stranger")
+    assembler = Assembler(labels, TAGS, LATTICE, 1.0, SYNONYMS, multi_intent, oos_scorer, "out_of_scope")
     none = np.zeros((1, 1))
     found: float = assembler.result("好", Scores(none, np.array(scores), none, none))["out_of_scope"]
     return found
@@ -35,18 +35,18 @@ def drawn(random: np.random.Generator, count: int, known: float = 0.6) -> tuple[
     return random.normal(20, 5, count).tolist(), random.normal(known, 0.13, count).clip(0, 1).tolist()
 
 
-def beyond(scope: Scope | None, energies: list[float], known: list[float]) -> float:
-    assert scope is not None
-    return float(np.mean([scope.outside(*one) > 0.5 for one in zip(energies, known, strict=True)]))
+def beyond(oos_scorer: OosScorer | None, energies: list[float], known: list[float]) -> float:
+    assert oos_scorer is not None
+    return float(np.mean([oos_scorer.outside(*one) > 0.5 for one in zip(energies, known, strict=True)]))
 
 
 @pytest.mark.parametrize(("learned", "share"), [(50, 0.081), (100, 0.081), (141, 0.055), (200, 0.036), (5000, 0.036)])
 def test_the_more_was_learned_the_fewer_sentences_in_scope_lie_beyond_the_edge(learned: int, share: float) -> None:
     energies, known = drawn(np.random.default_rng(1), 4000)
-    scope = fit_scope(energies, known, 8.0, learned)
-    assert scope is not None
-    assert beyond(scope, energies, known) == pytest.approx(share, abs=0.01)
-    usual = np.median([scope.outside(*one) for one in zip(energies, known, strict=True)])
+    oos_scorer = fit_oos_scorer(energies, known, 8.0, learned)
+    assert oos_scorer is not None
+    assert beyond(oos_scorer, energies, known) == pytest.approx(share, abs=0.01)
+    usual = np.median([oos_scorer.outside(*one) for one in zip(energies, known, strict=True)])
     assert usual == pytest.approx(0.047, abs=0.01)
 
 
@@ -55,9 +55,9 @@ def test_sixteen_sentences_place_the_edge_for_all_others_of_their_kind() -> None
     random = np.random.default_rng(2)
     inside, outside = [], []
     for _ in range(200):
-        scope = fit_scope(*drawn(random, 16), 8.0, 16)
-        inside.append(beyond(scope, *drawn(random, 100)))
-        outside.append(beyond(scope, *drawn(random, 100, known=0.25)))
+        oos_scorer = fit_oos_scorer(*drawn(random, 16), 8.0, 16)
+        inside.append(beyond(oos_scorer, *drawn(random, 100)))
+        outside.append(beyond(oos_scorer, *drawn(random, 100, known=0.25)))
     assert np.mean(inside) < 0.1 and np.quantile(inside, 0.9) < 0.2
     assert np.mean(outside) > 0.7
 
@@ -65,9 +65,9 @@ def test_sixteen_sentences_place_the_edge_for_all_others_of_their_kind() -> None
 @pytest.mark.parametrize("energies", [[18.0], [18.0, 18.1]])
 def test_one_or_two_sentences_leave_the_usual_spread(energies: list[float]) -> None:
     """A knife's edge at the two held-out sentences would put all others outside, or nothing at all."""
-    scope = fit_scope(energies, [0.5] * len(energies), 8.0, 20)
-    assert scope is not None
-    assert scope.outside(15.0, 0.45) < 0.3 and scope.outside(6.0, 0.15) > 0.7
+    oos_scorer = fit_oos_scorer(energies, [0.5] * len(energies), 8.0, 20)
+    assert oos_scorer is not None
+    assert oos_scorer.outside(15.0, 0.45) < 0.3 and oos_scorer.outside(6.0, 0.15) > 0.7
 
 
 floats_known = st.tuples(floats, st.floats(0, 1))
@@ -78,44 +78,50 @@ def test_less_energy_or_less_known_is_never_less_out_of_scope(
     given: list[tuple[float, float]], one: tuple[float, float], other: tuple[float, float]
 ) -> None:
     energies, known = map(list, zip(*given, strict=True))
-    scope = fit_scope(energies, known, 3.0, 50)
-    assert scope is not None
+    oos_scorer = fit_oos_scorer(energies, known, 3.0, 50)
+    assert oos_scorer is not None
     (low, high), (little, much) = (sorted(pair) for pair in zip(one, other, strict=True))
-    assert 1.0 >= scope.outside(low, little) >= scope.outside(high, little) >= scope.outside(high, much) >= 0.0
+    assert (
+        1.0
+        >= oos_scorer.outside(low, little)
+        >= oos_scorer.outside(high, little)
+        >= oos_scorer.outside(high, much)
+        >= 0.0
+    )
 
 
 def test_other_words_than_those_learned_are_out_of_scope_whatever_the_network_makes_of_them() -> None:
-    scope = fit_scope(*drawn(np.random.default_rng(3), 16), 8.0, 16)
-    assert scope is not None and scope.outside(20.0, 0.05) > 0.5 > scope.outside(20.0, 0.6)
+    oos_scorer = fit_oos_scorer(*drawn(np.random.default_rng(3), 16), 8.0, 16)
+    assert oos_scorer is not None and oos_scorer.outside(20.0, 0.05) > 0.5 > oos_scorer.outside(20.0, 0.6)
 
 
 def test_the_more_was_learned_the_less_unknown_words_count() -> None:
     held_out = drawn(np.random.default_rng(3), 100)
-    few, many = (fit_scope(*held_out, 8.0, learned) for learned in (50, 5000))
+    few, many = (fit_oos_scorer(*held_out, 8.0, learned) for learned in (50, 5000))
     assert few is not None and many is not None and few.outside(20.0, 0.2) > 0.5 > many.outside(20.0, 0.2)
 
 
 def test_nothing_held_out_fits_nothing() -> None:
-    assert fit_scope([], [], 1.0, 1) is None and fit_scope([-np.inf], [1.0], 1.0, 1) is None
+    assert fit_oos_scorer([], [], 1.0, 1) is None and fit_oos_scorer([-np.inf], [1.0], 1.0, 1) is None
 
 
 def test_a_sentence_that_wakes_no_intent_is_out_of_scope_however_sure_a_softmax_is() -> None:
-    scope = Scope(5.0, 1.0)
-    assert outside([10.0, 0.0], scope, "a", "b") < 0.01 < 0.99 < outside([-1.0, -11.0], scope, "a", "b")
+    oos_scorer = OosScorer(5.0, 1.0)
+    assert outside([10.0, 0.0], oos_scorer, "a", "b") < 0.01 < 0.99 < outside([-1.0, -11.0], oos_scorer, "a", "b")
 
 
 def test_an_intent_for_strangers_counts_as_out_of_scope() -> None:
-    scope = Scope(5.0, 1.0)
-    assert outside([10.0, 18.0], scope, "a", "stranger") > 0.99
-    assert outside([10.0, -8.0], scope, "a", "stranger") < 0.01
+    oos_scorer = OosScorer(5.0, 1.0)
+    assert outside([10.0, 18.0], oos_scorer, "a", "out_of_scope") > 0.99
+    assert outside([10.0, -8.0], oos_scorer, "a", "out_of_scope") < 0.01
 
 
 def test_where_nothing_was_held_out_it_is_the_doubt_in_the_best_intent() -> None:
     assert outside([1.0, 1.0], None, "a", "b") == pytest.approx(0.5)
-    assert outside([1.0, 1.0], None, "a", "stranger") == pytest.approx(0.5)
+    assert outside([1.0, 1.0], None, "a", "out_of_scope") == pytest.approx(0.5)
     assert outside([], None) == 0.0
 
 
 def test_of_several_intents_each_adds_its_own_energy() -> None:
-    assert energy(np.array([3.0, 4.0]), several=True) == pytest.approx(np.log1p(np.exp(3)) + np.log1p(np.exp(4)))
+    assert energy(np.array([3.0, 4.0]), multi_intent=True) == pytest.approx(np.log1p(np.exp(3)) + np.log1p(np.exp(4)))
     assert energy(np.array([3.0, 4.0])) == pytest.approx(np.log(np.exp(3) + np.exp(4)))

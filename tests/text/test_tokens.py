@@ -14,7 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnlu.errors import UsageError
-from cnlu.text.tokens import Marks, TokenReader, count_unknown, from_json, pad_tokens, to_json, unknown_share
+from cnlu.text.tokens import (
+    AlignedTokenizer,
+    SpecialTokens,
+    count_unknown,
+    from_json,
+    pad_tokens,
+    to_json,
+    unknown_share,
+)
 
 tokenizers = pytest.importorskip("tokenizers", reason="encoders need the extra cnlu[encoder]")
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers  # noqa: E402
@@ -32,17 +40,17 @@ XLNET = ["<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>"]
 ROBERTA = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 
 
-def word_pieces(lowercase: bool) -> tuple[Any, Marks]:
+def word_pieces(lowercase: bool) -> tuple[Any, SpecialTokens]:
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     trainer = trainers.WordPieceTrainer(vocab_size=260, special_tokens=BERT, show_progress=False)
     tokenizer.train_from_iterator(SENTENCES, trainer)
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-    return tokenizer, Marks([2], [3], 0, 0, 1, 512)
+    return tokenizer, SpecialTokens([2], [3], 0, 0, 1, 512)
 
 
-def pieces_with_blanks(split: bool) -> tuple[Any, Marks]:
+def pieces_with_blanks(split: bool) -> tuple[Any, SpecialTokens]:
     """Unigram over text with ▁ for spaces: as XLNet's with `split`, as XLM-R's without."""
     tokenizer = Tokenizer(models.Unigram())
     steps: list[Any] = [normalizers.NFKC()]
@@ -55,10 +63,10 @@ def pieces_with_blanks(split: bool) -> tuple[Any, Marks]:
     tokenizer.pre_tokenizer = blanks
     trainer = trainers.UnigramTrainer(vocab_size=150, special_tokens=XLNET, unk_token="<unk>", show_progress=False)
     tokenizer.train_from_iterator(SENTENCES, trainer)
-    return tokenizer, Marks([], [4, 3], -1, 5, 0, 512)
+    return tokenizer, SpecialTokens([], [4, 3], -1, 5, 0, 512)
 
 
-def byte_pairs(prefix: bool) -> tuple[Any, Marks]:
+def byte_pairs(prefix: bool) -> tuple[Any, SpecialTokens]:
     """As RoBERTa's: merged pairs of bytes."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=prefix)
@@ -68,10 +76,10 @@ def byte_pairs(prefix: bool) -> tuple[Any, Marks]:
     )
     tokenizer.train_from_iterator(SENTENCES, trainer)
     tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), True, prefix)
-    return tokenizer, Marks([0], [2], 0, 1, None, 512)
+    return tokenizer, SpecialTokens([0], [2], 0, 1, None, 512)
 
 
-def published(folder: Path) -> tuple[Any, Marks]:
+def published(folder: Path) -> tuple[Any, SpecialTokens]:
     """A real vocabulary of word-pieces."""
     if (folder / "tokenizer.json").exists():
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -80,10 +88,10 @@ def published(folder: Path) -> tuple[Any, Marks]:
         tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     pad, unknown, before, after, _ = map(tokenizer.token_to_id, BERT)
-    return tokenizer, Marks([before], [after], 0, pad, unknown, 512)
+    return tokenizer, SpecialTokens([before], [after], 0, pad, unknown, 512)
 
 
-MADE: dict[str, Callable[[], tuple[Any, Marks]]] = {
+MADE: dict[str, Callable[[], tuple[Any, SpecialTokens]]] = {
     "word-pieces, cased": lambda: word_pieces(False),
     "word-pieces, uncased": lambda: word_pieces(True),
     "unigram, split at spaces": lambda: pieces_with_blanks(True),
@@ -97,19 +105,19 @@ PUBLISHED = ("bge-small-zh-v1.5", "simbert-tiny")
 class Case:
     """A tokenizer at hand, and the reader made of it."""
 
-    def __init__(self, tokenizer: Any, marks: Marks) -> None:
-        self.tokenizer, self.marks, self.content = tokenizer, marks, tokenizer.to_str()
-        self.reader = TokenReader(self.content, marks)
+    def __init__(self, tokenizer: Any, special_tokens: SpecialTokens) -> None:
+        self.tokenizer, self.special_tokens, self.content = tokenizer, special_tokens, tokenizer.to_str()
+        self.reader = AlignedTokenizer(self.content, special_tokens)
         self.vocabulary: dict[str, int] = tokenizer.get_vocab()
         self.names = {i: piece for piece, i in self.vocabulary.items()}
         self.kind = json.loads(self.content)["model"]["type"]
         special = [token["content"] for token in json.loads(self.content)["added_tokens"]]
-        self.special = {self.vocabulary[name] for name in special} - {marks.unknown}
+        self.special = {self.vocabulary[name] for name in special} - {special_tokens.unknown}
 
     def own(self, text: str) -> list[tuple[int, Any]]:
         """(id, column of the alignment) of each token but the marks."""
-        tokens, marks = self.reader.read(text), self.marks
-        inside = slice(len(marks.before), len(tokens) - len(marks.after))
+        tokens, special_tokens = self.reader.read(text), self.special_tokens
+        inside = slice(len(special_tokens.before), len(tokens) - len(special_tokens.after))
         return list(zip(tokens.ids[inside].tolist(), tokens.alignment.T[inside], strict=True))
 
 
@@ -186,15 +194,15 @@ TEXTS = st.lists(st.one_of(st.sampled_from(PARTS), ANYTHING, ANYTHING), max_size
 
 @given(TEXTS)
 def test_each_character_has_a_row_that_is_a_mean_of_its_tokens_and_marks_have_none(case: Case, text: str) -> None:
-    tokens, marks = case.reader.read(text), case.marks
+    tokens, special_tokens = case.reader.read(text), case.special_tokens
     assert tokens.alignment.shape == (len(text), len(tokens))
     sums = tokens.alignment.sum(1)
     assert np.all(np.isclose(sums, 1, atol=1e-5) | (sums == 0))
     assert np.all(tokens.alignment >= 0)
-    assert tokens.ids[: len(marks.before)].tolist() == marks.before
-    assert tokens.ids[len(tokens) - len(marks.after) :].tolist() == marks.after
-    assert not tokens.alignment[:, : len(marks.before)].any()
-    assert not tokens.alignment[:, len(tokens) - len(marks.after) :].any()
+    assert tokens.ids[: len(special_tokens.before)].tolist() == special_tokens.before
+    assert tokens.ids[len(tokens) - len(special_tokens.after) :].tolist() == special_tokens.after
+    assert not tokens.alignment[:, : len(special_tokens.before)].any()
+    assert not tokens.alignment[:, len(tokens) - len(special_tokens.after) :].any()
 
 
 @given(TEXTS)
@@ -213,7 +221,7 @@ def test_a_token_covers_one_stretch_of_characters_and_only_a_blank_covers_none(c
 @given(TEXTS)
 def test_a_token_is_spelled_by_the_characters_it_covers(case: Case, text: str) -> None:
     for piece, column in case.own(text):
-        if piece == case.marks.unknown or not column.any():
+        if piece == case.special_tokens.unknown or not column.any():
             continue
         forms = case.reader._forms
         covered = "".join(forms[text[i]] for i in np.flatnonzero(column))
@@ -265,11 +273,11 @@ def test_what_is_lost_is_covered_by_unknown_tokens_only(case: Case, text: str) -
     own = case.own(text)
     for i in range(len(text)):
         covering = {piece for piece, column in own if column[i]}
-        assert (i in lost) == (covering == {case.marks.unknown} and case.marks.unknown is not None)
+        assert (i in lost) == (covering == {case.special_tokens.unknown} and case.special_tokens.unknown is not None)
 
 
 def test_a_reader_from_a_model_directory_reads_the_same(case: Case) -> None:
-    again = from_json(to_json(case.content, case.marks))
+    again = from_json(to_json(case.content, case.special_tokens))
     for text in [*SENTENCES, *PARTS, "[CLS]北京<sep>☃abc☃"]:
         one, other = case.reader.read(text), again.read(text)
         assert one.ids.tolist() == other.ids.tolist()
@@ -287,7 +295,7 @@ def test_a_full_width_capital_is_read_as_the_plain_letter(uncased: Case) -> None
 def test_a_known_character_keeps_its_form() -> None:
     tokenizer = Tokenizer(models.WordPiece({"[UNK]": 0, "，": 1, ",": 2, "…": 3, ".": 4}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    reader = TokenReader(tokenizer.to_str(), Marks([], [], 0, 0, 0, 9))
+    reader = AlignedTokenizer(tokenizer.to_str(), SpecialTokens([], [], 0, 0, 0, 9))
     assert reader.read("，…．").ids.tolist() == [1, 3, 4]
 
 
@@ -296,7 +304,7 @@ def test_chinese_punctuation_that_the_vocabulary_lacks_is_read_as_its_plain_kin(
     pieces = {"[UNK]": 0, ".": 1, '"': 2, "'": 3, "-": 4}
     tokenizer = Tokenizer(models.WordPiece(pieces, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    assert TokenReader(tokenizer.to_str(), Marks([], [], 0, 0, 0, 9)).read(text).ids.tolist() == ids
+    assert AlignedTokenizer(tokenizer.to_str(), SpecialTokens([], [], 0, 0, 0, 9)).read(text).ids.tolist() == ids
 
 
 def test_a_word_with_an_unknown_character_loses_only_that(uncased: Case) -> None:
@@ -316,12 +324,14 @@ def test_a_word_longer_than_word_pieces_may_be_is_still_read(uncased: Case) -> N
 
 
 def test_a_character_that_is_simplified_is_read_as_the_simplified_one(uncased: Case) -> None:
-    reader = TokenReader(uncased.content, uncased.marks, lambda ch: {"車": "车", "票": "两张"}.get(ch, ch))
+    reader = AlignedTokenizer(
+        uncased.content, uncased.special_tokens, lambda ch: {"車": "车", "票": "两张"}.get(ch, ch)
+    )
     assert reader.read("火車票").ids.tolist() == uncased.reader.read("火车票").ids.tolist()
 
 
 def test_tokens_beyond_the_limit_are_cut_off_and_said_to_be(uncased: Case) -> None:
-    reader = TokenReader(uncased.content, Marks([2], [3], 0, 0, 1, 6))
+    reader = AlignedTokenizer(uncased.content, SpecialTokens([2], [3], 0, 0, 1, 6))
     assert reader.room == 4
     assert reader.fits("北京上海") and reader.read("北京上海").whole
     assert not reader.fits("北京上海的") and not reader.read("北京上海的").whole
@@ -353,4 +363,4 @@ def test_padded_texts_keep_their_rows(uncased: Case) -> None:
 def test_without_the_library_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch, uncased: Case) -> None:
     monkeypatch.setitem(sys.modules, "tokenizers", None)
     with pytest.raises(UsageError, match=r"cnlu\[encoder\]"):
-        TokenReader(uncased.content, uncased.marks)
+        AlignedTokenizer(uncased.content, uncased.special_tokens)

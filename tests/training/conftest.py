@@ -62,10 +62,10 @@ def run(tmp_path: Path, small: Callable[..., Config]) -> Callable[..., tuple[Any
     def go(given: list[Example], *overrides: str, name: str = "model", **request: Any) -> tuple[Any, list[str]]:
         write_jsonl(given, tmp_path / "examples.jsonl")
         said: list[str] = []
-        wish = Request([tmp_path / "examples.jsonl"], tmp_path / name, small(*overrides), device="cpu", quiet=True)
+        options = Request([tmp_path / "examples.jsonl"], tmp_path / name, small(*overrides), device="cpu", quiet=True)
         for key, value in request.items():
-            setattr(wish, key, value)
-        return train(wish, said.append), said
+            setattr(options, key, value)
+        return train(options, said.append), said
 
     return go
 

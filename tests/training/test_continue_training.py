@@ -24,44 +24,44 @@ from cnlu.errors import DataError, ModelError, UsageError
 from cnlu.export.unfold import unfolded
 from cnlu.runtime.model_dir import read_model_dir, write_model_dir
 from cnlu.text.view import view
-from cnlu.training.continue_training import _with_dictionaries, grow
+from cnlu.training.continue_training import _with_dictionaries, continue_training
 from cnlu.training.data import replay
 from cnlu.training.data.replay import drawn, kept_examples, kept_files
 from cnlu.training.request import Request
-from cnlu.training.train import Trained, train
-from cnlu.training.transfer.trained_model import Stored
+from cnlu.training.train import TrainingResult, train
+from cnlu.training.transfer.trained_model import TrainedModel
 from tests.training.conftest import EXAMPLES, SMALL
 
-LONGER = [*SMALL, "training.max_epochs=60", "training.learning_rate=2e-2", "training.grow=1.0"]
+LONGER = [*SMALL, "training.max_epochs=60", "training.learning_rate=2e-2", "training.continue_share=1.0"]
 NEW = [
     *(
-        Example(f"{say}{food}", "eat", (Entity(len(say), len(say) + len(food), "food", food),))
-        for say in ("我要吃", "来一份", "点个")
+        Example(f"{log}{food}", "eat", (Entity(len(log), len(log) + len(food), "food", food),))
+        for log in ("我要吃", "来一份", "点个")
         for food in ("面条", "米饭", "饺子", "烤鸭")
     ),
     *(Example(text, "bye") for text in ("再见", "拜拜", "回头见", "下次聊")),
 ]
 
 
-def wish(place: Path, given: list[Example], name: str, *overrides: str, **more: Any) -> Request:
+def options(place: Path, given: list[Example], name: str, *overrides: str, **more: Any) -> Request:
     write_jsonl(given, place / f"{name}.jsonl")
     settings = load_config(None, [*LONGER, *overrides] if name == "grown" else [*SMALL, *LONGER[-3:-1], *overrides])
     return Request([place / f"{name}.jsonl"], place / name, settings, device="cpu", quiet=True, **more)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(oos_scorer="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that knows where to go and what to ask."""
     place = tmp_path_factory.mktemp("growth")
-    train(wish(place, EXAMPLES, "base"))
+    train(options(place, EXAMPLES, "base"))
     return place / "base"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(oos_scorer="module")
 def grown(base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     said: list[str] = []
     place = tmp_path_factory.mktemp("grown")
-    grow(base, wish(place, NEW, "grown"), said.append)
+    continue_training(base, options(place, NEW, "grown"), said.append)
     return place / "grown", said
 
 
@@ -85,23 +85,25 @@ def test_it_is_told_what_is_new(grown: tuple[Path, list[str]]) -> None:
 
 
 def test_a_model_whose_intents_are_not_scored_by_characters_cannot_give_several(base: Path) -> None:
-    stored = Stored.load(base, 1)
-    config = stored.model.config
-    model = replace(stored.model, config=replace(config, model=replace(config.model, multi_label=True)))
+    trained = TrainedModel.load(base, 1)
+    config = trained.model.config
+    model = replace(trained.model, config=replace(config, model=replace(config.model, multi_label=True)))
     with pytest.raises(UsageError, match=r"network for several intents was another; train it anew, without --from"):
-        unfolded(replace(stored, model=model))
+        unfolded(replace(trained, model=model))
 
 
 @pytest.mark.usefixtures("without_export")
 def test_it_says_that_few_held_out_examples_do_not_calibrate_anew(base: Path, tmp_path: Path) -> None:
     said: list[str] = []
-    grow(base, wish(tmp_path, NEW, "grown", "training.min_dev=100", "training.max_epochs=1"), said.append)
+    continue_training(
+        base, options(tmp_path, NEW, "grown", "training.min_dev=100", "training.max_epochs=1"), said.append
+    )
     assert any("the last is kept, calibrated as before; then all are learned from." in line for line in said)
 
 
 def test_it_begins_with_the_answers_of_the_model(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = cnlu.load(base)
-    begun: list[Trained] = []
+    begun: list[TrainingResult] = []
 
     def stop(network: Any, *_: Any) -> Any:
         begun.append(network)
@@ -109,7 +111,7 @@ def test_it_begins_with_the_answers_of_the_model(base: Path, tmp_path: Path, mon
 
     monkeypatch.setattr("cnlu.training.train.fit", lambda run, resume: stop(run.network))
     with pytest.raises(KeyboardInterrupt):
-        grow(base, wish(tmp_path, NEW, "grown"))
+        continue_training(base, options(tmp_path, NEW, "grown"))
     network: Any = begun[0].eval()
     features = before.extractor.extract(view("我要去北京"))
     # ids of the grown vocabulary: the old features in their old order, new ones between
@@ -140,7 +142,7 @@ def _grown_ids(base: Path, network: Any, features: Any) -> dict[str, torch.Tenso
 
 def test_what_the_user_gives_anew_replaces_the_kept_example(base: Path, tmp_path: Path) -> None:
     changed = [Example(EXAMPLES[0].text, "bye"), *NEW]
-    trained = grow(base, wish(tmp_path, changed, "grown", "training.dev_fraction=0"))
+    trained = continue_training(base, options(tmp_path, changed, "grown", "training.dev_fraction=0"))
     assert trained.labels.intents == ["ask", "bye", "eat", "go"]
     learned, _ = kept_examples(read_model_dir(tmp_path / "grown").files)
     assert [e.intent for e in learned if e.text == EXAMPLES[0].text] == ["bye"]
@@ -148,15 +150,17 @@ def test_what_the_user_gives_anew_replaces_the_kept_example(base: Path, tmp_path
 
 def test_a_model_without_examples_says_which_labels_are_forgotten(tmp_path: Path) -> None:
     said: list[str] = []
-    train(wish(tmp_path, EXAMPLES, "base", store_examples=False), said.append)
+    train(options(tmp_path, EXAMPLES, "base", store_examples=False), said.append)
     assert any("keeps none of its examples" in line for line in said)
     assert kept_examples(read_model_dir(tmp_path / "base").files) == ([], [])
-    grow(tmp_path / "base", wish(tmp_path, NEW, "grown"), said.append)
+    continue_training(tmp_path / "base", options(tmp_path, NEW, "grown"), said.append)
     assert any("no example of ask, go, city is learned from again" in line for line in said)
 
 
 def test_a_grown_model_can_grow_again(grown: tuple[Path, list[str]], tmp_path: Path) -> None:
-    grow(grown[0], wish(tmp_path, [Example(t, "thank") for t in ("谢谢", "多谢了", "谢谢你", "感谢")], "grown"))
+    continue_training(
+        grown[0], options(tmp_path, [Example(t, "thank") for t in ("谢谢", "多谢了", "谢谢你", "感谢")], "grown")
+    )
     assert cnlu.load(tmp_path / "grown").labels.intents == ["ask", "bye", "eat", "go", "thank"]
 
 
@@ -170,17 +174,17 @@ def test_a_grown_model_can_grow_again(grown: tuple[Path, list[str]], tmp_path: P
     ],
 )
 def test_what_could_have_no_effect_is_refused(base: Path, tmp_path: Path, change: dict[str, Any], said: str) -> None:
-    request = wish(tmp_path, NEW, "grown")
+    request = options(tmp_path, NEW, "grown")
     for name, value in change.items():
         setattr(request, name, value)
     with pytest.raises(UsageError, match=said):
-        grow(base, request)
+        continue_training(base, request)
     assert not (tmp_path / "grown").exists()
 
 
 def test_settings_of_growth_need_a_model_to_grow_from(run: Callable[..., Any]) -> None:
     with pytest.raises(UsageError, match=r"training\.grow has no effect without --from"):
-        run(EXAMPLES, "training.grow=0.5")
+        run(EXAMPLES, "training.continue_share=0.5")
 
 
 def test_a_number_of_examples_to_keep_needs_keeping(run: Callable[..., Any]) -> None:
@@ -194,13 +198,13 @@ def test_a_graph_without_notes_cannot_grow(base: Path, tmp_path: Path) -> None:
     segmenter = {"segmenter": found.manifest["segmenter"]}
     write_model_dir(tmp_path / "old", {**found.files, "model.onnx": graph}, segmenter)
     with pytest.raises(UsageError, match="train it anew, without --from"):
-        grow(tmp_path / "old", wish(tmp_path, NEW, "grown"))
+        continue_training(tmp_path / "old", options(tmp_path, NEW, "grown"))
 
 
 def test_a_model_of_other_words_is_refused(base: Path, tmp_path: Path) -> None:
     write_model_dir(tmp_path / "old", read_model_dir(base).files, {"segmenter": "another"})
     with pytest.warns(UserWarning), pytest.raises(UsageError, match="another jieba dictionary"):
-        grow(tmp_path / "old", wish(tmp_path, NEW, "grown"))
+        continue_training(tmp_path / "old", options(tmp_path, NEW, "grown"))
 
 
 def test_a_model_of_a_newer_format_is_refused(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,14 +213,14 @@ def test_a_model_of_a_newer_format_is_refused(base: Path, tmp_path: Path, monkey
     write_model_dir(tmp_path / "newer", files, {"segmenter": "any"})
     monkeypatch.undo()
     with pytest.raises(ModelError, match="made by a newer cnlu"):
-        grow(tmp_path / "newer", wish(tmp_path, NEW, "grown"))
+        continue_training(tmp_path / "newer", options(tmp_path, NEW, "grown"))
 
 
 def test_a_damaged_model_is_refused(base: Path, tmp_path: Path) -> None:
     shutil.copytree(base, tmp_path / "old")
     (tmp_path / "old" / "examples.jsonl.gz").write_bytes(b"")
     with pytest.raises(ModelError, match="truncated"):
-        grow(tmp_path / "old", wish(tmp_path, NEW, "grown"))
+        continue_training(tmp_path / "old", options(tmp_path, NEW, "grown"))
 
 
 def test_the_command_line_grows(base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -256,7 +260,9 @@ def test_an_encoder_stays_under_the_model(tiny_bert_model: Path, tmp_path: Path)
     before = cnlu.load(tiny_bert_model)
     config = load_config(None, ["training.max_epochs=2", "training.min_epochs=1"], encoder=True)
     write_jsonl(NEW, tmp_path / "new.jsonl")
-    grow(tiny_bert_model, Request([tmp_path / "new.jsonl"], tmp_path / "grown", config, device="cpu", quiet=True))
+    continue_training(
+        tiny_bert_model, Request([tmp_path / "new.jsonl"], tmp_path / "grown", config, device="cpu", quiet=True)
+    )
     after = cnlu.load(tmp_path / "grown")
     assert after.tokens is not None and after.config.encoder.tuning == "frozen"
     assert after.labels.intents == sorted({*before.labels.intents, "bye", "eat"})

@@ -15,26 +15,26 @@ from cnlu.config import Config
 from cnlu.data.jsonl import write_jsonl
 from cnlu.data.schema import Example
 from cnlu.errors import DataError, UsageError
-from cnlu.evaluation.report_data import Study
+from cnlu.evaluation.report_data import ReportData
 from cnlu.training import cross_validate as room
 from cnlu.training.cross_validate import CrossValidation, cross_validate
 
 FOLDS = 2
 
 
-@pytest.fixture(scope="module")
-def done(tiny_data: Path, tiny_config: Config) -> tuple[Study, list[str]]:
+@pytest.fixture(oos_scorer="module")
+def done(tiny_data: Path, tiny_config: Config) -> tuple[ReportData, list[str]]:
     """A cross-validation of the worked domain's part, and what it said."""
     lines: list[str] = []
-    wish = CrossValidation([tiny_data], FOLDS, tiny_config, device="cpu", quiet=True)
-    return cross_validate(wish, lines.append), lines
+    options = CrossValidation([tiny_data], FOLDS, tiny_config, device="cpu", quiet=True)
+    return cross_validate(options, lines.append), lines
 
 
-def test_every_example_has_its_answer_in_order(done: tuple[Study, list[str]]) -> None:
-    study, _ = done
-    assert [result["text"] for result in study.results] == [example.text for example in study.examples]
-    assert study.metrics["n"] == len(study.examples) and len(study.metrics["folds"]["each"]) == FOLDS
-    assert study.metrics["frame_accuracy"] > 0.1  # they have learned
+def test_every_example_has_its_answer_in_order(done: tuple[ReportData, list[str]]) -> None:
+    report_data, _ = done
+    assert [result["text"] for result in report_data.results] == [example.text for example in report_data.examples]
+    assert report_data.metrics["n"] == len(report_data.examples) and len(report_data.metrics["folds"]["each"]) == FOLDS
+    assert report_data.metrics["frame_accuracy"] > 0.1  # they have learned
 
 
 def test_no_text_is_answered_by_a_model_that_learned_from_it(
@@ -45,22 +45,22 @@ def test_no_text_is_answered_by_a_model_that_learned_from_it(
     class Stop(Exception):
         pass
 
-    def no_training(request: Any, data: Any, examples: list[Example], say: Any) -> None:
+    def no_training(request: Any, data: Any, examples: list[Example], log: Any) -> None:
         learned.append({example.text for example in examples})
         raise Stop
 
     monkeypatch.setattr(room, "_train", no_training)
-    wish = CrossValidation([tiny_data], 3, tiny_config, device="cpu", quiet=True)
+    options = CrossValidation([tiny_data], 3, tiny_config, device="cpu", quiet=True)
     for fold in range(3):
         data = room.load_data([tiny_data])
         own = room.stratified_folds(data.examples, 3, tiny_config.training.seed)
         with pytest.raises(Stop):
-            room._answered(wish, data, own, fold, lambda line: None)
+            room._answered(options, data, own, fold, lambda line: None)
         held = {example.text for example, one in zip(data.examples, own, strict=True) if one == fold}
         assert held and not held & learned[-1] and held | learned[-1] == {example.text for example in data.examples}
 
 
-def test_each_fold_is_told_and_no_temporary_place(done: tuple[Study, list[str]]) -> None:
+def test_each_fold_is_told_and_no_temporary_place(done: tuple[ReportData, list[str]]) -> None:
     _, lines = done
     told = [line for line in lines if line.startswith("fold ")]
     assert [line.partition(":")[0] for line in told] == [f"fold {i} of {FOLDS}" for i in (1, 1, 2, 2)]
@@ -68,18 +68,18 @@ def test_each_fold_is_told_and_no_temporary_place(done: tuple[Study, list[str]])
     assert tempfile.gettempdir() + "/" not in "".join(lines)
 
 
-def test_new_words_are_those_that_the_other_folds_do_not_have(done: tuple[Study, list[str]]) -> None:
-    study, _ = done
-    assert study.fold_of is not None and study.fresh
-    for number, example in enumerate(study.examples):
+def test_new_words_are_those_that_the_other_folds_do_not_have(done: tuple[ReportData, list[str]]) -> None:
+    report_data, _ = done
+    assert report_data.fold_of is not None and report_data.fresh
+    for number, example in enumerate(report_data.examples):
         others = {
             (e.entity, x.text[e.start : e.end])
-            for x, fold in zip(study.examples, study.fold_of, strict=True)
-            if fold != study.fold_of[number]
+            for x, fold in zip(report_data.examples, report_data.fold_of, strict=True)
+            if fold != report_data.fold_of[number]
             for e in x.entities
         }
         for e in example.entities:
-            new = (number, (e.start, e.end, e.entity)) in study.fresh
+            new = (number, (e.start, e.end, e.entity)) in report_data.fresh
             assert new == ((e.entity, example.text[e.start : e.end]) not in others)
 
 

@@ -23,9 +23,9 @@ from cnlu.runtime.model_dir import read_model_dir, write_model_dir
 from cnlu.training.distill import Distillation, _copies, distill
 from cnlu.training.fit.dev_evaluator import Dev
 from cnlu.training.request import Request
-from cnlu.training.train import Trained, train
+from cnlu.training.train import TrainingResult, train
 from cnlu.training.transfer.teacher import as_example, ask
-from cnlu.training.transfer.trained_model import Stored
+from cnlu.training.transfer.trained_model import TrainedModel
 
 NARROW = [
     "model.members=2",
@@ -58,7 +58,7 @@ nlu:
     - 魔都
 """
 
-Run = Callable[..., tuple[Trained, list[str]]]
+Run = Callable[..., tuple[TrainingResult, list[str]]]
 
 
 def _journey(sentence: str, one: str, other: str) -> Example:
@@ -77,7 +77,7 @@ EXAMPLES = [
 ]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(oos_scorer="module")
 def teacher(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two intents, a type with two roles, a lookup table, a synonym; an encoder of two layers."""
     folder = tmp_path_factory.mktemp("teacher")
@@ -116,14 +116,14 @@ def run(teacher: Path, sentences: Path, tmp_path: Path) -> Run:
         *overrides: str,
         name: str = "student",
         of: Path = teacher,
-        wish: dict[str, Any] | None = None,
+        options: dict[str, Any] | None = None,
         **request: Any,
-    ) -> tuple[Trained, list[str]]:
+    ) -> tuple[TrainingResult, list[str]]:
         config = load_config(None, [*NARROW, *overrides], encoder=student != "none")
         said: list[str] = []
         given = {"data": [sentences], "device": "cpu", "quiet": True, **request}
         asked = Request(out=tmp_path / name, config=config, encoder=None if student == "none" else student, **given)
-        return distill(Distillation(of, student, **(wish or {})), asked, said.append), said
+        return distill(Distillation(of, student, **(options or {})), asked, said.append), said
 
     return go
 
@@ -162,7 +162,7 @@ def test_copies_with_other_values_are_learned_from_but_no_dev_text(
     given, dev = EXAMPLES[::9], EXAMPLES[1::9]
     write_jsonl(given, tmp_path / "given.jsonl")
     write_jsonl(dev, tmp_path / "dev.jsonl")
-    _, said = run("none", data=[tmp_path / "given.jsonl"], dev=[tmp_path / "dev.jsonl"], wish={"copies": 3})
+    _, said = run("none", data=[tmp_path / "given.jsonl"], dev=[tmp_path / "dev.jsonl"], options={"copies": 3})
     told = json.loads((tmp_path / "student" / "training.json").read_text(encoding="utf-8"))
     copies = told["distilled"]["texts"] - len(given)
     assert f"learning from {copies} more sentences: copies with other values of their entities" in said
@@ -186,7 +186,7 @@ def test_a_student_on_a_part_of_the_teachers_encoder_reads_as_the_teacher_does(
     run: Run, teacher: Path, tmp_path: Path, without_export: None
 ) -> None:
     trained, said = run("layers=1", "encoder.members=1")
-    assert trained.network.reader is not None and trained.network.reader.body.depth == 1
+    assert trained.network.reader is not None and trained.network.reader.backbone.depth == 1
     assert (tmp_path / "student" / "tokens.json").read_bytes() == (teacher / "tokens.json").read_bytes()
     assert any("[UNK] to the encoder" in line for line in said)
     assert [epoch["hidden"] > 0 for epoch in history(tmp_path / "student")] == [True, True]
@@ -196,13 +196,16 @@ def test_a_student_on_a_part_of_the_teachers_encoder_reads_as_the_teacher_does(
 def test_the_layers_kept_begin_as_the_teachers(run: Run, teacher: Path, without_export: None) -> None:
     trained, _ = run("layers=3", "encoder.learning_rate=0")
     assert trained.network.reader is not None
-    kept, taught = trained.network.reader.body.state_dict(), Stored.load(teacher, 1).reader().body.state_dict()
+    kept, taught = (
+        trained.network.reader.backbone.state_dict(),
+        TrainedModel.load(teacher, 1).reader().backbone.state_dict(),
+    )
     assert kept.keys() == taught.keys() and all(torch.equal(kept[name], taught[name]) for name in kept)
 
 
 def test_the_teachers_encoder_reads_in_torch_what_it_reads_in_its_graph(teacher: Path) -> None:
     """Its hidden states are those that its answers rest on."""
-    found = Stored.load(teacher, 1)
+    found = TrainedModel.load(teacher, 1)
     answers, _ = ask(found, ["订从北京到上海的票"], 1 << 20, teacher.parent, True)
     scores = found.model.scores("订从北京到上海的票")
     assert answers.each[:, : answers.sizes[0]] == pytest.approx(scores.emissions, abs=0.02)
@@ -233,9 +236,9 @@ def test_hidden_states_of_another_width_and_tokenizer_come_nearer_to_the_teacher
 
 @pytest.mark.parametrize(("wish", "overrides"), [({"hidden": 0.0}, []), ({}, ["encoder.tuning=frozen"])])
 def test_hidden_states_are_left_out_where_they_weigh_or_move_nothing(
-    run: Run, tmp_path: Path, wish: dict[str, Any], overrides: list[str], without_export: None
+    run: Run, tmp_path: Path, options: dict[str, Any], overrides: list[str], without_export: None
 ) -> None:
-    run("layers=1", *overrides, wish=wish)
+    run("layers=1", *overrides, options=options)
     assert all("hidden" not in epoch for epoch in history(tmp_path / "student"))
 
 
@@ -258,9 +261,9 @@ def test_a_teacher_whose_encoder_cannot_be_taken_out_still_teaches_its_answers(
     _, said = run(str(tiny_bert), of=rounded)
     assert any(line.startswith("note: no hidden states are learned from") for line in said)
     assert "hidden" not in history(tmp_path / "student")[0]
-    for student, wish in (("layers=1", {}), (str(tiny_bert), {"hidden": 1.0})):
+    for student, options in (("layers=1", {}), (str(tiny_bert), {"hidden": 1.0})):
         with pytest.raises(UsageError, match="rounded: the encoder cannot be taken out"):
-            run(student, of=rounded, name="other", wish=wish)
+            run(student, of=rounded, name="other", options=options)
 
 
 def test_annotated_dev_examples_are_measured_on_and_not_learned_from(
@@ -323,10 +326,10 @@ def test_an_interrupted_distillation_resumes_to_the_same_student(
     ],
 )
 def test_wishes_that_cannot_be_granted(
-    run: Run, tmp_path: Path, student: str, overrides: list[str], wish: dict[str, Any], said: str
+    run: Run, tmp_path: Path, student: str, overrides: list[str], options: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(UsageError, match=said):
-        run(student, *overrides, wish=wish)
+        run(student, *overrides, options=options)
     assert not (tmp_path / "student").exists()
 
 

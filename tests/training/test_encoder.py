@@ -21,7 +21,7 @@ from cnlu.data.jsonl import write_jsonl
 from cnlu.data.schema import Entity, Example
 from cnlu.errors import ModelError, UsageError
 from cnlu.features.build_extractor import build_extractor
-from cnlu.model.encoder_output import VIEWS, Reader
+from cnlu.model.encoder_output import VIEWS, AlignedEncoder
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.network import Sizes
 from cnlu.runtime.labels import Labels
@@ -63,7 +63,7 @@ def train_on(tmp_path: Path, tiny_bert: Path) -> Run:
         write_jsonl(given, tmp_path / "examples.jsonl")
         config = load_config(None, [*SMALL, *overrides], encoder=True)
         said: list[str] = []
-        wish = Request(
+        options = Request(
             [tmp_path / "examples.jsonl"],
             tmp_path / name,
             config,
@@ -72,7 +72,7 @@ def train_on(tmp_path: Path, tiny_bert: Path) -> Run:
             quiet=True,
             **request,
         )
-        return train(wish, said.append), said
+        return train(options, said.append), said
 
     return go
 
@@ -96,8 +96,8 @@ def prepared(tiny_bert: Path, examples: list[Example], *overrides: str) -> tuple
     return encoder, rows, Ensemble(config.model, sizes, labels.tag_set("BIO"), encoder.reader)
 
 
-def stepper(network: Ensemble, rows: list[Row], part: int, say: Callable[[str], None] = lambda line: None) -> Stepper:
-    return Stepper(network.eval(), rows, CPU, None, part, False, say)  # eval: no dropout, so that runs compare
+def stepper(network: Ensemble, rows: list[Row], part: int, log: Callable[[str], None] = lambda line: None) -> Stepper:
+    return Stepper(network.eval(), rows, CPU, None, part, False, log)  # eval: no dropout, so that runs compare
 
 
 def gradients(network: Ensemble) -> list[torch.Tensor]:
@@ -147,7 +147,7 @@ def test_only_a_tuned_encoder_changes(
 ) -> None:
     trained, _ = train_on(examples, f"encoder.tuning={tuning}")
     fresh = prepare_encoder(str(tiny_bert), load_config(None, SMALL, encoder=True), lambda line: None)
-    before, after = fresh.reader.body.state_dict(), trained.network.reader.body.state_dict()
+    before, after = fresh.reader.backbone.state_dict(), trained.network.reader.backbone.state_dict()
     assert before.keys() == after.keys()
     assert moves != all(torch.equal(before[name], after[name]) for name in before)
 
@@ -158,14 +158,14 @@ def test_an_encoder_that_all_members_teach_has_seen_what_one_of_them_left_out(
 ) -> None:
     train_on(examples, f"encoder.tuning={tuning}", "training.min_dev=100", "model.members=4")
     told = json.loads((tmp_path / "model" / "training.json").read_text("utf-8"))
-    assert told["calibrated_on"] == calibrating and told["settled"] > 0
+    assert told["calibrated_on"] == calibrating and told["refit_epochs"] > 0
 
 
 @pytest.mark.parametrize("kind", VIEWS)
 def test_every_sentence_vector_leaves_padding_and_other_texts_out(kind: str, tiny_bert: Path) -> None:
     config = load_config(None, SMALL, encoder=True)
     encoder = prepare_encoder(str(tiny_bert), config, lambda line: None)
-    reader = Reader(encoder.reader.body, kind, 0).eval()
+    reader = AlignedEncoder(encoder.reader.backbone, kind, 0).eval()
     short, long = (encoder.tokens.read(text) for text in ("去北京", "帮我看看明天去上海的票"))
 
     def views(found: list[Any], length: int) -> torch.Tensor:
@@ -183,7 +183,7 @@ def test_a_text_of_nothing_the_tokenizer_keeps_has_a_sentence_vector(tiny_bert: 
     encoder = prepare_encoder(str(tiny_bert), load_config(None, SMALL, encoder=True), lambda line: None)
     inputs = {name: torch.from_numpy(array) for name, array in pad_tokens([encoder.tokens.read(" ")], 1).items()}
     for kind in VIEWS:
-        assert torch.isfinite(Reader(encoder.reader.body, kind, 0).eval()(**inputs).views).all()
+        assert torch.isfinite(AlignedEncoder(encoder.reader.backbone, kind, 0).eval()(**inputs).views).all()
 
 
 def test_a_batch_in_parts_gives_the_gradients_of_the_whole(tiny_bert: Path, examples: list[Example]) -> None:
@@ -240,11 +240,11 @@ def test_deeper_layers_learn_more_slowly(tiny_bert: Path, examples: list[Example
         for group in build_optimizer(network, config.training, config.encoder).param_groups
         for p in group["params"]
     }
-    first, second, third = encoder.reader.body.layers()
+    first, second, third = encoder.reader.backbone.layers()
     assert {rate[id(p)] for p in third.parameters()} == {0.001}
     assert {rate[id(p)] for p in second.parameters()} == {0.0005}
     assert {rate[id(p)] for p in first.parameters()} == {0.00025}
-    embedding = next(m for m in encoder.reader.body.modules() if isinstance(m, torch.nn.Embedding))
+    embedding = next(m for m in encoder.reader.backbone.modules() if isinstance(m, torch.nn.Embedding))
     assert rate[id(embedding.weight)] == 0.000125
 
 
@@ -301,7 +301,7 @@ def test_texts_denser_than_the_encoders_limit_are_read_in_smaller_windows(
     """No window of 256 characters is too much for 510 tokens, so the encoder's limit is lowered."""
     model = cnlu.load(tiny_bert_model)
     assert model.tokens is not None
-    monkeypatch.setattr(model.tokens, "marks", replace(model.tokens.marks, limit=42))
+    monkeypatch.setattr(model.tokens, "special_tokens", replace(model.tokens.special_tokens, limit=42))
     seen = []
     read = model.tokens.read
 
@@ -388,7 +388,7 @@ def test_a_cut_encoder_is_smaller_and_still_learns(
     whole, _ = train_on(examples, name="whole")
     cut, _ = train_on(examples, "encoder.keep_layers=1", "encoder.prune_heads=0.5", name="cut")
     sizes = [
-        sum(p.numel() for layer in trained.network.reader.body.layers() for p in layer.parameters())
+        sum(p.numel() for layer in trained.network.reader.backbone.layers() for p in layer.parameters())
         for trained in (whole, cut)
     ]
     assert sizes[1] < sizes[0] / 3

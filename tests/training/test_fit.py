@@ -88,14 +88,14 @@ def test_few_held_out_examples_are_learned_from_once_they_have_calibrated(
 ) -> None:
     _, held_out = stratified_split(examples, 0.1, 1)
     odd = [replace(e, entities=(replace(e.entities[0], entity="odd"),)) if e in held_out else e for e in examples]
-    run(odd, "training.min_dev=100", f"training.settle={share}")
+    run(odd, "training.min_dev=100", f"training.refit={share}")
     known = json.loads((tmp_path / "model" / "labels.json").read_text(encoding="utf-8"))["entities"]
-    assert (story(tmp_path / "model")["settled"], "odd" in known) == (passes, passes > 0)
+    assert (story(tmp_path / "model")["refit_epochs"], "odd" in known) == (passes, passes > 0)
 
 
 def test_enough_held_out_examples_stay_held_out(run: Run, examples: list[Example], tmp_path: Path) -> None:
     run(examples, "training.min_dev=1")
-    assert story(tmp_path / "model")["settled"] == 0
+    assert story(tmp_path / "model")["refit_epochs"] == 0
 
 
 def test_settings_of_the_dev_split_that_can_have_no_effect_are_refused(
@@ -105,13 +105,13 @@ def test_settings_of_the_dev_split_that_can_have_no_effect_are_refused(
         run(examples, "training.dev_fraction=0", "training.patience=1")
     with pytest.raises(UsageError, match=r"training.patience has no effect with fewer .* than training.min_dev \(100"):
         run(examples, "training.patience=1", "training.min_dev=100")
-    with pytest.raises(UsageError, match="training.settle has no effect with no dev examples"):
-        run(examples, "training.dev_fraction=0", "training.settle=1")
-    with pytest.raises(UsageError, match="training.settle has no effect with .* no fewer than training.min_dev"):
-        run(examples, "training.settle=1")
+    with pytest.raises(UsageError, match="training.refit has no effect with no dev examples"):
+        run(examples, "training.dev_fraction=0", "training.refit=1")
+    with pytest.raises(UsageError, match="training.refit has no effect with .* no fewer than training.min_dev"):
+        run(examples, "training.refit=1")
     write_jsonl(examples[:2], tmp_path / "dev.jsonl")
-    with pytest.raises(UsageError, match="training.settle has no effect with --dev"):
-        run(examples, "training.settle=1", dev=[tmp_path / "dev.jsonl"])
+    with pytest.raises(UsageError, match="training.refit has no effect with --dev"):
+        run(examples, "training.refit=1", dev=[tmp_path / "dev.jsonl"])
     with pytest.raises(UsageError, match="training.dev_fraction has no effect with --dev"):
         run(examples, "training.dev_fraction=0.2", dev=[tmp_path / "dev.jsonl"])
 
@@ -233,9 +233,9 @@ def test_passes_follow_the_amount_of_data() -> None:
 
 def test_held_out_sentences_tell_where_the_scope_ends(run: Run, examples: list[Example], tmp_path: Path) -> None:
     run(examples)
-    assert set(story(tmp_path / "model")["scope"]) == {"edge", "width", "weight", "characters"}
+    assert set(story(tmp_path / "model")["oos_scorer"]) == {"edge", "width", "weight", "characters"}
     run(examples, "training.dev_fraction=0", name="blind")
-    assert story(tmp_path / "blind")["scope"] is None
+    assert story(tmp_path / "blind")["oos_scorer"] is None
 
 
 def test_an_intent_for_strangers_that_no_example_has_is_refused(run: Run, examples: list[Example]) -> None:

@@ -18,10 +18,10 @@ from cnlu.data.schema import Example
 from cnlu.errors import ModelError
 from cnlu.runtime.interpreter import Interpreter
 from cnlu.runtime.model_dir import read_model_dir, write_model_dir
-from cnlu.training.continue_training import grow
+from cnlu.training.continue_training import continue_training
 from cnlu.training.distill import Distillation, distill
 from cnlu.training.request import Request
-from cnlu.training.train import Trained, train
+from cnlu.training.train import TrainingResult, train
 from tests.training.conftest import SMALL
 
 LEARNS = [
@@ -75,27 +75,27 @@ OTHERS = orders(["我要S1D1，S2D2", "S1D1，再来D2要S2的", "D1要S1的和S
 """Of other wordings"""
 
 
-def wish(place: Path, given: list[Example], name: str, dev: Sequence[Example] = ()) -> Request:
+def options(place: Path, given: list[Example], name: str, dev: Sequence[Example] = ()) -> Request:
     write_jsonl(given, place / f"{name}.jsonl")
     write_jsonl(list(dev), place / "dev.jsonl")
     held = [place / "dev.jsonl"] if dev else []
     return Request([place / f"{name}.jsonl"], place / name, load_config(None, LEARNS), held, device="cpu", quiet=True)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(oos_scorer="module")
 def counted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("groups")
-    train(wish(place, COUNTED, "counted"))
+    train(options(place, COUNTED, "counted"))
     return place / "counted"
 
 
-def frames_right(trained: Trained) -> float:
+def frames_right(trained: TrainingResult) -> float:
     """Of the dev examples that were given."""
     assert trained.dev_metrics is not None
     return float(trained.dev_metrics["frame_accuracy"])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(oos_scorer="module")
 def model(counted: Path) -> Interpreter:
     return cnlu.load(counted)
 
@@ -140,29 +140,29 @@ def test_items_of_a_text_longer_than_a_window_are_counted_through(model: Interpr
 @pytest.mark.usefixtures("without_export")
 def test_labels_that_mean_something_may_come_in_any_order(tmp_path: Path) -> None:
     other = orders(["后喝S2D2，先喝D1", "先喝D1，后喝D2"], _1="first", _2="then")
-    trained = train(wish(tmp_path, NAMED, "named", dev=other))
+    trained = train(options(tmp_path, NAMED, "named", dev=other))
     assert trained.labels.counting == [] and frames_right(trained) > 0.9
 
 
 @pytest.mark.usefixtures("without_export")
 def test_a_grown_model_still_takes_orders_apart(counted: Path, tmp_path: Path) -> None:
     new = [Example(text, "bye") for text in ("再见", "拜拜", "回头见", "下次聊")]
-    assert frames_right(grow(counted, wish(tmp_path, new, "grown", dev=OTHERS))) > 0.8
+    assert frames_right(continue_training(counted, options(tmp_path, new, "grown", dev=OTHERS))) > 0.8
 
 
 @pytest.mark.usefixtures("without_export")
 def test_a_student_takes_orders_apart_as_its_teacher_does(counted: Path, tmp_path: Path) -> None:
     (tmp_path / "texts.txt").write_text("\n".join(e.text for e in COUNTED), encoding="utf-8")
-    request = wish(tmp_path, OTHERS, "student", dev=OTHERS)
+    request = options(tmp_path, OTHERS, "student", dev=OTHERS)
     request.data = [tmp_path / "texts.txt"]
     assert frames_right(distill(Distillation(counted), request)) > 0.8
 
 
 @pytest.mark.slow
 def test_a_model_grows_groups_that_it_had_none_of(tmp_path: Path) -> None:
-    train(wish(tmp_path, orders(["我要SD", "来D要S的"]), "base"))
+    train(options(tmp_path, orders(["我要SD", "来D要S的"]), "base"))
     assert "groups.npy" not in read_model_dir(tmp_path / "base").files
-    assert frames_right(grow(tmp_path / "base", wish(tmp_path, COUNTED, "grown", dev=OTHERS))) > 0.8
+    assert frames_right(continue_training(tmp_path / "base", options(tmp_path, COUNTED, "grown", dev=OTHERS))) > 0.8
 
 
 def test_a_model_that_decided_groups_otherwise_is_refused(counted: Path, tmp_path: Path) -> None:

@@ -21,13 +21,13 @@ from cnlu.data.jsonl import write_jsonl
 from cnlu.data.schema import Entity, Example
 from cnlu.errors import DataError
 from cnlu.features.build_extractor import build_extractor
-from cnlu.model.losses import NOTHING, several_loss
+from cnlu.model.losses import NOTHING, multi_label_loss
 from cnlu.model.network import pooled
 from cnlu.runtime.interpreter import Interpreter
 from cnlu.runtime.labels import Labels
-from cnlu.training.continue_training import grow
+from cnlu.training.continue_training import continue_training
 from cnlu.training.data.featurize import training_rows
-from cnlu.training.data.multi_intent import joined
+from cnlu.training.data.multi_intent import synthesize_multi_intent
 from cnlu.training.distill import Distillation, distill
 from cnlu.training.request import Request
 from cnlu.training.train import train
@@ -47,7 +47,7 @@ THREE = [
 ]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(oos_scorer="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of three intents, one combination of which its examples have."""
     place = tmp_path_factory.mktemp("several")
@@ -57,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "model"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(oos_scorer="module")
 def model(folder: Path) -> Interpreter:
     return cnlu.load(folder)
 
@@ -106,8 +106,8 @@ def test_a_student_gives_several_intents_as_its_teacher_does(folder: Path, tmp_p
 
 def test_a_model_of_several_intents_learns_another(folder: Path, tmp_path: Path, small: Any) -> None:
     write_jsonl([Example(text, "thanks") for text in ("谢谢", "多谢", "太谢谢了", "感谢")], tmp_path / "new.jsonl")
-    config = small("training.max_epochs=60", "training.learning_rate=2e-2", "training.grow=1.0")
-    grow(folder, Request([tmp_path / "new.jsonl"], tmp_path / "grown", config, device="cpu", quiet=True))
+    config = small("training.max_epochs=60", "training.learning_rate=2e-2", "training.continue_share=1.0")
+    continue_training(folder, Request([tmp_path / "new.jsonl"], tmp_path / "grown", config, device="cpu", quiet=True))
     found = cnlu.load(tmp_path / "grown").parse_batch(["太谢谢了", "天气怎么样", "订一张北京的票，今天下雨吗"])
     assert [result["intent"]["name"] for result in found[:2]] == ["thanks", "weather"]
     assert {one["name"] for one in found[2]["intents"]} == {"book", "weather"}
@@ -139,7 +139,7 @@ def test_a_label_needs_only_its_own_part_of_the_sentence() -> None:
 def test_a_joined_sentence_knows_which_part_asks_for_what(small: Any) -> None:
     config, examples = small("model.multi_label=true"), [Example("退票", "refund"), Example("你好", "greet")]
     labels = Labels.collect(examples, True)
-    pair = joined(examples, 4.0, 0)[0]
+    pair = synthesize_multi_intent(examples, 4.0, 0)[0]
     both = Example("退票，你好", "refund+greet")
     (rows,), _ = training_rows([[pair, both, examples[0]]], build_extractor(config, {}, {}), labels, config)
     refund, greet = labels.intents.index("refund"), labels.intents.index("greet")
@@ -152,7 +152,7 @@ def test_a_joined_sentence_knows_which_part_asks_for_what(small: Any) -> None:
 def test_what_is_read_of_a_long_pair_asks_for_nobody_knows_which(small: Any) -> None:
     config = small("model.multi_label=true", "training.max_length=16")
     examples = [Example("我要退票" * 6 + "。", "refund"), Example("你好" * 9, "greet")]
-    pair = joined(examples, 4.0, 0)[0]
+    pair = synthesize_multi_intent(examples, 4.0, 0)[0]
     (rows,), _ = training_rows([[pair]], build_extractor(config, {}, {}), Labels.collect(examples, True), config)
     assert len(rows) > 1
     assert all((row.requests == NOTHING).all() for row in rows)
@@ -160,14 +160,14 @@ def test_what_is_read_of_a_long_pair_asks_for_nobody_knows_which(small: Any) -> 
 
 def test_joined_sentences_of_those_held_out_calibrate(folder: Path) -> None:
     told = json.loads((folder / "training.json").read_text(encoding="utf-8"))
-    assert told["even"] != 0.0
+    assert told["decision_bias"] != 0.0
 
 
 def test_the_loss_asks_each_label_by_itself() -> None:
     scores = torch.tensor([[9.0, 9.0, -9.0], [-9.0, 9.0, -9.0], [0.0, 0.0, 0.0]])
     gold, also = torch.tensor([0, 1, NOTHING]), torch.tensor([[1], [NOTHING], [NOTHING]])
     known = torch.tensor([0, 1])
-    assert several_loss(scores, gold, also, known) < 1e-3 < several_loss(scores, gold, None, known)
+    assert multi_label_loss(scores, gold, also, known) < 1e-3 < multi_label_loss(scores, gold, None, known)
 
 
 @given(
@@ -183,7 +183,7 @@ def test_joined_sentences_keep_their_entities(rows: list[tuple[str, str, Any]], 
             end = data.draw(st.integers(start + 1, len(text)))
             spans = (Entity(start, end, "x", text[start:end]),)
         examples.append(Example(text, intent, spans))
-    for example in joined(examples, 2.0, seed):
+    for example in synthesize_multi_intent(examples, 2.0, seed):
         named = str(example.intent).split("+")
         assert 2 <= len(named) == len(set(named))
         assert all(example.text[e.start : e.end] == e.value for e in example.entities)

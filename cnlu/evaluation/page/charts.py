@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 from cnlu.evaluation.page.elements import Html, inner, tag
-from cnlu.evaluation.report_data import Study
+from cnlu.evaluation.report_data import ReportData
 
 WHOLE_MATRIX = 15
 """Up to so many intents all of them are shown; of more, those that are confused with any other."""
@@ -16,9 +16,9 @@ BINS = 10
 THRESHOLDS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95)
 
 
-def matrix(study: Study, numbers: Mapping[str, int]) -> Html:
+def matrix(report_data: ReportData, numbers: Mapping[str, int]) -> Html:
     """Rows: annotated; columns: answered. A cell's shade is its share of the row."""
-    cells = Counter((gold, answer) for _, gold, answer, _ in study.intents)
+    cells = Counter((gold, answer) for _, gold, answer, _ in report_data.intents)
     rows = sorted({gold for gold, _ in cells})
     columns = sorted({answer for _, answer in cells if answer is not None} | set(rows))
     left_out = 0
@@ -98,9 +98,9 @@ class Bin:
     mean: float
 
 
-def bins(study: Study) -> list[Bin]:
+def bins(report_data: ReportData) -> list[Bin]:
     found: list[list[tuple[float, bool]]] = [[] for _ in range(BINS)]
-    for _, gold, answer, confidence in study.intents:
+    for _, gold, answer, confidence in report_data.intents:
         found[min(int(confidence * BINS), BINS - 1)].append((confidence, gold == answer))
     return [
         Bin(k / BINS, (k + 1) / BINS, len(one), sum(ok for _, ok in one), sum(c for c, _ in one) / (len(one) or 1))
@@ -164,12 +164,12 @@ def figures(found: Sequence[Bin]) -> Html:
     return tag("details", tag("summary", "The same in figures"), tag("table", tag("thead", head), tag("tbody", rows)))
 
 
-def thresholds(study: Study) -> Html:
+def thresholds(report_data: ReportData) -> Html:
     """What a fallback below a confidence would do."""
-    total = len(study.intents)
+    total = len(report_data.intents)
     rows = []
     for threshold in THRESHOLDS:
-        kept = [gold == answer for _, gold, answer, confidence in study.intents if confidence >= threshold]
+        kept = [gold == answer for _, gold, answer, confidence in report_data.intents if confidence >= threshold]
         right = f"{sum(kept) / len(kept):.1%}" if kept else "-"
         rows.append(tag("tr", tag("td", f"{threshold:.0%}"), tag("td", f"{len(kept) / total:.1%}"), tag("td", right)))
     head = tag("tr", [tag("th", title, scope="col") for title in ("asked again below", "answered", "of these right")])

@@ -13,7 +13,7 @@ from cnlu.evaluation.differences import KINDS
 from cnlu.evaluation.page import charts, tables
 from cnlu.evaluation.page.elements import Html, inner, tag
 from cnlu.evaluation.page.sentences import error_list, marked, name, words
-from cnlu.evaluation.report_data import Study
+from cnlu.evaluation.report_data import ReportData
 
 FOLDER = Path(__file__).parent
 SORTS = {
@@ -24,7 +24,7 @@ SORTS = {
 }
 
 
-def render(study: Study) -> bytes:
+def render(report_data: ReportData) -> bytes:
     """The page, UTF-8. The same study gives the same bytes; nothing in it is fetched from elsewhere."""
     style, script = ((FOLDER / file).read_text("utf-8") for file in ("style.css", "script.js"))
     # Should a text ever come out as an element, the browser still runs nothing but these two.
@@ -37,10 +37,10 @@ def render(study: Study) -> bytes:
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", http_equiv="Content-Security-Policy", content=policy),
-        tag("title", f"Report: {study.subject}"),
+        tag("title", f"Report: {report_data.subject}"),
         tag("style", Html(style)),
     )
-    body = tag("body", tag("main", _parts(study)), tag("script", Html(script)))
+    body = tag("body", tag("main", _parts(report_data)), tag("script", Html(script)))
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n".encode()
 
 
@@ -48,33 +48,37 @@ def _digest(content: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
 
 
-def _parts(study: Study) -> list[Html]:
-    metrics = study.metrics
+def _parts(report_data: ReportData) -> list[Html]:
+    metrics = report_data.metrics
     labels = {
         *(metrics["intent"] or {"per_label": {}})["per_label"],
-        *(gold for _, gold, _, _ in study.intents),
-        *(answer for _, _, answer, _ in study.intents if answer is not None),
+        *(gold for _, gold, _, _ in report_data.intents),
+        *(answer for _, _, answer, _ in report_data.intents if answer is not None),
     }
     numbers = {label: i for i, label in enumerate(sorted(labels))}  # a+b has no line of its own in the table of intents
     sections = [
-        ("summary", "Summary", _summary(study)),
-        ("advice", "What to do next", _advice(study, numbers)),
-        ("intents", "Intents", _intents(study, numbers) if metrics["intent"] else None),
-        ("entities", "Entities", _entities(study) if metrics["entity"] else None),
-        ("wrong", f"Wrong sentences ({len(study.wrong)})", _errors(study, numbers)),
+        ("summary", "Summary", _summary(report_data)),
+        ("advice", "What to do next", _advice(report_data, numbers)),
+        ("intents", "Intents", _intents(report_data, numbers) if metrics["intent"] else None),
+        ("entities", "Entities", _entities(report_data) if metrics["entity"] else None),
+        ("wrong", f"Wrong sentences ({len(report_data.wrong)})", _errors(report_data, numbers)),
     ]
     present = [(key, title, content) for key, title, content in sections if content is not None]
     links = tag("nav", [tag("a", title, href=f"#{key}") for key, title, _ in present], aria_label="Parts of the report")
-    top = tag("header", tag("h1", "Evaluation report"), tag("p", study.subject, class_="quiet"), links)
+    top = tag("header", tag("h1", "Evaluation report"), tag("p", report_data.subject, class_="quiet"), links)
     return [top, *(tag("section", tag("h2", title), content, id=key) for key, title, content in present)]
 
 
-def _summary(study: Study) -> Html:
-    parts = [*_warnings(study), tables.headline(study), tag("p", " ".join(_remarks(study)), class_="quiet")]
-    if "folds" in study.metrics:
+def _summary(report_data: ReportData) -> Html:
+    parts = [
+        *_warnings(report_data),
+        tables.headline(report_data),
+        tag("p", " ".join(_remarks(report_data)), class_="quiet"),
+    ]
+    if "folds" in report_data.metrics:
         parts += [
             tag("h3", "Fold by fold"),
-            tables.folds(study.metrics["folds"]),
+            tables.folds(report_data.metrics["folds"]),
             tag(
                 "p",
                 "Every sentence was answered by a model that had not learned from it. Spread: standard "
@@ -85,15 +89,15 @@ def _summary(study: Study) -> Html:
     return inner(parts)
 
 
-def _remarks(study: Study) -> list[str]:
+def _remarks(report_data: ReportData) -> list[str]:
     """How to read the figures, a sentence each."""
-    metrics, total = study.metrics, len(study.examples)
+    metrics, total = report_data.metrics, len(report_data.examples)
     said = [
-        f"{total} sentence{'s' * (total != 1)}, {len(study.wrong)} of them answered wrongly.",
+        f"{total} sentence{'s' * (total != 1)}, {len(report_data.wrong)} of them answered wrongly.",
         "The bar and the figures below it: where the figure would lie in 95 of 100 test sets of this size, by the luck "
         "of which sentences are in it.",
     ]
-    if any(one.low == one.high for one in study.headline.values()):
+    if any(one.low == one.high for one in report_data.headline.values()):
         said.append("A bar without width only says that no sentence came out the other way.")
     if total < 100:
         said.append("So few sentences say little: do not choose between two models by them.")
@@ -106,15 +110,15 @@ def _remarks(study: Study) -> list[str]:
     return said
 
 
-def _warnings(study: Study) -> list[Html]:
+def _warnings(report_data: ReportData) -> list[Html]:
     """Where the model was trained on other labels altogether, the figures say nothing of it."""
     found = []
-    labels = study.labels
+    labels = report_data.labels
     for key, section, what, known in (
         ("per_label", "intent", "intents", labels.intents if labels else []),
         ("per_type", "entity", "entity types", labels.entities if labels else []),
     ):
-        asked = [scores for scores in (study.metrics[section] or {key: {}})[key].values() if scores["support"]]
+        asked = [scores for scores in (report_data.metrics[section] or {key: {}})[key].values() if scores["support"]]
         if asked and not any(scores["seen"] for scores in asked):
             others = ("It knows others, such as ", _some(known)) if known else (f"It knows no {what} at all",)
             found.append(
@@ -133,14 +137,14 @@ def _some(labels: Sequence[str]) -> list[Html]:
     return [inner(", " if i else "", name(label)) for i, label in enumerate(labels[:3])]
 
 
-def _advice(study: Study, numbers: Mapping[str, int]) -> Html:
-    found = advise(study)
-    if not study.wrong:
+def _advice(report_data: ReportData, numbers: Mapping[str, int]) -> Html:
+    found = advise(report_data)
+    if not report_data.wrong:
         return tag("p", "Every sentence was answered rightly. Harder ones would tell more.")
     if not found:
         return tag("p", "The errors have nothing in common that could be said in general: read them below.")
     parts: list[Html] = []
-    if study.counts is None:
+    if report_data.counts is None:
         parts.append(
             tag(
                 "p",
@@ -151,15 +155,15 @@ def _advice(study: Study, numbers: Mapping[str, int]) -> Html:
     for sort, findings in found.items():
         parts += [
             tag("h3", SORTS[sort]),
-            tag("div", [_finding(study, one, numbers) for one in findings], class_="findings"),
+            tag("div", [_finding(report_data, one, numbers) for one in findings], class_="findings"),
         ]
     return inner(parts)
 
 
-def _finding(study: Study, one: Finding, numbers: Mapping[str, int]) -> Html:
+def _finding(report_data: ReportData, one: Finding, numbers: Mapping[str, int]) -> Html:
     lines = [tag("li", words(point)) for point in one.points]
-    lines += [_instance(study, instance) for instance in one.instances]
-    kinds = {"type": {kind: i for i, kind in enumerate(study.entity_types)}, "gold": numbers, "answer": numbers}
+    lines += [_instance(report_data, instance) for instance in one.instances]
+    kinds = {"type": {kind: i for i, kind in enumerate(report_data.entity_types)}, "gold": numbers, "answer": numbers}
     wanted = {f"data_{key}": kinds[key].get(value) if key in kinds else value for key, value in one.filter.items()}
     show = tag("button", "Show these errors", type="button", class_="show", hidden=True, **wanted) if wanted else None
     return tag(
@@ -172,16 +176,16 @@ def _finding(study: Study, one: Finding, numbers: Mapping[str, int]) -> Html:
     )
 
 
-def _instance(study: Study, one: Instance) -> Html:
-    colours = {kind: i for i, kind in enumerate(study.entity_types)}
-    text = study.examples[one.number].text
+def _instance(report_data: ReportData, one: Instance) -> Html:
+    colours = {kind: i for i, kind in enumerate(report_data.entity_types)}
+    text = report_data.examples[one.number].text
     note = tag("span", f" {one.note}", class_="quiet") if one.note else None
     return tag("li", marked(text, [one.span] if one.span else [], colours), note)
 
 
-def _intents(study: Study, numbers: Mapping[str, int]) -> Html:
-    section: Mapping[str, Any] = study.metrics["intent"]
-    found = charts.bins(study)
+def _intents(report_data: ReportData, numbers: Mapping[str, int]) -> Html:
+    section: Mapping[str, Any] = report_data.metrics["intent"]
+    found = charts.bins(report_data)
     drawings = [
         tag(
             "figure",
@@ -197,9 +201,9 @@ def _intents(study: Study, numbers: Mapping[str, int]) -> Html:
         ),
     ]
     return inner(
-        tables.labels("intent", section["per_label"], study.counts["intents"] if study.counts else None),
+        tables.labels("intent", section["per_label"], report_data.counts["intents"] if report_data.counts else None),
         tag("h3", "Which is taken for which"),
-        charts.matrix(study, numbers),
+        charts.matrix(report_data, numbers),
         tag("h3", "Confidence"),
         tag(
             "p",
@@ -210,27 +214,27 @@ def _intents(study: Study, numbers: Mapping[str, int]) -> Html:
         tag("div", drawings, class_="figures"),
         charts.figures(found),
         tag("h3", "If unsure, ask again"),
-        charts.thresholds(study),
+        charts.thresholds(report_data),
     )
 
 
-def _entities(study: Study) -> Html:
-    counts = study.counts["entities"] if study.counts else None
-    parts = [tables.labels("entity type", study.metrics["entity"]["per_type"], counts)]
-    if study.metrics["entity_role"]:
+def _entities(report_data: ReportData) -> Html:
+    counts = report_data.counts["entities"] if report_data.counts else None
+    parts = [tables.labels("entity type", report_data.metrics["entity"]["per_type"], counts)]
+    if report_data.metrics["entity_role"]:
         parts += [
             tag("h3", "With roles and groups"),
-            tables.labels("type:role#group", study.metrics["entity_role"]["per_type"], None),
+            tables.labels("type:role#group", report_data.metrics["entity_role"]["per_type"], None),
         ]
     return inner(parts)
 
 
-def _errors(study: Study, numbers: Mapping[str, int]) -> Html | None:
-    if not study.wrong:
+def _errors(report_data: ReportData, numbers: Mapping[str, int]) -> Html | None:
+    if not report_data.wrong:
         return None
     intents = [(str(i), label) for label, i in numbers.items()]
-    kinds = {one.kind for found in study.differences.values() for one in found}
-    types = [(str(i), kind) for i, kind in enumerate(study.entity_types)]
+    kinds = {one.kind for found in report_data.differences.values() for one in found}
+    types = [(str(i), kind) for i, kind in enumerate(report_data.entity_types)]
     fields = [_select("kind", "Kind", [(kind, title) for kind, title in KINDS.items() if kind in kinds])]
     if intents:
         fields += [_select("gold", "Annotated intent", intents), _select("answer", "Answered intent", intents)]
@@ -239,7 +243,7 @@ def _errors(study: Study, numbers: Mapping[str, int]) -> Html | None:
     fields.append(tag("label", "Text contains", tag("input", type="search", id="filter-text", autocomplete="off")))
     counter = tag("p", id="shown", role="status")
     bar = tag("form", fields, tag("button", "Show all", type="reset"), counter, id="filters", hidden=True)
-    return inner(bar, error_list(study, numbers))
+    return inner(bar, error_list(report_data, numbers))
 
 
 def _select(key: str, title: str, options: Sequence[tuple[str, str]]) -> Html:

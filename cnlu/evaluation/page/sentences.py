@@ -8,7 +8,7 @@ from cnlu.evaluation.advice import Name
 from cnlu.evaluation.differences import KINDS
 from cnlu.evaluation.frames import Frame, RoleSpan, in_text_order
 from cnlu.evaluation.page.elements import Html, inner, tag
-from cnlu.evaluation.report_data import Study
+from cnlu.evaluation.report_data import ReportData
 
 COLOURS = 12
 
@@ -57,25 +57,25 @@ def label_of(span: RoleSpan) -> str:
     return kind + (f":{role}" if role is not None else "") + (f"#{group}" if group is not None else "")
 
 
-def error_list(study: Study, numbers: Mapping[str, int]) -> Html:
+def error_list(report_data: ReportData, numbers: Mapping[str, int]) -> Html:
     """Every wrong example; `numbers` are those that the filters know the intents by."""
-    colours = {kind: i for i, kind in enumerate(study.entity_types)}
-    return tag("ol", [_error(study, i, numbers, colours) for i in study.wrong], id="errors")
+    colours = {kind: i for i, kind in enumerate(report_data.entity_types)}
+    return tag("ol", [_error(report_data, i, numbers, colours) for i in report_data.wrong], id="errors")
 
 
-def _error(study: Study, number: int, numbers: Mapping[str, int], colours: Mapping[str, int]) -> Html:
-    example, found = study.examples[number], study.differences[number]
-    gold, predicted = study.pairs[number]
+def _error(report_data: ReportData, number: int, numbers: Mapping[str, int], colours: Mapping[str, int]) -> Html:
+    example, found = report_data.examples[number], report_data.differences[number]
+    gold, predicted = report_data.pairs[number]
     kinds = list(dict.fromkeys(one.kind for one in found))
     types = {span[2] for one in found for span in (one.gold, one.predicted) if span}
     wrong = {span for one in found for span in (one.gold, one.predicted) if span}
     about = [tag("span", KINDS[kind], class_="kind") for kind in kinds]
     about.append(tag("span", example.source, class_="source"))
-    if study.fold_of is not None:
-        about.append(tag("span", f"fold {study.fold_of[number]}", class_="source"))
+    if report_data.fold_of is not None:
+        about.append(tag("span", f"fold {report_data.fold_of[number]}", class_="source"))
     sides = [
         _side("annotated", gold, None, example.text, colours, wrong, "intent" in kinds),
-        _side("answered", predicted, study.confidence(number), example.text, colours, wrong, "intent" in kinds),
+        _side("answered", predicted, report_data.confidence(number), example.text, colours, wrong, "intent" in kinds),
     ]
     return tag(
         "li",

@@ -7,7 +7,7 @@ from typing import Any
 
 from cnlu.evaluation.page.elements import Html, tag
 from cnlu.evaluation.page.sentences import name
-from cnlu.evaluation.report_data import Study
+from cnlu.evaluation.report_data import ReportData
 
 TITLES = {
     "frame_accuracy": ("Frames right", "intent and all entities of a sentence are right"),
@@ -27,10 +27,10 @@ OTHERS = {
 SHADES = 10
 
 
-def headline(study: Study) -> Html:
+def headline(report_data: ReportData) -> Html:
     """A tile a figure, with the interval that the luck of the sentences leaves."""
     tiles = []
-    for key, found in study.headline.items():
+    for key, found in report_data.headline.items():
         title, meaning = TITLES[key]
         scale = tag(
             "svg",

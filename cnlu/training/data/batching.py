@@ -38,9 +38,9 @@ def plan_epoch(rows: Sequence[Row], config: TrainingConfig, epoch: int) -> list[
 def collate(rows: Sequence[Row], device: torch.device) -> dict[str, Tensor]:
     """Arrays of several rows filled up to the longest: characters [B, L, F], sentence [B, S], the rest [B, L], [B].
 
-    `also` [B, M] are further intents of the same sentences, NOTHING where there are none; absent where no row has any.
-    `requests` [B, L] are each character's own intent, NOTHING where it is not known; of rows that have them. `known`
-    are the numbers of the rows with an intent. `items` [B, N] are the labels of entities that may have a group, NOTHING
+    `second_intent` [B, M] are further intents of the same sentences, NOTHING where there are none; absent where no row
+    has any. `segment_intents` [B, L] are each character's own intent, NOTHING where it is not known; of rows that have
+    them. `known` are the numbers of the rows with an intent. `items` [B, N] are the labels of entities that may have a group, NOTHING
     beyond them, with their spans and facts; absent where no row has any. `unseen` [B] are the bits of members that
     leave a row out; absent where none does.
     Rows with an encoder's tokens also give tokens and token_mask [B, T] and alignment [B, L, T]; rows that a frozen one
@@ -65,12 +65,14 @@ def collate(rows: Sequence[Row], device: torch.device) -> dict[str, Tensor]:
         "roles": roles,
         "intent": np.array([row.intent for row in rows], np.int64),
     }
-    if most := max(len(row.also) for row in rows):
-        arrays["also"] = np.array([[*row.also, *[NOTHING] * (most - len(row.also))] for row in rows], np.int64)
-    if rows[0].requests is not None:
-        arrays["requests"] = np.full((count, length), NOTHING)
+    if most := max(len(row.second_intent) for row in rows):
+        arrays["second_intent"] = np.array(
+            [[*row.second_intent, *[NOTHING] * (most - len(row.second_intent))] for row in rows], np.int64
+        )
+    if rows[0].segment_intents is not None:
+        arrays["segment_intents"] = np.full((count, length), NOTHING)
         for i, row in enumerate(rows):
-            arrays["requests"][i, : len(row)] = row.requests
+            arrays["segment_intents"][i, : len(row)] = row.segment_intents
     arrays["known"] = np.flatnonzero(arrays["intent"] != NOTHING)
     if any(row.unseen for row in rows):
         arrays["unseen"] = np.array([row.unseen for row in rows], np.int64)

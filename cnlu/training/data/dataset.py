@@ -16,11 +16,11 @@ from cnlu.features.lexicon import Lexicon
 from cnlu.runtime.labels import Labels
 from cnlu.text.view import view
 from cnlu.training.data.out_of_fold import everyone, unseen_by
-from cnlu.training.request import Request, Say
+from cnlu.training.request import Log, Request
 
 
 @dataclass(frozen=True)
-class Gathered:
+class Dataset:
     """What is learned from and what is measured on."""
 
     data: NluData
@@ -40,29 +40,29 @@ class Gathered:
         return [example for example, _ in chosen], [bits for _, bits in chosen]
 
 
-def gather(request: Request, say: Say) -> Gathered:
+def read_dataset(request: Request, log: Log) -> Dataset:
     """Raises DataError where there is nothing to learn, UsageError for a setting that could have no effect."""
     config = request.config
     data = load_data(list(request.data), settings=config.data)
     if request.dev:
         _refuse_idle(config.training, "dev_fraction", "--dev")
         dev = load_data(list(request.dev), settings=config.data).examples
-        return gathered(data, data.examples, dev, request, say)
-    return divided(data, data.examples, request, say)
+        return build_dataset(data, data.examples, dev, request, log)
+    return split_dataset(data, data.examples, request, log)
 
 
-def divided(data: NluData, examples: Sequence[Example], request: Request, say: Say) -> Gathered:
-    """`examples` alone, a part of them held out for dev, with the dictionaries of `data`; raises as `gather`."""
+def split_dataset(data: NluData, examples: Sequence[Example], request: Request, log: Log) -> Dataset:
+    """`examples` alone, a part of them held out for dev, with the dictionaries of `data`; raises as `read_dataset`."""
     config = request.config
     training = config.training
     in_turn = request.encoder is None or config.encoder.tuning == "frozen"
-    return gathered(data, *stratified_split(examples, training.dev_fraction, training.seed), request, say, in_turn)
+    return build_dataset(data, *stratified_split(examples, training.dev_fraction, training.seed), request, log, in_turn)
 
 
-def gathered(
-    data: NluData, train: list[Example], dev: list[Example], request: Request, say: Say, in_turn: bool = False
-) -> Gathered:
-    """These to learn from and those held out, with the dictionaries of `data`; raises as `gather`.
+def build_dataset(
+    data: NluData, train: list[Example], dev: list[Example], request: Request, log: Log, in_turn: bool = False
+) -> Dataset:
+    """These to learn from and those held out, with the dictionaries of `data`; raises as `read_dataset`.
 
     Where too few are held out to be worth it, they are learned from too, once they have calibrated. `in_turn`: then all
     examples calibrate, each by members that leave it out; not where members share what learns, such as an encoder.
@@ -70,8 +70,8 @@ def gathered(
     config = request.config
     usable, dev = _usable(train, config.model), _usable(dev, config.model)
     if len(usable) < len(train):
-        say(f"note: {len(train) - len(usable)} examples without any text are left out.")
-    _refuse_no_stranger(usable, config.model)
+        log(f"note: {len(train) - len(usable)} examples without any text are left out.")
+    _refuse_missing_out_of_scope(usable, config.model)
     if config.model.multi_label:
         refuse_repeats([*usable, *dev])
     if not any(example.intent is not None or example.entities for example in usable):
@@ -81,19 +81,19 @@ def gathered(
         by_some = [0] * len(usable) + [everyone(members)] * len(dev)
         unseen = unseen_by(every, members, config.training.seed) if in_turn else by_some
     if any(unseen):
-        return Gathered(data, every, [], unseen)
+        return Dataset(data, every, [], unseen)
     if not dev:
         _refuse_idle(config.training, "patience", "no dev examples")
-        say("note: no dev examples (too few, or training.dev_fraction is 0): the last epoch is kept, uncalibrated.")
-    return Gathered(data, usable, dev)
+        log("note: no dev examples (too few, or training.dev_fraction is 0): the last epoch is kept, uncalibrated.")
+    return Dataset(data, usable, dev)
 
 
-def labels_of(found: Gathered, config: Config) -> Labels:
+def labels_of(found: Dataset, config: Config) -> Labels:
     """What a model of these examples can say."""
     return Labels.collect(found.train, config.model.multi_label)
 
 
-def dictionary_story(data: NluData, lexicon: Lexicon, config: Config) -> list[str]:
+def dictionary_notes(data: NluData, lexicon: Lexicon, config: Config) -> list[str]:
     """How many lookup entries and regexes are in use and in what part, and one line for each that is not."""
     lines = []
     if data.lookups or data.regexes:
@@ -105,16 +105,16 @@ def dictionary_story(data: NluData, lexicon: Lexicon, config: Config) -> list[st
     return lines + [f"note: {line}" for line in [*lexicon.rejected, *lexicon.notes]]
 
 
-def counted(examples: Iterable[Example], several: bool = False) -> dict[str, dict[str, int]]:
+def counted(examples: Iterable[Example], multi_intent: bool = False) -> dict[str, dict[str, int]]:
     """How many examples each intent has, how many annotations each entity type: {"intents", "entities"}, sorted.
 
-    With `several` an example of a+b is one of a and one of b.
+    With `multi_intent` an example of a+b is one of a and one of b.
     """
     intents: Counter[str] = Counter()
     entities: Counter[str] = Counter()
     for example in examples:
         if example.intent is not None:
-            intents.update(parts(example.intent) if several else [example.intent])
+            intents.update(parts(example.intent) if multi_intent else [example.intent])
         entities.update(entity.entity for entity in example.entities)
     return {"intents": dict(sorted(intents.items())), "entities": dict(sorted(entities.items()))}
 
@@ -134,12 +134,12 @@ def _few(dev: list[Example], training: TrainingConfig, given: bool, in_turn: boo
     enough = f"{len(dev)} dev examples, no fewer than training.min_dev ({training.min_dev})"
     some = dev or (in_turn and training.dev_fraction)
     because = "--dev" if given else enough if len(dev) >= training.min_dev else "" if some else "no dev examples"
-    if because and training.settle:
-        _refuse_idle(training, "settle", because)
-    return not because and training.settle > 0
+    if because and training.refit:
+        _refuse_idle(training, "refit", because)
+    return not because and training.refit > 0
 
 
-def _refuse_no_stranger(examples: list[Example], model: ModelConfig) -> None:
+def _refuse_missing_out_of_scope(examples: list[Example], model: ModelConfig) -> None:
     name = model.out_of_scope
     if name != ModelConfig().out_of_scope and all(example.intent != name for example in examples):
         raise UsageError(f"model.out_of_scope: no example has the intent {name}; name one, or leave the setting out.")

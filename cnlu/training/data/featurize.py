@@ -19,7 +19,7 @@ from cnlu.features.windows import Plan, Window, plan
 from cnlu.model.losses import NOTHING
 from cnlu.runtime.grouping import MOST, Facts, facts
 from cnlu.runtime.labels import Labels
-from cnlu.text.tokens import TokenReader, Tokens
+from cnlu.text.tokens import AlignedTokenizer, Tokens
 from cnlu.text.view import View, view
 from cnlu.training.data.multi_intent import Pair
 
@@ -50,13 +50,13 @@ class Row:
     """int64 [L]; NOTHING outside entities whose type has roles"""
     intent: int
     """NOTHING where no (known) intent is annotated, and for a part of a long text"""
-    also: tuple[int, ...] = ()
+    second_intent: tuple[int, ...] = ()
     """Further intents of the same sentence, where a model gives several"""
     tokens: Tokens | None = None
     """The encoder's, for a model with one"""
     read: tuple[Array, Array] | None = None
     """What a frozen encoder said: float16 vectors of the characters [L, width] and of the sentence [K, width]"""
-    requests: Array | None = None
+    segment_intents: Array | None = None
     """int64 [L]: where a model gives several, the intent that each character belongs to; NOTHING where unknown"""
     unseen: int = 0
     """Bit m is set while member m of the ensemble does not learn from it: see training.folds"""
@@ -72,7 +72,7 @@ def training_rows(
     extractor: Extractor,
     labels: Labels,
     config: Config,
-    reader: TokenReader | None = None,
+    reader: AlignedTokenizer | None = None,
     known: Vocabularies | None = None,
 ) -> tuple[list[list[Row]], Vocabularies]:
     """Rows of each group of examples, and the vocabularies that all make, beside `known` ones.
@@ -108,12 +108,12 @@ def reading_row(features: Features, vocabularies: Vocabularies) -> tuple[Array, 
     return vocabularies.characters.rows(features.characters), vocabularies.sentence.row(features.sentence)
 
 
-def plan_of(text: str, config: Config, reader: TokenReader | None) -> Plan:
+def plan_of(text: str, config: Config, reader: AlignedTokenizer | None) -> Plan:
     """How what is read of a text is divided under these settings."""
     return plan(text, config.training.max_length, config.training.long_intent, reader.fits if reader else None)
 
 
-def _parts_of(example: Example, config: Config, reader: TokenReader | None) -> list[tuple[Example, Window, View]]:
+def _parts_of(example: Example, config: Config, reader: AlignedTokenizer | None) -> list[tuple[Example, Window, View]]:
     """What rows are made of: the example, or windows of a long one without their intent and what tells its intent.
 
     The examples' texts and offsets are those of the view.
@@ -140,8 +140,8 @@ def _as_read(example: Example, seen: View) -> Example:
         if start < end:
             entities.append(replace(entity, start=start, end=end))
     if isinstance(example, Pair):
-        requests = tuple((seen.of_raw(start, start)[0], intent) for start, intent in example.requests)
-        example = replace(example, requests=requests)
+        segment_intents = tuple((seen.of_raw(start, start)[0], intent) for start, intent in example.segment_intents)
+        example = replace(example, segment_intents=segment_intents)
     return replace(example, text=seen.text, entities=tuple(entities))
 
 
@@ -184,9 +184,9 @@ def _row(
     inside = [_clipped(e, window) for e in example.entities if e.start < window.end and e.end > window.start]
     tags, dropped = labels.tag_set(config.model.tagging).encode(len(characters), inside)
     kept = [e for e in inside if not any(e is lost for lost in dropped)]  # of two equal ones, one is lost
-    intent, *also = intent_numbers(example.intent, labels, config.model.multi_label) or [NOTHING]
+    intent, *second_intent = intent_numbers(example.intent, labels, config.model.multi_label) or [NOTHING]
     roles = _roles(len(characters), kept, labels)
-    requests = _requests(example, len(characters), labels) if config.model.multi_label else None
+    segment_intents = _segment_intents(example, len(characters), labels) if config.model.multi_label else None
     items = None if _twice(example) else _items(example.text[window.start : window.end], kept, labels)
     return Row(
         characters,
@@ -194,9 +194,9 @@ def _row(
         np.array(tags, np.int64),
         roles,
         intent,
-        tuple(also),
+        tuple(second_intent),
         tokens,
-        requests=requests,
+        segment_intents=segment_intents,
         items=items,
     )
 
@@ -217,22 +217,22 @@ def _twice(example: Example) -> bool:
     """Whether two examples are joined that both have groups: which item of one is which of the other nobody knows."""
     if not isinstance(example, Pair):
         return False
-    second = example.requests[-1][0]
+    second = example.segment_intents[-1][0]
     return len({entity.start >= second for entity in example.entities if entity.group is not None}) > 1
 
 
-def intent_numbers(name: str | None, labels: Labels, several: bool) -> list[int]:
+def intent_numbers(name: str | None, labels: Labels, multi_intent: bool) -> list[int]:
     """The numbers of an intent's label, or of those of a+b; none where one of them is unknown."""
-    named = [] if name is None else parts(name) if several else [name]
+    named = [] if name is None else parts(name) if multi_intent else [name]
     return [labels.intents.index(part) for part in named] if all(part in labels.intents for part in named) else []
 
 
-def _requests(example: Example, length: int, labels: Labels) -> Array:
+def _segment_intents(example: Example, length: int, labels: Labels) -> Array:
     """Per character the number of the intent that it asks for; NOTHING where of several nobody knows which."""
     target = np.full(length, NOTHING, np.int64)
     if example.intent is None:
         return target
-    for start, intent in example.requests if isinstance(example, Pair) else ((0, example.intent),):
+    for start, intent in example.segment_intents if isinstance(example, Pair) else ((0, example.intent),):
         numbers = intent_numbers(intent, labels, True)
         target[start:] = numbers[0] if len(numbers) == 1 else NOTHING
     return target

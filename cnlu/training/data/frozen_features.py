@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cnlu.model.encoder_output import Reader
+from cnlu.model.encoder_output import AlignedEncoder
 from cnlu.progress import progress
 from cnlu.training.data.batching import collate
 from cnlu.training.data.featurize import Row
@@ -20,7 +20,13 @@ BATCH = 64
 
 
 def read_rows(
-    rows: Sequence[Row], reader: Reader, views: int, device: torch.device, memory: int, folder: Path, quiet: bool = True
+    rows: Sequence[Row],
+    reader: AlignedEncoder,
+    views: int,
+    device: torch.device,
+    memory: int,
+    folder: Path,
+    quiet: bool = True,
 ) -> list[Row]:
     """The rows with the encoder's answers, in float16.
 

@@ -21,11 +21,11 @@ AT_END = "。！？!?.,，；; 　~～"
 class Pair(Example):
     """An example that was joined of two."""
 
-    requests: tuple[tuple[int, str], ...] = ()
+    segment_intents: tuple[tuple[int, str], ...] = ()
     """Where each of the two begins, and its intent"""
 
 
-def joined(examples: Sequence[Example], share: float, seed: int) -> list[Pair]:
+def synthesize_multi_intent(examples: Sequence[Example], share: float, seed: int) -> list[Pair]:
     """`share` times as many new examples as there are with an intent, each of two of them with different intents.
 
     Their text is the first one's without its last punctuation, one of BETWEEN, and the second one's; their intent
@@ -34,10 +34,10 @@ def joined(examples: Sequence[Example], share: float, seed: int) -> list[Pair]:
     known = [example for example in examples if example.intent is not None and example.text.strip()]
     if len({example.intent for example in known}) < 2:
         return []
-    lot = random.Random(seed)
+    rng = random.Random(seed)
     found: list[Pair] = []
     for _ in range(round(share * len(known))):
-        pair = _pair(lot.choice(known), lot.choice(known), lot.choice(BETWEEN))
+        pair = _pair(rng.choice(known), rng.choice(known), rng.choice(BETWEEN))
         if pair is not None:
             found.append(pair)
     return found
@@ -50,7 +50,10 @@ def _pair(first: Example, second: Example, between: str) -> Pair | None:
     end = max([len(first.text.rstrip(AT_END)), *(entity.end for entity in first.entities)])
     shift = end + len(between)
     moved = (replace(e, start=e.start + shift, end=e.end + shift) for e in second.entities)
-    requests = (0, str(first.intent)), (shift, str(second.intent))
+    segment_intents = (0, str(first.intent)), (shift, str(second.intent))
     return Pair(
-        first.text[:end] + between + second.text, JOINER.join(intents), (*first.entities, *moved), requests=requests
+        first.text[:end] + between + second.text,
+        JOINER.join(intents),
+        (*first.entities, *moved),
+        segment_intents=segment_intents,
     )

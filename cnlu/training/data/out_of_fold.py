@@ -19,11 +19,11 @@ from cnlu.data.schema import Example
 from cnlu.data.split import stratified_folds
 from cnlu.features.extract import Extractor
 from cnlu.features.vocabulary import Vocabularies
-from cnlu.model.encoder_output import Read
+from cnlu.model.encoder_output import EncoderOutput
 from cnlu.model.ensemble import Ensemble, mean_outputs
 from cnlu.model.network import Outputs, pooled
 from cnlu.runtime.labels import Labels
-from cnlu.text.tokens import TokenReader
+from cnlu.text.tokens import AlignedTokenizer
 from cnlu.training.data.featurize import Row, training_rows
 
 FOLDS = 4
@@ -62,7 +62,7 @@ def rows_of_members(
     extractor: Extractor,
     labels: Labels,
     config: Config,
-    reader: TokenReader | None = None,
+    reader: AlignedTokenizer | None = None,
     known: Vocabularies | None = None,
 ) -> tuple[list[Row], Vocabularies]:
     """`rows.training_rows` of examples by their bits, which the rows bear."""
@@ -76,7 +76,9 @@ def everyone(members: int) -> int:
     return (1 << members) - 1
 
 
-def learned_by(member: int, batch: dict[str, Tensor], read: Read | None) -> tuple[dict[str, Tensor], Read | None]:
+def learned_by(
+    member: int, batch: dict[str, Tensor], read: EncoderOutput | None
+) -> tuple[dict[str, Tensor], EncoderOutput | None]:
     """The rows of a collated batch, and what the encoder says of them, that this member learns from."""
     if "unseen" not in batch:
         return batch, read
@@ -85,7 +87,7 @@ def learned_by(member: int, batch: dict[str, Tensor], read: Read | None) -> tupl
     known = torch.zeros_like(learned)
     known[batch["known"]] = True
     own["known"] = known[learned].nonzero()[:, 0]
-    return own, Read(read.characters[learned], read.views[learned]) if read else None
+    return own, EncoderOutput(read.characters[learned], read.views[learned]) if read else None
 
 
 def forget_unseen(network: Ensemble, rows: Iterable[Row]) -> None:

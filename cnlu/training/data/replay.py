@@ -34,9 +34,9 @@ def drawn(examples: Sequence[Example], most: int, seed: int) -> list[Example]:
     """At most `most` examples, as many of each intent as there are of the others while they last; in their order."""
     if len(examples) <= most:
         return list(examples)
-    lot = random.Random(seed)
+    rng = random.Random(seed)
     by_intent: dict[str | None, list[int]] = {}
-    for number in lot.sample(range(len(examples)), len(examples)):
+    for number in rng.sample(range(len(examples)), len(examples)):
         by_intent.setdefault(examples[number].intent, []).append(number)
     turns = sorted((turn, number) for numbers in by_intent.values() for turn, number in enumerate(numbers))
     return [examples[number] for number in sorted(number for _, number in turns[:most])]

@@ -20,17 +20,17 @@ from cnlu.features.vocabulary import Vocabularies
 from cnlu.features.windows import Plan
 from cnlu.model.ensemble import Ensemble
 from cnlu.runtime.assemble import Assembler, Scores, stitch
-from cnlu.runtime.calibration import fit_several, fit_temperature
+from cnlu.runtime.calibration import fit_multi_label, fit_temperature
 from cnlu.runtime.grouping import Items
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.lattice import build_lattice
 from cnlu.runtime.onnx_session import open_graph
-from cnlu.runtime.out_of_scope import Scope, fit_scope
-from cnlu.text.tokens import TokenReader, Tokens
+from cnlu.runtime.out_of_scope import OosScorer, fit_oos_scorer
+from cnlu.text.tokens import AlignedTokenizer, Tokens
 from cnlu.text.view import View, view
 from cnlu.training.data.batching import collate
 from cnlu.training.data.featurize import Row, intent_numbers, plan_of, reading_row
-from cnlu.training.data.multi_intent import joined
+from cnlu.training.data.multi_intent import synthesize_multi_intent
 from cnlu.training.data.out_of_fold import by_members, held_out_answers
 
 BATCH = 128
@@ -71,16 +71,16 @@ class Calibration:
 
     temperature: float = 1.0
     """Of the intents"""
-    even: float = 0.0
+    decision_bias: float = 0.0
     """Where there may be several: the score of an intent that is as likely as not"""
-    scope: Scope | None = None
+    oos_scorer: OosScorer | None = None
     """Where the sentences in scope end; None where none of them was held out"""
     calibrated_on: int = 0
     """Sentences with an intent that were held out, from all of the network or from a member"""
 
     def knowing(self, met: str) -> Calibration:
         """The same of a network that has met these characters."""
-        return replace(self, scope=replace(self.scope, characters=met)) if self.scope else self
+        return replace(self, oos_scorer=replace(self.oos_scorer, characters=met)) if self.oos_scorer else self
 
 
 class Dev:
@@ -100,18 +100,22 @@ class Dev:
         labels: Labels,
         config: Config,
         synonyms: Synonyms,
-        reader: TokenReader | None = None,
+        reader: AlignedTokenizer | None = None,
         unseen: Sequence[int] = (),
         learned: Sequence[Example] = (),
     ) -> None:
-        self.several = config.model.multi_label
+        self.multi_intent = config.model.multi_label
         self.examples = examples
-        alike = by_members(examples, unseen) if self.several else {}
-        pairs = [(pair, own) for own, those in alike.items() for pair in joined(those, 1.0, config.training.seed)]
+        alike = by_members(examples, unseen) if self.multi_intent else {}
+        pairs = [
+            (pair, own)
+            for own, those in alike.items()
+            for pair in synthesize_multi_intent(those, 1.0, config.training.seed)
+        ]
         read = [*zip(examples, unseen or [0] * len(examples), strict=True), *pairs]
         self.read, bits = [example for example, _ in read], [own for _, own in read]
         self.labels, self.synonyms = labels, synonyms
-        self.stranger = config.model.out_of_scope
+        self.out_of_scope_intent = config.model.out_of_scope
         self.tags = labels.tag_set(config.model.tagging)
         self.seen = [view(example.text) for example in self.read]
         self.hits = [extractor.hits(seen) for seen in self.seen[: len(examples)]]
@@ -153,33 +157,33 @@ class Dev:
         """
         count = len(self.read)
         scores = self._scores(answers, count, 1) if answers else self._scores(torch_answers(network), count)
-        known = [i for i, e in enumerate(self.examples) if intent_numbers(e.intent, self.labels, self.several)]
+        known = [i for i, e in enumerate(self.examples) if intent_numbers(e.intent, self.labels, self.multi_intent)]
         found = Calibration(*self._temperature(scores), calibrated_on=len(known))
         assembler = self._assembler(network, found)
-        inside = [i for i in known if self.examples[i].intent != self.stranger]
-        scope = fit_scope(
+        inside = [i for i in known if self.examples[i].intent != self.out_of_scope_intent]
+        oos_scorer = fit_oos_scorer(
             [assembler.energy(scores[i].intent) for i in inside],
             [scores[i].known for i in inside],
             found.temperature,
             self.learned,
             self.met,
         )
-        found = replace(found, scope=scope)
+        found = replace(found, oos_scorer=oos_scorer)
         return found, self._metrics(network, scores, found)
 
     def _temperature(self, scores: list[Scores]) -> tuple[float, float]:
         """(temperature, even score)"""
-        numbers = [intent_numbers(e.intent, self.labels, self.several) for e in self.read]
+        numbers = [intent_numbers(e.intent, self.labels, self.multi_intent) for e in self.read]
         known = [i for i, named in enumerate(numbers) if named]
-        if not known or (len(self.labels.intents) < 2 and not self.several):
+        if not known or (len(self.labels.intents) < 2 and not self.multi_intent):
             return 1.0, 0.0
         logits = np.stack([scores[i].intent for i in known])
-        if not self.several:
+        if not self.multi_intent:
             return fit_temperature(logits, np.array([numbers[i][0] for i in known])), 0.0
         gold = np.zeros(logits.shape, bool)
         for row, i in enumerate(known):
             gold[row, numbers[i]] = True
-        return fit_several(logits, gold)
+        return fit_multi_label(logits, gold)
 
     def _assembler(self, network: Ensemble, found: Calibration) -> Assembler:
         tagger = network.tagger().cpu().numpy()
@@ -190,10 +194,10 @@ class Dev:
             lattice,
             found.temperature,
             self.synonyms,
-            self.several,
-            found.scope,
-            self.stranger,
-            found.even,
+            self.multi_intent,
+            found.oos_scorer,
+            self.out_of_scope_intent,
+            found.decision_bias,
             self._items(network),
         )
 

@@ -9,18 +9,18 @@ from typing import Any
 
 from cnlu.config import Config, EncoderConfig
 from cnlu.data.schema import Example
-from cnlu.encoder.backbone import Body
+from cnlu.encoder.backbone import Backbone
 from cnlu.encoder.load import Pretrained, load_encoder
 from cnlu.encoder.prune import keep_layers, prune_heads
 from cnlu.encoder.transformers_logging import quiet
 from cnlu.errors import UsageError
-from cnlu.model.encoder_output import VIEWS, Reader
+from cnlu.model.encoder_output import VIEWS, AlignedEncoder
 from cnlu.model.ensemble import Ensemble
 from cnlu.text.normalize import simplifier
-from cnlu.text.tokens import TokenReader, count_unknown, to_json
+from cnlu.text.tokens import AlignedTokenizer, count_unknown, to_json
 from cnlu.text.view import view
 from cnlu.training.fit.lora import add_lora, merge_lora
-from cnlu.training.request import Say
+from cnlu.training.request import Log
 
 LARGEST = 1_900_000_000
 """Bytes of weights that fit an ONNX file, which ends at 2 GiB."""
@@ -32,8 +32,8 @@ MUCH = 0.01
 class Encoder:
     """What training needs of the encoder."""
 
-    reader: Reader
-    tokens: TokenReader
+    reader: AlignedEncoder
+    tokens: AlignedTokenizer
     files: str
     """The content of the model directory's tokens.json."""
     digest: str
@@ -44,21 +44,21 @@ class Encoder:
     def join(self, network: Ensemble) -> None:
         """After training: the network that is exported holds the encoder, as plain weights."""
         if self.tuning == "lora":
-            merge_lora(self.reader.body)
+            merge_lora(self.reader.backbone)
         network.reader = self.reader
 
     def noted(self, graph: bytes) -> bytes:
         """The exported graph with a note of where the encoder's weights are, so that others can begin from them."""
         from cnlu.encoder.from_model import note_encoder
 
-        return note_encoder(graph, self.reader.body)
+        return note_encoder(graph, self.reader.backbone)
 
     @property
     def views(self) -> int:
         return VIEWS[self.reader.sentence]
 
 
-def prepare_encoder(source: str, config: Config, say: Say, given: Pretrained | None = None) -> Encoder:
+def prepare_encoder(source: str, config: Config, log: Log, given: Pretrained | None = None) -> Encoder:
     """Of a directory or hub name, or of the one `given`, which `source` then only names.
 
     Raises UsageError or DataError where the encoder cannot be loaded or does not go with the settings.
@@ -67,39 +67,43 @@ def prepare_encoder(source: str, config: Config, say: Say, given: Pretrained | N
         raise UsageError("model.masked_tokens has no use beside --encoder, which sees what is hidden; leave it out.")
     pretrained = given or load_encoder(source)
     for note in pretrained.notes:
-        say(f"note: {note}")
-    body, settings = pretrained.body, config.encoder
-    tokens = TokenReader(pretrained.tokenizer, pretrained.marks, simplifier() if config.text.simplify else None)
-    _check(source, tokens, body, config)
+        log(f"note: {note}")
+    backbone, settings = pretrained.backbone, config.encoder
+    tokens = AlignedTokenizer(
+        pretrained.tokenizer, pretrained.special_tokens, simplifier() if config.text.simplify else None
+    )
+    _check(source, tokens, backbone, config)
     digest = hashlib.sha256(pretrained.tokenizer.encode())
-    for parameter in body.parameters():
+    for parameter in backbone.parameters():
         digest.update(parameter.detach().numpy().tobytes())
     if settings.keep_layers:
-        keep_layers(body, settings.keep_layers)
-    prune_heads(body, settings.prune_heads)
-    _tune(source, body, settings)
-    reader = Reader(body, settings.sentence, pretrained.marks.summary)
-    return Encoder(reader, tokens, to_json(pretrained.tokenizer, pretrained.marks), digest.hexdigest(), settings.tuning)
+        keep_layers(backbone, settings.keep_layers)
+    prune_heads(backbone, settings.prune_heads)
+    _tune(source, backbone, settings)
+    reader = AlignedEncoder(backbone, settings.sentence, pretrained.special_tokens.summary)
+    return Encoder(
+        reader, tokens, to_json(pretrained.tokenizer, pretrained.special_tokens), digest.hexdigest(), settings.tuning
+    )
 
 
-def _check(source: str, tokens: TokenReader, body: Body, config: Config) -> None:
+def _check(source: str, tokens: AlignedTokenizer, backbone: Backbone, config: Config) -> None:
     if tokens.room < config.training.max_length:
         raise UsageError(
             f"{source}: reads at most {tokens.room} tokens of a text, which is shorter than the window of "
             f"training.max_length = {config.training.max_length}; set training.max_length to {tokens.room} or less."
         )
-    layers, sentence = config.encoder.keep_layers or body.depth, config.encoder.sentence
+    layers, sentence = config.encoder.keep_layers or backbone.depth, config.encoder.sentence
     if VIEWS[sentence] > layers + 1:
         raise UsageError(f"encoder.sentence: {sentence} needs more layers than these {layers}; choose another one.")
-    size = sum(p.numel() for p in body.parameters()) * 4
+    size = sum(p.numel() for p in backbone.parameters()) * 4
     if size > LARGEST:
         raise UsageError(f"{source}: has {size / 1e9:.1f} GB of weights, a model file holds 1.9; take a smaller one.")
 
 
-def _tune(source: str, body: Body, settings: EncoderConfig) -> None:
+def _tune(source: str, backbone: Backbone, settings: EncoderConfig) -> None:
     """Which parameters learn, and whether activations are kept for it."""
     if settings.checkpointing:
-        model: Any = body.model
+        model: Any = backbone.model
         try:
             with quiet():
                 model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
@@ -109,12 +113,12 @@ def _tune(source: str, body: Body, settings: EncoderConfig) -> None:
                 "encoder.checkpointing."
             ) from error
     if settings.tuning != "full":
-        body.requires_grad_(False)
+        backbone.requires_grad_(False)
     if settings.tuning == "lora":
-        add_lora(body, settings.lora_rank)
+        add_lora(backbone, settings.lora_rank)
 
 
-def unknown_story(tokens: TokenReader, examples: Sequence[Example]) -> str:
+def unknown_token_notes(tokens: AlignedTokenizer, examples: Sequence[Example]) -> str:
     """The share of characters that the encoder's vocabulary lacks, and the most frequent of them."""
     found = count_unknown(tokens, [view(example.text).text for example in examples])
     story = f"{found.share:.2%} of the training characters are [UNK] to the encoder"

@@ -28,8 +28,8 @@ from cnlu.training.fit.checkpoint import (
 )
 from cnlu.training.fit.optimizer import build_optimizer, clip_gradients, set_rate
 from cnlu.training.fit.step import Stepper, computes_bfloat16
-from cnlu.training.request import Say
-from cnlu.training.transfer.distillation_targets import Tutor
+from cnlu.training.request import Log
+from cnlu.training.transfer.distillation_targets import DistillationTargets
 
 
 @dataclass
@@ -46,8 +46,8 @@ class Run:
     masker: Masker | None = None
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     quiet: bool = False
-    say: Say = lambda line: None
-    tutor: Tutor | None = None
+    log: Log = lambda line: None
+    distillation: DistillationTargets | None = None
     """Who gives the answers to learn, instead of the rows"""
     share: float = 1.0
     """Of the passes that are planned for so many rows"""
@@ -57,7 +57,7 @@ class Run:
         half = self.encoder.precision == "bfloat16" or (
             self.encoder.precision == "auto" and computes_bfloat16(self.device)
         )
-        return Stepper(self.network, self.rows, self.device, self.masker, part, half, self.say, self.tutor)
+        return Stepper(self.network, self.rows, self.device, self.masker, part, half, self.log, self.distillation)
 
     def epochs(self) -> int:
         return passes(self.config, len(self.rows), self.share)
@@ -83,8 +83,8 @@ def fit(run: Run, resume: bool = False) -> State:
     config, network = run.config, run.network
     epochs = run.epochs()
     optimizer = build_optimizer(network, config, run.encoder)
-    if run.tutor:
-        run.tutor.join(network, optimizer, config)
+    if run.distillation:
+        run.distillation.join(network, optimizer, config)
     average = copy.deepcopy(network)
     state = State(0, 0, -1.0)
     if resume:
@@ -114,15 +114,15 @@ def fit(run: Run, resume: bool = False) -> State:
                 run.checkpoint.save(_with_tensors(state, network, average, best, optimizer))
                 last_saved = time.monotonic()
     network.load_state_dict(best)
-    if run.tutor:
-        run.tutor.leave(network)
+    if run.distillation:
+        run.distillation.leave(network)
     return state
 
 
-def settle(run: Run) -> int:
-    """Go on from `run.network` as it is for `settle` of the planned passes over `run.rows`; returns how many."""
+def refit(run: Run) -> int:
+    """Go on from `run.network` as it is for `refit` of the planned passes over `run.rows`; returns how many."""
     config, network = run.config, run.network
-    epochs = max(1, round(run.epochs() * config.settle))
+    epochs = max(1, round(run.epochs() * config.refit))
     optimizer, average, stepper = build_optimizer(network, config, run.encoder), copy.deepcopy(network), run.stepper()
     steps = math.ceil(len(run.rows) / config.batch_size) * epochs
     with _progress(run, epochs, 0) as bar:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from cnlu.config import EncoderConfig, TrainingConfig
-from cnlu.encoder.backbone import Body
+from cnlu.encoder.backbone import Backbone
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.network import JointNetwork
 
@@ -23,21 +23,21 @@ def build_optimizer(network: Ensemble, config: TrainingConfig, encoder: EncoderC
         {"params": list(chain(*map(_rest, members))), "lr": config.learning_rate},
     ]
     if network.reader is not None:
-        groups += _layer_groups(network.reader.body, encoder)
+        groups += _layer_groups(network.reader.backbone, encoder)
     for group in groups:
         group["peak"] = group["lr"]
     return torch.optim.AdamW(groups, weight_decay=config.weight_decay, betas=(0.9, 0.98), fused=True)
 
 
-def _layer_groups(body: Body, encoder: EncoderConfig) -> list[dict[str, Any]]:
+def _layer_groups(backbone: Backbone, encoder: EncoderConfig) -> list[dict[str, Any]]:
     """Layer-wise decay of the rate (Howard & Ruder 2018, section 3.2): the last layer's is the highest.
 
     What belongs to no layer, the embeddings, lies below them all; biases and norms do not decay.
     """
-    layers = body.layers()
+    layers = backbone.layers()
     depth = {id(p): number for number, layer in enumerate(layers, 1) for p in layer.parameters()}
     groups: dict[tuple[int, bool], list[nn.Parameter]] = {}
-    for parameter in body.parameters():
+    for parameter in backbone.parameters():
         if parameter.requires_grad:
             groups.setdefault((depth.get(id(parameter), 0), parameter.ndim > 1), []).append(parameter)
     return [

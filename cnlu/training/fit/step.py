@@ -16,8 +16,8 @@ from cnlu.training.data.batching import collate
 from cnlu.training.data.character_masking import Masker, drop_values
 from cnlu.training.data.featurize import Row
 from cnlu.training.data.out_of_fold import learned_by
-from cnlu.training.request import Say
-from cnlu.training.transfer.distillation_targets import Lesson, Tutor
+from cnlu.training.request import Log
+from cnlu.training.transfer.distillation_targets import BatchTargets, DistillationTargets
 
 
 @dataclass
@@ -32,8 +32,8 @@ class Stepper:
     """Examples computed at once; halved for good when memory runs out, while a step stays a whole batch."""
     half: bool
     """Whether the encoder computes in bfloat16."""
-    say: Say
-    tutor: Tutor | None = None
+    log: Log
+    distillation: DistillationTargets | None = None
     """Who gives the answers to learn; None for the annotated ones"""
 
     def accumulate(self, chosen: Sequence[int]) -> dict[str, float]:
@@ -53,7 +53,7 @@ class Stepper:
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
             self.part = (min(self.part, len(chosen)) + 1) // 2
-            self.say(
+            self.log(
                 f"out of memory on {self.device.type}: going on with {self.part} examples at once; "
                 "the batch that a step learns from stays the same"
             )
@@ -64,14 +64,14 @@ class Stepper:
             few = chosen[start : start + self.part]
             share = len(few) / len(chosen)
             batch = collate([self.rows[i] for i in few], self.device)
-            losses = self._losses(batch, self.tutor.lesson(few, batch) if self.tutor else None)
+            losses = self._losses(batch, self.distillation.targets(few, batch) if self.distillation else None)
             parts = torch.stack(list(losses.values()))
             (parts.sum() * share).backward()
             for name, loss in zip(losses, parts.tolist(), strict=True):
                 totals[name] = totals.get(name, 0.0) + loss * share
         return totals
 
-    def _losses(self, batch: dict[str, Tensor], lesson: Lesson | None) -> dict[str, Tensor]:
+    def _losses(self, batch: dict[str, Tensor], targets: BatchTargets | None) -> dict[str, Tensor]:
         """The named parts of the loss, summed over the members: each learns as if alone, the encoder from all."""
         with torch.autocast(self.device.type, torch.bfloat16) if self.half else contextlib.nullcontext():
             read = self.network.read(batch)
@@ -84,8 +84,8 @@ class Stepper:
             if config.value_dropout:
                 seen = drop_values(own, member.crf.start_penalty == 0, config.value_dropout)
             outputs = member(seen["characters"], seen["sentence"], seen["mask"], heard)
-            if self.tutor and lesson:
-                parts = self.tutor.losses(member, outputs, own, heard, lesson)
+            if self.distillation and targets:
+                parts = self.distillation.losses(member, outputs, own, heard, targets)
             else:
                 parts = joint_loss(member, outputs, own)
             if self.masker is not None:

@@ -18,19 +18,19 @@ from cnlu.model.distillation_loss import (
     hidden_loss,
     path_loss,
     softened_loss,
-    softened_several_loss,
+    softened_multi_label_loss,
     weighted_loss,
 )
-from cnlu.model.encoder_output import Read
+from cnlu.model.encoder_output import EncoderOutput
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.losses import group_loss
 from cnlu.model.network import JointNetwork, Outputs, pooled
 from cnlu.training.transfer.teacher import Answers
-from cnlu.training.transfer.trained_model import Stored
+from cnlu.training.transfer.trained_model import TrainedModel
 
 
 @dataclass(frozen=True)
-class Lesson:
+class BatchTargets:
     """What the teacher says of a batch of B texts of at most L characters."""
 
     tags: Expected
@@ -47,7 +47,7 @@ class Lesson:
 
 
 @dataclass(frozen=True)
-class Tutor:
+class DistillationTargets:
     """Lessons for the rows of a training, by their numbers."""
 
     answers: Answers
@@ -65,8 +65,14 @@ class Tutor:
 
     @classmethod
     def build(
-        cls, teacher: Stored, answers: Answers, width: int, temperature: float, hidden: float, device: torch.device
-    ) -> Tutor:
+        cls,
+        teacher: TrainedModel,
+        answers: Answers,
+        width: int,
+        temperature: float,
+        hidden: float,
+        device: torch.device,
+    ) -> DistillationTargets:
         """`width` is that of the student's encoder, 0 without one."""
         labels, tags = teacher.model.labels, teacher.tags.tags
         with_roles = torch.tensor([float(tag.partition("-")[2] in labels.roles) for tag in tags], device=device)
@@ -90,7 +96,7 @@ class Tutor:
         """What only the lessons needed is no part of the model."""
         del network.bridge
 
-    def lesson(self, numbers: Sequence[int], batch: dict[str, Tensor]) -> Lesson:
+    def targets(self, numbers: Sequence[int], batch: dict[str, Tensor]) -> BatchTargets:
         """For the rows of these numbers, which are collated in `batch`."""
         mask, answers = batch["mask"], self.answers
         emissions, roles = _padded(answers.of(answers.each, numbers), mask).split(answers.sizes, -1)
@@ -100,10 +106,15 @@ class Tutor:
         if answers.vectors is not None:
             vectors = _padded(answers.of(answers.vectors, numbers), mask)
             read = (vectors != 0).any(-1).float() * (batch["alignment"].sum(-1) > 0)
-        return Lesson(tags, intent, roles, tags.tags @ self.with_roles, vectors, read)
+        return BatchTargets(tags, intent, roles, tags.tags @ self.with_roles, vectors, read)
 
     def losses(
-        self, member: JointNetwork, outputs: Outputs, batch: dict[str, Tensor], read: Read | None, lesson: Lesson
+        self,
+        member: JointNetwork,
+        outputs: Outputs,
+        batch: dict[str, Tensor],
+        read: EncoderOutput | None,
+        targets: BatchTargets,
     ) -> dict[str, Tensor]:
         """The named parts for one member of the student, weighted as model.losses.joint_loss weights its own.
 
@@ -113,19 +124,19 @@ class Tutor:
         """
         config, parts, mask = member.config, {}, batch["mask"]
         if self.crf.num_tags > 1:
-            paths = path_loss(member.crf, outputs.emissions, mask, lesson.tags)
+            paths = path_loss(member.crf, outputs.emissions, mask, targets.tags)
             parts["entity"] = config.entity_weight * paths
         if outputs.roles.shape[-1] > 1:
-            parts["roles"] = config.entity_weight * weighted_loss(outputs.roles, lesson.roles, lesson.in_role)
+            parts["roles"] = config.entity_weight * weighted_loss(outputs.roles, targets.roles, targets.in_role)
         if (groups := group_loss(member, outputs, batch)) is not None:
             parts["groups"] = groups
         if outputs.intent.shape[-1]:
-            softened = softened_several_loss if config.multi_label else softened_loss
+            softened = softened_multi_label_loss if config.multi_label else softened_loss
             scores = pooled(outputs.intent, mask) if config.multi_label else outputs.intent
-            parts["intent"] = config.intent_weight * softened(scores, lesson.intent, self.temperature)
-        if member.sizes.encoder and read is not None and lesson.vectors is not None and lesson.read is not None:
+            parts["intent"] = config.intent_weight * softened(scores, targets.intent, self.temperature)
+        if member.sizes.encoder and read is not None and targets.vectors is not None and targets.read is not None:
             found = self.bridge(read.characters.float())
-            parts["hidden"] = self.hidden * hidden_loss(found, lesson.vectors, lesson.read)
+            parts["hidden"] = self.hidden * hidden_loss(found, targets.vectors, targets.read)
         return parts
 
 

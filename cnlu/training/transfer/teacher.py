@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 
 from cnlu.data.schema import Entity, Example
-from cnlu.model.encoder_output import VIEWS, Reader
+from cnlu.model.encoder_output import VIEWS, AlignedEncoder
 from cnlu.model.losses import NOTHING
 from cnlu.progress import progress
 from cnlu.text.tokens import Tokens
 from cnlu.text.view import view
 from cnlu.training.data.featurize import Row
 from cnlu.training.data.frozen_features import open_store, read_rows
-from cnlu.training.transfer.trained_model import Stored
+from cnlu.training.transfer.trained_model import TrainedModel
 
 Array = NDArray[Any]
 AT_ONCE = 1024
@@ -46,7 +46,9 @@ class Answers:
         return [kept[self.starts[i] : self.starts[i + 1]] for i in numbers]
 
 
-def ask(teacher: Stored, texts: Sequence[str], memory: int, folder: Path, quiet: bool) -> tuple[Answers, list[Example]]:
+def ask(
+    teacher: TrainedModel, texts: Sequence[str], memory: int, folder: Path, quiet: bool
+) -> tuple[Answers, list[Example]]:
     """The teacher's answers to texts that are not blank, and the texts annotated as it reads them.
 
     More than `memory` bytes of scores go to a nameless file in `folder`.
@@ -79,8 +81,8 @@ def as_example(result: dict[str, Any]) -> Example:
 
 def with_vectors(
     answers: Answers,
-    teacher: Stored,
-    reader: Reader,
+    teacher: TrainedModel,
+    reader: AlignedEncoder,
     texts: Sequence[str],
     device: torch.device,
     memory: int,

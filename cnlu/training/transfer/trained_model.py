@@ -13,15 +13,15 @@ from cnlu.data.schema import NluData
 from cnlu.data.tags import TagSet
 from cnlu.encoder.load import Pretrained
 from cnlu.model.crf import LegalCRF
-from cnlu.model.encoder_output import Reader
+from cnlu.model.encoder_output import AlignedEncoder
 from cnlu.runtime.checked_files import read_tagger
 from cnlu.runtime.interpreter import Interpreter
 from cnlu.runtime.model_dir import ModelFiles, read_model_dir
-from cnlu.text.tokens import Marks
+from cnlu.text.tokens import SpecialTokens
 
 
 @dataclass(frozen=True)
-class Stored:
+class TrainedModel:
     """A trained model, as its directory holds it and at work."""
 
     path: Path
@@ -29,7 +29,7 @@ class Stored:
     model: Interpreter
 
     @classmethod
-    def load(cls, path: Path, threads: int) -> Stored:
+    def load(cls, path: Path, threads: int) -> TrainedModel:
         """Raises ModelError when the directory is missing or damaged."""
         files = read_model_dir(path)  # once: what the interpreter has checked is what training takes weights out of
         return cls(path, files, Interpreter.of(files, threads))
@@ -54,9 +54,9 @@ class Stored:
 
     def tagger(self) -> LegalCRF:
         """Its transitions."""
-        stored = read_tagger(self.files.files["tagger.npy"], self.tags)
+        trained = read_tagger(self.files.files["tagger.npy"], self.tags)
         crf = LegalCRF(self.tags)
-        parts = {"transitions": stored[:-2], "start_transitions": stored[-2], "end_transitions": stored[-1]}
+        parts = {"transitions": trained[:-2], "start_transitions": trained[-2], "end_transitions": trained[-1]}
         crf.load_state_dict({name: torch.from_numpy(part) for name, part in parts.items()})
         return crf
 
@@ -65,16 +65,16 @@ class Stored:
         items = self.model.assembler.items
         return None if items is None else torch.from_numpy(items.weights).float()
 
-    def reader(self) -> Reader:
+    def reader(self) -> AlignedEncoder:
         """Its encoder as PyTorch runs it. Raises UsageError where it has none that can be taken out."""
         from cnlu.encoder.from_model import load_stored  # brings transformers, which takes seconds
 
-        body = load_stored(self.files.files["model.onnx"], str(self.path))
+        backbone = load_stored(self.files.files["model.onnx"], str(self.path))
         assert self.model.tokens is not None
-        return Reader(body, self.model.config.encoder.sentence, self.model.tokens.marks.summary)
+        return AlignedEncoder(backbone, self.model.config.encoder.sentence, self.model.tokens.special_tokens.summary)
 
     def pretrained(self) -> Pretrained:
         """Its encoder as another training begins with it; raises as `reader`."""
-        body = self.reader().body
+        backbone = self.reader().backbone
         tokens = json.loads(self.files.files["tokens.json"])
-        return Pretrained(body, json.dumps(tokens["tokenizer"]), Marks(**tokens["marks"]), [])
+        return Pretrained(backbone, json.dumps(tokens["tokenizer"]), SpecialTokens(**tokens["special_tokens"]), [])

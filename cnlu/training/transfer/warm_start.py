@@ -16,7 +16,7 @@ from cnlu.training.fit.dev_evaluator import Calibration
 
 
 @dataclass(frozen=True)
-class Ancestor:
+class WarmStart:
     """A trained model, ready to hand its weights on."""
 
     network: Ensemble
@@ -29,17 +29,17 @@ class Ancestor:
     digest: str
     """Of all of the model, so that a resumed run goes on from the same"""
 
-    def hand_on(self, heir: Ensemble, tags: Sequence[str], labels: Labels, vocabularies: Vocabularies) -> None:
-        """Fill `heir`, which knows these, with what is known already; what is new stays as it was made.
+    def initialize(self, network: Ensemble, tags: Sequence[str], labels: Labels, vocabularies: Vocabularies) -> None:
+        """Fill `network`, which knows these, with what is known already; what is new stays as it was made.
 
         A feature that is new says nothing at first, as it did when it was unknown.
         """
         moves = self._moves(tags, labels, vocabularies)
         with torch.no_grad():
-            for old, new in zip(self.network.networks(), heir.networks(), strict=True):
+            for old, new in zip(self.network.networks(), network.networks(), strict=True):
                 for projection in (new.characters, new.sentence):
                     projection.table.weight.zero_()
-                _hand_on(old, new, moves)
+                _copy_weights(old, new, moves)
 
     def item_weights(self) -> Tensor | None:
         """Of the decision on groups; None where it had none."""
@@ -61,7 +61,7 @@ class Ancestor:
         }
 
 
-def _hand_on(old: JointNetwork, new: JointNetwork, moves: dict[str, Tensor]) -> None:
+def _copy_weights(old: JointNetwork, new: JointNetwork, moves: dict[str, Tensor]) -> None:
     parameters = dict(new.named_parameters())
     for name, parameter in old.named_parameters():
         part, target = name.partition(".")[0], parameters[name]

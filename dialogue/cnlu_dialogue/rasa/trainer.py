@@ -22,7 +22,7 @@ from cnlu.features.build_extractor import build_extractor
 from cnlu.runtime.model_dir import FORMAT, MANIFEST, read_model_dir
 from cnlu_dialogue.rasa.options import Settings, overrides, settings_file, training_config
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 NEEDED = ("torch", "transformers", "torchcrf", "accelerate", "onnx", "onnxscript", "safetensors")
 """What training imports, sooner or later."""
@@ -67,20 +67,20 @@ def check_way(settings: Settings) -> None:
         )
 
 
-def make_model(data: Sequence[Path], out: Path, settings: Settings, say: Say, origin: Path | None = None) -> None:
+def make_model(data: Sequence[Path], out: Path, settings: Settings, log: Log, origin: Path | None = None) -> None:
     """A model directory at `out`, from data files or from the ready one; raises CnluError, one sentence.
 
     A model at `origin` is gone on from.
     """
     if settings.model is not None:
-        say(f"takes the ready model {settings.model}")
+        log(f"takes the ready model {settings.model}")
         copy_model(Path(settings.model), out)
     elif settings.trainer is not None:
-        say(f"trains with {settings.trainer}")
-        _train_with(settings.trainer, data, out, settings, say, origin)
+        log(f"trains with {settings.trainer}")
+        _train_with(settings.trainer, data, out, settings, log, origin)
     else:
-        say("trains in this process")
-        _train_here(data, out, settings, say, origin)
+        log("trains in this process")
+        _train_here(data, out, settings, log, origin)
 
 
 def copy_model(source: Path, out: Path) -> None:
@@ -92,20 +92,20 @@ def copy_model(source: Path, out: Path) -> None:
     shutil.copyfile(files.path / MANIFEST, out / MANIFEST)
 
 
-def _train_here(data: Sequence[Path], out: Path, settings: Settings, say: Say, origin: Path | None) -> None:
-    from cnlu.training.continue_training import grow
+def _train_here(data: Sequence[Path], out: Path, settings: Settings, log: Log, origin: Path | None) -> None:
+    from cnlu.training.continue_training import continue_training
     from cnlu.training.request import Request
     from cnlu.training.train import train
 
     request = Request(list(data), out, training_config(settings))
     if origin is not None:
-        grow(origin, request, say=say)
+        continue_training(origin, request, log=log)
     else:
-        train(replace(request, encoder=settings.encoder), say=say)
+        train(replace(request, encoder=settings.encoder), log=log)
 
 
 def _train_with(
-    python: str, data: Sequence[Path], out: Path, settings: Settings, say: Say, origin: Path | None
+    python: str, data: Sequence[Path], out: Path, settings: Settings, log: Log, origin: Path | None
 ) -> None:
     command = [python, "-m", "cnlu", "train", *map(str, data), "--out", str(out)]
     if (file := settings_file(settings)) is not None:
@@ -122,7 +122,7 @@ def _train_with(
     last = ""
     try:
         for last in _shown_lines(process):
-            say(last)
+            log(last)
         code = process.wait()
     except BaseException:  # Ctrl-C as well: nobody would wait for its model
         process.terminate()

@@ -10,7 +10,7 @@ from typing import Any
 
 from cnlu.errors import ModelError, UsageError
 from cnlu.io.atomic_directory import locate, resolve
-from cnlu.text.tokens import Marks
+from cnlu.text.tokens import SpecialTokens
 from cnlu_pretrain.corpus.shards import Arrays, Shard, damaged, read_shard, shard_of
 
 FORMAT = 1
@@ -24,7 +24,7 @@ class Corpus:
     folder: Path
     tokenizer: str
     """The content of the tokenizer.json that made the ids."""
-    marks: Marks
+    special_tokens: SpecialTokens
     mask: int
     """The id of [MASK]."""
     vocabulary: int
@@ -79,7 +79,7 @@ def open_corpus(path: str | Path) -> Corpus:
     corpus = Corpus(
         folder,
         tokenizer,
-        Marks(**manifest["marks"]),
+        SpecialTokens(**manifest["marks"]),
         manifest["mask"],
         manifest["vocabulary"],
         manifest["token_type"],

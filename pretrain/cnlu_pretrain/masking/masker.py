@@ -35,7 +35,7 @@ class Masked:
     tokens: NDArray[np.int64]
     labels: NDArray[np.int64]
     """What stood there, where it is to be guessed; IGNORED elsewhere"""
-    fate: NDArray[np.uint8]
+    mask_action: NDArray[np.uint8]
     """OPEN, REPLACED, RANDOM or KEPT"""
     unit: NDArray[np.int64]
     """The number of each hidden token's unit in the batch; -1 where nothing is hidden"""
@@ -80,21 +80,21 @@ class Masker:
             hidden &= chosen[of_token]
         at = np.flatnonzero(hidden)
         original = tokens.reshape(-1).astype(np.int64)
-        fate = np.zeros(len(original), np.uint8)
-        fate[at] = self._fate(at, words, np.flatnonzero(starts), of_token, key, width)
+        mask_action = np.zeros(len(original), np.uint8)
+        mask_action[at] = self._fate(at, words, np.flatnonzero(starts), of_token, key, width)
         fresh = original.copy()
-        random = at[fate[at] == RANDOM]
+        random = at[mask_action[at] == RANDOM]
         fresh[random] = self._random(random, key, width)
         if self.config.replacement == "mask":
-            fresh[at[fate[at] == REPLACED]] = self._mask
+            fresh[at[mask_action[at] == REPLACED]] = self._mask
         else:
-            self._put_similar(fresh, original, at, fate, words, key, width)
+            self._put_similar(fresh, original, at, mask_action, words, key, width)
         labels = np.full(len(original), IGNORED, np.int64)
         labels[at] = original[at]
         unit = np.full(len(original), -1, np.int64)
         unit[at] = of_token[at]
         shape = tokens.shape
-        return Masked(fresh.reshape(shape), labels.reshape(shape), fate.reshape(shape), unit.reshape(shape))
+        return Masked(fresh.reshape(shape), labels.reshape(shape), mask_action.reshape(shape), unit.reshape(shape))
 
     def _unit_starts(
         self, words: Words, flags: NDArray[np.uint8], key: NDArray[np.uint64], width: int
@@ -140,7 +140,7 @@ class Masker:
         fresh: NDArray[np.int64],
         original: NDArray[np.int64],
         at: NDArray[np.int64],
-        fate: NDArray[np.uint8],
+        mask_action: NDArray[np.uint8],
         words: Words,
         key: NDArray[np.uint64],
         width: int,
@@ -148,7 +148,7 @@ class Masker:
         """Whole words: a similar one for REPLACED ones that the table knows, a random one of the same length for
         others and for RANDOM ones, random tokens where the table has no word of the length."""
         assert self._similar is not None
-        wanted = at[(fate[at] == REPLACED) | (fate[at] == RANDOM)]
+        wanted = at[(mask_action[at] == REPLACED) | (mask_action[at] == RANDOM)]
         if not len(wanted):
             return
         of_word = words.of_token[wanted]
@@ -160,7 +160,7 @@ class Masker:
         found = self._similar.substitutes(
             original[wanted],
             lengths,
-            fate[place] == REPLACED,
+            mask_action[place] == REPLACED,
             rng.bits(key[row], rng.NEIGHBOUR, column),
             rng.bits(key[row], rng.WORD, column),
         )

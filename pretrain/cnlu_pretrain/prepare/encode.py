@@ -111,8 +111,8 @@ class Encoder:
         """One past the last character of each sentence."""
         if not self.config.split_sentences:
             return line_ends
-        marks = np.array([mark.end() for mark in _SENTENCE.finditer(text)], np.int64)
-        return np.unique(np.append(marks[_within_lines(marks, line_ends)], line_ends))
+        special_tokens = np.array([mark.end() for mark in _SENTENCE.finditer(text)], np.int64)
+        return np.unique(np.append(special_tokens[_within_lines(special_tokens, line_ends)], line_ends))
 
     def _held_out(self, number: int, document: NDArray[np.int64]) -> NDArray[np.bool_]:
         """[S] which sentences: every n-th unit of UNIT sentences of one document, from a start of the block's own."""
@@ -131,9 +131,9 @@ def encode(encoder: Encoder, item: Item) -> Encoded:
     return encoder.encode(*item)
 
 
-def _within_lines(marks: NDArray[np.int64], line_ends: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _within_lines(special_tokens: NDArray[np.int64], line_ends: NDArray[np.int64]) -> NDArray[np.bool_]:
     """[M] which marks do not stand right before the end of a line, where its line break would be left alone."""
-    return ~np.isin(marks + 1, line_ends)
+    return ~np.isin(special_tokens + 1, line_ends)
 
 
 def _divided(

@@ -55,7 +55,7 @@ def new_tokenizer(counts: CharacterCounts, size: int) -> Content:
     if size < 2 * len(MARKS):
         raise UsageError(f"--new-vocab {size}: leaves no room beside the {len(MARKS)} marks; a few thousand are usual.")
     pieces = counts.vocabulary(size)
-    marks = [
+    special_tokens = [
         {
             "id": i,
             "content": mark,
@@ -71,7 +71,7 @@ def new_tokenizer(counts: CharacterCounts, size: int) -> Content:
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": marks,
+        "added_tokens": special_tokens,
         "normalizer": {
             "type": "BertNormalizer",
             "clean_text": True,

@@ -36,7 +36,7 @@ from cnlu_pretrain.prepare.scan import Seen, Wanted, line_bounds, repeats, scan
 from cnlu_pretrain.prepare.sources import Block, blocks, expand
 from cnlu_pretrain.prepare.tokenizer import Chosen, choose_tokenizer, count_vocabulary
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 _WORTH_A_PROCESS = 4 << 20  # bytes on disk
 
@@ -84,7 +84,7 @@ class Progress:
             self.shown[reason] = [*self.shown.get(reason, []), *lines][:SHOWN]
 
 
-def prepare(request: PrepareRequest, say: Say = lambda line: None) -> None:
+def prepare(request: PrepareRequest, log: Log = lambda line: None) -> None:
     """Raises CnluError for whatever the user can mend; what was complete on a full disk stays in CORPUS.part."""
     check_out(request.out, request.force, "corpus", lambda folder: (folder / MANIFEST).exists())
     out = resolve(request.out)
@@ -97,7 +97,7 @@ def prepare(request: PrepareRequest, say: Say = lambda line: None) -> None:
         raise UsageError(f"{part}: there is nothing to resume; leave --resume out.")
     try:
         part.mkdir(parents=True, exist_ok=True)
-        _prepare(request, part, say)
+        _prepare(request, part, log)
         replace_dir(out, part)
     except (DataError, UsageError):
         if not request.resume:  # the mended text is another text: nothing of this could be gone on with
@@ -110,21 +110,21 @@ def prepare(request: PrepareRequest, say: Say = lambda line: None) -> None:
         ) from error
     except KeyboardInterrupt:
         if (part / "state.json").exists():
-            say(f"{part}: what was complete is kept; go on with --resume")
+            log(f"{part}: what was complete is kept; go on with --resume")
         else:
             with held_back():
                 shutil.rmtree(part, ignore_errors=True)
         raise
 
 
-def _prepare(request: PrepareRequest, part: Path, say: Say) -> None:
+def _prepare(request: PrepareRequest, part: Path, log: Log) -> None:
     files = _files(request, part)
     lexicon = read_lexicon(request.lexicon)
     if lexicon.broken:
-        say(f"{len(lexicon.broken)} lines of the lexicon cannot be used: " + " ".join(lexicon.broken[:5]))
+        log(f"{len(lexicon.broken)} lines of the lexicon cannot be used: " + " ".join(lexicon.broken[:5]))
     chosen = choose_tokenizer(request.encoder, request.new_vocab, request.add_tokens)
     for note in chosen.notes:
-        say(note)
+        log(note)
     progress = _begun(part, _fingerprint(request, files, lexicon, chosen), request.resume)
     processes = request.config.processes or _usual_processes(files)
     counts = CharacterCounts()
@@ -133,7 +133,7 @@ def _prepare(request: PrepareRequest, part: Path, say: Say) -> None:
         chosen = count_vocabulary(counts, request.new_vocab, part)
     write_bytes(part / TOKENIZER, chosen.content.encode())
     _shards(request, files, part, progress, seen, chosen, lexicon, processes)
-    _finish(request, part, progress, chosen, lexicon, say)
+    _finish(request, part, progress, chosen, lexicon, log)
 
 
 def _files(request: PrepareRequest, part: Path) -> list[Path]:
@@ -217,7 +217,7 @@ def _shards(
     lexicon: Entries,
     processes: int,
 ) -> None:
-    start = partial(Encoder, chosen.content, chosen.marks.unknown, lexicon.words, request.config)
+    start = partial(Encoder, chosen.content, chosen.special_tokens.unknown, lexicon.words, request.config)
     waiting: list[Encoded] = []
     tokens = 0
     stream = _Stream(blocks(files), progress.blocks, part / "scan")
@@ -275,7 +275,7 @@ def _write(part: Path, progress: Progress, found: list[Encoded], chosen: Chosen)
 
 
 def _finish(
-    request: PrepareRequest, part: Path, progress: Progress, chosen: Chosen, lexicon: Entries, say: Say
+    request: PrepareRequest, part: Path, progress: Progress, chosen: Chosen, lexicon: Entries, log: Log
 ) -> None:
     if not progress.lines:
         raise DataError(f"{', '.join(request.texts)}: there is no text; give files with a sentence a line.")
@@ -296,7 +296,7 @@ def _finish(
         "format": FORMAT,
         "fingerprint": tokenizer_fingerprint(chosen.content),
         "base_fingerprint": chosen.base,
-        "marks": chosen.marks.to_dict(),
+        "marks": chosen.special_tokens.to_dict(),
         "mask": chosen.mask,
         "vocabulary": chosen.vocabulary,
         "token_type": chosen.token_type,
@@ -322,12 +322,12 @@ def _finish(
     shutil.rmtree(part / "scan", ignore_errors=True)
     for name in ("state.json", "input.txt"):
         (part / name).unlink(missing_ok=True)
-    say(
+    log(
         f"{request.out}: {tokens} tokens in {len(progress.shards)} shards, {held} more held out, of {progress.lines} "
         f"lines" + (f"; left out: {left_out}" if left_out else "")
     )
     if (share := progress.unknown / max(1, tokens + held)) > 0.01:
-        say(f"warning: {share:.1%} of the tokens are [UNK] to this vocabulary; --add-tokens can teach it characters")
+        log(f"warning: {share:.1%} of the tokens are [UNK] to this vocabulary; --add-tokens can teach it characters")
 
 
 def _bar(what: str, total: int | None) -> Bar | Lines:

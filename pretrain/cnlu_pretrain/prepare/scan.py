@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnlu.text.bulk_segment import code_points
-from cnlu.text.near_duplicates import near_keys
+from cnlu.text.near_duplicates import near_duplicate_keys
 from cnlu_pretrain.prepare.deduplicate import Ledger, exact_keys
 from cnlu_pretrain.prepare.lines import read_lines
 from cnlu_pretrain.prepare.new_vocabulary import CharacterCounts
@@ -88,6 +88,6 @@ def _look(wanted: Wanted, _: None, block: Block) -> _Look:
         len(block.data),
         len(texts),
         exact_keys(texts) if wanted.exact else None,
-        near_keys(texts) if wanted.near and texts else None,
+        near_duplicate_keys(texts) if wanted.near and texts else None,
         characters,
     )

@@ -9,9 +9,9 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from cnlu.encoder.source import local_directory
-from cnlu.encoder.tokenizer import largest_id, marks_of, read_tokenizer, tokenizer_settings
+from cnlu.encoder.tokenizer import largest_id, read_tokenizer, special_tokens_of, tokenizer_settings
 from cnlu.errors import DataError, UsageError
-from cnlu.text.tokens import Marks
+from cnlu.text.tokens import SpecialTokens
 from cnlu_pretrain.corpus.corpus import tokenizer_fingerprint
 from cnlu_pretrain.prepare.new_vocabulary import CharacterCounts, Content, added, new_tokenizer
 
@@ -25,7 +25,7 @@ class Chosen:
 
     content: str
     """Of a tokenizer.json"""
-    marks: Marks
+    special_tokens: SpecialTokens
     mask: int
     vocabulary: int
     added: dict[str, list[int]] = field(default_factory=dict)
@@ -65,7 +65,7 @@ def count_vocabulary(counts: CharacterCounts, size: int, where: Path) -> Chosen:
 
 
 def _chosen(content: Content, settings: Content, where: str, pieces: dict[str, list[int]] | None = None) -> Chosen:
-    marks = marks_of(content, settings, None, USUAL_LIMIT, where)
+    special_tokens = special_tokens_of(content, settings, None, USUAL_LIMIT, where)
     tokenizer = Tokenizer.from_str(json.dumps(content, ensure_ascii=False))
     named = settings.get("mask_token", "[MASK]")
     named = named.get("content") if isinstance(named, dict) else named
@@ -75,6 +75,6 @@ def _chosen(content: Content, settings: Content, where: str, pieces: dict[str, l
         raise DataError(f"{where}: its tokenizer has no [MASK], which pretraining needs; name another encoder.")
     ids = {tokenizer.token_to_id(word): old for word, old in (pieces or {}).items()}
     known = {str(i): old for i, old in ids.items() if i is not None}
-    size = max(largest_id(content, marks), mask, *ids.keys() or [0]) + 1
+    size = max(largest_id(content, special_tokens), mask, *ids.keys() or [0]) + 1
     text = json.dumps(content, ensure_ascii=False)
-    return Chosen(text, marks, mask, size, known, tokenizer_fingerprint(text))
+    return Chosen(text, special_tokens, mask, size, known, tokenizer_fingerprint(text))

@@ -16,7 +16,7 @@ class Point:
 
     name: str
     step: int
-    yardstick: float | None
+    reference_masking: float | None
     """Share of 15 % whole words hidden by [MASK] that are guessed rightly, on held-out text"""
     own: float | None
     """The same, hidden as in the run"""
@@ -37,9 +37,9 @@ def points_of(history: Sequence[Mapping[str, Any]]) -> list[Point]:
     points = []
     for step, entry in sorted(steps.items()):
         looks = entry.get("held_out", {})
-        yardstick, own = (looks.get(way, {}).get("masked", {}) for way in ("yardstick", "own"))
+        reference_masking, own = (looks.get(way, {}).get("masked", {}) for way in ("yardstick", "own"))
         name = f"step {step}" if step else "before"
-        accuracies = yardstick.get("accuracy"), own.get("accuracy")
+        accuracies = reference_masking.get("accuracy"), own.get("accuracy")
         points.append(Point(name, step, *accuracies, own.get("loss"), entry.get("frames")))
     return points
 

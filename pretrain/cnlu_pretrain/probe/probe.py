@@ -25,7 +25,7 @@ from cnlu_pretrain.run.held_out import HeldOut
 from cnlu_pretrain.run.replacement_tokens import ordinary_ids
 from cnlu_pretrain.run.rows import Layout
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class ProbeRequest:
     force: bool = False
 
 
-def probe(request: ProbeRequest, say: Say) -> None:
+def probe(request: ProbeRequest, log: Log) -> None:
     """Measure encoders side by side and write the page; raises CnluError for whatever the user can mend."""
     if request.out.exists() and not request.force:
         raise UsageError(f"{request.out}: exists already; choose another --out or replace it with --force.")
@@ -57,16 +57,16 @@ def probe(request: ProbeRequest, say: Say) -> None:
         if request.examples:
             point["frames"] = frame_accuracy(directory, request.examples)
         points.append(Point(directory.name, int(about.get("steps", number)), **point))
-        say(told(points[-1]))
+        log(told(points[-1]))
     write_bytes(request.out, page(points, f"Probe on {request.corpus.name}").encode())
     if sentence := warning(points):
-        say(f"warning: {sentence}")
-    say(f"{request.out}: written")
+        log(f"warning: {sentence}")
+    log(f"{request.out}: written")
 
 
 def told(point: Point) -> str:
     """A point as a line for the terminal."""
-    shown = {"guessed rightly": point.yardstick, "as in the run": point.own, "NLU frames": point.frames}
+    shown = {"guessed rightly": point.reference_masking, "as in the run": point.own, "NLU frames": point.frames}
     found = ", ".join(f"{name} {value:.1%}" for name, value in shown.items() if value is not None)
     return f"{point.name}: {found}"
 
@@ -89,7 +89,7 @@ def _measured(directory: Path, corpus: Corpus, config: PretrainConfig, about: di
     if masking.replacement == "similar":  # the table is not at hand
         masking = MaskingConfig(strategy=masking.strategy, rate=masking.rate)
     loaded = load_encoder(str(directory), corpus, config.run)
-    layout = Layout(corpus.marks, config.run.length, "none")
+    layout = Layout(corpus.special_tokens, config.run.length, "none")
     ordinary = ordinary_ids(corpus)
     held_out = HeldOut(corpus, layout, Masker(masking, 0, corpus.mask, ordinary), ordinary, config.run.evaluate_tokens)
     if not held_out:

@@ -104,7 +104,7 @@ def random_encoder(corpus: Corpus, config: PretrainConfig) -> Loaded:
         num_attention_heads=body.heads,
         intermediate_size=body.feedforward,
         max_position_embeddings=body.positions,
-        pad_token_id=corpus.marks.pad,
+        pad_token_id=corpus.special_tokens.pad,
         hidden_dropout_prob=config.run.dropout,
         attention_probs_dropout_prob=config.run.dropout,
     )
@@ -188,22 +188,22 @@ def write_encoder(folder: Path, model: Any, corpus: Corpus) -> None:
     content = json.loads(corpus.tokenizer)
     tokenizer = Tokenizer.from_str(corpus.tokenizer)
     names = {i: name for name, i in tokenizer.get_vocab(with_added_tokens=True).items()}
-    marks = corpus.marks
-    before, after = [names[i] for i in marks.before], [names[i] for i in marks.after]
+    special_tokens = corpus.special_tokens
+    before, after = [names[i] for i in special_tokens.before], [names[i] for i in special_tokens.after]
     if not content.get("post_processor"):
         content["post_processor"] = _surrounding(before, after, {name: i for i, name in names.items()})
     (folder / "tokenizer.json").write_text(json.dumps(content, ensure_ascii=False), "utf-8")
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": model.config.max_position_embeddings,
-        "pad_token": names[marks.pad],
+        "pad_token": names[special_tokens.pad],
         "mask_token": names[corpus.mask],
         "cls_token": (before or after)[0],
         "sep_token": (after or before)[0],
         "model_input_names": ["input_ids", "token_type_ids", "attention_mask"],
     }
-    if marks.unknown is not None:
-        settings["unk_token"] = names[marks.unknown]
+    if special_tokens.unknown is not None:
+        settings["unk_token"] = names[special_tokens.unknown]
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, ensure_ascii=False, indent=1), "utf-8")
 
 

@@ -24,8 +24,8 @@ class HeldOut:
     """The held-out rows of a corpus, always the same ones with the same tokens hidden."""
 
     def __init__(self, corpus: Corpus, layout: Layout, own: Masker, ordinary: np.ndarray, tokens: int) -> None:
-        yardstick = Masker(YARDSTICK, 0, corpus.mask, ordinary)
-        self._maskers = {"yardstick": yardstick, "own": own}
+        reference_masking = Masker(YARDSTICK, 0, corpus.mask, ordinary)
+        self._maskers = {"yardstick": reference_masking, "own": own}
         self._batches: list[tuple[Batch, np.ndarray]] = []
         missing = tokens // layout.length
         for number, shard in enumerate(corpus.held_out):
@@ -42,7 +42,7 @@ class HeldOut:
 
     @torch.no_grad()
     def measure(self, module: Pretrainer, device: torch.device) -> dict[str, dict[str, Any]]:
-        """Way -> objective -> loss and accuracy. `yardstick` has the masked objective alone."""
+        """Way -> objective -> loss and accuracy. `reference_masking` has the masked objective alone."""
         module.eval()
         found: dict[str, dict[str, Any]] = {}
         for way, masker in self._maskers.items():

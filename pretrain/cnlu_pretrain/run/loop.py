@@ -57,7 +57,7 @@ class Run:
     folder: Path
     """For checkpoints and the log"""
     fingerprint: str
-    say: Callable[[str], None]
+    log: Callable[[str], None]
     probe: Callable[[], float] | None = None
     """Frame accuracy of a small NLU model on the encoder as it is; asked at every checkpoint"""
 
@@ -193,7 +193,7 @@ def _observe(run: Run, state: State, phase: Phase, log: Log) -> None:
         accuracy = {way: found["masked"]["accuracy"] for way, found in held_out.items() if "masked" in found}
         looked = f"step {state.step}: of the hidden tokens of held-out text"
         looked += f" {accuracy['yardstick']:.1%} guessed rightly (whole words)"
-        log.tell(run.say, looked + (f", {accuracy['own']:.1%} as in the run" if "own" in accuracy else ""))
+        log.tell(run.log, looked + (f", {accuracy['own']:.1%} as in the run" if "own" in accuracy else ""))
 
 
 def _probe(run: Run, state: State, log: Log) -> None:
@@ -202,7 +202,7 @@ def _probe(run: Run, state: State, log: Log) -> None:
         frames = run.probe()
         log.write({"step": state.step, "probe": {"frames": frames}})
         state.history.append({"step": state.step, "frames": frames})
-        log.tell(run.say, f"step {state.step}: NLU probe, frames right: {frames:.1%}")
+        log.tell(run.log, f"step {state.step}: NLU probe, frames right: {frames:.1%}")
 
 
 def _look(run: Run, phase: Phase) -> dict[str, Any]:

@@ -44,7 +44,9 @@ def card(about: Mapping[str, Any]) -> str:
             "| step | whole words | as in the run | NLU frames |",
             "|---|---|---|---|",
         ]
-        lines += [f"| {p.step} | {_percent(p.yardstick)} | {_percent(p.own)} | {_percent(p.frames)} |" for p in points]
+        lines += [
+            f"| {p.step} | {_percent(p.reference_masking)} | {_percent(p.own)} | {_percent(p.frames)} |" for p in points
+        ]
     if "warning" in about:
         lines += ["", f"Warning: {about['warning']}"]
     lines += [

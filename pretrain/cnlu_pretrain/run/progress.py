@@ -128,9 +128,9 @@ class Log:
         if "tokens_per_second" in line:
             self._bar.set_postfix_str(", ".join(shown))
 
-    def tell(self, say: Callable[[str], None], line: str) -> None:
+    def tell(self, log: Callable[[str], None], line: str) -> None:
         """A line above the bar, not into it."""
-        say_above(say, line)
+        say_above(log, line)
 
     def close(self) -> None:
         self._bar.close()

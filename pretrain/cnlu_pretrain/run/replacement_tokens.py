@@ -16,10 +16,16 @@ def ordinary_ids(corpus: Corpus) -> NDArray[np.int64]:
     tokenizer = Tokenizer.from_str(corpus.tokenizer)
     content = json.loads(corpus.tokenizer)
     special = {token["content"] for token in content.get("added_tokens") or () if token["special"]}
-    marks = {*corpus.marks.before, *corpus.marks.after, corpus.marks.pad, corpus.marks.unknown, corpus.mask}
+    special_tokens = {
+        *corpus.special_tokens.before,
+        *corpus.special_tokens.after,
+        corpus.special_tokens.pad,
+        corpus.special_tokens.unknown,
+        corpus.mask,
+    }
     found = [
         i
         for piece, i in tokenizer.get_vocab(with_added_tokens=True).items()
-        if i not in marks and piece not in special and not piece.startswith("[unused")
+        if i not in special_tokens and piece not in special and not piece.startswith("[unused")
     ]
     return np.array(sorted(found), np.int64)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cnlu.text.tokens import Marks
+from cnlu.text.tokens import SpecialTokens
 from cnlu_pretrain.corpus.shards import Arrays
 from cnlu_pretrain.masking import rng
 from cnlu_pretrain.masking.units import SPECIAL
@@ -35,7 +35,7 @@ class Batch:
 class Layout:
     """How rows are made of text."""
 
-    marks: Marks
+    special_tokens: SpecialTokens
     length: int
     """Tokens of a row, marks included"""
     pairs: str
@@ -44,12 +44,12 @@ class Layout:
     @property
     def separator(self) -> list[int]:
         """What stands between two pieces."""
-        return self.marks.after[:1]
+        return self.special_tokens.after[:1]
 
     @property
     def room(self) -> int:
         """Tokens of a row without the marks at its ends."""
-        return self.length - len(self.marks.before) - len(self.marks.after)
+        return self.length - len(self.special_tokens.before) - len(self.special_tokens.after)
 
     def rows(self, arrays: Arrays) -> Rows:
         """All rows of a shard."""
@@ -135,27 +135,29 @@ def _laid_out(
     order: NDArray[np.int64],
 ) -> Batch:
     """Tokens at their places: marks, a piece, a separator, a piece, ..., marks, padding."""
-    marks, width, gap = layout.marks, layout.length, len(layout.separator)
-    tokens = np.full(rows * width, marks.pad)
+    special_tokens, width, gap = layout.special_tokens, layout.length, len(layout.separator)
+    tokens = np.full(rows * width, special_tokens.pad)
     flags = np.full(rows * width, SPECIAL, np.uint8)
     first_piece = np.flatnonzero(np.diff(row, prepend=-1))
     before = np.cumsum(size + gap) - (size + gap)
-    column = len(marks.before) + before - np.repeat(before[first_piece], np.diff(np.append(first_piece, len(row))))
+    column = (
+        len(special_tokens.before) + before - np.repeat(before[first_piece], np.diff(np.append(first_piece, len(row))))
+    )
     place = row * width + column
     target, source = _ranges(place, size), _ranges(start, size)
     tokens[target] = arrays.tokens[source]
     flags[target] = arrays.flags[source] & np.uint8(7)
     last_piece = np.append(first_piece[1:], len(row)) - 1
     end = (column + size)[last_piece]
-    for i, mark in enumerate(marks.before):
+    for i, mark in enumerate(special_tokens.before):
         tokens[np.arange(rows) * width + i] = mark
     between = np.setdiff1d(np.arange(len(row)), last_piece)
     for i, mark in enumerate(layout.separator):
         tokens[(place + size)[between] + i] = mark
-    for i, mark in enumerate(marks.after):
+    for i, mark in enumerate(special_tokens.after):
         tokens[np.arange(rows) * width + end + i] = mark
     columns = np.arange(width)
-    mask = columns < (end + len(marks.after))[:, None]
+    mask = columns < (end + len(special_tokens.after))[:, None]
     kinds = np.zeros((rows, width), np.int64)
     if layout.pairs != "none":
         starts_second = np.full(rows, width)

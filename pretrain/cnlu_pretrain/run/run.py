@@ -35,7 +35,7 @@ from cnlu_pretrain.run.rows import Layout
 from cnlu_pretrain.run.stream import Stream
 from cnlu_pretrain.similar.table import SimilarWords, load_table
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class RunRequest:
     force: bool = False
 
 
-def run(request: RunRequest, say: Say = lambda line: None) -> None:
+def run(request: RunRequest, log: Log = lambda line: None) -> None:
     """Raises CnluError for whatever the user can mend; checkpoints stay in ENCODER.training until the end."""
     config = request.config
     check_out(request.out, request.force, "encoder", lambda folder: (folder / "config.json").exists())
@@ -68,7 +68,7 @@ def run(request: RunRequest, say: Say = lambda line: None) -> None:
     similar = _similar(request, corpus)
     loaded = load_encoder(request.encoder, corpus, config.run) if request.encoder else random_encoder(corpus, config)
     accelerator = _accelerator(request, loaded)
-    tell = say if accelerator.is_main_process else _nothing
+    tell = log if accelerator.is_main_process else _nothing
     for note in loaded.notes:
         tell(note)
     folder = resolve(request.out).with_name(request.out.name + ".training")
@@ -107,7 +107,7 @@ def _kept_for_resuming(folder: Path, main: bool) -> Iterator[None]:
         raise
 
 
-def _announce(request: RunRequest, corpus: Corpus, job: Run, accelerator: Accelerator, tell: Say) -> None:
+def _announce(request: RunRequest, corpus: Corpus, job: Run, accelerator: Accelerator, tell: Log) -> None:
     lengths = ", then ".join(f"{phase.last} steps of {phase.length} tokens a row" for phase in job.phases)
     precision = "float32" if accelerator.mixed_precision == "no" else accelerator.mixed_precision
     tell(
@@ -163,7 +163,7 @@ def _built(
     loaded: Loaded,
     accelerator: Accelerator,
     folder: Path,
-    say: Say,
+    log: Log,
 ) -> Run:
     config = request.config
     options, model = config.run, loaded.model
@@ -183,7 +183,7 @@ def _built(
     phases: list[Phase] = []
     steps = 0
     for length in dict.fromkeys((options.length, options.long_length or options.length)):
-        layout = Layout(corpus.marks, length, config.objectives.order)
+        layout = Layout(corpus.special_tokens, length, config.objectives.order)
         rows = _rows(options.batch_tokens, length, accelerator.num_processes)
         stream = Stream(
             corpus, layout, masker, options.seed, rows, accelerator.process_index, accelerator.num_processes
@@ -194,7 +194,7 @@ def _built(
             held_out = HeldOut(corpus, layout, masker, ordinary, options.evaluate_tokens)
             phases.append(Phase(length, last, stream, held_out))
     if not phases[0].held_out:
-        say("warning: no text is held out, so nothing tells whether the encoder learns; see prepare.held_out")
+        log("warning: no text is held out, so nothing tells whether the encoder learns; see prepare.held_out")
     sections: tuple[Any, ...] = (config.masking, config.objectives, config.body, without_counts(options))
     about = [
         corpus.fingerprint,
@@ -217,7 +217,7 @@ def _built(
         warm,
         folder,
         fingerprint,
-        say,
+        log,
         probe,
     )
 
@@ -262,7 +262,7 @@ def _write(request: RunRequest, corpus: Corpus, job: Run, state: State, folder: 
         if request.probe:
             (fresh / "probe.html").write_text(page(points, f"Probe of {request.out.name}"), "utf-8")
         if sentence := warning(points):
-            job.say(f"warning: {sentence}")
+            job.log(f"warning: {sentence}")
             about["warning"] = sentence
         (fresh / "pretraining.json").write_text(json.dumps(about, ensure_ascii=False, indent=1), "utf-8")
         shutil.copyfile(folder / "log.jsonl", fresh / "log.jsonl")

@@ -82,8 +82,8 @@ class Stream:
         return sum(len(self._layout.rows(self._corpus.read(shard))) for shard in self._shards)
 
     def _opened(self, position: Position) -> tuple[Arrays, Rows, NDArray[np.int64], Shard]:
-        lot = np.random.default_rng([self._seed, position.epoch])
-        shard = self._shards[lot.permutation(len(self._shards))[position.shard]]
+        generator = np.random.default_rng([self._seed, position.epoch])
+        shard = self._shards[generator.permutation(len(self._shards))[position.shard]]
         arrays = self._corpus.read(shard)
         rows = self._layout.rows(arrays)
         order = np.random.default_rng([self._seed, position.epoch, position.shard]).permutation(len(rows))

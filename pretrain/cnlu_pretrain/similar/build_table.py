@@ -31,7 +31,7 @@ class SimilarRequest:
     force: bool = False
 
 
-def similar(request: SimilarRequest, say: Callable[[str], None], show: Callable[[str], None]) -> None:
+def similar(request: SimilarRequest, log: Callable[[str], None], show: Callable[[str], None]) -> None:
     """Raises CnluError for whatever the user can mend."""
     given = [bool(one) for one in (request.text, request.vectors, request.cilin, request.tsv, request.table)]
     if sum(given) != 1:
@@ -44,21 +44,21 @@ def similar(request: SimilarRequest, say: Callable[[str], None], show: Callable[
         raise UsageError(f"{request.out}: exists already; choose another --out or replace it with --force.")
     if request.out and request.out.is_dir():
         raise UsageError(f"{request.out}: is a folder; name a file with --out.")
-    table = load_table(request.table) if request.table else _made(request, say)
+    table = load_table(request.table) if request.table else _made(request, log)
     if request.out:
         table.save(request.out)
-        say(f"{request.out}: {len(table.words)} words with {len(table.neighbours)} neighbours")
+        log(f"{request.out}: {len(table.words)} words with {len(table.neighbours)} neighbours")
     for word in request.show:
         near = ", ".join(f"{other} {cosine:.2f}" for other, cosine in table.of(word))
         show(f"{word}: {near or 'no similar words; a random one of its length would stand in'}")
 
 
-def _made(request: SimilarRequest, say: Callable[[str], None]) -> WordTable:
+def _made(request: SimilarRequest, log: Callable[[str], None]) -> WordTable:
     if request.cilin or request.tsv:
         assert request.cilin or request.tsv
         read = read_cilin(request.cilin) if request.cilin else read_tsv(request.tsv)  # type: ignore[arg-type]
         if read.broken:
-            say(f"{len(read.broken)} lines cannot be used: " + " ".join(read.broken[:5]))
+            log(f"{len(read.broken)} lines cannot be used: " + " ".join(read.broken[:5]))
         found = read.neighbours
     else:
         vectors = (

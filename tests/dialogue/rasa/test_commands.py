@@ -80,15 +80,15 @@ def test_a_conversation_over_the_rest_channel_with_the_action_server_up(bot: Any
     ]
     with bot.serving(action_server, actions, "/health"), bot.serving(server, port, "/status") as url:
 
-        def say(text: str) -> list[str]:
+        def log(text: str) -> list[str]:
             answers = post(f"{url}/webhooks/rest/webhook", {"sender": "甲", "message": text})
             return [answer["text"] for answer in answers]
 
-        assert say("你好") == ["您好"]
-        assert say("从北京到魔都的票") == ["北京到上海"]
-        assert say("行李超重怎么办") == ["二十公斤"]
-        assert say("") == ["没听懂"]
-        assert say('/book_ticket{"city": "哈尔滨"}') == ["北京到上海"]
+        assert log("你好") == ["您好"]
+        assert log("从北京到魔都的票") == ["北京到上海"]
+        assert log("行李超重怎么办") == ["二十公斤"]
+        assert log("") == ["没听懂"]
+        assert log('/book_ticket{"city": "哈尔滨"}') == ["北京到上海"]
         parsed = post(f"{url}/model/parse", {"text": "G12晚点了吗"})
         assert [(e["entity"], e["value"], e["extractor"]) for e in parsed["entities"]] == [
             ("train_no", "G12", "CnluClassifier")

@@ -70,15 +70,15 @@ def test_it_sells_a_ticket_over_the_rest_channel(railway: Any, tmp_path: Path) -
     ]
     with railway.serving(action_server, actions, "/health"), railway.serving(server, port, "/") as url:
 
-        def say(text: str) -> str:
+        def log(text: str) -> str:
             content = json.dumps({"sender": "乙", "message": text}).encode()
             request = urllib.request.Request(f"{url}/webhooks/rest/webhook", content)
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return "\n".join(part["text"] for part in json.load(answer))
 
-        assert say("你好").startswith("您好，我是铁路小助手")
-        assert say("帮我订一张明天去杭州的票") == "您从哪里出发？"
-        assert "要什么席别" in say("从上海走")
-        assert "3月13日（明天，周五）的G185 上海虹桥 08:55 → 杭州东 09:57" in say("二等座")
-        assert "下单成功！" in say("好的")
-        assert "G185" in say("我买的票出票了没有")
+        assert log("你好").startswith("您好，我是铁路小助手")
+        assert log("帮我订一张明天去杭州的票") == "您从哪里出发？"
+        assert "要什么席别" in log("从上海走")
+        assert "3月13日（明天，周五）的G185 上海虹桥 08:55 → 杭州东 09:57" in log("二等座")
+        assert "下单成功！" in log("好的")
+        assert "G185" in log("我买的票出票了没有")

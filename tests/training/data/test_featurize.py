@@ -13,7 +13,7 @@ from cnlu.features.build_extractor import build_extractor
 from cnlu.model.losses import NOTHING
 from cnlu.runtime.labels import Labels
 from cnlu.training.data.featurize import Row, training_rows
-from cnlu.training.data.multi_intent import joined
+from cnlu.training.data.multi_intent import synthesize_multi_intent
 
 CONFIG = Config(training=TrainingConfig(max_length=16))
 
@@ -56,7 +56,7 @@ def test_in_a_window_of_a_long_text_counting_begins_anew() -> None:
 def test_of_two_joined_orders_nobody_knows_which_item_of_one_is_which_of_the_other() -> None:
     one = Example("红茶，来绿茶", "order", orders("1", "2"))
     other, ask = replace(one, intent="again"), Example("奶茶", "ask", orders(None))
-    pairs = [pair for seed in range(9) for pair in joined([one, other, ask], 2.0, seed)]
+    pairs = [pair for seed in range(9) for pair in synthesize_multi_intent([one, other, ask], 2.0, seed)]
     both = [pair for pair in pairs if pair.intent in ("order+again", "again+order")]
     half = [pair for pair in pairs if "ask" in str(pair.intent)]
     assert both and not any(row.items for row in rows_of(*both, one, other, ask)[: len(both)])

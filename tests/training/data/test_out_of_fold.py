@@ -66,7 +66,7 @@ def test_every_example_calibrates_where_few_could_be_held_out(
 ) -> None:
     _, said = run(examples, *FEW)
     told = story(tmp_path / "model")
-    assert told["calibrated_on"] == told["dev"]["n"] == len(examples) and told["settled"] > 0
+    assert told["calibrated_on"] == told["dev"]["n"] == len(examples) and told["refit_epochs"] > 0
     assert any("calibrated on 16 examples, each by a network that left it out; then all are learned" in s for s in said)
 
 
@@ -83,7 +83,7 @@ def test_a_single_text_calibrates_nothing_and_that_is_said(run: Run, tmp_path: P
     _, said = run([Example("你好", "greet")], *FEW)
     told = story(tmp_path / "model")
     assert any("no dev examples" in line and "uncalibrated" in line for line in said)
-    assert (told["settled"], told["scope"], told["calibrated_on"]) == (0, None, 0)
+    assert (told["refit_epochs"], told["oos_scorer"], told["calibrated_on"]) == (0, None, 0)
 
 
 @pytest.mark.parametrize(("members", "share"), [(1, 1 / FOLDS), (2, 2 / FOLDS), (4, 1.0), (8, 1.0)])

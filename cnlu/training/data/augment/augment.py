@@ -10,13 +10,20 @@ from cnlu.data.schema import Example, NluData
 from cnlu.features.build_extractor import build_normalizer
 from cnlu.features.synonyms import Synonyms
 from cnlu.text.segment import Segmenter
-from cnlu.training.data.augment.homophones import misheard
-from cnlu.training.data.augment.synonym_replacement import reworded, without_fillers
-from cnlu.training.data.augment.value_substitution import swapped
+from cnlu.training.data.augment.homophones import substitute_homophones
+from cnlu.training.data.augment.synonym_replacement import drop_fillers, replace_synonyms
+from cnlu.training.data.augment.value_substitution import substitute_values
 from cnlu.training.data.augment.word_tables import SYNONYMS, read_synonyms
-from cnlu.training.data.multi_intent import joined
+from cnlu.training.data.multi_intent import synthesize_multi_intent
 
-SETTINGS = ("swap_values", "synonyms", "synonym_table", "homophones", "drop_fillers", "join")
+SETTINGS = (
+    "value_substitution",
+    "synonym_replacement",
+    "synonym_table",
+    "homophones",
+    "drop_fillers",
+    "multi_intent_pairs",
+)
 """What of the section `training` is about it"""
 
 
@@ -33,29 +40,29 @@ def made(examples: Sequence[Example], data: NluData, config: Config, segmenter: 
 
     def synonyms() -> list[Example]:
         tables = [SYNONYMS, *([Path(training.synonym_table)] if training.synonym_table else [])]
-        return reworded(examples, training.synonyms, seed, segmenter, read_synonyms(*tables))
+        return replace_synonyms(examples, training.synonym_replacement, seed, segmenter, read_synonyms(*tables))
 
     ways: list[tuple[str, float, Callable[[], list[Example]]]] = [
         (
             "copies with other values",
-            training.swap_values,
-            lambda: swapped(examples, training.swap_values, seed, data.lookups, canonical),
+            training.value_substitution,
+            lambda: substitute_values(examples, training.value_substitution, seed, data.lookups, canonical),
         ),
-        ("copies with words of the same meaning", training.synonyms, synonyms),
+        ("copies with words of the same meaning", training.synonym_replacement, synonyms),
         (
             "copies with words that sound the same",
             training.homophones,
-            lambda: misheard(examples, training.homophones, seed, segmenter),
+            lambda: substitute_homophones(examples, training.homophones, seed, segmenter),
         ),
         (
             "copies without fillers",
             training.drop_fillers,
-            lambda: without_fillers(examples, training.drop_fillers, seed, segmenter),
+            lambda: drop_fillers(examples, training.drop_fillers, seed, segmenter),
         ),
         (
             "of two joined",
-            training.join if config.model.multi_label else 0.0,
-            lambda: list(joined(examples, training.join, seed)),
+            training.multi_intent_pairs if config.model.multi_label else 0.0,
+            lambda: list(synthesize_multi_intent(examples, training.multi_intent_pairs, seed)),
         ),
     ]
     return {what: make() for what, wanted, make in ways if wanted}

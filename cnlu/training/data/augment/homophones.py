@@ -22,7 +22,7 @@ _CHINESE = re.compile(f"[{HAN}]+")
 Readings = tuple[str, ...]
 
 
-def misheard(examples: Sequence[Example], chance: float, seed: int, segmenter: Segmenter) -> list[Example]:
+def substitute_homophones(examples: Sequence[Example], chance: float, seed: int, segmenter: Segmenter) -> list[Example]:
     """A copy of each example, each Chinese word outside the entities exchanged at `chance` for one that sounds alike.
 
     The same but for its tones, that is, and of as many characters. It is drawn from the common words of jieba's
@@ -32,33 +32,33 @@ def misheard(examples: Sequence[Example], chance: float, seed: int, segmenter: S
 
     Raises UsageError without pypinyin.
     """
-    lot = random.Random(f"homophones {seed}")
+    rng = random.Random(f"homophones {seed}")
     found = []
     for example in examples:
         edits = []
         for word in words_of(example, segmenter):
-            if word.free and _CHINESE.fullmatch(word.text) and lot.random() < chance:
-                edits.append(Edit(word.start, word.end, _other(word.text, lot)))
+            if word.free and _CHINESE.fullmatch(word.text) and rng.random() < chance:
+                edits.append(Edit(word.start, word.end, _other(word.text, rng)))
         found.append(rewritten(example, edits))
     return [copy for copy in found if copy is not None]
 
 
-def _other(word: str, lot: random.Random) -> str:
+def _other(word: str, rng: random.Random) -> str:
     """A word that sounds the same; the word itself where there is none."""
     readings = readings_of(word)
     if not readings:
         return word
     same = [other for other in _by_sound().get(_spelled(word), ()) if other != word and readings_of(other) == readings]
     if not same and len(word) > 1:
-        at = lot.randrange(len(word))
-        return word[:at] + _drawn(_by_sound().get((readings[at],), ()), word[at], lot) + word[at + 1 :]
-    return _drawn(same, word, lot)
+        at = rng.randrange(len(word))
+        return word[:at] + _drawn(_by_sound().get((readings[at],), ()), word[at], rng) + word[at + 1 :]
+    return _drawn(same, word, rng)
 
 
-def _drawn(words: Sequence[str], but: str, lot: random.Random) -> str:
+def _drawn(words: Sequence[str], but: str, rng: random.Random) -> str:
     others = [word for word in words if word != but]
     count = word_frequencies()
-    return lot.choices(others, [count[word] for word in others])[0] if others else but
+    return rng.choices(others, [count[word] for word in others])[0] if others else but
 
 
 @cache

@@ -21,7 +21,7 @@ _LEAST = 2
 """Characters of a text that has something to say beside fillers: less may have been said by the fillers (你好吗)"""
 
 
-def reworded(
+def replace_synonyms(
     examples: Sequence[Example], chance: float, seed: int, segmenter: Segmenter, table: Mapping[str, Sequence[str]]
 ) -> list[Example]:
     """A copy of each example, each word or phrase of the `table` exchanged at `chance` for one that can stand for it.
@@ -29,7 +29,7 @@ def reworded(
     Only whole words of the text outside the entities are: 查一下 within a longer word stays. Of phrases that begin at
     one word the longest is meant. Copies that would be the same as their example are not made.
     """
-    lot = random.Random(f"synonyms {seed}")
+    rng = random.Random(f"synonyms {seed}")
     longest = max(map(len, table), default=0)
     found = []
     for example in examples:
@@ -37,25 +37,25 @@ def reworded(
         edits = []
         for first, behind in phrases(words, table, longest):
             start, end = words[first].start, words[behind - 1].end
-            if lot.random() < chance:
-                edits.append(Edit(start, end, lot.choice(table[example.text[start:end]])))
+            if rng.random() < chance:
+                edits.append(Edit(start, end, rng.choice(table[example.text[start:end]])))
         found.append(rewritten(example, edits))
     return [copy for copy in found if copy is not None]
 
 
-def without_fillers(examples: Sequence[Example], chance: float, seed: int, segmenter: Segmenter) -> list[Example]:
+def drop_fillers(examples: Sequence[Example], chance: float, seed: int, segmenter: Segmenter) -> list[Example]:
     """A copy of each example, each filler left out at `chance`, and with a clause of fillers its punctuation.
 
     A filler is one outside the entities, made of whole words, at the place in its clause that fillers.txt says. An
     example that says little else (a single character, or nothing but values: 北京呢) is left as it is. Copies that
     would be the same as their example are not made.
     """
-    lot = random.Random(f"fillers {seed}")
-    copies = (_without_fillers(example, chance, lot, segmenter) for example in examples)
+    rng = random.Random(f"fillers {seed}")
+    copies = (_without_fillers(example, chance, rng, segmenter) for example in examples)
     return [copy for copy in copies if copy is not None]
 
 
-def _without_fillers(example: Example, chance: float, lot: random.Random, segmenter: Segmenter) -> Example | None:
+def _without_fillers(example: Example, chance: float, rng: random.Random, segmenter: Segmenter) -> Example | None:
     words = words_of(example, segmenter)
     clauses = _clauses(words)
     found = [span for start, end in clauses for span in _fillers(words, start, end)]
@@ -65,7 +65,7 @@ def _without_fillers(example: Example, chance: float, lot: random.Random, segmen
         return None
     gone: set[int] = set()
     for first, behind in found:
-        if lot.random() < chance:
+        if rng.random() < chance:
             gone.update(range(first, behind))
     for number, (start, end) in enumerate(clauses):
         if gone.issuperset(range(start, end)):

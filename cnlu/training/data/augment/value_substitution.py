@@ -22,7 +22,7 @@ LONGEST = 50
 """Characters of a lookup entry that can be a value; a longer one is a sentence rather than a name"""
 
 
-def swapped(
+def substitute_values(
     examples: Sequence[Example],
     chance: float,
     seed: int,
@@ -39,10 +39,10 @@ def swapped(
 
     Copies that would be the same as their example, and examples whose entities overlap, give none.
     """
-    lot = random.Random(seed)
+    rng = random.Random(seed)
     own = _values(examples)
     listed = _listed(own, lookups or {}, synonyms)
-    copies = (_copy(example, own, listed, chance, lot) for example in examples)
+    copies = (_copy(example, own, listed, chance, rng) for example in examples)
     return [copy for copy in copies if copy is not None]
 
 
@@ -77,7 +77,7 @@ def _copy(
     own: Mapping[Kind, Sequence[Value]],
     listed: Mapping[Kind, Sequence[Value]],
     chance: float,
-    lot: random.Random,
+    rng: random.Random,
 ) -> Example | None:
     text, entities, at = "", list[Entity](), 0
     for entity in sorted(example.entities, key=lambda e: e.start):
@@ -85,10 +85,10 @@ def _copy(
             return None
         text += example.text[at : entity.start]
         surface, value = example.text[entity.start : entity.end], entity.value
-        if lot.random() < chance:
+        if rng.random() < chance:
             kind = entity.entity, entity.role
-            source = listed if listed[kind] and lot.random() < 0.5 else own
-            surface, value = lot.choice(source[kind])
+            source = listed if listed[kind] and rng.random() < 0.5 else own
+            surface, value = rng.choice(source[kind])
         entities.append(replace(entity, start=len(text), end=len(text) + len(surface), value=value))
         text, at = text + surface, entity.end
     text += example.text[at:]

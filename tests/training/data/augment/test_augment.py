@@ -20,7 +20,12 @@ from cnlu.training.distill import Distillation, distill
 from cnlu.training.request import Request
 
 Run = Callable[..., tuple[Any, list[str]]]
-ALL = ("training.swap_values=0.9", "training.synonyms=0.9", "training.homophones=0.9", "training.drop_fillers=0.9")
+ALL = (
+    "training.value_substitution=0.9",
+    "training.synonym_replacement=0.9",
+    "training.homophones=0.9",
+    "training.drop_fillers=0.9",
+)
 
 
 def test_nothing_is_made_unless_asked_for(examples: list[Example]):
@@ -29,19 +34,22 @@ def test_nothing_is_made_unless_asked_for(examples: list[Example]):
 
 def test_each_way_starts_from_the_given_examples_alone(examples: list[Example], small: Callable[..., Config]):
     pytest.importorskip("pypinyin")
-    several = made(examples, NluData(), small(*ALL), Segmenter())
+    multi_intent = made(examples, NluData(), small(*ALL), Segmenter())
     alone: dict[str, list[Example]] = {}
     for one in ALL:
         alone |= made(examples, NluData(), small(one), Segmenter())
-    assert several == alone
-    assert len(several) == len(ALL)
+    assert multi_intent == alone
+    assert len(multi_intent) == len(ALL)
 
 
 @pytest.mark.usefixtures("without_export")
 def test_training_says_how_many_were_made_and_shows_some(run: Run, examples: list[Example], tmp_path: Path):
     (tmp_path / "mine.txt").write_text("天气 气象\n", encoding="utf-8")
     _, said = run(
-        examples, "training.synonyms=1", f"training.synonym_table={tmp_path / 'mine.txt'}", "training.max_epochs=1"
+        examples,
+        "training.synonym_replacement=1",
+        f"training.synonym_table={tmp_path / 'mine.txt'}",
+        "training.max_epochs=1",
     )
     assert any("copies with words of the same meaning," in line for line in said)
     assert any(line.startswith("copies with words of the same meaning, such as: “") and "气象" in line for line in said)
@@ -52,23 +60,23 @@ def test_training_says_how_many_were_made_and_shows_some(run: Run, examples: lis
 def test_a_broken_table_of_synonyms_leaves_no_model(run: Run, examples: list[Example], tmp_path: Path):
     (tmp_path / "mine.txt").write_text("天气\n", encoding="utf-8")
     with pytest.raises(CnluError, match=r"mine.txt:1: “天气” stands alone"):
-        run(examples, "training.synonyms=1", f"training.synonym_table={tmp_path / 'mine.txt'}")
+        run(examples, "training.synonym_replacement=1", f"training.synonym_table={tmp_path / 'mine.txt'}")
     assert not (tmp_path / "model").exists()
 
 
 @pytest.mark.parametrize(
-    "overrides", [["training.synonym_table=mine.txt"], ["training.swap_values=0.5", "model.entity_weight=0"]]
+    "overrides", [["training.synonym_table=mine.txt"], ["training.value_substitution=0.5", "model.entity_weight=0"]]
 )
 def test_a_setting_without_effect_is_refused(overrides: list[str]):
-    with pytest.raises(UsageError, match=r"has no effect with (training.synonyms|model.entity_weight): 0"):
+    with pytest.raises(UsageError, match=r"has no effect with (training.synonym_replacement|model.entity_weight): 0"):
         load_config(None, overrides)
 
 
 def test_a_student_is_refused_them_all(tmp_path: Path, run: Run, examples: list[Example]):
     run(examples, "training.max_epochs=1", name="teacher")
-    for name in set(SETTINGS) - {"join"}:
+    for name in set(SETTINGS) - {"multi_intent_pairs"}:
         value = "mine.txt" if name == "synonym_table" else "0.5"
-        more = ["training.synonyms=0.1"] if name == "synonym_table" else []
+        more = ["training.synonym_replacement=0.1"] if name == "synonym_table" else []
         config = load_config(None, [f"training.{name}={value}", *more])
         request = Request([tmp_path / "examples.jsonl"], tmp_path / "student", config, device="cpu", quiet=True)
         with pytest.raises(UsageError, match=r"training.(synonyms|" + name + ") has no effect on a student"):

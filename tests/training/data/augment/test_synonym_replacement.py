@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from cnlu.data.schema import Entity, Example
 from cnlu.text.segment import Segmenter
-from cnlu.training.data.augment.homophones import misheard
-from cnlu.training.data.augment.synonym_replacement import reworded, without_fillers
+from cnlu.training.data.augment.homophones import substitute_homophones
+from cnlu.training.data.augment.synonym_replacement import drop_fillers, replace_synonyms
 from cnlu.training.data.augment.word_tables import SYNONYMS, fillers, read_synonyms
 
 SEGMENTER = Segmenter()
@@ -30,19 +30,19 @@ def example(*parts: str | tuple[str, str]) -> Example:
 
 
 def in_other_words(one: Example, seed: int = 1, chance: float = 1.0) -> str | None:
-    return next((copy.text for copy in reworded([one], chance, seed, SEGMENTER, TABLE)), None)
+    return next((copy.text for copy in replace_synonyms([one], chance, seed, SEGMENTER, TABLE)), None)
 
 
 def plainly(one: Example, chance: float = 1.0) -> str | None:
-    return next((copy.text for copy in without_fillers([one], chance, 1, SEGMENTER)), None)
+    return next((copy.text for copy in drop_fillers([one], chance, 1, SEGMENTER)), None)
 
 
 SAID = st.sampled_from([*sorted(TABLE)[::3], *fillers(), "，", " ", "😊", "票", "北京", "Ａ\u0301", "\ud800"])
 PIECES = st.one_of(SAID, SAID.map(lambda text: (text, "thing")), st.text(max_size=3))
 WAYS = {
-    "synonyms": lambda examples, chance, seed: reworded(examples, chance, seed, SEGMENTER, TABLE),
-    "fillers": lambda examples, chance, seed: without_fillers(examples, chance, seed, SEGMENTER),
-    "homophones": lambda examples, chance, seed: misheard(examples, chance, seed, SEGMENTER),
+    "synonyms": lambda examples, chance, seed: replace_synonyms(examples, chance, seed, SEGMENTER, TABLE),
+    "fillers": lambda examples, chance, seed: drop_fillers(examples, chance, seed, SEGMENTER),
+    "homophones": lambda examples, chance, seed: substitute_homophones(examples, chance, seed, SEGMENTER),
 }
 
 
@@ -69,7 +69,7 @@ def test_entities_and_intent_stay_and_no_copy_is_its_example(way: str, parts: li
 def test_overlapping_entities_move_along():
     text = "请问上海东站怎么走"
     both = Example(text, "ask", (Entity(2, 4, "city", "上海"), Entity(2, 6, "station", "上海东站")))
-    (copy,) = without_fillers([both], 1.0, 1, SEGMENTER)
+    (copy,) = drop_fillers([both], 1.0, 1, SEGMENTER)
     assert [copy.text[e.start : e.end] for e in copy.entities] == ["上海", "上海东站"]
 
 
@@ -131,7 +131,7 @@ def test_a_filler_within_an_entity_stays():
 
 def test_each_filler_goes_by_its_own_lot():
     one = [example("嗯，请问明天有票吗")] * 60
-    assert {copy.text for copy in without_fillers(one, 0.5, 1, SEGMENTER)} == {
+    assert {copy.text for copy in drop_fillers(one, 0.5, 1, SEGMENTER)} == {
         "请问明天有票吗",
         "嗯，明天有票吗",
         "明天有票吗",
