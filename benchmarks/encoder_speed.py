@@ -41,7 +41,7 @@ import cnlu
 from cnlu.data.tags import TagSet
 from cnlu.encoder.from_model import load_stored
 from cnlu.export.quantize import quantize
-from cnlu.model.encoder_output import VIEWS, Reader
+from cnlu.model.encoder_output import VIEWS, AlignedEncoder
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.network import Sizes
 from cnlu.runtime.interpreter import Interpreter
@@ -118,7 +118,7 @@ def _network(model: Interpreter, graph: bytes, where: str) -> Ensemble:
     settings, labels = model.config, model.labels
     body = load_stored(graph, where)
     assert model.tokens is not None
-    reader = Reader(body, settings.encoder.sentence, model.tokens.special_tokens.summary)
+    reader = AlignedEncoder(body, settings.encoder.sentence, model.tokens.special_tokens.summary)
     sizes = Sizes(
         len(model.characters),
         len(model.sentence),

@@ -17,7 +17,7 @@ from cnlu.config import EncoderConfig, ModelConfig, TrainingConfig
 from cnlu.data.schema import Entity
 from cnlu.data.tags import TagSet
 from cnlu.encoder.backbone import Backbone
-from cnlu.model.encoder_output import Reader
+from cnlu.model.encoder_output import AlignedEncoder
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.losses import NOTHING
 from cnlu.model.network import Sizes
@@ -72,7 +72,7 @@ def build(shape: Shape) -> tuple[Ensemble, TagSet]:
         max_position_embeddings=512,
     )
     model = BertModel._from_config(config, attn_implementation="eager")
-    reader = Reader(Backbone(model, shape.width), EncoderConfig().sentence, 0)
+    reader = AlignedEncoder(Backbone(model, shape.width), EncoderConfig().sentence, 0)
     tags = TagSet([f"type{i}" for i in range(ENTITY_TYPES)], ModelConfig().tagging)
     sizes = Sizes(CHARACTER_FEATURES, SENTENCE_FEATURES, INTENTS, 0, 0, encoder=shape.width, views=1)
     return Ensemble(ModelConfig(), sizes, tags, reader), tags
@@ -102,7 +102,7 @@ def made_up(count: int, longest: int, word_pieces: int, tags: TagSet) -> list[Ro
 def operations(network: Ensemble) -> Callable[[int, int], float]:
     """What a text of so many characters and tokens costs in matrix products, forward and backward; see gpu.py."""
     assert network.reader is not None
-    body, members = network.reader.body, network.networks()
+    body, members = network.reader.backbone, network.networks()
     config = members[0].config
     encoder = sum(m.weight.numel() for m in body.modules() if isinstance(m, nn.Linear))
     places = characters = once = 0

@@ -24,7 +24,7 @@ from cnlu.encoder.backbone import Backbone
 from cnlu.encoder.load import Pretrained, load_encoder
 from cnlu.encoder.prune import keep_layers, prune_heads
 from cnlu.encoder.transformers_logging import quiet
-from cnlu.encoder.validate import TRIED
+from cnlu.encoder.validate import VALIDATED_LENGTHS
 from cnlu.errors import UsageError
 from cnlu.runtime.graph_check import follow, strange_operators
 from cnlu.runtime.onnx_file import read_graph
@@ -145,7 +145,7 @@ def test_a_text_goes_through_reader_and_encoder(family: str, pretrained: Pretrai
 
 def test_it_exports_and_onnx_runtime_gives_the_same(family: str, tiny_encoder: Callable[[str], Path]) -> None:
     """With one layer, which is what takes the time, and half of its heads where they can be removed."""
-    assert family in TRIED
+    assert family in VALIDATED_LENGTHS
     if family == "xlm-roberta":
         pytest.skip("the same network as RoBERTa's, and exporting takes time")
     backbone = load_encoder(tiny_encoder(family)).backbone

@@ -21,7 +21,7 @@ from cnlu.encoder.prune import keep_layers
 from cnlu.errors import CnluError, UsageError
 from cnlu.export.onnx_export import export_onnx, without_notes
 from cnlu.export.quantize import quantize
-from cnlu.model.encoder_output import Reader
+from cnlu.model.encoder_output import AlignedEncoder
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.network import Sizes
 
@@ -43,7 +43,7 @@ def backbone(tiny_bert: Path) -> Backbone:
 
 @pytest.fixture(scope="module")
 def graph(backbone: Backbone) -> bytes:
-    return export_onnx(Ensemble(NARROW, SIZES, TagSet(["a"], "BIO"), Reader(backbone, "cls", 0)))
+    return export_onnx(Ensemble(NARROW, SIZES, TagSet(["a"], "BIO"), AlignedEncoder(backbone, "cls", 0)))
 
 
 def notes(graph: bytes) -> dict[str, str]:

@@ -94,7 +94,7 @@ def test_newer_format_asks_for_an_upgrade(model: Path) -> None:
 
 def test_a_model_of_an_older_format_is_never_read_as_if_it_were_of_this_one(model: Path) -> None:
     _rewrite_manifest(model, format=model_dir.FORMAT - 1)
-    with pytest.raises(ModelError, match=r"made by an older cnlu \(format 1.*train the model again"):
+    with pytest.raises(ModelError, match=r"made by an older cnlu \(format 2.*train the model again"):
         read_model_dir(model)
 
 

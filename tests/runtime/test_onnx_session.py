@@ -46,4 +46,4 @@ def test_no_other_module_opens_a_graph() -> None:
         for file in package.rglob("*.py")
         if "import onnxruntime" in file.read_text(encoding="utf-8")
     ]
-    assert users == ["runtime/graph.py"]
+    assert users == ["runtime/onnx_session.py"]

@@ -26,7 +26,7 @@ def values(model: Interpreter, text: str = "帮我买一张明天去上海的票
     return {entity["entity"]: entity["value"] for entity in model.parse(text)["entities"]}
 
 
-@pytest.fixture(oos_scorer="module")
+@pytest.fixture(scope="module")
 def found(tiny_model: Path) -> dict[str, str]:
     """What the model finds: type -> surface."""
     lexicon = json.loads(read_model_dir(tiny_model).files["lexicon.json"])

@@ -49,7 +49,7 @@ def options(place: Path, given: list[Example], name: str, *overrides: str, **mor
     return Request([place / f"{name}.jsonl"], place / name, settings, device="cpu", quiet=True, **more)
 
 
-@pytest.fixture(oos_scorer="module")
+@pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that knows where to go and what to ask."""
     place = tmp_path_factory.mktemp("growth")
@@ -57,7 +57,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "base"
 
 
-@pytest.fixture(oos_scorer="module")
+@pytest.fixture(scope="module")
 def grown(base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     said: list[str] = []
     place = tmp_path_factory.mktemp("grown")

@@ -22,7 +22,7 @@ from cnlu.training.cross_validate import CrossValidation, cross_validate
 FOLDS = 2
 
 
-@pytest.fixture(oos_scorer="module")
+@pytest.fixture(scope="module")
 def done(tiny_data: Path, tiny_config: Config) -> tuple[ReportData, list[str]]:
     """A cross-validation of the worked domain's part, and what it said."""
     lines: list[str] = []

@@ -77,7 +77,7 @@ EXAMPLES = [
 ]
 
 
-@pytest.fixture(oos_scorer="module")
+@pytest.fixture(scope="module")
 def teacher(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two intents, a type with two roles, a lookup table, a synonym; an encoder of two layers."""
     folder = tmp_path_factory.mktemp("teacher")
@@ -234,7 +234,7 @@ def test_hidden_states_of_another_width_and_tokenizer_come_nearer_to_the_teacher
     assert not hasattr(trained.network, "bridge")
 
 
-@pytest.mark.parametrize(("wish", "overrides"), [({"hidden": 0.0}, []), ({}, ["encoder.tuning=frozen"])])
+@pytest.mark.parametrize(("options", "overrides"), [({"hidden": 0.0}, []), ({}, ["encoder.tuning=frozen"])])
 def test_hidden_states_are_left_out_where_they_weigh_or_move_nothing(
     run: Run, tmp_path: Path, options: dict[str, Any], overrides: list[str], without_export: None
 ) -> None:
@@ -308,7 +308,7 @@ def test_an_interrupted_distillation_resumes_to_the_same_student(
 
 
 @pytest.mark.parametrize(
-    ("student", "overrides", "wish", "said"),
+    ("student", "overrides", "options", "said"),
     [
         ("layers=4", [], {}, "layers=4: .*model has an encoder of 3; keep fewer"),
         ("layers=0", [], {}, "--student layers=0: write a whole number"),

@@ -82,7 +82,7 @@ def options(place: Path, given: list[Example], name: str, dev: Sequence[Example]
     return Request([place / f"{name}.jsonl"], place / name, load_config(None, LEARNS), held, device="cpu", quiet=True)
 
 
-@pytest.fixture(oos_scorer="module")
+@pytest.fixture(scope="module")
 def counted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("groups")
     train(options(place, COUNTED, "counted"))
@@ -95,7 +95,7 @@ def frames_right(trained: TrainingResult) -> float:
     return float(trained.dev_metrics["frame_accuracy"])
 
 
-@pytest.fixture(oos_scorer="module")
+@pytest.fixture(scope="module")
 def model(counted: Path) -> Interpreter:
     return cnlu.load(counted)
 

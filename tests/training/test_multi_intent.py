@@ -47,7 +47,7 @@ THREE = [
 ]
 
 
-@pytest.fixture(oos_scorer="module")
+@pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of three intents, one combination of which its examples have."""
     place = tmp_path_factory.mktemp("several")
@@ -57,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "model"
 
 
-@pytest.fixture(oos_scorer="module")
+@pytest.fixture(scope="module")
 def model(folder: Path) -> Interpreter:
     return cnlu.load(folder)
 

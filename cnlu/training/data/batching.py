@@ -36,15 +36,17 @@ def plan_epoch(rows: Sequence[Row], config: TrainingConfig, epoch: int) -> list[
 
 
 def collate(rows: Sequence[Row], device: torch.device) -> dict[str, Tensor]:
-    """Arrays of several rows filled up to the longest: characters [B, L, F], sentence [B, S], the rest [B, L], [B].
+    """The rows as arrays, filled up to the longest: characters [B, L, F], sentence [B, S], the rest [B, L], [B].
 
-    `second_intent` [B, M] are further intents of the same sentences, NOTHING where there are none; absent where no row
-    has any. `segment_intents` [B, L] are each character's own intent, NOTHING where it is not known; of rows that have
-    them. `known` are the numbers of the rows with an intent. `items` [B, N] are the labels of entities that may have a group, NOTHING
-    beyond them, with their spans and facts; absent where no row has any. `unseen` [B] are the bits of members that
-    leave a row out; absent where none does.
-    Rows with an encoder's tokens also give tokens and token_mask [B, T] and alignment [B, L, T]; rows that a frozen one
-    has read, vectors [B, L, width] and views [B, K, width].
+    - `second_intent` [B, M]: further intents of the same sentences, NOTHING where there are none; absent where no row
+      has any.
+    - `segment_intents` [B, L]: each character's own intent, NOTHING where it is not known; of rows that have them.
+    - `known`: the numbers of the rows with an intent.
+    - `items` [B, N]: the labels of entities that may have a group, NOTHING beyond them, with their spans and facts;
+      absent where no row has any.
+    - `unseen` [B]: the bits of the members that leave a row out; absent where none does.
+    - tokens and token_mask [B, T], alignment [B, L, T]: of rows with an encoder's tokens.
+    - vectors [B, L, width] and views [B, K, width]: of rows that a frozen encoder has read.
     """
     length, count = max(map(len, rows)), len(rows)
     characters = np.zeros((count, length, max(row.characters.shape[1] for row in rows)), np.int32)

@@ -47,7 +47,7 @@ def test_every_intent_leads_somewhere_and_every_step_is_known(bot: Path, domain:
 
 
 def test_the_domain_lists_the_actions_that_there_are(checkout: Path, domain: dict[str, Any]) -> None:
-    source = (checkout / "dialogue" / "actions" / "sdk.py").read_text("utf-8")
+    source = (checkout / "dialogue" / "cnlu_dialogue" / "actions" / "sdk.py").read_text("utf-8")
     assert set(re.findall(r'^    "(action_\w+)"', source, re.MULTILINE)) == set(domain["actions"])
 
 

@@ -42,7 +42,7 @@ def answer(**found: Any) -> str:
         (answer(missing=["torch", "onnx"]), "lacks torch, onnx; install what training needs with: .*cnlu\\[train\\]"),
         (answer(cnlu=None, error="no such module"), "has no working cnlu \\(no such module\\)"),
         (answer(cnlu="9.9"), "has cnlu 9.9 .* and Rasa's environment .*; install the same version in both"),
-        (answer(format=9), "model format 9.* and Rasa's environment .*format 2"),
+        (answer(format=9), "model format 9.* and Rasa's environment .*format 3"),
         ("echo hello", "does not answer as a Python 3 interpreter does"),
         ("exit 3", "does not answer as a Python 3 interpreter does"),
     ],
