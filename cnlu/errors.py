@@ -1,12 +1,29 @@
-"""The errors a user may meet: each is one sentence that names the place and the mend."""
+"""The errors a user may meet: each is one sentence that names the place, the problem and the fix."""
 
 from __future__ import annotations
 
+from cnlu.i18n import _
+
 
 class CnluError(Exception):
-    """A failure the user can mend; the command line prints the sentence and exits with `exit_code`."""
+    """A failure that the user can fix; the command line prints the sentence and exits with `exit_code`.
+
+    `place`: a file with its line, a setting or an option. `problem`: what is wrong there. `fix`: what to do about it.
+    The last two are parts of a sentence, in the user's language, without a full stop.
+    """
 
     exit_code = 1
+
+    def __init__(self, place: object, problem: str = "", fix: str = "") -> None:
+        super().__init__(place, problem, fix)  # what pickle hands to another process
+        self.place, self.problem, self.fix = str(place), problem, fix
+
+    def __str__(self) -> str:
+        if not self.problem:
+            return self.place
+        sentence = _("{problem}; {fix}.") if self.fix else _("{problem}.")
+        rest = sentence.format(problem=self.problem, fix=self.fix)
+        return _("{place}: {rest}", place=self.place, rest=rest) if self.place else rest
 
 
 class UsageError(CnluError):
@@ -16,7 +33,7 @@ class UsageError(CnluError):
 
 
 class DataError(CnluError):
-    """Examples that cannot be read or do not make sense; the sentence names file and line."""
+    """Examples that cannot be read or do not make sense; `place` names file and line."""
 
     exit_code = 2
 

@@ -27,7 +27,7 @@ MAY_USE = {
 }
 PRETRAIN_MAY_USE = {"text", "encoder", "data"}  # of cnlu's rooms; for the rest the wings meet in files
 RASA_MAY_USE = {"data", "features", "runtime"}  # the component; where it trains in Rasa's process also cnlu.training
-EVERYONES = {"config", "io", "suggest", "errors", "extras", "interrupts", "progress", "resources"}
+EVERYONES = {"config", "i18n", "io", "suggest", "errors", "extras", "interrupts", "progress", "resources"}
 HEAVY = {"torch", "torchcrf", "transformers", "accelerate", "onnx", "onnxscript", "safetensors"}
 
 

@@ -1,0 +1,56 @@
+"""Messages in the user's language: `--lang`, else the variable CNLU_LANG, else the locale; through gettext.
+
+English is the source language. The catalogue of Chinese lies in `locale/zh/LC_MESSAGES` beside this file.
+"""
+
+from __future__ import annotations
+
+import gettext
+import os
+from pathlib import Path
+
+LANGUAGES = ("en", "zh")
+VARIABLE = "CNLU_LANG"
+DOMAIN = "cnlu"
+LOCALE = Path(__file__).resolve().parent / "locale"
+
+_catalogue: gettext.NullTranslations | None = None
+
+
+def use_language(name: str | None = None) -> None:
+    """Choose the language of all further messages of this process; None goes by the environment."""
+    global _catalogue
+    chosen = name or _of_environment()
+    _catalogue = gettext.translation(DOMAIN, LOCALE, [chosen], fallback=True) if chosen != "en" else _English()
+
+
+def _(message: str, /, **values: object) -> str:
+    """The message in the chosen language, its `{placeholders}` filled with `values`.
+
+    Call it with a literal, so that the message can be extracted: `_("{count} examples have no text", count=3)`.
+    """
+    translated = _translations().gettext(message)
+    return translated.format(**values) if values else translated
+
+
+def n_(singular: str, plural: str, count: int, /, **values: object) -> str:
+    """As `_`, in the form that `count` asks for; `{count}` stands for the number."""
+    return _translations().ngettext(singular, plural, count).format(count=count, **values)
+
+
+class _English(gettext.NullTranslations):
+    """The messages as they stand in the code."""
+
+
+def _translations() -> gettext.NullTranslations:
+    if _catalogue is None:
+        use_language()
+    assert _catalogue is not None
+    return _catalogue
+
+
+def _of_environment() -> str:
+    """CNLU_LANG, else the first locale variable that is set, as gettext reads them; English where none is Chinese."""
+    names = (VARIABLE, "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+    found = next((value for name in names if (value := os.environ.get(name))), "en")
+    return "zh" if found.lower().startswith("zh") else "en"
