@@ -183,7 +183,7 @@ def test_what_could_have_no_effect_is_refused(base: Path, tmp_path: Path, change
 
 
 def test_settings_of_growth_need_a_model_to_grow_from(run: Callable[..., Any]) -> None:
-    with pytest.raises(UsageError, match=r"training\.grow has no effect without --from"):
+    with pytest.raises(UsageError, match=r"training\.continue_share has no effect without --from"):
         run(EXAMPLES, "training.continue_share=0.5")
 
 

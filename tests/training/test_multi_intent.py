@@ -144,9 +144,9 @@ def test_a_joined_sentence_knows_which_part_asks_for_what(small: Any) -> None:
     (rows,), _ = training_rows([[pair, both, examples[0]]], build_extractor(config, {}, {}), labels, config)
     refund, greet = labels.intents.index("refund"), labels.intents.index("greet")
     first, second = (refund, greet) if pair.text.startswith("退票") else (greet, refund)
-    assert rows[0].requests.tolist() == [first] * (len(pair.text) - 2) + [second] * 2
-    assert rows[1].requests.tolist() == [NOTHING] * 5
-    assert rows[2].requests.tolist() == [refund] * 2
+    assert rows[0].segment_intents.tolist() == [first] * (len(pair.text) - 2) + [second] * 2
+    assert rows[1].segment_intents.tolist() == [NOTHING] * 5
+    assert rows[2].segment_intents.tolist() == [refund] * 2
 
 
 def test_what_is_read_of_a_long_pair_asks_for_nobody_knows_which(small: Any) -> None:
@@ -155,7 +155,7 @@ def test_what_is_read_of_a_long_pair_asks_for_nobody_knows_which(small: Any) -> 
     pair = synthesize_multi_intent(examples, 4.0, 0)[0]
     (rows,), _ = training_rows([[pair]], build_extractor(config, {}, {}), Labels.collect(examples, True), config)
     assert len(rows) > 1
-    assert all((row.requests == NOTHING).all() for row in rows)
+    assert all((row.segment_intents == NOTHING).all() for row in rows)
 
 
 def test_joined_sentences_of_those_held_out_calibrate(folder: Path) -> None:

@@ -44,10 +44,10 @@ def points_of(history: Sequence[Mapping[str, Any]]) -> list[Point]:
     return points
 
 
-LINES: Mapping[str, str] = {"frames": "#c0392b", "yardstick": "#2c6fbb", "own": "#7fb069"}
+LINES: Mapping[str, str] = {"frames": "#c0392b", "reference_masking": "#2c6fbb", "own": "#7fb069"}
 CALLED = {
     "frames": "NLU frames (frozen encoder)",
-    "yardstick": "held-out, whole words",
+    "reference_masking": "held-out, whole words",
     "own": "held-out, as in the run",
 }
 
