@@ -39,7 +39,7 @@ from speed import read_texts
 
 import cnlu
 from cnlu.data.tags import TagSet
-from cnlu.encoder.from_model import load_stored
+from cnlu.encoder.from_model import load_from_graph
 from cnlu.export.quantize import quantize
 from cnlu.model.encoder_output import VIEWS, AlignedEncoder
 from cnlu.model.ensemble import Ensemble
@@ -116,7 +116,7 @@ class Eager:
 def _network(model: Interpreter, graph: bytes, where: str) -> Ensemble:
     """The model's encoder under a joint network of the model's shape."""
     settings, labels = model.config, model.labels
-    body = load_stored(graph, where)
+    body = load_from_graph(graph, where)
     assert model.tokens is not None
     reader = AlignedEncoder(body, settings.encoder.sentence, model.tokens.special_tokens.summary)
     sizes = Sizes(

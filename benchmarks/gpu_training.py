@@ -19,13 +19,13 @@ from cnlu.data.tags import TagSet
 from cnlu.encoder.backbone import Backbone
 from cnlu.model.encoder_output import AlignedEncoder
 from cnlu.model.ensemble import Ensemble
-from cnlu.model.losses import NOTHING
+from cnlu.model.losses import IGNORE_INDEX
 from cnlu.model.network import Sizes
 from cnlu.text.tokens import Tokens
 from cnlu.training.data.batching import plan_epoch
 from cnlu.training.data.featurize import Row
 from cnlu.training.fit.optimizer import build_optimizer, clip_gradients, set_rate
-from cnlu.training.fit.step import Stepper
+from cnlu.training.fit.step import GradientAccumulator
 
 WORD_PIECES, CHARACTER_FEATURES, SENTENCE_FEATURES, INTENTS, ENTITY_TYPES = 21_128, 28_000, 10_000, 40, 20
 WARM_UP = 5
@@ -90,7 +90,7 @@ def made_up(count: int, longest: int, word_pieces: int, tags: TagSet) -> list[Ro
             start = int(random.integers(length))
             end = int(min(length, start + random.integers(1, 5)))
             spans.append(Entity(start, end, tags.entity_types[random.integers(ENTITY_TYPES)], ""))
-        nothing = np.full(length, NOTHING, np.int64)
+        nothing = np.full(length, IGNORE_INDEX, np.int64)
         characters = random.integers(1, CHARACTER_FEATURES, (length, 30)).astype(np.int32)
         sentence = random.integers(1, SENTENCE_FEATURES, 3 * length).astype(np.int32)
         tagged = np.array(tags.encode(length, spans)[0], np.int64)
@@ -101,8 +101,8 @@ def made_up(count: int, longest: int, word_pieces: int, tags: TagSet) -> list[Ro
 
 def operations(network: Ensemble) -> Callable[[int, int], float]:
     """What a text of so many characters and tokens costs in matrix products, forward and backward; see gpu.py."""
-    assert network.reader is not None
-    body, members = network.reader.backbone, network.networks()
+    assert network.aligned_encoder is not None
+    body, members = network.aligned_encoder.backbone, network.networks()
     config = members[0].config
     encoder = sum(m.weight.numel() for m in body.modules() if isinstance(m, nn.Linear))
     places = characters = once = 0
@@ -133,7 +133,7 @@ def measure(
     kept, current = list(copy.deepcopy(network).parameters()), list(network.parameters())
     config, encoder = TrainingConfig(batch_size=batch), EncoderConfig()
     optimizer = build_optimizer(network, config, encoder)
-    stepper = Stepper(network, rows, device, None, batch, half, lambda line: print(line, flush=True))
+    stepper = GradientAccumulator(network, rows, device, None, batch, half, lambda line: print(line, flush=True))
     work = operations(network)
     done: list[Row] = []
     if device.type == "cuda":

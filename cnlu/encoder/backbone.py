@@ -52,6 +52,6 @@ class Backbone(nn.Module):
         return int(embeddings.get_input_embeddings().weight.shape[0])
 
     def settings(self) -> dict[str, Any]:
-        """As in a config.json, without what tells of a machine or of library versions; for `build.untrained`."""
+        """As in a config.json, without what tells of a machine or of library versions; for `build.random_backbone`."""
         settings: dict[str, Any] = json.loads(self.config.to_json_string(use_diff=False))
         return {key: value for key, value in settings.items() if key not in ("_name_or_path", "transformers_version")}

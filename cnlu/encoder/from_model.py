@@ -14,9 +14,9 @@ import torch
 from onnx import numpy_helper
 
 from cnlu.encoder.backbone import Backbone
-from cnlu.encoder.hf_config import configured
-from cnlu.encoder.instantiate import untrained
-from cnlu.encoder.onnx_initializers import in_form, places
+from cnlu.encoder.hf_config import build_hf_config
+from cnlu.encoder.instantiate import random_backbone
+from cnlu.encoder.onnx_initializers import places, restore_layout
 from cnlu.errors import CnluError, UsageError, one_line
 
 WEIGHTS, CONFIG = "encoder_weights", "encoder_config"
@@ -29,8 +29,8 @@ _AGREEMENT = 1e-4
 """Largest difference of a hidden state between an encoder and the one built again."""
 
 
-def note_encoder(graph: bytes, backbone: Backbone) -> bytes:
-    """The exported graph with metadata from which `load_stored` builds the encoder again.
+def add_encoder_metadata(graph: bytes, backbone: Backbone) -> bytes:
+    """The exported graph with metadata from which `load_from_graph` builds the encoder again.
 
     Without them where that would not give the same hidden states: rounded weights, a family whose weights the exporter
     changes, layers of another shape than the settings say.
@@ -45,7 +45,7 @@ def note_encoder(graph: bytes, backbone: Backbone) -> bytes:
     return bytes(model.SerializeToString()) if same else graph
 
 
-def load_stored(graph: bytes, where: str) -> Backbone:
+def load_from_graph(graph: bytes, where: str) -> Backbone:
     """The encoder of a model.onnx, with its trained weights; parameters that its answers do not need are 0.
 
     Raises UsageError, naming `where`, when the graph does not tell.
@@ -73,11 +73,11 @@ def _notes(model: onnx.ModelProto) -> dict[str, str]:
 
 def _check_size(settings: dict[str, Any], size: int) -> None:
     """Raises ValueError for settings of an encoder with far more weights than a file of so many bytes holds."""
-    layers = getattr(configured(settings, "the encoder"), "num_hidden_layers", 0)
+    layers = getattr(build_hf_config(settings, "the encoder"), "num_hidden_layers", 0)
     if not isinstance(layers, int) or layers > _MOST_LAYERS:
         raise ValueError(f"{layers} layers")
     with torch.device("meta"):  # shapes alone, no memory
-        count = sum(parameter.numel() for parameter in untrained(settings).parameters())
+        count = sum(parameter.numel() for parameter in random_backbone(settings).parameters())
     if 4 * count > 2 * size + _UNUSED:
         raise ValueError(f"{count:,} weights in {size:,} bytes")
 
@@ -85,12 +85,12 @@ def _check_size(settings: dict[str, Any], size: int) -> None:
 def _rebuilt(model: onnx.ModelProto) -> Backbone:
     notes = {entry.key: json.loads(entry.value) for entry in model.metadata_props if entry.key in (WEIGHTS, CONFIG)}
     initializers = {tensor.name: tensor for tensor in model.graph.initializer}
-    backbone = untrained(notes[CONFIG])
+    backbone = random_backbone(notes[CONFIG])
     with torch.no_grad():
         for name, parameter in backbone.named_parameters():
             if name in notes[WEIGHTS]:
                 constant, form = notes[WEIGHTS][name]
-                values = in_form(numpy_helper.to_array(initializers[constant]), form, tuple(parameter.shape))
+                values = restore_layout(numpy_helper.to_array(initializers[constant]), form, tuple(parameter.shape))
                 parameter.copy_(torch.from_numpy(values))
             elif parameter.requires_grad:  # what nothing trains is as it was made
                 parameter.zero_()

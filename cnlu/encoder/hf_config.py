@@ -14,13 +14,13 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from cnlu.encoder.nezha import NezhaConfig
-from cnlu.encoder.transformers_logging import quiet
+from cnlu.encoder.transformers_logging import silent_transformers
 from cnlu.errors import DataError, one_line
 
 NAME_AN_ENCODER = "name an encoder of the BERT family"
 
 
-def read_settings(directory: Path) -> dict[str, Any]:
+def read_hf_config(directory: Path) -> dict[str, Any]:
     """The content of config.json; raises DataError where there is none, or it is no settings of a model."""
     path = directory / "config.json"
     if not path.is_file():
@@ -43,7 +43,7 @@ def read_settings(directory: Path) -> dict[str, Any]:
     return settings
 
 
-def configured(settings: dict[str, Any], where: str) -> PretrainedConfig:
+def build_hf_config(settings: dict[str, Any], where: str) -> PretrainedConfig:
     """The settings as transformers' object; raises DataError, naming `where`, for what is no encoder of text."""
     family = settings["model_type"]
     if family == "nezha":
@@ -81,7 +81,7 @@ def model_class(config: PretrainedConfig) -> Any:
 
 def _built(kind: type[PretrainedConfig], settings: dict[str, Any], where: str) -> PretrainedConfig:
     try:
-        with quiet():
+        with silent_transformers():
             config = kind.from_dict(settings)
     except Exception as error:  # each kind of settings has failures of its own
         raise DataError(

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from transformers import PretrainedConfig
 
 from cnlu.encoder.backbone import Backbone
-from cnlu.encoder.hf_config import configured, model_class
+from cnlu.encoder.hf_config import build_hf_config, model_class
 from cnlu.encoder.nezha import NezhaConfig, NezhaModel
-from cnlu.encoder.transformers_logging import quiet
-from cnlu.encoder.weights import fitted, read_weights
+from cnlu.encoder.transformers_logging import silent_transformers
+from cnlu.encoder.weights import read_weights, rename_weights
 from cnlu.errors import DataError, one_line
 
 _HEADS = re.compile(
@@ -47,7 +47,7 @@ def load_backbone(directory: Path, config: PretrainedConfig) -> tuple[Backbone, 
     weights = read_weights(directory)
     model, outcome = _loaded(config, weights, where)
     if any(not _UNUSED.search(name) for name in outcome.missing):
-        renamed = fitted(weights, model.state_dict().keys())  # a prefix that transformers does not look for
+        renamed = rename_weights(weights, model.state_dict().keys())  # a prefix that transformers does not look for
         if renamed.keys() != weights.keys():
             model, outcome = _loaded(config, renamed, where)
     _check(outcome, config.model_type, where)
@@ -60,10 +60,10 @@ def load_backbone(directory: Path, config: PretrainedConfig) -> tuple[Backbone, 
     return backbone, notes
 
 
-def untrained(settings: dict[str, Any]) -> Backbone:
+def random_backbone(settings: dict[str, Any]) -> Backbone:
     """An encoder with random weights, from the content of a config.json or from `Body.settings`."""
-    config = configured(settings, "the encoder")
-    with quiet():
+    config = build_hf_config(settings, "the encoder")
+    with silent_transformers():
         return Backbone(_made(config).float(), int(config.hidden_size))
 
 
@@ -76,7 +76,7 @@ def _made(config: PretrainedConfig) -> nn.Module:
 
 def _loaded(config: PretrainedConfig, weights: dict[str, Tensor], where: str) -> tuple[nn.Module, _Outcome]:
     try:
-        with quiet():
+        with silent_transformers():
             return _nezha(config, weights) if isinstance(config, NezhaConfig) else _transformers(config, weights)
     except Exception as error:  # a model that cannot be built fails in a way of its own
         raise DataError(
@@ -102,7 +102,7 @@ def _transformers(config: PretrainedConfig, weights: dict[str, Tensor]) -> tuple
 def _nezha(config: NezhaConfig, weights: dict[str, Tensor]) -> tuple[nn.Module, _Outcome]:
     model = NezhaModel(config)
     asked = {name: list(value.shape) for name, value in model.state_dict().items()}
-    given = fitted(weights, asked)
+    given = rename_weights(weights, asked)
     misshapen = {
         name: (list(given[name].shape), shape)
         for name, shape in asked.items()

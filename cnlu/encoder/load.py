@@ -13,7 +13,7 @@ from typing import Any
 from torch import nn
 
 from cnlu.encoder.backbone import Backbone
-from cnlu.encoder.hf_config import configured, read_settings
+from cnlu.encoder.hf_config import build_hf_config, read_hf_config
 from cnlu.encoder.instantiate import load_backbone
 from cnlu.encoder.source import local_directory
 from cnlu.encoder.tokenizer import largest_id, read_tokenizer, special_tokens_of, tokenizer_settings
@@ -44,7 +44,7 @@ def load_encoder(source: str | Path) -> Pretrained:
     """
     directory = local_directory(source)
     where = str(directory)
-    config = configured(read_settings(directory), where)
+    config = build_hf_config(read_hf_config(directory), where)
     content, notes = read_tokenizer(directory)
     backbone, more = load_backbone(directory, config)
     settings = tokenizer_settings(directory)

@@ -33,7 +33,7 @@ def places(model: onnx.ModelProto, tensors: Iterable[tuple[str, Tensor]]) -> dic
     return found
 
 
-def in_form(constant: NDArray[Any], form: str, shape: tuple[int, ...]) -> NDArray[Any]:
+def restore_layout(constant: NDArray[Any], form: str, shape: tuple[int, ...]) -> NDArray[Any]:
     """The tensor of this shape that was noted as `constant` in `form`; of a first row alone the others are 0."""
     if form == FIRST_ROW:
         table = np.zeros(shape, np.float32)

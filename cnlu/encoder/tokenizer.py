@@ -107,7 +107,7 @@ def _converted(directory: Path) -> Content:
     """By transformers, from files of other kinds; imported here, for it takes seconds."""
     from transformers import AutoTokenizer
 
-    from cnlu.encoder.transformers_logging import quiet
+    from cnlu.encoder.transformers_logging import silent_transformers
 
     if any(directory.glob("*.model")) and find_spec("sentencepiece") is None:
         raise DataError(
@@ -115,7 +115,7 @@ def _converted(directory: Path) -> Content:
             "install it with: pip install sentencepiece protobuf."
         )
     try:
-        with quiet():
+        with silent_transformers():
             found = AutoTokenizer.from_pretrained(directory, trust_remote_code=False, local_files_only=True)
             content: Content = json.loads(found.backend_tokenizer.to_str())
     except Exception as error:  # each kind of tokenizer has failures of its own

@@ -10,7 +10,7 @@ from transformers.utils import logging
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def silent_transformers() -> Iterator[None]:
     """Neither logs nor progress bars of transformers, nor any warnings; afterwards as before."""
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity(logging.CRITICAL)

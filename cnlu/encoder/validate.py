@@ -11,10 +11,10 @@ from torch import Tensor
 
 from cnlu.encoder.backbone import Backbone
 from cnlu.encoder.hf_config import NAME_AN_ENCODER
-from cnlu.encoder.transformers_logging import quiet
+from cnlu.encoder.transformers_logging import silent_transformers
 from cnlu.errors import DataError, one_line
 
-VALIDATED_LENGTHS = (
+EXPORTABLE_FAMILIES = (
     "albert",
     "bert",
     "deberta",
@@ -48,7 +48,7 @@ def validate_encoder(backbone: Backbone, limit: int, where: str) -> None:
     longer = torch.cat([ids, torch.zeros_like(ids)], 1)
     mask = torch.cat([torch.ones_like(ids), torch.zeros_like(ids)], 1).float()
     try:
-        with torch.no_grad(), quiet():
+        with torch.no_grad(), silent_transformers():
             plain, changed = (backbone(x, torch.ones(x.shape)) for x in (ids, other))
             padded = backbone(longer, mask)
     except Exception as error:  # a family that is called in another way fails in a way of its own
@@ -63,7 +63,7 @@ def validate_encoder(backbone: Backbone, limit: int, where: str) -> None:
         raise DataError(f"{where}: {family} {_what_it_sees(backbone, ids, plain[-1])}; {NAME_AN_ENCODER}.")
     if any(_differs(state, more[:, : ids.shape[1]]) for state, more in zip(plain, padded, strict=True)):
         raise DataError(f"{where}: padding behind a text changes what {family} says of it; {NAME_AN_ENCODER}.")
-    if family not in VALIDATED_LENGTHS:
+    if family not in EXPORTABLE_FAMILIES:
         _try_length(backbone, limit, where)
         _try_export(backbone, longer, mask, where)
 
@@ -77,7 +77,7 @@ def _what_it_sees(backbone: Backbone, ids: Tensor, plain: Tensor) -> str:
     def sees(place: int, other: int) -> bool:
         changed = ids.clone()
         changed[0, other] = 1
-        with torch.no_grad(), quiet():
+        with torch.no_grad(), silent_transformers():
             return not torch.equal(plain[:, place], backbone(changed, torch.ones(ids.shape))[-1][:, place])
 
     before, behind = sees(3, 2), sees(2, 3)
@@ -95,7 +95,7 @@ def _differs(one: Tensor, other: Tensor) -> bool:
 def _try_length(backbone: Backbone, limit: int, where: str) -> None:
     ids = torch.full((1, limit), 5 % backbone.vocabulary)
     try:
-        with torch.no_grad(), quiet():
+        with torch.no_grad(), silent_transformers():
             backbone(ids, torch.ones(ids.shape))
     except Exception as error:  # positions beyond a table's end fail in many ways
         raise DataError(
@@ -110,7 +110,7 @@ def _try_export(backbone: Backbone, ids: Tensor, mask: Tensor, where: str) -> No
     logging.disable(logging.CRITICAL)
     heard = io.StringIO()
     try:
-        with quiet(), contextlib.redirect_stdout(heard), contextlib.redirect_stderr(heard):
+        with silent_transformers(), contextlib.redirect_stdout(heard), contextlib.redirect_stderr(heard):
             torch.onnx.export(
                 backbone,
                 (ids.repeat(2, 1), mask.repeat(2, 1)),

@@ -55,7 +55,7 @@ def _read(file: Path) -> dict[str, Tensor]:
     return {str(name): value for name, value in found.items()}
 
 
-def fitted(weights: dict[str, Tensor], expected: Collection[str]) -> dict[str, Tensor]:
+def rename_weights(weights: dict[str, Tensor], expected: Collection[str]) -> dict[str, Tensor]:
     """The weights under the names that a module expects.
 
     Old names of a layer norm's scale and shift become the present ones, and the prefix under which most of the

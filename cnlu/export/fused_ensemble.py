@@ -17,7 +17,8 @@ from torch.nn import functional as F
 
 from cnlu.model.attention import Layer, relative_positions
 from cnlu.model.encoder_output import EncoderOutput
-from cnlu.model.network import FAR_BELOW, JointNetwork, Outputs, pooled
+from cnlu.model.mask_value import MASK_VALUE
+from cnlu.model.network import JointNetwork, Outputs, pooled
 
 
 class FusedEnsemble(nn.Module):
@@ -42,7 +43,7 @@ class FusedEnsemble(nn.Module):
         self.layers = nn.ModuleList(
             _FusedLayer(layers, config.heads) for layers in zip(*(map(_layer, m.layers) for m in members), strict=True)
         )
-        readers = [m.readers() for m in members]
+        readers = [m.output_heads() for m in members]
         self.parts = [reader.out_features for reader in readers[0]]
         weights = [torch.cat([reader.weight for reader in own]) for own in readers]
         biases = [torch.cat([reader.bias for reader in own]) for own in readers]
@@ -63,7 +64,7 @@ class FusedEnsemble(nn.Module):
             each = each + self.characters_known(known[1]).view(batch, length, *shape).permute(2, 0, 1, 3)
             text = text + self.sentence_known(views[1]).view(batch, 1, *shape).permute(2, 0, 1, 3)
         x = self.norm_in(torch.cat([text, each], 2).flatten(1, 2)).flatten(0, 1)
-        padding = F.pad((1.0 - mask) * FAR_BELOW, (1, 0))[:, None, None, :]
+        padding = F.pad((1.0 - mask) * MASK_VALUE, (1, 0))[:, None, None, :]
         index = relative_positions(length, self.distance, mask.device)
         for layer in self.layers:
             x = layer(x, padding, index)

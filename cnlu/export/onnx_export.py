@@ -17,8 +17,8 @@ from torch.nn import functional as F
 from cnlu.errors import UsageError
 from cnlu.export.fused_ensemble import FusedEnsemble
 from cnlu.export.unfold import note_network
-from cnlu.model.encoder_output import FAR_BELOW
 from cnlu.model.ensemble import Ensemble
+from cnlu.model.mask_value import MASK_VALUE
 from cnlu.runtime.graph_check import ENCODER_INPUTS, INPUTS, strange_operators
 
 OPSET = 20  # read by every ONNX Runtime since 1.17; the first that has GELU as one step
@@ -54,7 +54,7 @@ class _Exported(nn.Module):
             self.register_buffer(f"{name}_scale", torch.stack([s for _, s in tables], 1) * projections[0].scale)
 
     def forward(self, characters: Tensor, sentence: Tensor, mask: Tensor, *encoded: Tensor) -> tuple[Tensor, ...]:
-        reader = self.network.reader
+        reader = self.network.aligned_encoder
         read = reader(*encoded) if reader is not None else None
         each, whole = self._look_up("characters", characters), self._look_up("sentence", sentence)
         return tuple(self.fused(each, whole, mask, read))
@@ -81,13 +81,13 @@ def export_onnx(network: Ensemble) -> bytes:
         {0: batch, 1: length},
     ]
     names = (*INPUTS,)
-    if network.reader is not None:
+    if network.aligned_encoder is not None:
         tokens = torch.export.Dim("tokens")
         example += [torch.ones(2, 9, dtype=torch.long), torch.ones(2, 9), torch.ones(2, 5, 9) / 9]
         shapes.append(({0: batch, 1: tokens}, {0: batch, 1: tokens}, {0: batch, 1: length, 2: tokens}))
         names += (*ENCODER_INPUTS,)
     exported = _Exported(network).eval()
-    with _quiet(), _plain_mask() if network.reader is not None else contextlib.nullcontext():
+    with _quiet(), _plain_mask() if network.aligned_encoder is not None else contextlib.nullcontext():
         program = torch.onnx.export(
             exported,
             tuple(example),
@@ -140,7 +140,7 @@ def _plain_mask() -> Iterator[None]:
         known, pattern = named.get("attention_mask"), named.get("mask_function")
         if known is None or known.ndim != 2 or pattern is not bidirectional_mask_function:
             return eager_mask(*given, **named)
-        return (1.0 - known[:, None, None, :].float()) * FAR_BELOW
+        return (1.0 - known[:, None, None, :].float()) * MASK_VALUE
 
     AttentionMaskInterface.register("eager", mask)
     try:

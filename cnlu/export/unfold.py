@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from cnlu.encoder.onnx_initializers import in_form, places
+from cnlu.encoder.onnx_initializers import places, restore_layout
 from cnlu.errors import CnluError, UsageError, one_line
 from cnlu.export.fused_ensemble import FusedEnsemble
 from cnlu.model.attention import Layer
@@ -105,7 +105,7 @@ def _joined(model: onnx.ModelProto, trained: TrainedModel) -> dict[str, Tensor]:
     initializers = {tensor.name: tensor for tensor in model.graph.initializer}
     placed: dict[str, tuple[str, str, list[int]]] = json.loads(notes[NOTE])
     return {
-        name: torch.from_numpy(in_form(numpy_helper.to_array(initializers[constant]), form, tuple(shape)))
+        name: torch.from_numpy(restore_layout(numpy_helper.to_array(initializers[constant]), form, tuple(shape)))
         for name, (constant, form, shape) in placed.items()
     }
 
@@ -160,7 +160,7 @@ def _fill_layer(layer: Layer, k: int, name: str, fused: Mapping[str, Tensor], he
 
 def _fill_readers(member: JointNetwork, k: int, network: Ensemble, fused: Mapping[str, Tensor]) -> None:
     """Of each character. What is read of the encoder's vectors is the same for each member that hears of it."""
-    readers = member.readers()
+    readers = member.output_heads()
     sizes = [reader.out_features for reader in readers]
     own, known = _own_part(fused["reading.weight"], k, network)
     if member.sizes.encoder:

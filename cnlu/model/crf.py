@@ -7,8 +7,7 @@ from torch import Tensor
 from torchcrf import CRF
 
 from cnlu.data.tags import TagSet
-
-ILLEGAL = -1e4
+from cnlu.model.mask_value import MASK_VALUE
 
 
 class LegalCRF(CRF):
@@ -21,7 +20,7 @@ class LegalCRF(CRF):
     def __init__(self, tags: TagSet) -> None:
         super().__init__(len(tags.tags), batch_first=True)
         for name, legal in (("start", tags.legal_start), ("end", tags.legal_end), ("step", tags.legal)):
-            penalty = torch.where(torch.from_numpy(legal), 0.0, ILLEGAL)
+            penalty = torch.where(torch.from_numpy(legal), 0.0, MASK_VALUE)
             self.register_buffer(f"{name}_penalty", penalty, persistent=False)
 
     def scores(self) -> tuple[Tensor, Tensor, Tensor]:

@@ -24,7 +24,7 @@ class Expected(NamedTuple):
     """[T]: how often a text ends with each"""
 
 
-def expectations(crf: LegalCRF, emissions: Tensor, mask: Tensor) -> Expected:
+def expected_counts(crf: LegalCRF, emissions: Tensor, mask: Tensor) -> Expected:
     """Of a tagger with `emissions` [B, L, T] under `mask` [B, L]; without gradients.
 
     The derivative of a CRF's log partition by a score is the expected count of what the score is given for
@@ -68,7 +68,7 @@ def softened_multi_label_loss(scores: Tensor, target: Tensor, temperature: float
     return temperature**2 * found / len(scores)
 
 
-def weighted_loss(scores: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+def role_distillation_loss(scores: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Roles: KL divergence of scores [B, L, 1 + names] from the teacher's, summed per text.
 
     `weight` [B, L] is the teacher's probability that a character is in an entity that has a role.
@@ -76,7 +76,7 @@ def weighted_loss(scores: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     return (_divergence(scores, target) * weight).sum() / len(scores)
 
 
-def hidden_loss(vectors: Tensor, target: Tensor, read: Tensor) -> Tensor:
+def hidden_state_loss(vectors: Tensor, target: Tensor, read: Tensor) -> Tensor:
     """Mean squared difference of character vectors [B, L, width] over the characters that both encoders read.
 
     `read` [B, L]: 1 for those. TinyBERT's loss of hidden states (arXiv 1909.10351, section 3.1, equation 8); vectors

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from cnlu.encoder.backbone import Backbone
+from cnlu.model.mask_value import MASK_VALUE
 
-FAR_BELOW = -1e4
 VIEWS = {"cls": 1, "mean": 1, "max": 1, "first_last": 1, "last_four": 4}
 """How many vectors each kind of sentence vector is mixed from; the mixture is learned by the network's head."""
 
@@ -61,5 +61,5 @@ def _pooled(state: Tensor, own: Tensor, largest: bool) -> Tensor:
     """Mean or maximum over the tokens marked in own [B, T]; 0 for a text without any."""
     some = own.sum(1, keepdim=True).clamp(max=1.0)
     if largest:
-        return (state + (1.0 - own[..., None]) * FAR_BELOW).amax(1) * some
+        return (state + (1.0 - own[..., None]) * MASK_VALUE).amax(1) * some
     return (state * own[..., None]).sum(1) / own.sum(1, keepdim=True).clamp_min(1.0)

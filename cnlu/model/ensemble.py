@@ -28,17 +28,17 @@ class Ensemble(nn.Module):
         config: ModelConfig,
         sizes: Sizes,
         tags: TagSet,
-        reader: AlignedEncoder | None = None,
-        reading: int | None = None,
+        aligned_encoder: AlignedEncoder | None = None,
+        members_with_encoder: int | None = None,
         items: ItemSet | None = None,
     ) -> None:
-        """`reading`: how many members hear of the encoder, None for all; the others go by sparse features alone."""
+        """`members_with_encoder`: how many members hear of the encoder, None for all; the others go by sparse features alone."""
         super().__init__()
-        self.reader = reader
+        self.aligned_encoder = aligned_encoder
         without_encoder = replace(sizes, encoder=0, views=0)
-        reading = config.members if reading is None else reading
+        members_with_encoder = config.members if members_with_encoder is None else members_with_encoder
         self.members = nn.ModuleList(
-            JointNetwork(config, sizes if number < reading else without_encoder, tags, items)
+            JointNetwork(config, sizes if number < members_with_encoder else without_encoder, tags, items)
             for number in range(config.members)
         )
 
@@ -47,19 +47,19 @@ class Ensemble(nn.Module):
 
     def forward(self, batch: dict[str, Tensor]) -> Outputs:
         """The mean of the members' outputs, intents of sentences; `batch` as made by training.batches.collate."""
-        read = self.read(batch)
+        read = self.encode(batch)
         found = mean_outputs(
             [network(batch["characters"], batch["sentence"], batch["mask"], read) for network in self.networks()]
         )
         return found._replace(intent=pooled(found.intent, batch["mask"])) if found.intent.ndim == 3 else found
 
-    def read(self, batch: dict[str, Tensor]) -> EncoderOutput | None:
+    def encode(self, batch: dict[str, Tensor]) -> EncoderOutput | None:
         """What the encoder says of a batch, or said of it when it was read beforehand; None without an encoder."""
         if "vectors" in batch:
             return EncoderOutput(batch["vectors"], batch["views"])
-        if self.reader is None:
+        if self.aligned_encoder is None:
             return None
-        read: EncoderOutput = self.reader(batch["tokens"], batch["token_mask"], batch["alignment"])
+        read: EncoderOutput = self.aligned_encoder(batch["tokens"], batch["token_mask"], batch["alignment"])
         return read
 
     def tagger(self) -> Tensor:

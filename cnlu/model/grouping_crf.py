@@ -25,8 +25,7 @@ from cnlu.data.grouping import (
     WEIGHTS,
     ItemSet,
 )
-
-NEVER = -1e4
+from cnlu.model.mask_value import MASK_VALUE
 
 
 class Scored(NamedTuple):
@@ -44,7 +43,7 @@ class Scored(NamedTuple):
     """[B, P]: that there are no more, in each state of the ItemSet"""
 
 
-class ItemChain(nn.Module):
+class GroupingCRF(nn.Module):
     """The chain of an ItemSet with its weights, which the network's own training leaves as they are."""
 
     def __init__(self, items: ItemSet) -> None:
@@ -97,18 +96,18 @@ class ItemChain(nn.Module):
         """Log of the sum over all sequences, or those of the `target` labels [B, N, 1 + K]; there [B, N] -> [B]."""
         batch, count = there.shape
         label = self.label
-        moves = torch.full(tuple(self.begins.shape), NEVER, device=there.device).masked_fill(self.begins, 0.0)
+        moves = torch.full(tuple(self.begins.shape), MASK_VALUE, device=there.device).masked_fill(self.begins, 0.0)
         moves = torch.where(self.returns, chains.returns[:, None, None], moves)
-        penalty = torch.zeros_like(chains.on) if target is None else (~target).float() * NEVER
-        on = (chains.on + penalty)[..., label] + label.eq(0).float() * NEVER
-        at = torch.full((batch, len(label), 1), NEVER, device=there.device)
+        penalty = torch.zeros_like(chains.on) if target is None else (~target).float() * MASK_VALUE
+        on = (chains.on + penalty)[..., label] + label.eq(0).float() * MASK_VALUE
+        at = torch.full((batch, len(label), 1), MASK_VALUE, device=there.device)
         at[:, 0] = 0.0
         for i in range(count):
             left = torch.logsumexp(at + chains.begins[:, i, None, : i + 1], -1)
             begun = torch.logsumexp(left[:, :, None] + moves, 1) + on[:, i]
             going = at + on[:, i, :, None] + chains.goes_on[:, i, None, : i + 1]
             after = torch.cat([torch.logaddexp(at + penalty[:, i, :1, None], going), begun[..., None]], -1)
-            at = torch.where(there[:, i, None, None], after, F.pad(at, (0, 1), value=NEVER))
+            at = torch.where(there[:, i, None, None], after, F.pad(at, (0, 1), value=MASK_VALUE))
         return torch.logsumexp((at + chains.end[..., None]).flatten(1), 1)
 
 

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from cnlu.config import ModelConfig
 from cnlu.model.network import JointNetwork, Outputs, pooled
 
-NOTHING = -100  # a target that takes no part in a loss
+IGNORE_INDEX = -100  # a target that takes no part in a loss
 
 
 def joint_loss(network: JointNetwork, outputs: Outputs, batch: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -20,7 +20,7 @@ def joint_loss(network: JointNetwork, outputs: Outputs, batch: dict[str, Tensor]
         tagging = network.crf.negative_log_likelihood(outputs.emissions, batch["tags"], batch["mask"])
         parts["entity"] = config.entity_weight * tagging.mean()
         if outputs.roles.shape[-1] > 1:
-            parts["roles"] = config.entity_weight * part_loss(outputs.roles, batch["roles"])
+            parts["roles"] = config.entity_weight * role_loss(outputs.roles, batch["roles"])
         if (groups := group_loss(network, outputs, batch)) is not None:
             parts["groups"] = groups
     if config.intent_weight:
@@ -45,14 +45,14 @@ def group_loss(network: JointNetwork, outputs: Outputs, batch: dict[str, Tensor]
     return network.config.entity_weight * network.items.loss(outputs.groups, batch) / len(outputs.groups)
 
 
-def part_loss(scores: Tensor, gold: Tensor) -> Tensor:
-    """Roles: scores [B, L, 1 + names], gold [B, L] (NOTHING outside their entities) -> summed per text."""
-    total = F.cross_entropy(scores.flatten(0, 1), gold.flatten(), ignore_index=NOTHING, reduction="sum")
+def role_loss(scores: Tensor, gold: Tensor) -> Tensor:
+    """Roles: scores [B, L, 1 + names], gold [B, L] (IGNORE_INDEX outside their entities) -> summed per text."""
+    total = F.cross_entropy(scores.flatten(0, 1), gold.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
     return total / len(scores)
 
 
 def multi_label_loss(scores: Tensor, gold: Tensor, second_intent: Tensor | None, known: Tensor) -> Tensor:
-    """Each label by itself: scores [B, K], gold [B] and also [B, M] (NOTHING: none) -> binary cross-entropy.
+    """Each label by itself: scores [B, K], gold [B] and also [B, M] (IGNORE_INDEX: none) -> binary cross-entropy.
 
     Summed over the labels, so that a sentence's one right label does not drown among K; mean over the `known` rows.
     """
@@ -60,29 +60,29 @@ def multi_label_loss(scores: Tensor, gold: Tensor, second_intent: Tensor | None,
         return scores.sum() * 0.0
     wanted = torch.zeros_like(scores).scatter_(1, gold.clamp_min(0)[:, None], 1.0)
     if second_intent is not None:
-        wanted.scatter_add_(1, second_intent.clamp_min(0), (second_intent != NOTHING).to(wanted.dtype))
+        wanted.scatter_add_(1, second_intent.clamp_min(0), (second_intent != IGNORE_INDEX).to(wanted.dtype))
     return F.binary_cross_entropy_with_logits(scores[known], wanted[known], reduction="sum") / len(known)
 
 
 def segment_intent_loss(scores: Tensor, gold: Tensor) -> Tensor:
-    """Intent scores of characters [B, L, K], gold [B, L] (NOTHING: unknown) -> mean cross-entropy of the known ones.
+    """Intent scores of characters [B, L, K], gold [B, L] (IGNORE_INDEX: unknown) -> mean cross-entropy of the known ones.
 
     A character belongs to one request; to learn of which tells intents apart that are alike, so that a doubt between
     two is not taken for both.
     """
-    known = (gold != NOTHING).sum()
-    total = F.cross_entropy(scores.flatten(0, 1), gold.flatten(), ignore_index=NOTHING, reduction="sum")
+    known = (gold != IGNORE_INDEX).sum()
+    total = F.cross_entropy(scores.flatten(0, 1), gold.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
     return total / known.clamp_min(1)
 
 
 def intent_loss(scores: Tensor, gold: Tensor, config: ModelConfig, known: Tensor | None = None) -> Tensor:
-    """scores [B, K], gold [B] (NOTHING: no intent annotated) -> mean loss.
+    """scores [B, K], gold [B] (IGNORE_INDEX: no intent annotated) -> mean loss.
 
     `known`: numbers of the rows with an intent; a GPU would have to be waited for to find them.
     `similarity` is DIET's (section 3, "Intent classification"): softmax over the gold label and sampled other
     labels, which keeps a step's cost flat when there are thousands of labels.
     """
-    known = (gold != NOTHING).nonzero()[:, 0] if known is None else known
+    known = (gold != IGNORE_INDEX).nonzero()[:, 0] if known is None else known
     if scores.shape[1] < 2 or not len(known):
         return scores.sum() * 0.0
     scores, gold = scores[known], gold[known]

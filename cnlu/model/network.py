@@ -22,10 +22,9 @@ from cnlu.data.tags import TagSet
 from cnlu.model.attention import Layer, relative_positions
 from cnlu.model.crf import LegalCRF
 from cnlu.model.encoder_output import EncoderOutput
-from cnlu.model.grouping_crf import ItemChain
+from cnlu.model.grouping_crf import GroupingCRF
+from cnlu.model.mask_value import MASK_VALUE
 from cnlu.model.sparse import SparseProjection
-
-FAR_BELOW = -1e4  # added to attention towards padding
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def pooled(scores: Tensor, mask: Tensor) -> Tensor:
     The log of the summed exponentials, a smooth maximum: a label needs a part of the sentence, and no one need say
     which (Pinheiro & Collobert 2015, From Image-level to Pixel-level Labeling, arXiv 1411.6228, section 3.2).
     """
-    return torch.logsumexp(scores + ((1.0 - mask) * FAR_BELOW)[..., None], 1)
+    return torch.logsumexp(scores + ((1.0 - mask) * MASK_VALUE)[..., None], 1)
 
 
 class JointNetwork(nn.Module):
@@ -86,7 +85,7 @@ class JointNetwork(nn.Module):
         self.emissions = nn.Linear(width + known, len(tags.tags))
         self.roles = nn.Linear(width + known, 1 + sizes.roles)
         self.groups = nn.Linear(width + known, sizes.groups)
-        self.crf, self.items = LegalCRF(tags), ItemChain(items) if items else None
+        self.crf, self.items = LegalCRF(tags), GroupingCRF(items) if items else None
         if config.multi_label:
             self.intents = nn.Linear(width + known, sizes.intents)
         else:
@@ -120,18 +119,18 @@ class JointNetwork(nn.Module):
             intent = meaning @ self.labels.T + self.label_bias
         return Outputs(emissions, intent, roles, groups)
 
-    def readers(self) -> tuple[nn.Linear, ...]:
+    def output_heads(self) -> tuple[nn.Linear, ...]:
         """Of each character: emissions, roles, groups, and where there may be several the intents."""
         multi_intent = (self.intents,) if self.config.multi_label else ()
         return (self.emissions, self.roles, self.groups, *multi_intent)
 
     def _readings(self, each: Tensor) -> tuple[Tensor, ...]:
         """What the readers say, in one product."""
-        readers = self.readers()
+        readers = self.output_heads()
         weight, bias = torch.cat([r.weight for r in readers]), torch.cat([r.bias for r in readers])
         return F.linear(each, weight, bias).split([r.out_features for r in readers], -1)
 
-    def masked_loss(self, inputs: dict[str, Tensor], hide: Tensor, target: Tensor) -> Tensor:
+    def masked_character_loss(self, inputs: dict[str, Tensor], hide: Tensor, target: Tensor) -> Tensor:
         """Weighted mean cross-entropy of guessing hidden characters; arguments as training.masking.hide gives them."""
         sparse = torch.where(hide[..., None] > 0, self.hidden, self.characters(inputs["characters"]))
         x = self._encode(sparse, self.sentence(inputs["sentence"]), inputs["mask"])
@@ -144,7 +143,7 @@ class JointNetwork(nn.Module):
         """What is known of characters [B, L, known] and text [B, known] -> [B, 1 + L, width], the text first."""
         x = torch.cat([self.sentence_in(self.dropout(whole))[:, None], self.character_in(self.dropout(sparse))], 1)
         x = self.dropout(self.norm_in(x))
-        padding = F.pad((1.0 - mask) * FAR_BELOW, (1, 0))[:, None, None, :]
+        padding = F.pad((1.0 - mask) * MASK_VALUE, (1, 0))[:, None, None, :]
         index = relative_positions(mask.shape[1], self.config.relative_distance, mask.device)
         for layer in self.layers:
             x = layer(x, padding, index)

@@ -22,8 +22,8 @@ from cnlu.export.unfold import unfolded
 from cnlu.features.vocabulary import Vocabularies
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.out_of_scope import OosScorer
-from cnlu.training.data.dataset import Dataset, build_dataset, labels_of
-from cnlu.training.data.replay import kept_examples
+from cnlu.training.data.dataset import Dataset, build_dataset, collect_labels
+from cnlu.training.data.replay import replay_examples
 from cnlu.training.fit.dev_evaluator import Calibration
 from cnlu.training.fit.encoder_setup import prepare_encoder
 from cnlu.training.request import Log, Request
@@ -50,7 +50,7 @@ def continue_training(origin: Path, request: Request, log: Log = lambda line: No
     encoded = trained.pretrained() if trained.model.tokens else None
     request = replace(request, config=inherited(request.config, trained))
     found = _gather(trained, request, log)
-    labels = _united(trained.model.labels, labels_of(found, request.config))
+    labels = _united(trained.model.labels, collect_labels(found, request.config))
     _tell(trained, found, labels, log)
     warm_start = WarmStart(
         unfolded(trained),
@@ -100,7 +100,7 @@ def _gather(trained: TrainedModel, request: Request, log: Log) -> Dataset:
         new, held = data.examples, load_data(list(request.dev), settings=request.config.data).examples
     else:
         new, held = stratified_split(data.examples, training.dev_fraction, training.seed)
-    learned, kept_out = kept_examples(trained.files.files)
+    learned, kept_out = replay_examples(trained.files.files)
     known = {example.text for example in [*data.examples, *held]}
     old = [example for example in learned if example.text not in known]
     out = [] if request.dev else [example for example in kept_out if example.text not in known]
@@ -147,7 +147,7 @@ def _tell(trained: TrainedModel, found: Dataset, labels: Labels, log: Log) -> No
     for what, known, now in (("intents", old.intents, labels.intents), ("entity types", old.entities, labels.entities)):
         new = [name for name in now if name not in known]
         log(f"from {trained.path}: {len(known)} {what} known, {len(new)} new{': ' if new else ''}{', '.join(new)}")
-    shown = labels_of(found, trained.model.config)
+    shown = collect_labels(found, trained.model.config)
     gone = [name for name in (*old.intents, *old.entities) if name not in {*shown.intents, *shown.entities}]
     if gone:
         log(

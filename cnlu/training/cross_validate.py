@@ -20,7 +20,7 @@ from cnlu.evaluation.report_data import ReportData, by_examples, unheard
 from cnlu.io.temporary import scratch_folder
 from cnlu.runtime.interpreter import Interpreter
 from cnlu.runtime.labels import Labels
-from cnlu.training.data.dataset import counted, labels_of, split_dataset
+from cnlu.training.data.dataset import collect_labels, counted, split_dataset
 from cnlu.training.fit.encoder_setup import prepare_encoder
 from cnlu.training.request import Log, Request
 from cnlu.training.train import TrainingInputs, learn, prepare
@@ -128,7 +128,7 @@ def _train(request: Request, data: NluData, examples: Sequence[Example], log: Lo
     device = prepare(request)
     found = split_dataset(replace(data, notes=[]), examples, request, log)
     encoder = prepare_encoder(request.encoder, request.config, log) if request.encoder else None
-    learn(TrainingInputs(found, labels_of(found, request.config), device, encoder), request, without_place)
+    learn(TrainingInputs(found, collect_labels(found, request.config), device, encoder), request, without_place)
 
 
 def _nobody(line: str) -> None:

@@ -18,7 +18,7 @@ from cnlu.text.view import view
 from cnlu.training.data.augment.augment import SETTINGS as OF_MADE_EXAMPLES
 from cnlu.training.data.augment.value_substitution import substitute_values
 from cnlu.training.data.dataset import Dataset
-from cnlu.training.data.featurize import plan_of
+from cnlu.training.data.featurize import plan_windows
 from cnlu.training.fit.encoder_setup import Encoder, prepare_encoder
 from cnlu.training.request import Log, Request
 from cnlu.training.train import TrainingInputs, TrainingResult, learn, prepare
@@ -108,12 +108,12 @@ def _course(options: Distillation, request: Request, log: Log) -> tuple[Training
     reader = _reader(options, teacher, encoder, log)
     texts, dev = _held_out(texts, teacher, request, log)
     texts += _copies(options.copies, texts, dev, request, log)
-    pieces = _pieces(texts, request.config, encoder.tokens if encoder else None)
+    pieces = _pieces(texts, request.config, encoder.tokenizer if encoder else None)
     folder, quiet = request.out.parent, request.quiet
     answers, examples = ask(teacher, pieces, MEMORY, folder, quiet)
     if reader is not None:
         answers = with_vectors(answers, teacher, reader, pieces, device, MEMORY, folder, quiet)
-    width = encoder.reader.width if encoder else 0
+    width = encoder.aligned_encoder.width if encoder else 0
     distillation = DistillationTargets.build(teacher, answers, width, options.temperature, _weight(options), device)
     found = Dataset(teacher.dictionaries(), examples, dev)
     return TrainingInputs(found, teacher.model.labels, device, encoder, distillation), request
@@ -170,7 +170,7 @@ def _reader(options: Distillation, teacher: TrainedModel, encoder: Encoder | Non
     if not learns or not _weight(options):
         return None
     try:
-        return teacher.reader()
+        return teacher.aligned_encoder()
     except UsageError as error:
         if options.hidden is not None:
             raise
@@ -228,7 +228,7 @@ def _pieces(texts: Sequence[str], config: Config, tokens: AlignedTokenizer | Non
     found: dict[str, None] = {}
     for text in texts:
         seen = view(text)
-        plan = plan_of(seen.text, config, tokens)
+        plan = plan_windows(seen.text, config, tokens)
         found |= dict.fromkeys(seen.part([(window.start, window.end)]).raw for window in plan.windows)
         if plan.intent:
             found[seen.part(plan.intent).raw] = None

@@ -26,24 +26,24 @@ from cnlu.model.ensemble import Ensemble
 from cnlu.model.network import Sizes
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.model_dir import check_out, write_model_dir
-from cnlu.training.data.augment.augment import made as made_of
-from cnlu.training.data.character_masking import Masker
-from cnlu.training.data.dataset import Dataset, counted, dictionary_notes, labels_of, read_dataset
+from cnlu.training.data.augment.augment import augment
+from cnlu.training.data.character_masking import CharacterMasking
+from cnlu.training.data.dataset import Dataset, collect_labels, counted, dictionary_notes, read_dataset
 from cnlu.training.data.featurize import Row
-from cnlu.training.data.frozen_features import read_rows
-from cnlu.training.data.out_of_fold import by_members, everyone, forget_unseen, rows_of_members
-from cnlu.training.data.replay import kept_files
-from cnlu.training.fit.checkpoint import Checkpoint, State
-from cnlu.training.fit.dev_evaluator import Calibration, Dev, graph_answers
+from cnlu.training.data.frozen_features import add_frozen_features
+from cnlu.training.data.out_of_fold import all_members, featurize_by_mask, group_by_mask, zero_unseen_features
+from cnlu.training.data.replay import replay_files
+from cnlu.training.fit.checkpoint import Checkpoint, TrainingState
+from cnlu.training.fit.dev_evaluator import Calibration, DevEvaluator, onnx_scorer
 from cnlu.training.fit.encoder_setup import Encoder, prepare_encoder, unknown_token_notes
-from cnlu.training.fit.grouping_weights import fit_weights
-from cnlu.training.fit.loop import Run, fit, passes, refit
+from cnlu.training.fit.grouping_weights import fit_grouping_weights
+from cnlu.training.fit.loop import Run, fit, refit, scaled_epochs
 from cnlu.training.request import Log, Request
 from cnlu.training.transfer.distillation_targets import DistillationTargets
 from cnlu.training.transfer.warm_start import WarmStart
 
 FEW_DEV = 20
-"""Dev examples; fewer do not calibrate a model that goes on from one that is calibrated."""
+"""DevEvaluator examples; fewer do not calibrate a model that goes on from one that is calibrated."""
 SHOWN = 3
 """Of the examples that are made, so many are shown"""
 
@@ -84,7 +84,7 @@ def train(request: Request, log: Log = lambda line: None) -> TrainingResult:
     device = prepare(request)
     found = read_dataset(request, log)
     encoder = prepare_encoder(request.encoder, request.config, log) if request.encoder else None
-    return learn(TrainingInputs(found, labels_of(found, request.config), device, encoder), request, log)
+    return learn(TrainingInputs(found, collect_labels(found, request.config), device, encoder), request, log)
 
 
 def prepare(request: Request) -> torch.device:
@@ -101,32 +101,36 @@ def learn(inputs: TrainingInputs, request: Request, log: Log) -> TrainingResult:
     config, found, labels = request.config, inputs.found, inputs.labels
     encoder, device, distillation, warm_start = inputs.encoder, inputs.device, inputs.distillation, inputs.warm_start
     extractor = build_extractor(config, found.data.lookups, found.data.regexes)
-    tokens = encoder.tokens if encoder else None
+    tokens = encoder.tokenizer if encoder else None
     _refuse_without_effect(inputs, request)
     learned, made = _learned(inputs, config, extractor)
-    rows, vocabularies = rows_of_members(
+    rows, vocabularies = featurize_by_mask(
         learned, extractor, labels, config, tokens, warm_start.vocabularies if warm_start else None
     )
     if not rows:
         raise DataError("All training examples are empty texts; write some text into them.")
     share = config.training.continue_share if warm_start else 1.0
-    first = [row.unseen != everyone(config.model.members) for row in rows]
-    epochs = passes(config.training, sum(first), share)
+    first = [row.held_out_by != all_members(config.model.members) for row in rows]
+    epochs = scaled_epochs(config.training, sum(first), share)
     _tell(found, made, extractor, labels, vocabularies, config, f"device {device.type}, {epochs} epochs at most", log)
     if encoder:
-        log(unknown_token_notes(encoder.tokens, found.train))
-    network, masker = _network(config, labels, vocabularies, device, encoder)
+        log(unknown_token_notes(encoder.tokenizer, found.train))
+    network, character_masking = _network(config, labels, vocabularies, device, encoder)
     if warm_start:
         warm_start.initialize(network, labels.tag_set(config.model.tagging).tags, labels, vocabularies)
-    elif found.unseen:
-        forget_unseen(network, rows)
+    elif found.held_out_by:
+        zero_unseen_features(network, rows)
     if labels.items:
-        network.set_item_weights(fit_weights(rows, labels.items, warm_start.item_weights() if warm_start else None))
-    held_out, unseen = found.calibrating()
+        network.set_item_weights(
+            fit_grouping_weights(rows, labels.items, warm_start.item_weights() if warm_start else None)
+        )
+    held_out, held_out_by = found.calibration_examples()
     dev = None
     if held_out:
         synonyms = Synonyms(found.data.synonyms, found.data.synonyms_of, extractor.normalizer)
-        dev = Dev(held_out, extractor, vocabularies, labels, config, synonyms, tokens, unseen, found.train)
+        dev = DevEvaluator(
+            held_out, extractor, vocabularies, labels, config, synonyms, tokens, held_out_by, found.train
+        )
     settings = (
         config.to_dict()
         | ({"weights": encoder.digest} if encoder else {})
@@ -146,7 +150,7 @@ def learn(inputs: TrainingInputs, request: Request, log: Log) -> TrainingResult:
             score,
             checkpoint,
             device,
-            masker,
+            character_masking,
             config.encoder,
             request.quiet,
             log,
@@ -159,19 +163,19 @@ def learn(inputs: TrainingInputs, request: Request, log: Log) -> TrainingResult:
         if warm_start and few:
             calibration, metrics = warm_start.calibration.knowing(vocabularies.met), None
         refit_epochs = 0
-        if found.unseen:
-            refit_epochs = refit(replace(run, rows=[replace(row, unseen=0) for row in rows]))
+        if found.held_out_by:
+            refit_epochs = refit(replace(run, rows=[replace(row, held_out_by=0) for row in rows]))
             _finish(network)
         if encoder:
-            encoder.join(network)
+            encoder.attach_to(network)
         graph = export_onnx(network)
         if request.int8:
             graph = quantize(graph)
             if dev:
                 rounded = _after_rounding(dev, network, graph, log)
-                calibration, metrics = (calibration, metrics) if found.unseen or few else rounded
+                calibration, metrics = (calibration, metrics) if found.held_out_by or few else rounded
         elif encoder:
-            graph = encoder.noted(graph)
+            graph = encoder.with_metadata(graph)
         metadata = {
             **asdict(calibration),
             "int8": request.int8,
@@ -183,7 +187,7 @@ def learn(inputs: TrainingInputs, request: Request, log: Log) -> TrainingResult:
             "examples": counted(found.train, config.model.multi_label),
             **({"distilled": distillation.about} if distillation else {}),
         }
-        tokenizer = encoder.files if encoder else None
+        tokenizer = encoder.tokens_json if encoder else None
         files = model_files(
             config, labels, found.data, vocabularies, network, without_notes(graph), metadata, tokenizer
         )
@@ -191,7 +195,7 @@ def learn(inputs: TrainingInputs, request: Request, log: Log) -> TrainingResult:
         segmenter = extractor.segmenter.digest if config.features.words else None
         write_model_dir(request.out, files, {"segmenter": segmenter}, request.force)
     checkpoint.clear()
-    log(_summary(request.out, state, metrics, score is not None, "left out" if any(unseen) else "on dev"))
+    log(_summary(request.out, state, metrics, score is not None, "left out" if any(held_out_by) else "on dev"))
     return TrainingResult(network, extractor, vocabularies, labels, metrics)
 
 
@@ -201,10 +205,10 @@ def _learned(
     """By the bits of the members that leave them out at first, the examples and those made of them; and the latter by
     what they are. An example is made of such as the same members leave out.
     """
-    learned = by_members(inputs.found.train, inputs.found.unseen)
+    learned = group_by_mask(inputs.found.train, inputs.found.held_out_by)
     made: dict[str, list[Example]] = {}
     for examples in learned.values() if inputs.distillation is None else ():
-        for what, new in made_of(list(examples), inputs.found.data, config, extractor.segmenter).items():
+        for what, new in augment(list(examples), inputs.found.data, config, extractor.segmenter).items():
             made.setdefault(what, []).extend(new)
             examples.extend(new)
     return learned, made
@@ -236,7 +240,7 @@ def _kept(inputs: TrainingInputs, request: Request, log: Log) -> dict[str, bytes
             "given then have no examples of."
         )
         return {}
-    return kept_files(found.train, [] if request.dev else found.dev, training.replay, training.seed)
+    return replay_files(found.train, [] if request.dev else found.dev, training.replay, training.seed)
 
 
 def _chooses(found: Dataset, config: Config, few: bool, log: Log) -> bool:
@@ -252,12 +256,12 @@ def _chooses(found: Dataset, config: Config, few: bool, log: Log) -> bool:
             f"training.patience has no effect with fewer dev examples than training.min_dev ({training.min_dev}); "
             "leave it out, or lower that."
         )
-    by_one = set(found.unseen) - {0, everyone(config.model.members)}
-    how = "as before" if few else f"on {len(found.calibrating()[0])} examples"
+    by_one = set(found.held_out_by) - {0, all_members(config.model.members)}
+    how = "as before" if few else f"on {len(found.calibration_examples()[0])} examples"
     log(
         f"note: fewer dev examples than training.min_dev ({training.min_dev}) are too few to choose an epoch by: the "
         f"last is kept, calibrated {how}{', each by a network that left it out' if by_one and not few else ''}"
-        f"{'; then all are learned from' if found.unseen else ''}."
+        f"{'; then all are learned from' if found.held_out_by else ''}."
     )
     return False
 
@@ -296,30 +300,34 @@ def _tell(
 
 def _network(
     config: Config, labels: Labels, vocabularies: Vocabularies, device: torch.device, encoder: Encoder | None
-) -> tuple[Ensemble, Masker | None]:
+) -> tuple[Ensemble, CharacterMasking | None]:
     """A frozen encoder stays outside while the network learns: its answers are computed once."""
-    masker = Masker.build(vocabularies.characters, device) if config.model.masked_tokens else None
+    character_masking = CharacterMasking.build(vocabularies.characters, device) if config.model.masked_tokens else None
     sizes = Sizes(
         len(vocabularies.characters),
         len(vocabularies.sentence),
         len(labels.intents),
         len(labels.role_names),
         len(labels.group_columns),
-        masker.characters if masker else 0,
-        encoder.reader.width if encoder else 0,
+        character_masking.characters if character_masking else 0,
+        encoder.aligned_encoder.width if encoder else 0,
         encoder.views if encoder else 0,
     )
-    learning = encoder.reader if encoder and config.encoder.tuning != "frozen" else None
+    learning = encoder.aligned_encoder if encoder and config.encoder.tuning != "frozen" else None
     tags = labels.tag_set(config.model.tagging)
-    return Ensemble(config.model, sizes, tags, learning, config.encoder.members, labels.items).to(device), masker
+    return Ensemble(config.model, sizes, tags, learning, config.encoder.members, labels.items).to(
+        device
+    ), character_masking
 
 
 def _read_beforehand(
-    rows: list[Row], dev: Dev | None, encoder: Encoder, config: Config, device: torch.device, request: Request
+    rows: list[Row], dev: DevEvaluator | None, encoder: Encoder, config: Config, device: torch.device, request: Request
 ) -> list[Row]:
     def read(given: list[Row]) -> list[Row]:
         memory = config.encoder.cache_mb << 20
-        return read_rows(given, encoder.reader, encoder.views, device, memory, request.out.parent, request.quiet)
+        return add_frozen_features(
+            given, encoder.aligned_encoder, encoder.views, device, memory, request.out.parent, request.quiet
+        )
 
     if dev is not None:
         dev.pieces = [(i, k, row) for (i, k, _), row in zip(dev.pieces, read([r for *_, r in dev.pieces]), strict=True)]
@@ -339,9 +347,9 @@ def _resumable(checkpoint: Checkpoint, log: Log) -> Iterator[None]:
         raise
 
 
-def _after_rounding(dev: Dev, network: Ensemble, graph: bytes, log: Log) -> tuple[Calibration, dict[str, Any]]:
+def _after_rounding(dev: DevEvaluator, network: Ensemble, graph: bytes, log: Log) -> tuple[Calibration, dict[str, Any]]:
     """Calibrated on what is shipped; says what the 8 bits cost."""
-    calibration, metrics = dev.calibrate(network, graph_answers(graph))
+    calibration, metrics = dev.calibrate(network, onnx_scorer(graph))
     log(f"int8: dev frames {metrics['frame_accuracy']:.3f}, in float32 {dev.frame_accuracy(network):.3f}")
     return calibration, metrics
 
@@ -353,7 +361,7 @@ def _finish(network: Ensemble) -> None:
         raise ModelError("Training diverged: weights are no longer numbers; lower training.learning_rate.")
 
 
-def _summary(out: Path, state: State, metrics: dict[str, Any] | None, chosen: bool, where: str) -> str:
+def _summary(out: Path, state: TrainingState, metrics: dict[str, Any] | None, chosen: bool, where: str) -> str:
     written = f"best of {state.epoch} epochs was {state.best_epoch}" if chosen else f"after {state.epoch} epochs"
     if metrics is None:
         return f"{out}: written {written}"

@@ -23,8 +23,8 @@ from transformers import AutoModel
 from cnlu.encoder.backbone import Backbone
 from cnlu.encoder.load import Pretrained, load_encoder
 from cnlu.encoder.prune import keep_layers, prune_heads
-from cnlu.encoder.transformers_logging import quiet
-from cnlu.encoder.validate import VALIDATED_LENGTHS
+from cnlu.encoder.transformers_logging import silent_transformers
+from cnlu.encoder.validate import EXPORTABLE_FAMILIES
 from cnlu.errors import UsageError
 from cnlu.runtime.graph_check import follow, strange_operators
 from cnlu.runtime.onnx_file import read_graph
@@ -109,7 +109,7 @@ def test_computing_activations_twice_changes_no_gradient(family: str, pretrained
         for name in ("attention_probs_dropout_prob", "attention_dropout"):  # DistilBERT and others read them each time
             setattr(backbone.config, name, 0.0)
         if twice:
-            with quiet():
+            with silent_transformers():
                 backbone.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         sum(state.square().sum() for state in backbone(*batch(backbone))).backward()
         gradients.append([p.grad for p in backbone.parameters() if p.grad is not None])
@@ -145,7 +145,7 @@ def test_a_text_goes_through_reader_and_encoder(family: str, pretrained: Pretrai
 
 def test_it_exports_and_onnx_runtime_gives_the_same(family: str, tiny_encoder: Callable[[str], Path]) -> None:
     """With one layer, which is what takes the time, and half of its heads where they can be removed."""
-    assert family in VALIDATED_LENGTHS
+    assert family in EXPORTABLE_FAMILIES
     if family == "xlm-roberta":
         pytest.skip("the same network as RoBERTa's, and exporting takes time")
     backbone = load_encoder(tiny_encoder(family)).backbone

@@ -15,7 +15,7 @@ import torch
 from cnlu.config import ModelConfig
 from cnlu.data.tags import TagSet
 from cnlu.encoder.backbone import Backbone
-from cnlu.encoder.from_model import CONFIG, WEIGHTS, load_stored, note_encoder
+from cnlu.encoder.from_model import CONFIG, WEIGHTS, add_encoder_metadata, load_from_graph
 from cnlu.encoder.load import load_encoder
 from cnlu.encoder.prune import keep_layers
 from cnlu.errors import CnluError, UsageError
@@ -51,7 +51,7 @@ def notes(graph: bytes) -> dict[str, str]:
 
 
 def test_the_encoder_built_again_has_the_hidden_states_of_the_exported_one(graph: bytes, backbone: Backbone) -> None:
-    stored = load_stored(without_notes(note_encoder(graph, backbone)), "model")
+    stored = load_from_graph(without_notes(add_encoder_metadata(graph, backbone)), "model")
     ids, mask = torch.randint(5, 100, (4, 12)), torch.ones(4, 12)
     mask[1, 5:] = 0
     with torch.no_grad():
@@ -61,13 +61,13 @@ def test_the_encoder_built_again_has_the_hidden_states_of_the_exported_one(graph
 
 
 def test_weights_that_the_exporter_transposed_are_found(graph: bytes, backbone: Backbone) -> None:
-    noted = json.loads(notes(note_encoder(graph, backbone))[WEIGHTS])
+    noted = json.loads(notes(add_encoder_metadata(graph, backbone))[WEIGHTS])
     assert {form for _, form in noted.values()} == {"plain", "transposed"}
     assert noted.keys() == dict(backbone.named_parameters()).keys()
 
 
 def test_the_note_tells_nothing_of_this_machine(graph: bytes, backbone: Backbone, tiny_bert: Path) -> None:
-    settings = notes(note_encoder(graph, backbone))[CONFIG]
+    settings = notes(add_encoder_metadata(graph, backbone))[CONFIG]
     assert str(tiny_bert.parent) not in settings and "transformers_version" not in settings
 
 
@@ -76,25 +76,25 @@ def test_weights_in_8_bits_are_not_taken_for_the_encoder(
 ) -> None:
     monkeypatch.setattr("cnlu.export.quantize.SMALLEST", 1)
     rounded = quantize(graph)
-    assert note_encoder(rounded, backbone) == rounded
+    assert add_encoder_metadata(rounded, backbone) == rounded
 
 
 def test_a_graph_that_holds_other_weights_gets_no_note(graph: bytes, tiny_bert: Path) -> None:
     other = cut(tiny_bert)
     with torch.no_grad():
         next(p for name, p in other.named_parameters() if name.endswith("query.weight")).add_(1.0)
-    assert note_encoder(graph, other) == graph
+    assert add_encoder_metadata(graph, other) == graph
 
 
 def test_layers_of_another_shape_than_the_settings_say_get_no_note(graph: bytes, tiny_bert: Path) -> None:
     other = cut(tiny_bert)
     other.config.intermediate_size = 48
-    assert note_encoder(graph, other) == graph
+    assert add_encoder_metadata(graph, other) == graph
 
 
 def test_a_model_without_an_encoder_to_take_out_is_refused_by_name(graph: bytes) -> None:
     with pytest.raises(UsageError, match="some/model: the encoder cannot be taken out"):
-        load_stored(graph, "some/model")
+        load_from_graph(graph, "some/model")
 
 
 @pytest.mark.parametrize(
@@ -109,9 +109,9 @@ def test_a_model_without_an_encoder_to_take_out_is_refused_by_name(graph: bytes)
 def test_notes_that_somebody_changed_are_a_sentence(
     graph: bytes, backbone: Backbone, key: str, change: dict[str, object], said: str
 ) -> None:
-    model = onnx.load_from_string(note_encoder(graph, backbone))
+    model = onnx.load_from_string(add_encoder_metadata(graph, backbone))
     for entry in model.metadata_props:
         if entry.key == key:
             entry.value = json.dumps(json.loads(entry.value) | change)
     with pytest.raises(CnluError, match=said):
-        load_stored(model.SerializeToString(), "model")
+        load_from_graph(model.SerializeToString(), "model")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.evaluation.report_examples import entity, report_data
 
 from cnlu.data.schema import Entity, Example
 from cnlu.evaluation.advice import Finding, Name, advise
 from cnlu.runtime.labels import Labels
+from tests.evaluation.report_examples import entity, report_data
 
 
 def said(one: Finding) -> str:

@@ -26,7 +26,7 @@ def build(encoder: int = 0, views: int = 0, intents: int = 5, reading: int | Non
     torch.manual_seed(0)
     sizes = Sizes(50, 40, intents, roles=2, groups=1, encoder=encoder, views=views)
     config = ModelConfig(**{**SMALL, **settings})  # type: ignore[arg-type]
-    network = Ensemble(config, sizes, TAGS, reading=reading).eval()
+    network = Ensemble(config, sizes, TAGS, members_with_encoder=reading).eval()
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.2)

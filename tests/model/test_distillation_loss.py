@@ -14,7 +14,13 @@ from torch import Tensor
 
 from cnlu.data.tags import TagSet
 from cnlu.model.crf import LegalCRF
-from cnlu.model.distillation_loss import expectations, hidden_loss, path_loss, softened_loss, weighted_loss
+from cnlu.model.distillation_loss import (
+    expected_counts,
+    hidden_state_loss,
+    path_loss,
+    role_distillation_loss,
+    softened_loss,
+)
 
 BIO = TagSet(["a", "b"], "BIO")
 LENGTHS = (4, 2, 1)
@@ -51,7 +57,7 @@ def log_chances(crf: LegalCRF, scores: Tensor) -> dict[tuple[int, ...], float]:
 
 def test_expectations_are_the_averages_over_all_legal_sequences() -> None:
     crf, scores = tagger(1), emissions(2)
-    found = expectations(crf, scores, MASK)
+    found = expected_counts(crf, scores, MASK)
     tags, steps, first, last = np.zeros((3, 4, COUNT)), np.zeros((COUNT, COUNT)), np.zeros(COUNT), np.zeros(COUNT)
     for i, length in enumerate(LENGTHS):
         for path, log in log_chances(crf, scores[i, :length]).items():
@@ -70,7 +76,7 @@ def test_expectations_are_the_averages_over_all_legal_sequences() -> None:
 def test_the_path_loss_is_the_cross_entropy_over_all_legal_sequences() -> None:
     teacher, student, told, said = tagger(1), tagger(3), emissions(2), emissions(4)
     with torch.no_grad():
-        found = float(path_loss(student, said, MASK, expectations(teacher, told, MASK)))
+        found = float(path_loss(student, said, MASK, expected_counts(teacher, told, MASK)))
     counted = 0.0
     for i, length in enumerate(LENGTHS):
         ours = log_chances(student, said[i, :length])
@@ -80,21 +86,21 @@ def test_the_path_loss_is_the_cross_entropy_over_all_legal_sequences() -> None:
 
 def test_a_student_that_says_the_same_has_nothing_to_learn() -> None:
     crf, scores = tagger(1), emissions(2).requires_grad_()
-    path_loss(crf, scores, MASK, expectations(crf, scores, MASK)).backward()
+    path_loss(crf, scores, MASK, expected_counts(crf, scores, MASK)).backward()
     for parameter in (scores, *crf.parameters()):
         assert parameter.grad is not None and float(parameter.grad.abs().max()) < 1e-6
 
 
 def test_learning_from_paths_alone_makes_the_student_tag_as_its_teacher() -> None:
     teacher, student, told = tagger(1), tagger(3), 3 * emissions(2)
-    wanted = expectations(teacher, told, MASK)
+    wanted = expected_counts(teacher, told, MASK)
     said = emissions(4).requires_grad_()
     optimizer = torch.optim.Adam([said, *student.parameters()], lr=0.2)
     for _ in range(150):
         optimizer.zero_grad()
         path_loss(student, said, MASK, wanted).backward()
         optimizer.step()
-    assert torch.allclose(expectations(student, said, MASK).tags, wanted.tags, atol=0.02)
+    assert torch.allclose(expected_counts(student, said, MASK).tags, wanted.tags, atol=0.02)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.0, 5.0])
@@ -118,11 +124,11 @@ def test_a_single_intent_teaches_nothing() -> None:
 def test_roles_count_where_the_teacher_sees_an_entity() -> None:
     told, said = emissions(5), emissions(6)
     weight = torch.zeros(3, 4)
-    assert float(weighted_loss(said, told, weight)) == 0.0
+    assert float(role_distillation_loss(said, told, weight)) == 0.0
     weight[1, 1] = 0.5
     p, q = (scores[1, 1].softmax(0) for scores in (told, said))
     divergence = float((p * (p / q).log()).sum())
-    assert float(weighted_loss(said, told, weight)) == pytest.approx(0.5 * divergence / 3, rel=1e-4)
+    assert float(role_distillation_loss(said, told, weight)) == pytest.approx(0.5 * divergence / 3, rel=1e-4)
 
 
 def test_hidden_states_count_where_both_encoders_read() -> None:
@@ -130,5 +136,5 @@ def test_hidden_states_count_where_both_encoders_read() -> None:
     found, read = wanted.clone(), torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
     found[0, 0] += 2.0
     found[1, 1:] += 100.0
-    assert float(hidden_loss(found, wanted, read)) == pytest.approx(4.0 / 3)
-    assert float(hidden_loss(found, wanted, torch.zeros(2, 3))) == 0.0
+    assert float(hidden_state_loss(found, wanted, read)) == pytest.approx(4.0 / 3)
+    assert float(hidden_state_loss(found, wanted, torch.zeros(2, 3))) == 0.0

@@ -11,12 +11,12 @@ import torch
 
 from cnlu.data.grouping import WEIGHTS
 from cnlu.data.schema import Entity, Example
-from cnlu.model.grouping_crf import ItemChain
+from cnlu.model.grouping_crf import GroupingCRF
 from cnlu.runtime.grouping import Items, totals
 from cnlu.runtime.labels import Labels
 from cnlu.training.data.batching import collate
 from cnlu.training.data.featurize import Row, _items
-from cnlu.training.fit.grouping_weights import fit_weights
+from cnlu.training.fit.grouping_weights import fit_grouping_weights
 
 SETS = pytest.mark.parametrize("names", [["1", "2", "3"], ["out", "back"]], ids=["counting", "named"])
 
@@ -59,10 +59,10 @@ def given(names: list[str]) -> tuple[Labels, list[Row], dict[str, torch.Tensor]]
     return labels, rows, collate(rows, torch.device("cpu"))
 
 
-def decision(labels: Labels) -> tuple[ItemChain, Items]:
+def decision(labels: Labels) -> tuple[GroupingCRF, Items]:
     assert labels.items is not None
     weights = np.random.default_rng(1).normal(0, 1, len(WEIGHTS)).astype(np.float32)
-    chain = ItemChain(labels.items)
+    chain = GroupingCRF(labels.items)
     chain.weights.data.copy_(torch.from_numpy(weights))
     return chain, Items(labels.items, weights)
 
@@ -101,7 +101,7 @@ def test_where_the_facts_are_sure_the_network_has_little_to_learn() -> None:
     size = []
     for sure in (False, True):
         if sure and labels.items:
-            chain.weights.copy_(fit_weights(rows, labels.items))
+            chain.weights.copy_(fit_grouping_weights(rows, labels.items))
         scores = torch.zeros(3, 9, len(labels.group_columns), requires_grad=True)
         chain.loss(scores, batch).backward()
         assert scores.grad is not None and torch.isfinite(scores.grad).all()

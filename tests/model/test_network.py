@@ -12,10 +12,10 @@ from cnlu.config import ModelConfig
 from cnlu.data.grouping import ItemSet
 from cnlu.data.tags import TagSet
 from cnlu.features.vocabulary import Vocabulary
-from cnlu.model.losses import NOTHING, intent_loss, joint_loss
+from cnlu.model.losses import IGNORE_INDEX, intent_loss, joint_loss
 from cnlu.model.network import JointNetwork, Sizes
 from cnlu.text.view import view
-from cnlu.training.data.character_masking import Masker
+from cnlu.training.data.character_masking import CharacterMasking
 
 SMALL = {"sparse_width": 16, "width": 16, "heads": 4, "feedforward": 32, "label_width": 8}
 STILL = {"sparse_dropout": 0.0, "sentence_dropout": 0.0, "dropout": 0.0}
@@ -38,14 +38,14 @@ def batch(length: int = 7, padding: int = 0) -> dict[str, torch.Tensor]:
     characters = torch.randint(1, 50, (2, length, 4), generator=draw)
     sentence = torch.randint(1, 40, (2, 6), generator=draw)
     grown = torch.nn.functional.pad
-    part = torch.where(torch.arange(length) < 3, 1, NOTHING).expand(2, -1)
+    part = torch.where(torch.arange(length) < 3, 1, IGNORE_INDEX).expand(2, -1)
     return {
         "characters": grown(characters, (0, padding, 0, padding)),
         "sentence": grown(sentence, (0, padding)),
         "mask": grown(torch.ones(2, length), (0, padding)),
         "tags": grown(torch.tensor([1, 2, 2, 0, 3, 4, 0]).expand(2, -1), (0, padding)),
-        "roles": grown(part, (0, padding), value=NOTHING),
-        "intent": torch.tensor([3, NOTHING]),
+        "roles": grown(part, (0, padding), value=IGNORE_INDEX),
+        "intent": torch.tensor([3, IGNORE_INDEX]),
         "items": torch.tensor([[1], [0]]),
         "items_spans": torch.tensor([[[0, 1, 3]]]).expand(2, -1, -1),
         "items_grouped": torch.ones(2, 1, 7),
@@ -80,8 +80,8 @@ def test_padding_changes_no_loss() -> None:
 
 
 def test_similarity_against_all_other_labels_is_cross_entropy() -> None:
-    scores, gold = torch.randn(4, 6), torch.tensor([0, 5, NOTHING, 2])
-    known = gold != NOTHING
+    scores, gold = torch.randn(4, 6), torch.tensor([0, 5, IGNORE_INDEX, 2])
+    known = gold != IGNORE_INDEX
     expected = torch.nn.functional.cross_entropy(scores[known], gold[known])
     similarity = ModelConfig(intent_loss="similarity", negatives=5)
     assert torch.allclose(intent_loss(scores, gold, similarity), expected)
@@ -97,7 +97,7 @@ def test_similarity_never_takes_the_gold_label_for_a_negative() -> None:
 
 @pytest.mark.parametrize("scores", [torch.randn(2, 0), torch.randn(2, 1)])
 def test_without_a_choice_of_intents_there_is_no_loss(scores: torch.Tensor) -> None:
-    assert intent_loss(scores, torch.tensor([NOTHING, NOTHING]), ModelConfig()).item() == 0.0
+    assert intent_loss(scores, torch.tensor([IGNORE_INDEX, IGNORE_INDEX]), ModelConfig()).item() == 0.0
 
 
 def test_hidden_characters_leave_no_trace_in_the_input() -> None:
@@ -115,7 +115,7 @@ def test_hidden_characters_leave_no_trace_in_the_input() -> None:
         for row in rows:
             builder.add(row)
     vocabulary: Vocabulary = builder.build(1, 10_000)[0]
-    masker = Masker.build(vocabulary, torch.device("cpu"))
+    character_masking = CharacterMasking.build(vocabulary, torch.device("cpu"))
     pad = max(len(row) for rows in found for row in rows)
     ids = torch.tensor([[[vocabulary.ids[f] for f in row] + [0] * (pad - len(row)) for row in rows] for rows in found])
     given = {"characters": ids, "sentence": torch.ones(2, 3, dtype=torch.long), "mask": torch.ones(ids.shape[:2])}
@@ -123,7 +123,7 @@ def test_hidden_characters_leave_no_trace_in_the_input() -> None:
     hide_those[:, changed] = 0.0
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "rand", lambda *shape, **options: hide_those)
-        inputs, hide, target = masker.hide(given)
+        inputs, hide, target = character_masking.hide(given)
     assert hide[0].nonzero().flatten().tolist() == changed
     one, other = ([sorted(row) for row in text] for text in inputs["characters"].tolist())
     assert one == other and any(map(any, one))

@@ -84,7 +84,9 @@ def test_the_work_counted_is_the_work_done(gpu_training: ModuleType) -> None:
     shape, length = gpu_training.Shape(2, 64, 4, 128, 200), 24
     network, tags = gpu_training.build(shape)
     rows = [row for row in gpu_training.made_up(400, length, shape.word_pieces, tags) if len(row) == length][:8]
-    stepper = gpu_training.Stepper(network.train(), rows, torch.device("cpu"), None, len(rows), False, print)
+    stepper = gpu_training.GradientAccumulator(
+        network.train(), rows, torch.device("cpu"), None, len(rows), False, print
+    )
     with FlopCounterMode(display=False) as counter:
         stepper.accumulate(range(len(rows)))
     expected = len(rows) * gpu_training.operations(network)(length, length + 2)

@@ -17,7 +17,7 @@ from cnlu.data.load import load_data
 from cnlu.runtime.assemble import Scores
 from cnlu.text.tokens import AlignedTokenizer, pad_tokens
 from cnlu.text.view import view
-from cnlu.training.data.featurize import reading_row
+from cnlu.training.data.featurize import feature_ids
 from cnlu.training.request import Request
 from cnlu.training.train import TrainingResult, train
 
@@ -39,7 +39,7 @@ SETTINGS = [
 
 def torch_scores(trained: TrainingResult, text: str, tokens: AlignedTokenizer | None) -> Scores:
     seen = view(text)
-    features = reading_row(trained.extractor.extract(seen), trained.vocabularies)
+    features = feature_ids(trained.extractor.extract(seen), trained.vocabularies)
     characters, sentence = (torch.from_numpy(array)[None].long() for array in features)
     batch = {"characters": characters, "sentence": sentence, "mask": torch.ones(characters.shape[:2])}
     if tokens is not None:

@@ -26,7 +26,7 @@ from cnlu.runtime.model_dir import read_model_dir, write_model_dir
 from cnlu.text.view import view
 from cnlu.training.continue_training import _with_dictionaries, continue_training
 from cnlu.training.data import replay
-from cnlu.training.data.replay import drawn, kept_examples, kept_files
+from cnlu.training.data.replay import drawn, replay_examples, replay_files
 from cnlu.training.request import Request
 from cnlu.training.train import TrainingResult, train
 from cnlu.training.transfer.trained_model import TrainedModel
@@ -144,7 +144,7 @@ def test_what_the_user_gives_anew_replaces_the_kept_example(base: Path, tmp_path
     changed = [Example(EXAMPLES[0].text, "bye"), *NEW]
     trained = continue_training(base, options(tmp_path, changed, "grown", "training.dev_fraction=0"))
     assert trained.labels.intents == ["ask", "bye", "eat", "go"]
-    learned, _ = kept_examples(read_model_dir(tmp_path / "grown").files)
+    learned, _ = replay_examples(read_model_dir(tmp_path / "grown").files)
     assert [e.intent for e in learned if e.text == EXAMPLES[0].text] == ["bye"]
 
 
@@ -152,7 +152,7 @@ def test_a_model_without_examples_says_which_labels_are_forgotten(tmp_path: Path
     said: list[str] = []
     train(options(tmp_path, EXAMPLES, "base", store_examples=False), said.append)
     assert any("keeps none of its examples" in line for line in said)
-    assert kept_examples(read_model_dir(tmp_path / "base").files) == ([], [])
+    assert replay_examples(read_model_dir(tmp_path / "base").files) == ([], [])
     continue_training(tmp_path / "base", options(tmp_path, NEW, "grown"), said.append)
     assert any("no example of ask, go, city is learned from again" in line for line in said)
 
@@ -244,9 +244,9 @@ def test_the_command_line_grows(base: Path, tmp_path: Path, capsys: pytest.Captu
 
 
 def test_kept_examples_come_back_as_they_were() -> None:
-    files = kept_files(EXAMPLES, NEW, 100, 1)
-    assert kept_examples(files) == (EXAMPLES, NEW)
-    assert kept_files(EXAMPLES, NEW, 100, 1) == files
+    files = replay_files(EXAMPLES, NEW, 100, 1)
+    assert replay_examples(files) == (EXAMPLES, NEW)
+    assert replay_files(EXAMPLES, NEW, 100, 1) == files
 
 
 def test_of_too_many_examples_each_intent_keeps_its_share() -> None:
@@ -286,7 +286,7 @@ def test_kept_examples_that_somebody_else_packed_are_unpacked_within_a_limit(
 ) -> None:
     monkeypatch.setattr(replay, "_MOST_BYTES", 1000)
     with pytest.raises(DataError, match=said):
-        kept_examples({replay.LEARNED: content})
+        replay_examples({replay.LEARNED: content})
 
 
 def test_dictionaries_are_united_and_of_two_values_the_new_one_counts_type_by_type() -> None:

@@ -21,7 +21,7 @@ from cnlu.data.schema import Entity, Example
 from cnlu.errors import DataError, ModelError, UsageError
 from cnlu.runtime.model_dir import read_model_dir, write_model_dir
 from cnlu.training.distill import Distillation, _copies, distill
-from cnlu.training.fit.dev_evaluator import Dev
+from cnlu.training.fit.dev_evaluator import DevEvaluator
 from cnlu.training.request import Request
 from cnlu.training.train import TrainingResult, train
 from cnlu.training.transfer.teacher import as_example, ask
@@ -186,7 +186,7 @@ def test_a_student_on_a_part_of_the_teachers_encoder_reads_as_the_teacher_does(
     run: Run, teacher: Path, tmp_path: Path, without_export: None
 ) -> None:
     trained, said = run("layers=1", "encoder.members=1")
-    assert trained.network.reader is not None and trained.network.reader.backbone.depth == 1
+    assert trained.network.aligned_encoder is not None and trained.network.aligned_encoder.backbone.depth == 1
     assert (tmp_path / "student" / "tokens.json").read_bytes() == (teacher / "tokens.json").read_bytes()
     assert any("[UNK] to the encoder" in line for line in said)
     assert [epoch["hidden"] > 0 for epoch in history(tmp_path / "student")] == [True, True]
@@ -195,10 +195,10 @@ def test_a_student_on_a_part_of_the_teachers_encoder_reads_as_the_teacher_does(
 
 def test_the_layers_kept_begin_as_the_teachers(run: Run, teacher: Path, without_export: None) -> None:
     trained, _ = run("layers=3", "encoder.learning_rate=0")
-    assert trained.network.reader is not None
+    assert trained.network.aligned_encoder is not None
     kept, taught = (
-        trained.network.reader.backbone.state_dict(),
-        TrainedModel.load(teacher, 1).reader().backbone.state_dict(),
+        trained.network.aligned_encoder.backbone.state_dict(),
+        TrainedModel.load(teacher, 1).aligned_encoder().backbone.state_dict(),
     )
     assert kept.keys() == taught.keys() and all(torch.equal(kept[name], taught[name]) for name in kept)
 
@@ -292,15 +292,15 @@ def test_an_interrupted_distillation_resumes_to_the_same_student(
     """The bridge between two widths is saved with the rest."""
     wide, settings = wide_bert(tmp_path / "wide", tiny_bert), ["training.max_epochs=3", "training.min_epochs=3"]
     run(wide, *settings, name="whole")
-    score, calls = Dev.frame_accuracy, iter(range(1, 100))
+    score, calls = DevEvaluator.frame_accuracy, iter(range(1, 100))
 
-    def scored(self: Dev, network: Any) -> float:
+    def scored(self: DevEvaluator, network: Any) -> float:
         if next(calls) == 2:
             raise KeyboardInterrupt
         return score(self, network)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Dev, "frame_accuracy", scored)
+        patch.setattr(DevEvaluator, "frame_accuracy", scored)
         run(wide, *settings)
     run(wide, *settings, resume=True)
     for name in ("tagger.npy", "training.json"):

@@ -27,12 +27,12 @@ from cnlu.model.network import Sizes
 from cnlu.runtime.labels import Labels
 from cnlu.text.tokens import Tokens, pad_tokens
 from cnlu.text.view import view
-from cnlu.training.data.featurize import Row, reading_row, training_rows
-from cnlu.training.data.frozen_features import read_rows
+from cnlu.training.data.featurize import Row, feature_ids, featurize
+from cnlu.training.data.frozen_features import add_frozen_features
 from cnlu.training.fit import loop
 from cnlu.training.fit.encoder_setup import Encoder, prepare_encoder
 from cnlu.training.fit.optimizer import build_optimizer
-from cnlu.training.fit.step import Stepper
+from cnlu.training.fit.step import GradientAccumulator
 from cnlu.training.request import Request
 from cnlu.training.train import train
 
@@ -82,22 +82,26 @@ def prepared(tiny_bert: Path, examples: list[Example], *overrides: str) -> tuple
     config = load_config(None, [*SMALL, "encoder.precision=float32", *overrides], encoder=True)
     encoder = prepare_encoder(str(tiny_bert), config, lambda line: None)
     labels = Labels.collect(examples)
-    [rows], vocabularies = training_rows([examples], build_extractor(config, {}, {}), labels, config, encoder.tokens)
+    [rows], vocabularies = featurize([examples], build_extractor(config, {}, {}), labels, config, encoder.tokenizer)
     sizes = Sizes(
         len(vocabularies.characters),
         len(vocabularies.sentence),
         len(labels.intents),
         0,
         0,
-        encoder=encoder.reader.width,
+        encoder=encoder.aligned_encoder.width,
         views=encoder.views,
     )
     torch.manual_seed(1)
-    return encoder, rows, Ensemble(config.model, sizes, labels.tag_set("BIO"), encoder.reader)
+    return encoder, rows, Ensemble(config.model, sizes, labels.tag_set("BIO"), encoder.aligned_encoder)
 
 
-def stepper(network: Ensemble, rows: list[Row], part: int, log: Callable[[str], None] = lambda line: None) -> Stepper:
-    return Stepper(network.eval(), rows, CPU, None, part, False, log)  # eval: no dropout, so that runs compare
+def stepper(
+    network: Ensemble, rows: list[Row], part: int, log: Callable[[str], None] = lambda line: None
+) -> GradientAccumulator:
+    return GradientAccumulator(
+        network.eval(), rows, CPU, None, part, False, log
+    )  # eval: no dropout, so that runs compare
 
 
 def gradients(network: Ensemble) -> list[torch.Tensor]:
@@ -121,7 +125,7 @@ def test_a_model_on_an_encoder_runs_without_torch_as_it_was_trained(
     assert model.tokens is not None
     assert not any("lora" in name for name, _ in trained.network.named_modules())
     text = "我要去New York"
-    characters, sentence = reading_row(trained.extractor.extract(view(text)), trained.vocabularies)
+    characters, sentence = feature_ids(trained.extractor.extract(view(text)), trained.vocabularies)
     batch = {"characters": characters[None], "sentence": sentence[None], "mask": np.ones((1, len(text)), np.float32)}
     batch |= pad_tokens([model.tokens.read(text)], len(text))
     with torch.no_grad():
@@ -147,7 +151,7 @@ def test_only_a_tuned_encoder_changes(
 ) -> None:
     trained, _ = train_on(examples, f"encoder.tuning={tuning}")
     fresh = prepare_encoder(str(tiny_bert), load_config(None, SMALL, encoder=True), lambda line: None)
-    before, after = fresh.reader.backbone.state_dict(), trained.network.reader.backbone.state_dict()
+    before, after = fresh.aligned_encoder.backbone.state_dict(), trained.network.aligned_encoder.backbone.state_dict()
     assert before.keys() == after.keys()
     assert moves != all(torch.equal(before[name], after[name]) for name in before)
 
@@ -165,8 +169,8 @@ def test_an_encoder_that_all_members_teach_has_seen_what_one_of_them_left_out(
 def test_every_sentence_vector_leaves_padding_and_other_texts_out(kind: str, tiny_bert: Path) -> None:
     config = load_config(None, SMALL, encoder=True)
     encoder = prepare_encoder(str(tiny_bert), config, lambda line: None)
-    reader = AlignedEncoder(encoder.reader.backbone, kind, 0).eval()
-    short, long = (encoder.tokens.read(text) for text in ("去北京", "帮我看看明天去上海的票"))
+    reader = AlignedEncoder(encoder.aligned_encoder.backbone, kind, 0).eval()
+    short, long = (encoder.tokenizer.read(text) for text in ("去北京", "帮我看看明天去上海的票"))
 
     def views(found: list[Any], length: int) -> torch.Tensor:
         inputs = {name: torch.from_numpy(array) for name, array in pad_tokens(found, length).items()}
@@ -181,9 +185,9 @@ def test_every_sentence_vector_leaves_padding_and_other_texts_out(kind: str, tin
 
 def test_a_text_of_nothing_the_tokenizer_keeps_has_a_sentence_vector(tiny_bert: Path) -> None:
     encoder = prepare_encoder(str(tiny_bert), load_config(None, SMALL, encoder=True), lambda line: None)
-    inputs = {name: torch.from_numpy(array) for name, array in pad_tokens([encoder.tokens.read(" ")], 1).items()}
+    inputs = {name: torch.from_numpy(array) for name, array in pad_tokens([encoder.tokenizer.read(" ")], 1).items()}
     for kind in VIEWS:
-        assert torch.isfinite(AlignedEncoder(encoder.reader.backbone, kind, 0).eval()(**inputs).views).all()
+        assert torch.isfinite(AlignedEncoder(encoder.aligned_encoder.backbone, kind, 0).eval()(**inputs).views).all()
 
 
 def test_a_batch_in_parts_gives_the_gradients_of_the_whole(tiny_bert: Path, examples: list[Example]) -> None:
@@ -202,7 +206,7 @@ def test_out_of_memory_halves_what_is_computed_at_once_and_says_so(
     stepper(network, rows, 16).accumulate(range(16))
     whole = gradients(network)
     network.zero_grad()
-    read = Ensemble.read
+    read = Ensemble.encode
 
     def little_memory(self: Ensemble, batch: dict[str, torch.Tensor]) -> Any:
         if len(batch["tokens"]) > 5:
@@ -240,11 +244,11 @@ def test_deeper_layers_learn_more_slowly(tiny_bert: Path, examples: list[Example
         for group in build_optimizer(network, config.training, config.encoder).param_groups
         for p in group["params"]
     }
-    first, second, third = encoder.reader.backbone.layers()
+    first, second, third = encoder.aligned_encoder.backbone.layers()
     assert {rate[id(p)] for p in third.parameters()} == {0.001}
     assert {rate[id(p)] for p in second.parameters()} == {0.0005}
     assert {rate[id(p)] for p in first.parameters()} == {0.00025}
-    embedding = next(m for m in encoder.reader.backbone.modules() if isinstance(m, torch.nn.Embedding))
+    embedding = next(m for m in encoder.aligned_encoder.backbone.modules() if isinstance(m, torch.nn.Embedding))
     assert rate[id(embedding.weight)] == 0.000125
 
 
@@ -261,13 +265,13 @@ def test_a_frozen_encoders_answers_are_those_of_the_encoder_wherever_they_lie(
     memory: int, tiny_bert: Path, examples: list[Example], tmp_path: Path
 ) -> None:
     encoder, rows, _ = prepared(tiny_bert, examples, "encoder.sentence=last_four")
-    for row in read_rows(rows, encoder.reader, encoder.views, CPU, memory, tmp_path):
-        assert row.tokens is not None and row.read is not None
+    for row in add_frozen_features(rows, encoder.aligned_encoder, encoder.views, CPU, memory, tmp_path):
+        assert row.tokens is not None and row.frozen_features is not None
         tokens, mask = torch.from_numpy(row.tokens.ids)[None], torch.ones(1, len(row.tokens))
         with torch.no_grad():
-            read = encoder.reader.eval()(tokens, mask, torch.from_numpy(row.tokens.alignment)[None])
-        assert np.allclose(row.read[0], read.characters[0], atol=5e-3)
-        assert np.allclose(row.read[1], read.views[0], atol=5e-3)
+            read = encoder.aligned_encoder.eval()(tokens, mask, torch.from_numpy(row.tokens.alignment)[None])
+        assert np.allclose(row.frozen_features[0], read.characters[0], atol=5e-3)
+        assert np.allclose(row.frozen_features[1], read.views[0], atol=5e-3)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -374,8 +378,8 @@ def test_computing_activations_twice_changes_no_gradient(tiny_bert: Path, exampl
             if isinstance(module, torch.nn.Dropout):
                 module.p = 0.0
         worker = stepper(network, rows, 16)
-        assert network.reader is not None
-        network.reader.train()  # where it is not training nothing needs to be kept
+        assert network.aligned_encoder is not None
+        network.aligned_encoder.train()  # where it is not training nothing needs to be kept
         torch.manual_seed(3)
         worker.accumulate(range(16))
         found.append(gradients(network))
@@ -388,7 +392,7 @@ def test_a_cut_encoder_is_smaller_and_still_learns(
     whole, _ = train_on(examples, name="whole")
     cut, _ = train_on(examples, "encoder.keep_layers=1", "encoder.prune_heads=0.5", name="cut")
     sizes = [
-        sum(p.numel() for layer in trained.network.reader.backbone.layers() for p in layer.parameters())
+        sum(p.numel() for layer in trained.network.aligned_encoder.backbone.layers() for p in layer.parameters())
         for trained in (whole, cut)
     ]
     assert sizes[1] < sizes[0] / 3

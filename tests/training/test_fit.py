@@ -20,7 +20,7 @@ from cnlu.data.jsonl import write_jsonl
 from cnlu.data.schema import Entity, Example
 from cnlu.data.split import stratified_split
 from cnlu.errors import DataError, ModelError, UsageError
-from cnlu.training.fit.dev_evaluator import Dev
+from cnlu.training.fit.dev_evaluator import DevEvaluator
 from cnlu.training.fit.loop import planned_epochs
 
 Run = Callable[..., tuple[object, list[str]]]
@@ -32,14 +32,14 @@ def story(model: Path) -> dict:  # type: ignore[type-arg]
 
 
 def scores(monkeypatch: pytest.MonkeyPatch, values: list[float]) -> list[torch.Tensor]:
-    """Dev scores as written; collects a weight of the network that each was given for."""
+    """DevEvaluator scores as written; collects a weight of the network that each was given for."""
     seen: list[torch.Tensor] = []
 
-    def scored(self: Dev, network):  # type: ignore[no-untyped-def]
+    def scored(self: DevEvaluator, network):  # type: ignore[no-untyped-def]
         seen.append(next(network.parameters()).detach().clone())
         return values[len(seen) - 1]
 
-    monkeypatch.setattr(Dev, "frame_accuracy", scored)
+    monkeypatch.setattr(DevEvaluator, "frame_accuracy", scored)
     return seen
 
 
@@ -130,11 +130,11 @@ def tensors_alive() -> int:
 def test_memory_does_not_grow_with_epochs(run: Run, examples: list[Example], monkeypatch: pytest.MonkeyPatch) -> None:
     alive: list[int] = []
 
-    def counted(self: Dev, network):  # type: ignore[no-untyped-def]
+    def counted(self: DevEvaluator, network):  # type: ignore[no-untyped-def]
         alive.append(tensors_alive() if len(alive) in (2, 11) else 0)
         return 1.0 - len(alive) / 100
 
-    monkeypatch.setattr(Dev, "frame_accuracy", counted)
+    monkeypatch.setattr(DevEvaluator, "frame_accuracy", counted)
     settings = ["training.max_epochs=12", "training.patience=12", "training.checkpoint_seconds=3600"]
     run(examples, *settings)
     assert len(alive) == 12 and alive[11] == alive[2] > 0

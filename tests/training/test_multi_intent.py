@@ -21,12 +21,12 @@ from cnlu.data.jsonl import write_jsonl
 from cnlu.data.schema import Entity, Example
 from cnlu.errors import DataError
 from cnlu.features.build_extractor import build_extractor
-from cnlu.model.losses import NOTHING, multi_label_loss
+from cnlu.model.losses import IGNORE_INDEX, multi_label_loss
 from cnlu.model.network import pooled
 from cnlu.runtime.interpreter import Interpreter
 from cnlu.runtime.labels import Labels
 from cnlu.training.continue_training import continue_training
-from cnlu.training.data.featurize import training_rows
+from cnlu.training.data.featurize import featurize
 from cnlu.training.data.multi_intent import synthesize_multi_intent
 from cnlu.training.distill import Distillation, distill
 from cnlu.training.request import Request
@@ -141,11 +141,11 @@ def test_a_joined_sentence_knows_which_part_asks_for_what(small: Any) -> None:
     labels = Labels.collect(examples, True)
     pair = synthesize_multi_intent(examples, 4.0, 0)[0]
     both = Example("退票，你好", "refund+greet")
-    (rows,), _ = training_rows([[pair, both, examples[0]]], build_extractor(config, {}, {}), labels, config)
+    (rows,), _ = featurize([[pair, both, examples[0]]], build_extractor(config, {}, {}), labels, config)
     refund, greet = labels.intents.index("refund"), labels.intents.index("greet")
     first, second = (refund, greet) if pair.text.startswith("退票") else (greet, refund)
     assert rows[0].segment_intents.tolist() == [first] * (len(pair.text) - 2) + [second] * 2
-    assert rows[1].segment_intents.tolist() == [NOTHING] * 5
+    assert rows[1].segment_intents.tolist() == [IGNORE_INDEX] * 5
     assert rows[2].segment_intents.tolist() == [refund] * 2
 
 
@@ -153,9 +153,9 @@ def test_what_is_read_of_a_long_pair_asks_for_nobody_knows_which(small: Any) -> 
     config = small("model.multi_label=true", "training.max_length=16")
     examples = [Example("我要退票" * 6 + "。", "refund"), Example("你好" * 9, "greet")]
     pair = synthesize_multi_intent(examples, 4.0, 0)[0]
-    (rows,), _ = training_rows([[pair]], build_extractor(config, {}, {}), Labels.collect(examples, True), config)
+    (rows,), _ = featurize([[pair]], build_extractor(config, {}, {}), Labels.collect(examples, True), config)
     assert len(rows) > 1
-    assert all((row.segment_intents == NOTHING).all() for row in rows)
+    assert all((row.segment_intents == IGNORE_INDEX).all() for row in rows)
 
 
 def test_joined_sentences_of_those_held_out_calibrate(folder: Path) -> None:
@@ -165,7 +165,7 @@ def test_joined_sentences_of_those_held_out_calibrate(folder: Path) -> None:
 
 def test_the_loss_asks_each_label_by_itself() -> None:
     scores = torch.tensor([[9.0, 9.0, -9.0], [-9.0, 9.0, -9.0], [0.0, 0.0, 0.0]])
-    gold, also = torch.tensor([0, 1, NOTHING]), torch.tensor([[1], [NOTHING], [NOTHING]])
+    gold, also = torch.tensor([0, 1, IGNORE_INDEX]), torch.tensor([[1], [IGNORE_INDEX], [IGNORE_INDEX]])
     known = torch.tensor([0, 1])
     assert multi_label_loss(scores, gold, also, known) < 1e-3 < multi_label_loss(scores, gold, None, known)
 

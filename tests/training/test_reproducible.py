@@ -18,8 +18,8 @@ pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
 from cnlu.config import Config
 from cnlu.data.schema import Example
 from cnlu.errors import ModelError, UsageError
-from cnlu.training.fit.checkpoint import Checkpoint, State
-from cnlu.training.fit.dev_evaluator import Dev
+from cnlu.training.fit.checkpoint import Checkpoint, TrainingState
+from cnlu.training.fit.dev_evaluator import DevEvaluator
 from cnlu.training.request import Request
 from cnlu.training.train import train
 from tests.places import PYTHONPATH
@@ -31,14 +31,14 @@ def content(model: Path) -> dict[str, bytes]:
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
     """Ctrl-C while the dev examples of an epoch are scored."""
-    score, calls = Dev.frame_accuracy, iter(range(1, 100))
+    score, calls = DevEvaluator.frame_accuracy, iter(range(1, 100))
 
-    def scored(self: Dev, network):  # type: ignore[no-untyped-def]
+    def scored(self: DevEvaluator, network):  # type: ignore[no-untyped-def]
         if next(calls) == epoch:
             raise KeyboardInterrupt
         return score(self, network)
 
-    monkeypatch.setattr(Dev, "frame_accuracy", scored)
+    monkeypatch.setattr(DevEvaluator, "frame_accuracy", scored)
 
 
 def test_an_interrupted_training_resumes_to_the_same_model(
@@ -147,7 +147,7 @@ def test_a_kill_while_a_state_is_saved_leaves_the_old_or_the_new_one(
 ) -> None:
     """Every change to the disk may be the last; the `finally` that tidies up is not run by a kill either."""
     checkpoint = Checkpoint(tmp_path / "model.training", "same")
-    checkpoint.save(State(1, 1, 0.5))
+    checkpoint.save(TrainingState(1, 1, 0.5))
     checkpoint.folder.rename(checkpoint.folder.with_name("model.training.old"))  # as an earlier kill left it
     calls = iter(range(100))
 
@@ -167,8 +167,8 @@ def test_a_kill_while_a_state_is_saved_leaves_the_old_or_the_new_one(
             patch.setattr(Path, name, dying(getattr(Path, name)))
         patch.setattr("cnlu.training.fit.checkpoint.shutil.rmtree", dying(__import__("shutil").rmtree))
         try:
-            checkpoint.save(State(2, 2, 0.6))
-            checkpoint.save(State(3, 3, 0.7))
+            checkpoint.save(TrainingState(2, 2, 0.6))
+            checkpoint.save(TrainingState(3, 3, 0.7))
         except Killed:
             pass
     assert checkpoint.exists()
@@ -181,5 +181,5 @@ def test_a_state_that_cannot_be_written_leaves_nothing_half(tmp_path: Path, monk
 
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(ModelError, match=r"No space left on device\); free the disk"):
-        Checkpoint(tmp_path / "model.training", "").save(State(1, 1, 0.5))
+        Checkpoint(tmp_path / "model.training", "").save(TrainingState(1, 1, 0.5))
     assert list(tmp_path.iterdir()) == []

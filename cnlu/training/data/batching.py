@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cnlu.config import TrainingConfig
-from cnlu.model.losses import NOTHING
+from cnlu.model.losses import IGNORE_INDEX
 from cnlu.runtime.grouping import Facts
 from cnlu.text.tokens import pad_tokens
 from cnlu.training.data.featurize import Row
@@ -38,13 +38,13 @@ def plan_epoch(rows: Sequence[Row], config: TrainingConfig, epoch: int) -> list[
 def collate(rows: Sequence[Row], device: torch.device) -> dict[str, Tensor]:
     """The rows as arrays, filled up to the longest: characters [B, L, F], sentence [B, S], the rest [B, L], [B].
 
-    - `second_intent` [B, M]: further intents of the same sentences, NOTHING where there are none; absent where no row
+    - `second_intent` [B, M]: further intents of the same sentences, IGNORE_INDEX where there are none; absent where no row
       has any.
-    - `segment_intents` [B, L]: each character's own intent, NOTHING where it is not known; of rows that have them.
+    - `segment_intents` [B, L]: each character's own intent, IGNORE_INDEX where it is not known; of rows that have them.
     - `known`: the numbers of the rows with an intent.
-    - `items` [B, N]: the labels of entities that may have a group, NOTHING beyond them, with their spans and facts;
+    - `items` [B, N]: the labels of entities that may have a group, IGNORE_INDEX beyond them, with their spans and facts;
       absent where no row has any.
-    - `unseen` [B]: the bits of the members that leave a row out; absent where none does.
+    - `held_out_by` [B]: the bits of the members that leave a row out; absent where none does.
     - tokens and token_mask [B, T], alignment [B, L, T]: of rows with an encoder's tokens.
     - vectors [B, L, width] and views [B, K, width]: of rows that a frozen encoder has read.
     """
@@ -53,7 +53,7 @@ def collate(rows: Sequence[Row], device: torch.device) -> dict[str, Tensor]:
     sentence = np.zeros((count, max(1, max(len(row.sentence) for row in rows))), np.int32)
     mask = np.zeros((count, length), np.float32)
     tags = np.zeros((count, length), np.int64)
-    roles = np.full((count, length), NOTHING)
+    roles = np.full((count, length), IGNORE_INDEX)
     for i, row in enumerate(rows):
         n = len(row)
         characters[i, :n, : row.characters.shape[1]] = row.characters
@@ -69,21 +69,21 @@ def collate(rows: Sequence[Row], device: torch.device) -> dict[str, Tensor]:
     }
     if most := max(len(row.second_intent) for row in rows):
         arrays["second_intent"] = np.array(
-            [[*row.second_intent, *[NOTHING] * (most - len(row.second_intent))] for row in rows], np.int64
+            [[*row.second_intent, *[IGNORE_INDEX] * (most - len(row.second_intent))] for row in rows], np.int64
         )
     if rows[0].segment_intents is not None:
-        arrays["segment_intents"] = np.full((count, length), NOTHING)
+        arrays["segment_intents"] = np.full((count, length), IGNORE_INDEX)
         for i, row in enumerate(rows):
             arrays["segment_intents"][i, : len(row)] = row.segment_intents
-    arrays["known"] = np.flatnonzero(arrays["intent"] != NOTHING)
-    if any(row.unseen for row in rows):
-        arrays["unseen"] = np.array([row.unseen for row in rows], np.int64)
+    arrays["known"] = np.flatnonzero(arrays["intent"] != IGNORE_INDEX)
+    if any(row.held_out_by for row in rows):
+        arrays["held_out_by"] = np.array([row.held_out_by for row in rows], np.int64)
     if any(row.items is not None for row in rows):
         arrays |= collate_items(rows)
     found = [row.tokens for row in rows if row.tokens is not None]
     if found:
         arrays |= pad_tokens(found, length)
-    if rows[0].read is not None:
+    if rows[0].frozen_features is not None:
         arrays |= _read(rows, length)
     return {name: _moved(torch.from_numpy(array), device) for name, array in arrays.items()}
 
@@ -93,7 +93,7 @@ def collate_items(rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
     known = [(i, row.items) for i, row in enumerate(rows) if row.items is not None]
     count, most = len(rows), max(len(items.labels) for _, items in known)
     arrays: dict[str, NDArray[Any]] = {
-        "items": np.full((count, most), NOTHING),
+        "items": np.full((count, most), IGNORE_INDEX),
         "items_spans": np.zeros((count, most, 3), np.int64),
         "items_most": np.zeros(count, np.int64),
     }
@@ -116,7 +116,7 @@ def _moved(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 def _read(rows: Sequence[Row], length: int) -> dict[str, NDArray[np.float32]]:
-    known = [row.read for row in rows if row.read is not None]
+    known = [row.frozen_features for row in rows if row.frozen_features is not None]
     vectors = np.zeros((len(known), length, known[0][0].shape[1]), np.float32)
     for i, (characters, _) in enumerate(known):
         vectors[i, : len(characters)] = characters

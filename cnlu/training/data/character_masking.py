@@ -21,7 +21,7 @@ _LOCAL = ("c[", "t[", "py[")  # templates that tell of nothing beyond REACH, unl
 
 
 @dataclass(frozen=True)
-class Masker:
+class CharacterMasking:
     """Tables over character-feature ids."""
 
     guess: Tensor
@@ -32,7 +32,7 @@ class Masker:
     """[ids]: 1 for features that tell of nothing beyond REACH"""
 
     @classmethod
-    def build(cls, vocabulary: Vocabulary, device: torch.device) -> Masker:
+    def build(cls, vocabulary: Vocabulary, device: torch.device) -> CharacterMasking:
         guess = torch.zeros(len(vocabulary), dtype=torch.long)
         own, local = torch.zeros(2, len(vocabulary), dtype=torch.int32)
         for feature, i in vocabulary.ids.items():

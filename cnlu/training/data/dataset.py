@@ -15,7 +15,7 @@ from cnlu.errors import DataError, UsageError
 from cnlu.features.lexicon import Lexicon
 from cnlu.runtime.labels import Labels
 from cnlu.text.view import view
-from cnlu.training.data.out_of_fold import everyone, unseen_by
+from cnlu.training.data.out_of_fold import all_members, hold_out_by_member
 from cnlu.training.request import Log, Request
 
 
@@ -29,14 +29,14 @@ class Dataset:
     """What is learned from, sooner or later"""
     dev: list[Example]
     """What is only measured on; empty where there are too few examples to hold any out."""
-    unseen: Sequence[int] = ()
+    held_out_by: Sequence[int] = ()
     """Of each of `train` the bits of the members that learn from it only once it has calibrated; empty: all learn"""
 
-    def calibrating(self) -> tuple[list[Example], list[int]]:
+    def calibration_examples(self) -> tuple[list[Example], list[int]]:
         """The examples that calibrate, and their bits: those held out, or those that some member leaves out."""
         if self.dev:
             return self.dev, [0] * len(self.dev)
-        chosen = [pair for pair in zip(self.train, self.unseen, strict=False) if pair[1]]
+        chosen = [pair for pair in zip(self.train, self.held_out_by, strict=False) if pair[1]]
         return [example for example, _ in chosen], [bits for _, bits in chosen]
 
 
@@ -76,19 +76,19 @@ def build_dataset(
         refuse_repeats([*usable, *dev])
     if not any(example.intent is not None or example.entities for example in usable):
         raise DataError(f"{', '.join(map(str, request.data))}: {_nothing(config.model)}; annotate some first.")
-    every, members, unseen = [*usable, *dev], config.model.members, list[int]()
+    every, members, held_out_by = [*usable, *dev], config.model.members, list[int]()
     if _few(dev, config.training, bool(request.dev), in_turn):
-        by_some = [0] * len(usable) + [everyone(members)] * len(dev)
-        unseen = unseen_by(every, members, config.training.seed) if in_turn else by_some
-    if any(unseen):
-        return Dataset(data, every, [], unseen)
+        by_some = [0] * len(usable) + [all_members(members)] * len(dev)
+        held_out_by = hold_out_by_member(every, members, config.training.seed) if in_turn else by_some
+    if any(held_out_by):
+        return Dataset(data, every, [], held_out_by)
     if not dev:
         _refuse_idle(config.training, "patience", "no dev examples")
         log("note: no dev examples (too few, or training.dev_fraction is 0): the last epoch is kept, uncalibrated.")
     return Dataset(data, usable, dev)
 
 
-def labels_of(found: Dataset, config: Config) -> Labels:
+def collect_labels(found: Dataset, config: Config) -> Labels:
     """What a model of these examples can say."""
     return Labels.collect(found.train, config.model.multi_label)
 

@@ -16,12 +16,12 @@ from cnlu.features.coverage import characters_of
 from cnlu.features.extract import Extractor, Features
 from cnlu.features.vocabulary import Vocabularies, VocabularyBuilder
 from cnlu.features.windows import Plan, Window, plan
-from cnlu.model.losses import NOTHING
+from cnlu.model.losses import IGNORE_INDEX
 from cnlu.runtime.grouping import MOST, Facts, facts
 from cnlu.runtime.labels import Labels
 from cnlu.text.tokens import AlignedTokenizer, Tokens
 from cnlu.text.view import View, view
-from cnlu.training.data.multi_intent import Pair
+from cnlu.training.data.multi_intent import MultiIntentExample
 
 Array = NDArray[Any]
 
@@ -47,18 +47,18 @@ class Row:
     tags: Array
     """int64 [L]"""
     roles: Array
-    """int64 [L]; NOTHING outside entities whose type has roles"""
+    """int64 [L]; IGNORE_INDEX outside entities whose type has roles"""
     intent: int
-    """NOTHING where no (known) intent is annotated, and for a part of a long text"""
+    """IGNORE_INDEX where no (known) intent is annotated, and for a part of a long text"""
     second_intent: tuple[int, ...] = ()
     """Further intents of the same sentence, where a model gives several"""
     tokens: Tokens | None = None
     """The encoder's, for a model with one"""
-    read: tuple[Array, Array] | None = None
+    frozen_features: tuple[Array, Array] | None = None
     """What a frozen encoder said: float16 vectors of the characters [L, width] and of the sentence [K, width]"""
     segment_intents: Array | None = None
-    """int64 [L]: where a model gives several, the intent that each character belongs to; NOTHING where unknown"""
-    unseen: int = 0
+    """int64 [L]: where a model gives several, the intent that each character belongs to; IGNORE_INDEX where unknown"""
+    held_out_by: int = 0
     """Bit m is set while member m of the ensemble does not learn from it: see training.folds"""
     items: RowItems | None = None
     """Where there are entities that could belong to one"""
@@ -67,12 +67,12 @@ class Row:
         return len(self.characters)
 
 
-def training_rows(
+def featurize(
     groups: Sequence[Sequence[Example]],
     extractor: Extractor,
     labels: Labels,
     config: Config,
-    reader: AlignedTokenizer | None = None,
+    tokenizer: AlignedTokenizer | None = None,
     known: Vocabularies | None = None,
 ) -> tuple[list[list[Row]], Vocabularies]:
     """Rows of each group of examples, and the vocabularies that all make, beside `known` ones.
@@ -82,10 +82,10 @@ def training_rows(
     characters, sentence = VocabularyBuilder(), VocabularyBuilder()
     met = []
     for number, example in ((number, example) for number, group in enumerate(groups) for example in group):
-        for part, window, seen in _parts_of(example, config, reader):
+        for part, window, seen in _parts_of(example, config, tokenizer):
             features = extractor.extract(seen)
             numbers = [characters.add(row) for row in features.characters]
-            tokens = reader.read(seen.text) if reader else None
+            tokens = tokenizer.read(seen.text) if tokenizer else None
             met.append((number, part, window, numbers, sentence.add(features.sentence), tokens))
     settings = config.features
     character_vocabulary, character_ids = characters.build(
@@ -103,24 +103,26 @@ def training_rows(
     return rows, Vocabularies(character_vocabulary, sentence_vocabulary, "".join(sorted(all_met)))
 
 
-def reading_row(features: Features, vocabularies: Vocabularies) -> tuple[Array, Array]:
+def feature_ids(features: Features, vocabularies: Vocabularies) -> tuple[Array, Array]:
     """(characters [L, F], sentence [S]) of a text to parse."""
     return vocabularies.characters.rows(features.characters), vocabularies.sentence.row(features.sentence)
 
 
-def plan_of(text: str, config: Config, reader: AlignedTokenizer | None) -> Plan:
+def plan_windows(text: str, config: Config, tokenizer: AlignedTokenizer | None) -> Plan:
     """How what is read of a text is divided under these settings."""
-    return plan(text, config.training.max_length, config.training.long_intent, reader.fits if reader else None)
+    return plan(text, config.training.max_length, config.training.long_intent, tokenizer.fits if tokenizer else None)
 
 
-def _parts_of(example: Example, config: Config, reader: AlignedTokenizer | None) -> list[tuple[Example, Window, View]]:
+def _parts_of(
+    example: Example, config: Config, tokenizer: AlignedTokenizer | None
+) -> list[tuple[Example, Window, View]]:
     """What rows are made of: the example, or windows of a long one without their intent and what tells its intent.
 
     The examples' texts and offsets are those of the view.
     """
     seen = view(example.text)
     example = _as_read(example, seen)
-    found = plan_of(seen.text, config, reader)
+    found = plan_windows(seen.text, config, tokenizer)
     if not found.intent:
         return [(example, found.windows[0], seen)]
     parts = [
@@ -139,7 +141,7 @@ def _as_read(example: Example, seen: View) -> Example:
         start, end = seen.of_raw(entity.start, entity.end)
         if start < end:
             entities.append(replace(entity, start=start, end=end))
-    if isinstance(example, Pair):
+    if isinstance(example, MultiIntentExample):
         segment_intents = tuple((seen.of_raw(start, start)[0], intent) for start, intent in example.segment_intents)
         example = replace(example, segment_intents=segment_intents)
     return replace(example, text=seen.text, entities=tuple(entities))
@@ -184,7 +186,7 @@ def _row(
     inside = [_clipped(e, window) for e in example.entities if e.start < window.end and e.end > window.start]
     tags, dropped = labels.tag_set(config.model.tagging).encode(len(characters), inside)
     kept = [e for e in inside if not any(e is lost for lost in dropped)]  # of two equal ones, one is lost
-    intent, *second_intent = intent_numbers(example.intent, labels, config.model.multi_label) or [NOTHING]
+    intent, *second_intent = intent_ids(example.intent, labels, config.model.multi_label) or [IGNORE_INDEX]
     roles = _roles(len(characters), kept, labels)
     segment_intents = _segment_intents(example, len(characters), labels) if config.model.multi_label else None
     items = None if _twice(example) else _items(example.text[window.start : window.end], kept, labels)
@@ -215,26 +217,26 @@ def _items(text: str, entities: list[Entity], labels: Labels) -> RowItems | None
 
 def _twice(example: Example) -> bool:
     """Whether two examples are joined that both have groups: which item of one is which of the other nobody knows."""
-    if not isinstance(example, Pair):
+    if not isinstance(example, MultiIntentExample):
         return False
     second = example.segment_intents[-1][0]
     return len({entity.start >= second for entity in example.entities if entity.group is not None}) > 1
 
 
-def intent_numbers(name: str | None, labels: Labels, multi_intent: bool) -> list[int]:
+def intent_ids(name: str | None, labels: Labels, multi_intent: bool) -> list[int]:
     """The numbers of an intent's label, or of those of a+b; none where one of them is unknown."""
     named = [] if name is None else parts(name) if multi_intent else [name]
     return [labels.intents.index(part) for part in named] if all(part in labels.intents for part in named) else []
 
 
 def _segment_intents(example: Example, length: int, labels: Labels) -> Array:
-    """Per character the number of the intent that it asks for; NOTHING where of several nobody knows which."""
-    target = np.full(length, NOTHING, np.int64)
+    """Per character the number of the intent that it asks for; IGNORE_INDEX where of several nobody knows which."""
+    target = np.full(length, IGNORE_INDEX, np.int64)
     if example.intent is None:
         return target
-    for start, intent in example.segment_intents if isinstance(example, Pair) else ((0, example.intent),):
-        numbers = intent_numbers(intent, labels, True)
-        target[start:] = numbers[0] if len(numbers) == 1 else NOTHING
+    for start, intent in example.segment_intents if isinstance(example, MultiIntentExample) else ((0, example.intent),):
+        numbers = intent_ids(intent, labels, True)
+        target[start:] = numbers[0] if len(numbers) == 1 else IGNORE_INDEX
     return target
 
 
@@ -245,7 +247,7 @@ def _clipped(entity: Entity, window: Window) -> Entity:
 
 def _roles(length: int, entities: list[Entity], labels: Labels) -> Array:
     """Per character the number of its entity's role, 0 for an entity without one."""
-    target = np.full(length, NOTHING, np.int64)
+    target = np.full(length, IGNORE_INDEX, np.int64)
     for entity in entities:
         if entity.entity in labels.roles:
             target[entity.start : entity.end] = 0 if entity.role is None else 1 + labels.role_names.index(entity.role)

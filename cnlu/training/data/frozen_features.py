@@ -19,9 +19,9 @@ from cnlu.training.data.featurize import Row
 BATCH = 64
 
 
-def read_rows(
+def add_frozen_features(
     rows: Sequence[Row],
-    reader: AlignedEncoder,
+    aligned_encoder: AlignedEncoder,
     views: int,
     device: torch.device,
     memory: int,
@@ -33,22 +33,22 @@ def read_rows(
     More than `memory` bytes of them go to a nameless file in `folder`, which ends with the process.
     """
     heights = [len(row) + views for row in rows]
-    store = open_store((sum(heights), reader.width), memory, folder)
+    store = open_store((sum(heights), aligned_encoder.width), memory, folder)
     starts = np.cumsum([0, *heights])
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
-    reader = reader.to(device).eval()
+    aligned_encoder = aligned_encoder.to(device).eval()
     found: list[Row] = list(rows)
     bar = progress(f"encoding on {device.type}", len(rows), " examples", quiet=quiet)
     with bar, torch.no_grad():
         for start in range(0, len(order), BATCH):
             chosen = order[start : start + BATCH]
             batch = collate([rows[i] for i in chosen], device)
-            read = reader(batch["tokens"], batch["token_mask"], batch["alignment"])
+            read = aligned_encoder(batch["tokens"], batch["token_mask"], batch["alignment"])
             vectors, sentences = read.characters.cpu().numpy(), read.views.cpu().numpy()
             for k, i in enumerate(chosen):
                 place = store[starts[i] : starts[i + 1]]
                 place[:views], place[views:] = sentences[k], vectors[k, : len(rows[i])]
-                found[i] = replace(rows[i], read=(place[views:], place[:views]))
+                found[i] = replace(rows[i], frozen_features=(place[views:], place[:views]))
             bar.update(len(chosen))
     return found
 

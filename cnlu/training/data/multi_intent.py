@@ -18,14 +18,14 @@ AT_END = "。！？!?.,，；; 　~～"
 
 
 @dataclass(frozen=True)
-class Pair(Example):
+class MultiIntentExample(Example):
     """An example that was joined of two."""
 
     segment_intents: tuple[tuple[int, str], ...] = ()
     """Where each of the two begins, and its intent"""
 
 
-def synthesize_multi_intent(examples: Sequence[Example], share: float, seed: int) -> list[Pair]:
+def synthesize_multi_intent(examples: Sequence[Example], share: float, seed: int) -> list[MultiIntentExample]:
     """`share` times as many new examples as there are with an intent, each of two of them with different intents.
 
     Their text is the first one's without its last punctuation, one of BETWEEN, and the second one's; their intent
@@ -35,7 +35,7 @@ def synthesize_multi_intent(examples: Sequence[Example], share: float, seed: int
     if len({example.intent for example in known}) < 2:
         return []
     rng = random.Random(seed)
-    found: list[Pair] = []
+    found: list[MultiIntentExample] = []
     for _ in range(round(share * len(known))):
         pair = _pair(rng.choice(known), rng.choice(known), rng.choice(BETWEEN))
         if pair is not None:
@@ -43,7 +43,7 @@ def synthesize_multi_intent(examples: Sequence[Example], share: float, seed: int
     return found
 
 
-def _pair(first: Example, second: Example, between: str) -> Pair | None:
+def _pair(first: Example, second: Example, between: str) -> MultiIntentExample | None:
     intents = [*parts(str(first.intent)), *parts(str(second.intent))]
     if len(set(intents)) < len(intents):
         return None
@@ -51,7 +51,7 @@ def _pair(first: Example, second: Example, between: str) -> Pair | None:
     shift = end + len(between)
     moved = (replace(e, start=e.start + shift, end=e.end + shift) for e in second.entities)
     segment_intents = (0, str(first.intent)), (shift, str(second.intent))
-    return Pair(
+    return MultiIntentExample(
         first.text[:end] + between + second.text,
         JOINER.join(intents),
         (*first.entities, *moved),

@@ -24,13 +24,13 @@ from cnlu.model.ensemble import Ensemble, mean_outputs
 from cnlu.model.network import Outputs, pooled
 from cnlu.runtime.labels import Labels
 from cnlu.text.tokens import AlignedTokenizer
-from cnlu.training.data.featurize import Row, training_rows
+from cnlu.training.data.featurize import Row, featurize
 
 FOLDS = 4
 """At least; an ensemble of more members has as many as members, one of fewer leaves some folds to be learned by all"""
 
 
-def unseen_by(examples: Sequence[Example], members: int, seed: int) -> list[int]:
+def hold_out_by_member(examples: Sequence[Example], members: int, seed: int) -> list[int]:
     """Of each example the bits of the members that do not learn from it at first: one member's, or none.
 
     A text stands in one fold only. An example is not left out where no other fold has one of its intent: a member that
@@ -49,48 +49,48 @@ def unseen_by(examples: Sequence[Example], members: int, seed: int) -> list[int]
     ]
 
 
-def by_members(examples: Sequence[Example], unseen: Sequence[int]) -> dict[int, list[Example]]:
-    """The examples by their bits; all under 0 where `unseen` is empty."""
+def group_by_mask(examples: Sequence[Example], held_out_by: Sequence[int]) -> dict[int, list[Example]]:
+    """The examples by their bits; all under 0 where `held_out_by` is empty."""
     found: dict[int, list[Example]] = {}
-    for example, bits in zip(examples, unseen or [0] * len(examples), strict=True):
+    for example, bits in zip(examples, held_out_by or [0] * len(examples), strict=True):
         found.setdefault(bits, []).append(example)
     return found
 
 
-def rows_of_members(
+def featurize_by_mask(
     learned: Mapping[int, Sequence[Example]],
     extractor: Extractor,
     labels: Labels,
     config: Config,
-    reader: AlignedTokenizer | None = None,
+    tokenizer: AlignedTokenizer | None = None,
     known: Vocabularies | None = None,
 ) -> tuple[list[Row], Vocabularies]:
-    """`rows.training_rows` of examples by their bits, which the rows bear."""
-    groups, vocabularies = training_rows(list(learned.values()), extractor, labels, config, reader, known)
-    rows = [replace(row, unseen=bits) for bits, group in zip(learned, groups, strict=True) for row in group]
+    """`rows.featurize` of examples by their bits, which the rows bear."""
+    groups, vocabularies = featurize(list(learned.values()), extractor, labels, config, tokenizer, known)
+    rows = [replace(row, held_out_by=bits) for bits, group in zip(learned, groups, strict=True) for row in group]
     return rows, vocabularies
 
 
-def everyone(members: int) -> int:
+def all_members(members: int) -> int:
     """The bits of all members."""
     return (1 << members) - 1
 
 
-def learned_by(
+def select_learned(
     member: int, batch: dict[str, Tensor], read: EncoderOutput | None
 ) -> tuple[dict[str, Tensor], EncoderOutput | None]:
     """The rows of a collated batch, and what the encoder says of them, that this member learns from."""
-    if "unseen" not in batch:
+    if "held_out_by" not in batch:
         return batch, read
-    learned = (batch["unseen"] >> member) & 1 == 0
-    own = {name: tensor[learned] for name, tensor in batch.items() if name not in ("known", "unseen")}
+    learned = (batch["held_out_by"] >> member) & 1 == 0
+    own = {name: tensor[learned] for name, tensor in batch.items() if name not in ("known", "held_out_by")}
     known = torch.zeros_like(learned)
     known[batch["known"]] = True
     own["known"] = known[learned].nonzero()[:, 0]
     return own, EncoderOutput(read.characters[learned], read.views[learned]) if read else None
 
 
-def forget_unseen(network: Ensemble, rows: Iterable[Row]) -> None:
+def zero_unseen_features(network: Ensemble, rows: Iterable[Row]) -> None:
     """Zeroes what a member would say of features that none of its own rows has: to it they are unknown."""
     rows = list(rows)
     with torch.no_grad():
@@ -99,18 +99,18 @@ def forget_unseen(network: Ensemble, rows: Iterable[Row]) -> None:
                 table = getattr(member, name).table.weight
                 met = np.zeros(len(table), bool)
                 for row in rows:
-                    if not row.unseen >> number & 1:
+                    if not row.held_out_by >> number & 1:
                         met[getattr(row, name).ravel()] = True
                 table[torch.from_numpy(~met).to(table.device)] = 0.0
 
 
-def held_out_answers(network: Ensemble, batch: dict[str, Tensor]) -> Outputs:
+def out_of_fold_outputs(network: Ensemble, batch: dict[str, Tensor]) -> Outputs:
     """As the network's own, but of each text by those members alone that have not learned from it."""
-    if "unseen" not in batch:
+    if "held_out_by" not in batch:
         found: Outputs = network(batch)
         return found
-    members, read = network.networks(), network.read(batch)
-    bits = torch.stack([(batch["unseen"] >> number) & 1 for number in range(len(members))]).float()
+    members, read = network.networks(), network.encode(batch)
+    bits = torch.stack([(batch["held_out_by"] >> number) & 1 for number in range(len(members))]).float()
     shares = bits / bits.sum(0) * len(members)
     answers = [member(batch["characters"], batch["sentence"], batch["mask"], read) for member in members]
     weighted = [

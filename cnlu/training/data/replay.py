@@ -19,13 +19,13 @@ _MOST_BYTES = 256 << 20
 """Of one of them, unpacked"""
 
 
-def kept_files(learned: Sequence[Example], held_out: Sequence[Example], most: int, seed: int) -> dict[str, bytes]:
+def replay_files(learned: Sequence[Example], held_out: Sequence[Example], most: int, seed: int) -> dict[str, bytes]:
     """File name -> bytes, of at most `most` examples of each kind; empty ones are left out."""
     kinds = {LEARNED: drawn(learned, most, seed), HELD_OUT: drawn(held_out, most, seed)}
     return {name: gzip.compress(_lines(examples), mtime=0) for name, examples in kinds.items() if examples}
 
 
-def kept_examples(files: Mapping[str, bytes]) -> tuple[list[Example], list[Example]]:
+def replay_examples(files: Mapping[str, bytes]) -> tuple[list[Example], list[Example]]:
     """(learned from, held out) of the content of a model directory."""
     return _examples(files, LEARNED), _examples(files, HELD_OUT)
 

@@ -20,7 +20,7 @@ from cnlu.interrupts import held_back
 
 
 @dataclass
-class State:
+class TrainingState:
     """Everything a run needs to go on after `epoch` epochs as if it had never stopped."""
 
     epoch: int
@@ -48,7 +48,7 @@ class Checkpoint:
             digest.update(ascii((example.text, example.intent, example.entities)).encode())
         return cls(out.with_name(out.name + ".training"), digest.hexdigest())
 
-    def save(self, state: State) -> None:
+    def save(self, state: TrainingState) -> None:
         """Write a new state, then let it replace the old one: a kill leaves one or the other."""
         fresh, old = (
             self.folder.with_name(self.folder.name + ".new"),
@@ -81,7 +81,7 @@ class Checkpoint:
             with held_back():
                 shutil.rmtree(fresh, ignore_errors=True)
 
-    def load(self) -> State:
+    def load(self) -> TrainingState:
         """Raises UsageError where there is nothing to resume or it belongs to another run."""
         old = self.folder.with_name(self.folder.name + ".old")
         folder = self.folder if self.folder.exists() or not old.exists() else old
@@ -101,7 +101,7 @@ class Checkpoint:
                 f"{self.folder}: was left by a training with other examples or settings; give the same ones, or leave "
                 "--resume out to start afresh."
             )
-        return State(**about, tensors=tensors)
+        return TrainingState(**about, tensors=tensors)
 
     def exists(self) -> bool:
         """Whether there is a state to go on from."""

@@ -29,9 +29,9 @@ from cnlu.runtime.out_of_scope import OosScorer, fit_oos_scorer
 from cnlu.text.tokens import AlignedTokenizer, Tokens
 from cnlu.text.view import View, view
 from cnlu.training.data.batching import collate
-from cnlu.training.data.featurize import Row, intent_numbers, plan_of, reading_row
+from cnlu.training.data.featurize import Row, feature_ids, intent_ids, plan_windows
 from cnlu.training.data.multi_intent import synthesize_multi_intent
-from cnlu.training.data.out_of_fold import by_members, held_out_answers
+from cnlu.training.data.out_of_fold import group_by_mask, out_of_fold_outputs
 
 BATCH = 128
 
@@ -39,19 +39,19 @@ Answers = Callable[[Sequence[Row]], Sequence[NDArray[Any]]]
 """Rows to emissions [B, L, tags], intent [B, intents], roles and groups [B, L, columns], padding included."""
 
 
-def torch_answers(network: Ensemble) -> Answers:
+def torch_scorer(network: Ensemble) -> Answers:
     """Of the network as it stands, without dropout; of each row by the members that have not learned from it."""
     network.eval()
     device = next(network.parameters()).device
 
     @torch.no_grad()
     def answer(rows: Sequence[Row]) -> list[NDArray[Any]]:
-        return [output.cpu().numpy() for output in held_out_answers(network, collate(rows, device))]
+        return [output.cpu().numpy() for output in out_of_fold_outputs(network, collate(rows, device))]
 
     return answer
 
 
-def graph_answers(graph: bytes) -> Answers:
+def onnx_scorer(graph: bytes) -> Answers:
     """Of an exported graph, on ONNX Runtime."""
     session = open_graph(graph, torch.get_num_threads())
     names = [one.name for one in session.get_inputs()]
@@ -83,9 +83,9 @@ class Calibration:
         return replace(self, oos_scorer=replace(self.oos_scorer, characters=met)) if self.oos_scorer else self
 
 
-class Dev:
+class DevEvaluator:
     """Examples that calibrate, none of them blank, their features read once; scored by the same assembling as at run
-    time. They are held out, or members of the network leave them out at first (`unseen` are their bits) and they are
+    time. They are held out, or members of the network leave them out at first (`held_out_by` are their bits) and they are
     among those that are `learned`.
 
     Where a sentence may have several intents, as many joined of two stand beside them: few people write any, and
@@ -100,26 +100,26 @@ class Dev:
         labels: Labels,
         config: Config,
         synonyms: Synonyms,
-        reader: AlignedTokenizer | None = None,
-        unseen: Sequence[int] = (),
+        tokenizer: AlignedTokenizer | None = None,
+        held_out_by: Sequence[int] = (),
         learned: Sequence[Example] = (),
     ) -> None:
         self.multi_intent = config.model.multi_label
         self.examples = examples
-        alike = by_members(examples, unseen) if self.multi_intent else {}
+        alike = group_by_mask(examples, held_out_by) if self.multi_intent else {}
         pairs = [
             (pair, own)
             for own, those in alike.items()
             for pair in synthesize_multi_intent(those, 1.0, config.training.seed)
         ]
-        read = [*zip(examples, unseen or [0] * len(examples), strict=True), *pairs]
+        read = [*zip(examples, held_out_by or [0] * len(examples), strict=True), *pairs]
         self.read, bits = [example for example, _ in read], [own for _, own in read]
         self.labels, self.synonyms = labels, synonyms
         self.out_of_scope_intent = config.model.out_of_scope
         self.tags = labels.tag_set(config.model.tagging)
         self.seen = [view(example.text) for example in self.read]
         self.hits = [extractor.hits(seen) for seen in self.seen[: len(examples)]]
-        self.plans = [plan_of(seen.text, config, reader) for seen in self.seen]
+        self.plans = [plan_windows(seen.text, config, tokenizer) for seen in self.seen]
         self.pieces: list[tuple[int, int, Row]] = []
         """(number of the example, of its window or -1 for its intent's text, what is read), short ones first"""
         self.known: dict[tuple[int, int], float] = {}
@@ -130,8 +130,8 @@ class Dev:
 
         def add(number: int, window: int, part: View) -> None:
             features = extractor.extract(part)
-            characters, sentence = reading_row(features, vocabularies)
-            row = _reading(characters, sentence, reader.read(part.text) if reader else None, bits[number])
+            characters, sentence = feature_ids(features, vocabularies)
+            row = _reading(characters, sentence, tokenizer.read(part.text) if tokenizer else None, bits[number])
             self.pieces.append((number, window, row))
             self.known[number, window] = (
                 met.share_without(features, vocabularies.characters.ids)
@@ -147,7 +147,7 @@ class Dev:
         self.pieces.sort(key=lambda piece: len(piece[2]))
 
     def frame_accuracy(self, network: Ensemble) -> float:
-        scores = self._scores(torch_answers(network), len(self.examples))
+        scores = self._scores(torch_scorer(network), len(self.examples))
         return float(self._metrics(network, scores, Calibration())["frame_accuracy"])
 
     def calibrate(self, network: Ensemble, answers: Answers | None = None) -> tuple[Calibration, dict[str, Any]]:
@@ -156,8 +156,8 @@ class Dev:
         `answers` are asked for one text at a time: 8 bits round over a whole batch.
         """
         count = len(self.read)
-        scores = self._scores(answers, count, 1) if answers else self._scores(torch_answers(network), count)
-        known = [i for i, e in enumerate(self.examples) if intent_numbers(e.intent, self.labels, self.multi_intent)]
+        scores = self._scores(answers, count, 1) if answers else self._scores(torch_scorer(network), count)
+        known = [i for i, e in enumerate(self.examples) if intent_ids(e.intent, self.labels, self.multi_intent)]
         found = Calibration(*self._temperature(scores), calibrated_on=len(known))
         assembler = self._assembler(network, found)
         inside = [i for i in known if self.examples[i].intent != self.out_of_scope_intent]
@@ -173,7 +173,7 @@ class Dev:
 
     def _temperature(self, scores: list[Scores]) -> tuple[float, float]:
         """(temperature, even score)"""
-        numbers = [intent_numbers(e.intent, self.labels, self.multi_intent) for e in self.read]
+        numbers = [intent_ids(e.intent, self.labels, self.multi_intent) for e in self.read]
         known = [i for i, named in enumerate(numbers) if named]
         if not known or (len(self.labels.intents) < 2 and not self.multi_intent):
             return 1.0, 0.0
@@ -227,7 +227,7 @@ def _stitched(found: Plan, answers: Mapping[int, Scores]) -> Scores:
     return stitch([(window, answers[k]) for k, window in enumerate(found.windows)], answers.get(-1))
 
 
-def _reading(characters: np.ndarray, sentence: np.ndarray, tokens: Tokens | None, unseen: int = 0) -> Row:
+def _reading(characters: np.ndarray, sentence: np.ndarray, tokens: Tokens | None, held_out_by: int = 0) -> Row:
     """A row with nothing to answer."""
     nothing = np.zeros(len(characters), np.int64)
-    return Row(characters, sentence, nothing, nothing, 0, (), tokens, unseen=unseen)
+    return Row(characters, sentence, nothing, nothing, 0, (), tokens, held_out_by=held_out_by)

@@ -12,7 +12,7 @@ from cnlu.data.schema import Example
 from cnlu.encoder.backbone import Backbone
 from cnlu.encoder.load import Pretrained, load_encoder
 from cnlu.encoder.prune import keep_layers, prune_heads
-from cnlu.encoder.transformers_logging import quiet
+from cnlu.encoder.transformers_logging import silent_transformers
 from cnlu.errors import UsageError
 from cnlu.model.encoder_output import VIEWS, AlignedEncoder
 from cnlu.model.ensemble import Ensemble
@@ -32,30 +32,30 @@ MUCH = 0.01
 class Encoder:
     """What training needs of the encoder."""
 
-    reader: AlignedEncoder
-    tokens: AlignedTokenizer
-    files: str
+    aligned_encoder: AlignedEncoder
+    tokenizer: AlignedTokenizer
+    tokens_json: str
     """The content of the model directory's tokens.json."""
     digest: str
     """Of the weights and the tokenizer, so that a resumed run goes on with the same."""
     tuning: str
     """As encoder.tuning."""
 
-    def join(self, network: Ensemble) -> None:
+    def attach_to(self, network: Ensemble) -> None:
         """After training: the network that is exported holds the encoder, as plain weights."""
         if self.tuning == "lora":
-            merge_lora(self.reader.backbone)
-        network.reader = self.reader
+            merge_lora(self.aligned_encoder.backbone)
+        network.aligned_encoder = self.aligned_encoder
 
-    def noted(self, graph: bytes) -> bytes:
+    def with_metadata(self, graph: bytes) -> bytes:
         """The exported graph with a note of where the encoder's weights are, so that others can begin from them."""
-        from cnlu.encoder.from_model import note_encoder
+        from cnlu.encoder.from_model import add_encoder_metadata
 
-        return note_encoder(graph, self.reader.backbone)
+        return add_encoder_metadata(graph, self.aligned_encoder.backbone)
 
     @property
     def views(self) -> int:
-        return VIEWS[self.reader.sentence]
+        return VIEWS[self.aligned_encoder.sentence]
 
 
 def prepare_encoder(source: str, config: Config, log: Log, given: Pretrained | None = None) -> Encoder:
@@ -80,9 +80,13 @@ def prepare_encoder(source: str, config: Config, log: Log, given: Pretrained | N
         keep_layers(backbone, settings.keep_layers)
     prune_heads(backbone, settings.prune_heads)
     _tune(source, backbone, settings)
-    reader = AlignedEncoder(backbone, settings.sentence, pretrained.special_tokens.summary)
+    aligned_encoder = AlignedEncoder(backbone, settings.sentence, pretrained.special_tokens.summary)
     return Encoder(
-        reader, tokens, to_json(pretrained.tokenizer, pretrained.special_tokens), digest.hexdigest(), settings.tuning
+        aligned_encoder,
+        tokens,
+        to_json(pretrained.tokenizer, pretrained.special_tokens),
+        digest.hexdigest(),
+        settings.tuning,
     )
 
 
@@ -105,7 +109,7 @@ def _tune(source: str, backbone: Backbone, settings: EncoderConfig) -> None:
     if settings.checkpointing:
         model: Any = backbone.model
         try:
-            with quiet():
+            with silent_transformers():
                 model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         except ValueError as error:
             raise UsageError(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cnlu.data.grouping import ItemSet
-from cnlu.model.grouping_crf import ItemChain
+from cnlu.model.grouping_crf import GroupingCRF
 from cnlu.training.data.batching import collate_items
 from cnlu.training.data.featurize import Row
 
@@ -20,12 +20,12 @@ Facts alone got .857 of the railway test's entities right with it, and as many w
 STEPS = 60
 
 
-def fit_weights(rows: Sequence[Row], items: ItemSet, start: Tensor | None = None) -> Tensor:
+def fit_grouping_weights(rows: Sequence[Row], items: ItemSet, start: Tensor | None = None) -> Tensor:
     """Float32 [weights], as good as can be for the rows' items; `start` are those of a model that is gone on from.
 
     By L-BFGS, in full batches: the same rows give the same weights.
     """
-    chain = ItemChain(items)
+    chain = GroupingCRF(items)
     begin = chain.weights if start is None else start.cpu()
     known = [row for row in rows if row.items is not None]
     if not known:

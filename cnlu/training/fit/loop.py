@@ -16,18 +16,18 @@ from cnlu.errors import ModelError
 from cnlu.model.ensemble import Ensemble
 from cnlu.progress import Bar, Lines, progress
 from cnlu.training.data.batching import plan_epoch
-from cnlu.training.data.character_masking import Masker
+from cnlu.training.data.character_masking import CharacterMasking
 from cnlu.training.data.featurize import Row
 from cnlu.training.fit.checkpoint import (
     Checkpoint,
-    State,
+    TrainingState,
     optimizer_tensors,
     prefixed,
     restore_optimizer,
     unprefixed,
 )
 from cnlu.training.fit.optimizer import build_optimizer, clip_gradients, set_rate
-from cnlu.training.fit.step import Stepper, computes_bfloat16
+from cnlu.training.fit.step import GradientAccumulator, computes_bfloat16
 from cnlu.training.request import Log
 from cnlu.training.transfer.distillation_targets import DistillationTargets
 
@@ -43,7 +43,7 @@ class Run:
     """Frame accuracy on the dev split; None without one."""
     checkpoint: Checkpoint
     device: torch.device
-    masker: Masker | None = None
+    character_masking: CharacterMasking | None = None
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     quiet: bool = False
     log: Log = lambda line: None
@@ -52,15 +52,17 @@ class Run:
     share: float = 1.0
     """Of the passes that are planned for so many rows"""
 
-    def stepper(self) -> Stepper:
+    def stepper(self) -> GradientAccumulator:
         part = math.ceil(self.config.batch_size / self.encoder.accumulate)
         half = self.encoder.precision == "bfloat16" or (
             self.encoder.precision == "auto" and computes_bfloat16(self.device)
         )
-        return Stepper(self.network, self.rows, self.device, self.masker, part, half, self.log, self.distillation)
+        return GradientAccumulator(
+            self.network, self.rows, self.device, self.character_masking, part, half, self.log, self.distillation
+        )
 
     def epochs(self) -> int:
-        return passes(self.config, len(self.rows), self.share)
+        return scaled_epochs(self.config, len(self.rows), self.share)
 
 
 def planned_epochs(config: TrainingConfig, rows: int) -> int:
@@ -70,12 +72,12 @@ def planned_epochs(config: TrainingConfig, rows: int) -> int:
     return min(config.max_epochs, max(config.min_epochs, cut, drawn_out))
 
 
-def passes(config: TrainingConfig, rows: int, share: float) -> int:
+def scaled_epochs(config: TrainingConfig, rows: int, share: float) -> int:
     """This share of the planned epochs, at least one."""
     return max(1, round(planned_epochs(config, rows) * share))
 
 
-def fit(run: Run, resume: bool = False) -> State:
+def fit(run: Run, resume: bool = False) -> TrainingState:
     """Train `run.network`; it ends up holding the best weights. Returns the final state (history, best epoch).
 
     Raises ModelError when the loss is no longer a number.
@@ -86,7 +88,7 @@ def fit(run: Run, resume: bool = False) -> State:
     if run.distillation:
         run.distillation.join(network, optimizer, config)
     average = copy.deepcopy(network)
-    state = State(0, 0, -1.0)
+    state = TrainingState(0, 0, -1.0)
     if resume:
         state = _restore(run, optimizer, average)
     else:
@@ -136,7 +138,7 @@ def refit(run: Run) -> int:
 
 def _epoch(
     run: Run,
-    stepper: Stepper,
+    stepper: GradientAccumulator,
     optimizer: torch.optim.Optimizer,
     average: Ensemble,
     epoch: int,
@@ -157,7 +159,7 @@ def _epoch(
         if not math.isfinite(sum(losses.values())):
             raise ModelError(
                 "Training diverged: the loss is no longer a number; lower training.learning_rate"
-                + (" and encoder.learning_rate." if network.reader else ".")
+                + (" and encoder.learning_rate." if network.aligned_encoder else ".")
             )
         clip_gradients(network, config.clip)
         optimizer.step()
@@ -176,12 +178,12 @@ def _progress(run: Run, epochs: int, done: int) -> Bar | Lines:
 
 
 def _with_tensors(
-    state: State,
+    state: TrainingState,
     network: Ensemble,
     average: Ensemble,
     best: dict[str, Tensor],
     optimizer: torch.optim.AdamW,
-) -> State:
+) -> TrainingState:
     state.tensors = {
         **prefixed("network", network.state_dict()),
         **prefixed("average", average.state_dict()),
@@ -191,7 +193,7 @@ def _with_tensors(
     return state
 
 
-def _restore(run: Run, optimizer: torch.optim.Optimizer, average: Ensemble) -> State:
+def _restore(run: Run, optimizer: torch.optim.Optimizer, average: Ensemble) -> TrainingState:
     state = run.checkpoint.load()
     run.network.load_state_dict(unprefixed("network", state.tensors))
     average.load_state_dict(unprefixed("average", state.tensors))

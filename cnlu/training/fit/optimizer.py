@@ -22,8 +22,8 @@ def build_optimizer(network: Ensemble, config: TrainingConfig, encoder: EncoderC
         {"params": list(chain(*map(_crf, members))), "lr": config.crf_learning_rate, "weight_decay": 0.0},
         {"params": list(chain(*map(_rest, members))), "lr": config.learning_rate},
     ]
-    if network.reader is not None:
-        groups += _layer_groups(network.reader.backbone, encoder)
+    if network.aligned_encoder is not None:
+        groups += _layer_groups(network.aligned_encoder.backbone, encoder)
     for group in groups:
         group["peak"] = group["lr"]
     return torch.optim.AdamW(groups, weight_decay=config.weight_decay, betas=(0.9, 0.98), fused=True)
@@ -53,10 +53,10 @@ def _layer_groups(backbone: Backbone, encoder: EncoderConfig) -> list[dict[str, 
 def set_rate(optimizer: torch.optim.Optimizer, step: int, steps: int, warmup: float) -> None:
     """The rates at `step` (from 1) of `steps`."""
     for group in optimizer.param_groups:
-        group["lr"] = group["peak"] * rate_factor(step, steps, warmup)
+        group["lr"] = group["peak"] * learning_rate_factor(step, steps, warmup)
 
 
-def rate_factor(step: int, steps: int, warmup: float) -> float:
+def learning_rate_factor(step: int, steps: int, warmup: float) -> float:
     """Share of the peak rate at `step` (from 1): up linearly over the warm-up, then down to 2 %."""
     rising = warmup * steps
     return step / rising if step < rising else max(0.02, 1.0 - (step - rising) / (steps - rising))
@@ -67,9 +67,9 @@ def clip_gradients(network: Ensemble, largest: float) -> None:
     members = network.networks()
     for member in members:
         nn.utils.clip_grad_norm_(_rest(member), largest)
-    if network.reader is not None:  # its gradient is the sum of what the members ask of it
+    if network.aligned_encoder is not None:  # its gradient is the sum of what the members ask of it
         asking = sum(member.sizes.encoder > 0 for member in members)
-        nn.utils.clip_grad_norm_(network.reader.parameters(), largest * asking)
+        nn.utils.clip_grad_norm_(network.aligned_encoder.parameters(), largest * asking)
 
 
 def _sparse(member: JointNetwork) -> list[nn.Parameter]:

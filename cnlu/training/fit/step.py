@@ -13,21 +13,21 @@ from cnlu.errors import ModelError
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.losses import joint_loss
 from cnlu.training.data.batching import collate
-from cnlu.training.data.character_masking import Masker, drop_values
+from cnlu.training.data.character_masking import CharacterMasking, drop_values
 from cnlu.training.data.featurize import Row
-from cnlu.training.data.out_of_fold import learned_by
+from cnlu.training.data.out_of_fold import select_learned
 from cnlu.training.request import Log
 from cnlu.training.transfer.distillation_targets import BatchTargets, DistillationTargets
 
 
 @dataclass
-class Stepper:
+class GradientAccumulator:
     """Accumulates the gradients of batches in the network's parameters."""
 
     network: Ensemble
     rows: Sequence[Row]
     device: torch.device
-    masker: Masker | None
+    character_masking: CharacterMasking | None
     part: int
     """Examples computed at once; halved for good when memory runs out, while a step stays a whole batch."""
     half: bool
@@ -74,10 +74,10 @@ class Stepper:
     def _losses(self, batch: dict[str, Tensor], targets: BatchTargets | None) -> dict[str, Tensor]:
         """The named parts of the loss, summed over the members: each learns as if alone, the encoder from all."""
         with torch.autocast(self.device.type, torch.bfloat16) if self.half else contextlib.nullcontext():
-            read = self.network.read(batch)
+            read = self.network.encode(batch)
         totals: dict[str, Tensor] = {}
         for number, member in enumerate(self.network.networks()):
-            own, heard = learned_by(number, batch, read)
+            own, heard = select_learned(number, batch, read)
             if not len(own["mask"]):
                 continue
             seen, config = own, member.config
@@ -88,8 +88,8 @@ class Stepper:
                 parts = self.distillation.losses(member, outputs, own, heard, targets)
             else:
                 parts = joint_loss(member, outputs, own)
-            if self.masker is not None:
-                parts["masked"] = member.masked_loss(*self.masker.hide(own))
+            if self.character_masking is not None:
+                parts["masked"] = member.masked_character_loss(*self.character_masking.hide(own))
             for name, part in parts.items():
                 totals[name] = totals[name] + part if name in totals else part
         return totals

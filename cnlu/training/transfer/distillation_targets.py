@@ -14,12 +14,12 @@ from cnlu.config import TrainingConfig
 from cnlu.model.crf import LegalCRF
 from cnlu.model.distillation_loss import (
     Expected,
-    expectations,
-    hidden_loss,
+    expected_counts,
+    hidden_state_loss,
     path_loss,
+    role_distillation_loss,
     softened_loss,
     softened_multi_label_loss,
-    weighted_loss,
 )
 from cnlu.model.encoder_output import EncoderOutput
 from cnlu.model.ensemble import Ensemble
@@ -100,7 +100,7 @@ class DistillationTargets:
         """For the rows of these numbers, which are collated in `batch`."""
         mask, answers = batch["mask"], self.answers
         emissions, roles = _padded(answers.of(answers.each, numbers), mask).split(answers.sizes, -1)
-        tags = expectations(self.crf, emissions, mask)
+        tags = expected_counts(self.crf, emissions, mask)
         intent = torch.from_numpy(answers.whole[list(numbers)]).float().to(mask.device)
         vectors = read = None
         if answers.vectors is not None:
@@ -127,7 +127,9 @@ class DistillationTargets:
             paths = path_loss(member.crf, outputs.emissions, mask, targets.tags)
             parts["entity"] = config.entity_weight * paths
         if outputs.roles.shape[-1] > 1:
-            parts["roles"] = config.entity_weight * weighted_loss(outputs.roles, targets.roles, targets.in_role)
+            parts["roles"] = config.entity_weight * role_distillation_loss(
+                outputs.roles, targets.roles, targets.in_role
+            )
         if (groups := group_loss(member, outputs, batch)) is not None:
             parts["groups"] = groups
         if outputs.intent.shape[-1]:
@@ -136,7 +138,7 @@ class DistillationTargets:
             parts["intent"] = config.intent_weight * softened(scores, targets.intent, self.temperature)
         if member.sizes.encoder and read is not None and targets.vectors is not None and targets.read is not None:
             found = self.bridge(read.characters.float())
-            parts["hidden"] = self.hidden * hidden_loss(found, targets.vectors, targets.read)
+            parts["hidden"] = self.hidden * hidden_state_loss(found, targets.vectors, targets.read)
         return parts
 
 

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from cnlu.data.schema import Entity, Example
 from cnlu.model.encoder_output import VIEWS, AlignedEncoder
-from cnlu.model.losses import NOTHING
+from cnlu.model.losses import IGNORE_INDEX
 from cnlu.progress import progress
 from cnlu.text.tokens import Tokens
 from cnlu.text.view import view
 from cnlu.training.data.featurize import Row
-from cnlu.training.data.frozen_features import open_store, read_rows
+from cnlu.training.data.frozen_features import add_frozen_features, open_store
 from cnlu.training.transfer.trained_model import TrainedModel
 
 Array = NDArray[Any]
@@ -97,9 +97,11 @@ def with_vectors(
         for first in range(0, len(texts), AT_ONCE):
             few = [view(text).text for text in texts[first : first + AT_ONCE]]
             rows = [_bare(len(text), read(text)) for text in few]
-            for i, row in enumerate(read_rows(rows, reader, VIEWS[reader.sentence], device, memory, folder), first):
-                assert row.read is not None
-                vectors[starts[i] : starts[i + 1]] = row.read[0]
+            for i, row in enumerate(
+                add_frozen_features(rows, reader, VIEWS[reader.sentence], device, memory, folder), first
+            ):
+                assert row.frozen_features is not None
+                vectors[starts[i] : starts[i + 1]] = row.frozen_features[0]
             bar.update(len(few))
     return replace(answers, vectors=vectors)
 
@@ -107,4 +109,4 @@ def with_vectors(
 def _bare(length: int, tokens: Tokens) -> Row:
     """A row of nothing but tokens."""
     nothing = np.zeros(length, np.int64)
-    return Row(np.zeros((length, 1), np.int32), np.zeros(0, np.int32), nothing, nothing, NOTHING, (), tokens)
+    return Row(np.zeros((length, 1), np.int32), np.zeros(0, np.int32), nothing, nothing, IGNORE_INDEX, (), tokens)

@@ -65,16 +65,16 @@ class TrainedModel:
         items = self.model.assembler.items
         return None if items is None else torch.from_numpy(items.weights).float()
 
-    def reader(self) -> AlignedEncoder:
+    def aligned_encoder(self) -> AlignedEncoder:
         """Its encoder as PyTorch runs it. Raises UsageError where it has none that can be taken out."""
-        from cnlu.encoder.from_model import load_stored  # brings transformers, which takes seconds
+        from cnlu.encoder.from_model import load_from_graph  # brings transformers, which takes seconds
 
-        backbone = load_stored(self.files.files["model.onnx"], str(self.path))
+        backbone = load_from_graph(self.files.files["model.onnx"], str(self.path))
         assert self.model.tokens is not None
         return AlignedEncoder(backbone, self.model.config.encoder.sentence, self.model.tokens.special_tokens.summary)
 
     def pretrained(self) -> Pretrained:
-        """Its encoder as another training begins with it; raises as `reader`."""
-        backbone = self.reader().backbone
+        """Its encoder as another training begins with it; raises as `aligned_encoder`."""
+        backbone = self.aligned_encoder().backbone
         tokens = json.loads(self.files.files["tokens.json"])
         return Pretrained(backbone, json.dumps(tokens["tokenizer"]), SpecialTokens(**tokens["special_tokens"]), [])

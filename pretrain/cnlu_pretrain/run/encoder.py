@@ -20,10 +20,10 @@ from transformers import (
     ElectraForMaskedLM,
 )
 
-from cnlu.encoder.hf_config import configured, read_settings
+from cnlu.encoder.hf_config import build_hf_config, read_hf_config
 from cnlu.encoder.source import local_directory
 from cnlu.encoder.tokenizer import read_tokenizer
-from cnlu.encoder.transformers_logging import quiet
+from cnlu.encoder.transformers_logging import silent_transformers
 from cnlu.encoder.weights import read_weights
 from cnlu.errors import DataError, UsageError, one_line
 from cnlu_pretrain.config import BodyConfig, PretrainConfig, RunConfig
@@ -55,7 +55,7 @@ def load_encoder(source: str, corpus: Corpus, config: RunConfig) -> Loaded:
             f"{corpus.folder}: was prepared with another tokenizer (fingerprint {corpus.fingerprint[:12]}) than that "
             f"of {where} ({found[:12]}); prepare the corpus with --encoder {source}."
         )
-    settings = configured(read_settings(directory), where)
+    settings = build_hf_config(read_hf_config(directory), where)
     if type(settings) not in MODEL_FOR_MASKED_LM_MAPPING:
         raise DataError(
             f"{where}: {settings.model_type} has no head for masked language; name an encoder such as BERT."
@@ -63,7 +63,7 @@ def load_encoder(source: str, corpus: Corpus, config: RunConfig) -> Loaded:
     weights = read_weights(directory)
     _set_dropout(settings, config.dropout)
     try:
-        with quiet():
+        with silent_transformers():
             model, outcome = MODEL_FOR_MASKED_LM_MAPPING[type(settings)].from_pretrained(
                 None,
                 config=settings,
@@ -108,7 +108,7 @@ def random_encoder(corpus: Corpus, config: PretrainConfig) -> Loaded:
         hidden_dropout_prob=config.run.dropout,
         attention_probs_dropout_prob=config.run.dropout,
     )
-    with quiet():
+    with silent_transformers():
         model = BertForMaskedLM._from_config(settings, attn_implementation=config.run.attention, dtype=torch.float32)
     _check_positions(model, config.run, "body.positions")
     return Loaded(model, False, [])
@@ -130,7 +130,7 @@ def generator_for(model: Any, share: float) -> Any:
         max_position_embeddings=getattr(own, "max_position_embeddings", 512),
         pad_token_id=own.pad_token_id,
     )
-    with quiet():
+    with silent_transformers():
         generator = ElectraForMaskedLM._from_config(settings, attn_implementation="sdpa", dtype=torch.float32)
     generator.set_input_embeddings(vectors)
     generator.tie_weights()
@@ -146,7 +146,7 @@ def resize(model: Any, vocabulary: int, pieces: Mapping[str, list[int]]) -> int:
     before = int(vectors.num_embeddings)
     if vocabulary <= before:
         return 0
-    with quiet():
+    with silent_transformers():
         model.resize_token_embeddings(vocabulary, mean_resizing=False)
     inputs, output = model.get_input_embeddings(), model.get_output_embeddings()
     tables = [inputs.weight, *([output.weight] if output.weight is not inputs.weight else [])]
@@ -179,7 +179,7 @@ def _check_positions(model: Any, config: RunConfig, where: str) -> None:
 
 def write_encoder(folder: Path, model: Any, corpus: Corpus) -> None:
     """A directory that transformers and `cnlu train --encoder` read: weights, settings, tokenizer."""
-    with quiet():
+    with silent_transformers():
         model.save_pretrained(folder)
     umask = os.umask(0)
     os.umask(umask)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 
-from cnlu.encoder.transformers_logging import quiet
+from cnlu.encoder.transformers_logging import silent_transformers
 from cnlu.errors import CnluError, UsageError
 from cnlu.interrupts import held_back
 from cnlu.io.atomic_directory import check_out, replace_dir, resolve
@@ -172,7 +172,7 @@ def _built(
     plain = Pretrainer(model, config.objectives, str(request.encoder), generator)
     if options.checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
-    with quiet():
+    with silent_transformers():
         plain.to(accelerator.device)
         optimizer = build_optimizer(plain, options, accelerator.device)
         module, optimizer = accelerator.prepare(plain, optimizer)

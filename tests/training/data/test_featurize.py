@@ -10,16 +10,16 @@ pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
 from cnlu.config import Config, TrainingConfig
 from cnlu.data.schema import Entity, Example
 from cnlu.features.build_extractor import build_extractor
-from cnlu.model.losses import NOTHING
+from cnlu.model.losses import IGNORE_INDEX
 from cnlu.runtime.labels import Labels
-from cnlu.training.data.featurize import Row, training_rows
+from cnlu.training.data.featurize import Row, featurize
 from cnlu.training.data.multi_intent import synthesize_multi_intent
 
 CONFIG = Config(training=TrainingConfig(max_length=16))
 
 
 def rows_of(*examples: Example) -> list[Row]:
-    return training_rows([examples], build_extractor(CONFIG, {}, {}), Labels.collect(examples), CONFIG)[0][0]
+    return featurize([examples], build_extractor(CONFIG, {}, {}), Labels.collect(examples), CONFIG)[0][0]
 
 
 def test_an_entity_across_a_windows_border_is_tagged_in_both() -> None:
@@ -31,7 +31,7 @@ def test_an_entity_across_a_windows_border_is_tagged_in_both() -> None:
 def test_roles_stand_on_the_characters_of_types_that_have_them() -> None:
     spans = (Entity(0, 2, "city", "", role="to"), Entity(3, 5, "city", ""), Entity(6, 7, "day", ""))
     (row,) = rows_of(Example("北京和上海和今", None, spans))
-    assert row.roles.tolist() == [1, 1, NOTHING, 0, 0, NOTHING, NOTHING]
+    assert row.roles.tolist() == [1, 1, IGNORE_INDEX, 0, 0, IGNORE_INDEX, IGNORE_INDEX]
     assert row.items is None
 
 
@@ -72,7 +72,7 @@ def test_an_entity_annotated_twice_keeps_its_role() -> None:
 def test_spans_stand_on_the_characters_that_are_read() -> None:
     spans = (Entity(1, 5, "city", "", role="to"), Entity(6, 7, "mark", ""))
     (row,) = rows_of(Example("去北\u200b京 吗？", "go", spans))
-    assert row.tags.tolist() == [0, 1, 2, 0] and row.roles.tolist() == [NOTHING, 1, 1, NOTHING]
+    assert row.tags.tolist() == [0, 1, 2, 0] and row.roles.tolist() == [IGNORE_INDEX, 1, 1, IGNORE_INDEX]
 
 
 def test_a_text_with_what_is_not_read_gives_the_row_of_the_text_without() -> None:
@@ -83,4 +83,8 @@ def test_a_text_with_what_is_not_read_gives_the_row_of_the_text_without() -> Non
 
 
 def test_a_text_without_an_intent_takes_no_part_in_the_intents_loss() -> None:
-    assert [row.intent for row in rows_of(Example("好", "yes"), Example("嗯"), Example("不", "no"))] == [1, NOTHING, 0]
+    assert [row.intent for row in rows_of(Example("好", "yes"), Example("嗯"), Example("不", "no"))] == [
+        1,
+        IGNORE_INDEX,
+        0,
+    ]

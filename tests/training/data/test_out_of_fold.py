@@ -18,7 +18,14 @@ import torch
 from cnlu.data.schema import Example
 from cnlu.model.ensemble import Ensemble
 from cnlu.training.data.batching import collate
-from cnlu.training.data.out_of_fold import FOLDS, by_members, everyone, held_out_answers, learned_by, unseen_by
+from cnlu.training.data.out_of_fold import (
+    FOLDS,
+    all_members,
+    group_by_mask,
+    hold_out_by_member,
+    out_of_fold_outputs,
+    select_learned,
+)
 
 Run = Callable[..., tuple[Any, list[str]]]
 FEW = ("training.min_dev=100", "model.members=4", "training.max_epochs=2")
@@ -34,27 +41,29 @@ def story(model: Path) -> dict[str, Any]:
 @pytest.fixture
 def first_phase(monkeypatch: pytest.MonkeyPatch) -> list[list[dict[str, torch.Tensor]]]:
     """The members' weights of each training, as they calibrate."""
-    from cnlu.training.fit.dev_evaluator import Dev
+    from cnlu.training.fit.dev_evaluator import DevEvaluator
 
     found: list[list[dict[str, torch.Tensor]]] = []
-    usual = Dev.calibrate
+    usual = DevEvaluator.calibrate
 
-    def calibrate(self: Dev, network: Ensemble, *given: Any) -> Any:
+    def calibrate(self: DevEvaluator, network: Ensemble, *given: Any) -> Any:
         found.append([{k: v.clone() for k, v in one.state_dict().items()} for one in network.networks()])
         return usual(self, network, *given)
 
-    monkeypatch.setattr(Dev, "calibrate", calibrate)
+    monkeypatch.setattr(DevEvaluator, "calibrate", calibrate)
     return found
 
 
 def test_a_member_learns_nothing_of_its_own_fold(
     run: Run, examples: list[Example], first_phase: list[list[dict[str, torch.Tensor]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bits = unseen_by(examples, 4, 1)
+    bits = hold_out_by_member(examples, 4, 1)
     other = {"go": "ask", "ask": "go"}
     wrong = [replace(e, intent=other[str(e.intent)]) if own == 1 else e for e, own in zip(examples, bits, strict=True)]
     monkeypatch.setattr("cnlu.training.data.dataset.stratified_split", lambda every, *_: (list(every), []))
-    monkeypatch.setattr("cnlu.training.data.dataset.unseen_by", lambda *_: bits)  # although the intents have changed
+    monkeypatch.setattr(
+        "cnlu.training.data.dataset.hold_out_by_member", lambda *_: bits
+    )  # although the intents have changed
     for name, given in (("right", examples), ("wrong", wrong)):
         run(given, *FEW, name=name)
     same = [all(torch.equal(one[k], two[k]) for k in one) for one, two in zip(*first_phase, strict=True)]
@@ -72,11 +81,11 @@ def test_every_example_calibrates_where_few_could_be_held_out(
 
 def test_folds_hold_a_text_once_and_no_intent_is_left_out_as_a_whole(examples: list[Example]) -> None:
     given = [*examples, examples[0], Example("谢谢", "thanks")]
-    bits = unseen_by(given, 4, 1)
+    bits = hold_out_by_member(given, 4, 1)
     assert bits[0] == bits[16] and bits[17] == 0
     assert {1, 2, 4, 8} == set(bits[:16])
-    assert len(by_members(given, bits)) == 5
-    assert unseen_by([Example("好", "yes")] * 3, 4, 1) == [0, 0, 0]
+    assert len(group_by_mask(given, bits)) == 5
+    assert hold_out_by_member([Example("好", "yes")] * 3, 4, 1) == [0, 0, 0]
 
 
 def test_a_single_text_calibrates_nothing_and_that_is_said(run: Run, tmp_path: Path) -> None:
@@ -90,7 +99,7 @@ def test_a_single_text_calibrates_nothing_and_that_is_said(run: Run, tmp_path: P
 def test_fewer_members_than_folds_leave_some_to_be_learned_by_all(
     examples: list[Example], members: int, share: float
 ) -> None:
-    bits = unseen_by(examples, members, 1)
+    bits = hold_out_by_member(examples, members, 1)
     assert np.mean([own > 0 for own in bits]) == share
     assert all(own in (0, *(1 << m for m in range(members))) for own in bits)
 
@@ -100,19 +109,21 @@ def test_an_answer_is_of_the_members_that_have_not_seen_the_text(run: Run, examp
     network = trained.network.eval()
     rows = rows_of(trained, examples[:3])
     alone = [network.members[m](*inputs(rows), None) for m in range(2)]
-    left_out = [replace(row, unseen=bits) for row, bits in zip(rows, (1, 2, 3), strict=True)]
-    found = held_out_answers(network, collate(left_out, CPU))
+    left_out = [replace(row, held_out_by=bits) for row, bits in zip(rows, (1, 2, 3), strict=True)]
+    found = out_of_fold_outputs(network, collate(left_out, CPU))
     wanted = [alone[0].intent[0], alone[1].intent[1], (alone[0].intent[2] + alone[1].intent[2]) / 2]
     torch.testing.assert_close(found.intent, torch.stack(wanted))
-    assert everyone(2) == 3
+    assert all_members(2) == 3
 
 
 def test_a_batch_without_what_a_member_leaves_out_is_the_rest_of_it(run: Run, examples: list[Example]) -> None:
     trained, _ = run(examples, "training.dev_fraction=0")
-    rows = [replace(row, unseen=own) for row, own in zip(rows_of(trained, examples[:4]), (0, 1, 2, 0), strict=True)]
+    rows = [
+        replace(row, held_out_by=own) for row, own in zip(rows_of(trained, examples[:4]), (0, 1, 2, 0), strict=True)
+    ]
     rows[2] = replace(rows[2], intent=-100)
-    own, _ = learned_by(0, collate(rows, CPU), None)
-    whole = collate([replace(rows[i], unseen=0) for i in (0, 2, 3)], CPU)
+    own, _ = select_learned(0, collate(rows, CPU), None)
+    whole = collate([replace(rows[i], held_out_by=0) for i in (0, 2, 3)], CPU)
     assert own["known"].tolist() == [0, 2]
     assert all(
         torch.equal(own[name], whole[name][:, : own[name].shape[1]] if own[name].ndim > 1 else whole[name])
@@ -122,9 +133,9 @@ def test_a_batch_without_what_a_member_leaves_out_is_the_rest_of_it(run: Run, ex
 
 def rows_of(trained: Any, given: list[Example]) -> list[Any]:
     from cnlu.config import Config
-    from cnlu.training.data.featurize import training_rows
+    from cnlu.training.data.featurize import featurize
 
-    (rows,), _ = training_rows([given], trained.extractor, trained.labels, Config(), None, trained.vocabularies)
+    (rows,), _ = featurize([given], trained.extractor, trained.labels, Config(), None, trained.vocabularies)
     return rows
 
 

@@ -27,7 +27,9 @@ SETTINGS = (
 """What of the section `training` is about it"""
 
 
-def made(examples: Sequence[Example], data: NluData, config: Config, segmenter: Segmenter) -> dict[str, list[Example]]:
+def augment(
+    examples: Sequence[Example], data: NluData, config: Config, segmenter: Segmenter
+) -> dict[str, list[Example]]:
     """By what they are, the examples made of `examples`, with the dictionaries of `data`; the seed decides them.
 
     Each way starts from the given examples alone, so copies are not copied again. Raises DataError for a broken

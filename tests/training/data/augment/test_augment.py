@@ -15,7 +15,7 @@ from cnlu.config.files import load_config
 from cnlu.data.schema import Example, NluData
 from cnlu.errors import CnluError, UsageError
 from cnlu.text.segment import Segmenter
-from cnlu.training.data.augment.augment import SETTINGS, made
+from cnlu.training.data.augment.augment import SETTINGS, augment
 from cnlu.training.distill import Distillation, distill
 from cnlu.training.request import Request
 
@@ -29,15 +29,15 @@ ALL = (
 
 
 def test_nothing_is_made_unless_asked_for(examples: list[Example]):
-    assert made(examples, NluData(), Config(), Segmenter()) == {}
+    assert augment(examples, NluData(), Config(), Segmenter()) == {}
 
 
 def test_each_way_starts_from_the_given_examples_alone(examples: list[Example], small: Callable[..., Config]):
     pytest.importorskip("pypinyin")
-    multi_intent = made(examples, NluData(), small(*ALL), Segmenter())
+    multi_intent = augment(examples, NluData(), small(*ALL), Segmenter())
     alone: dict[str, list[Example]] = {}
     for one in ALL:
-        alone |= made(examples, NluData(), small(one), Segmenter())
+        alone |= augment(examples, NluData(), small(one), Segmenter())
     assert multi_intent == alone
     assert len(multi_intent) == len(ALL)
 
