@@ -56,7 +56,7 @@ def unmet_settings(config: Any) -> dict[str, str]:
         name, _colon, wanted = need.partition(": ")
         section, _dot, setting = name.partition(".")
         now = _written(getattr(getattr(config, section), setting))
-        is_met = now in wanted.split(" | ") if wanted else now not in ("false", "0", "0.0", "")
+        is_met = now in wanted.split(" | ") if wanted else now not in ("false", "0", "")
         if not is_met:
             found[need] = _("has no effect with {setting}", setting=f"{name}: {now}")
     return found
@@ -74,4 +74,6 @@ def _settings(config: Any) -> Iterator[tuple[str, Any, Any, tuple[str, ...]]]:
 
 def _written(value: Any) -> str:
     """A setting's value as YAML writes it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
