@@ -9,7 +9,7 @@ class CnluError(Exception):
     """A failure that the user can fix; the command line prints the sentence and exits with `exit_code`.
 
     `place`: a file with its line, a setting or an option. `problem`: what is wrong there. `fix`: what to do about it.
-    The last two are parts of a sentence, in the user's language, without a full stop.
+    The last two are parts of a sentence, in the user's language, without a full stop; a fix may be a question.
     """
 
     exit_code = 1
@@ -21,9 +21,16 @@ class CnluError(Exception):
     def __str__(self) -> str:
         if not self.problem:
             return self.place
-        sentence = _("{problem}; {fix}.") if self.fix else _("{problem}.")
-        rest = sentence.format(problem=self.problem, fix=self.fix)
+        rest = _sentence(self.problem, self.fix)
         return _("{place}: {rest}", place=self.place, rest=rest) if self.place else rest
+
+
+def _sentence(problem: str, fix: str) -> str:
+    if not fix:
+        return _("{problem}.", problem=problem)
+    if fix.endswith(("?", "？")):
+        return _("{problem}; {fix}", problem=problem, fix=fix)
+    return _("{problem}; {fix}.", problem=problem, fix=fix)
 
 
 class UsageError(CnluError):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 
+from cnlu.i18n import _
+
 ALIKE = 0.7
 """difflib's ratio from which a name counts as a misspelling: `layer` and `layers` have .91, `lr` and `layers` .5."""
 
@@ -85,6 +87,11 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that is most like this one, if it could be a misspelling."""
     close = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=ALIKE)
     return close[0] if close else None
+
+
+def did_you_mean(meant: str | None) -> str:
+    """The fix of an error about a name that does not exist; empty where nothing is like it."""
+    return _("did you mean {name}?", name=repr(meant)) if meant else ""
 
 
 def meant_section(name: str, inside: Iterable[str], sections: Mapping[str, Iterable[str]]) -> str | None:

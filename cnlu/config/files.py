@@ -5,42 +5,44 @@ from __future__ import annotations
 import dataclasses
 import os
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from cnlu.config.sections import ENCODER_DEFAULTS, Config, EncoderConfig
+from cnlu.config.needs import refuse_without_effect, unmet_settings
+from cnlu.config.sections import ENCODER_DEFAULTS, Config
 from cnlu.config.setting import number_of, short
 from cnlu.errors import UsageError
+from cnlu.i18n import _
 from cnlu.io.messages import shown
 from cnlu.io.text_files import read_text
 from cnlu.io.yaml_nodes import parse_yaml, plain_value
 from cnlu.resources import config_path
-from cnlu.suggest import meant_section, meant_setting
+from cnlu.suggest import did_you_mean, meant_section, meant_setting
+
+RENAMED: Mapping[str, str] = {
+    "training.grow": "training.continue_share",
+    "training.join": "training.multi_intent_pairs",
+    "training.settle": "training.refit",
+    "training.swap_values": "training.value_substitution",
+    "training.synonyms": "training.synonym_replacement",
+}
+"""A setting's old name, or a section's -> the new one."""
 
 
-def build_config(values: Mapping[str, Any], where: str = "the configuration", kind: Any = Config) -> Any:
-    """Build settings of a kind (a dataclass of sections) from nested mappings.
+def build_config(values: Mapping[str, Any], where: str = "", kind: Any = Config) -> Any:
+    """Build settings of a kind (a dataclass of sections) from nested mappings; errors name `where`, such as a file.
 
-    Raises UsageError for an unknown key, naming the nearest, or a wrong type.
+    Raises UsageError for an unknown or renamed key, naming the nearest or the new one, or a wrong type.
     """
-    sections = {f.name: f for f in dataclasses.fields(kind)}
-    built = {}
-    for name, content in values.items():
-        if name not in sections:
-            inside = content if isinstance(content, Mapping) else ()
-            meant = meant_section(str(name), map(str, inside), known_settings(kind))
-            raise UsageError(f"{where}: unknown section {name!r}{_did_you_mean(meant)}")
-        if content is not None and not isinstance(content, Mapping):
-            raise UsageError(f"{where}: section {name!r} must hold settings, not {content!r}.")
     try:
         for name, content in values.items():
-            built[name] = _section(kind, content or {}, name)
-        return kind(**built)
+            _check_section(str(name), content, kind)
+        return kind(**{name: _section(kind, content or {}, name) for name, content in values.items()})
     except UsageError as error:
-        raise UsageError(f"{where}: {error}") from None
+        raise UsageError(_placed(where, error.place), error.problem, error.fix) from None
 
 
 def load_config(
@@ -48,22 +50,21 @@ def load_config(
 ) -> Config:
     """Read a YAML file (None: the defaults), then apply `section.key=value` overrides and the seed.
 
-    With `encoder` what neither sets is as ENCODER_DEFAULTS says.
+    With `encoder`, ENCODER_DEFAULTS replace the defaults.
 
-    Raises UsageError, or DataError for a file that cannot be read, naming the place and the mend.
+    Raises UsageError for a wrong setting and for one without effect, DataError for a file that cannot be read.
     """
     values = read_values(path, overrides or [])
     if seed is not None:
         _put(values, "training", "seed", seed)
-    where = str(path) if path is not None else "settings"
+    where = "" if path is None else str(path)
     if encoder:
         for section, usual in ENCODER_DEFAULTS.items():
             if values.get(section) is None or isinstance(values[section], dict):
                 values[section] = {**usual, **(values.get(section) or {})}
     config: Config = build_config(values, where)
-    _refuse_idle(config, where)
-    if not encoder and config.encoder != EncoderConfig():
-        raise UsageError(f"{where}: encoder settings have no effect without --encoder; give one or leave them out.")
+    no_encoder = {} if encoder else {"encoder": _("has no effect without --encoder")}
+    refuse_without_effect(config, unmet_settings(config) | no_encoder, where)
     return config
 
 
@@ -75,17 +76,17 @@ def find_config(named: str | None) -> str | Path | None:
 
 
 def read_values(path: str | Path | None, overrides: list[str], kind: Any = Config) -> dict[str, Any]:
-    """What a YAML file says, then the overrides, as nested mappings for `build_config`; raises as `load_config`."""
+    """The values of a YAML file, then of the overrides, as mappings for `build_config`; raises as `load_config`."""
     values = _read_yaml(Path(path)) if path is not None else {}
     sections = [f.name for f in dataclasses.fields(kind)]
     for override in overrides:
         key, equals, text = override.partition("=")
         section, dot, name = key.strip().partition(".")
         if not equals or not dot:
-            raise UsageError(f"--set {override!r}: write it as section.key=value, for example {_example(kind)}.")
+            fix = _("write it as section.key=value, for example {example}", example=_example(kind))
+            raise UsageError(f"--set {override!r}", _("is not an override"), fix)
         if section not in sections:
-            meant = meant_section(section, [name.strip()], known_settings(kind))
-            raise UsageError(f"--set {override!r}: unknown section {section!r}{_did_you_mean(meant)}")
+            raise _unknown_section(section, [name.strip()], kind, place=f"--set {override!r}")
         _put(values, section, name.strip(), _read_scalar(text))
     return values
 
@@ -97,52 +98,6 @@ def _example(kind: Any) -> str:
             if type(f.default) is int:
                 return f"{section.name}.{f.name}={f.default}"
     return "section.key=value"
-
-
-def _refuse_idle(config: Config, where: str) -> None:
-    """A setting that the user changed and that another one robs of its effect is a mistake, not a silent nothing.
-
-    Asked of what a user writes only: a stored model's settings may hold the defaults of another version.
-    """
-    model = config.model
-    robbed = [
-        (not config.features.words, "features.words: false", ["text.segmenter"]),
-        (not model.layers, "model.layers: 0", ["model.heads", "model.feedforward", "model.relative_distance"]),
-        (
-            not model.entity_weight,
-            "model.entity_weight: 0",
-            ["model.tagging", "model.value_dropout", "training.value_substitution"],
-        ),
-        (
-            not model.intent_weight,
-            "model.intent_weight: 0",
-            ["model.intent_loss", "model.negatives", "model.label_smoothing", "model.label_width", "model.multi_label"],
-        ),
-        (
-            model.multi_label,
-            "model.multi_label: true",
-            ["model.intent_loss", "model.negatives", "model.label_smoothing", "training.balance"],
-        ),
-        (not model.multi_label, "model.multi_label: false", ["training.multi_intent_pairs"]),
-        (not config.training.synonym_replacement, "training.synonym_replacement: 0", ["training.synonym_table"]),
-        (model.intent_loss == "similarity", "model.intent_loss: similarity", ["model.label_smoothing"]),
-        (model.intent_loss == "cross_entropy", "model.intent_loss: cross_entropy", ["model.negatives"]),
-    ]
-    encoder = config.encoder
-    robbed += [
-        (
-            encoder.tuning == "frozen",
-            "encoder.tuning: frozen",
-            ["encoder.learning_rate", "encoder.layer_decay", "encoder.weight_decay", "encoder.checkpointing"],
-        ),
-        (encoder.tuning != "frozen", f"encoder.tuning: {encoder.tuning}", ["encoder.cache_mb"]),
-        (encoder.tuning != "lora", f"encoder.tuning: {encoder.tuning}", ["encoder.lora_rank"]),
-    ]
-    usual = Config()
-    for is_so, because, idle in robbed:
-        for section, _, name in (key.partition(".") for key in idle):
-            if is_so and getattr(getattr(config, section), name) != getattr(getattr(usual, section), name):
-                raise UsageError(f"{where}: {section}.{name} has no effect with {because}; leave one of the two out.")
 
 
 def to_yaml(config: Any) -> str:
@@ -175,12 +130,13 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     document = parse_yaml(read_text(path), str(path))
     if document.tags:
         line, tag = document.tags[0]
-        raise UsageError(f"{path}:{line}: the tag {shown(tag)} asks for an object, and settings have none; remove it.")
+        problem = _("the tag {tag} asks for an object, and settings have none", tag=shown(tag))
+        raise UsageError(f"{path}:{line}", problem, _("remove it"))
     content = plain_value(document.root, str(path)) if document.root else None
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise UsageError(f"{path}: must hold sections such as 'model:'; see configs/default.yaml.")
+        raise UsageError(path, _("must hold sections such as 'model:'"), _("see configs/default.yaml"))
     return content
 
 
@@ -194,14 +150,22 @@ def _types(cls: type) -> dict[str, Any]:
     return typing.get_type_hints(cls)
 
 
+def _check_section(name: str, content: Any, kind: Any) -> None:
+    """Raises UsageError where a kind of settings has no such section, or where the content holds no settings."""
+    if name not in known_settings(kind):
+        raise _unknown_section(name, map(str, content if isinstance(content, Mapping) else ()), kind)
+    if content is not None and not isinstance(content, Mapping):
+        problem = _("the section must hold settings, not {value}", value=short(content))
+        raise UsageError(name, problem, _("write each setting on a line of its own below it"))
+
+
 def _section(kind: Any, content: Mapping[str, Any], name: str) -> Any:
     """The section called `name` of a kind of settings."""
     cls = _types(kind)[name]
     types = _types(cls)
     for key in content:
         if key not in types:
-            meant = meant_setting(str(key), name, known_settings(kind))
-            raise UsageError(f"{name}.{key}: unknown setting{_did_you_mean(meant)}")
+            raise _unknown_setting(str(key), name, kind)
     limits = {f.name: f.metadata for f in dataclasses.fields(cls)}
     return cls(**{key: _typed(value, types[key], limits[key], f"{name}.{key}") for key, value in content.items()})
 
@@ -213,10 +177,18 @@ def _typed(value: Any, kind: type, limits: Mapping[str, Any], where: str) -> Any
             return kind(number)
     elif isinstance(value, kind):
         return value
-    expected = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}[kind]
-    if limits.get("low") is not None:
-        expected += f" from {limits['low']} to {limits['high']}"
-    raise UsageError(f"{where}: expected {expected}, not {short(value)}.")
+    raise UsageError(where, _expected(kind, {"value": short(value), "low": limits["low"], "high": limits["high"]}))
+
+
+def _expected(kind: type, values: Mapping[str, Any]) -> str:
+    """The problem of a wrong value. Every number has limits."""
+    if kind is int:
+        return _("expected a whole number from {low} to {high}, not {value}", **values)
+    if kind is float:
+        return _("expected a number from {low} to {high}, not {value}", **values)
+    if kind is bool:
+        return _("expected true or false, not {value}", **values)
+    return _("expected a word, not {value}", **values)
 
 
 def known_settings(kind: Any) -> dict[str, list[str]]:
@@ -224,5 +196,25 @@ def known_settings(kind: Any) -> dict[str, list[str]]:
     return {f.name: list(_types(_types(kind)[f.name])) for f in dataclasses.fields(kind)}
 
 
-def _did_you_mean(meant: str | None) -> str:
-    return f"; did you mean {meant!r}?" if meant else "."
+def _unknown_section(name: str, inside: Iterable[str], kind: Any, place: str = "") -> UsageError:
+    """The error for a section that a kind of settings lacks, `inside` which the user wrote these settings."""
+    if name in RENAMED:
+        return _renamed(place or name, RENAMED[name])
+    meant = meant_section(name, inside, known_settings(kind))
+    return UsageError(place, _("unknown section {name}", name=repr(name)), did_you_mean(meant))
+
+
+def _unknown_setting(name: str, section: str, kind: Any) -> UsageError:
+    """The error for a setting that a section lacks."""
+    place = f"{section}.{name}"
+    if place in RENAMED:
+        return _renamed(place, RENAMED[place])
+    return UsageError(place, _("unknown setting"), did_you_mean(meant_setting(name, section, known_settings(kind))))
+
+
+def _renamed(place: str, name: str) -> UsageError:
+    return UsageError(place, _("is now called {name}", name=name), _("write the new name"))
+
+
+def _placed(where: str, place: str) -> str:
+    return ": ".join(part for part in (where, place) if part)

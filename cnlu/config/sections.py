@@ -13,6 +13,7 @@ from typing import Any
 from cnlu.config.setting import check_limits, setting
 from cnlu.config.training import TrainingConfig
 from cnlu.errors import UsageError
+from cnlu.i18n import _
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class DataConfig:
         "Rasa, for all that read so (everywhere); what a `synonym:` section lists counts for all types either way, "
         "unless it is written [大](size) there",
         among=("by_type", "everywhere"),
+        needs=("annotations",),
     )
     files: str = setting(
         "inside",
@@ -48,6 +50,7 @@ class TextConfig:
         "auto",
         "who cuts words: auto takes rjieba when installed (same words, faster), else jieba",
         among=("auto", "jieba", "rjieba"),
+        needs=("features.words",),
     )
 
     def __post_init__(self) -> None:
@@ -91,9 +94,11 @@ class ModelConfig:
     sparse_width: int = setting(64, "width of the sparse features' projection", low=8, high=1024)
     width: int = setting(128, "width of the transformer", low=8, high=1024)
     layers: int = setting(1, "transformer layers; 0 leaves the sparse projection alone", low=0, high=12)
-    heads: int = setting(4, "attention heads; must divide width", low=1, high=32)
-    feedforward: int = setting(256, "width of the transformer's inner layer", low=8, high=4096)
-    relative_distance: int = setting(8, "attention tells distances apart up to this many characters", low=1, high=64)
+    heads: int = setting(4, "attention heads; must divide width", low=1, high=32, needs=("model.layers",))
+    feedforward: int = setting(256, "width of the transformer's inner layer", low=8, high=4096, needs=("model.layers",))
+    relative_distance: int = setting(
+        8, "attention tells distances apart up to this many characters", low=1, high=64, needs=("model.layers",)
+    )
     sparse_dropout: float = setting(0.3, "share of a character's sparse features dropped in training", low=0, high=0.95)
     sentence_dropout: float = setting(0.3, "share of the sentence's features dropped in training", low=0, high=0.95)
     value_dropout: float = setting(
@@ -102,20 +107,35 @@ class ModelConfig:
         "learned from what stands around it",
         low=0,
         high=0.95,
+        needs=("model.entity_weight",),
     )
     dropout: float = setting(0.2, "dropout inside the network", low=0, high=0.95)
-    tagging: str = setting("BIO", "tag scheme of the entity tagger", among=("BIO", "BILOU"))
-    label_width: int = setting(64, "width of the space where sentences meet intent labels", low=2, high=1024)
+    tagging: str = setting(
+        "BIO", "tag scheme of the entity tagger", among=("BIO", "BILOU"), needs=("model.entity_weight",)
+    )
+    label_width: int = setting(
+        64, "width of the space where sentences meet intent labels", low=2, high=1024, needs=("model.intent_weight",)
+    )
     intent_loss: str = setting(
         "similarity",
         "similarity scores the sentence against its label and sampled others (StarSpace-like, as DIET); "
         "cross_entropy against all labels",
         among=("similarity", "cross_entropy"),
+        needs=("model.intent_weight", "model.multi_label: false", "annotations"),
     )
     negatives: int = setting(
-        100, "other labels sampled per sentence by the similarity loss; with fewer labels all count", low=1
+        100,
+        "other labels sampled per sentence by the similarity loss; with fewer labels all count",
+        low=1,
+        needs=("model.intent_weight", "model.multi_label: false", "model.intent_loss: similarity", "annotations"),
     )
-    label_smoothing: float = setting(0.0, "intent probability spread over the other labels", low=0, high=0.5)
+    label_smoothing: float = setting(
+        0.0,
+        "intent probability spread over the other labels",
+        low=0,
+        high=0.5,
+        needs=("model.intent_weight", "model.multi_label: false", "model.intent_loss: cross_entropy", "annotations"),
+    )
     masked_tokens: float = setting(
         0.0,
         "weight of the masked-character loss (15 % of characters hidden and guessed); 0 is off",
@@ -127,6 +147,7 @@ class ModelConfig:
         "a sentence may have several intents, written a+b in the examples: each is scored by itself, and all that "
         "are likelier than not are given, in combinations never seen too; settings of the intent's loss and its label "
         "width are of no use then",
+        needs=("model.intent_weight",),
     )
     out_of_scope: str = setting(
         "out_of_scope",
@@ -139,9 +160,11 @@ class ModelConfig:
     def __post_init__(self) -> None:
         check_limits(self, "model")
         if self.width % self.heads:
-            raise UsageError(f"model.width ({self.width}) must be a multiple of model.heads ({self.heads}).")
+            problem = _("is {width}, not a multiple of model.heads: {heads}", width=self.width, heads=self.heads)
+            raise UsageError("model.width", problem, _("change one of the two"))
         if not self.intent_weight and not self.entity_weight:
-            raise UsageError("model.intent_weight and model.entity_weight are both 0: there is nothing to learn.")
+            problem = _("model.entity_weight is 0 too, and there is nothing to learn")
+            raise UsageError("model.intent_weight", problem, _("give one of the two a weight"))
 
 
 @dataclass(frozen=True)
@@ -166,18 +189,37 @@ class EncoderConfig:
         low=1,
         high=16,
     )
-    learning_rate: float = setting(1e-4, "peak rate of the encoder's last layer", low=0, high=1)
-    layer_decay: float = setting(0.9, "each layer below learns at this share of the rate above it", low=0.01, high=1)
-    weight_decay: float = setting(0.01, "AdamW's decay; biases and norms are exempt", low=0, high=1)
+    learning_rate: float = setting(
+        1e-4, "peak rate of the encoder's last layer", low=0, high=1, needs=("encoder.tuning: full | lora",)
+    )
+    layer_decay: float = setting(
+        0.9,
+        "each layer below learns at this share of the rate above it",
+        low=0.01,
+        high=1,
+        needs=("encoder.tuning: full | lora",),
+    )
+    weight_decay: float = setting(
+        0.01, "AdamW's decay; biases and norms are exempt", low=0, high=1, needs=("encoder.tuning: full | lora",)
+    )
     accumulate: int = setting(1, "parts a batch is computed in, one after another, to save memory", low=1, high=1024)
-    checkpointing: bool = setting(False, "compute activations twice instead of keeping them: less memory, slower")
+    checkpointing: bool = setting(
+        False,
+        "compute activations twice instead of keeping them: less memory, slower",
+        needs=("encoder.tuning: full | lora",),
+    )
     precision: str = setting(
         "auto",
         "of the encoder's arithmetic in training; auto takes bfloat16 where the device computes it natively",
         among=("auto", "float32", "bfloat16"),
     )
-    lora_rank: int = setting(16, "rank of the additions under lora", low=1, high=1024)
-    cache_mb: int = setting(1024, "a frozen encoder's vectors beyond this many megabytes lie on disk", low=1)
+    lora_rank: int = setting(16, "rank of the additions under lora", low=1, high=1024, needs=("encoder.tuning: lora",))
+    cache_mb: int = setting(
+        1024,
+        "a frozen encoder's vectors beyond this many megabytes lie on disk",
+        low=1,
+        needs=("encoder.tuning: frozen",),
+    )
     keep_layers: int = setting(0, "layers kept of the encoder, evenly spread; 0 keeps all", low=0, high=1000)
     prune_heads: float = setting(
         0.0, "share of each layer's attention heads removed before training, the weakest", low=0, high=0.9
@@ -236,7 +278,7 @@ class Config:
     text: TextConfig = field(default_factory=TextConfig)
     features: FeatureConfig = field(default_factory=FeatureConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
-    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig, metadata={"needs": ("encoder",)})
     training: TrainingConfig = field(default_factory=TrainingConfig)
     check: CheckConfig = field(default_factory=CheckConfig)
 

@@ -10,6 +10,7 @@ from dataclasses import field
 from typing import Any
 
 from cnlu.errors import UsageError
+from cnlu.i18n import _
 
 MANY = 1_000_000_000
 """The largest count (of examples, steps, megabytes...) where nothing else limits it."""
@@ -24,14 +25,16 @@ def setting(
     low: float | None = None,
     high: float | None = None,
     among: tuple[str, ...] = (),
+    needs: tuple[str, ...] = (),
 ) -> Any:
     """A dataclass field with its documentation and its limits (`low` and `high` inclusive).
 
-    Every number has a `low`; without a `high` it is a count, and at most MANY.
+    Every number has a `low`; without a `high` it is a count, and at most MANY. `needs`: the conditions without which
+    the setting has no effect; see `cnlu.config.needs`.
     """
     if low is not None and high is None:
         high = MANY
-    return field(default=default, metadata={"doc": doc, "low": low, "high": high, "among": among})
+    return field(default=default, metadata={"doc": doc, "low": low, "high": high, "among": among, "needs": needs})
 
 
 def check_limits(section: Any, name: str) -> None:
@@ -39,10 +42,14 @@ def check_limits(section: Any, name: str) -> None:
     for f in dataclasses.fields(section):
         value, meta = getattr(section, f.name), f.metadata
         if meta.get("among") and value not in meta["among"]:
-            raise UsageError(f"{name}.{f.name} is {value!r}; choose one of: {', '.join(meta['among'])}.")
+            choices = ", ".join(meta["among"])
+            raise UsageError(
+                f"{name}.{f.name}", _("is {value}", value=repr(value)), _("choose one of: {choices}", choices=choices)
+            )
         low, high = meta.get("low"), meta.get("high")
         if low is not None and not low <= value <= high:
-            raise UsageError(f"{name}.{f.name} is {short(value)}; it must be at least {low} and at most {high}.")
+            fix = _("it must be at least {low} and at most {high}", low=low, high=high)
+            raise UsageError(f"{name}.{f.name}", _("is {value}", value=short(value)), fix)
 
 
 def number_of(value: Any) -> int | float | None:
@@ -69,7 +76,9 @@ def whole(low: int, high: int = MANY) -> Callable[[str], int]:
     def read(word: str) -> int:
         number = number_of(word)
         if number is None or number != int(number) or not low <= number <= high:
-            raise argparse.ArgumentTypeError(f"{short(word)} is no whole number from {low} to {high}")
+            raise argparse.ArgumentTypeError(
+                _("{value} is not a whole number from {low} to {high}", value=short(word), low=low, high=high)
+            )
         return int(number)
 
     return read
@@ -81,8 +90,10 @@ def real(low: float, high: float, above: bool = False) -> Callable[[str], float]
     def read(word: str) -> float:
         number = number_of(word)
         if number is None or not low <= number <= high or (above and number == low):
-            limits = f"above {low:g} and up to {high:g}" if above else f"from {low:g} to {high:g}"
-            raise argparse.ArgumentTypeError(f"{short(word)} is no number {limits}")
+            limits = {"value": short(word), "low": f"{low:g}", "high": f"{high:g}"}
+            above_low = _("{value} is not a number above {low} and up to {high}", **limits)
+            from_low = _("{value} is not a number from {low} to {high}", **limits)
+            raise argparse.ArgumentTypeError(above_low if above else from_low)
         return float(number)
 
     return read
@@ -93,5 +104,5 @@ def short(value: Any) -> str:
     try:
         written = repr(value)
     except ValueError:  # Python writes no number of more than 4,300 digits
-        return "a number of thousands of digits"
+        return _("a number of thousands of digits")
     return written if len(written) <= 60 else written[:60] + "…"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cnlu.config.setting import check_limits, setting
 from cnlu.errors import UsageError
+from cnlu.i18n import _
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class TrainingConfig:
         "0 draws intents as often as they occur, 1 equally often, between: their count to the power 1-balance",
         low=0,
         high=1,
+        needs=("model.multi_label: false",),
     )
     value_substitution: float = setting(
         0.0,
@@ -35,6 +37,7 @@ class TrainingConfig:
         "none",
         low=0,
         high=1,
+        needs=("model.entity_weight", "annotations"),
     )
     synonym_replacement: float = setting(
         0.0,
@@ -42,9 +45,12 @@ class TrainingConfig:
         "copy of its example; 0 makes none",
         low=0,
         high=1,
+        needs=("annotations",),
     )
     synonym_table: str = setting(
-        "", "a file of your own groups of words of one meaning, beside those that come with cnlu; see the user guide"
+        "",
+        "a file of your own groups of words of one meaning, beside those that come with cnlu; see the user guide",
+        needs=("training.synonym_replacement", "annotations"),
     )
     homophones: float = setting(
         0.0,
@@ -52,6 +58,7 @@ class TrainingConfig:
         "methods err, in a second copy of its example; needs cnlu[zh]; 0 makes none",
         low=0,
         high=1,
+        needs=("annotations",),
     )
     drop_fillers: float = setting(
         0.0,
@@ -59,12 +66,14 @@ class TrainingConfig:
         "none",
         low=0,
         high=1,
+        needs=("annotations",),
     )
     multi_intent_pairs: float = setting(
         0.5,
         "with model.multi_label, so many further examples are made for each with an intent, of two sentences joined",
         low=0,
         high=10,
+        needs=("model.multi_label", "annotations"),
     )
     learning_rate: float = setting(2e-3, "peak rate of the network", low=0, high=1)
     sparse_learning_rate: float = setting(2e-3, "peak rate of the sparse projections", low=0, high=1)
@@ -76,7 +85,7 @@ class TrainingConfig:
         0.99, "decay of the running average of the weights that is kept; 0 keeps the last", low=0, high=0.9999
     )
     dev_fraction: float = setting(
-        0.1, "share of the examples held out for early stopping without --dev", low=0, high=0.5
+        0.1, "share of the examples held out for early stopping without --dev", low=0, high=0.5, needs=("dev_split",)
     )
     min_dev: int = setting(
         100,
@@ -91,20 +100,27 @@ class TrainingConfig:
         "those that some or all networks left out calibrated; 0 holds dev examples out for good",
         low=0,
         high=2,
+        needs=("refit",),
     )
     continue_share: float = setting(
-        0.25, "with --from, so many of the passes planned for as many examples are made", low=0.01, high=2
+        0.25,
+        "with --from, so many of the passes planned for as many examples are made",
+        low=0.01,
+        high=2,
+        needs=("continue",),
     )
     replay: int = setting(
         2000,
         "most examples that the model directory keeps to be learned again under a later --from, and most of those "
         "held out; --no-store-examples keeps none",
         low=1,
+        needs=("store_examples",),
     )
     patience: int = setting(
         8,
         "epochs without a better dev frame accuracy before training stops (at least a quarter of those planned)",
         low=1,
+        needs=("dev_choice",),
     )
     max_length: int = setting(
         256, "longer texts are cut into overlapping windows of this many characters", low=16, high=4096
@@ -121,6 +137,5 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         check_limits(self, "training")
         if self.min_epochs > self.max_epochs:
-            raise UsageError(
-                f"training.min_epochs ({self.min_epochs}) is above training.max_epochs ({self.max_epochs})."
-            )
+            problem = _("is {low}, more than training.max_epochs: {high}", low=self.min_epochs, high=self.max_epochs)
+            raise UsageError("training.min_epochs", problem, _("change one of the two"))

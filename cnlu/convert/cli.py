@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cnlu.config.needs import refuse_option
 from cnlu.errors import DataError, UsageError
+from cnlu.i18n import _
 from cnlu.io.messages import encodable
 
 if TYPE_CHECKING:
@@ -45,8 +47,9 @@ def _convert(arguments: argparse.Namespace) -> int:
     from cnlu.convert.write import rendered, write
 
     out = None if arguments.out is None else Path(arguments.out)
-    if out is None and arguments.force:
-        raise UsageError("--force has no effect without --out; name the file to replace, or leave it out.")
+    if out is None:
+        fix = _("name the file to replace, or leave it out")
+        refuse_option({"--force": arguments.force}, _("has no effect without --out"), fix)
     if out is not None and os.path.lexists(out) and not arguments.force:
         raise UsageError(f"{out}: exists already; choose another --out or replace the file with --force.")
     asked = Asked(

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from cnlu.config.needs import refuse_option
 from cnlu.config.setting import whole
 from cnlu.data.load import load_data
 from cnlu.errors import UsageError
@@ -14,6 +15,7 @@ from cnlu.evaluation.metrics import evaluate
 from cnlu.evaluation.page.page import render
 from cnlu.evaluation.report import check_report_out, find_errors, format_report, write_report
 from cnlu.evaluation.report_data import ReportData, unheard
+from cnlu.i18n import _
 from cnlu.runtime.interpreter import Interpreter
 from cnlu.runtime.model_dir import is_model_dir
 
@@ -47,7 +49,14 @@ def check_evaluate(arguments: argparse.Namespace) -> None:
     """Raises UsageError for what cannot be done, before anything is loaded."""
     folds, paths = arguments.cross_validate, arguments.paths
     if folds is None:
-        _refuse_idle(arguments)
+        training = {
+            "--config": arguments.config,
+            "--set": arguments.overrides,
+            "--encoder": arguments.encoder,
+            "--seed": arguments.seed,
+            "--device": arguments.device,
+        }
+        refuse_option(training, _("has no effect without --cross-validate, for nothing is trained"))
         if len(paths) < 2:
             raise UsageError(
                 f"{paths[0]}: evaluate needs a model and examples, as in `cnlu evaluate MODEL DATA`; without a model, "
@@ -57,23 +66,11 @@ def check_evaluate(arguments: argparse.Namespace) -> None:
         for path in paths:
             if is_model_dir(Path(path)):
                 raise UsageError(f"{path}: is a model, and --cross-validate trains its own; leave one of the two out.")
-    if arguments.force and arguments.out is None:
-        raise UsageError("--force has no effect without --out; name the report to replace, or leave it out.")
     if arguments.out is not None:
         check_report_out(arguments.out, arguments.force)
-
-
-def _refuse_idle(arguments: argparse.Namespace) -> None:
-    given = {
-        "--config": arguments.config,
-        "--set": arguments.overrides or None,
-        "--encoder": arguments.encoder,
-        "--seed": arguments.seed,
-        "--device": arguments.device,
-    }
-    for option, value in given.items():
-        if value is not None:
-            raise UsageError(f"{option} has no effect without --cross-validate, for nothing is trained; leave it out.")
+    else:
+        fix = _("name the report to replace, or leave it out")
+        refuse_option({"--force": arguments.force}, _("has no effect without --out"), fix)
 
 
 def evaluate_model(paths: Sequence[str], log: Log) -> ReportData:

@@ -20,6 +20,7 @@ from cnlu.data.split import stratified_split
 from cnlu.errors import UsageError
 from cnlu.export.unfold import unfolded
 from cnlu.features.vocabulary import Vocabularies
+from cnlu.i18n import _
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.out_of_scope import OosScorer
 from cnlu.training.data.dataset import Dataset, build_dataset, collect_labels
@@ -41,11 +42,12 @@ def continue_training(origin: Path, request: Request, log: Log = lambda line: No
     Raises UsageError, DataError or ModelError, each one sentence with its mend.
     """
     if request.encoder:
-        raise UsageError(f"--encoder has no effect with --from: {origin} is as it was made; leave one of the two out.")
+        problem = _("has no effect with --from, for {model} keeps its own", model=origin)
+        raise UsageError("--encoder", problem, _("leave one of the two out"))
     device = prepare(request)
     trained = TrainedModel.load(origin, request.config.training.threads)
     if request.int8 and trained.model.tokens is None:
-        raise UsageError(f"--int8 rounds an encoder, and {origin} has none; leave it out.")
+        raise UsageError("--int8", _("has no effect, for {model} has no encoder", model=origin), _("leave it out"))
     _refuse_other_words(trained)
     encoded = trained.pretrained() if trained.model.tokens else None
     request = replace(request, config=inherited(request.config, trained))

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cnlu.config import Config, TrainingConfig
+from cnlu.config import Config
+from cnlu.config.needs import refuse_without_effect
 from cnlu.data.load import load_data
 from cnlu.data.schema import Example
 from cnlu.data.unlabelled import annotated, read_texts
 from cnlu.errors import DataError, UsageError
+from cnlu.i18n import _
 from cnlu.model.encoder_output import AlignedEncoder
 from cnlu.text.tokens import AlignedTokenizer
 from cnlu.text.view import view
-from cnlu.training.data.augment.augment import SETTINGS as OF_MADE_EXAMPLES
 from cnlu.training.data.augment.value_substitution import substitute_values
 from cnlu.training.data.dataset import Dataset
 from cnlu.training.data.featurize import plan_windows
@@ -96,7 +97,7 @@ def distill(options: Distillation, request: Request, log: Log = lambda line: Non
 def _course(options: Distillation, request: Request, log: Log) -> tuple[TrainingInputs, Request]:
     """What the student learns and how, and the request with the settings that follow from its teacher."""
     if request.int8 and options.student == NONE:
-        raise UsageError("--int8 rounds an encoder, and --student none has no encoder; leave it out.")
+        raise UsageError("--int8", _("has no effect with --student none, which has no encoder"), _("leave it out"))
     layers, notes = options.layers, list[str]()
     device = prepare(request)
     texts = read_texts(request.data, options.max_texts, request.config.training.seed, notes, request.config.data)
@@ -127,11 +128,7 @@ def _as_teacher(config: Config, teacher: TrainedModel) -> Config:
         if mine not in (wanted, getattr(getattr(usual, section), name)):
             raise UsageError(f"{section}.{name}: a student has its teacher's, {wanted}; leave the setting out.")
         config = replace(config, **{section: replace(getattr(config, section), **{name: wanted})})
-    annotated_only = [("data", "synonyms"), *(("training", name) for name in OF_MADE_EXAMPLES)]
-    annotated_only += [("model", name) for name in ("intent_loss", "negatives", "label_smoothing")]
-    for section, name in annotated_only:
-        if getattr(getattr(config, section), name) != getattr(getattr(usual, section), name):
-            raise UsageError(f"{section}.{name} has no effect on a student, who learns no annotations; leave it out.")
+    refuse_without_effect(config, {"annotations": _("has no effect on a student, which learns no annotations")})
     for name in ("intent_weight", "entity_weight"):
         if not getattr(config.model, name):
             raise UsageError(f"model.{name} is 0, but a student learns all that its teacher says; leave it out.")
@@ -142,7 +139,8 @@ def _cut(config: Config, layers: int | None) -> Config:
     if layers is None:
         return config
     if config.encoder.keep_layers not in (0, layers):
-        raise UsageError(f"encoder.keep_layers has no effect with --student layers={layers}; leave one of the two out.")
+        problem = _("has no effect with {option}", option=f"--student layers={layers}")
+        raise UsageError("encoder.keep_layers", problem, _("leave one of the two out"))
     return replace(config, encoder=replace(config.encoder, keep_layers=layers))
 
 
@@ -166,7 +164,7 @@ def _reader(options: Distillation, teacher: TrainedModel, encoder: Encoder | Non
     """The teacher's encoder, whose hidden states are learned from; None where they are not."""
     learns = encoder is not None and encoder.tuning != "frozen"
     if not learns and options.hidden is not None:
-        raise UsageError("--hidden has no effect on a student without an encoder that learns; leave it out.")
+        raise UsageError("--hidden", _("has no effect on a student without an encoder that learns"), _("leave it out"))
     if not learns or not _weight(options):
         return None
     try:
@@ -184,10 +182,8 @@ def _weight(options: Distillation) -> float:
 
 def _held_out(texts: list[str], teacher: TrainedModel, request: Request, log: Log) -> tuple[list[str], list[Example]]:
     """(the texts to learn from, the dev examples): those the user gave, else some texts as the teacher reads them."""
-    training, usual = request.config.training, TrainingConfig()
     if request.dev:
-        if training.dev_fraction != usual.dev_fraction:
-            raise UsageError("training.dev_fraction has no effect with --dev; leave the setting out.")
+        refuse_without_effect(request.config, {"dev_split": _("has no effect with --dev")})
         given = load_data(list(request.dev), settings=request.config.data).examples
         dev = [example for example in given if example.text.strip()]
         known = {example.text for example in dev}
@@ -195,12 +191,11 @@ def _held_out(texts: list[str], teacher: TrainedModel, request: Request, log: Lo
         if not texts:
             raise DataError("All texts to learn from are dev texts too; give others with --data.")
         return texts, dev
-    count = min(MOST_DEV, int(len(texts) * training.dev_fraction))
+    count = min(MOST_DEV, int(len(texts) * request.config.training.dev_fraction))
     if count:
         log(f"dev: the student is compared with its teacher on texts held out ({count})")
-    elif training.patience != usual.patience:
-        raise UsageError("training.patience has no effect with no dev texts; leave the setting out.")
     else:
+        refuse_without_effect(request.config, {"dev_choice": _("has no effect with no dev texts")})
         log("note: no dev texts (too few, or training.dev_fraction is 0): the last epoch is kept, uncalibrated.")
     return texts[count:], [as_example(result) for result in teacher.model.parse_batch(texts[:count])]
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from cnlu.config import Config, TrainingConfig
+from cnlu.config import Config
+from cnlu.config.needs import refuse_without_effect
 from cnlu.data.schema import Example
 from cnlu.errors import DataError, ModelError, UsageError
 from cnlu.export.model_files import model_files
@@ -21,6 +22,7 @@ from cnlu.features.build_extractor import build_extractor
 from cnlu.features.extract import Extractor
 from cnlu.features.synonyms import Synonyms
 from cnlu.features.vocabulary import Vocabularies
+from cnlu.i18n import _
 from cnlu.io.messages import shown
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.network import Sizes
@@ -80,7 +82,7 @@ def train(request: Request, log: Log = lambda line: None) -> TrainingResult:
     stays as it was until the new one is whole.
     """
     if request.int8 and request.encoder is None:
-        raise UsageError("--int8 rounds an encoder and has no effect without --encoder; leave it out.")
+        raise UsageError("--int8", _("has no effect without --encoder, for it rounds an encoder"), _("leave it out"))
     device = prepare(request)
     found = read_dataset(request, log)
     encoder = prepare_encoder(request.encoder, request.config, log) if request.encoder else None
@@ -215,18 +217,14 @@ def _learned(
 
 
 def _refuse_without_effect(inputs: TrainingInputs, request: Request) -> None:
-    training, usual = request.config.training, TrainingConfig()
-    because = {
-        "continue_share": None if inputs.warm_start else "without --from",
-        "replay": "on a student"
-        if inputs.distillation
-        else None
-        if request.store_examples
-        else "with --no-store-examples",
-    }
-    for name, so in because.items():
-        if so and getattr(training, name) != getattr(usual, name):
-            raise UsageError(f"training.{name} has no effect {so}; leave it out.")
+    unmet = {}
+    if not inputs.warm_start:
+        unmet["continue"] = _("has no effect without --from")
+    if inputs.distillation:
+        unmet["store_examples"] = _("has no effect on a student")
+    elif not request.store_examples:
+        unmet["store_examples"] = _("has no effect with --no-store-examples")
+    refuse_without_effect(request.config, unmet)
 
 
 def _kept(inputs: TrainingInputs, request: Request, log: Log) -> dict[str, bytes]:
@@ -251,11 +249,8 @@ def _chooses(found: Dataset, config: Config, few: bool, log: Log) -> bool:
     training = config.training
     if len(found.dev) >= training.min_dev:
         return True
-    if training.patience != TrainingConfig().patience:
-        raise UsageError(
-            f"training.patience has no effect with fewer dev examples than training.min_dev ({training.min_dev}); "
-            "leave it out, or lower that."
-        )
+    problem = _("has no effect with fewer dev examples than training.min_dev ({least})", least=training.min_dev)
+    refuse_without_effect(config, {"dev_choice": problem})
     by_one = set(found.held_out_by) - {0, all_members(config.model.members)}
     how = "as before" if few else f"on {len(found.calibration_examples()[0])} examples"
     log(

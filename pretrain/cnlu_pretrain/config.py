@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
+from cnlu.config.needs import refuse_without_effect, unmet_settings
 from cnlu.config.setting import check_limits, setting
 from cnlu.errors import UsageError
+from cnlu.i18n import _
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,13 @@ class MaskingConfig:
         "put in",
         among=("auto", "unit", "word", "token"),
     )
-    ngram_shares: str = setting("40 30 20 10", "of n-grams of 1, 2, 3 ... words, in any unit")
-    span_p: float = setting(0.2, "of the geometric distribution of span lengths", low=0.01, high=1)
-    span_longest: int = setting(10, "longest span, in words", low=1, high=64)
+    ngram_shares: str = setting(
+        "40 30 20 10", "of n-grams of 1, 2, 3 ... words, in any unit", needs=("masking.strategy: ngram",)
+    )
+    span_p: float = setting(
+        0.2, "of the geometric distribution of span lengths", low=0.01, high=1, needs=("masking.strategy: span",)
+    )
+    span_longest: int = setting(10, "longest span, in words", low=1, high=64, needs=("masking.strategy: span",))
 
     def __post_init__(self) -> None:
         check_limits(self, "masking")
@@ -141,7 +145,7 @@ class ObjectivesConfig:
         "the first at all (BERT); rows are then not packed",
         among=("none", "sop", "nsp"),
     )
-    order_weight: float = setting(1.0, "of that", low=0, high=1000)
+    order_weight: float = setting(1.0, "of that", low=0, high=1000, needs=("objectives.order: sop | nsp",))
     span_boundary: float = setting(
         0.0, "guessing what is hidden from what stands on both sides of its span (SpanBERT uses 1)", low=0, high=1000
     )
@@ -152,14 +156,21 @@ class ObjectivesConfig:
         low=0,
         high=1000,
     )
-    generator_share: float = setting(0.25, "width of the generator as a share of the encoder's", low=0.05, high=1)
+    generator_share: float = setting(
+        0.25,
+        "width of the generator as a share of the encoder's",
+        low=0.05,
+        high=1,
+        needs=("objectives.replaced_token",),
+    )
 
     def __post_init__(self) -> None:
         check_limits(self, "objectives")
         if self.replaced_token and not self.masked:
             raise UsageError("objectives.replaced_token needs objectives.masked: the generator learns by it.")
         if self.replaced_token and self.span_boundary:
-            raise UsageError("objectives.span_boundary has no effect with objectives.replaced_token; leave one out.")
+            problem = _("has no effect with {setting}", setting=f"objectives.replaced_token: {self.replaced_token:g}")
+            raise UsageError("objectives.span_boundary", problem, _("leave one of the two out"))
         if not self.masked and not self.span_boundary and (self.order == "none" or not self.order_weight):
             raise UsageError("objectives: every weight is 0, so there is nothing to learn.")
 
@@ -187,7 +198,7 @@ class RunConfig:
     passes: float = setting(3.0, "over the corpus, where --max-steps does not say how long to train", low=0.001)
     length: int = setting(128, "tokens of a row, marks included", low=16, high=8192)
     long_length: int = setting(0, "tokens of a row in the last part of the steps; 0 is no such part", low=0, high=8192)
-    long_share: float = setting(0.1, "of the steps that have long rows", low=0.001, high=1)
+    long_share: float = setting(0.1, "of the steps that have long rows", low=0.001, high=1, needs=("run.long_length",))
     batch_tokens: int = setting(8192, "tokens of a step, over all processes", low=16)
     accumulate: int = setting(1, "parts a process computes its rows in, one after another, to save memory", low=1)
     optimizer: str = setting("adamw", "adamw, or lamb for very large batches", among=("adamw", "lamb"))
@@ -198,7 +209,9 @@ class RunConfig:
         "stays",
         among=("linear", "triangle", "constant"),
     )
-    warmup: float = setting(0.06, "share of the steps in which the rate rises", low=0, high=0.9)
+    warmup: float = setting(
+        0.06, "share of the steps in which the rate rises", low=0, high=0.9, needs=("run.schedule: linear | constant",)
+    )
     weight_decay: float = setting(0.01, "biases and norms are exempt", low=0, high=1)
     clip: float = setting(1.0, "largest gradient norm", low=0.001)
     dropout: float = setting(0.1, "in the encoder", low=0, high=0.9)
@@ -244,26 +257,4 @@ class PretrainConfig:
     def __post_init__(self) -> None:
         if self.objectives.replaced_token and self.masking.replacement == "similar":
             raise UsageError("objectives.replaced_token hides by [MASK]; leave masking.replacement at mask.")
-        self._refuse_idle()
-
-    def _refuse_idle(self) -> None:
-        """A setting that could have no effect is a mistake, and silence would hide it."""
-        for section, name, switch, wanted in _NEEDS:
-            mine = getattr(self, section)
-            now = getattr(mine, switch)
-            if getattr(mine, name) != type(mine).__dataclass_fields__[name].default and not wanted(now):
-                raise UsageError(
-                    f"{section}.{name} has no effect while {section}.{switch} is {now}; leave it out, or change that."
-                )
-
-
-_NEEDS: tuple[tuple[str, str, str, Callable[[Any], bool]], ...] = (
-    ("masking", "ngram_shares", "strategy", "ngram".__eq__),
-    ("masking", "span_p", "strategy", "span".__eq__),
-    ("masking", "span_longest", "strategy", "span".__eq__),
-    ("objectives", "order_weight", "order", "none".__ne__),
-    ("objectives", "generator_share", "replaced_token", bool),
-    ("run", "long_share", "long_length", bool),
-    ("run", "warmup", "schedule", "triangle".__ne__),
-)
-"""(section, setting, the setting of that section that decides whether it has an effect, when it has one)"""
+        refuse_without_effect(self, unmet_settings(self))

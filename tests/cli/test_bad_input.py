@@ -57,9 +57,9 @@ def test_examples_that_cannot_be_used(
     ("arguments", "said"),
     [
         (["--dev", "missing.yml"], "missing.yml: there is no such file"),
-        (["--seed", "-1"], "argument --seed: '-1' is no whole number from 0 to"),
-        (["--seed", "9" * 30], "argument --seed: .9{30}. is no whole number"),
-        (["--seed", "one"], "argument --seed: 'one' is no whole number"),
+        (["--seed", "-1"], "argument --seed: '-1' is not a whole number from 0 to"),
+        (["--seed", "9" * 30], "argument --seed: .9{30}. is not a whole number"),
+        (["--seed", "one"], "argument --seed: 'one' is not a whole number"),
         (["--device", "tpu"], "argument --device: invalid choice: 'tpu'"),
         (["--set", "model.layer=1"], "did you mean 'layers'"),
         (["--set", "model.layers=[1]"], "model.layers: expected a whole number"),

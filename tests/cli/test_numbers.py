@@ -54,7 +54,7 @@ NUMBERED = [action for action in options(_parser()) if action.type]
 @pytest.mark.parametrize("read", [action.type for action in NUMBERED], ids=[action.dest for action in NUMBERED])
 def test_an_option_refuses_what_is_no_number_of_its_range(read: Callable[[str], object]) -> None:
     for word in NO_NUMBERS:
-        with pytest.raises(argparse.ArgumentTypeError, match=r"^.{1,70} is no (whole )?number (from|above) \d"):
+        with pytest.raises(argparse.ArgumentTypeError, match=r"^.{1,70} is not a (whole )?number (from|above) \d"):
             read(word)
 
 
@@ -85,7 +85,7 @@ def test_a_setting_refuses_what_is_no_number_of_its_range(kind: type, section: s
 
 
 def test_a_setting_made_in_python_may_not_be_nan_either() -> None:
-    with pytest.raises(UsageError, match=r"model.dropout is nan"):
+    with pytest.raises(UsageError, match=r"model.dropout: is nan"):
         ModelConfig(dropout=float("nan"))
 
 

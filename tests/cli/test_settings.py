@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cnlu.config import Config
-from cnlu.config.files import build_config, load_config, to_yaml
+from cnlu.config.files import RENAMED, build_config, known_settings, load_config, to_yaml
 from cnlu.errors import CnluError, UsageError
 
 
@@ -46,23 +46,26 @@ def test_numbers_may_be_written_with_an_exponent(tmp_path: Path) -> None:
         ("model:\n  layer: 1\n", "model.layer: unknown setting; did you mean 'layers'"),
         ("model:\n  layers: two\n", "model.layers: expected a whole number from 0 to 12, not 'two'"),
         ("model:\n  layers: 1.5\n", "model.layers: expected a whole number"),
-        ("model:\n  layers: 99\n", "model.layers is 99; it must be at least 0 and at most 12"),
+        ("model:\n  layers: 99\n", "model.layers: is 99; it must be at least 0 and at most 12"),
         ("model:\n  layers: [1]\n", "model.layers: expected a whole number"),
         ("model:\n  dropout: .nan\n", "model.dropout: expected a number"),
-        ("model:\n  tagging: IOB\n", "model.tagging is 'IOB'; choose one of: BIO, BILOU"),
+        ("model:\n  tagging: IOB\n", "model.tagging: is 'IOB'; choose one of: BIO, BILOU"),
         ("model:\n  tagging: {a: 1}\n", "model.tagging: expected a word"),
         ("features:\n  words: perhaps\n", "features.words: expected true or false"),
-        ("model: 3\n", "section 'model' must hold settings"),
+        ("model: 3\n", "model: the section must hold settings"),
         ("- model\n", "must hold sections"),
-        ("training:\n  seed: -1\n", "training.seed is -1"),
+        ("training:\n  seed: -1\n", "training.seed: is -1"),
         ("training:\n  seed: " + "9" * 5000 + "\n", "training.seed: expected a whole number"),
-        ("training:\n  min_epochs: 9\n  max_epochs: 3\n", r"training.min_epochs \(9\) is above"),
-        ("features:\n  words: false\ntext:\n  segmenter: jieba\n", "text.segmenter has no effect"),
+        (
+            "training:\n  min_epochs: 9\n  max_epochs: 3\n",
+            "training.min_epochs: is 9, more than training.max_epochs: 3",
+        ),
+        ("features:\n  words: false\ntext:\n  segmenter: jieba\n", "text.segmenter: has no effect"),
         ("model:\n  layers: 1\n  layers: 2\n", ":3: .*already stands on line 2"),
         ("model:\n\tlayers: 1\n", ":2: a tab"),
         ("model: !!python/object/apply:os.system [ls]\n", ":1: the tag .* remove it"),
         ("model: [\n", r"settings.yaml:\d: this is not valid YAML"),
-        ("model: 2001-99-99\n", "section 'model' must hold settings"),
+        ("model: 2001-99-99\n", "model: the section must hold settings"),
         (b"model:\n  layers: \xff\n", ":2: byte .* not valid UTF-8"),
         ("model:\n  layers: 1\x00\n", ":2: YAML does not allow"),
     ],
@@ -112,7 +115,7 @@ def test_a_mistake_in_an_override_is_named(override: str, said: str) -> None:
     ],
 )
 def test_a_setting_that_cannot_have_its_effect_is_refused(overrides: list[str]) -> None:
-    with pytest.raises(UsageError, match=r"must be a multiple|nothing to learn|has no effect with"):
+    with pytest.raises(UsageError, match=r"not a multiple|nothing to learn|has no effect with"):
         load_config(None, overrides)
 
 
@@ -133,7 +136,7 @@ def test_the_shipped_settings_for_an_encoder_are_its_defaults(checkout: Path) ->
 
 
 def test_encoder_settings_without_an_encoder_are_refused() -> None:
-    with pytest.raises(UsageError, match=r"encoder settings have no effect without --encoder"):
+    with pytest.raises(UsageError, match=r"encoder.tuning: has no effect without --encoder"):
         load_config(None, ["encoder.tuning=frozen"])
 
 
@@ -152,3 +155,16 @@ def test_an_encoder_setting_that_its_tuning_leaves_idle_is_refused(overrides: li
 
 def test_a_users_setting_goes_before_the_encoders_default() -> None:
     assert load_config(None, ["training.batch_size=7"], encoder=True).training.batch_size == 7
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_an_old_name_of_a_setting_leads_to_the_new_one(tmp_path: Path, old: str, new: str) -> None:
+    section, _, name = old.partition(".")
+    with pytest.raises(UsageError) as caught:
+        load_config(None, [f"{old}=1"])
+    assert str(caught.value) == f"{old}: is now called {new}; write the new name."
+    path = written(tmp_path, f"{section}:\n  {name}: 1\n")
+    with pytest.raises(UsageError) as caught:
+        load_config(path)
+    assert str(caught.value) == f"{path}: {old}: is now called {new}; write the new name."
+    assert new.partition(".")[2] in known_settings(Config)[new.partition(".")[0]]

@@ -96,9 +96,9 @@ def test_a_full_disk_leaves_the_old_split(cli: Cli, nlu: Path, tmp_path: Path, m
     [
         (["--dev", 0.5, "--test", 0.5], "leave nothing to train on"),
         (["--dev", 1], "leave nothing to train on"),
-        (["--test", -0.1], "--test: '-0.1' is no number from 0 to 1"),
-        (["--test", "nan"], "--test: 'nan' is no number"),
-        (["--seed", -1], "--seed: '-1' is no whole number"),
+        (["--test", -0.1], "--test: '-0.1' is not a number from 0 to 1"),
+        (["--test", "nan"], "--test: 'nan' is not a number"),
+        (["--seed", -1], "--seed: '-1' is not a whole number"),
         (["--dev", 0.001], "too few for a dev part of 0.001"),
     ],
 )

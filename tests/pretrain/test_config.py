@@ -31,8 +31,8 @@ def test_a_misspelt_setting_is_answered_with_the_nearest() -> None:
         (lambda: ObjectivesConfig(masked=0), "nothing to learn"),
         (lambda: ObjectivesConfig(replaced_token=50, span_boundary=1), "no effect"),
         (lambda: RunConfig(batch_tokens=64), "less than one row"),
-        (lambda: PretrainConfig(masking=MaskingConfig(span_p=0.3)), "masking.strategy is ngram"),
-        (lambda: PretrainConfig(run=RunConfig(long_share=0.5)), "run.long_length is 0"),
+        (lambda: PretrainConfig(masking=MaskingConfig(span_p=0.3)), "masking.strategy: ngram"),
+        (lambda: PretrainConfig(run=RunConfig(long_share=0.5)), "run.long_length: 0"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(make, says) -> None:

@@ -273,7 +273,7 @@ def test_annotated_dev_examples_are_measured_on_and_not_learned_from(
     trained, said = run("none", dev=[tmp_path / "dev.jsonl"])
     assert trained.dev_metrics is not None and trained.dev_metrics["n"] == 30
     assert any(line.startswith(f"{len(EXAMPLES) - 30} examples") for line in said)
-    with pytest.raises(UsageError, match="training.dev_fraction has no effect with --dev"):
+    with pytest.raises(UsageError, match="training.dev_fraction: has no effect with --dev"):
         run("none", "training.dev_fraction=0.2", dev=[tmp_path / "dev.jsonl"], name="other")
 
 
@@ -314,11 +314,11 @@ def test_an_interrupted_distillation_resumes_to_the_same_student(
         ("layers=0", [], {}, "--student layers=0: write a whole number"),
         ("layers=all", [], {}, "--student layers=all: write a whole number"),
         ("no/such/directory", [], {}, "no/such/directory: there is no such directory"),
-        ("layers=1", ["encoder.keep_layers=2"], {}, "encoder.keep_layers has no effect with --student layers=1"),
+        ("layers=1", ["encoder.keep_layers=2"], {}, "encoder.keep_layers: has no effect with --student layers=1"),
         ("none", ["model.tagging=BIO", "features.lexicon=off"], {}, "features.lexicon: a student has its teacher's"),
         ("none", ["model.entity_weight=0"], {}, "model.entity_weight is 0"),
-        ("none", ["model.negatives=3"], {}, "model.negatives has no effect on a student"),
-        ("none", [], {"hidden": 1.0}, "--hidden has no effect on a student without an encoder"),
+        ("none", ["model.negatives=3"], {}, "model.negatives: has no effect on a student"),
+        ("none", [], {"hidden": 1.0}, "--hidden: has no effect on a student without an encoder"),
         ("none", [], {"temperature": 0.0}, "--temperature is 0.0; it must be at least 0.1"),
         ("none", [], {"copies": 2}, "--copies finds no annotated entities to exchange"),
         ("none", [], {"copies": -1}, "--copies is -1; it must be at least 0"),

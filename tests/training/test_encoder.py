@@ -357,7 +357,7 @@ def test_the_price_of_eight_bits_is_said(train_on: Run, examples: list[Example],
 
 
 def test_eight_bits_without_an_encoder_are_refused(run: Run, examples: list[Example]) -> None:
-    with pytest.raises(UsageError, match=r"--int8 rounds an encoder"):
+    with pytest.raises(UsageError, match=r"--int8: has no effect without --encoder"):
         run(examples, int8=True)
 
 

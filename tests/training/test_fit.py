@@ -101,18 +101,18 @@ def test_enough_held_out_examples_stay_held_out(run: Run, examples: list[Example
 def test_settings_of_the_dev_split_that_can_have_no_effect_are_refused(
     run: Run, examples: list[Example], tmp_path: Path
 ) -> None:
-    with pytest.raises(UsageError, match="training.patience has no effect with no dev examples"):
+    with pytest.raises(UsageError, match="training.patience: has no effect with no dev examples"):
         run(examples, "training.dev_fraction=0", "training.patience=1")
-    with pytest.raises(UsageError, match=r"training.patience has no effect with fewer .* than training.min_dev \(100"):
+    with pytest.raises(UsageError, match=r"training.patience: has no effect with fewer .* than training.min_dev \(100"):
         run(examples, "training.patience=1", "training.min_dev=100")
-    with pytest.raises(UsageError, match="training.refit has no effect with no dev examples"):
+    with pytest.raises(UsageError, match="training.refit: has no effect with no dev examples"):
         run(examples, "training.dev_fraction=0", "training.refit=1")
-    with pytest.raises(UsageError, match="training.refit has no effect with .* no fewer than training.min_dev"):
+    with pytest.raises(UsageError, match="training.refit: has no effect with .* no fewer than training.min_dev"):
         run(examples, "training.refit=1")
     write_jsonl(examples[:2], tmp_path / "dev.jsonl")
-    with pytest.raises(UsageError, match="training.refit has no effect with --dev"):
+    with pytest.raises(UsageError, match="training.refit: has no effect with --dev"):
         run(examples, "training.refit=1", dev=[tmp_path / "dev.jsonl"])
-    with pytest.raises(UsageError, match="training.dev_fraction has no effect with --dev"):
+    with pytest.raises(UsageError, match="training.dev_fraction: has no effect with --dev"):
         run(examples, "training.dev_fraction=0.2", dev=[tmp_path / "dev.jsonl"])
 
 

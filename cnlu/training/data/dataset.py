@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from cnlu.config import Config, ModelConfig, TrainingConfig
+from cnlu.config.needs import refuse_without_effect
 from cnlu.data.load import load_data
 from cnlu.data.multi_intent import parts, refuse_repeats
 from cnlu.data.schema import Example, NluData
 from cnlu.data.split import stratified_split
 from cnlu.errors import DataError, UsageError
 from cnlu.features.lexicon import Lexicon
+from cnlu.i18n import _, n_
 from cnlu.runtime.labels import Labels
 from cnlu.text.view import view
 from cnlu.training.data.out_of_fold import all_members, hold_out_by_member
@@ -45,7 +47,7 @@ def read_dataset(request: Request, log: Log) -> Dataset:
     config = request.config
     data = load_data(list(request.data), settings=config.data)
     if request.dev:
-        _refuse_idle(config.training, "dev_fraction", "--dev")
+        refuse_without_effect(config, {"dev_split": _("has no effect with --dev")})
         dev = load_data(list(request.dev), settings=config.data).examples
         return build_dataset(data, data.examples, dev, request, log)
     return split_dataset(data, data.examples, request, log)
@@ -77,13 +79,13 @@ def build_dataset(
     if not any(example.intent is not None or example.entities for example in usable):
         raise DataError(f"{', '.join(map(str, request.data))}: {_nothing(config.model)}; annotate some first.")
     every, members, held_out_by = [*usable, *dev], config.model.members, list[int]()
-    if _few(dev, config.training, bool(request.dev), in_turn):
+    if _few(dev, config, bool(request.dev), in_turn):
         by_some = [0] * len(usable) + [all_members(members)] * len(dev)
         held_out_by = hold_out_by_member(every, members, config.training.seed) if in_turn else by_some
     if any(held_out_by):
         return Dataset(data, every, [], held_out_by)
     if not dev:
-        _refuse_idle(config.training, "patience", "no dev examples")
+        refuse_without_effect(config, {"dev_choice": _("has no effect with no dev examples")})
         log("note: no dev examples (too few, or training.dev_fraction is 0): the last epoch is kept, uncalibrated.")
     return Dataset(data, usable, dev)
 
@@ -129,14 +131,29 @@ def _usable(examples: Sequence[Example], model: ModelConfig) -> list[Example]:
     return usable
 
 
-def _few(dev: list[Example], training: TrainingConfig, given: bool, in_turn: bool) -> bool:
-    """Whether all examples are learned from in the end; `given` dev examples are the user's to measure by."""
-    enough = f"{len(dev)} dev examples, no fewer than training.min_dev ({training.min_dev})"
-    some = dev or (in_turn and training.dev_fraction)
-    because = "--dev" if given else enough if len(dev) >= training.min_dev else "" if some else "no dev examples"
-    if because and training.refit:
-        _refuse_idle(training, "refit", because)
-    return not because and training.refit > 0
+def _few(dev: list[Example], config: Config, given: bool, in_turn: bool) -> bool:
+    """Whether all examples are learned from in the end; `given` dev examples are the user's to measure by.
+
+    Raises UsageError for a training.refit that the user set and that has no effect.
+    """
+    refit, problem = config.training.refit, _no_refit(dev, config.training, given, in_turn)
+    if problem and refit:
+        refuse_without_effect(config, {"refit": problem})
+    return not problem and refit > 0
+
+
+def _no_refit(dev: list[Example], training: TrainingConfig, given: bool, in_turn: bool) -> str:
+    """Why training.refit has no effect; empty where it has one."""
+    if given:
+        return _("has no effect with --dev")
+    if len(dev) >= training.min_dev:
+        return n_(
+            "has no effect with {count} dev example, no fewer than training.min_dev ({least})",
+            "has no effect with {count} dev examples, no fewer than training.min_dev ({least})",
+            len(dev),
+            least=training.min_dev,
+        )
+    return "" if dev or (in_turn and training.dev_fraction) else _("has no effect with no dev examples")
 
 
 def _refuse_missing_out_of_scope(examples: list[Example], model: ModelConfig) -> None:
@@ -150,8 +167,3 @@ def _nothing(model: ModelConfig) -> str:
         return "no example has an intent or an entity"
     name = "entity" if model.intent_weight else "intent"
     return f"nothing is left to learn, for model.{name}_weight is 0"
-
-
-def _refuse_idle(training: TrainingConfig, name: str, because: str) -> None:
-    if getattr(training, name) != getattr(TrainingConfig(), name):
-        raise UsageError(f"training.{name} has no effect with {because}; leave the setting out.")

@@ -79,6 +79,8 @@ def test_a_student_is_refused_them_all(tmp_path: Path, run: Run, examples: list[
         more = ["training.synonym_replacement=0.1"] if name == "synonym_table" else []
         config = load_config(None, [f"training.{name}={value}", *more])
         request = Request([tmp_path / "examples.jsonl"], tmp_path / "student", config, device="cpu", quiet=True)
-        with pytest.raises(UsageError, match=r"training.(synonym_replacement|" + name + ") has no effect on a student"):
+        with pytest.raises(
+            UsageError, match=r"training.(synonym_replacement|" + name + "): has no effect on a student"
+        ):
             distill(Distillation(tmp_path / "teacher"), request)
         assert not (tmp_path / "student").exists()
