@@ -329,9 +329,9 @@ def test_a_file_that_is_mostly_nul_or_control_bytes_is_binary(tmp_path, tiny_enc
 
 
 def test_words_are_not_learned_from_a_line_with_a_nul_byte(tmp_path):
-    from cnlu_pretrain.similar.vectors import _cut
+    from cnlu_pretrain.similar.vectors import _segment
 
     (tmp_path / "a.txt").write_text("我要买票\n我要\0退票\n", "utf-8")
     with open(tmp_path / "cut.txt", "w+", encoding="utf-8") as file:
-        _cut([str(tmp_path / "a.txt")], BulkSegmenter(Segmenter()), file)
+        _segment([str(tmp_path / "a.txt")], BulkSegmenter(Segmenter()), file)
     assert "退票" not in (tmp_path / "cut.txt").read_text("utf-8")
