@@ -24,7 +24,7 @@ class PrepareConfig:
     duplicates: bool = setting(True, "leave out lines that repeat an earlier line")
     near_duplicates: bool = setting(
         False,
-        "also leave out lines that nearly repeat an earlier line: they share about 0.75 or more of their character pairs",
+        "also leave out lines that nearly repeat an earlier line, with about 0.75 or more of the same character pairs",
     )
     split_sentences: bool = setting(True, "split running text into sentences at 。！？； and the like")
     segmenter: str = setting(
@@ -65,8 +65,8 @@ class MaskingConfig:
     )
     drawn_per: str = setting(
         "auto",
-        "what is replaced, randomized or kept together: a unit (n-gram, span or entity), a word or a token; auto follows "
-        "the papers: token for token and word, word for ngram, unit for span and entity, word for similar words",
+        "what is replaced, randomized or kept together: a unit (n-gram, span or entity), a word or a token; auto "
+        "follows the papers: token for token and word, word for ngram, unit for span and entity, word for similar",
         among=("auto", "unit", "word", "token"),
     )
     ngram_shares: str = setting("40 30 20 10", "relative frequencies of n-grams of 1, 2, 3, ... words")
@@ -106,7 +106,7 @@ class MaskingConfig:
         return {"token": "token", "word": "token", "ngram": "word"}.get(self.strategy, "unit")
 
     def ngram_probabilities(self) -> list[float]:
-        """Probabilities of n-grams of 1, 2, ... words; raises UsageError where `ngram_shares` is not a list of shares."""
+        """Probabilities of n-grams of 1, 2, ... words; raises UsageError where `ngram_shares` cannot be read."""
         try:
             shares = [float(share) for share in self.ngram_shares.split()]
         except ValueError:
@@ -152,8 +152,8 @@ class ObjectivesConfig:
     masked: float = setting(1.0, "masked language model: predict the masked tokens", low=0, high=1000)
     order: str = setting(
         "none",
-        "sentence-pair objective: sop predicts whether two pieces are swapped (ALBERT, MacBERT), nsp whether the second "
-        "follows the first (BERT); rows are then not packed",
+        "sentence-pair objective: sop predicts whether two pieces are swapped (ALBERT, MacBERT), nsp whether the "
+        "second follows the first (BERT); rows are then not packed",
         among=("none", "sop", "nsp"),
     )
     order_weight: float = setting(1.0, "weight of the sentence-pair objective", low=0, high=1000)
