@@ -14,17 +14,17 @@ from gpu_training import Shape
 from transformers import BertConfig, BertForMaskedLM
 
 from cnlu.text.tokens import SpecialTokens
+from cnlu_pretrain import rng
+from cnlu_pretrain.batching.packing import Rows
+from cnlu_pretrain.batching.rows import Layout, assemble
+from cnlu_pretrain.batching.stream import ahead
+from cnlu_pretrain.batching.tensors import parts
 from cnlu_pretrain.config import MaskingConfig, ObjectivesConfig, RunConfig
 from cnlu_pretrain.corpus.shards import WORD, Arrays
-from cnlu_pretrain.masking import rng
 from cnlu_pretrain.masking.masker import Masker
 from cnlu_pretrain.objectives.losses import Pretrainer
 from cnlu_pretrain.run.optimizer import build_optimizer
-from cnlu_pretrain.run.packing import Rows
 from cnlu_pretrain.run.progress import flops_per_token
-from cnlu_pretrain.run.rows import Layout, assemble
-from cnlu_pretrain.run.stream import ahead
-from cnlu_pretrain.run.tensors import parts
 
 MASK, ORDINARY = 4, 5
 WARM_UP = 4

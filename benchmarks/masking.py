@@ -29,12 +29,12 @@ import torch
 from measure import machine, table
 from transformers import DataCollatorForLanguageModeling, PreTrainedTokenizerFast
 
+from cnlu_pretrain import rng
+from cnlu_pretrain.batching.replacement_tokens import ordinary_ids
+from cnlu_pretrain.batching.rows import Batch, Layout, assemble
 from cnlu_pretrain.config import MaskingConfig, SimilarConfig
 from cnlu_pretrain.corpus.corpus import Corpus, open_corpus
-from cnlu_pretrain.masking import rng
 from cnlu_pretrain.masking.masker import IGNORED, Masker
-from cnlu_pretrain.run.replacement_tokens import ordinary_ids
-from cnlu_pretrain.run.rows import Batch, Layout, assemble
 from cnlu_pretrain.similar.build_table import build_table
 from cnlu_pretrain.similar.table import SimilarWords, load_table
 

@@ -31,16 +31,16 @@ import torch
 from measure import machine, table
 from transformers import DataCollatorForLanguageModeling, PreTrainedTokenizerFast
 
+from cnlu_pretrain.batching.replacement_tokens import ordinary_ids
+from cnlu_pretrain.batching.rows import Layout
+from cnlu_pretrain.batching.stream import Position, Stream
+from cnlu_pretrain.batching.tensors import parts
 from cnlu_pretrain.config import MaskingConfig, ObjectivesConfig, RunConfig
 from cnlu_pretrain.corpus.corpus import Corpus, open_corpus
+from cnlu_pretrain.encoder.load import load_encoder
 from cnlu_pretrain.masking.masker import Masker
 from cnlu_pretrain.objectives.losses import Pretrainer
-from cnlu_pretrain.run.encoder import load_encoder
 from cnlu_pretrain.run.optimizer import build_optimizer
-from cnlu_pretrain.run.replacement_tokens import ordinary_ids
-from cnlu_pretrain.run.rows import Layout
-from cnlu_pretrain.run.stream import Position, Stream
-from cnlu_pretrain.run.tensors import parts
 
 Step = Callable[[], int]
 """Makes a batch, trains on it, returns how many real tokens it had."""

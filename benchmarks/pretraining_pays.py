@@ -36,7 +36,7 @@ from cnlu.cli import main as main_of_cnlu
 from cnlu.data.load import load_data
 from cnlu.data.unlabelled import read_texts
 from cnlu.evaluation.bootstrap import mean_interval
-from cnlu_pretrain.probe.nlu import SETTINGS
+from cnlu_pretrain.evaluation.nlu_probe import SETTINGS
 
 BEFORE, HEAD = "before", "head"
 RECIPES = ("token", "word", "ngram", "span", "entity", "similar", HEAD)

@@ -114,3 +114,7 @@ def say_above(log: Callable[[str], None], line: str) -> None:
     """Says a line above the bars, not into them."""
     with tqdm.external_write_mode(sys.stderr):
         log(line)
+
+
+def no_log(line: str) -> None:
+    """A log that drops every line."""

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnlu.text.bulk_segment import code_points
+from cnlu.text.hashing import GOLDEN, mix64
 
 BANDS, ROWS = 8, 6
 """Of the hashes of a near duplicate: lines whose sets of pairs of characters overlap by a share s (Jaccard) agree in
 at least one of 8 bands of 6 minimal hashes with chance 1 - (1 - s^6)^8: .12 at s = .5, .89 at .8, .999 at .9."""
 
-_BASE = np.uint64(0x9E3779B97F4A7C15)
 _INVERSE = np.uint64(pow(0x9E3779B97F4A7C15, -1, 1 << 64))
 
 
@@ -25,14 +25,14 @@ def near_duplicate_keys(texts: Sequence[str]) -> NDArray[np.uint64]:
     """
     lengths = np.fromiter(map(len, texts), np.int64, len(texts)) + 1
     codes = code_points("\n".join([*texts, ""])).astype(np.uint64)
-    pairs = mixed((codes << np.uint64(32)) ^ np.roll(codes, -1))
+    pairs = _hashed((codes << np.uint64(32)) ^ np.roll(codes, -1))
     firsts = np.cumsum(lengths) - lengths
     keys = np.empty((len(texts), BANDS), np.uint64)
     for band in range(BANDS):
         key = np.full(len(texts), band + 1, np.uint64)
         for row in range(ROWS):
-            salt = mixed(np.array([band * ROWS + row + 1], np.uint64))
-            key = mixed(key ^ np.minimum.reduceat(mixed(pairs ^ salt), firsts))
+            salt = _hashed(np.array([band * ROWS + row + 1], np.uint64))
+            key = _hashed(key ^ np.minimum.reduceat(_hashed(pairs ^ salt), firsts))
         keys[:, band] = key
     return keys
 
@@ -42,17 +42,17 @@ def one_apart_keys(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np
     are equal, or differ by one character replaced, added or missing (the deletions of SymSpell, Garbe 2012).
 
     Returns keys [K] and the text of each [K]: first those without one character, for every character of the texts in
-    order, then those of whole texts. The hash of c_0 c_1 ... is the sum of mixed(c_j) B^j modulo 2^64, so leaving one
+    order, then those of whole texts. The hash of c_0 c_1 ... is the sum of _hashed(c_j) B^j modulo 2^64, so leaving one
     out is arithmetic on sums.
     """
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     owners = np.repeat(np.arange(len(texts)), lengths)
     starts = np.cumsum(lengths) - lengths
     places = np.arange(len(owners)) - starts[owners]
-    powers = np.full(int(lengths.max(initial=0)) + 1, _BASE)
+    powers = np.full(int(lengths.max(initial=0)) + 1, GOLDEN)
     powers[0] = 1
     powers = np.cumprod(powers)
-    terms = mixed(code_points("".join(texts)).astype(np.uint64)) * powers[places]
+    terms = _hashed(code_points("".join(texts)).astype(np.uint64)) * powers[places]
     sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(terms, dtype=np.uint64)])
     before = sums[:-1] - sums[starts][owners]
     after = sums[starts + lengths][owners] - sums[1:]
@@ -61,9 +61,5 @@ def one_apart_keys(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np
     return keys, np.concatenate([owners, np.arange(len(texts))])
 
 
-def mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Evenly spread 64 bits: the finaliser of SplitMix64 (Steele et al. 2014)."""
-    values = values + np.uint64(0x9E3779B97F4A7C15)
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
+def _hashed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    return mix64(values + GOLDEN)

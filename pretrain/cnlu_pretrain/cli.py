@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -14,7 +13,7 @@ from cnlu.extras import needed_for
 
 if TYPE_CHECKING:
     from cnlu_pretrain.config import PretrainConfig
-    from cnlu_pretrain.probe.nlu import Examples
+    from cnlu_pretrain.evaluation.nlu_probe import Examples
 
 
 def add_verbs(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +62,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, metavar="ENCODER", help="the encoder directory to write")
     parser.add_argument("--encoder", metavar="DIR|NAME", help="the encoder to go on from: a directory or a hub name")
     parser.add_argument(
-        "--init", choices=("random",), help="instead of --encoder: start from nothing, of the shape of body.*"
+        "--init", choices=("random",), help="instead of --encoder: start from nothing, of the size in encoder.*"
     )
     parser.add_argument(
         "--max-steps", type=whole(1), metavar="N", help="steps in all (default: run.passes over the corpus)"
@@ -227,7 +226,7 @@ def _probe(arguments: argparse.Namespace) -> int:
 
 
 def _examples(arguments: argparse.Namespace) -> Examples | None:
-    from cnlu_pretrain.probe.nlu import Examples
+    from cnlu_pretrain.evaluation.nlu_probe import Examples
 
     if arguments.probe_test and not arguments.probe:
         raise UsageError("A test set without examples to learn from has no effect; give both.")
@@ -268,16 +267,9 @@ def _similar(arguments: argparse.Namespace) -> int:
 
 
 def _config(arguments: argparse.Namespace) -> PretrainConfig:
-    from cnlu.config.files import build_config, read_values
-    from cnlu.resources import config_path
-    from cnlu_pretrain.config import PretrainConfig
+    from cnlu_pretrain.load_config import load_config
 
-    path = arguments.config
-    if path is not None and not os.path.exists(path) and os.sep not in path:
-        path = config_path(path)
-    values = read_values(path, arguments.overrides, PretrainConfig)
-    config: PretrainConfig = build_config(values, str(path or "settings"), PretrainConfig)
-    return config
+    return load_config(arguments.config, arguments.overrides)
 
 
 def _say(line: str) -> None:

@@ -1,4 +1,4 @@
-"""Every setting of pretraining, its default and what it does; `configs/pretrain.yaml` is written from these."""
+"""Every setting of pretraining with its default; `configs/pretrain.yaml` is generated from this module."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from cnlu.i18n import _
 
 @dataclass(frozen=True)
 class PrepareConfig:
-    """Text to a prepared corpus: `cnlu pretrain prepare`."""
+    """Preparing a corpus: `cnlu pretrain prepare`."""
 
-    min_length: int = setting(2, "a line of fewer characters is left out", low=1)
-    max_length: int = setting(0, "a line of more characters is left out; 0 leaves none out", low=0)
+    min_length: int = setting(2, "leave out lines with fewer characters", low=1)
+    max_length: int = setting(0, "leave out lines with more characters; 0 means no limit", low=0)
     han_share: float = setting(
-        0.3, "a line with a smaller share of Chinese characters (spaces not counted) is left out", low=0, high=1
+        0.3, "leave out lines with a smaller share of Chinese characters, not counting spaces", low=0, high=1
     )
-    duplicates: bool = setting(True, "a line that repeats an earlier one is left out")
+    duplicates: bool = setting(True, "leave out lines that repeat an earlier line")
     near_duplicates: bool = setting(
         False,
-        "so is a line that is nearly an earlier one: about 0.75 or more of their pairs of characters are the same",
+        "also leave out lines that nearly repeat an earlier line, with about 0.75 or more of the same character pairs",
     )
-    split_sentences: bool = setting(True, "running text is divided into sentences at 。！？； and the like")
+    split_sentences: bool = setting(True, "split running text into sentences at 。！？； and the like")
     segmenter: str = setting(
         "auto",
-        "who cuts words: auto takes rjieba when installed (same words, faster), else jieba",
+        "word segmenter: auto takes rjieba where it is installed (same words, faster), else jieba",
         among=("auto", "jieba", "rjieba"),
     )
     held_out: float = setting(
-        0.02, "share of the text that is kept apart to measure on, in pieces of a document", low=0, high=0.5
+        0.02, "share of the text to hold out for evaluation, in pieces of a document", low=0, high=0.5
     )
-    shard_tokens: int = setting(1 << 24, "tokens of a shard, after which progress is safe on disk", low=1000)
-    processes: int = setting(0, "processes that work side by side; 0 is one for each CPU", low=0, high=1024)
-    seed: int = setting(1, "fixes which text is held out", low=0, high=2**32 - 1)
+    shard_tokens: int = setting(1 << 24, "tokens of a shard; finished shards survive an interruption", low=1000)
+    processes: int = setting(0, "parallel processes; 0 means one per CPU", low=0, high=1024)
+    seed: int = setting(1, "random seed of the choice of held-out text", low=0, high=2**32 - 1)
 
     def __post_init__(self) -> None:
         check_limits(self, "prepare")
@@ -44,55 +44,67 @@ class PrepareConfig:
 
 @dataclass(frozen=True)
 class MaskingConfig:
-    """Which tokens are hidden, and what stands in their place."""
+    """Which tokens are masked, and what replaces them."""
 
     strategy: str = setting(
         "ngram",
-        "what is hidden as a whole: token (BERT), word (BERT-wwm), ngram of 1 to 4 words (MacBERT), span of geometric "
-        "length in words (SpanBERT), entity: hits of the lexicon, else words (ERNIE)",
+        "what is masked as a whole: token (BERT), word (BERT-wwm), ngram of 1 to 4 words (MacBERT), span of geometric "
+        "length in words (SpanBERT), entity: lexicon matches, and words elsewhere (ERNIE)",
         among=("token", "word", "ngram", "span", "entity"),
     )
-    rate: float = setting(0.15, "share of the tokens that are hidden", low=0.01, high=0.6)
+    rate: float = setting(0.15, "share of the tokens to mask", low=0.01, high=0.6)
     replacement: str = setting(
         "mask",
-        "mask puts [MASK] in the place of what is hidden; similar puts similar words there (MacBERT; needs --similar)",
+        "what replaces masked tokens: mask for [MASK], similar for similar words (MacBERT; needs --similar)",
         among=("mask", "similar"),
     )
-    replaced: float = setting(0.8, "share of what is hidden that is replaced so", low=0, high=1)
-    random: float = setting(0.1, "share that is replaced at random; the rest stays as it is", low=0, high=1)
+    replaced: float = setting(0.8, "share of the masked tokens that are replaced this way", low=0, high=1)
+    random: float = setting(
+        0.1, "share of the masked tokens that become random tokens; the rest stays unchanged", low=0, high=1
+    )
     drawn_per: str = setting(
         "auto",
-        "what is replaced, random or kept together: a unit (n-gram, span or entity), a word, a token; auto does as "
-        "each paper: token for token and word, word for ngram, unit for span and entity, word where similar words are "
-        "put in",
+        "what is replaced, randomized or kept together: a unit (n-gram, span or entity), a word or a token; auto "
+        "follows the papers: token for token and word, word for ngram, unit for span and entity, word for similar",
         among=("auto", "unit", "word", "token"),
     )
     ngram_shares: str = setting(
-        "40 30 20 10", "of n-grams of 1, 2, 3 ... words, in any unit", needs=("masking.strategy: ngram",)
+        "40 30 20 10", "relative frequencies of n-grams of 1, 2, 3, ... words", needs=("masking.strategy: ngram",)
     )
     span_p: float = setting(
-        0.2, "of the geometric distribution of span lengths", low=0.01, high=1, needs=("masking.strategy: span",)
+        0.2,
+        "parameter p of the geometric distribution of span lengths",
+        low=0.01,
+        high=1,
+        needs=("masking.strategy: span",),
     )
-    span_longest: int = setting(10, "longest span, in words", low=1, high=64, needs=("masking.strategy: span",))
+    span_longest: int = setting(10, "maximum span length, in words", low=1, high=64, needs=("masking.strategy: span",))
 
     def __post_init__(self) -> None:
         check_limits(self, "masking")
         if self.replaced + self.random > 1:
             raise UsageError(
-                f"masking.replaced ({self.replaced}) and masking.random ({self.random}) are above 1 together."
+                "masking.replaced",
+                _(
+                    "{replaced} and masking.random {random} are above 1 together",
+                    replaced=self.replaced,
+                    random=self.random,
+                ),
+                _("lower one of them"),
             )
         if self.replacement == "similar" and "token" in (self.strategy, self.drawn_per):
             raise UsageError(
-                "masking.replacement: similar puts whole words in; masking.strategy and masking.drawn_per cannot be "
-                "token."
+                "masking.replacement",
+                _("similar replaces whole words, so masking.strategy and masking.drawn_per cannot be token"),
+                _("change one of them"),
             )
-        self.ngram_chances()
+        self.ngram_probabilities()
 
     @property
-    def together(self) -> str:
-        """What is replaced, random or kept together, `auto` resolved.
+    def resolved_drawn_per(self) -> str:
+        """`drawn_per` with `auto` resolved: unit, word or token.
 
-        Google's whole-word code draws for each token, MacBERT for each word, SpanBERT and ERNIE for each span.
+        Google's whole-word code draws the action per token, MacBERT per word, SpanBERT and ERNIE per span.
         """
         if self.drawn_per != "auto":
             return self.drawn_per
@@ -100,35 +112,41 @@ class MaskingConfig:
             return "word"
         return {"token": "token", "word": "token", "ngram": "word"}.get(self.strategy, "unit")
 
-    def ngram_chances(self) -> list[float]:
-        """Of n-grams of 1, 2, ... words; raises UsageError where `ngram_shares` is no list of shares."""
+    def ngram_probabilities(self) -> list[float]:
+        """Probabilities of n-grams of 1, 2, ... words; raises UsageError where `ngram_shares` cannot be read."""
         try:
             shares = [float(share) for share in self.ngram_shares.split()]
         except ValueError:
             shares = []
         if not shares or not min(shares) >= 0 or not 0 < sum(shares) < math.inf or len(shares) > 16:
-            raise UsageError(f"masking.ngram_shares is {self.ngram_shares!r}; write shares such as: 40 30 20 10.")
+            raise UsageError(
+                "masking.ngram_shares",
+                _("{value} is not a list of shares", value=repr(self.ngram_shares)),
+                _("write shares such as: 40 30 20 10"),
+            )
         return [share / sum(shares) for share in shares]
 
 
 @dataclass(frozen=True)
 class SimilarConfig:
-    """Which words count as similar: `cnlu pretrain similar`."""
+    """Making a table of similar words: `cnlu pretrain similar`."""
 
-    min_cosine: float = setting(0.6, "a word less similar than this is no neighbour", low=-1, high=1)
-    neighbours: int = setting(10, "most neighbours of a word, the most similar", low=1, high=1000)
-    most_words: int = setting(100_000, "words of a vector file that are looked at, its first and most frequent", low=1)
-    min_count: int = setting(10, "a word seen less often in the text gets no vector", low=1)
-    width: int = setting(100, "of the vectors made of text", low=8, high=1024)
-    window: int = setting(5, "words on each side that a word's vector is learned from", low=1, high=50)
-    passes: int = setting(5, "over the text", low=1, high=1000)
+    min_cosine: float = setting(0.6, "minimum cosine of a word and its neighbour", low=-1, high=1)
+    neighbours: int = setting(10, "maximum number of neighbours of a word, the most similar ones", low=1, high=1000)
+    most_words: int = setting(
+        100_000, "words to read from a vector file, from its beginning, where the frequent ones are", low=1
+    )
+    min_count: int = setting(10, "minimum count of a word in the text", low=1)
+    width: int = setting(100, "width of the vectors learned from text", low=8, high=1024)
+    window: int = setting(5, "context window: words on each side", low=1, high=50)
+    passes: int = setting(5, "passes over the text", low=1, high=1000)
     threads: int = setting(
         0,
-        "that learn side by side; 0 is one for each CPU, and only 1 gives the same vectors each time",
+        "training threads; 0 means one per CPU; only 1 gives the same vectors each time",
         low=0,
         high=1024,
     )
-    seed: int = setting(1, "fixes everything random", low=0, high=2**32 - 1)
+    seed: int = setting(1, "random seed", low=0, high=2**32 - 1)
 
     def __post_init__(self) -> None:
         check_limits(self, "similar")
@@ -136,29 +154,31 @@ class SimilarConfig:
 
 @dataclass(frozen=True)
 class ObjectivesConfig:
-    """What is learned, each with its weight in the loss; 0 leaves it out."""
+    """The training objectives, each with its weight in the loss; 0 turns one off."""
 
-    masked: float = setting(1.0, "guessing what is hidden (masked language model)", low=0, high=1000)
+    masked: float = setting(1.0, "masked language model: predict the masked tokens", low=0, high=1000)
     order: str = setting(
         "none",
-        "of two pieces of text: sop tells whether they were swapped (ALBERT, MacBERT), nsp whether the second follows "
-        "the first at all (BERT); rows are then not packed",
+        "sentence-pair objective: sop predicts whether two pieces are swapped (ALBERT, MacBERT), nsp whether the "
+        "second follows the first (BERT); rows are then not packed",
         among=("none", "sop", "nsp"),
     )
-    order_weight: float = setting(1.0, "of that", low=0, high=1000, needs=("objectives.order: sop | nsp",))
+    order_weight: float = setting(
+        1.0, "weight of the sentence-pair objective", low=0, high=1000, needs=("objectives.order: sop | nsp",)
+    )
     span_boundary: float = setting(
-        0.0, "guessing what is hidden from what stands on both sides of its span (SpanBERT uses 1)", low=0, high=1000
+        0.0, "predict masked tokens from the tokens on both sides of their span (SpanBERT uses 1)", low=0, high=1000
     )
     replaced_token: float = setting(
         0.0,
-        "telling which tokens a small generator put in the place of hidden ones (ELECTRA uses 50); the encoder then "
-        "sees no [MASK], and `masked` is the generator's",
+        "detect the tokens that a small generator replaced (ELECTRA uses 50); the encoder then sees no [MASK], and "
+        "`masked` is the weight of the generator's loss",
         low=0,
         high=1000,
     )
     generator_share: float = setting(
         0.25,
-        "width of the generator as a share of the encoder's",
+        "width of the generator as a share of the encoder's width",
         low=0.05,
         high=1,
         needs=("objectives.replaced_token",),
@@ -167,80 +187,105 @@ class ObjectivesConfig:
     def __post_init__(self) -> None:
         check_limits(self, "objectives")
         if self.replaced_token and not self.masked:
-            raise UsageError("objectives.replaced_token needs objectives.masked: the generator learns by it.")
+            raise UsageError(
+                "objectives.replaced_token",
+                _("the generator learns by objectives.masked, which is 0"),
+                _("raise it above 0"),
+            )
         if self.replaced_token and self.span_boundary:
-            problem = _("has no effect with {setting}", setting=f"objectives.replaced_token: {self.replaced_token:g}")
-            raise UsageError("objectives.span_boundary", problem, _("leave one of the two out"))
+            raise UsageError(
+                "objectives.span_boundary",
+                _("has no effect with objectives.replaced_token"),
+                _("leave one of them out"),
+            )
         if not self.masked and not self.span_boundary and (self.order == "none" or not self.order_weight):
-            raise UsageError("objectives: every weight is 0, so there is nothing to learn.")
+            raise UsageError(
+                "objectives", _("every weight is 0, so there is nothing to learn"), _("raise one of them above 0")
+            )
 
 
 @dataclass(frozen=True)
-class BodyConfig:
-    """The shape of an encoder that starts from nothing: `--init random`."""
+class ArchitectureConfig:
+    """The size of a new encoder, `--init random`; the names are those of Hugging Face's BertConfig."""
 
-    layers: int = setting(4, "transformer layers", low=1, high=96)
-    width: int = setting(256, "of the hidden states", low=8, high=8192)
-    heads: int = setting(4, "attention heads; must divide width", low=1, high=128)
-    feedforward: int = setting(1024, "of the layers' inner layer", low=8, high=65536)
-    positions: int = setting(512, "most tokens of a text", low=16, high=65536)
+    num_hidden_layers: int = setting(4, "number of transformer layers", low=1, high=96)
+    hidden_size: int = setting(256, "width of the hidden states", low=8, high=8192)
+    num_attention_heads: int = setting(4, "number of attention heads; must divide hidden_size", low=1, high=128)
+    intermediate_size: int = setting(1024, "width of the feed-forward layers", low=8, high=65536)
+    max_position_embeddings: int = setting(512, "maximum number of tokens in a text", low=16, high=65536)
 
     def __post_init__(self) -> None:
-        check_limits(self, "body")
-        if self.width % self.heads:
-            raise UsageError(f"body.width ({self.width}) must be a multiple of body.heads ({self.heads}).")
+        check_limits(self, "encoder")
+        if self.hidden_size % self.num_attention_heads:
+            raise UsageError(
+                "encoder.hidden_size",
+                _(
+                    "{width} is not a multiple of encoder.num_attention_heads, {heads}",
+                    width=self.hidden_size,
+                    heads=self.num_attention_heads,
+                ),
+                _("change one of them"),
+            )
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """The training loop: `cnlu pretrain run`."""
+    """Training: `cnlu pretrain run`."""
 
-    passes: float = setting(3.0, "over the corpus, where --max-steps does not say how long to train", low=0.001)
-    length: int = setting(128, "tokens of a row, marks included", low=16, high=8192)
-    long_length: int = setting(0, "tokens of a row in the last part of the steps; 0 is no such part", low=0, high=8192)
-    long_share: float = setting(0.1, "of the steps that have long rows", low=0.001, high=1, needs=("run.long_length",))
+    passes: float = setting(3.0, "passes over the corpus; --max-steps takes precedence", low=0.001)
+    length: int = setting(128, "tokens of a row, with special tokens", low=16, high=8192)
+    long_length: int = setting(
+        0, "tokens of a row in the last part of training; 0 turns that part off", low=0, high=8192
+    )
+    long_share: float = setting(0.1, "share of the steps with long rows", low=0.001, high=1, needs=("run.long_length",))
     batch_tokens: int = setting(8192, "tokens of a step, over all processes", low=16)
-    accumulate: int = setting(1, "parts a process computes its rows in, one after another, to save memory", low=1)
+    accumulate: int = setting(1, "gradient accumulation: parts of a step that are computed one after another", low=1)
     optimizer: str = setting("adamw", "adamw, or lamb for very large batches", among=("adamw", "lamb"))
-    learning_rate: float = setting(1e-4, "peak rate", low=0, high=1)
+    learning_rate: float = setting(1e-4, "peak learning rate", low=0, high=1)
     schedule: str = setting(
         "linear",
-        "of the rate: linear rises over `warmup` and falls to 0 at the end; triangle peaks in the middle; constant "
-        "stays",
+        "of the learning rate: linear rises over `warmup` and falls to 0 at the end; triangle peaks in the middle; "
+        "constant stays at the peak after `warmup`",
         among=("linear", "triangle", "constant"),
     )
     warmup: float = setting(
-        0.06, "share of the steps in which the rate rises", low=0, high=0.9, needs=("run.schedule: linear | constant",)
+        0.06,
+        "share of the steps in which the learning rate rises",
+        low=0,
+        high=0.9,
+        needs=("run.schedule: linear | constant",),
     )
-    weight_decay: float = setting(0.01, "biases and norms are exempt", low=0, high=1)
-    clip: float = setting(1.0, "largest gradient norm", low=0.001)
-    dropout: float = setting(0.1, "in the encoder", low=0, high=0.9)
-    head_warmup: int = setting(
-        50, "steps in which a head that starts from nothing learns alone, before the encoder does too", low=0
-    )
+    weight_decay: float = setting(0.01, "weight decay; biases and norms are exempt", low=0, high=1)
+    clip: float = setting(1.0, "maximum gradient norm", low=0.001)
+    dropout: float = setting(0.1, "dropout of the encoder", low=0, high=0.9)
+    head_warmup: int = setting(50, "steps in which a new head trains alone, with the encoder frozen", low=0)
     precision: str = setting(
         "auto",
-        "of the arithmetic; auto takes bfloat16 where the device computes it natively",
+        "number format: auto takes bfloat16 where the device computes it natively",
         among=("auto", "float32", "bfloat16"),
     )
     attention: str = setting(
-        "sdpa", "how transformers computes attention", among=("sdpa", "eager", "flash_attention_2")
+        "sdpa", "attention implementation of transformers", among=("sdpa", "eager", "flash_attention_2")
     )
-    compile: bool = setting(False, "torch.compile: faster on a GPU after a minute of compiling")
-    checkpointing: bool = setting(False, "compute activations twice instead of keeping them: less memory, slower")
+    compile: bool = setting(False, "use torch.compile: faster on a GPU after a minute of compiling")
+    checkpointing: bool = setting(False, "gradient checkpointing: recompute activations to save memory, slower")
     log_every: int = setting(10, "steps between lines of the log", low=1)
-    evaluate_every: int = setting(200, "steps between looks at the held-out text", low=1)
-    evaluate_tokens: int = setting(50_000, "of held-out text that is looked at", low=16)
+    evaluate_every: int = setting(200, "steps between evaluations on held-out text", low=1)
+    evaluate_tokens: int = setting(50_000, "tokens of held-out text to evaluate on", low=16)
     checkpoint_every: int = setting(500, "steps between checkpoints", low=1)
-    keep: int = setting(2, "checkpoints that are kept, the newest", low=1)
-    seed: int = setting(1, "fixes everything random", low=0, high=2**32 - 1)
-    threads: int = setting(0, "CPU threads; 0 leaves them to PyTorch", low=0, high=1024)
+    keep: int = setting(2, "number of checkpoints to keep, the newest ones", low=1)
+    seed: int = setting(1, "random seed", low=0, high=2**32 - 1)
+    threads: int = setting(0, "CPU threads; 0 leaves the number to PyTorch", low=0, high=1024)
 
     def __post_init__(self) -> None:
         check_limits(self, "run")
         for length in (self.length, self.long_length):
             if length > self.batch_tokens:
-                raise UsageError(f"run.batch_tokens ({self.batch_tokens}) is less than one row of {length} tokens.")
+                raise UsageError(
+                    "run.batch_tokens",
+                    _("{tokens} is less than one row of {length} tokens", tokens=self.batch_tokens, length=length),
+                    _("raise it or shorten the rows"),
+                )
 
 
 @dataclass(frozen=True)
@@ -251,10 +296,12 @@ class PretrainConfig:
     masking: MaskingConfig = field(default_factory=MaskingConfig)
     similar: SimilarConfig = field(default_factory=SimilarConfig)
     objectives: ObjectivesConfig = field(default_factory=ObjectivesConfig)
-    body: BodyConfig = field(default_factory=BodyConfig)
+    encoder: ArchitectureConfig = field(default_factory=ArchitectureConfig)
     run: RunConfig = field(default_factory=RunConfig)
 
     def __post_init__(self) -> None:
         if self.objectives.replaced_token and self.masking.replacement == "similar":
-            raise UsageError("objectives.replaced_token hides by [MASK]; leave masking.replacement at mask.")
+            raise UsageError(
+                "objectives.replaced_token", _("the generator needs [MASK]"), _("leave masking.replacement at mask")
+            )
         refuse_without_effect(self, unmet_settings(self))

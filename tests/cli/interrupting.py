@@ -230,8 +230,11 @@ def _given(folder: Path) -> Given:
     encoder, corpus = folder / "encoder", folder / "corpus"
     main(["pretrain", "prepare", str(text), "--out", str(corpus), "--new-vocab", "2000"])
     shape = [
-        f"body.{name}={size}"
-        for name, size in (("layers", 1), ("width", 32), ("heads", 2), ("feedforward", 64), ("positions", 300))
+        "encoder.num_hidden_layers=1",
+        "encoder.hidden_size=32",
+        "encoder.num_attention_heads=2",
+        "encoder.intermediate_size=64",
+        "encoder.max_position_embeddings=300",
     ]
     settings = [word for one in [*shape, "run.batch_tokens=1024"] for word in ("--set", one)]
     main(["pretrain", "run", str(corpus), "--out", str(encoder), "--init", "random", "--max-steps", "1", *settings])

@@ -34,7 +34,7 @@ def said(kind: type, override: str) -> str:
         ("optimizer.lr=1", "run.learning_rate"),
         ("optimizer.steps=9", "--max-steps"),
         ("run.mlm_probability=0.2", "masking.rate"),
-        ("body.hidden_size=8", "width"),
+        ("encoder.width=8", "hidden_size"),
         ("masking.rat=0.2", "rate"),
     ],
 )

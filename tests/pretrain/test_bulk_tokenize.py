@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from cnlu_pretrain.prepare.bulk_tokenize import BulkTokenizer
-from cnlu_pretrain.prepare.new_vocabulary import added
+from cnlu_pretrain.prepare.new_vocabulary import add_words
 
 PIECES = [
     "我想",
@@ -66,7 +66,7 @@ def test_ids_are_the_tokenizer_s_own_whatever_the_text(tokenizer, lines):
 def test_so_are_those_of_a_tokenizer_with_added_words(tokenizer, tmp_path_factory, lines):
     path = tmp_path_factory.mktemp("words") / "words.txt"
     path.write_text("买票\n囍\n", "utf-8")
-    content = json.dumps(added(json.loads(tokenizer), path)[0], ensure_ascii=False)
+    content = json.dumps(add_words(json.loads(tokenizer), path)[0], ensure_ascii=False)
     ids, places = BulkTokenizer(content).read("\n".join(lines))
     assert (ids.tolist(), places.tolist()) == alone(the_library(content), lines)
 

@@ -9,6 +9,7 @@ import pytest
 from cnlu.config.files import build_config, read_values, to_yaml
 from cnlu.errors import UsageError
 from cnlu_pretrain.config import MaskingConfig, ObjectivesConfig, PretrainConfig, RunConfig
+from cnlu_pretrain.load_config import RENAMED, load_config
 
 
 def test_the_shipped_file_holds_every_setting_at_its_default(checkout: Path) -> None:
@@ -38,3 +39,15 @@ def test_a_misspelt_setting_is_answered_with_the_nearest() -> None:
 def test_settings_that_cannot_work_are_refused(make, says) -> None:
     with pytest.raises(UsageError, match=says):
         make()
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_an_old_name_is_answered_with_the_new_one(tmp_path: Path, old: str, new: str) -> None:
+    section, _, name = old.partition(".")
+    with pytest.raises(UsageError, match=rf"{old} is now called {new};"):
+        load_config(None, [f"{section}.{name or 'x'}=1"] if name else [f"{section}=1"])
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"{section}:\n  {name or 'x'}: 1\n", "utf-8")
+    with pytest.raises(UsageError, match=rf"mine.yaml: {old} is now called {new};"):
+        load_config(str(file), [])
+    assert getattr(PretrainConfig(), new.partition(".")[0])

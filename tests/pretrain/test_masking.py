@@ -13,7 +13,7 @@ from cnlu.errors import UsageError
 from cnlu_pretrain.config import MaskingConfig
 from cnlu_pretrain.corpus.shards import SPAN, SPAN_START, WORD
 from cnlu_pretrain.masking.masker import IGNORED, KEPT, OPEN, RANDOM, REPLACED, Masker
-from cnlu_pretrain.masking.units import SPECIAL, geometric, table_of_lengths
+from cnlu_pretrain.masking.units import SPECIAL, geometric, length_table
 from cnlu_pretrain.similar.build_table import build_table
 from cnlu_pretrain.similar.table import SimilarWords
 
@@ -23,7 +23,7 @@ LENGTHS, SHARES = (1, 2, 3, 4), (0.45, 0.4, 0.1, 0.05)  # about those of Chinese
 
 
 def masker(strategy="ngram", **more) -> Masker:
-    return Masker(MaskingConfig(strategy=strategy, **more), 7, MASK, ORDINARY)
+    return Masker(MaskingConfig(strategy=strategy, **more), seed=7, mask=MASK, ordinary=ORDINARY)
 
 
 def rows(count: int, width: int, seed: int = 0, special_tokens: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -129,7 +129,7 @@ def test_another_pass_and_another_seed_hide_other_tokens():
     tokens, flags = rows(8, 128)
     first, again, later = (masker()(tokens, flags, epoch, np.arange(8)).labels for epoch in (0, 0, 1))
     assert (first == again).all() and (first != later).any()
-    other = Masker(MaskingConfig(), 8, MASK, ORDINARY)(tokens, flags, 0, np.arange(8)).labels
+    other = Masker(MaskingConfig(), seed=8, mask=MASK, ordinary=ORDINARY)(tokens, flags, 0, np.arange(8)).labels
     assert (first != other).any()
 
 
@@ -174,7 +174,7 @@ def test_n_grams_are_as_long_as_macbert_says():
 def test_spans_are_as_long_as_spanbert_says():
     chances = np.array(geometric(0.2, 10)) / sum(geometric(0.2, 10))
     assert abs((chances * np.arange(1, 11)).sum() - 3.8) < 0.01  # the paper's mean
-    assert np.allclose(np.bincount(table_of_lengths(chances.tolist()))[1:] / 65536, chances, atol=1e-4)
+    assert np.allclose(np.bincount(length_table(chances.tolist()))[1:] / 65536, chances, atol=1e-4)
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +194,13 @@ def test_similar_words_stand_in_whole_and_never_the_mask(tokenizer, similar):
     text = ["价", "格", "买", "候", "补", "天"] * 20
     tokens = np.tile([ids[ch] for ch in text], (300, 1))
     flags = np.tile(np.array([WORD, 0, WORD, WORD, 0, WORD] * 20, np.uint8), (300, 1))
-    hide = Masker(MaskingConfig(replacement="similar"), 1, ids["[MASK]"], np.arange(5, len(ids)), similar)
+    hide = Masker(
+        MaskingConfig(replacement="similar"),
+        seed=1,
+        mask=ids["[MASK]"],
+        ordinary=np.arange(5, len(ids)),
+        similar=similar,
+    )
     found = hide(tokens, flags, 0, np.arange(300))
     assert (found.tokens != ids["[MASK]"]).all()
     names = {i: piece for piece, i in ids.items()}

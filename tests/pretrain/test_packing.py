@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnlu.text.tokens import SpecialTokens
+from cnlu_pretrain import rng
+from cnlu_pretrain.batching.packing import EMPTY, chunks, pack
+from cnlu_pretrain.batching.rows import NO_ORDER, Layout, assemble
+from cnlu_pretrain.batching.stream import Position, Stream
 from cnlu_pretrain.config import MaskingConfig
 from cnlu_pretrain.corpus.corpus import open_corpus
 from cnlu_pretrain.corpus.shards import WORD, Arrays
-from cnlu_pretrain.masking import rng
 from cnlu_pretrain.masking.masker import Masker
 from cnlu_pretrain.masking.units import SPECIAL
-from cnlu_pretrain.run.packing import EMPTY, chunks, pack
-from cnlu_pretrain.run.rows import NO_ORDER, Layout, assemble
-from cnlu_pretrain.run.stream import Position, Stream
 
 MARKS = SpecialTokens([2], [3], 0, 0, 1, 512)
 SENTENCES = st.lists(st.lists(st.integers(1, 60), min_size=1, max_size=9), min_size=1, max_size=12)
@@ -121,7 +121,7 @@ def test_a_row_of_one_sentence_has_no_order():
 def streams(corpus):
     found = open_corpus(corpus)
     size = len(json.loads(found.tokenizer)["model"]["vocab"])
-    masker = Masker(MaskingConfig(), 1, found.mask, np.arange(5, size))
+    masker = Masker(MaskingConfig(), seed=1, mask=found.mask, ordinary=np.arange(5, size))
 
     def made(rank: int = 0, world: int = 1) -> Stream:
         return Stream(found, Layout(found.special_tokens, 64, "none"), masker, 1, 24, rank, world)

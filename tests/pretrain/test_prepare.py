@@ -22,7 +22,7 @@ from cnlu.text.near_duplicates import near_duplicate_keys
 from cnlu.text.segment import Segmenter
 from cnlu_pretrain.config import PrepareConfig
 from cnlu_pretrain.corpus.corpus import Corpus, open_corpus
-from cnlu_pretrain.corpus.shards import SPAN, SPAN_START, joined
+from cnlu_pretrain.corpus.shards import SPAN, SPAN_START, concatenate
 from cnlu_pretrain.prepare.prepare import PrepareRequest, prepare
 
 
@@ -46,7 +46,7 @@ def sentences(corpus: Corpus) -> list[list[str]]:
     """By document, the tokens of each sentence joined."""
     names = {i: piece for piece, i in json.loads(corpus.tokenizer)["model"]["vocab"].items()}
     names |= {token["id"]: token["content"] for token in json.loads(corpus.tokenizer)["added_tokens"]}
-    arrays = joined([corpus.read(shard) for shard in corpus.shards], corpus.token_type)
+    arrays = concatenate([corpus.read(shard) for shard in corpus.shards], corpus.token_type)
     bounds = np.append(0, np.cumsum(arrays.sentences.astype(int)))
     texts = ["".join(names[t] for t in arrays.tokens[a:b]) for a, b in pairwise(bounds)]
     ends = np.append(0, np.cumsum(arrays.documents.astype(int)))
@@ -159,7 +159,7 @@ def test_processes_and_blocks_change_nothing(tmp_path, tiny_encoder, railway_lin
 
 
 def test_a_killed_preparation_resumed_gives_the_same_files(tmp_path, tiny_encoder, railway_lines, monkeypatch):
-    from cnlu_pretrain.prepare import prepare as room
+    from cnlu_pretrain.prepare import shard_writer as room
     from cnlu_pretrain.prepare import sources
 
     monkeypatch.setattr(sources, "BLOCK", 20_000)
@@ -329,9 +329,17 @@ def test_a_file_that_is_mostly_nul_or_control_bytes_is_binary(tmp_path, tiny_enc
 
 
 def test_words_are_not_learned_from_a_line_with_a_nul_byte(tmp_path):
-    from cnlu_pretrain.similar.vectors import _cut
+    from cnlu_pretrain.similar.vectors import _segment
 
     (tmp_path / "a.txt").write_text("我要买票\n我要\0退票\n", "utf-8")
     with open(tmp_path / "cut.txt", "w+", encoding="utf-8") as file:
-        _cut([str(tmp_path / "a.txt")], BulkSegmenter(Segmenter()), file)
+        _segment([str(tmp_path / "a.txt")], BulkSegmenter(Segmenter()), file)
     assert "退票" not in (tmp_path / "cut.txt").read_text("utf-8")
+
+
+def test_a_corpus_of_an_older_format_is_refused(tmp_path, tiny_encoder):
+    corpus = made(tmp_path, tiny_encoder, "我要买票\n")
+    path = corpus.folder / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "format": 1}), "utf-8")
+    with pytest.raises(CnluError, match="older cnlu; prepare the corpus again"):
+        open_corpus(corpus.folder)

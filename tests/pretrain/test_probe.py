@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cnlu.cli import main
-from cnlu_pretrain.probe.page import Point, page, points_of, warning
+from cnlu_pretrain.evaluation.page import Point, page, points_of, warning
 
 
 def point(step: int, frames: float, loss: float) -> Point:

@@ -15,17 +15,17 @@ from safetensors.torch import load_file
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from cnlu.errors import CnluError, ModelError, UsageError
-from cnlu_pretrain.config import BodyConfig, ObjectivesConfig, PretrainConfig, RunConfig
+from cnlu_pretrain.batching.tensors import parts
+from cnlu_pretrain.config import ArchitectureConfig, ObjectivesConfig, PretrainConfig, RunConfig
 from cnlu_pretrain.corpus.corpus import open_corpus
+from cnlu_pretrain.encoder.load import load_encoder
 from cnlu_pretrain.masking.masker import Masker
 from cnlu_pretrain.objectives.heads import head_of
 from cnlu_pretrain.objectives.losses import Pretrainer
 from cnlu_pretrain.run import loop
-from cnlu_pretrain.run.encoder import load_encoder
 from cnlu_pretrain.run.loop import Interrupted, phase_lengths, planned
 from cnlu_pretrain.run.optimizer import rate_at
 from cnlu_pretrain.run.run import RunRequest, run
-from cnlu_pretrain.run.tensors import parts
 
 SMALL = {
     "length": 64,
@@ -42,7 +42,8 @@ SMALL = {
 
 def trained(out: Path, corpus: Path, encoder: Path | None, steps: int = 8, resume: bool = False, **settings):
     """What a run said; `settings` of run.*, or whole sections by name."""
-    sections = {name: settings.pop(name) for name in ("masking", "objectives", "body") if name in settings}
+    sections = {name: settings.pop(name) for name in ("masking", "objectives") if name in settings}
+    sections |= {"encoder": settings.pop("encoder_config")} if "encoder_config" in settings else {}
     config = PretrainConfig(run=RunConfig(**{**SMALL, **settings}), **sections)
     said: list[str] = []
     source = str(encoder) if encoder else None
@@ -207,8 +208,10 @@ def test_the_encoder_written_is_one_for_transformers(tmp_path, corpus, tiny_enco
 
 
 def test_it_starts_from_nothing_too(tmp_path, corpus):
-    body = BodyConfig(layers=1, width=32, heads=2, feedforward=64, positions=64)
-    trained(tmp_path / "e", corpus, None, body=body)
+    architecture = ArchitectureConfig(
+        num_hidden_layers=1, hidden_size=32, num_attention_heads=2, intermediate_size=64, max_position_embeddings=64
+    )
+    trained(tmp_path / "e", corpus, None, encoder_config=architecture)
     config = json.loads((tmp_path / "e" / "config.json").read_text("utf-8"))
     assert (config["num_hidden_layers"], config["hidden_size"]) == (1, 32)
 
@@ -257,8 +260,10 @@ def test_the_head_on_hidden_tokens_alone_gives_the_loss_of_all(corpus, tiny_enco
     generator = np.random.default_rng(1)
     tokens, flags = generator.integers(5, 1000, (4, 32)), np.ones((4, 32), np.uint8)
     flags[:, 0] = flags[:, -1] = 8
-    masked = Masker(PretrainConfig().masking, 1, found.mask, np.arange(5, 1000))(tokens, flags, 0, np.arange(4))
-    from cnlu_pretrain.run.rows import Batch
+    masked = Masker(PretrainConfig().masking, seed=1, mask=found.mask, ordinary=np.arange(5, 1000))(
+        tokens, flags, 0, np.arange(4)
+    )
+    from cnlu_pretrain.batching.rows import Batch
 
     batch = Batch(tokens, flags, np.zeros((4, 32), np.int64), np.ones((4, 32), bool), np.full(4, -100))
     for fixed in (0.0, 0.15):

@@ -69,18 +69,18 @@ def test_broken_lines_of_a_list_are_counted_with_their_places(tmp_path):
 def test_antonyms_words_of_other_lengths_and_foreign_ones_are_left_out():
     found = {"打开": [("关上", 0.9), ("开启", 0.8), ("开", 0.9), ("open", 0.9)]}
     table = build_table(found, SimilarConfig(), {("打开", "关上"), ("关上", "打开")})
-    assert table.of("打开") == [("开启", pytest.approx(0.8))]
+    assert table.neighbours_of("打开") == [("开启", pytest.approx(0.8))]
 
 
 def test_a_table_comes_back_as_it_was_written(tmp_path):
     table = build_table({"价格": [("价钱", 0.9)], "买": [("购", 0.7)]}, SimilarConfig())
     table.save(tmp_path / "t.npz")
     again = load_table(tmp_path / "t.npz")
-    assert again.words == table.words and again.of("价格") == table.of("价格")
+    assert again.words == table.words and again.neighbours_of("价格") == table.neighbours_of("价格")
 
 
 def test_a_file_that_is_no_table_is_refused(tmp_path):
-    with pytest.raises(DataError, match="no table of similar words"):
+    with pytest.raises(DataError, match="not a table of similar words"):
         load_table(written(tmp_path, "x", "t.npz"))
     with pytest.raises(UsageError, match="no such table"):
         load_table(tmp_path / "missing.npz")
@@ -124,4 +124,4 @@ def test_vectors_are_learned_from_text(tmp_path, capsys):
     source, out = written(tmp_path, "\n".join(lines)), tmp_path / "t.npz"
     options = ["--set", "similar.threads=1", "--set", "similar.min_cosine=0.3", "--show", "北京"]
     assert main(["pretrain", "similar", "--text", str(source), "--out", str(out), *options]) == 0
-    assert set(dict(load_table(out).of("北京"))) & {"上海", "广州", "成都"}
+    assert set(dict(load_table(out).neighbours_of("北京"))) & {"上海", "广州", "成都"}

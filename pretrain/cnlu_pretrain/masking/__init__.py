@@ -1,1 +1,1 @@
-"""Which tokens are hidden and what stands in their place. NumPy only."""
+"""Which tokens are masked, and what replaces them. NumPy only."""

@@ -1,4 +1,4 @@
-"""Rows of tokens to rows in which some are hidden: the same for the same (seed, epoch, sample), always."""
+"""Masks tokens of rows: the same (seed, epoch, sample) always gives the same result."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cnlu_pretrain import rng
 from cnlu_pretrain.config import MaskingConfig
-from cnlu_pretrain.masking import rng
 from cnlu_pretrain.masking.selection import choose
 from cnlu_pretrain.masking.units import (
     Words,
     entity_units,
     geometric,
     group_units,
-    table_of_lengths,
+    length_table,
     token_units,
     word_units,
     words_of,
@@ -23,44 +23,62 @@ from cnlu_pretrain.masking.units import (
 from cnlu_pretrain.similar.table import SimilarWords
 
 IGNORED = -100
-"""The label of a token that is not hidden; PyTorch's cross entropy passes over it."""
+"""The label of a token that is not masked; PyTorch's cross entropy ignores it."""
 OPEN, REPLACED, RANDOM, KEPT = range(4)
-"""What became of a token: not hidden; replaced by [MASK] or a similar word; replaced at random; hidden as it is."""
+"""The mask action of a token: not masked; replaced by [MASK] or a similar word; replaced at random; masked but kept."""
 
 
 @dataclass(frozen=True)
 class Masked:
-    """A batch to learn from, [B, T] each."""
+    """A masked batch, [B, T] each."""
 
     tokens: NDArray[np.int64]
     labels: NDArray[np.int64]
-    """What stood there, where it is to be guessed; IGNORED elsewhere"""
+    """The original token where it is to be predicted; IGNORED elsewhere"""
     mask_action: NDArray[np.uint8]
     """OPEN, REPLACED, RANDOM or KEPT"""
     unit: NDArray[np.int64]
-    """The number of each hidden token's unit in the batch; -1 where nothing is hidden"""
+    """The number of each masked token's unit in the batch; -1 where nothing is masked"""
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The random keys and the words of a batch of rows."""
+
+    key: NDArray[np.uint64]
+    """[B]"""
+    words: Words
+    width: int
+    """Tokens of a row"""
+
+    def bits(self, stream: int, at: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """Random bits for flat positions."""
+        row = at // self.width
+        return rng.bits(self.key[row], stream, at - row * self.width)
 
 
 class Masker:
-    """One strategy over one vocabulary."""
+    """One masking strategy for one vocabulary."""
 
     def __init__(
         self,
         config: MaskingConfig,
+        *,
         seed: int,
         mask: int,
         ordinary: NDArray[np.int64],
         similar: SimilarWords | None = None,
     ) -> None:
-        """`mask` is the id of [MASK]; `ordinary` [V] are the ids that may stand in at random, no marks among them.
+        """`mask` is the id of [MASK]; `ordinary` [V] are the ids for random replacement, without special tokens.
 
-        With config.replacement "similar" the table `similar` must be given.
+        `similar` is needed where config.replacement is "similar".
         """
         self.config, self.seed = config, seed
         self._mask, self._ordinary, self._similar = mask, ordinary, similar
-        self._per = config.together
-        chances = geometric(config.span_p, config.span_longest) if config.strategy == "span" else config.ngram_chances()
-        self._lengths = table_of_lengths(chances)
+        self._drawn_per = config.resolved_drawn_per
+        spans = config.strategy == "span"
+        weights = geometric(config.span_p, config.span_longest) if spans else config.ngram_probabilities()
+        self._lengths = length_table(weights)
 
     def __call__(
         self,
@@ -69,101 +87,98 @@ class Masker:
         epoch: int | NDArray[np.integer],
         samples: NDArray[np.integer],
     ) -> Masked:
-        """Of rows of tokens and flags [B, T] (marks and padding SPECIAL); `samples` [B] are their numbers."""
-        width = tokens.shape[1]
-        key = rng.keys(self.seed, epoch, samples)
-        words = words_of(flags)
-        starts = self._unit_starts(words, flags, key, width)
-        chosen, of_token = choose(starts, words.real, key, width, self.config.rate)
-        hidden = words.real.copy()
+        """Mask rows of tokens [B, T] with flags [B, T] (SPECIAL for special tokens and padding).
+
+        `samples` [B] are the numbers of the rows.
+        """
+        rows = _Rows(rng.keys(self.seed, epoch, samples), words_of(flags), tokens.shape[1])
+        starts = self._unit_starts(rows, flags)
+        chosen, unit_of_token = choose(starts, rows.words.real, rows.key, rows.width, self.config.rate)
+        masked = rows.words.real.copy()
         if len(chosen):
-            hidden &= chosen[of_token]
-        at = np.flatnonzero(hidden)
+            masked &= chosen[unit_of_token]
+        at = np.flatnonzero(masked)
         original = tokens.reshape(-1).astype(np.int64)
         mask_action = np.zeros(len(original), np.uint8)
-        mask_action[at] = self._fate(at, words, np.flatnonzero(starts), of_token, key, width)
-        fresh = original.copy()
-        random = at[mask_action[at] == RANDOM]
-        fresh[random] = self._random(random, key, width)
-        if self.config.replacement == "mask":
-            fresh[at[mask_action[at] == REPLACED]] = self._mask
-        else:
-            self._put_similar(fresh, original, at, mask_action, words, key, width)
+        mask_action[at] = self._actions(at, rows, np.flatnonzero(starts)[unit_of_token[at]])
         labels = np.full(len(original), IGNORED, np.int64)
         labels[at] = original[at]
         unit = np.full(len(original), -1, np.int64)
-        unit[at] = of_token[at]
-        shape = tokens.shape
-        return Masked(fresh.reshape(shape), labels.reshape(shape), mask_action.reshape(shape), unit.reshape(shape))
+        unit[at] = unit_of_token[at]
+        new = self._replaced(original, at, mask_action, rows)
+        return Masked(*(array.reshape(tokens.shape) for array in (new, labels, mask_action, unit)))
 
-    def _unit_starts(
-        self, words: Words, flags: NDArray[np.uint8], key: NDArray[np.uint64], width: int
-    ) -> NDArray[np.bool_]:
+    def _unit_starts(self, rows: _Rows, flags: NDArray[np.uint8]) -> NDArray[np.bool_]:
         strategy = self.config.strategy
         if strategy == "token":
-            return token_units(words)
+            return token_units(rows.words)
         if strategy == "word":
-            return word_units(words)
+            return word_units(rows.words)
         if strategy == "entity":
-            return entity_units(words, flags)
-        return group_units(words, self._lengths, key, width)
+            return entity_units(rows.words, flags)
+        return group_units(rows.words, self._lengths, rows.key, rows.width)
 
-    def _fate(
-        self,
-        at: NDArray[np.int64],
-        words: Words,
-        unit_first: NDArray[np.int64],
-        of_token: NDArray[np.int32],
-        key: NDArray[np.uint64],
-        width: int,
-    ) -> NDArray[np.uint8]:
-        """Of the hidden tokens `at`: one draw for each unit, word or token, at the place of its first token."""
-        place = at
-        if self._per == "word":
-            place = words.first[words.of_token[at]]
-        elif self._per == "unit":
-            place = unit_first[of_token[at]]
-        row = place // width
-        chance = rng.uniform(key[row], rng.KIND, place - row * width)
+    def _actions(self, at: NDArray[np.int64], rows: _Rows, unit_first: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """The actions of the masked tokens `at`, whose units start at `unit_first`.
+
+        One draw for each unit, word or token, at the position of its first token.
+        """
+        position = at
+        if self._drawn_per == "word":
+            position = rows.words.first[rows.words.of_token[at]]
+        elif self._drawn_per == "unit":
+            position = unit_first
+        row = position // rows.width
+        draw = rng.uniform(rows.key[row], rng.ACTION, position - row * rows.width)
         replaced, random = self.config.replaced, self.config.random
-        return np.where(chance < replaced, REPLACED, np.where(chance < replaced + random, RANDOM, KEPT)).astype(
-            np.uint8
-        )
+        actions = np.full(len(at), KEPT, np.uint8)
+        actions[draw < replaced + random] = RANDOM
+        actions[draw < replaced] = REPLACED
+        return actions
 
-    def _random(self, at: NDArray[np.int64], key: NDArray[np.uint64], width: int) -> NDArray[np.int64]:
-        """An ordinary token for each place, evenly drawn from the vocabulary."""
-        row = at // width
-        return self._ordinary[rng.below(len(self._ordinary), rng.bits(key[row], rng.TOKEN, at - row * width))]
+    def _replaced(
+        self, original: NDArray[np.int64], at: NDArray[np.int64], mask_action: NDArray[np.uint8], rows: _Rows
+    ) -> NDArray[np.int64]:
+        """[B * T] the tokens that the encoder reads."""
+        new = original.copy()
+        random = at[mask_action[at] == RANDOM]
+        new[random] = self._random(random, rows)
+        if self.config.replacement == "mask":
+            new[at[mask_action[at] == REPLACED]] = self._mask
+        else:
+            self._put_similar(new, original, at[np.isin(mask_action[at], (REPLACED, RANDOM))], mask_action, rows)
+        return new
+
+    def _random(self, at: NDArray[np.int64], rows: _Rows) -> NDArray[np.int64]:
+        """An ordinary token for each position, drawn uniformly from the vocabulary."""
+        return self._ordinary[rng.below(len(self._ordinary), rows.bits(rng.TOKEN, at))]
 
     def _put_similar(
         self,
-        fresh: NDArray[np.int64],
+        new: NDArray[np.int64],
         original: NDArray[np.int64],
         at: NDArray[np.int64],
         mask_action: NDArray[np.uint8],
-        words: Words,
-        key: NDArray[np.uint64],
-        width: int,
+        rows: _Rows,
     ) -> None:
-        """Whole words: a similar one for REPLACED ones that the table knows, a random one of the same length for
-        others and for RANDOM ones, random tokens where the table has no word of the length."""
+        """Replace the whole words at the positions `at`.
+
+        A REPLACED word becomes a similar one where the table knows it. Other words, and RANDOM ones, become a random
+        word of the same length, or random tokens where the table has no word of that length.
+        """
         assert self._similar is not None
-        wanted = at[(mask_action[at] == REPLACED) | (mask_action[at] == RANDOM)]
-        if not len(wanted):
+        if not len(at):
             return
-        of_word = words.of_token[wanted]
-        firsts = np.flatnonzero(np.diff(of_word, prepend=-1))
-        lengths = np.diff(np.append(firsts, len(wanted)))
-        place = wanted[firsts]
-        row = place // width
-        column = place - row * width
-        found = self._similar.substitutes(
-            original[wanted],
+        firsts = np.flatnonzero(np.diff(rows.words.of_token[at], prepend=-1))
+        lengths = np.diff(np.append(firsts, len(at)))
+        position = at[firsts]
+        substitutes = self._similar.substitutes(
+            original[at],
             lengths,
-            mask_action[place] == REPLACED,
-            rng.bits(key[row], rng.NEIGHBOUR, column),
-            rng.bits(key[row], rng.WORD, column),
+            mask_action[position] == REPLACED,
+            rows.bits(rng.NEIGHBOUR, position),
+            rows.bits(rng.WORD, position),
         )
-        none = found < 0
-        fresh[wanted[~none]] = found[~none]
-        fresh[wanted[none]] = self._random(wanted[none], key, width)
+        missing = substitutes < 0
+        new[at[~missing]] = substitutes[~missing]
+        new[at[missing]] = self._random(at[missing], rows)

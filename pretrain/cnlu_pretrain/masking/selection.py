@@ -1,21 +1,21 @@
-"""Which units are hidden: an even share of every row, each unit with the same chance."""
+"""Which units are masked: the same share of every row, each unit with the same probability."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnlu_pretrain.masking import rng
+from cnlu_pretrain import rng
 
 
 def choose(
     unit_starts: NDArray[np.bool_], real: NDArray[np.bool_], key: NDArray[np.uint64], width: int, rate: float
 ) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
-    """([U] which units are hidden, [B * T] each token's unit), from where units start, rows of `width` tokens.
+    """([U] which units are masked, [B * T] the unit of each token), for rows of `width` tokens.
 
-    A row's units are laid on a circle in random order, each as long as it has tokens, and those that start within an
-    arc of `rate` times its length, beginning anywhere, are hidden. So the chance of each is exactly `rate`, and
-    the tokens hidden in a row are `rate` of it but for a unit's length.
+    A row's units lie on a circle in random order, each as long as its number of tokens. An arc of `rate` times the
+    circle starts at a random point, and the units that start within the arc are masked. So each unit is masked with
+    probability exactly `rate`, and the masked share of a row differs from `rate` by at most the length of one unit.
     """
     of_token = np.cumsum(unit_starts, dtype=np.int32) - 1
     first = np.flatnonzero(unit_starts)
@@ -31,7 +31,7 @@ def choose(
     cell = row * most + within
     random = np.full(rows * most, 0xFFFF, np.uint16)
     random[cell] = rng.bits(key[row], rng.ORDER, first - row * width) >> np.uint64(48)
-    order = np.argsort(random.reshape(rows, most), axis=1, kind="stable")  # of 16 bits: a radix sort
+    order = np.argsort(random.reshape(rows, most), axis=1, kind="stable")  # 16 bits: NumPy uses a radix sort
     order += (np.arange(rows) * most)[:, None]
     sizes = np.zeros(rows * most, np.int32)
     sizes[cell] = size

@@ -1,8 +1,8 @@
-"""What is hidden together: tokens, words, n-grams of words, spans, entities.
+"""What is masked as a whole: tokens, words, n-grams of words, spans, entities.
 
-Every strategy divides all of a row into units, and each unit has the same chance to be hidden. So no place in a row
-and no length of a word is favoured, whatever the strategy: a walk that picks n-grams from the left until enough are
-hidden favours what it meets first.
+Every strategy divides the whole row into units, and each unit has the same probability of being masked. So no position
+and no word length is favoured. A walk from the left that picks n-grams until enough are masked would favour what it
+meets first.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cnlu_pretrain import rng
 from cnlu_pretrain.corpus.shards import SPAN, SPAN_START, WORD
-from cnlu_pretrain.masking import rng
 
 SPECIAL = 8
-"""A further bit of a flag, in rows only: a mark or padding, which is never hidden and belongs to no word."""
+"""One more bit of a flag, in rows only: a special token or padding. It is never masked and belongs to no word."""
 
 
 @dataclass(frozen=True)
@@ -24,23 +24,23 @@ class Words:
     """The words of a batch of rows, row by row, over the flattened tokens [B * T]."""
 
     first: NDArray[np.int64]
-    """[W] index of each one's first token"""
+    """[W] index of the first token of each word"""
     of_token: NDArray[np.int32]
-    """[B * T] each token's word; of SPECIAL ones the word before"""
+    """[B * T] the word of each token; for a SPECIAL token, the word before it"""
     real: NDArray[np.bool_]
     """[B * T] not SPECIAL"""
     starts_segment: NDArray[np.bool_]
-    """[W] a mark or the start of the row stands before it"""
+    """[W] whether a special token or the start of the row precedes the word"""
 
 
 def words_of(flags: NDArray[np.uint8]) -> Words:
-    """Of rows of flags [B, T]; a mark, and the end of a row, ends a word."""
+    """The words of rows of flags [B, T]; a special token and the end of a row end a word."""
     real = (flags & SPECIAL) == 0
-    after_mark = np.ones(flags.shape, bool)
-    after_mark[:, 1:] = ~real[:, :-1]
-    starts = (real & (after_mark | ((flags & WORD) != 0))).reshape(-1)
+    after_special = np.ones(flags.shape, bool)
+    after_special[:, 1:] = ~real[:, :-1]
+    starts = (real & (after_special | ((flags & WORD) != 0))).reshape(-1)
     first = np.flatnonzero(starts)
-    return Words(first, np.cumsum(starts, dtype=np.int32) - 1, real.reshape(-1), after_mark.reshape(-1)[first])
+    return Words(first, np.cumsum(starts, dtype=np.int32) - 1, real.reshape(-1), after_special.reshape(-1)[first])
 
 
 def token_units(words: Words) -> NDArray[np.bool_]:
@@ -56,7 +56,7 @@ def word_units(words: Words) -> NDArray[np.bool_]:
 
 
 def entity_units(words: Words, flags: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """[B * T] where a unit starts: a hit of the lexicon is one, and any word outside is one (ERNIE)."""
+    """[B * T] where a unit starts: each lexicon match is a unit, and so is each word outside of one (ERNIE)."""
     starts = word_units(words)
     flat = flags.reshape(-1)
     inside = (flat & SPAN) != 0
@@ -67,10 +67,10 @@ def entity_units(words: Words, flags: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def group_units(words: Words, lengths: NDArray[np.uint8], key: NDArray[np.uint64], width: int) -> NDArray[np.bool_]:
-    """[B * T] where a unit starts: groups of words of random lengths follow each other from each mark to the next.
+    """[B * T] where a unit starts: groups of words of random lengths fill each segment between special tokens.
 
-    `lengths` [65536] is a table that turns 16 random bits into a number of words; `key` [B] of the rows of `width`
-    tokens. The last group before a mark may be cut short by it.
+    `lengths` [65536] maps 16 random bits to a number of words; `key` [B] belongs to the rows of `width` tokens. The
+    end of a segment may cut its last group short.
     """
     starts = np.zeros(len(words.real), bool)
     if not len(words.first):
@@ -87,12 +87,12 @@ def group_units(words: Words, lengths: NDArray[np.uint8], key: NDArray[np.uint64
     return starts
 
 
-def table_of_lengths(chances: list[float]) -> NDArray[np.uint8]:
-    """[65536] the numbers 1, 2, ... as often as their chances say."""
-    bounds = np.round(np.cumsum(chances) / sum(chances) * 65536).astype(int)
-    return np.repeat(np.arange(1, len(chances) + 1, dtype=np.uint8), np.diff(bounds, prepend=0))
+def length_table(probabilities: list[float]) -> NDArray[np.uint8]:
+    """[65536] the numbers 1, 2, ..., each as often as its probability says."""
+    bounds = np.round(np.cumsum(probabilities) / sum(probabilities) * 65536).astype(int)
+    return np.repeat(np.arange(1, len(probabilities) + 1, dtype=np.uint8), np.diff(bounds, prepend=0))
 
 
 def geometric(p: float, longest: int) -> list[float]:
-    """Chances of the lengths 1 to `longest`: Geo(p), its tail cut off (SpanBERT, section 3.1: p = 0.2, at most 10)."""
+    """Weights of the lengths 1 to `longest`: Geo(p), truncated (SpanBERT, section 3.1: p = 0.2, at most 10)."""
     return [p * (1 - p) ** (length - 1) for length in range(1, longest + 1)]

@@ -1,1 +1,1 @@
-"""Text to a prepared corpus."""
+"""From text to a prepared corpus."""

@@ -1,4 +1,4 @@
-"""Which lines are left out, and why."""
+"""Decides which lines are left out, and for what reason."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from cnlu_pretrain.config import PrepareConfig
 
 KEPT, SHORT, LONG, FOREIGN, DUPLICATE, NEAR_DUPLICATE, NUL = range(7)
 REASONS = ("", "short", "long", "little Chinese", "duplicate", "near duplicate", "NUL byte")
-"""What the manifest calls them."""
+"""Their names in the manifest."""
 
 
 def reasons(texts: Sequence[str], config: PrepareConfig) -> NDArray[np.uint8]:
-    """[L] KEPT, or why the line is left out; none is blank."""
+    """[L] KEPT, or the reason to leave the line out; the texts must not be blank."""
     if not texts:
         return np.zeros(0, np.uint8)
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
@@ -24,13 +24,13 @@ def reasons(texts: Sequence[str], config: PrepareConfig) -> NDArray[np.uint8]:
     firsts = np.cumsum(lengths) - lengths
     chinese = np.add.reduceat((kinds_of(codes) == CHINESE).astype(np.int64), firsts)
     visible = np.add.reduceat((~_space(codes)).astype(np.int64), firsts)
-    found = np.full(len(texts), KEPT, np.uint8)
-    found[chinese < config.han_share * np.maximum(visible, 1)] = FOREIGN
+    result = np.full(len(texts), KEPT, np.uint8)
+    result[chinese < config.han_share * np.maximum(visible, 1)] = FOREIGN
     if config.max_length:
-        found[lengths > config.max_length] = LONG
-    found[lengths < config.min_length] = SHORT
-    found[np.add.reduceat(codes == 0, firsts) > 0] = NUL
-    return found
+        result[lengths > config.max_length] = LONG
+    result[lengths < config.min_length] = SHORT
+    result[np.add.reduceat(codes == 0, firsts) > 0] = NUL
+    return result
 
 
 def _space(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:

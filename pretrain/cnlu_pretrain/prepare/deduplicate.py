@@ -1,4 +1,4 @@
-"""Which lines repeat an earlier one, found on disk: memory holds a part of the lines' hashes at a time."""
+"""Finds repeated lines on disk: only a part of the hashes is in memory at a time."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _ENTRY = np.dtype([("key", "<u8"), ("line", "<u8")])
 
 
 def exact_keys(texts: Sequence[str]) -> NDArray[np.uint64]:
-    """[L, 1] a hash of each line: equal for equal lines, and in practice for no others."""
+    """[L, 1] a 64-bit hash of each line."""
     digests = b"".join(hashlib.blake2b(t.encode("utf-8", "surrogatepass"), digest_size=8).digest() for t in texts)
     return np.frombuffer(digests, "<u8").reshape(-1, 1)
 
 
-class Ledger:
-    """Collects the keys of all lines in order, a file for each part of the keys' range."""
+class KeyFiles:
+    """The keys of all lines on disk, one file for each part of the range of keys."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -30,7 +30,7 @@ class Ledger:
         self._files = [open(folder / f"{part:03}", "wb") for part in range(PARTS)]  # noqa: SIM115
 
     def add(self, keys: NDArray[np.uint64], first_line: int) -> None:
-        """`keys` [L, K] of the lines from `first_line` on."""
+        """Add the `keys` [L, K] of the lines from number `first_line` on."""
         entries = np.empty(keys.size, _ENTRY)
         entries["key"] = keys.reshape(-1)
         entries["line"] = np.repeat(np.arange(first_line, first_line + len(keys)), keys.shape[1])
@@ -46,17 +46,17 @@ class Ledger:
             file.close()
 
     def repeats(self, lines: int, target: Path) -> int:
-        """Write which of the lines share a key with an earlier one, a byte each, to `target`; returns how many do."""
+        """Write to `target`, one byte a line, whether it shares a key with an earlier one; returns how many do."""
         self.close()
         if not lines:
             target.write_bytes(b"")
             return 0
-        found = np.memmap(target, np.bool_, "w+", shape=(lines,))
+        repeated = np.memmap(target, np.bool_, "w+", shape=(lines,))
         for part in range(PARTS):
             entries = np.fromfile(self._folder / f"{part:03}", _ENTRY)
             entries = entries[np.lexsort((entries["line"], entries["key"]))]
             again = entries["key"][1:] == entries["key"][:-1]
             later = entries["line"][1:][again & (entries["line"][1:] != entries["line"][:-1])]
-            found[later] = True
-        found.flush()
-        return int(np.count_nonzero(found))
+            repeated[later] = True
+        repeated.flush()
+        return int(np.count_nonzero(repeated))

@@ -1,4 +1,4 @@
-"""Where a text holds entries of the user's lexicon, for masks that hide a phrase or an entity as a whole."""
+"""Finds entries of the user's lexicon in text, for masking strategies that mask an entity as a whole."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from numpy.typing import NDArray
 from cnlu.data.load import load_data
 from cnlu.data.rasa_yaml import read_yaml
 from cnlu.errors import DataError, UsageError
+from cnlu.i18n import _
 from cnlu.text.bulk_segment import CHINESE, OTHER, kinds_of
 
 _LONGEST = 64
 
 
 @dataclass(frozen=True)
-class Entries:
-    """A lexicon as it was read."""
+class Lexicon:
+    """The content of the lexicon files."""
 
     words: list[str]
     broken: list[str]
-    """One sentence for each line that could not be used."""
+    """A sentence for each line that cannot be used"""
 
 
-def read_lexicon(paths: Iterable[str | Path]) -> Entries:
-    """Of .txt files the first column (up to a tab), an entry a line; of NLU data the lookup tables and synonyms.
+def read_lexicon(paths: Iterable[str | Path]) -> Lexicon:
+    """Read the first column of .txt files (up to a tab), and the lookup tables and synonyms of NLU data.
 
     Raises DataError and UsageError for files that cannot be read.
     """
@@ -51,34 +52,36 @@ def read_lexicon(paths: Iterable[str | Path]) -> Entries:
             if not word or word.startswith("#"):
                 continue
             if len(word) > _LONGEST or "\0" in word:
-                broken.append(f"{path}:{number}: is no entry, which has at most {_LONGEST} characters.")
+                broken.append(f"{path}:{number}: an entry has at most {_LONGEST} characters.")
                 continue
             words[word] = None
-    return Entries(list(words), broken)
+    return Lexicon(list(words), broken)
 
 
 def _raw_lines(path: Path) -> list[bytes]:
     try:
         return path.read_bytes().split(b"\n")
     except FileNotFoundError as error:
-        raise UsageError(f"{path}: there is no such lexicon; check the path.") from error
+        raise UsageError(path, _("no such lexicon"), _("check the path")) from error
     except OSError as error:
-        raise DataError(f"{path}: the lexicon cannot be read ({error.strerror}); check it.") from error
+        raise DataError(
+            path, _("the lexicon cannot be read ({reason})", reason=error.strerror), _("check its permissions")
+        ) from error
 
 
 class SpanFinder:
-    """Finds the longest entries from left to right, none over another; runs of letters and digits are not cut."""
+    """Finds the longest non-overlapping entries from left to right, without splitting runs of letters or digits."""
 
     def __init__(self, words: Iterable[str]) -> None:
-        found = sorted({word for word in words if len(word) > 1})
-        self._finder = AhoCorasick(found, matchkind=MatchKind.LeftmostLongest) if found else None
+        entries = sorted({word for word in words if len(word) > 1})
+        self._finder = AhoCorasick(entries, matchkind=MatchKind.LeftmostLongest) if entries else None
 
     def bounds(self, text: str, codes: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """([H] first characters, [H] one past the last) of the hits, in order."""
-        hits = self._finder.find_matches_as_indexes(text) if self._finder else []
-        found = np.array([hit[1:] for hit in hits], np.int64).reshape(-1, 2)
-        kinds = np.concatenate([[OTHER], kinds_of(codes), [OTHER]])  # kinds[i] is of the character before i
-        whole = np.ones(len(found), bool)
-        for edge in found.T:
+        """([H] first characters, [H] one past the last) of the matches, in order."""
+        matches = self._finder.find_matches_as_indexes(text) if self._finder else []
+        bounds = np.array([match[1:] for match in matches], np.int64).reshape(-1, 2)
+        kinds = np.concatenate([[OTHER], kinds_of(codes), [OTHER]])  # kinds[i] belongs to the character before i
+        whole = np.ones(len(bounds), bool)
+        for edge in bounds.T:
             whole &= (kinds[edge] != kinds[edge + 1]) | (kinds[edge] <= CHINESE)
-        return found[whole, 0], found[whole, 1]
+        return bounds[whole, 0], bounds[whole, 1]

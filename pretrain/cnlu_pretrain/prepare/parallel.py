@@ -1,4 +1,4 @@
-"""Work on a stream by several processes, its results in the stream's order, with little of it in memory."""
+"""Processes a stream in parallel: results keep the order of the stream, and few items are in memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _AHEAD = 3
-"""Items under way for each process."""
+"""Items submitted ahead for each process."""
 
 _state: Any = None
 
@@ -22,16 +22,16 @@ _state: Any = None
 def in_order(
     items: Iterable[Item], start: Callable[[], Any], work: Callable[[Any, Item], Result], processes: int
 ) -> Iterator[Result]:
-    """work(start(), item) of each item, in order; `start` runs once in each process. Both must be picklable.
+    """Yield work(start(), item) for each item, in order; `start` runs once in each process. Both must be picklable.
 
-    What an item raises is raised where its result would come. With one process everything runs in this one.
+    An exception of an item is raised in place of its result. With one process everything runs in the current one.
     """
     if processes == 1:
         state = start()
         for item in items:
             yield work(state, item)
         return
-    context = multiprocessing.get_context("spawn")  # safe beside threads, and the same on every system
+    context = multiprocessing.get_context("spawn")  # safe with threads, and the same on every platform
     pool = ProcessPoolExecutor(processes, context, _start, (start,))
     waiting: deque[Future[Result]] = deque()
     try:

@@ -1,4 +1,4 @@
-"""The first look at a text: how many lines there are, which repeat others, which characters occur."""
+"""The first pass over the text: counts lines and characters and finds repeated lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cnlu.text.bulk_segment import code_points
 from cnlu.text.near_duplicates import near_duplicate_keys
-from cnlu_pretrain.prepare.deduplicate import Ledger, exact_keys
+from cnlu_pretrain.prepare.deduplicate import KeyFiles, exact_keys
 from cnlu_pretrain.prepare.lines import read_lines
 from cnlu_pretrain.prepare.new_vocabulary import CharacterCounts
 from cnlu_pretrain.prepare.parallel import in_order
@@ -20,8 +20,8 @@ from cnlu_pretrain.prepare.sources import Block
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What the first look is for."""
+class ScanOptions:
+    """What the scan looks for."""
 
     exact: bool
     near: bool
@@ -32,39 +32,40 @@ class Wanted:
 
 
 @dataclass
-class Seen:
-    """What it found."""
+class Scanned:
+    """How much text was read."""
 
     lines: int = 0
     bytes: int = 0
 
 
 _Keys = NDArray[np.uint64]
-_Look = tuple[int, int, _Keys | None, _Keys | None, tuple[NDArray[np.uint32], NDArray[np.int64]] | None]
+_BlockScan = tuple[int, int, _Keys | None, _Keys | None, tuple[NDArray[np.uint32], NDArray[np.int64]] | None]
 
 
 def scan(
-    blocks: Iterable[Block], wanted: Wanted, folder: Path, counts: CharacterCounts, processes: int
-) -> Iterator[Seen]:
-    """Reads everything, yielding how far it is; at the end the files of `repeats` lie in `folder`."""
-    ledgers = {name: Ledger(folder / name) for name in ("exact", "near") if getattr(wanted, name)}
-    seen, bounds = Seen(), [0]
-    for size, lines, exact, near, characters in in_order(blocks, partial(_no_state), partial(_look, wanted), processes):
+    blocks: Iterable[Block], options: ScanOptions, folder: Path, counts: CharacterCounts, processes: int
+) -> Iterator[Scanned]:
+    """Read everything and yield the progress; at the end `folder` holds the files that `repeats` reads."""
+    key_files = {name: KeyFiles(folder / name) for name in ("exact", "near") if getattr(options, name)}
+    scanned, bounds = Scanned(), [0]
+    work = partial(_scan_block, options)
+    for size, lines, exact, near, characters in in_order(blocks, _no_state, work, processes):
         for name, keys in (("exact", exact), ("near", near)):
             if keys is not None:
-                ledgers[name].add(keys, seen.lines)
+                key_files[name].add(keys, scanned.lines)
         if characters:
             counts.merge(*characters)
-        seen.lines, seen.bytes = seen.lines + lines, seen.bytes + size
-        bounds.append(seen.lines)
-        yield seen
+        scanned.lines, scanned.bytes = scanned.lines + lines, scanned.bytes + size
+        bounds.append(scanned.lines)
+        yield scanned
     np.save(folder / "bounds.npy", np.array(bounds))
-    for name, ledger in ledgers.items():
-        ledger.repeats(seen.lines, folder / f"{name}.repeats")
+    for name, files in key_files.items():
+        files.repeats(scanned.lines, folder / f"{name}.repeats")
 
 
 def repeats(folder: Path, name: str) -> NDArray[np.bool_] | None:
-    """[L] which lines repeat an earlier one, mapped into memory; None where that was not looked for."""
+    """[L] whether each line repeats an earlier one, memory-mapped; None where the scan did not look for that."""
     path = folder / f"{name}.repeats"
     if not path.exists():
         return None
@@ -72,7 +73,7 @@ def repeats(folder: Path, name: str) -> NDArray[np.bool_] | None:
 
 
 def line_bounds(folder: Path) -> NDArray[np.int64]:
-    """The number of each block's first line, and one more; empty without a first look."""
+    """The number of the first line of each block, and the total; empty without a scan."""
     path = folder / "bounds.npy"
     return np.load(path) if path.exists() else np.zeros(0, np.int64)
 
@@ -81,13 +82,13 @@ def _no_state() -> None:
     return None
 
 
-def _look(wanted: Wanted, _: None, block: Block) -> _Look:
+def _scan_block(options: ScanOptions, _state: None, block: Block) -> _BlockScan:
     texts = read_lines(block).texts
-    characters = np.unique(code_points("".join(texts)), return_counts=True) if wanted.characters else None
+    characters = np.unique(code_points("".join(texts)), return_counts=True) if options.characters else None
     return (
         len(block.data),
         len(texts),
-        exact_keys(texts) if wanted.exact else None,
-        near_duplicate_keys(texts) if wanted.near and texts else None,
+        exact_keys(texts) if options.exact else None,
+        near_duplicate_keys(texts) if options.near and texts else None,
         characters,
     )

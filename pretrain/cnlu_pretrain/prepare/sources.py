@@ -1,4 +1,4 @@
-"""Files, folders, compressed files and standard input as blocks of whole lines, in an order that never changes."""
+"""Files, folders and compressed files as blocks of whole lines, always in the same order."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from cnlu.errors import DataError, UsageError
+from cnlu.i18n import _
 from cnlu.io.decompress import MEMORY, open_packed
 
 TEXT, JSONL = ".txt", ".jsonl"
 COMPRESSED = (".gz", ".xz", ".zst")
 BLOCK = 1 << 20
-"""Bytes read at a time; a line of plain text longer than this is cut."""
+"""Bytes read at a time; a longer line of plain text is cut."""
 LONGEST_RECORD = 64 << 20
-"""Bytes of a JSONL line, which cannot be cut."""
+"""Maximum bytes of a JSONL line, which cannot be cut."""
 
-_SENTENCE_ENDS = tuple(mark.encode() for mark in "。！？；")
+_SENTENCE_ENDS = tuple(ch.encode() for ch in "。！？；")
 
 
 @dataclass(frozen=True)
@@ -29,48 +30,50 @@ class Block:
     source: str
     jsonl: bool
     offset: int
-    """Where in the (unpacked) file it starts, in bytes"""
+    """Start in the decompressed file, in bytes"""
     line: int
-    """The number of its first line, from 1"""
+    """Number of the first line, counted from 1"""
     data: bytes
     last: bool
-    """The file ends with it, and so does a document"""
+    """Whether the file, and so a document, ends with this block"""
     cut: bool
-    """Its last line goes on in the next block, being too long"""
+    """Whether the last line is too long and continues in the next block"""
 
 
 def expand(paths: Sequence[str | Path]) -> list[Path]:
-    """The files of all paths, folders searched for .txt and .jsonl (also .gz, .xz, .zst) at every depth, in order.
+    """The files of all paths, in order; folders are searched recursively for .txt and .jsonl (also .gz, .xz, .zst).
 
-    Raises UsageError for a path that is not there and for a folder without any.
+    Raises UsageError for a path that does not exist and for a folder without such files.
     """
     files: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
             inside = sorted(p for p in path.rglob("*") if p.is_file() and _plain_suffix(p) in (TEXT, JSONL))
             if not inside:
-                raise UsageError(f"{path}: holds no .txt or .jsonl file (also .gz, .xz, .zst); name the files.")
+                raise UsageError(
+                    path, _("the folder holds no .txt or .jsonl file (also .gz, .xz, .zst)"), _("name the files")
+                )
             files += inside
         elif path.exists():
             files.append(path)
         else:
-            raise UsageError(f"{path}: there is no such file or folder; check the path.")
+            raise UsageError(path, _("no such file or folder"), _("check the path"))
     return files
 
 
 def blocks(files: Sequence[Path]) -> Iterator[Block]:
-    """All files' lines in blocks. Raises DataError, naming the file, for what cannot be read."""
+    """The lines of all files in blocks. Raises DataError, naming the file, where one cannot be read."""
     for path in files:
         try:
             with _opened(path) as stream:
                 yield from _file_blocks(str(path), stream, _plain_suffix(path) == JSONL)
         except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
-            reason = getattr(error, "strerror", None) or "it is damaged or cut off"
-            raise DataError(f"{path}: the file cannot be read ({reason}); check it.") from error
+            reason = getattr(error, "strerror", None) or _("it is damaged or cut off")
+            raise DataError(path, _("the file cannot be read ({reason})", reason=reason), _("check it")) from error
 
 
 def _plain_suffix(path: Path) -> str:
-    """.jsonl or .txt or whatever else, without the suffix of a compressed file."""
+    """The suffix before that of the compression: .txt, .jsonl or another one."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in COMPRESSED:
         suffixes.pop()
@@ -86,11 +89,13 @@ def _zstd(path: Path) -> IO[bytes]:
         import zstandard
     except ImportError as error:
         raise UsageError(
-            f"{path}: .zst files need zstandard, which is not installed; install it with: pip install 'cnlu[pretrain]'."
+            path,
+            _(".zst files need zstandard, which is not installed"),
+            _("install it with: pip install 'cnlu[pretrain]'"),
         ) from error
 
     class Stream:
-        """Reports damage as the other kinds of files do."""
+        """Reports damage with the same exception as the other compressed files."""
 
         def __init__(self) -> None:
             self._file = path.open("rb")
@@ -100,7 +105,7 @@ def _zstd(path: Path) -> IO[bytes]:
         def __enter__(self) -> Any:
             return self
 
-        def __exit__(self, *_: object) -> None:
+        def __exit__(self, *exc_info: object) -> None:
             self._file.close()
 
         def read(self, size: int) -> bytes:
@@ -114,32 +119,36 @@ def _zstd(path: Path) -> IO[bytes]:
 
 def _file_blocks(source: str, stream: IO[bytes], jsonl: bool) -> Iterator[Block]:
     offset, line = 0, 1
-    held, size = list[bytes](), 0  # what is read and not given yet, joined only once a line ends
+    pending, size = list[bytes](), 0  # chunks without a line end, joined only once one comes
     ended = False
     while not ended:
         chunk = stream.read(BLOCK)
         ended = not chunk
-        held.append(chunk)
+        pending.append(chunk)
         size += len(chunk)
         if not size or (not ended and b"\n" not in chunk and size < (LONGEST_RECORD if jsonl else BLOCK)):
             continue
-        data = b"".join(held)
+        data = b"".join(pending)
         end = len(data) if ended else data.rfind(b"\n") + 1
         cut = not end
         if cut and jsonl:
-            raise DataError(f"{source}:{line}: this line is longer than {LONGEST_RECORD >> 20} MB; split the record.")
-        end = end or _cutting_place(data)
-        block, held, size = data[:end], [data[end:]], len(data) - end
+            raise DataError(
+                f"{source}:{line}",
+                _("this line is longer than {limit} MB", limit=LONGEST_RECORD >> 20),
+                _("split the record"),
+            )
+        end = end or _cut_position(data)
+        block, pending, size = data[:end], [data[end:]], len(data) - end
         yield Block(source, jsonl, offset, line, block, ended, cut)
         offset, line = offset + len(block), line + block.count(b"\n")
 
 
-def _cutting_place(data: bytes) -> int:
-    """Behind the last end of a sentence, else before the last character, which may be incomplete."""
-    place = max(data.rfind(mark) + len(mark) for mark in _SENTENCE_ENDS)
-    if place > len(_SENTENCE_ENDS[0]):
-        return place
-    place = len(data) - 1
-    while place > len(data) - 4 and 0x80 <= data[place] < 0xC0:
-        place -= 1
-    return place
+def _cut_position(data: bytes) -> int:
+    """After the last sentence end, else before the last character, which may be incomplete."""
+    position = max(data.rfind(end) + len(end) for end in _SENTENCE_ENDS)
+    if position > len(_SENTENCE_ENDS[0]):
+        return position
+    position = len(data) - 1
+    while position > len(data) - 4 and 0x80 <= data[position] < 0xC0:
+        position -= 1
+    return position

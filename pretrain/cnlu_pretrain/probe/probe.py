@@ -14,16 +14,16 @@ from cnlu.config.files import build_config
 from cnlu.encoder.source import local_directory
 from cnlu.errors import UsageError
 from cnlu.io.text_files import write_bytes
+from cnlu_pretrain.batching.replacement_tokens import ordinary_ids
+from cnlu_pretrain.batching.rows import Layout
 from cnlu_pretrain.config import MaskingConfig, PretrainConfig
 from cnlu_pretrain.corpus.corpus import Corpus, open_corpus
+from cnlu_pretrain.encoder.load import load_encoder
+from cnlu_pretrain.evaluation.held_out import HeldOut
+from cnlu_pretrain.evaluation.nlu_probe import Examples, frame_accuracy
+from cnlu_pretrain.evaluation.page import Point, page, warning
 from cnlu_pretrain.masking.masker import Masker
 from cnlu_pretrain.objectives.losses import Pretrainer
-from cnlu_pretrain.probe.nlu import Examples, frame_accuracy
-from cnlu_pretrain.probe.page import Point, page, warning
-from cnlu_pretrain.run.encoder import load_encoder
-from cnlu_pretrain.run.held_out import HeldOut
-from cnlu_pretrain.run.replacement_tokens import ordinary_ids
-from cnlu_pretrain.run.rows import Layout
 
 Log = Callable[[str], None]
 

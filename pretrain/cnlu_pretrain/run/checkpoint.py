@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from cnlu.errors import CnluError, UsageError
 from cnlu.interrupts import held_back
-from cnlu_pretrain.run.stream import Position
+from cnlu_pretrain.batching.stream import Position
 
 PREFIX = "step-"
 

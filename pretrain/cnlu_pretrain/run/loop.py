@@ -18,14 +18,14 @@ from torch import Tensor
 
 from cnlu.errors import CnluError
 from cnlu.interrupts import Stop
+from cnlu_pretrain.batching.stream import Position, Step, Stream, ahead
+from cnlu_pretrain.batching.tensors import parts
 from cnlu_pretrain.config import RunConfig
+from cnlu_pretrain.evaluation.held_out import HeldOut
 from cnlu_pretrain.objectives.losses import Pretrainer, weights_of
 from cnlu_pretrain.run.checkpoint import State, save_checkpoint
-from cnlu_pretrain.run.held_out import HeldOut
 from cnlu_pretrain.run.optimizer import rate_at, set_rate
 from cnlu_pretrain.run.progress import Log, Window, flops_per_token, peak_of, stacked
-from cnlu_pretrain.run.stream import Position, Step, Stream, ahead
-from cnlu_pretrain.run.tensors import parts
 
 
 @dataclass(frozen=True)

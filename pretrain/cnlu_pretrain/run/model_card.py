@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cnlu_pretrain.probe.page import points_of
+from cnlu_pretrain.evaluation.page import points_of
 
 
 def write_card(folder: Path, about: Mapping[str, Any]) -> None:

@@ -18,21 +18,21 @@ from cnlu.encoder.transformers_logging import silent_transformers
 from cnlu.errors import CnluError, UsageError
 from cnlu.interrupts import held_back
 from cnlu.io.atomic_directory import check_out, replace_dir, resolve
+from cnlu_pretrain.batching.replacement_tokens import ordinary_ids
+from cnlu_pretrain.batching.rows import Layout
+from cnlu_pretrain.batching.stream import Stream
 from cnlu_pretrain.config import PretrainConfig
 from cnlu_pretrain.corpus.corpus import Corpus, open_corpus
+from cnlu_pretrain.encoder.load import Loaded, generator_for, load_encoder, random_encoder, write_encoder
+from cnlu_pretrain.evaluation.held_out import HeldOut
+from cnlu_pretrain.evaluation.nlu_probe import Examples, frame_accuracy
+from cnlu_pretrain.evaluation.page import page, points_of, warning
 from cnlu_pretrain.masking.masker import Masker
 from cnlu_pretrain.objectives.losses import Pretrainer
-from cnlu_pretrain.probe.nlu import Examples, frame_accuracy
-from cnlu_pretrain.probe.page import page, points_of, warning
 from cnlu_pretrain.run.checkpoint import State, checkpoints, load_checkpoint
-from cnlu_pretrain.run.encoder import Loaded, generator_for, load_encoder, random_encoder, write_encoder
-from cnlu_pretrain.run.held_out import HeldOut
 from cnlu_pretrain.run.loop import Phase, Run, fit, phase_lengths, planned, without_counts
 from cnlu_pretrain.run.model_card import write_card
 from cnlu_pretrain.run.optimizer import build_optimizer
-from cnlu_pretrain.run.replacement_tokens import ordinary_ids
-from cnlu_pretrain.run.rows import Layout
-from cnlu_pretrain.run.stream import Stream
 from cnlu_pretrain.similar.table import SimilarWords, load_table
 
 Log = Callable[[str], None]
@@ -179,7 +179,7 @@ def _built(
     if options.compile:
         module = torch.compile(module)
     ordinary = ordinary_ids(corpus)
-    masker = Masker(config.masking, options.seed, corpus.mask, ordinary, similar)
+    masker = Masker(config.masking, seed=options.seed, mask=corpus.mask, ordinary=ordinary, similar=similar)
     phases: list[Phase] = []
     steps = 0
     for length in dict.fromkeys((options.length, options.long_length or options.length)):
@@ -195,7 +195,7 @@ def _built(
             phases.append(Phase(length, last, stream, held_out))
     if not phases[0].held_out:
         log("warning: no text is held out, so nothing tells whether the encoder learns; see prepare.held_out")
-    sections: tuple[Any, ...] = (config.masking, config.objectives, config.body, without_counts(options))
+    sections: tuple[Any, ...] = (config.masking, config.objectives, config.encoder, without_counts(options))
     about = [
         corpus.fingerprint,
         [shard.to_dict() for shard in corpus.shards],

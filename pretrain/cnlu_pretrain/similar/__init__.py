@@ -1,1 +1,1 @@
-"""Words that may stand for one another."""
+"""Tables of similar words: made from vectors, text or lists, and read by the masker."""

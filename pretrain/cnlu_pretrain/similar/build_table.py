@@ -1,4 +1,4 @@
-"""The steps of `cnlu pretrain similar`: a table of similar words from whatever the user has."""
+"""The steps of `cnlu pretrain similar`: a table of similar words from text, vectors or lists."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from pathlib import Path
 import numpy as np
 
 from cnlu.errors import DataError, UsageError
+from cnlu.i18n import _
 from cnlu_pretrain.config import SimilarConfig
-from cnlu_pretrain.similar.sources import Neighbours, read_antonyms, read_cilin, read_tsv
+from cnlu_pretrain.similar.sources import Neighbours, WordList, read_antonyms, read_cilin, read_tsv
 from cnlu_pretrain.similar.table import WordTable, load_table
 from cnlu_pretrain.similar.vectors import is_chinese, learn_vectors, neighbours, read_vectors
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SimilarRequest:
-    """What was asked of `cnlu pretrain similar`; exactly one of the first five is given."""
+    """The options of `cnlu pretrain similar`; exactly one of texts, vectors, cilin, tsv and table is given."""
 
     config: SimilarConfig
-    text: Sequence[str] = ()
+    texts: Sequence[str] = ()
     vectors: Path | None = None
     cilin: Path | None = None
     tsv: Path | None = None
@@ -32,52 +33,79 @@ class SimilarRequest:
 
 
 def similar(request: SimilarRequest, log: Callable[[str], None], show: Callable[[str], None]) -> None:
-    """Raises CnluError for whatever the user can mend."""
-    given = [bool(one) for one in (request.text, request.vectors, request.cilin, request.tsv, request.table)]
-    if sum(given) != 1:
-        raise UsageError("Give one of --text, --vectors, --cilin, --tsv and --table.")
-    if request.table and (request.out or request.antonyms):
-        raise UsageError("--table is only shown: --out and --antonyms go with the other sources.")
-    if not request.out and not request.show:
-        raise UsageError("Give --out F.npz to write the table, --show WORD... to look at it, or both.")
-    if request.out and request.out.exists() and not request.force:
-        raise UsageError(f"{request.out}: exists already; choose another --out or replace it with --force.")
-    if request.out and request.out.is_dir():
-        raise UsageError(f"{request.out}: is a folder; name a file with --out.")
-    table = load_table(request.table) if request.table else _made(request, log)
+    """Make a table of similar words, or show one; raises CnluError for whatever the user can fix."""
+    _check(request)
+    table = load_table(request.table) if request.table else _new_table(request, log)
     if request.out:
         table.save(request.out)
         log(f"{request.out}: {len(table.words)} words with {len(table.neighbours)} neighbours")
     for word in request.show:
-        near = ", ".join(f"{other} {cosine:.2f}" for other, cosine in table.of(word))
-        show(f"{word}: {near or 'no similar words; a random one of its length would stand in'}")
+        near = ", ".join(f"{other} {cosine:.2f}" for other, cosine in table.neighbours_of(word))
+        show(f"{word}: {near or 'no similar words; masking would use a random word of the same length'}")
 
 
-def _made(request: SimilarRequest, log: Callable[[str], None]) -> WordTable:
-    if request.cilin or request.tsv:
-        assert request.cilin or request.tsv
-        read = read_cilin(request.cilin) if request.cilin else read_tsv(request.tsv)  # type: ignore[arg-type]
-        if read.broken:
-            log(f"{len(read.broken)} lines cannot be used: " + " ".join(read.broken[:5]))
-        found = read.neighbours
-    else:
-        vectors = (
-            read_vectors(request.vectors, request.config.most_words)
-            if request.vectors
-            else learn_vectors(request.text, request.config)
+def _check(request: SimilarRequest) -> None:
+    sources = (request.texts, request.vectors, request.cilin, request.tsv, request.table)
+    if sum(map(bool, sources)) != 1:
+        raise UsageError(
+            "--text, --vectors, --cilin, --tsv, --table",
+            _("exactly one source of similar words is needed"),
+            _("give one of these options"),
         )
-        found = neighbours(vectors, request.config)
+    if request.table and (request.out or request.antonyms):
+        raise UsageError(
+            "--table",
+            _("an existing table can only be shown"),
+            _("leave --out and --antonyms out, or give another source"),
+        )
+    if not request.out and not request.show:
+        raise UsageError(
+            "--out, --show",
+            _("there is nothing to do"),
+            _("give --out F.npz to write the table, --show WORD... to look at it, or both"),
+        )
+    if request.out and request.out.exists() and not request.force:
+        raise UsageError(
+            request.out, _("the file exists already"), _("choose another --out or replace it with --force")
+        )
+    if request.out and request.out.is_dir():
+        raise UsageError(request.out, _("this is a directory"), _("name a file with --out"))
+
+
+def _new_table(request: SimilarRequest, log: Callable[[str], None]) -> WordTable:
     antonyms = read_antonyms(request.antonyms) if request.antonyms else set()
-    table = build_table(found, request.config, antonyms)
+    table = build_table(_candidates(request, log), request.config, antonyms)
     if not len(table.neighbours):
-        raise DataError("No two words of one length are similar enough; lower similar.min_cosine or give more text.")
+        raise DataError(
+            "similar.min_cosine",
+            _("no two words of the same length are similar enough"),
+            _("lower it or give more text"),
+        )
     return table
 
 
-def build_table(found: Neighbours, config: SimilarConfig, antonyms: set[tuple[str, str]] | None = None) -> WordTable:
-    """Neighbours of the same length, purely Chinese, similar enough, none an antonym."""
+def _candidates(request: SimilarRequest, log: Callable[[str], None]) -> Neighbours:
+    if request.cilin:
+        return _readable(read_cilin(request.cilin), log)
+    if request.tsv:
+        return _readable(read_tsv(request.tsv), log)
+    if request.vectors:
+        return neighbours(read_vectors(request.vectors, request.config.most_words), request.config)
+    return neighbours(learn_vectors(request.texts, request.config), request.config)
+
+
+def _readable(words: WordList, log: Callable[[str], None]) -> Neighbours:
+    if words.broken:
+        log(f"{len(words.broken)} lines cannot be used: " + " ".join(words.broken[:5]))
+    return words.neighbours
+
+
+def build_table(
+    candidates: Neighbours, config: SimilarConfig, antonyms: set[tuple[str, str]] | None = None
+) -> WordTable:
+    """Keep neighbours of the same length that are purely Chinese, similar enough and no antonyms."""
     kept: Neighbours = {}
-    for word, others in found.items():
+    for word, others in candidates.items():
         near = [
             (other, cosine)
             for other, cosine in others
@@ -90,13 +118,13 @@ def build_table(found: Neighbours, config: SimilarConfig, antonyms: set[tuple[st
         ]
         if near:
             kept[word] = near[: config.neighbours]
-    words = sorted({*kept, *(other for others in kept.values() for other, _ in others)})
+    words = sorted({*kept, *(other for others in kept.values() for other, _cosine in others)})
     number = {word: i for i, word in enumerate(words)}
     counts = [len(kept.get(word, ())) for word in words]
     pairs = [pair for word in words for pair in kept.get(word, ())]
     return WordTable(
         words,
         np.append(0, np.cumsum(counts)).astype(np.int64),
-        np.array([number[other] for other, _ in pairs], np.int32),
-        np.array([cosine for _, cosine in pairs], np.float32),
+        np.array([number[other] for other, _cosine in pairs], np.int32),
+        np.array([cosine for _other, cosine in pairs], np.float32),
     )

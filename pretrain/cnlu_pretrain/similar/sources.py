@@ -1,4 +1,4 @@
-"""Lists of similar words as users have them: groups of synonyms, pairs, antonyms."""
+"""Lists of similar words from files: groups of synonyms, word pairs, antonyms."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cnlu.errors import DataError
+from cnlu.i18n import _
 from cnlu.io.text_files import read_text
 
 Neighbours = dict[str, list[tuple[str, float]]]
@@ -18,21 +19,21 @@ _BROKEN = re.compile(r"[\s\0]")
 
 
 @dataclass
-class Read:
-    """What a file holds."""
+class WordList:
+    """The content of a file of similar words."""
 
     neighbours: Neighbours = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
-    """One sentence for each line that could not be used"""
+    """A sentence for each line that cannot be used"""
 
 
-def read_cilin(path: Path) -> Read:
-    """Groups of synonyms, one a line, separated by spaces, perhaps behind a code of Cilin such as `Aa01A01=`.
+def read_cilin(path: Path) -> WordList:
+    """Read groups of synonyms: one group a line, separated by spaces, optionally after a Cilin code like `Aa01A01=`.
 
-    Of coded lines only those marked = count: # are words of one field, not of one meaning, @ stand alone. Raises
-    DataError for a file that cannot be read or holds no group.
+    Of lines with a code, only those marked `=` count: `#` marks related words, `@` single words. Raises DataError for
+    a file that cannot be read or that holds no group.
     """
-    found = Read()
+    words_of_file = WordList()
     for number, line in _lines(path):
         words = line.split()
         code = _CODE.fullmatch(words[0])
@@ -40,22 +41,21 @@ def read_cilin(path: Path) -> Read:
             continue
         words = words[1:] if code else words
         if len(words) < 2:
-            found.broken.append(f"{path}:{number}: a group has at least two words.")
+            words_of_file.broken.append(f"{path}:{number}: a group needs at least two words.")
             continue
         for word in words:
-            others = found.neighbours.setdefault(word, [])
-            known = {other for other, _ in others}
+            others = words_of_file.neighbours.setdefault(word, [])
+            known = {other for other, _cosine in others}
             others += [(other, 1.0) for other in words if other != word and other not in known]
-    return _checked(path, found)
+    return _not_empty(path, words_of_file)
 
 
-def read_tsv(path: Path) -> Read:
-    """A word, a similar one and perhaps the cosine on each line, with tabs between; each direction is a line of its
-    own.
+def read_tsv(path: Path) -> WordList:
+    """Read lines of a word, a similar word and optionally their cosine, separated by tabs; one direction a line.
 
-    Raises DataError for a file that cannot be read or holds no pair.
+    Raises DataError for a file that cannot be read or that holds no pair.
     """
-    found = Read()
+    words = WordList()
     for number, line in _lines(path):
         columns = [column.strip() for column in line.split("\t")]
         try:
@@ -63,21 +63,23 @@ def read_tsv(path: Path) -> Read:
         except ValueError:
             cosine = 2.0
         if len(columns) < 2 or any(not word or _BROKEN.search(word) for word in columns[:2]) or not -1 <= cosine <= 1:
-            found.broken.append(f"{path}:{number}: write word, similar word and perhaps a cosine, with tabs between.")
+            words.broken.append(f"{path}:{number}: write word, similar word and an optional cosine, separated by tabs.")
             continue
-        found.neighbours.setdefault(columns[0], []).append((columns[1], cosine))
-    for others in found.neighbours.values():
+        words.neighbours.setdefault(columns[0], []).append((columns[1], cosine))
+    for others in words.neighbours.values():
         others.sort(key=lambda pair: -pair[1])
-    return _checked(path, found)
+    return _not_empty(path, words)
 
 
 def read_antonyms(path: Path) -> set[tuple[str, str]]:
-    """Pairs that are never similar, two words a line, in both directions."""
+    """Read pairs that never count as similar, two words a line; returns both directions."""
     pairs = set()
     for number, line in _lines(path):
         words = line.split()
         if len(words) != 2:
-            raise DataError(f"{path}:{number}: write two words of opposite meaning a line.")
+            raise DataError(
+                f"{path}:{number}", _("this line is not a pair of antonyms"), _("write two words of opposite meaning")
+            )
         pairs |= {(words[0], words[1]), (words[1], words[0])}
     return pairs
 
@@ -88,8 +90,13 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line.strip("\r\n")
 
 
-def _checked(path: Path, found: Read) -> Read:
-    if not found.neighbours:
-        first = f"; {found.broken[0]}" if found.broken else ""
-        raise DataError(f"{path}: holds no similar words{first}".rstrip(".") + ".")
-    return found
+def _not_empty(path: Path, words: WordList) -> WordList:
+    if words.neighbours:
+        return words
+    if words.broken:
+        raise DataError(
+            path,
+            _("no line holds similar words"),
+            _("correct the lines; the first one: {line}", line=words.broken[0].rstrip(".")),
+        )
+    raise DataError(path, _("the file holds no similar words"), _("check that it is the right file"))

@@ -1,4 +1,4 @@
-"""Word vectors: read from a word2vec file, or learned from text; and the neighbours among them."""
+"""Word vectors, read from a word2vec file or learned from text, and the neighbours among them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnlu.errors import DataError, UsageError
+from cnlu.i18n import _
 from cnlu.io.temporary import scratch_folder
 from cnlu.progress import progress
 from cnlu.text.bulk_segment import CHINESE, BulkSegmenter, code_points, kinds_of
@@ -27,7 +28,7 @@ _ROWS = 1024
 
 @dataclass(frozen=True)
 class Vectors:
-    """Words, the most frequent first."""
+    """Words and their vectors, the most frequent word first."""
 
     words: list[str]
     values: NDArray[np.float32]
@@ -35,17 +36,19 @@ class Vectors:
 
 
 def read_vectors(path: Path, most: int) -> Vectors:
-    """The first words of a word2vec file, text or binary; those that are not purely Chinese are left out.
+    """The first `most` words of a word2vec file, text or binary, without those that are not purely Chinese.
 
-    Raises UsageError where there is no file, DataError where it is none of that format or cut off.
+    Raises UsageError where there is no file, DataError where it has another format or is cut off.
     """
     try:
         with open(path, "rb") as file:
             return _read(path, file, most)
     except FileNotFoundError as error:
-        raise UsageError(f"{path}: there is no such file; check the path.") from error
+        raise UsageError(path, _("no such file"), _("check the path")) from error
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); check it.") from error
+        raise DataError(
+            path, _("the file cannot be read ({reason})", reason=error.strerror), _("check its permissions")
+        ) from error
 
 
 def _read(path: Path, file: IO[bytes], most: int) -> Vectors:
@@ -53,7 +56,9 @@ def _read(path: Path, file: IO[bytes], most: int) -> Vectors:
         count, width = map(int, file.readline().split())
     except ValueError:
         raise DataError(
-            f"{path}: is no word2vec file, which begins with how many words and how wide; check it."
+            path,
+            _("this is not a word2vec file, whose first line holds the number of words and the width"),
+            _("check the file"),
         ) from None
     start = file.tell()
     binary = not _looks_like_text(file.readline(), width)
@@ -61,16 +66,20 @@ def _read(path: Path, file: IO[bytes], most: int) -> Vectors:
     words: list[str] = []
     values: list[NDArray[np.float32]] = []
     with progress("reading vectors", min(count, most), " words") as bar:
-        for _ in range(min(count, most)):
+        for _number in range(min(count, most)):
             word, vector = _binary_entry(file, width) if binary else _text_entry(file)
             if len(vector) != width:
-                raise DataError(f"{path}: is cut off or damaged after {len(words)} Chinese words; fetch it again.")
+                raise DataError(
+                    path,
+                    _("the file is cut off or damaged after {count} Chinese words", count=len(words)),
+                    _("download it again"),
+                )
             if is_chinese(word):
                 words.append(word)
                 values.append(vector)
             bar.update()
     if not words:
-        raise DataError(f"{path}: holds no Chinese words.")
+        raise DataError(path, _("the file holds no Chinese words"), _("give vectors of Chinese words"))
     return Vectors(words, np.stack(values))
 
 
@@ -101,7 +110,7 @@ def _binary_entry(file: IO[bytes], width: int) -> tuple[str, NDArray[np.float32]
 
 
 def is_chinese(word: str) -> bool:
-    """Whether all characters are Chinese ones that a segmenter joins."""
+    """Whether all characters are Chinese ones that a segmenter may join to words."""
     return bool(word) and bool((kinds_of(code_points(word)) == CHINESE).all())
 
 
@@ -114,18 +123,18 @@ def learn_vectors(texts: Sequence[str], config: SimilarConfig) -> Vectors:
         from gensim.models import Word2Vec
     except ImportError as error:
         raise UsageError(
-            "Learning vectors needs gensim, which is not installed; install it with: pip install 'cnlu[similar]', or "
-            "give "
-            "vectors that exist with --vectors."
+            "--text",
+            _("learning vectors needs gensim, which is not installed"),
+            _("install it with: pip install 'cnlu[similar]', or give existing vectors with --vectors"),
         ) from error
     segmenter = BulkSegmenter(Segmenter())
     with scratch_folder() as folder:
-        cut = folder / "words.txt"
-        with open(cut, "w", encoding="utf-8") as file:
-            _cut(texts, segmenter, file)
+        segmented = folder / "words.txt"
+        with open(segmented, "w", encoding="utf-8") as file:
+            _segment(texts, segmenter, file)
         try:
             model: Any = Word2Vec(
-                corpus_file=str(cut),
+                corpus_file=str(segmented),
                 vector_size=config.width,
                 window=config.window,
                 min_count=config.min_count,
@@ -135,18 +144,24 @@ def learn_vectors(texts: Sequence[str], config: SimilarConfig) -> Vectors:
                 seed=config.seed,
             )
         except RuntimeError as error:  # gensim: you must first build vocabulary
-            raise DataError(
-                f"No word occurs {config.min_count} times in the text; lower similar.min_count or give more text."
-            ) from error
+            raise _too_rare(config) from error
     keep = [i for i, word in enumerate(model.wv.index_to_key) if is_chinese(word)]
     if not keep:
-        raise DataError(f"No Chinese word occurs {config.min_count} times in the text; lower similar.min_count.")
+        raise _too_rare(config)
     return Vectors([model.wv.index_to_key[i] for i in keep], model.wv.vectors[keep])
 
 
-def _cut(texts: Sequence[str], segmenter: BulkSegmenter, file: TextIO) -> None:
-    """Writes the words of the texts, a line each."""
-    with progress("cutting words", None, "B") as bar:
+def _too_rare(config: SimilarConfig) -> DataError:
+    return DataError(
+        "similar.min_count",
+        _("no Chinese word occurs {count} times in the text", count=config.min_count),
+        _("lower it or give more text"),
+    )
+
+
+def _segment(texts: Sequence[str], segmenter: BulkSegmenter, file: TextIO) -> None:
+    """Write each line of the texts as words separated by spaces."""
+    with progress("segmenting words", None, "B") as bar:
         for block in blocks(expand(texts)):
             for line in (line for line in read_lines(block).texts if "\0" not in line):
                 places = np.append(np.flatnonzero(segmenter.starts(line)), len(line)).tolist()
@@ -160,25 +175,30 @@ def neighbours(vectors: Vectors, config: SimilarConfig) -> Neighbours:
     norms = np.linalg.norm(vectors.values, axis=1, keepdims=True)
     unit = vectors.values / np.maximum(norms, 1e-9)
     lengths = np.fromiter(map(len, vectors.words), np.int64, len(vectors.words))
-    found: Neighbours = {}
+    table: Neighbours = {}
     with progress("comparing words", len(unit), " words") as bar:
         for length in np.unique(lengths):
             group = np.flatnonzero(lengths == length)
-            most = min(config.neighbours, len(group) - 1)
             for start in range(0, len(group), _ROWS):
-                rows = group[start : start + _ROWS]
-                bar.update(len(rows))
-                if most < 1:
-                    continue
-                cosine = unit[rows] @ unit[group].T
-                cosine[np.arange(len(rows)), np.arange(start, start + len(rows))] = -2.0
-                best = np.argpartition(-cosine, most - 1, axis=1)[:, :most]
-                for row, columns in zip(range(len(rows)), best, strict=True):
-                    near = [
-                        (vectors.words[group[c]], float(cosine[row, c]))
-                        for c in columns
-                        if cosine[row, c] >= config.min_cosine
-                    ]
-                    if near:
-                        found[vectors.words[rows[row]]] = sorted(near, key=lambda pair: (-pair[1], pair[0]))
-    return found
+                bar.update(len(group[start : start + _ROWS]))
+                table |= _nearest(vectors.words, unit, group, start, config)
+    return table
+
+
+def _nearest(
+    words: list[str], unit: NDArray[np.float32], group: NDArray[np.int64], start: int, config: SimilarConfig
+) -> Neighbours:
+    """The neighbours of _ROWS words of a group, from `start` on; `unit` [W, width] are vectors of length 1."""
+    most = min(config.neighbours, len(group) - 1)
+    if most < 1:
+        return {}
+    rows = group[start : start + _ROWS]
+    cosine = unit[rows] @ unit[group].T
+    cosine[np.arange(len(rows)), np.arange(start, start + len(rows))] = -2.0
+    best = np.argpartition(-cosine, most - 1, axis=1)[:, :most]
+    table: Neighbours = {}
+    for row, columns in enumerate(best):
+        near = [(words[group[c]], float(cosine[row, c])) for c in columns if cosine[row, c] >= config.min_cosine]
+        if near:
+            table[words[rows[row]]] = sorted(near, key=lambda pair: (-pair[1], pair[0]))
+    return table

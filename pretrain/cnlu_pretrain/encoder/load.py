@@ -26,7 +26,7 @@ from cnlu.encoder.tokenizer import read_tokenizer
 from cnlu.encoder.transformers_logging import silent_transformers
 from cnlu.encoder.weights import read_weights
 from cnlu.errors import DataError, UsageError, one_line
-from cnlu_pretrain.config import BodyConfig, PretrainConfig, RunConfig
+from cnlu_pretrain.config import ArchitectureConfig, PretrainConfig, RunConfig
 from cnlu_pretrain.corpus.corpus import Corpus, tokenizer_fingerprint
 
 _BODY = ("embeddings", "encoder", "layer", "transformer")
@@ -95,7 +95,7 @@ def load_encoder(source: str, corpus: Corpus, config: RunConfig) -> Loaded:
 
 def random_encoder(corpus: Corpus, config: PretrainConfig) -> Loaded:
     """A BERT of the corpus's vocabulary that knows nothing yet, the same for the same seed."""
-    body: BodyConfig = config.body
+    body: ArchitectureConfig = config.body
     torch.manual_seed(config.run.seed)
     settings = BertConfig(
         vocab_size=corpus.vocabulary,

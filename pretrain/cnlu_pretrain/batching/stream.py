@@ -11,12 +11,12 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from cnlu_pretrain import rng
+from cnlu_pretrain.batching.packing import Rows
+from cnlu_pretrain.batching.rows import Batch, Layout, assemble, concatenated
 from cnlu_pretrain.corpus.corpus import Corpus
 from cnlu_pretrain.corpus.shards import Arrays, Shard
-from cnlu_pretrain.masking import rng
 from cnlu_pretrain.masking.masker import Masked, Masker
-from cnlu_pretrain.run.packing import Rows
-from cnlu_pretrain.run.rows import Batch, Layout, assemble, concatenated
 
 _AHEAD = 4  # batches made before they are asked for
 

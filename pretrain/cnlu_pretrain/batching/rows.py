@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnlu.text.tokens import SpecialTokens
+from cnlu_pretrain import rng
+from cnlu_pretrain.batching.packing import Rows, chunks, pack
 from cnlu_pretrain.corpus.shards import Arrays
-from cnlu_pretrain.masking import rng
 from cnlu_pretrain.masking.units import SPECIAL
-from cnlu_pretrain.run.packing import Rows, chunks, pack
 
 NO_ORDER = -100
 """The order label of a row that is one piece."""

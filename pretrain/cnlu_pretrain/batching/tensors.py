@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cnlu_pretrain.batching.rows import Batch
 from cnlu_pretrain.masking.masker import IGNORED, Masked
 from cnlu_pretrain.objectives.losses import Rows
-from cnlu_pretrain.run.rows import Batch
 
 _STEP_UP = 1.15  # room for hidden tokens in fixed shapes: more than this times their expected number is never seen
 

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from cnlu_pretrain import rng
+from cnlu_pretrain.batching.rows import Batch, Layout, assemble
+from cnlu_pretrain.batching.tensors import parts
 from cnlu_pretrain.config import MaskingConfig
 from cnlu_pretrain.corpus.corpus import Corpus
-from cnlu_pretrain.masking import rng
 from cnlu_pretrain.masking.masker import Masker
 from cnlu_pretrain.objectives.losses import Pretrainer
-from cnlu_pretrain.run.rows import Batch, Layout, assemble
-from cnlu_pretrain.run.tensors import parts
 
 YARDSTICK = MaskingConfig(strategy="word", rate=0.15, replaced=1.0, random=0.0)
 """15 % of the tokens in whole words, all [MASK]: what checkpoints of all recipes are compared by."""
@@ -24,7 +24,7 @@ class HeldOut:
     """The held-out rows of a corpus, always the same ones with the same tokens hidden."""
 
     def __init__(self, corpus: Corpus, layout: Layout, own: Masker, ordinary: np.ndarray, tokens: int) -> None:
-        reference_masking = Masker(YARDSTICK, 0, corpus.mask, ordinary)
+        reference_masking = Masker(YARDSTICK, seed=0, mask=corpus.mask, ordinary=ordinary)
         self._maskers = {"yardstick": reference_masking, "own": own}
         self._batches: list[tuple[Batch, np.ndarray]] = []
         missing = tokens // layout.length

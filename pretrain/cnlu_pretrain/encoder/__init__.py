@@ -1,0 +1,1 @@
+"""The encoder that pretraining starts from and writes (transformers)."""
