@@ -17,14 +17,14 @@ from cnlu.check.missing_annotations import find_bare_values
 from cnlu.check.near_duplicates import find_near_duplicates
 from cnlu.check.scripts import find_mixed_scripts, find_mixed_widths
 from cnlu.check.synonyms import find_one_type_values, find_two_values
-from cnlu.check.unread_lines import find_doubtful, find_unreadable
+from cnlu.check.unread_lines import find_reading_issues, find_unreadable
 from cnlu.errors import UsageError
 from cnlu.progress import progress
 from cnlu.suggest import nearest
 
 RULES: tuple[tuple[str, Callable[[Corpus], Iterator[Finding]]], ...] = (
     ("lines that cannot be read", find_unreadable),
-    ("lines that are read otherwise", find_doubtful),
+    ("lines that are read otherwise", find_reading_issues),
     ("texts that stand twice", find_repeats),
     ("texts under two intents", find_alike_under_two_intents),
     ("spans", find_bad_spans),

@@ -83,8 +83,8 @@ def _read(arguments: argparse.Namespace, config: Config) -> tuple[NluData, NluDa
     """The examples, and those of the test, if any."""
     from cnlu.data.load import load_data
 
-    data = load_data(arguments.data, keep_refused=True, settings=config.data)
-    return data, load_data(arguments.test, keep_refused=True, settings=config.data) if arguments.test else None
+    data = load_data(arguments.data, keep_invalid=True, settings=config.data)
+    return data, load_data(arguments.test, keep_invalid=True, settings=config.data) if arguments.test else None
 
 
 def _fix(parts: list[NluData], stream: TextIO) -> None:

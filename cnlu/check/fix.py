@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cnlu.data.rasa_yaml import read_yaml_text
-from cnlu.data.schema import Example, Lookalike, NluData
+from cnlu.data.schema import Example, MistypedMarkup, NluData
 from cnlu.errors import DataError
 from cnlu.io.messages import shown
 from cnlu.io.text_files import read_text, write_bytes
@@ -22,39 +22,39 @@ def fix_markup(data: NluData) -> Iterator[str]:
     Everything else of a file stays as it is, byte for byte; what would be read otherwise afterwards is left and told.
     Raises DataError and CnluError for a file that cannot be read or written.
     """
-    by_file: dict[str, list[Lookalike]] = defaultdict(list)
-    for one in data.lookalikes:
-        if one.meant:
+    by_file: dict[str, list[MistypedMarkup]] = defaultdict(list)
+    for one in data.mistyped_markup:
+        if one.correction:
             by_file[one.source.rpartition(":")[0]].append(one)
     for file, found in by_file.items():
         yield from _fix_file(file, found, data)
 
 
-def _fix_file(file: str, found: list[Lookalike], data: NluData) -> Iterator[str]:
+def _fix_file(file: str, found: list[MistypedMarkup], data: NluData) -> Iterator[str]:
     mark = b"\xef\xbb\xbf" if Path(file).read_bytes().startswith(b"\xef\xbb\xbf") else b""
     old = read_text(Path(file))
     parts = _LINES.split(old)  # every second one is a line break
-    done: list[Lookalike] = []
+    done: list[MistypedMarkup] = []
     for one in found:
         at = 2 * (int(one.source.rpartition(":")[2]) - 1)
         line = parts[at] if at < len(parts) else ""
-        fixed = line.replace(one.written, one.meant, 1)
+        fixed = line.replace(one.written, one.correction, 1)
         if fixed != line and _is_safe(line, one.written):
             parts[at] = fixed
             done.append(one)
         else:
             yield (
                 f"not fixed {one.source}: {shown(one.written)} is not written so there, or begins the text; write "
-                f"{shown(one.meant)} by hand"
+                f"{shown(one.correction)} by hand"
             )
     if not done:
         return
     new = "".join(parts)
-    if not _same_but_for(old, new, {one.source for one in done}, file, data.bind):
+    if not _same_but_for(old, new, {one.source for one in done}, file, data.synonyms_by_type):
         yield f"not fixed {file}: other things in it would be read otherwise; correct the lines by hand"
         return
     write_bytes(Path(file), mark + new.encode())
-    yield from (f"fixed {one.source}: {shown(one.written)} is now {shown(one.meant)}" for one in done)
+    yield from (f"fixed {one.source}: {shown(one.written)} is now {shown(one.correction)}" for one in done)
 
 
 def _is_safe(line: str, written: str) -> bool:
@@ -64,7 +64,7 @@ def _is_safe(line: str, written: str) -> bool:
 
 def _same_but_for(old: str, new: str, sources: set[str], file: str, bind: bool) -> bool:
     """Whether the two texts of a file read alike but for the examples of these lines, which have other entities now."""
-    before, after = (NluData(refused=[], bind=bind) for _ in range(2))
+    before, after = (NluData(invalid=[], synonyms_by_type=bind) for _ in range(2))
     try:
         read_yaml_text(old, file, before)
         read_yaml_text(new, file, after)

@@ -49,8 +49,8 @@ def find_two_values(corpus: Corpus) -> Iterator[Finding]:
     """`two-values`: one surface with two values for the same entities, or values that differ in width or case alone."""
     meanings = _meanings(corpus)
     for one in meanings.values():
-        if len(one.general) > 1 or not corpus.data.bind:
-            competing = [_united(one.general, *(() if corpus.data.bind else one.of_type.values()))]
+        if len(one.general) > 1 or not corpus.data.synonyms_by_type:
+            competing = [_united(one.general, *(() if corpus.data.synonyms_by_type else one.of_type.values()))]
         else:
             competing = [_united(own, one.general) for own in one.of_type.values()]
         yield from (_two(values) for values in competing if len(values) > 1)
@@ -97,7 +97,7 @@ def find_one_type_values(corpus: Corpus) -> Iterator[Finding]:
             named, other = shown(kind)[1:-1], shown(valued)[1:-1]
             problem = f"has no value as {named} here, and {shown(value)} as {other} at {there.source}"
             fix = f"list it under `synonym: {shown(value)[1:-1]}` if it means that as {named} too"
-            if not corpus.data.bind:
+            if not corpus.data.synonyms_by_type:
                 problem += ", which counts for both"
                 fix = f"train with data.synonyms=by_type, unless it means that as {named} too"
             at, *more = one.bare[kind]

@@ -1,4 +1,4 @@
-"""The lines of a block of examples, `- ...` each, with their places and what is odd about them."""
+"""The items of a block of examples, `- ...` each, with their line numbers and the issues noticed in them."""
 
 from __future__ import annotations
 
@@ -7,70 +7,77 @@ from collections.abc import Iterator
 
 from cnlu.data.schema import NluData
 from cnlu.errors import DataError
+from cnlu.i18n import _, n_
 from cnlu.io.messages import shown
 from cnlu.io.yaml_nodes import Node
 
 STRIPPED = "\n\r "
 """What Rasa strips from an example: full-width spaces and tabs stay."""
 
-_REMARK = re.compile(r"\s#(?=\s|[^\s#\dA-Za-z])[^#]*\Z|\s\s#[^#]*\Z|\A#\s")
-"""A remark as YAML has it outside of a block; #1 is a number, #话题# and #topic are topics."""
+_COMMENT = re.compile(r"\s#(?=\s|[^\s#\dA-Za-z])[^#]*\Z|\s\s#[^#]*\Z|\A#\s")
+"""A YAML comment, which a block does not have; #1 is a number, #话题# and #topic are topics."""
 _BEGINS = re.compile(r"\s*(?:examples\s*:\s*)?(?:[\"']\s*)?-")
-"""A line of a file that begins an item."""
+"""A line of a file that begins an item"""
 _NEAR = 100
-"""Lines within which an item is looked for behind the one before it."""
+"""Number of lines, after the previous item, that are searched for the next one"""
 
 
-def block_items(examples: Node, what: str, place: str, lines: list[str], data: NluData) -> Iterator[tuple[int, str]]:
-    """Line, from 1, and text of every `- ...` line of a block.
+def block_items(examples: Node, section: str, place: str, lines: list[str], data: NluData) -> Iterator[tuple[int, str]]:
+    """Yield line number, from 1, and text of every `- ...` line of a block.
 
-    `what` names the section in messages, `lines` are those of the file. A line that begins with `#` is a remark; any
-    other without `-` is lost, and noted. Raises DataError for what is no text.
+    `section` names the section in messages, `lines` are those of the file. A line that begins with `#` is a comment;
+    any other line without `-` is skipped with an issue. Raises DataError if the block is not text.
     """
     if examples.kind != "scalar":
         raise DataError(
-            f"{place}:{examples.line}: the examples of {what} must be a block of text; write "
-            f"`examples: |` and a line `- ...` for each."
+            f"{place}:{examples.line}",
+            _("the examples of {section} must be a block of text", section=section),
+            _("write `examples: |` and a line `- ...` for each"),
         )
     source = _Source(examples, lines)
     count = 0
     for offset, line in enumerate(examples.text.splitlines()):
-        # Only a literal block keeps one line a line; in the other styles the line is looked for.
+        # Only a literal block keeps the lines of the file; in the other styles, search for the line.
         at = examples.line + offset + 1 if examples.style == "|" else source.seek(line) + 1
         if line.startswith("-"):
             count += 1
             item = line[1:].strip(STRIPPED)
-            if not what.startswith("regex") and (found := _REMARK.search(item)):
-                said = f"has {shown(found[0].strip())}, a remark that is read as a part of it"
-                fix = "put the remark on a line of its own, which begins with #"
-                data.doubt("remark", f"{place}:{at}", item, said, fix)
+            if not section.startswith("regex") and (found := _COMMENT.search(item)):
+                problem = _("has the comment {comment}, which is read as text", comment=shown(found[0].strip()))
+                fix = _("put the comment on a line of its own that begins with #")
+                data.add_issue("inline-comment", f"{place}:{at}", item, problem, fix)
             yield at, item
         elif line.strip() and not line.lstrip().startswith("#"):
-            data.lose(
+            data.skip(
                 f"{place}:{at}",
-                f"left out a line of {what} that does not begin with `-`.",
-                "begin it with `- `, or indent it as a part of the line before",
+                _("a line of {section} does not begin with `-` and is skipped", section=section),
+                _("begin it with `- `, or indent it to continue the previous line"),
             )
     if examples.style != "|":
-        _doubt_folded(count, source, what, f"{place}:{examples.line}", data)
+        _report_folded_block(count, source, section, f"{place}:{examples.line}", data)
 
 
-def _doubt_folded(count: int, source: _Source, what: str, place: str, data: NluData) -> None:
-    written = source.begun()
+def _report_folded_block(count: int, source: _Source, section: str, place: str, data: NluData) -> None:
+    written = source.count_items()
     if written > max(count, 1):
-        said = f"has {written} lines, which its style joins into {count} item{'s' if count != 1 else ''}"
-        data.doubt("folded-block", place, what, said, "write `examples: |`, which keeps every line")
+        problem = n_(
+            "has {lines} lines, which its YAML style joins into {count} item",
+            "has {lines} lines, which its YAML style joins into {count} items",
+            count,
+            lines=written,
+        )
+        data.add_issue("folded-block", place, section, problem, _("write `examples: |`, which keeps every line"))
 
 
 class _Source:
-    """A scalar as it stands in the file."""
+    """The lines of the file that hold a scalar."""
 
     def __init__(self, node: Node, lines: list[str]) -> None:
         self._node, self._lines = node, lines
         self._line, self._column, self._reach = node.line - 1, 0, 0
 
     def seek(self, item: str) -> int:
-        """Index of the line where an item begins, looked for a little behind the one before; else that one's."""
+        """Index of the line where an item begins, searched for from the previous item on; if not found, its line."""
         head, column = item.strip()[:8], self._column
         end = min(self._line + _NEAR, self._node.end_line, len(self._lines))
         for index in range(self._line, end if head else 0):
@@ -81,16 +88,16 @@ class _Source:
             column = 0
         return self._line
 
-    def begun(self) -> int:
-        """How many of its lines look as if they began an item."""
+    def count_items(self) -> int:
+        """How many of its lines look like the beginning of an item."""
         if self._node.style != ">":
             return sum(bool(_BEGINS.match(line)) for line in self._lines[self._node.line - 1 : self._node.end_line])
         count, indent = 0, 0
         for line in self._lines[self._node.line : self._node.end_line]:
-            if bare := line.strip():
+            if stripped := line.strip():
                 depth = len(line) - len(line.lstrip(" "))
                 indent = indent or depth
                 if depth < max(indent, 1):
                     break
-                count += bare.startswith("-")
+                count += stripped.startswith("-")
         return count

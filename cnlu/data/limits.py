@@ -1,4 +1,4 @@
-"""How long an example's text may be, and how much of it its entities may cover."""
+"""Limits on the length of an example's text and of its entities."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ from collections.abc import Sequence
 
 from cnlu.data.schema import Entity
 from cnlu.errors import DataError
+from cnlu.i18n import _
 from cnlu.io.limits import LONGEST_LINE
 
 LONGEST_TEXT = 100_000
-"""Characters of an example's text, fifty times what the server takes by default."""
+"""Characters of an example's text, fifty times what the server accepts by default."""
 
 
-def refuse_long_text(text: str, place: str) -> None:
-    """Raises DataError for an example's text of more than LONGEST_TEXT characters."""
+def check_text_length(text: str, place: str) -> None:
+    """Raise DataError for a text of more than LONGEST_TEXT characters."""
     if len(text) > LONGEST_TEXT:
-        raise DataError(
-            f"{place}: the text has {len(text):,} characters, more than the {LONGEST_TEXT:,} that an "
-            "example may have; divide it into sentences."
+        problem = _(
+            "the text has {length:,} characters, more than the {most:,} that an example may have",
+            length=len(text),
+            most=LONGEST_TEXT,
         )
+        raise DataError(place, problem, _("divide it into sentences"))
 
 
-def refuse_wide_spans(entities: Sequence[Entity], place: str) -> None:
-    """Raises DataError where spans that overlap again and again have more than LONGEST_LINE characters together."""
+def check_span_length(entities: Sequence[Entity], place: str) -> None:
+    """Raise DataError if the spans have more than LONGEST_LINE characters together because they overlap repeatedly."""
     if sum(entity.end - entity.start for entity in entities) > LONGEST_LINE:
-        raise DataError(
-            f"{place}: the spans of its entities have more than {LONGEST_LINE:,} characters together; "
-            "annotate each thing once."
-        )
+        problem = _("the spans of its entities have more than {most:,} characters together", most=LONGEST_LINE)
+        raise DataError(place, problem, _("annotate each value once"))

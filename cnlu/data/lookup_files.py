@@ -1,4 +1,4 @@
-"""Lookup tables that stand in a file of their own: which file is meant, whether it may be read, what it holds."""
+"""Lookup tables in separate files: finding the file, checking that it may be read, reading it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from cnlu.data.limits import LONGEST_TEXT
 from cnlu.data.schema import NluData
 from cnlu.errors import DataError
+from cnlu.i18n import _
 from cnlu.io.messages import shown
 from cnlu.io.text_files import read_text
 
@@ -34,81 +35,94 @@ _OTHERS = (
     ".zip",
     ".parquet",
 )
-"""Endings of files that people keep lists in, and that are not read as tables."""
-_GIVE = "`examples: cities.txt` (an entry a line), .csv or .tsv"
+"""Suffixes of files that often hold lists but are not read as tables."""
 
 
 @dataclass(frozen=True)
-class Reach:
-    """Where the files of lookup tables may lie."""
+class AllowedFolders:
+    """Folders that the files of lookup tables may be in."""
 
     folders: tuple[Path, ...] = ()
-    """What the user named; the folder of the YAML file is always one of them."""
+    """Folders that the user named; the folder of the YAML file is always allowed."""
     anywhere: bool = False
 
-    def allows(self, file: Path, yaml: Path | None = None) -> bool:
-        """Whether the file, links followed, lies in the folder of the YAML file, if any, or in one of the user's."""
+    def contains(self, file: Path, yaml: Path | None = None) -> bool:
+        """Whether the file, links resolved, is in the folder of the YAML file or in one that the user named."""
         real = file.resolve()
         folders = self.folders if yaml is None else (yaml.parent, *self.folders)
         return self.anywhere or any(real.is_relative_to(folder.resolve()) for folder in folders)
 
 
-BESIDE = Reach()
-"""In the folder of the YAML file alone"""
+OWN_FOLDER = AllowedFolders()
+"""The folder of the YAML file only"""
 
 
 def is_table(name: str) -> bool:
-    """Whether a text reads as the name of a file that can be read as a table."""
+    """Whether a text looks like the name of a file that can be read as a table."""
     return name.lower().endswith(_TABLES) and "\n" not in name
 
 
-def find_table(named: str, name: str, place: str, yaml: Path, reach: Reach) -> Path:
+def find_table(named: str, name: str, place: str, yaml: Path, allowed: AllowedFolders) -> Path:
     """The file that the lookup table `name` of the file `yaml` names instead of entries.
 
-    It is looked for beside the YAML file and in the working directory, where Rasa looks. Raises DataError where it is
-    not there, or lies where `reach` does not allow.
+    Searched for in the folder of the YAML file and in the working directory, as in Rasa. Raises DataError if it does
+    not exist or is outside the `allowed` folders.
     """
-    there = [file for file in (yaml.parent / named, Path(named)) if _is_file(file)]
-    for file in there:
-        if reach.allows(file, yaml):
+    found = [file for file in (yaml.parent / named, Path(named)) if _is_file(file)]
+    for file in found:
+        if allowed.contains(file, yaml):
             return file
-    if there:
-        raise DataError(
-            f"{place}: the lookup table {shown(name)} names the file {shown(named)[1:-1]}, which lies "
-            f"outside the data's folder; move it there, name a folder that holds both, or set "
-            f"data.files=anywhere."
+    if found:
+        problem = _(
+            "the lookup table {name} names the file {file}, which is outside the folder of the data",
+            name=shown(name),
+            file=shown(named)[1:-1],
         )
-    raise DataError(
-        f"{place}: the lookup table {shown(name)} names the file {shown(named)[1:-1]}, which is not there; "
-        "put it beside the YAML file, write its path from there, or write the entries inline."
+        fix = _("move it there, name a folder that holds both, or set data.files=anywhere")
+        raise DataError(place, problem, fix)
+    problem = _(
+        "the lookup table {name} names the file {file}, which does not exist",
+        name=shown(name),
+        file=shown(named)[1:-1],
     )
+    fix = _("put it beside the YAML file, write its path relative to that file, or write the entries inline")
+    raise DataError(place, problem, fix)
 
 
 def _is_file(file: Path) -> bool:
     try:
         return file.is_file()
-    except (OSError, ValueError):  # a name that no file can have
+    except (OSError, ValueError):  # not a valid file name
         return False
 
 
-def doubt_entries(entries: Sequence[tuple[int, str]], name: str, place: str, yaml: Path, data: NluData) -> None:
-    """Doubts entries that are names of files which were not read as tables."""
+def report_file_entries(entries: Sequence[tuple[int, str]], name: str, place: str, yaml: Path, data: NluData) -> None:
+    """Add an issue for every entry that is the name of a file which is not read as a table."""
     for line, entry in entries:
         low = entry.lower()
         alone = len(entries) == 1 and low.endswith(_OTHERS)
         listed = len(entries) > 1 and low.endswith((*_TABLES, *_OTHERS))
         if alone or (listed and ("/" in entry or "\\" in entry or _is_file(yaml.parent / entry))):
-            fix = f"give a file as {_GIVE}"
-            if low.endswith(_TABLES):
-                fix = f"give each file a section `- lookup: {shown(name)[1:-1]}` of its own, with `examples: {entry}`"
-            said = f"is an entry of the lookup table {shown(name)}, but looks like a file that was not read"
-            data.doubt("unread-table", f"{place}:{line}", entry, said, fix)
+            problem = _(
+                "is an entry of the lookup table {name} but looks like a file, which is not read", name=shown(name)
+            )
+            data.add_issue("unread-table", f"{place}:{line}", entry, problem, _fix_for_file(entry, name))
+
+
+def _fix_for_file(entry: str, name: str) -> str:
+    if entry.lower().endswith(_TABLES):
+        return _(
+            "give each file its own section `- lookup: {name}`, with `examples: {file}`",
+            name=shown(name)[1:-1],
+            file=entry,
+        )
+    return _("give a file as `examples: cities.txt` (one entry per line), .csv or .tsv")
 
 
 def read_table(file: Path) -> Iterator[tuple[int, list[str]]]:
-    """Line and cells of every row: a value, and behind it, in a .csv or .tsv file, its synonyms.
+    """Yield line number and cells of every row: a value and, in a .csv or .tsv file, its synonyms.
 
-    A first row `value` or `value,synonym...` is a head. Raises DataError for a file that cannot be read.
+    A first row `value` or `value,synonym...` is a header. Raises DataError for a file that cannot be read.
     """
     text = read_text(file)
     separator = _SEPARATORS.get(file.suffix.lower())
@@ -123,14 +137,16 @@ def read_table(file: Path) -> Iterator[tuple[int, list[str]]]:
         for row in rows:
             cells = [cell.strip() for cell in row]
             if max(map(len, cells), default=0) > LONGEST_TEXT:
-                raise csv.Error(f"a field has more than {LONGEST_TEXT:,} characters")
-            if cells and cells[0] and not (first and _is_head(cells)):
+                raise csv.Error(_("a field has more than {most:,} characters", most=LONGEST_TEXT))
+            if cells and cells[0] and not (first and _is_header(cells)):
                 yield number, [cell for cell in cells if cell]
             first, number = first and not any(cells), rows.line_num + 1
     except csv.Error as error:
-        raise DataError(f"{file}:{number}: this row cannot be read ({error}); correct it.") from None
+        raise DataError(
+            f"{file}:{number}", _("this row cannot be read ({reason})", reason=error), _("correct it")
+        ) from None
 
 
-def _is_head(cells: list[str]) -> bool:
+def _is_header(cells: list[str]) -> bool:
     names = [cell.lower() for cell in cells if cell]
     return names[0] == "value" and all(name.startswith("synonym") for name in names[1:])

@@ -2,7 +2,7 @@
 
 Four forms follow a bracketed surface: `(type)`, `(type:value)`, a JSON object with "entity", "role", "group"
 and "value", and a list `[{...}, {...}]` of such objects for several annotations of one span. The notation has
-no escapes, so a text that happens to look like it cannot be written; writing refuses it.
+no escapes, so a text that looks like an annotation cannot be written and raises an error.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from cnlu.data.schema import Entity, NluData
 from cnlu.errors import DataError
+from cnlu.i18n import _
 from cnlu.io.messages import shown
 
 _CLOSING = {"(": ")", "{": "}", "[": "]"}
@@ -23,26 +24,25 @@ _FIELDS = re.compile(r"\{([^}]+)\}")
 _SHORT_TYPE = re.compile(r"[^:)\r\n]+")
 _SHORT_VALUE = re.compile(r"[^)\r\n]+")
 _KEYS = ("entity", "role", "group", "value")
-_INSTEAD = "keep this example in a JSONL file"
 
 
 def parse_markup(line: str, place: str, data: NluData | None = None) -> tuple[str, list[Entity]]:
     """The plain text of an annotated line and its entities, offsets in characters of the plain text.
 
-    `place` is `file:line` for messages; keys that mean nothing become doubts of `data`. Raises DataError for an
-    annotation that is not valid JSON or lacks its entity type.
+    `place` is `file:line` for messages; unknown keys become issues of `data`. Raises DataError for an annotation
+    that is not valid JSON or has no entity type.
     """
-    last = {end: line.rfind(end) for end in _CLOSING.values()}  # so that nothing is looked for where there is none
-    known = _Line(line, place, last, data)
+    last = {end: line.rfind(end) for end in _CLOSING.values()}  # avoids searching for a bracket that is not there
+    context = _AnnotatedLine(line, place, last, data)
     pieces: list[str] = []
     entities: list[Entity] = []
     read = at = length = 0
-    # A surface runs from the first `[` to the first `]` and may hold more of the former: nothing nests.
+    # A surface reaches from the first `[` to the first `]` and may hold more `[`: brackets do not nest.
     while (opening := line.find("[", at)) >= 0 and (closing := line.find("]", opening)) >= 0:
         at = closing + 1
         surface = line[opening + 1 : closing]
         start = length + opening - read
-        if not surface or not (found := _annotation(known, at, surface, start)):
+        if not surface or not (found := _annotation(context, at, surface, start)):
             continue
         entities += found[0]
         pieces += (line[read:opening], surface)
@@ -52,18 +52,18 @@ def parse_markup(line: str, place: str, data: NluData | None = None) -> tuple[st
     return "".join(pieces), entities
 
 
-class _Line(NamedTuple):
-    """A line that is read."""
+class _AnnotatedLine(NamedTuple):
+    """A line that is being read."""
 
     text: str
     place: str
     last: dict[str, int]
-    """Where each closing bracket stands for the last time"""
+    """Last position of each closing bracket"""
     data: NluData | None
 
 
-def _annotation(line: _Line, at: int, surface: str, start: int) -> tuple[list[Entity], int] | None:
-    """The entities of the annotation at `at` and where it ends, or None where Rasa 3.6 sees none."""
+def _annotation(line: _AnnotatedLine, at: int, surface: str, start: int) -> tuple[list[Entity], int] | None:
+    """The entities of the annotation at `at` and its end, or None if Rasa 3.6 does not read one there."""
     opening = line.text[at : at + 1]
     end = _CLOSING.get(opening)
     if end is None or line.last[end] <= at:
@@ -83,54 +83,72 @@ def _annotation(line: _Line, at: int, surface: str, start: int) -> tuple[list[En
     return [_from_fields(fields, surface, start, line) for fields in _FIELDS.findall(whole)], closing + 1
 
 
-def _from_fields(written: str, surface: str, start: int, line: _Line) -> Entity:
-    place = line.place
-    what = f"the annotation {shown(written)} of {shown(surface)}"
-    try:
-        fields = json.loads(f"{{{written}}}")
-    except (ValueError, RecursionError) as error:
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else "not readable"
-        raise DataError(
-            f'{place}: {what} is not valid JSON ({reason}); write [text]{{"entity": "type", "value": '
-            f'"value"}}, or, if no annotation is meant, {_INSTEAD}.'
-        ) from None
+def _from_fields(written: str, surface: str, start: int, line: _AnnotatedLine) -> Entity:
+    fields = _parse_fields(written, surface, line.place)
+    names = {"annotation": shown(written), "surface": shown(surface)}
     for key in ("entity", "role", "group"):
         if key in fields and not isinstance(fields[key], str):
-            raise DataError(f'{place}: "{key}" in {what} must be a string in double quotes.')
+            problem = _('"{key}" in the annotation {annotation} of {surface} must be a string', key=key, **names)
+            raise DataError(line.place, problem, _("write it in double quotes"))
     if not fields.get("entity"):
-        raise DataError(f'{place}: {what} names no entity type; add "entity": "type".')
-    for key in fields:
-        if key not in _KEYS and line.data is not None:
-            line.data.doubt(
-                "unknown-key",
-                place,
-                line.text,
-                f"has the key {shown(key)} in the annotation of {shown(surface)}, which is left alone",
-                fix_of_key(key, _KEYS),
-            )
+        problem = _("the annotation {annotation} of {surface} has no entity type", **names)
+        raise DataError(line.place, problem, _('add "entity": "type"'))
+    _report_unknown_keys(fields, surface, line)
     value = fields.get("value", surface)
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise DataError(f'{place}: "value" in {what} must be a string or a number.')
+        problem = _('"value" in the annotation {annotation} of {surface} must be a string or a number', **names)
+        raise DataError(line.place, problem)
     return Entity(
-        start,
-        start + len(surface),
-        fields["entity"],
-        str(value),
-        fields.get("role") or None,
-        fields.get("group") or None,
+        start=start,
+        end=start + len(surface),
+        entity=fields["entity"],
+        value=str(value),
+        role=fields.get("role") or None,
+        group=fields.get("group") or None,
     )
 
 
-def fix_of_key(key: str, known: Sequence[str]) -> str:
-    """What to do about a key that means nothing, among those that mean something."""
+def _parse_fields(written: str, surface: str, place: str) -> dict[str, Any]:
+    try:
+        fields: dict[str, Any] = json.loads(f"{{{written}}}")
+    except (ValueError, RecursionError) as error:
+        problem = _(
+            "the annotation {annotation} of {surface} is not valid JSON ({reason})",
+            annotation=shown(written),
+            surface=shown(surface),
+            reason=error.msg if isinstance(error, json.JSONDecodeError) else _("not readable"),
+        )
+        fix = _(
+            'write [text]{"entity": "type", "value": "value"}, or, if it is not an annotation, keep this example in a '
+            "JSONL file"
+        )
+        raise DataError(place, problem, fix) from None
+    return fields
+
+
+def _report_unknown_keys(fields: dict[str, Any], surface: str, line: _AnnotatedLine) -> None:
+    for key in fields:
+        if key not in _KEYS and line.data is not None:
+            problem = _(
+                "has the unknown key {key} in the annotation of {surface}, which is ignored",
+                key=shown(key),
+                surface=shown(surface),
+            )
+            line.data.add_issue("unknown-key", line.place, line.text, problem, fix_for_key(key, _KEYS))
+
+
+def fix_for_key(key: str, known: Sequence[str]) -> str:
+    """The fix for an unknown key, given the known ones."""
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.75)
-    return f"write {near[0]}, or remove it" if near else f"keys are {', '.join(known)}; correct it, or remove it"
+    if near:
+        return _("write {key}, or remove it", key=near[0])
+    return _("use one of the keys {keys}, or remove it", keys=", ".join(known))
 
 
 def emit_markup(text: str, entities: Sequence[Entity], place: str) -> str:
     """The annotated line that reads back as exactly `text` and `entities`.
 
-    Raises DataError, naming JSONL, when there is no such line: overlapping spans, a `]` inside a surface, or
+    Raises DataError, which recommends JSONL, if there is no such line: overlapping spans, a `]` inside a surface, or
     a text that itself looks like an annotation.
     """
     ordered = sorted(entities, key=lambda entity: entity.start)
@@ -138,21 +156,28 @@ def emit_markup(text: str, entities: Sequence[Entity], place: str) -> str:
     written = 0
     for (start, end), group in groupby(ordered, key=lambda entity: (entity.start, entity.end)):
         if start < written or not start < end <= len(text):
-            raise DataError(
-                f"{place}: the entity at {start}-{end} of {shown(text)} overlaps another or "
-                f"lies outside the text, which Rasa's YAML cannot express; {_INSTEAD}."
+            problem = _(
+                "the entity at {span} of {text} overlaps another or lies outside the text, which Rasa's YAML cannot "
+                "express",
+                span=f"{start}-{end}",
+                text=shown(text),
             )
+            raise DataError(place, problem, _fix_use_jsonl())
         pieces += (text[written:start], f"[{text[start:end]}]", _annotations(list(group), text[start:end]))
         written = end
     pieces.append(text[written:])
     line = "".join(pieces)
-    # There are no escapes, so reading it back is the only complete test of what brackets do to each other.
+    # Without escapes, only reading the line back shows whether its brackets are read as intended.
     if _reads_as(line) != (text, ordered):
-        raise DataError(
-            f"{place}: {shown(text)} would be read differently in Rasa's YAML, which has no "
-            f"escape for brackets; {_INSTEAD}."
+        problem = _(
+            "{text} would be read differently in Rasa's YAML, which has no escape for brackets", text=shown(text)
         )
+        raise DataError(place, problem, _fix_use_jsonl())
     return line
+
+
+def _fix_use_jsonl() -> str:
+    return _("keep this example in a JSONL file")
 
 
 def _reads_as(line: str) -> tuple[str, list[Entity]] | None:

@@ -1,8 +1,8 @@
-"""What looks like an annotation and is none: `[小杯]（cup）`, `【中杯】(cup)`, `[大杯] (cup)`.
+"""Text that looks like an annotation but is not one: `[小杯]（cup）`, `【中杯】(cup)`, `[大杯] (cup)`.
 
-Chinese input methods write full-width brackets, which Rasa's notation does not know. Prose has such brackets too,
-价格（元） or 【公告】今天, so a thing counts only where what stands in the second pair is the name of a type: one that
-the data has, or a lower-case identifier.
+Chinese input methods write full-width brackets, which Rasa's notation does not accept. Ordinary text has such brackets
+too: 价格（元） or 【公告】今天. A match is therefore reported only if the second pair of brackets holds the name of an
+entity type: one that the data has, or a lower-case identifier.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import json
 import re
 from collections.abc import Iterator
 
-from cnlu.data.schema import Lookalike, NluData
+from cnlu.data.schema import MistypedMarkup, NluData
+from cnlu.i18n import _
 from cnlu.io.messages import shown
 
-_LIKE = re.compile(
+_PATTERN = re.compile(
     r"(?P<left>[\[［【〔])(?P<surface>[^\[\]［］【】〔〕\n]{1,100})(?P<right>[\]］】〕])(?P<gap>[ \t\u3000]{0,3})"
     r"(?:(?P<open>[(（])(?P<inside>[^()（）\n]{1,100})(?P<close>[)）])|(?P<fields>[{｛][^{}｛｝\n]{1,300}[}｝]))"
 )
@@ -23,17 +24,17 @@ _IDENTIFIER = re.compile(r"[a-z_][A-Za-z0-9_.-]*")
 _ASCII = str.maketrans("｛｝“”：，", '{}"":,')
 
 
-def find_lookalikes(line: str, source: str, jsonl: bool = False) -> Iterator[Lookalike]:
-    """All of a line, in time that grows with its length; in the text of a JSONL file true annotations are some too."""
-    for found in _LIKE.finditer(line):
+def find_mistyped_markup(line: str, source: str, jsonl: bool = False) -> Iterator[MistypedMarkup]:
+    """Find all matches in a line, in linear time; in the text of a JSONL file, correct annotations are matches too."""
+    for found in _PATTERN.finditer(line):
         behind = found["fields"] or found["open"] + found["close"]
         exact = found["left"] + found["right"] == "[]" and not found["gap"] and behind[0] + behind[-1] in ("()", "{}")
         if exact and not jsonl:
             continue
         entity, annotation = _from_fields(found["fields"]) if found["fields"] else _short(found["inside"])
         if entity:
-            meant = f"[{found['surface']}]{annotation}" if annotation and not jsonl else ""
-            yield Lookalike(source, line, found[0], meant, entity)
+            correction = f"[{found['surface']}]{annotation}" if annotation and not jsonl else ""
+            yield MistypedMarkup(source, line, found[0], correction, entity)
 
 
 def _short(inside: str) -> tuple[str, str]:
@@ -44,8 +45,8 @@ def _short(inside: str) -> tuple[str, str]:
 
 
 def _from_fields(written: str) -> tuple[str, str]:
-    """(type, annotation), both empty where the braces hold something else."""
-    for plain in (written, written.translate(_ASCII)):  # as it is, a full-width comma may be a part of a value
+    """(type, annotation), both empty if the braces hold something else."""
+    for plain in (written, written.translate(_ASCII)):  # first unchanged: a full-width comma may belong to a value
         try:
             kind = json.loads(plain).get("entity")
         except ValueError:
@@ -54,21 +55,20 @@ def _from_fields(written: str) -> tuple[str, str]:
     return "", ""
 
 
-def doubt_lookalikes(data: NluData) -> None:
-    """Keeps of `data.lookalikes` those that all of the data makes likely; each becomes a doubt."""
+def report_mistyped_markup(data: NluData) -> None:
+    """Keep the elements of `data.mistyped_markup` that are likely, given all of the data, and add an issue for each."""
     types = {entity.entity for example in data.examples for entity in example.entities}
     known = {name.casefold() for name in (*types, *data.lookups, *data.regexes)}
     likely = []
-    for one in data.lookalikes:
-        jsonl = not one.meant
+    for one in data.mistyped_markup:
+        jsonl = not one.correction
         if one.entity.casefold() not in known and (jsonl or not _IDENTIFIER.fullmatch(one.entity)):
             continue
         likely.append(one)
-        problem = f"has {shown(one.written)}, which is no annotation as it is written and is learned as text"
-        fix = (
-            'give it as one of "entities", with "start" and "end", and write the text without brackets'
-            if jsonl
-            else f"write {shown(one.meant)[1:-1]}, as cnlu check --fix does"
-        )
-        data.doubt("unread-markup", one.source, one.text, problem, fix)
-    data.lookalikes = likely
+        problem = _("has {written}, which is not a valid annotation and is learned as text", written=shown(one.written))
+        if jsonl:
+            fix = _('list it in "entities", with "start" and "end", and write the text without brackets')
+        else:
+            fix = _("write {correction}; cnlu check --fix does this", correction=shown(one.correction)[1:-1])
+        data.add_issue("mistyped-markup", one.source, one.text, problem, fix)
+    data.mistyped_markup = likely

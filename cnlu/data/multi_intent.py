@@ -1,4 +1,4 @@
-"""Several intents of one sentence, written `a+b`: names taken apart, put together, and compared."""
+"""Names of intents that hold several intents, written `a+b`: splitting, comparing and validating them."""
 
 from __future__ import annotations
 
@@ -6,28 +6,29 @@ from collections.abc import Iterable
 
 from cnlu.data.schema import Example
 from cnlu.errors import DataError
+from cnlu.i18n import _
 from cnlu.io.messages import shown
 
 JOINER = "+"
 
 
-def parts(name: str) -> list[str]:
-    """The single intents of a name, in its order. Opaque names with nothing before or after a `+` are whole."""
+def split_intent(name: str) -> list[str]:
+    """The single intents of a name, in its order. A name with nothing before or after a `+` is not split."""
     found = name.split(JOINER)
     return found if all(part.strip() for part in found) else [name]
 
 
-def same_set(name: str | None) -> str | None:
-    """The name under which every order of the same intents is one: `b+a` as `a+b`."""
-    return None if name is None else JOINER.join(sorted(set(parts(name))))
+def canonical_intent(name: str | None) -> str | None:
+    """The same name for every order of the same intents: `a+b` for `b+a`."""
+    return None if name is None else JOINER.join(sorted(set(split_intent(name))))
 
 
-def refuse_repeats(examples: Iterable[Example]) -> None:
-    """Raises DataError for an intent that stands twice in one name, such as a+a."""
+def check_repeated_intents(examples: Iterable[Example]) -> None:
+    """Raise DataError for a name that holds the same intent twice, such as a+a."""
     for example in examples:
-        named = [] if example.intent is None else parts(example.intent)
+        named = [] if example.intent is None else split_intent(example.intent)
         if len(set(named)) < len(named):
-            place = f"{example.source}: " if example.source else ""
-            raise DataError(
-                f"{place}{shown(example.text)} has an intent twice in {shown(str(example.intent))}; write each once."
+            problem = _(
+                "{text} has an intent twice in {intent}", text=shown(example.text), intent=shown(str(example.intent))
             )
+            raise DataError(example.source, problem, _("write each intent once"))

@@ -1,6 +1,6 @@
 """Reading Rasa NLU YAML 3.1: examples, synonyms, regexes and lookup tables, each with its file and line.
 
-What Rasa skips with a warning is skipped here with a note; what it reads, this reads the same way.
+Whatever Rasa skips with a warning is skipped here with a note; everything else is read as Rasa reads it.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from cnlu.data.example_blocks import STRIPPED, block_items
-from cnlu.data.limits import refuse_long_text, refuse_wide_spans
-from cnlu.data.lookup_files import BESIDE, Reach, doubt_entries, find_table, is_table, read_table
+from cnlu.data.limits import check_span_length, check_text_length
+from cnlu.data.lookup_files import OWN_FOLDER, AllowedFolders, find_table, is_table, read_table, report_file_entries
 from cnlu.data.markup import parse_markup
-from cnlu.data.mistyped_markup import find_lookalikes
+from cnlu.data.mistyped_markup import find_mistyped_markup
 from cnlu.data.schema import Entry, Example, NluData
 from cnlu.errors import DataError
+from cnlu.i18n import _
 from cnlu.io.messages import shown
 from cnlu.io.text_files import read_text
 from cnlu.io.yaml_nodes import Document, Node, mapping, parse_yaml, plain_value, scalar
@@ -25,47 +26,51 @@ _SECTIONS = ("intent", "synonym", "regex", "lookup")
 _LINE_BREAKS = re.compile("[\x85\u2028\u2029]")
 
 
-def read_yaml(path: str | Path, into: NluData | None = None, reach: Reach = BESIDE) -> NluData:
+def read_yaml(path: str | Path, into: NluData | None = None, allowed: AllowedFolders = OWN_FOLDER) -> NluData:
     """Add the NLU sections of a YAML file to `into` (a fresh NluData by default) and return it.
 
-    A file without an `nlu:` section is left alone with a note. An intent's metadata counts for each of its
-    examples; an example's own keys win. The files of lookup tables must lie within `reach`. Raises DataError, one
-    sentence with `file:line`.
+    A file without an `nlu:` section is ignored with a note. An intent's metadata applies to each of its examples;
+    an example's own keys win. The files of lookup tables must be in the `allowed` folders. Raises DataError
+    with `file:line`.
     """
-    return read_yaml_text(read_text(Path(path)), path, into, reach)
+    return read_yaml_text(read_text(Path(path)), path, into, allowed)
 
 
-def read_yaml_text(text: str, path: str | Path, into: NluData | None = None, reach: Reach = BESIDE) -> NluData:
-    """The same for the text of a file that is, or would be, at `path`."""
+def read_yaml_text(
+    text: str, path: str | Path, into: NluData | None = None, allowed: AllowedFolders = OWN_FOLDER
+) -> NluData:
+    """As `read_yaml`, for the text of a file that is, or would be, at `path`."""
     data = NluData() if into is None else into
-    _read_text(text, str(path), data, reach)
+    _read_text(text, str(path), data, allowed)
     data.lookups = {name: list(dict.fromkeys(entries)) for name, entries in data.lookups.items()}
     return data
 
 
-def _read_text(text: str, place: str, data: NluData, reach: Reach) -> None:
+def _read_text(text: str, place: str, data: NluData, allowed: AllowedFolders) -> None:
     text = _ascii_escapes(text)
     if not text.strip():
-        raise DataError(f"{place}: the file is empty; write an `nlu:` section with examples into it.")
+        raise DataError(place, _("the file is empty"), _("write an `nlu:` section with examples into it"))
     document = parse_yaml(text, place)
     sections = _nlu_sections(document, text, place)
     if document.root is None or sections is None:
-        data.note(place, "left alone, because it has no `nlu:` section.")
+        data.note(place, _("the file is ignored because it has no `nlu:` section"))
         return
-    _note_the_rest(document.root, place, data)
+    _note_other_sections(document.root, place, data)
     nlu = sections["nlu"]
     if nlu.kind == "scalar" and nlu.text in ("", "null", "~"):
-        data.lose(f"{place}:{nlu.line}", "the `nlu:` section is empty.", "add examples, or remove it")
+        data.skip(f"{place}:{nlu.line}", _("the `nlu:` section is empty"), _("add examples, or remove it"))
         return
     if nlu.kind != "sequence":
-        raise DataError(f"{place}:{nlu.line}: `nlu:` must hold a list; begin each section with `- intent: name`.")
+        raise DataError(
+            f"{place}:{nlu.line}", _("`nlu:` must hold a list"), _("begin each section with `- intent: name`")
+        )
     lines = re.split("\r\n|\r|\n", text)
     for item in nlu.items:
-        _read_section(item, place, lines, data, reach)
+        _read_section(item, place, lines, data, allowed)
 
 
 def _ascii_escapes(text: str) -> str:
-    # Rasa decodes \uXXXX before parsing when, and only when, the whole file is ASCII.
+    # Rasa decodes \uXXXX before parsing if and only if the whole file is ASCII.
     if not text.isascii() or "\\" not in text:
         return text
     try:
@@ -76,90 +81,96 @@ def _ascii_escapes(text: str) -> str:
 
 
 def _nlu_sections(document: Document, text: str, place: str) -> dict[str, Node] | None:
-    """The top-level sections, or None when the file holds no NLU data and so is nobody's business here."""
+    """The top-level sections, or None if the file has no NLU data; such a file is not validated."""
     root = document.root
     if root is None or root.kind != "mapping" or not any(key.text == "nlu" for key, _ in root.pairs):
         return None
     for line, tag in document.tags:
-        raise DataError(
-            f"{place}:{line}: the YAML tag `{tag}` asks for an object, and none is ever built; remove the tag."
-        )
+        problem = _("the YAML tag `{tag}` asks for an object, which is not supported", tag=tag)
+        raise DataError(f"{place}:{line}", problem, _("remove the tag"))
     if found := _LINE_BREAKS.search(text):
         line = text.count("\n", 0, found.start()) + 1
-        raise DataError(
-            f"{place}:{line}: YAML takes the character U+{ord(found[0]):04X} for a line "
-            f"break; remove it, or keep this example in a JSONL file."
-        )
-    return mapping(root, place, "the file")
+        problem = _("YAML reads the character {character} as a line break", character=f"U+{ord(found[0]):04X}")
+        raise DataError(f"{place}:{line}", problem, _("remove it, or keep this example in a JSONL file"))
+    return mapping(root, place, _("the file"))
 
 
-def _note_the_rest(root: Node, place: str, data: NluData) -> None:
+def _note_other_sections(root: Node, place: str, data: NluData) -> None:
     for key, node in root.pairs:
         if key.text == "version":
             if not (node.kind == "scalar" and re.fullmatch(r"3(\.\d+)*", node.text)):
-                data.note(f"{place}:{key.line}", f"the version is {shown(node.text)}, read as Rasa's 3.1.")
+                message = _("the version is {version}; the file is read as version 3.1", version=shown(node.text))
+                data.note(f"{place}:{key.line}", message)
         elif key.text != "nlu":
-            data.note(f"{place}:{key.line}", f"left alone the section `{key.text}`.")
+            data.note(f"{place}:{key.line}", _("the section `{name}` is ignored", name=key.text))
 
 
-def _read_section(node: Node, place: str, lines: list[str], data: NluData, reach: Reach) -> None:
-    item, line = mapping(node, place, "an item of `nlu:`"), node.line
+def _read_section(node: Node, place: str, lines: list[str], data: NluData, allowed: AllowedFolders) -> None:
+    item = mapping(node, place, _("an item of `nlu:`"))
     kind = next((key for key in _SECTIONS if key in item), None)
     if kind is None:
-        known = ", ".join(_SECTIONS)
-        data.lose(
-            f"{place}:{line}",
-            f"left alone an item of `nlu:` that is none of {known}.",
-            "write `- intent: name`, `examples: |` and a line for each",
-        )
+        problem = _("an item of `nlu:` has none of the keys {keys} and is ignored", keys=", ".join(_SECTIONS))
+        fix = _("write `- intent: name`, `examples: |` and one line for each example")
+        data.skip(f"{place}:{node.line}", problem, fix)
         return
-    name = scalar(item[kind], place, f"the name after `{kind}:`")
+    name = scalar(item[kind], place, _("the name after `{key}:`", key=kind))
     if not name.strip():
-        raise DataError(f"{place}:{item[kind].line}: the {kind} has no name; write one after `{kind}:`.")
-    keys = ("examples", "metadata", kind) if kind == "intent" else ("examples", kind)
-    for key, _ in node.pairs:
-        if key.text not in keys:
-            data.lose(
-                f"{place}:{key.line}",
-                f"left alone `{key.text}` of {kind} {shown(name)}.",
-                f"keys of it are {', '.join(sorted(keys))}; correct it, or remove it",
-                "unknown-key",
-            )
+        problem = _("the section `{kind}:` has no name", kind=kind)
+        raise DataError(f"{place}:{item[kind].line}", problem, _("write one after `{kind}:`", kind=kind))
+    _report_unknown_keys(node, kind, name, place, data)
     examples = item.get("examples")
     if examples is None or (examples.kind == "scalar" and not examples.text.strip()):
-        data.lose(f"{place}:{line}", f"the {kind} {shown(name)} has no examples.", _fix_of_empty(kind, name))
+        problem = _("the section {section} has no examples", section=_section_name(kind, name))
+        data.skip(f"{place}:{node.line}", problem, _fix_for_empty(kind, name))
         return
     if kind == "intent":
         data.entries.append(Entry(kind, name.strip(), "", f"{place}:{item[kind].line}"))
         metadata = plain_value(item["metadata"], place) if "metadata" in item else None
-        _read_intent(name.strip(), metadata, examples, place, lines, data)
+        _read_intent(name.strip(), metadata, examples, place=place, lines=lines, data=data)
         return
-    entries = list(block_items(_as_block(examples, kind), f"{kind} {shown(name)}", place, lines, data))
+    entries = list(block_items(_as_block(examples, kind), _section_name(kind, name), place, lines, data))
     if kind == "lookup" and len(entries) == 1 and is_table(entries[0][1]):
-        table = find_table(entries[0][1], name, f"{place}:{examples.line}", Path(place), reach)
+        table = find_table(entries[0][1], name, f"{place}:{examples.line}", Path(place), allowed)
         _add_table(table, name, data)
         return
     for at, entry in entries:
         _add_entry(kind, name, entry, f"{place}:{at}", data)
     if kind == "lookup":
-        doubt_entries(entries, name, place, Path(place), data)
+        report_file_entries(entries, name, place, Path(place), data)
 
 
-def _fix_of_empty(kind: str, name: str) -> str:
+def _section_name(kind: str, name: str) -> str:
+    return f"{kind} {shown(name)}"
+
+
+def _report_unknown_keys(node: Node, kind: str, name: str, place: str, data: NluData) -> None:
+    known = ("examples", "metadata", kind) if kind == "intent" else ("examples", kind)
+    for key, _value in node.pairs:
+        if key.text not in known:
+            problem = _("the key `{key}` of {section} is ignored", key=key.text, section=_section_name(kind, name))
+            fix = _("use one of the keys {keys}, or remove it", keys=", ".join(sorted(known)))
+            data.skip(f"{place}:{key.line}", problem, fix, "unknown-key")
+
+
+def _fix_for_empty(kind: str, name: str) -> str:
     if kind == "lookup" and is_table(name):
-        return f"name the table, and its file behind it: `- lookup: {Path(name).stem}`, `examples: {name}`"
-    return "add examples, or remove it"
+        return _(
+            "give the table a name and then its file: `- lookup: {name}`, `examples: {file}`",
+            name=Path(name).stem,
+            file=name,
+        )
+    return _("add examples, or remove it")
 
 
 def _as_block(examples: Node, kind: str) -> Node:
-    """The node, with the `- ` that a table's file may do without."""
+    """The node, with the `- ` that is optional before the name of a table's file."""
     if kind == "lookup" and examples.kind == "scalar" and is_table(examples.text.strip()):
         return replace(examples, text="- " + examples.text.strip().removeprefix("-"))
     return examples
 
 
 def _add_table(table: Path, name: str, data: NluData) -> None:
-    """Every cell is an entry; those behind a row's first are synonyms of it, for entities of the table's name."""
+    """Add every cell as an entry; the cells after the first are its synonyms, for entities of the table's name."""
     for number, (value, *synonyms) in read_table(table):
         source = f"{table}:{number}"
         for entry in (value, *synonyms):
@@ -172,7 +183,7 @@ def _add_table(table: Path, name: str, data: NluData) -> None:
 
 def _add_entry(kind: str, name: str, entry: str, source: str, data: NluData) -> None:
     if kind == "synonym":
-        surface, entity = _bound(entry) if data.bind else (entry, None)
+        surface, entity = _typed_surface(entry) if data.synonyms_by_type else (entry, None)
         data.entries.append(Entry(kind, name, surface, source, entity))
         data.add_synonym(surface, name, source, entity)
         return
@@ -180,69 +191,65 @@ def _add_entry(kind: str, name: str, entry: str, source: str, data: NluData) -> 
     (data.regexes if kind == "regex" else data.lookups).setdefault(name, []).append(entry)
 
 
-def _bound(entry: str) -> tuple[str, str | None]:
-    """Surface and type of a synonym written `[大](size)`: it counts for sizes alone."""
+def _typed_surface(entry: str) -> tuple[str, str | None]:
+    """Surface and entity type of a synonym written `[大](size)`, which applies to sizes only."""
     try:
         text, entities = parse_markup(entry, "")
     except DataError:
         return entry, None
-    bound = len(entities) == 1 and entities[0].end - entities[0].start == len(text) and entities[0].value == text
-    return (text, entities[0].entity) if bound else (entry, None)
+    typed = len(entities) == 1 and entities[0].end - entities[0].start == len(text) and entities[0].value == text
+    return (text, entities[0].entity) if typed else (entry, None)
 
 
-def _read_intent(intent: str, metadata: Any, examples: Node, place: str, lines: list[str], data: NluData) -> None:
+def _read_intent(intent: str, metadata: Any, examples: Node, *, place: str, lines: list[str], data: NluData) -> None:
     if examples.kind == "sequence":
         written = [_list_item(item, metadata, place, data) for item in examples.items]
     else:
-        block = block_items(examples, f"intent {shown(intent)}", place, lines, data)
+        block = block_items(examples, _section_name("intent", intent), place, lines, data)
         written = [(at, line, metadata) for at, line in block]
-    for at, line, own in written:
-        source = f"{place}:{at}"
-        try:
-            text, entities = parse_markup(line, source, data)
-            refuse_long_text(text, source)
-            refuse_wide_spans(entities, source)
-        except DataError as error:
-            data.refuse(source, line, error)
-            continue
-        data.lookalikes += find_lookalikes(line, source)
-        if not text:
-            data.lose(
-                source, f"left out an empty example of intent {shown(intent)}.", "write a sentence, or remove the line"
-            )
-            continue
-        if text != line and not entities:
-            said = "brackets were read as an annotation without an entity, as Rasa reads them."
-            data.lose(source, said, "annotate an entity, or move the example to JSONL if the brackets are text")
-        data.examples.append(Example(text, intent, tuple(entities), own, source))
-        for entity in entities:
-            surface = text[entity.start : entity.end]
-            if surface != entity.value:
-                data.add_synonym(surface, entity.value, source, entity.entity)
+    for at, line, own_metadata in written:
+        _read_example(line, intent, own_metadata, f"{place}:{at}", data)
+
+
+def _read_example(line: str, intent: str, metadata: Any, source: str, data: NluData) -> None:
+    try:
+        text, entities = parse_markup(line, source, data)
+        check_text_length(text, source)
+        check_span_length(entities, source)
+    except DataError as error:
+        data.add_invalid(source, line, error)
+        return
+    data.mistyped_markup += find_mistyped_markup(line, source)
+    if not text:
+        problem = _("an example of intent {intent} is empty and is skipped", intent=shown(intent))
+        data.skip(source, problem, _("write a sentence, or remove the line"))
+        return
+    if text != line and not entities:
+        problem = _("brackets are read as an annotation without an entity, as in Rasa")
+        data.skip(source, problem, _("annotate an entity, or move the example to JSONL if the brackets are text"))
+    data.examples.append(Example(text, intent, tuple(entities), metadata, source))
+    for entity in entities:
+        surface = text[entity.start : entity.end]
+        if surface != entity.value:
+            data.add_synonym(surface, entity.value, source, entity.entity)
 
 
 def _list_item(item: Node, intent_metadata: Any, place: str, data: NluData) -> tuple[int, str, Any]:
-    """Line, annotated text and metadata of an example written as `- text: ...`."""
+    """Line number, annotated text and metadata of an example written as `- text: ...`."""
     if item.kind == "scalar":
-        raise DataError(
-            f"{place}:{item.line}: an example of a list must be `- text: ...`; or write the "
-            f"examples as a block, `examples: |`."
-        )
-    fields = mapping(item, place, "an example")
+        problem = _("an example in a list must be `- text: ...`")
+        raise DataError(f"{place}:{item.line}", problem, _("add `text:`, or write a block, `examples: |`"))
+    fields = mapping(item, place, _("an example"))
     if "text" not in fields:
-        raise DataError(f"{place}:{item.line}: the example has no `text`; add `text: ...`.")
+        raise DataError(f"{place}:{item.line}", _("the example has no `text`"), _("add `text: ...`"))
     node = fields["text"]
     line = node.line + 1 if node.style in ("|", ">") else node.line
     text = scalar(node, place, "`text`").strip(STRIPPED)
     for key in fields:
         if key not in ("text", "metadata"):
-            data.doubt(
-                "unknown-key",
-                f"{place}:{item.line}",
-                text,
-                f"has the key {shown(key)}, which is left alone",
-                "keys of an example are text and metadata: move it below metadata, or remove it",
-            )
+            problem = _("has the unknown key {key}, which is ignored", key=shown(key))
+            fix = _("move it below metadata, or remove it: the keys of an example are text and metadata")
+            data.add_issue("unknown-key", f"{place}:{item.line}", text, problem, fix)
     if "metadata" not in fields:
         return line, text, intent_metadata
     own = plain_value(fields["metadata"], place)

@@ -1,11 +1,12 @@
-"""The examples as plain data: what every reader produces and every later room consumes."""
+"""The examples as plain data: readers of files produce them, and every later stage uses them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from cnlu.errors import DataError
+from cnlu.errors import CnluError, DataError
+from cnlu.i18n import _
 from cnlu.io.messages import shown
 
 
@@ -39,7 +40,7 @@ class Example:
 
 
 class Entry(NamedTuple):
-    """One thing as it is written in a section of a file, repeats and contradictions included."""
+    """One entry as a section of a file has it, repeats and contradictions included."""
 
     kind: str
     """"synonym", "regex" or "lookup"; "intent" for the head of an intent's section."""
@@ -50,39 +51,50 @@ class Entry(NamedTuple):
     source: str
     """`file:line`, for messages."""
     entity: str | None = None
-    """The one type that a synonym counts for; None: all"""
+    """The entity type that a synonym applies to; None: all types"""
 
 
-class Doubt(NamedTuple):
-    """Something of a file that is lost, or read in a way that is hardly meant."""
+class Issue(NamedTuple):
+    """A problem noticed while reading a file: a line is skipped, or read in a way that is probably not intended."""
 
     code: str
-    """Of the finding that `cnlu check` makes of it"""
+    """Code of the finding that `cnlu check` reports for it"""
     source: str
     """`file:line`, for messages"""
     text: str
     """The example, entry or section; may be empty"""
     problem: str
-    """What is wrong: a sentence without its end, whose subject is the text"""
+    """What is wrong, as a part of a sentence; the text is its subject"""
     fix: str
-    """What to do about it, an order without its end"""
+    """What to do about it, as a part of a sentence"""
     noted: bool = False
-    """Whether a note of its own tells it already"""
+    """Whether `NluData.notes` has a note about it already"""
+
+
+class InvalidExample(NamedTuple):
+    """A line whose example cannot be read."""
+
+    source: str
+    """`file:line`"""
+    line: str
+    """The line as written"""
+    problem: str
+    fix: str
 
 
 @dataclass(frozen=True)
-class Lookalike:
-    """What looks like an annotation and is none: `[小杯]（cup）`."""
+class MistypedMarkup:
+    """Text that looks like an annotation but is not one: `[小杯]（cup）`."""
 
     source: str
     """`file:line`, for messages"""
     text: str
     """The line as written"""
     written: str
-    meant: str
-    """The annotation that is meant; empty where it cannot be said, or stands in a JSONL file"""
+    correction: str
+    """The annotation that the user probably meant; empty in a JSONL file, where text holds no annotations"""
     entity: str
-    """What would be its type"""
+    """Entity type that the annotation would have"""
 
 
 @dataclass
@@ -97,47 +109,53 @@ class NluData:
     lookups: dict[str, list[str]] = field(default_factory=dict)
     """name -> entries, in file order without repeats."""
     notes: list[str] = field(default_factory=list)
-    """What was left alone or looked odd, one sentence each with its file:line."""
+    """One sentence, with its `file:line`, for everything that was ignored or looks suspicious."""
     entries: list[Entry] = field(default_factory=list, compare=False)
-    """Where the sections of YAML files and their entries stand."""
-    doubts: list[Doubt] = field(default_factory=list, compare=False)
-    """What is lost, or read in an unlikely way."""
-    refused: list[tuple[str, str, str]] | None = field(default=None, compare=False)
-    """`file:line`, line and sentence of each example that cannot be read; None where the first of them is an error."""
-    lookalikes: list[Lookalike] = field(default_factory=list, compare=False)
-    """What looks like an annotation and is read as text."""
+    """Sections of YAML files and their entries, with the lines they stand on."""
+    issues: list[Issue] = field(default_factory=list, compare=False)
+    """Problems noticed while reading."""
+    invalid: list[InvalidExample] | None = field(default=None, compare=False)
+    """Examples that cannot be read; None: the first of them raises an error instead."""
+    mistyped_markup: list[MistypedMarkup] = field(default_factory=list, compare=False)
+    """Text that looks like an annotation but is not one."""
     synonyms_of: dict[str, dict[str, str]] = field(default_factory=dict)
     """Entity type -> surface -> canonical value, for entities of that type alone: from annotated values and tables."""
-    bind: bool = field(default=True, compare=False)
-    """Whether an annotated value counts for its own type alone; else, as Rasa reads it, for all of them."""
+    synonyms_by_type: bool = field(default=True, compare=False)
+    """Whether an annotated value applies to its own entity type only; otherwise to all types, as in Rasa."""
 
-    def note(self, source: str, said: str) -> None:
-        """Adds a note about a place, `said` being the rest of the sentence."""
-        self.notes.append(f"{source}: {said}")
+    def note(self, source: str, problem: str, fix: str = "") -> None:
+        """Add a note about a place; `problem` and `fix` are parts of a sentence without a full stop."""
+        self.notes.append(str(CnluError(source, problem, fix)))
 
-    def lose(self, source: str, said: str, fix: str, code: str = "lost-example") -> None:
-        """Adds a note about something that is lost, or read in an unlikely way, and what to do about it."""
-        self.note(source, said)
-        self.doubts.append(Doubt(code, source, "", said.rstrip("."), fix, True))
+    def skip(self, source: str, problem: str, fix: str, code: str = "skipped-example") -> None:
+        """Add a note and an issue about something that is skipped or probably misread."""
+        self.note(source, problem)
+        self.issues.append(Issue(code, source, "", problem, fix, noted=True))
 
-    def doubt(self, code: str, source: str, text: str, problem: str, fix: str) -> None:
-        """Adds something that is read in an unlikely way."""
-        self.doubts.append(Doubt(code, source, text, problem, fix))
+    def add_issue(self, code: str, source: str, text: str, problem: str, fix: str) -> None:
+        """Add an issue that `load_data` summarizes in a note."""
+        self.issues.append(Issue(code, source, text, problem, fix))
 
-    def add_synonym(self, surface: str, value: str, source: str, kind: str | None = None) -> None:
-        """Map `surface` to `value`, for entities of a type or, without one, of all; the last mapping wins.
+    def add_synonym(self, surface: str, value: str, source: str, entity_type: str | None = None) -> None:
+        """Map `surface` to `value`, for entities of one type or, without a type, of all types.
 
-        A contradiction is noted.
+        The last mapping wins; a note reports a contradiction.
         """
-        table = self.synonyms if kind is None or not self.bind else self.synonyms_of.setdefault(kind, {})
+        by_type = entity_type is not None and self.synonyms_by_type
+        table = self.synonyms_of.setdefault(str(entity_type), {}) if by_type else self.synonyms
         earlier = table.get(surface)
         if earlier is not None and earlier != value:
-            said = f"the synonym {shown(surface)} stood for {shown(earlier)} and now stands for {shown(value)}."
-            self.note(source, said)
+            message = _(
+                "the synonym {surface} stood for {earlier} and now stands for {value}",
+                surface=shown(surface),
+                earlier=shown(earlier),
+                value=shown(value),
+            )
+            self.note(source, message)
         table[surface] = value
 
-    def refuse(self, source: str, line: str, error: DataError) -> None:
-        """Raises `error`, which concerns the example of one line, or keeps it where such errors are collected."""
-        if self.refused is None:
+    def add_invalid(self, source: str, line: str, error: DataError) -> None:
+        """Raise `error`, which concerns the example on one line, or add it to `invalid` where that is a list."""
+        if self.invalid is None:
             raise error
-        self.refused.append((source, line, str(error).removeprefix(f"{source}: ")))
+        self.invalid.append(InvalidExample(source, line, error.problem, error.fix))

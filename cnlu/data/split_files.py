@@ -1,4 +1,4 @@
-"""Examples divided into train, dev and test, as files that `cnlu train` reads."""
+"""Splitting examples into train, dev and test, as files that `cnlu train` reads."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from pathlib import Path
 from cnlu.data.jsonl import to_jsonl
 from cnlu.data.schema import Example, NluData
 from cnlu.data.split import stratified_split
-from cnlu.data.yaml_writer import said_synonyms, to_yaml
+from cnlu.data.yaml_writer import annotated_synonyms, to_yaml
 from cnlu.errors import DataError, UsageError
+from cnlu.i18n import _
 from cnlu.io.atomic_directory import resolve
 from cnlu.io.messages import shown
 
 Parts = dict[str, list[Example]]
 
 _DICTIONARIES = "train-dictionaries.yml"
-_OURS = {_DICTIONARIES, *(f"{part}.{kind}" for part in ("train", "dev", "test") for kind in ("yml", "jsonl"))}
+_FILES = {_DICTIONARIES, *(f"{part}.{kind}" for part in ("train", "dev", "test") for kind in ("yml", "jsonl"))}
 _MOST_NAMED = 20
 
 
 def split_examples(examples: list[Example], dev: float, test: float, seed: int) -> Parts:
-    """The examples by part, `train` always, `dev` and `test` where their share is not 0.
+    """The examples by part: `train`, and `dev` and `test` unless their share is 0.
 
-    Both are drawn by `stratified_split`, so no text stands in two parts and train has every intent. Raises DataError
-    when there are too few examples for a part that was asked for.
+    Both are drawn by `stratified_split`, so no text is in two parts and train has every intent. Raises DataError if
+    there are too few examples for a part.
     """
     rest, held = stratified_split(examples, test, seed)
     train, chosen = stratified_split(rest, dev / (1 - test), seed)
@@ -35,17 +36,23 @@ def split_examples(examples: list[Example], dev: float, test: float, seed: int) 
         if share == 0:
             del parts[name]
         elif not parts[name]:
-            raise DataError(
-                f"{len(examples)} examples are too few for a {name} part of {share:g}; give more examples, "
-                f"a larger --{name}, or leave it out with --{name} 0."
+            option = f"--{name}"
+            problem = _(
+                "{count} examples are too few for a {part} part of {share:g}",
+                count=len(examples),
+                part=name,
+                share=share,
             )
+            fix = _("give more examples, a larger {option}, or leave the part out with {option} 0", option=option)
+            raise DataError(option, problem, fix)
     return parts
 
 
 def render(data: NluData, parts: Parts) -> tuple[dict[str, bytes], list[str]]:
-    """The files of a split by name, and one sentence for each part that YAML could not say.
+    """The files of a split by name, and one sentence for each part that YAML cannot express.
 
-    Dictionaries (synonyms, regexes, lookup tables) stay with train. Examples that all came from JSONL go to JSONL.
+    Dictionaries (synonyms, regexes, lookup tables) stay with train. Examples that all come from JSONL are written as
+    JSONL.
     """
     dictionaries = replace(data, examples=[])
     has_dictionaries = bool(data.regexes or data.lookups or _unannotated(data))
@@ -59,65 +66,72 @@ def render(data: NluData, parts: Parts) -> tuple[dict[str, bytes], list[str]]:
                 files[f"{name}.yml"] = to_yaml(content).encode()
                 continue
         except DataError as error:
-            refusals.append(f"{name}.jsonl instead of {name}.yml: {error}")
+            refusals.append(
+                _("{jsonl} instead of {yaml}: {reason}", jsonl=f"{name}.jsonl", yaml=f"{name}.yml", reason=error)
+            )
         files[f"{name}.jsonl"] = to_jsonl(examples)
         if name == "train" and (has_dictionaries or (yaml and data.synonyms_of)):
             files[_DICTIONARIES] = to_yaml(dictionaries).encode()
     return files, refusals
 
 
-def check_apart(out: Path, data: list[str]) -> None:
-    """Raises UsageError where what is read would be replaced, or what is written be read the next time."""
+def check_no_overlap(out: Path, data: list[str]) -> None:
+    """Raise UsageError if the output would replace an input, or would be read as an input the next time."""
     target = resolve(out)
     for path in data:
         source = resolve(path)
         if source == target or target in source.parents or (source.is_dir() and source in target.parents):
-            raise UsageError(
-                f"{out}: --out and {path} lie in each other, and the parts would mix with what they were "
-                "made from; choose an --out beside it."
-            )
+            problem = _("--out and {path} overlap, and the parts would mix with their source", path=path)
+            raise UsageError(out, problem, _("choose an --out beside it"))
 
 
 def is_split(folder: Path) -> bool:
     """Whether a folder holds the files of a split and nothing else."""
     names = {path.name for path in folder.iterdir()}
-    return names <= _OURS and bool(names & {"train.yml", "train.jsonl"})
+    return names <= _FILES and bool(names & {"train.yml", "train.jsonl"})
 
 
 def _unannotated(data: NluData) -> bool:
-    """Whether some synonym is in no example's annotation, so that a file of synonyms said it."""
-    bound = {
+    """Whether some synonym comes from a synonym section rather than from an annotation."""
+    typed = {
         (kind, surface): value for kind, synonyms in data.synonyms_of.items() for surface, value in synonyms.items()
     }
-    return bool(data.synonyms) or not bound.items() <= said_synonyms(data.examples).items()
+    return bool(data.synonyms) or not typed.items() <= annotated_synonyms(data.examples).items()
 
 
 def _file(example: Example) -> str:
     return example.source.rpartition(":")[0]
 
 
-def too_small(parts: Parts) -> list[str]:
-    """A sentence that names the intents which are not in every part; none where all are."""
+def describe_small_intents(parts: Parts) -> list[str]:
+    """A sentence that names the intents that are missing from a part; empty if there are none."""
     seen = {name: Counter(example.intent for example in part) for name, part in parts.items()}
     small = []
     for intent in dict.fromkeys(example.intent for part in parts.values() for example in part):
         missing = [name for name, count in seen.items() if not count[intent]]
         if missing and intent is not None:
             total = sum(count[intent] for count in seen.values())
-            small.append(f"{shown(intent)} ({total}, none in {' and '.join(missing)})")
+            names = ", ".join(missing)
+            small.append(_("{intent} ({total}, none in {parts})", intent=shown(intent), total=total, parts=names))
     if not small:
         return []
-    more = f", and {len(small) - _MOST_NAMED} more" if len(small) > _MOST_NAMED else ""
-    return [f"intents with too few examples to be in every part: {', '.join(small[:_MOST_NAMED])}{more}."]
+    listed, more = ", ".join(small[:_MOST_NAMED]), len(small) - _MOST_NAMED
+    if more > 0:
+        listed = _("{listed}, and {count} more", listed=listed, count=more)
+    return [_("intents with too few examples to be in every part: {intents}.", intents=listed)]
 
 
-def counts(out: Path, parts: Parts, files: Mapping[str, bytes]) -> list[str]:
-    """A line for each file: how much is in it."""
+def describe_files(out: Path, parts: Parts, files: Mapping[str, bytes]) -> list[str]:
+    """One line for each file, with its numbers of examples and intents."""
     lines = []
     for name, examples in parts.items():
         intents = len({example.intent for example in examples if example.intent is not None})
         path = out / next(file for file in files if file.partition(".")[0] == name)
-        lines.append(f"{path}: {len(examples)} examples, {intents} intents")
+        message = _(
+            "{path}: {examples} examples, {intents} intents", path=path, examples=len(examples), intents=intents
+        )
+        lines.append(message)
     if _DICTIONARIES in files:
-        lines.append(f"{out / _DICTIONARIES}: synonyms, regexes and lookup tables, to train with train.jsonl")
+        path = out / _DICTIONARIES
+        lines.append(_("{path}: synonyms, regexes and lookup tables, to train with train.jsonl", path=path))
     return lines

@@ -1,4 +1,4 @@
-"""Entity spans as one tag per character, and back, with the rules of which tag may follow which."""
+"""Encoding entity spans as one tag per character and decoding them, with the transitions that are legal."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from numpy.typing import NDArray
 
 from cnlu.data.schema import Entity
 from cnlu.errors import UsageError
+from cnlu.i18n import _
 from cnlu.io.messages import shown
 
 _PREFIXES = {"BIO": "BI", "BILOU": "BILU"}
 
 
 class TagSet:
-    """The tags of some entity types under a scheme, "O" first, and what sequences of them are legal.
+    """The tags of a set of entity types under a scheme, "O" first, and the sequences of them that are legal.
 
-    BIO: B begins a span, I goes on. BILOU: B begins, I goes on, L ends a span of two or more characters, U is
-    a span of one. Both tell adjacent spans of one type apart.
+    BIO: B begins a span, I continues it. BILOU: B begins, I continues, L ends a span of two or more characters, U is
+    a span of one. Both distinguish adjacent spans of one type.
     """
 
     tags: list[str]
@@ -31,32 +32,34 @@ class TagSet:
     """[T, T], whether the second tag may follow the first."""
 
     def __init__(self, entity_types: Sequence[str], scheme: str = "BILOU") -> None:
-        """`scheme` is "BIO" or "BILOU"; raises UsageError for another, or for a type named twice."""
+        """`scheme` is "BIO" or "BILOU"; raises UsageError for another one, or for a repeated type."""
         if scheme not in _PREFIXES:
-            raise UsageError(f"the tag scheme {shown(scheme)} is not known; choose BIO or BILOU.")
+            raise UsageError(
+                "", _("the tag scheme {scheme} is unknown", scheme=shown(scheme)), _("choose BIO or BILOU")
+            )
         if len(set(entity_types)) != len(entity_types):
-            raise UsageError("an entity type is named twice; name each once.")
+            raise UsageError("", _("an entity type is named twice"), _("name each once"))
         self.scheme = scheme
         self.entity_types = list(entity_types)
         self._prefixes = _PREFIXES[scheme]
         self._first = {name: 1 + i * len(self._prefixes) for i, name in enumerate(self.entity_types)}
         self.tags = ["O"] + [f"{prefix}-{name}" for name in self.entity_types for prefix in self._prefixes]
-        self._rules()
+        self._set_transitions()
 
-    def _rules(self) -> None:
+    def _set_transitions(self) -> None:
         prefixes = np.array([tag[0] for tag in self.tags])
         types = np.array([-1] + [i for i in range(len(self.entity_types)) for _ in self._prefixes])
         begins = np.isin(prefixes, ["O", "B", "U"])
-        # Under BIO a span may end anywhere; under BILOU it is open until its L.
+        # Under BIO a span may end anywhere; under BILOU it ends with L.
         ends = np.isin(prefixes, ["O", "L", "U"]) if self.scheme == "BILOU" else np.ones(len(prefixes), bool)
-        goes_on = np.isin(prefixes, ["B", "I"])[:, None] & np.isin(prefixes, ["I", "L"])[None, :]
+        continues = np.isin(prefixes, ["B", "I"])[:, None] & np.isin(prefixes, ["I", "L"])[None, :]
         self.legal_start, self.legal_end = begins, ends
-        self.legal = (ends[:, None] & begins[None, :]) | (goes_on & (types[:, None] == types[None, :]))
+        self.legal = (ends[:, None] & begins[None, :]) | (continues & (types[:, None] == types[None, :]))
 
     def encode(self, length: int, entities: Iterable[Entity]) -> tuple[list[int], list[Entity]]:
-        """Tag ids for `length` characters, and the entities that found no place in them.
+        """Tag ids for `length` characters, and the entities that do not fit in them.
 
-        Of overlapping entities the longest stays (of equals the earlier one). Entities that reach beyond
+        Of overlapping entities the longest is kept (of equal ones the first). Entities that reach beyond
         `length` or whose type is not in this set are dropped too.
         """
         ids = [0] * length
@@ -77,8 +80,8 @@ class TagSet:
     def decode(self, tag_ids: Iterable[int]) -> list[tuple[int, int, str]]:
         """The spans (start, end, type) of a tag sequence, the exact inverse of `encode` on legal ones.
 
-        In a sequence that is not legal a tag without its beginning begins a span, and an open span ends where
-        the next begins.
+        In an illegal sequence, a tag without a beginning begins a span, and an open span ends where the next one
+        begins.
         """
         spans: list[tuple[int, int, str]] = []
         start, kind = 0, ""

@@ -1,4 +1,4 @@
-"""Sentences without annotations: text files with one a line, plain or compressed, and the texts of example files."""
+"""Unlabelled sentences: text files with one sentence per line, plain or compressed, and texts of example files."""
 
 from __future__ import annotations
 
@@ -10,35 +10,38 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from cnlu.config import DataConfig
-from cnlu.data.limits import refuse_long_text
+from cnlu.data.limits import check_text_length
 from cnlu.data.load import load_data
 from cnlu.data.schema import Example
 from cnlu.errors import DataError
+from cnlu.i18n import _
 from cnlu.io.decompress import open_packed
 from cnlu.io.text_files import bounded_lines
 
-MOST_CHARACTERS = 1 << 28
-"""Of all drawn texts together: half a gigabyte of memory, mostly."""
+MAX_CHARACTERS = 1 << 28
+"""Limit for all sampled texts together, about half a gigabyte of memory."""
 _PLAIN = (".txt", ".txt.gz", ".txt.xz")
 
 
 def read_texts(
     paths: Sequence[str | Path], most: int, seed: int, notes: list[str], settings: DataConfig | None = None
 ) -> list[str]:
-    """At most `most` different texts of the files, drawn evenly; none is blank.
+    """A uniform sample of at most `most` different texts of the files; none is blank.
 
-    A `.txt` file (also `.txt.gz`, `.txt.xz`) has a text a line, its surrounding space removed; of anything else that
-    `load_data` reads the texts count. The draw depends on the texts and the seed alone, not on the order of the
-    files, and its own order is that of a shuffle. Only what is drawn is kept in memory. Raises DataError as
-    `load_data` does, when there is no text at all, and for a text longer than LONGEST_TEXT or drawn texts of more than
-    MOST_CHARACTERS.
+    A `.txt` file (also `.txt.gz`, `.txt.xz`) has one text per line, stripped of surrounding space; from other files
+    that `load_data` reads, the texts are taken. The sample depends only on the texts and the seed, not on the order of
+    the files, and is shuffled. Only the sample is kept in memory. Raises DataError as `load_data` does, if there is no
+    text at all, and for a text longer than LONGEST_TEXT or a sample of more than MAX_CHARACTERS.
     """
-    drawn, total = _draw(_texts(paths, notes, settings), most, seed)
-    if not drawn:
-        raise DataError(f"{', '.join(map(str, paths))}: there is no text; give files with a sentence a line.")
-    if total > len(drawn):
-        notes.append(f"{len(drawn)} texts are drawn of the files' {total} (repeats included).")
-    return drawn
+    sampled, total = _sample(_texts(paths, notes, settings), most, seed)
+    if not sampled:
+        place = ", ".join(map(str, paths))
+        raise DataError(place, _("there is no text"), _("give files with one sentence per line"))
+    if total > len(sampled):
+        notes.append(
+            _("{count} of the files' {total} texts (repeats included) are sampled.", count=len(sampled), total=total)
+        )
+    return sampled
 
 
 def annotated(paths: Sequence[str | Path], settings: DataConfig | None = None) -> list[Example]:
@@ -47,8 +50,8 @@ def annotated(paths: Sequence[str | Path], settings: DataConfig | None = None) -
     return list(load_data(files, settings=settings).examples) if files else []
 
 
-def _draw(texts: Iterable[str], most: int, seed: int) -> tuple[list[str], int]:
-    """(the texts whose hashes are the smallest: an even draw that a repeat cannot change, how many were seen)."""
+def _sample(texts: Iterable[str], most: int, seed: int) -> tuple[list[str], int]:
+    """(the texts with the smallest hashes, a uniform sample that repeats do not change; the number of texts seen)."""
     heap: list[tuple[int, str]] = []
     kept = set[str]()
     key, total, size = seed.to_bytes(8, "little"), 0, 0
@@ -67,10 +70,9 @@ def _draw(texts: Iterable[str], most: int, seed: int) -> tuple[list[str], int]:
             kept.add(text)
             kept.discard(dropped)
             size += len(text) - len(dropped)
-        if size > MOST_CHARACTERS:
-            raise DataError(
-                f"the drawn texts have more than {MOST_CHARACTERS:,} characters together; draw fewer with --max-texts."
-            )
+        if size > MAX_CHARACTERS:
+            problem = _("the sampled texts have more than {most:,} characters together", most=MAX_CHARACTERS)
+            raise DataError("--max-texts", problem, _("sample fewer texts"))
     return [text for _, text in sorted(heap, reverse=True)], total
 
 
@@ -82,12 +84,12 @@ def _texts(paths: Sequence[str | Path], notes: list[str], settings: DataConfig |
         data = load_data(path, settings=settings)
         notes += data.notes
         if any(example.intent is not None or example.entities for example in data.examples):
-            notes.append(f"{path}: its annotations are not learned, only its texts.")
+            notes.append(_("{path}: only its texts are used, not its annotations.", path=path))
         yield from (example.text for example in data.examples if example.text.strip())
 
 
 def _is_plain(path: Path) -> bool:
-    """Whether it is a file of plain text."""
+    """Whether the path is a file of plain text."""
     return not path.is_dir() and path.name.lower().endswith(_PLAIN)
 
 
@@ -98,14 +100,13 @@ def _lines(path: Path) -> Iterator[str]:
                 try:
                     text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
                 except UnicodeDecodeError:
-                    raise DataError(
-                        f"{path}:{number}: is not valid UTF-8; save the file as UTF-8 (it may be in GBK or UTF-16)."
-                    ) from None
-                refuse_long_text(text, f"{path}:{number}")
+                    fix = _("save the file as UTF-8 (it may be in GBK or UTF-16)")
+                    raise DataError(f"{path}:{number}", _("the line is not valid UTF-8"), fix) from None
+                check_text_length(text, f"{path}:{number}")
                 if text:
                     yield text
     except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file or folder; check the path.") from None
+        raise DataError(path, _("there is no such file or folder"), _("check the path")) from None
     except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or "it is damaged or cut off"
-        raise DataError(f"{path}: the file cannot be read ({reason}); check it.") from None
+        reason = getattr(error, "strerror", None) or _("it is damaged or truncated")
+        raise DataError(path, _("the file cannot be read ({reason})", reason=reason), _("check it")) from None

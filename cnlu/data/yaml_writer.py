@@ -1,6 +1,6 @@
-"""Writing Rasa NLU YAML 3.1 that Rasa and this package read back as the same data, or refusing to.
+"""Writing Rasa NLU YAML 3.1 that Rasa and this package read back as the same data.
 
-Rasa's notation has no escapes: what it cannot express is refused with a sentence that names JSONL.
+Rasa's notation has no escapes: data that it cannot express raises an error that recommends JSONL.
 """
 
 from __future__ import annotations
@@ -15,34 +15,35 @@ from cnlu.data.example_blocks import STRIPPED
 from cnlu.data.markup import emit_markup
 from cnlu.data.schema import Entity, Example, NluData
 from cnlu.errors import DataError
+from cnlu.i18n import _
 from cnlu.io.messages import shown
 from cnlu.io.text_files import write_bytes
 from cnlu.io.yaml_nodes import parse_yaml, plain_value
 
-# Rasa decodes \uXXXX throughout a file that is all ASCII; one other character keeps it from that.
+# Rasa decodes \uXXXX in a file that is pure ASCII; the character `·` prevents this.
 _HEADER = '# Rasa NLU 3.1 · cnlu\nversion: "3.1"\nnlu:\n'
-# A line of a block keeps printable characters and tabs; every line break YAML or Python knows would end it.
+# A line of a block may hold printable characters and tabs; every line break of YAML or Python would end it.
 _UNWRITABLE = re.compile("[^\t\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _PLAIN_NAME = re.compile(r"[^\W\d][\w/.+]*")
 _RESERVED = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
-_FIX = "keep these examples in a JSONL file"
 
 
 def write_yaml(data: NluData, path: str | Path) -> None:
-    """Write `to_yaml(data)` to a file, in one step; raises CnluError when the place cannot be written."""
+    """Write `to_yaml(data)` to a file atomically; raises CnluError if the file cannot be written."""
     write_bytes(Path(path), to_yaml(data).encode("utf-8"))
 
 
 def to_yaml(data: NluData) -> str:
     """Examples (grouped by intent, in order of first appearance), synonyms, regexes and lookups as YAML.
 
-    Synonyms of one type that the examples' annotated values already say are not repeated; the others are written
-    `[surface](type)`. Raises DataError for what Rasa's YAML cannot express.
+    Synonyms of one type that follow from the examples' annotated values are not repeated; the others are written
+    `[surface](type)`. Raises DataError for data that Rasa's YAML cannot express.
     """
     groups: dict[str, list[Example]] = {}
     for number, example in enumerate(data.examples, 1):
         if example.intent is None:
-            raise DataError(f"{_place(example, number)}: Rasa's YAML has no examples without an intent; {_FIX}.")
+            problem = _("Rasa's YAML has no examples without an intent")
+            raise DataError(_place(example, number), problem, _fix_use_jsonl())
         groups.setdefault(example.intent, []).append(example)
     parts = [_HEADER]
     parts += [_intent(intent, examples) for intent, examples in groups.items()]
@@ -52,13 +53,11 @@ def to_yaml(data: NluData) -> str:
         parts.append(_section("regex", name, patterns))
     for name, entries in data.lookups.items():
         if len(entries) == 1 and entries[0].lower().endswith(".txt"):
-            raise DataError(
-                f"lookup {shown(name)}: its only entry {shown(entries[0])} would be read as "
-                f"the name of a file; add another entry."
-            )
+            problem = _("its only entry {entry} would be read as the name of a file", entry=shown(entries[0]))
+            raise DataError(f"lookup {shown(name)}", problem, _("add another entry"))
         parts.append(_section("lookup", name, entries))
     if len(parts) == 1:
-        raise DataError("there is nothing to write as YAML; give at least one example.")
+        raise DataError("", _("there is nothing to write as YAML"), _("give at least one example"))
     return "\n".join(parts)
 
 
@@ -66,14 +65,23 @@ def _place(example: Example, number: int) -> str:
     return example.source or f"example {number}"
 
 
+def _fix_use_jsonl() -> str:
+    return _("keep these examples in a JSONL file")
+
+
+def _fix_rename() -> str:
+    return _("rename it, or keep these examples in a JSONL file")
+
+
 def _intent(intent: str, examples: list[Example]) -> str:
     place = _place(examples[0], 1)
     parts = intent.split("/")
     if intent != intent.strip() or len(parts) > 2 or not all(parts):
-        raise DataError(
-            f"{place}: Rasa cannot read the intent name {shown(intent)} (it strips spaces "
-            f"and takes one `/` between two names); rename it, or {_FIX}."
+        problem = _(
+            "Rasa cannot read the intent name {name} (it strips spaces and accepts one `/` between two names)",
+            name=shown(intent),
         )
+        raise DataError(place, problem, _fix_rename())
     head = f"- intent: {_name(intent, place)}\n"
     lines = [_line(example, number) for number, example in enumerate(examples, 1)]
     if all(example.metadata is None for example in examples):
@@ -85,17 +93,21 @@ def _intent(intent: str, examples: list[Example]) -> str:
 def _line(example: Example, number: int) -> str:
     place = _place(example, number)
     line = emit_markup(example.text, example.entities, place)
-    _check(line, place, shown(example.text))
+    _check_line(line, place, shown(example.text))
     return line
 
 
-def _check(line: str, place: str, what: str) -> None:
+def _check_line(line: str, place: str, text: str) -> None:
     if found := _UNWRITABLE.search(line):
-        raise DataError(
-            f"{place}: {what} holds the character U+{ord(found[0]):04X}, which a line of Rasa's YAML cannot; {_FIX}."
+        problem = _(
+            "{text} has the character {character}, which a line of Rasa's YAML cannot hold",
+            text=text,
+            character=f"U+{ord(found[0]):04X}",
         )
+        raise DataError(place, problem, _fix_use_jsonl())
     if not line or line != line.strip(STRIPPED):
-        raise DataError(f"{place}: {what} is empty or begins or ends with a space, which Rasa strips; {_FIX}.")
+        problem = _("{text} is empty or begins or ends with a space, which Rasa strips", text=text)
+        raise DataError(place, problem, _fix_use_jsonl())
 
 
 def _list_item(line: str, example: Example) -> str:
@@ -109,26 +121,27 @@ def _list_item(line: str, example: Example) -> str:
     except (TypeError, ValueError, RecursionError, DataError):
         same = False
     if not same or _UNWRITABLE.search(written):
-        raise DataError(f"{_place(example, 1)}: the metadata of {shown(example.text)} cannot be kept in YAML; {_FIX}.")
+        problem = _("the metadata of {text} cannot be written as YAML", text=shown(example.text))
+        raise DataError(_place(example, 1), problem, _fix_use_jsonl())
     return item + f"    metadata: {written}\n"
 
 
 def _synonym_sections(data: NluData, groups: dict[str, list[Example]]) -> dict[str, list[str]]:
-    """By value, the lines of its section."""
+    """The lines of each synonym section, by value."""
     by_value: dict[str, list[str]] = {}
     for surface, value in data.synonyms.items():
         by_value.setdefault(value, []).append(surface)
-    said = said_synonyms(example for examples in groups.values() for example in examples)
+    annotated = annotated_synonyms(example for examples in groups.values() for example in examples)
     for kind, synonyms in data.synonyms_of.items():
         for surface, value in synonyms.items():
-            if said.get((kind, surface)) != value:
+            if annotated.get((kind, surface)) != value:
                 whole = Entity(0, len(surface), kind, surface)
                 by_value.setdefault(value, []).append(emit_markup(surface, [whole], f"synonym {shown(value)}"))
     return by_value
 
 
-def said_synonyms(examples: Iterable[Example]) -> dict[tuple[str, str], str]:
-    """What reading the examples in their order gives: (type, surface) -> value."""
+def annotated_synonyms(examples: Iterable[Example]) -> dict[tuple[str, str], str]:
+    """The synonyms that result from reading the examples in order: (type, surface) -> value."""
     return {
         (entity.entity, example.text[entity.start : entity.end]): entity.value
         for example in examples
@@ -141,22 +154,24 @@ def _section(kind: str, name: str, entries: Iterable[str]) -> str:
     place = f"{kind} {shown(name)}"
     lines = list(entries)
     if not lines or not name.strip():
-        raise DataError(f"{place}: Rasa skips a {kind} without a name or entries; remove it.")
+        raise DataError(place, _("Rasa skips a section without a name or entries"), _("remove it"))
     for line in lines:
-        _check(line, place, f"the entry {shown(line)}")
+        _check_line(line, place, shown(line))
     return f"- {kind}: {_name(name, place)}\n  examples: |\n" + "".join(f"    - {line}\n" for line in lines)
 
 
 def _name(name: str, place: str) -> str:
-    """A label as YAML: plain where no reader could take it for anything else, else in double quotes."""
+    """A label as YAML: plain if that is unambiguous, otherwise in double quotes."""
     if _PLAIN_NAME.fullmatch(name) and name.lower() not in _RESERVED:
         return name
     written = _quoted(name)
     if found := _UNWRITABLE.search(written):
-        raise DataError(
-            f"{place}: the name {shown(name)} holds the character U+{ord(found[0]):04X}, "
-            f"which YAML cannot; rename it, or {_FIX}."
+        problem = _(
+            "the name {name} has the character {character}, which YAML cannot hold",
+            name=shown(name),
+            character=f"U+{ord(found[0]):04X}",
         )
+        raise DataError(place, problem, _fix_rename())
     return written
 
 

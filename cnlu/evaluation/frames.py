@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnlu.data.multi_intent import same_set
+from cnlu.data.multi_intent import canonical_intent
 from cnlu.data.schema import Example
 
 Span = tuple[int, int, str]
@@ -66,7 +66,9 @@ def _pair(gold: Frame, predicted: Frame, multi_intent: bool) -> tuple[Frame, Fra
     """Of a model that gives several intents a+b and b+a are the same."""
     if not multi_intent:
         return gold, predicted
-    return replace(gold, intent=same_set(gold.intent)), replace(predicted, intent=same_set(predicted.intent))
+    return replace(gold, intent=canonical_intent(gold.intent)), replace(
+        predicted, intent=canonical_intent(predicted.intent)
+    )
 
 
 def rightness(gold: Sequence[Example], predicted: Sequence[Mapping[str, Any]]) -> NDArray[np.bool_]:

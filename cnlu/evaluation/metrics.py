@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cnlu.data.multi_intent import parts
+from cnlu.data.multi_intent import split_intent
 from cnlu.data.schema import Entity, Example
 from cnlu.evaluation.frames import Frame, RoleSpan, Span, frame_is_right, paired_frames
 from cnlu.runtime.calibration import expected_calibration_error
@@ -53,7 +53,7 @@ def _intent_section(
     multi_intent = any("intents" in result for result in predicted)
 
     def single(name: str | None) -> list[str]:
-        return [] if name is None else parts(name) if multi_intent else [name]
+        return [] if name is None else split_intent(name) if multi_intent else [name]
 
     asked = [(g.intent, p.intent, r) for (g, p), r in zip(pairs, predicted, strict=True) if g.intent is not None]
     if not asked:
@@ -154,7 +154,7 @@ def _unseen(example: Example, known: Labels, multi_intent: bool) -> int:
     def is_seen(entity: Entity) -> bool:
         return _is_seen(entity.entity, entity.role, entity.group, known)
 
-    intents = [] if example.intent is None else parts(example.intent) if multi_intent else [example.intent]
+    intents = [] if example.intent is None else split_intent(example.intent) if multi_intent else [example.intent]
     return sum(name not in known.intents for name in intents) + sum(not is_seen(entity) for entity in example.entities)
 
 

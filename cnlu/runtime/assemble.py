@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cnlu.data.multi_intent import JOINER, parts
+from cnlu.data.multi_intent import JOINER, split_intent
 from cnlu.data.tags import TagSet
 from cnlu.features.lexicon import Match, without_overlaps
 from cnlu.features.synonyms import Synonyms
@@ -173,7 +173,7 @@ class Assembler:
 
     def _combined(self, names: list[str]) -> str:
         """As the examples write this combination; one they lack, the likeliest intent first."""
-        known = (name for name in self.labels.combined if set(parts(name)) == set(names))
+        known = (name for name in self.labels.combined if set(split_intent(name)) == set(names))
         return next(known, JOINER.join(names))
 
     def _entities(self, text: str, scores: Scores, hits: Sequence[Match]) -> list[dict[str, Any]]:

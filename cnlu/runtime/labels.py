@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from cnlu.data.grouping import ItemSet, order_of
-from cnlu.data.multi_intent import parts
+from cnlu.data.multi_intent import split_intent
 from cnlu.data.schema import Example
 from cnlu.data.tags import TagSet
 
@@ -40,7 +40,7 @@ class Labels:
         groups: dict[str, set[str]] = {}
         for example in examples:
             if example.intent is not None:
-                named = parts(example.intent) if multi_intent else [example.intent]
+                named = split_intent(example.intent) if multi_intent else [example.intent]
                 intents.update(named)
                 if len(named) > 1:
                     combined.add(example.intent)

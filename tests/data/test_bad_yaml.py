@@ -58,7 +58,7 @@ def refusal(folder: Path, written: str | bytes) -> str:
         ("nlu:\n- intent: a\n  examples:\n  - metadata: 1\n", 4, "no `text`"),
         ("nlu:\n- intent: a\n  examples: {x: y}\n", 3, "must be a block of text"),
         ("nlu:\n- synonym: a\n  examples:\n  - x\n", 4, "must be a block of text"),
-        ("nlu:\n- lookup: a\n  examples: none.txt\n", 3, "none.txt, which is not there"),
+        ("nlu:\n- lookup: a\n  examples: none.txt\n", 3, "none.txt, which does not exist"),
         ("nlu:\n- intent: a\n  examples: |\n    - ok\n    - [x]{entity: b}\n", 5, "not valid JSON"),
         ("nlu:\n- intent: a\n  examples:\n  - text: |\n      [x]{1}\n", 5, "not valid JSON"),
     ],

@@ -47,7 +47,7 @@ def _with(**entity: object) -> str:
         ("[]", "must be a JSON object"),
         ("1 2", "not valid JSON"),
         ("[" * 100_000, "too deeply"),
-        ('{"text": "a", "text": "b"}', '"text" comes twice'),
+        ('{"text": "a", "text": "b"}', '"text" appears twice'),
         ('{"text": "a\0"}', "not valid JSON"),
         ('{"intent": "a"}', 'no "text"'),
         ('{"text": 1}', "must be a string"),
@@ -64,8 +64,8 @@ def _with(**entity: object) -> str:
         (_with(start=-1), "inside the text"),
         (_with(end=0), "inside the text"),
         (_with(start=1), "inside the text"),
-        (_with(entity=""), "its type"),
-        (_with(entity=3), "its type"),
+        (_with(entity=""), "has no type"),
+        (_with(entity=3), "has no type"),
         (_with(value=3), '"value"'),
         (_with(role=[]), '"role"'),
         (_with(group=1), '"group"'),
@@ -93,7 +93,7 @@ def test_overlaps_are_kept_and_noted_and_unknown_keys_noted_once(tmp_path: Path)
     data = reads(tmp_path, line + '{"text": "四", "id": 2}')
     assert len(data.examples[0].entities) == 2
     assert [note.rsplit("d.jsonl", 1)[1] for note in data.notes] == [
-        ":1: the key “id” of an example means nothing here and is left alone.",
+        ":1: the key “id” of an example is unknown and is ignored.",
         ":1: the entity “二三” overlaps another.",
     ]
 
@@ -159,7 +159,7 @@ def test_the_real_sets_read_with_values_at_their_offsets(shared: Path) -> None:
             continue  # questions and their answers, for instance
         data = read_jsonl(file)
         assert len(data.examples) == sum(1 for line in file.read_text(encoding="utf-8").split("\n") if line)
-        assert all("means nothing here" in note for note in data.notes) and not data.synonyms  # their own keys
+        assert all("is unknown and is ignored" in note for note in data.notes) and not data.synonyms  # their own keys
 
 
 @pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "[1, 2e400]"])

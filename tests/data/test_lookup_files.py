@@ -70,7 +70,7 @@ def test_a_table_that_cannot_be_read_is_named(tmp_path: Path, content: str, said
 
 @pytest.mark.parametrize("name", ["cities.csv", "cities.tsv", "tables/cities.txt", "../other/cities.csv", "a\0.txt"])
 def test_a_file_that_is_not_there_is_named_with_how_to_give_it(tmp_path: Path, name: str) -> None:
-    with pytest.raises(DataError, match=r"nlu.yml:6: .*“city” names the file .*not there; .*beside the YAML file"):
+    with pytest.raises(DataError, match=r"nlu.yml:6: .*“city” names the file .*does not exist; .*beside the YAML file"):
         read(tmp_path, f'"- {name}"' if "\0" not in name else '"- a\\0.txt"')
 
 
@@ -94,7 +94,7 @@ def test_a_table_outside_of_the_data_is_read_where_the_setting_allows(
         (folder / "in").symlink_to(table.parent)
     if way == "working directory":
         monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match=r"nlu.yml:6: .*outside the data's folder; .*data.files=anywhere"):
+    with pytest.raises(DataError, match=r"nlu.yml:6: .*outside the folder of the data; .*data.files=anywhere"):
         read(folder, written)
     assert read(folder, written, files="anywhere").lookups == {"city": ["秘密"]}
 

@@ -1,4 +1,4 @@
-"""What readers tell of places beyond the examples: dictionary entries, doubts, lines that cannot be read."""
+"""What readers record beside the examples: dictionary entries, issues, lines that cannot be read."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def test_a_table_s_file_is_the_place_of_its_entries(tmp_path: Path) -> None:
     assert [entry.source for entry in load_data(path).entries if entry.name == "big"] == [f"{table}:1", f"{table}:2"]
 
 
-def test_doubts_are_the_notes_that_speak_of_examples(tmp_path: Path) -> None:
+def test_issues_are_the_notes_about_examples(tmp_path: Path) -> None:
     data = load_data(written(tmp_path, "stories: []\n" + YAML))
-    assert [doubt.source.rpartition(":")[2] for doubt in data.doubts] == ["7", "6"]
+    assert [issue.source.rpartition(":")[2] for issue in data.issues] == ["7", "6"]
     assert len(data.notes) == 3
 
 
@@ -62,10 +62,10 @@ def test_unreadable_examples_are_collected_where_asked_and_an_error_elsewhere(tm
     yaml = written(tmp_path, 'nlu:\n- intent: a\n  examples: |\n    - 去[北京]{"entity"}\n    - 好\n')
     content = '{"text": "好"\n{"text": "好", "intent": 1}\n{"text": "好", "intent": "a"}\n'
     lines = written(tmp_path, content, "nlu.jsonl")
-    data = load_data(tmp_path, keep_refused=True)
-    assert data.refused is not None
-    assert [source for source, _, _ in data.refused] == [f"{lines}:1", f"{lines}:2", f"{yaml}:4"]
-    assert data.refused[2][1] == '去[北京]{"entity"}' and not data.refused[2][2].startswith(str(yaml))
+    data = load_data(tmp_path, keep_invalid=True)
+    assert data.invalid is not None
+    assert [one.source for one in data.invalid] == [f"{lines}:1", f"{lines}:2", f"{yaml}:4"]
+    assert data.invalid[2].line == '去[北京]{"entity"}' and not data.invalid[2].problem.startswith(str(yaml))
     assert len(data.examples) == 2
     with pytest.raises(DataError, match=r"nlu.jsonl:1: this line is not valid JSON"):
         load_data(tmp_path)
@@ -73,15 +73,15 @@ def test_unreadable_examples_are_collected_where_asked_and_an_error_elsewhere(tm
 
 def test_a_file_that_cannot_be_read_is_an_error_all_the_same(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="not valid YAML"):
-        load_data(written(tmp_path, "nlu:\n- intent: a\n  b: [\n"), keep_refused=True)
+        load_data(written(tmp_path, "nlu:\n- intent: a\n  b: [\n"), keep_invalid=True)
 
 
-def test_where_nothing_is_checked_a_note_tells_of_each_kind_of_doubt_how_many_lines_there_are(tmp_path: Path) -> None:
+def test_without_a_check_a_note_counts_the_lines_of_each_code(tmp_path: Path) -> None:
     lines = ["[大](cup)", "[小]（cup）", "【中】(cup)", "[大] (cup)", '[大]{"entity": "cup", "rule": "x"}', "茶 # 常用"]
     content = "nlu:\n- intent: a\n  examples: |\n" + "".join(f"    - {line}\n" for line in lines)
-    markup, key, remark = sorted(load_data(written(tmp_path, content)).notes)
+    markup, key, comment = sorted(load_data(written(tmp_path, content)).notes)
     assert "nlu.yml:5: " in markup and "(3 lines are like it)" in markup and "learned as text" in markup
     assert "cnlu check --fix" in markup and markup.endswith("; cnlu check names every line.")
     assert "nlu.yml:8: " in key and "“rule”" in key and "like it" not in key
-    assert "nlu.yml:9: " in remark
-    assert load_data(written(tmp_path, content), keep_refused=True).notes == []
+    assert "nlu.yml:9: " in comment
+    assert load_data(written(tmp_path, content), keep_invalid=True).notes == []

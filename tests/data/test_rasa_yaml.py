@@ -118,7 +118,7 @@ TWO_VALUES = "nlu:\n- intent: a\n  examples: |\n    - [京](city:东京)\n- syno
 
 def test_the_last_of_contradicting_synonyms_wins_and_is_noted(tmp_path: Path) -> None:
     (tmp_path / "nlu.yml").write_text(TWO_VALUES, encoding="utf-8")
-    data = read_yaml(tmp_path / "nlu.yml", NluData(bind=False))
+    data = read_yaml(tmp_path / "nlu.yml", NluData(synonyms_by_type=False))
     assert data.synonyms == {"京": "北京"}
     assert data.notes == [f"{tmp_path}/nlu.yml:7: the synonym “京” stood for “东京” and now stands for “北京”."]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cnlu.data.load import load_data
 from cnlu.data.schema import Entity, Example, NluData
-from cnlu.data.split_files import render, split_examples, too_small
+from cnlu.data.split_files import render, split_examples, describe_small_intents
 from cnlu.errors import DataError
 
 
@@ -131,8 +131,8 @@ def test_synonyms_beside_jsonl_are_kept(tmp_path: Path) -> None:
 
 def test_intents_that_are_not_in_every_part_are_named() -> None:
     parts = split_examples(examples(a=30, b=2), 0.1, 0.1, 1)
-    (said,) = too_small(parts)
+    (said,) = describe_small_intents(parts)
     assert "“b” (2, none in" in said and "“a”" not in said
-    assert too_small(split_examples(examples(a=30, b=30), 0.1, 0.1, 1)) == []
-    (many,) = too_small({"train": examples(**{f"i{n}": 1 for n in range(50)}), "dev": []})
+    assert describe_small_intents(split_examples(examples(a=30, b=30), 0.1, 0.1, 1)) == []
+    (many,) = describe_small_intents({"train": examples(**{f"i{n}": 1 for n in range(50)}), "dev": []})
     assert "and 30 more" in many

@@ -34,7 +34,7 @@ def test_of_examples_the_texts_are_read_and_it_is_said(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", '{"text": "去北京", "intent": "go"}', '{"text": " "}', '{"text": "你好"}')
     notes: list[str] = []
     assert sorted(read_texts([path], 10, 1, notes)) == ["你好", "去北京"]
-    assert notes == [f"{path}: its annotations are not learned, only its texts."]
+    assert notes == [f"{path}: only its texts are used, not its annotations."]
 
 
 def test_the_draw_depends_on_the_texts_and_the_seed_alone(tmp_path: Path) -> None:
@@ -55,17 +55,17 @@ def test_every_text_is_drawn_as_often_as_any_other_however_often_it_stands_there
 def test_what_is_not_drawn_is_said(tmp_path: Path) -> None:
     notes: list[str] = []
     read_texts([write(tmp_path / "a.txt", "一", "二", "三")], 2, 1, notes)
-    assert notes == ["2 texts are drawn of the files' 3 (repeats included)."]
+    assert notes == ["2 of the files' 3 texts (repeats included) are sampled."]
 
 
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
         ("a.txt", b"\n \n", "there is no text"),
-        ("a.txt", "一\n".encode() + b"\xc4\xe3", "a.txt:2: is not valid UTF-8"),
+        ("a.txt", "一\n".encode() + b"\xc4\xe3", "a.txt:2: the line is not valid UTF-8"),
         ("a.txt.gz", gzip.compress("一".encode() * 999, mtime=0)[:-9], "cannot be read .*damaged"),
         ("a.txt.xz", b"no xz at all", "cannot be read .*damaged"),
-        ("a.doc", b"", "files of this kind are not read"),
+        ("a.doc", b"", "files of this type are not read"),
     ],
 )
 def test_files_that_cannot_be_used(tmp_path: Path, name: str, content: bytes, said: str) -> None:

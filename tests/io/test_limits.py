@@ -60,7 +60,7 @@ def test_a_text_that_is_too_long_is_one_unreadable_example(tmp_path: Path, name:
     path = put(tmp_path / name, content)
     with pytest.raises(DataError, match=rf"{name}:5: the text has 100,001 characters, more than the 100,000"):
         load_data(path)
-    assert len(load_data(path, keep_refused=True).examples) == 1
+    assert len(load_data(path, keep_invalid=True).examples) == 1
 
 
 def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +124,7 @@ def test_a_line_without_end_is_no_sentence_to_parse(tmp_path: Path) -> None:
 
 
 def test_the_drawn_texts_have_a_bound_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unlabelled, "MOST_CHARACTERS", 1000)
+    monkeypatch.setattr(unlabelled, "MAX_CHARACTERS", 1000)
     path = put(tmp_path / "a.txt", "".join(f"{i:0500}\n" for i in range(9)))
     assert len(read_texts([path], 2, 1, [])) == 2
     with pytest.raises(DataError, match=r"more than 1,000 characters together; .*--max-texts"):
@@ -162,7 +162,7 @@ def test_a_list_of_annotations_with_a_brace_that_never_closes_takes_no_time() ->
 def test_no_shape_of_a_file_is_quadratic(tmp_path: Path, name: str, content: str) -> None:
     path = put(tmp_path / name, content)
     began = time.process_time()
-    load_data(path, keep_refused=True)
+    load_data(path, keep_invalid=True)
     assert time.process_time() - began < 4  # well below a second; quadratic ways took five and more
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from cnlu.config import Config, ModelConfig, TrainingConfig
 from cnlu.config.needs import refuse_without_effect
 from cnlu.data.load import load_data
-from cnlu.data.multi_intent import parts, refuse_repeats
+from cnlu.data.multi_intent import check_repeated_intents, split_intent
 from cnlu.data.schema import Example, NluData
 from cnlu.data.split import stratified_split
 from cnlu.errors import DataError, UsageError
@@ -75,7 +75,7 @@ def build_dataset(
         log(f"note: {len(train) - len(usable)} examples without any text are left out.")
     _refuse_missing_out_of_scope(usable, config.model)
     if config.model.multi_label:
-        refuse_repeats([*usable, *dev])
+        check_repeated_intents([*usable, *dev])
     if not any(example.intent is not None or example.entities for example in usable):
         raise DataError(f"{', '.join(map(str, request.data))}: {_nothing(config.model)}; annotate some first.")
     every, members, held_out_by = [*usable, *dev], config.model.members, list[int]()
@@ -116,7 +116,7 @@ def counted(examples: Iterable[Example], multi_intent: bool = False) -> dict[str
     entities: Counter[str] = Counter()
     for example in examples:
         if example.intent is not None:
-            intents.update(parts(example.intent) if multi_intent else [example.intent])
+            intents.update(split_intent(example.intent) if multi_intent else [example.intent])
         entities.update(entity.entity for entity in example.entities)
     return {"intents": dict(sorted(intents.items())), "entities": dict(sorted(entities.items()))}
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnlu.config import Config
-from cnlu.data.multi_intent import parts
+from cnlu.data.multi_intent import split_intent
 from cnlu.data.schema import Entity, Example
 from cnlu.features.coverage import characters_of
 from cnlu.features.extract import Extractor, Features
@@ -225,7 +225,7 @@ def _twice(example: Example) -> bool:
 
 def intent_ids(name: str | None, labels: Labels, multi_intent: bool) -> list[int]:
     """The numbers of an intent's label, or of those of a+b; none where one of them is unknown."""
-    named = [] if name is None else parts(name) if multi_intent else [name]
+    named = [] if name is None else split_intent(name) if multi_intent else [name]
     return [labels.intents.index(part) for part in named] if all(part in labels.intents for part in named) else []
 
 

@@ -9,7 +9,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from cnlu.data.multi_intent import JOINER, parts
+from cnlu.data.multi_intent import JOINER, split_intent
 from cnlu.data.schema import Example
 
 BETWEEN = ("，", "，", "，再", "，顺便", "，然后", "，另外", "，还有", "。", "；", " ", "，对了，", "，完了再", "")
@@ -44,7 +44,7 @@ def synthesize_multi_intent(examples: Sequence[Example], share: float, seed: int
 
 
 def _pair(first: Example, second: Example, between: str) -> MultiIntentExample | None:
-    intents = [*parts(str(first.intent)), *parts(str(second.intent))]
+    intents = [*split_intent(str(first.intent)), *split_intent(str(second.intent))]
     if len(set(intents)) < len(intents):
         return None
     end = max([len(first.text.rstrip(AT_END)), *(entity.end for entity in first.entities)])
