@@ -17,9 +17,9 @@ from pathlib import Path
 from cnlu.data.schema import Example
 from cnlu.errors import CnluError, DataError, UsageError
 from cnlu.io.text_files import read_text, sweep, write_bytes
-from cnlu.server.annotated_text import AlreadyThere, AnnotatedText, Contradiction
+from cnlu.server.annotated_text import AlreadyAnnotated, AnnotatedText, ConflictingAnnotation
 
-__all__ = ["AlreadyThere", "AnnotatedFile", "Contradiction", "NoRoom", "append_example", "check_file"]
+__all__ = ["AlreadyAnnotated", "AnnotatedFile", "ConflictingAnnotation", "DiskFull", "append_example", "check_file"]
 
 SOURCE = "this sentence"
 """How messages of cnlu's writer name the example."""
@@ -31,7 +31,7 @@ _BOM = b"\xef\xbb\xbf"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-class NoRoom(CnluError):
+class DiskFull(CnluError):
     """The disk is full, or the user's share of it."""
 
 
@@ -48,8 +48,8 @@ class AnnotatedFile:
     def add(self, examples: Sequence[Example]) -> Sequence[CnluError | None]:
         """Adds the examples in one writing; gives for each None, or why it is not in the file.
 
-        The reasons: AlreadyThere, Contradiction, DataError for what Rasa's YAML cannot express, CnluError for a file
-        that takes none. Raises NoRoom or another CnluError where the file cannot be read or written; none is in it
+        The reasons: AlreadyAnnotated, ConflictingAnnotation, DataError for what Rasa's YAML cannot express, CnluError for a file
+        that takes none. Raises DiskFull or another CnluError where the file cannot be read or written; none is in it
         then, and the file is as it was. These two name the path: they are for the log.
         """
         try:
@@ -74,7 +74,7 @@ class AnnotatedFile:
 
     def check(self) -> None:
         """Raises CnluError or OSError for a file that cannot be appended to; deletes what killed writers left."""
-        with _locked(self._path), contextlib.suppress(AlreadyThere, Contradiction):
+        with _locked(self._path), contextlib.suppress(AlreadyAnnotated, ConflictingAnnotation):
             self._read().add(_PROBE)
 
     def _read(self) -> AnnotatedText:
@@ -118,7 +118,7 @@ def check_file(path: Path) -> None:
 
 def _refusal(cause: BaseException | None, message: str) -> CnluError:
     full = isinstance(cause, OSError) and cause.errno in _FULL
-    return NoRoom(message) if full else CnluError(message)
+    return DiskFull(message) if full else CnluError(message)
 
 
 def _look(path: Path) -> object:

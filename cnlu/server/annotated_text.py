@@ -22,11 +22,11 @@ _ITEM = re.compile(r"([ \t]+)- ")
 _LITERAL = re.compile(r" *(- )?examples: *\|[-+]?[ \t]*(#.*)?")
 
 
-class AlreadyThere(CnluError):
+class AlreadyAnnotated(CnluError):
     """The file has this very example."""
 
 
-class Contradiction(CnluError):
+class ConflictingAnnotation(CnluError):
     """The file has this sentence with another annotation."""
 
 
@@ -61,15 +61,15 @@ class AnnotatedText:
     def add(self, example: Example) -> AnnotatedText:
         """The text with the example below the others of its intent, else in a section at the end; perhaps this object.
 
-        Raises AlreadyThere, Contradiction, DataError for what Rasa's YAML cannot express, and CnluError for a file
+        Raises AlreadyAnnotated, ConflictingAnnotation, DataError for what Rasa's YAML cannot express, and CnluError for a file
         that takes no further section.
         """
         alone = to_yaml(NluData([example]))
         other = self._by_text.get(example.text)
         if other is not None:
             if (other.intent, other.entities) == (example.intent, example.entities):
-                raise AlreadyThere("the example is there")
-            raise Contradiction(
+                raise AlreadyAnnotated("the example is there")
+            raise ConflictingAnnotation(
                 f"The file has this sentence already, annotated otherwise, as intent {shown(other.intent or '')} "
                 f"in line {self._place(other) + 1}; change it there."
             )

@@ -21,8 +21,8 @@ from cnlu.server import json_api, pages, rasa_api
 from cnlu.server.annotate import AnnotatedFile
 from cnlu.server.batching import Batcher
 from cnlu.server.corrections import Corrections
-from cnlu.server.hosts import OwnNames
-from cnlu.server.metrics import Measured, Metrics
+from cnlu.server.hosts import TrustedHostMiddleware
+from cnlu.server.metrics import MetricsMiddleware, Metrics
 from cnlu.server.models import Models
 from cnlu.server.openapi import describe
 from cnlu.server.responses import ApiError, answer, busy, error_body, internal
@@ -64,11 +64,11 @@ def build_app(
         },
     )
     app.router.redirect_slashes = False
-    guarded = OwnNames(Shedding(app, batcher), settings)
-    return Measured(guarded, metrics, frozenset(route.path for route in routes))
+    guarded = TrustedHostMiddleware(LoadSheddingMiddleware(app, batcher), settings)
+    return MetricsMiddleware(guarded, metrics, frozenset(route.path for route in routes))
 
 
-class Shedding:
+class LoadSheddingMiddleware:
     """Refuses what the full queue would refuse anyway, before it costs anything: under overload that is most of it."""
 
     def __init__(self, app: ASGIApp, batcher: Batcher) -> None:

@@ -24,7 +24,7 @@ _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:@/?#\s]+)(?::[0-9]*)?")
 """`uri-host [ ":" port ]` of RFC 9110, section 7.2, in lower case."""
 
 
-class OwnNames:
+class TrustedHostMiddleware:
     """Refuses with 421 what is asked under another name, or sent by a page of another site."""
 
     def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cnlu.errors import CnluError, DataError
-from cnlu.server.annotate import AlreadyThere, Contradiction, NoRoom
+from cnlu.server.annotate import AlreadyAnnotated, ConflictingAnnotation, DiskFull
 from cnlu.server.auth import check_bearer
 from cnlu.server.corrections import read_example
 from cnlu.server.metrics import CONTENT_TYPE, exposition
@@ -67,7 +67,7 @@ def routes(service: Service) -> list[Route]:
         example = read_example(await read_object(request, settings), settings)
         try:
             await service.corrections.save(example)
-        except AlreadyThere:
+        except AlreadyAnnotated:
             return answer({"saved": False, "message": "The file already has this sentence, annotated the same way."})
         except CnluError as error:
             raise _not_saved(error) from None
@@ -102,12 +102,12 @@ def routes(service: Service) -> list[Route]:
 
 
 def _not_saved(error: CnluError) -> ApiError:
-    if isinstance(error, Contradiction):
+    if isinstance(error, ConflictingAnnotation):
         return ApiError(409, "contradiction", str(error))
     if isinstance(error, DataError):
         return ApiError(422, "not_expressible", str(error))
     _log.error("a sentence could not be saved: %s", error)  # it names the path, which is no business of the client's
-    if isinstance(error, NoRoom):
+    if isinstance(error, DiskFull):
         return ApiError(
             507,
             "no_room",

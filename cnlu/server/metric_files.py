@@ -24,7 +24,7 @@ from cnlu.io.temporary import locked
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """The environment variable with the folder, as prometheus_client reads it; absent where there are no figures."""
 
-PREFIX = "cnlu-figures-"
+PREFIX = "cnlu-metrics-"
 RESERVED = 128 << 10
 """Bytes of each file: about four times what all routes with all their statuses need."""
 
@@ -35,7 +35,7 @@ _log = logging.getLogger("cnlu.server")
 
 
 @contextlib.contextmanager
-def figures_folder() -> Iterator[Path | None]:
+def metrics_folder() -> Iterator[Path | None]:
     """A folder for this server alone, named in the environment; None, and a line in the log, where there is no room."""
     with contextlib.ExitStack() as stack:
         folder = None
@@ -46,32 +46,32 @@ def figures_folder() -> Iterator[Path | None]:
             os.environ[FOLDER] = str(folder)
         except OSError as error:
             folder = None
-            stop_figures(error.strerror or str(error))
+            disable_metrics(error.strerror or str(error))
         try:
             yield folder
         finally:
             os.environ.pop(FOLDER, None)
 
 
-def stop_figures(reason: str) -> None:
+def disable_metrics(reason: str) -> None:
     """From now on this process, and those that it starts, count nothing."""
     _log.warning("serving without figures, so that /metrics answers 503: %s", reason)
     os.environ.pop(FOLDER, None)
     values.ValueClass = values.get_value_class()
 
 
-def reserve_figures() -> None:
+def reserve_metric_files() -> None:
     """Makes a worker's own files; call before the first figure."""
     if folder := os.environ.get(FOLDER):
         try:
             for kind in _KINDS:
                 _reserve(Path(folder) / f"{kind}_{os.getpid()}.db")
         except OSError as error:
-            stop_figures(f"{folder}: {error.strerror}")
+            disable_metrics(f"{folder}: {error.strerror}")
             _remove_files(Path(folder), os.getpid())
 
 
-def forget_process(pid: int, folder: Path) -> None:
+def retire_process(pid: int, folder: Path) -> None:
     """Adds a dead worker's sums to those of the others before it and drops its files and gauges."""
     with contextlib.suppress(OSError, RuntimeError, ValueError, struct.error):  # it may have died while it began a file
         mark_process_dead(pid, str(folder))

@@ -17,7 +17,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from cnlu.server.raw_responses import MOST_HEAD, MOST_HEADERS, answer_busy, refusal
-from cnlu.server.request_limits import Budget
+from cnlu.server.request_limits import ByteLimiter
 from cnlu.server.settings import ServerSettings
 from cnlu.server.timeouts import TimedProtocol
 
@@ -39,7 +39,7 @@ class BoundedProtocol(TimedProtocol):
     """One connection."""
 
     def __init__(
-        self, *args: Any, settings: ServerSettings, budget: Budget, on_refused: Callable[[int], None], **options: Any
+        self, *args: Any, settings: ServerSettings, budget: ByteLimiter, on_refused: Callable[[int], None], **options: Any
     ) -> None:
         super().__init__(*args, write_timeout=settings.write_timeout, **options)
         self._settings, self._budget, self._on_refused = settings, budget, on_refused
@@ -74,7 +74,7 @@ class BoundedProtocol(TimedProtocol):
         self._budget.give(len(self._rest))
         self._rest = b""
         for cycle, held in self._open.items():
-            self._budget.give_body(held)
+            self._budget.release_body(held)
             cycle.disconnected = True  # uvicorn tells the newest alone
             cycle.message_event.set()
         self._open = {}
@@ -197,7 +197,7 @@ class BoundedProtocol(TimedProtocol):
         self._content_left = max(0, self._content_left - len(body))
         if self.cycle.response_complete:
             return  # nobody wants it any more
-        if not self._budget.take_body(self._open[self.cycle], len(body)):
+        if not self._budget.acquire_body(self._open[self.cycle], len(body)):
             self._stop(503)
         self._open[self.cycle] += len(body)
         super().on_body(body)
@@ -214,7 +214,7 @@ class BoundedProtocol(TimedProtocol):
     # Answers
 
     def on_response_complete(self) -> None:
-        self._budget.give_body(self._open.pop(next(iter(self._open))))
+        self._budget.release_body(self._open.pop(next(iter(self._open))))
         super().on_response_complete()
         if self.transport.is_closing():
             self._close()
@@ -264,4 +264,4 @@ class BoundedProtocol(TimedProtocol):
 
 def bounded(settings: ServerSettings, on_refused: Callable[[int], None] = lambda status: None) -> Any:
     """What uvicorn takes as its `http`; `on_refused` hears the status of what is refused before it is a request."""
-    return partial(BoundedProtocol, settings=settings, budget=Budget(settings.max_bodies), on_refused=on_refused)
+    return partial(BoundedProtocol, settings=settings, budget=ByteLimiter(settings.max_bodies), on_refused=on_refused)

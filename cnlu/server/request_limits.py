@@ -13,10 +13,10 @@ from cnlu.server.responses import ApiError
 from cnlu.server.settings import ServerSettings
 
 FREE_BODY = 4 << 10
-"""Bytes of every body that `Budget` does not count, so that large bodies cannot keep the usual small ones out."""
+"""Bytes of every body that `ByteLimiter` does not count, so that large bodies cannot keep the usual small ones out."""
 
 
-class Budget:
+class ByteLimiter:
     """Bytes of requests that all connections of a worker may hold together; for use in its event loop alone."""
 
     def __init__(self, most: int) -> None:
@@ -32,11 +32,11 @@ class Budget:
     def give(self, size: int) -> None:
         self.left += size
 
-    def take_body(self, held: int, more: int) -> bool:
+    def acquire_body(self, held: int, more: int) -> bool:
         """`take` for a body that grows by `more` bytes from `held`."""
         return self.take(max(0, held + more - FREE_BODY) - max(0, held - FREE_BODY))
 
-    def give_body(self, held: int) -> None:
+    def release_body(self, held: int) -> None:
         self.give(max(0, held - FREE_BODY))
 
 

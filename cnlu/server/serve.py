@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 from cnlu.errors import UsageError
 from cnlu.server.annotate import check_file
-from cnlu.server.metric_files import figures_folder
+from cnlu.server.metric_files import metrics_folder
 from cnlu.server.settings import ServerSettings
 from cnlu.server.worker import configure_log
-from cnlu.server.workers import Workers
+from cnlu.server.supervisor import Supervisor
 
 BACKLOG = 2048
 _SEND_BUFFER = 128 << 10
@@ -27,15 +27,15 @@ def serve(settings: ServerSettings) -> int:
     if settings.annotate is not None:
         check_file(settings.annotate)
     configure_log()
-    with _bound(settings) as listening, figures_folder() as folder:
-        workers = Workers(settings, listening, folder)
+    with _bound(settings) as listening, metrics_folder() as folder:
+        workers = Supervisor(settings, listening, folder)
         with _signals() as stop:
             try:
                 workers.start(stop)
                 if not stop:
                     _announce(settings, listening)
                 while not stop:
-                    workers.look_after()
+                    workers.supervise()
             finally:
                 listening.close()  # or what arrives from now on would wait in vain
                 workers.stop()

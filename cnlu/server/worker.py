@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 from cnlu.errors import CnluError
 from cnlu.server.app import build_app
 from cnlu.server.batching import Batcher
-from cnlu.server.metric_files import reserve_figures
+from cnlu.server.metric_files import reserve_metric_files
 from cnlu.server.metrics import Metrics
 from cnlu.server.models import Models
 from cnlu.server.protocol import bounded
@@ -46,7 +46,7 @@ def work(settings: ServerSettings, listening: socket.socket, tell: Connection) -
     configure_log()
     _raise_open_files()
     sys.setswitchinterval(SWITCH)
-    reserve_figures()
+    reserve_metric_files()
     metrics = Metrics()
     try:
         models = Models(settings.model, metrics.on_load)

@@ -11,36 +11,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cnlu.data.load import load_data
 from cnlu.data.schema import Entity, Example
 from cnlu.errors import CnluError, DataError, UsageError
-from cnlu.server.annotate import AlreadyThere, Contradiction, append_example, check_file
+from cnlu.server.annotate import AlreadyAnnotated, ConflictingAnnotation, append_example, check_file
 from tests.places import PYTHONPATH
-from tests.server.conftest import Server
-
-EXISTING = """# 手写的说明
-version: "3.1"
-
-nlu:
-- intent: greet  # 打招呼
-  examples: |
-    - 你好
-    - 您好
-- lookup: place
-  examples: |
-    - 北京
-- intent: book_ticket
-  examples: |
-    - 去[北京](place)
-"""
-
-
-def example(text: str, intent: str = "greet", *entities: Entity) -> Example:
-    return Example(text, intent, entities)
-
-
-def read(path: Path) -> list[Example]:
-    return load_data(path).examples
+from tests.server.annotations import EXISTING, example, read
+from tests.server.running import Server
 
 
 def test_the_first_sentence_makes_the_file(tmp_path: Path) -> None:
@@ -98,9 +74,9 @@ def test_permissions_and_a_link_stay(tmp_path: Path) -> None:
 def test_the_same_sentence_twice_is_no_news_and_another_annotation_a_contradiction(tmp_path: Path) -> None:
     path = tmp_path / "nlu.yml"
     path.write_text(EXISTING, encoding="utf-8")
-    with pytest.raises(AlreadyThere):
+    with pytest.raises(AlreadyAnnotated):
         append_example(path, example("你好"))
-    with pytest.raises(Contradiction, match="in line 7; change it there"):
+    with pytest.raises(ConflictingAnnotation, match="in line 7; change it there"):
         append_example(path, example("你好", "goodbye"))
     assert path.read_text("utf-8") == EXISTING
 

@@ -21,11 +21,11 @@ from cnlu.data.rasa_yaml import read_yaml_text
 from cnlu.data.schema import Example, NluData
 from cnlu.errors import CnluError
 from cnlu.server import annotate, annotated_text
-from cnlu.server.annotate import AlreadyThere, AnnotatedFile, NoRoom, append_example, check_file
+from cnlu.server.annotate import AlreadyAnnotated, AnnotatedFile, DiskFull, append_example, check_file
 from cnlu.server.corrections import Corrections
 from cnlu.server.responses import ApiError
 from tests.places import PYTHONPATH
-from tests.server.test_annotate import EXISTING, example, read
+from tests.server.annotations import EXISTING, example, read
 
 PARTS = st.sampled_from(
     ["你好", "明天", "去", "a", "Z9", "\\u4f60", "\\", "# x", "- ", ": ", "😀", "'", '"', "|", " ", "\t"]
@@ -83,7 +83,7 @@ def test_a_file_that_nobody_else_changed_is_not_read_again(tmp_path: Path, monke
         assert file.add([example(f"嗨{number}"), example(f"喂{number}", "book_ticket")]) == [None, None]
     assert len(readings) == 1
     path.write_text(path.read_text("utf-8").replace("嗨3", "手改的"), encoding="utf-8")
-    assert isinstance(file.add([example("手改的")])[0], AlreadyThere)
+    assert isinstance(file.add([example("手改的")])[0], AlreadyAnnotated)
     assert len(readings) == 2
 
 
@@ -164,7 +164,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path: Path, monkeypatch: py
             stream.write("x")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(NoRoom):
+    with pytest.raises(DiskFull):
         file.add([example("嗨"), example("喂", "other")])
     assert path.read_bytes() == before
     assert {one.name for one in tmp_path.iterdir()} == {"nlu.yml", ".nlu.yml.lock"}

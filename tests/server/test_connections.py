@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.server.conftest import PATIENCE, Server, connect, read_all, running, wait_until
+from tests.server.running import PATIENCE, Server, connect, read_all, running, wait_until
 
 GET = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POST = b"POST /parse HTTP/1.1\r\nHost: localhost\r\n"

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from tests.places import PYTHONPATH
-from tests.server.conftest import PATIENCE, Server, connect, read_all, wait_until
+from tests.server.running import PATIENCE, Server, connect, read_all, wait_until
 
 HEAD = b"POST /parse HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 

@@ -15,9 +15,9 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from cnlu.errors import UsageError
-from cnlu.server.hosts import OwnNames
+from cnlu.server.hosts import TrustedHostMiddleware
 from cnlu.server.settings import ServerSettings
-from tests.server.conftest import Server
+from tests.server.running import Server
 
 SENTENCE = {"text": "别人的网页写的", "intent": "greet"}
 
@@ -33,7 +33,7 @@ def status(own: ServerSettings, host: str | None, method: str = "POST", path: st
         return PlainTextResponse("fine")
 
     routes = [Route(path, fine, methods=["GET", "POST"]) for path in ("/parse", "/health")]
-    client = TestClient(OwnNames(Starlette(routes=routes), own))
+    client = TestClient(TrustedHostMiddleware(Starlette(routes=routes), own))
     given = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
     request = client.build_request(method, path, headers=given)
     del request.headers["host"]

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from tests.places import PYTHONPATH
-from tests.server.conftest import PATIENCE, Server, wait_until
+from tests.server.running import PATIENCE, Server, wait_until
 
 
 def get(server: Server, path: str) -> httpx.Response:
@@ -97,8 +97,8 @@ def test_a_dead_worker_s_sums_stay_and_its_files_go(tiny_model: Path, tmp_path: 
 
 HOLD = """
 import sys
-from cnlu.server.metric_files import figures_folder
-with figures_folder() as folder:
+from cnlu.server.metric_files import metrics_folder
+with metrics_folder() as folder:
     print(folder, flush=True)
     sys.stdin.read()
 """
@@ -116,8 +116,8 @@ def holding(place: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
 
 
 def test_what_a_killed_server_left_is_removed_at_the_next_start(tmp_path: Path) -> None:
-    (tmp_path / "cnlu-figures-file").write_text("somebody's")
-    (tmp_path / "cnlu-figures-link").symlink_to(tmp_path)
+    (tmp_path / "cnlu-metrics-file").write_text("somebody's")
+    (tmp_path / "cnlu-metrics-link").symlink_to(tmp_path)
     with holding(tmp_path) as (living, kept):
         with holding(tmp_path) as (killed, left):
             assert stat.S_IMODE(left.stat().st_mode) == 0o700
@@ -127,14 +127,14 @@ def test_what_a_killed_server_left_is_removed_at_the_next_start(tmp_path: Path) 
             assert last.exists() and kept.exists() and not left.exists()
         assert not last.exists()
         assert living.poll() is None
-    assert {path.name for path in tmp_path.iterdir()} == {"cnlu-figures-file", "cnlu-figures-link"}
+    assert {path.name for path in tmp_path.iterdir()} == {"cnlu-metrics-file", "cnlu-figures-link"}
 
 
 FILL = """
 import os, sys
 from http import HTTPStatus
-from cnlu.server.metric_files import reserve_figures
-reserve_figures()
+from cnlu.server.metric_files import reserve_metric_files
+reserve_metric_files()
 from cnlu.server.metrics import Metrics
 metrics = Metrics()
 for route in sys.argv[1:]:

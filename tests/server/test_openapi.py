@@ -8,8 +8,8 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.server.conftest import Server
-from tests.server.test_strict_json import strict
+from tests.server.running import Server
+from tests.server.strict_json import strict
 
 OPERATIONS = ["POST /parse", "POST /model/parse", "GET /labels", "POST /annotate", "GET /health", "GET /metrics"]
 

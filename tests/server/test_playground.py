@@ -10,7 +10,7 @@ import pytest
 
 from cnlu.data.load import load_data
 from cnlu.data.schema import Entity
-from tests.server.conftest import Server
+from tests.server.running import Server
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the browser test needs the extra cnlu[dev]")
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from cnlu.runtime.model_dir import MANIFEST, read_model_dir, write_model_dir
-from tests.server.conftest import PATIENCE, Server, wait_until
+from tests.server.running import PATIENCE, Server, wait_until
 
 
 @pytest.fixture

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import httpx
 import pytest
@@ -14,20 +13,7 @@ from hypothesis import strategies as st
 from cnlu.server.rasa_api import read_shortcut
 from cnlu.server.responses import encode
 from tests.places import PYTHONPATH
-
-
-def no_json(word: str) -> NoReturn:
-    raise AssertionError(f"{word} is no JSON")
-
-
-def finite(written: str) -> float:
-    assert abs(float(written)) < float("inf"), written
-    return float(written)
-
-
-def strict(body: bytes | str) -> Any:
-    return json.loads(body, parse_constant=no_json, parse_float=finite)
-
+from tests.server.strict_json import strict
 
 VALUES = st.recursive(
     st.sampled_from(["1e999", "-1e999", "NaN", "Infinity", "1", "null", '"北"', '"\\ud83d"', "1" * 500, "1e5"]),

@@ -12,7 +12,7 @@ TOKEN = "s3cret-of-the-tests"
 
 @pytest.fixture(scope="module")
 def guarded(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
-    from tests.server.conftest import running
+    from tests.server.running import running
 
     with running(tiny_model, cwd=tmp_path_factory.mktemp("guarded"), CNLU_TOKEN=TOKEN) as one:
         yield one

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.server.conftest import PATIENCE, Server, running, wait_until
+from tests.server.running import PATIENCE, Server, running, wait_until
 
 HANGING = """
 import time

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cnlu.errors import CnluError, ModelError
 from cnlu.interrupts import block_sigint_in_children
-from cnlu.server.metric_files import forget_process, stop_figures
+from cnlu.server.metric_files import retire_process, disable_metrics
 from cnlu.server.settings import ServerSettings
 from cnlu.server.worker import ALIVE, READY, STUCK, work
 
@@ -63,7 +63,7 @@ class _Place:
     complaint: str = ""
 
 
-class Workers:
+class Supervisor:
     """N places and the processes in them."""
 
     def __init__(self, settings: ServerSettings, listening: socket.socket, folder: Path | None) -> None:
@@ -88,7 +88,7 @@ class Workers:
                         "the lines above may say why."
                     )
 
-    def look_after(self) -> None:
+    def supervise(self) -> None:
         """One look: kills the hung, buries the dead, fills empty places."""
         self._listen()
         now = time.monotonic()
@@ -130,10 +130,10 @@ class Workers:
     def _bury(self, number: int, place: _Place, worker: _Worker, now: float) -> None:
         code = worker.process.exitcode or 0
         if self._folder is not None:
-            forget_process(worker.process.pid or 0, self._folder)
+            retire_process(worker.process.pid or 0, self._folder)
             if code == -signal.SIGBUS:  # on file systems that copy what is written, reserved room may be missing later
                 self._folder = None
-                stop_figures("a worker ended as one does whose mapped file has no room on the disk")
+                disable_metrics("a worker ended as one does whose mapped file has no room on the disk")
         how = f"signal {-code}" if code < 0 else f"code {code}"
         short = worker.said != READY or now - worker.born < _LONG_LIFE
         place.pause = min(_LONGEST_PAUSE, max(1.0, place.pause * 2)) if short and place.complaint else 0.0
