@@ -20,7 +20,7 @@ DOCS = [
     for path in (
         ROOT / "README.md",
         ROOT / "README.zh-CN.md",
-        *sorted((ROOT / "docs").glob("*.md")),
+        *sorted((ROOT / "docs").rglob("*.md")),
         ROOT / "CHANGELOG.md",
         ROOT / "dialogue" / "railway" / "README.md",
     )
