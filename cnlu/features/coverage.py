@@ -1,7 +1,7 @@
 """How much of a text training had met: what is said in other words than any that were learned is told by that.
 
 With a few dozen examples this says more of a sentence out of scope than what the network makes of the rest of it:
-docs/benchmarks.md, "Small bots".
+docs/benchmarks/small-bots.md.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ COLDEST, HOTTEST = 0.05, 20.0
 """Bounds of a fitted temperature."""
 USUAL, DOUBT = 0.6, 0.3
 """What is known of a temperature beforehand: its usual ratio to the standard deviation of a sentence's logits over the
-labels, and the standard deviation of the logarithm of that. From bots of 16 to 200 examples: docs/benchmarks.md"""
+labels, and the standard deviation of the logarithm of that. From bots of 16 to 200 examples:
+docs/benchmarks/small-bots.md"""
 
 _GOLDEN = (5**0.5 - 1) / 2
 

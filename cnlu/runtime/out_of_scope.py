@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 EDGE_FEW, EDGE_MANY = 1.4, 1.8
 """Standard deviations between the mean of the sentences in scope and the edge, up to FEW examples and from MANY on.
-8 % and 4 % of a normal distribution lie beyond it (chosen on dev parts: docs/benchmarks.md, "Small bots")"""
+8 % and 4 % of a normal distribution lie beyond it (chosen on dev parts: docs/benchmarks/small-bots.md)"""
 FEW, MANY = 100, 200
 ALIKE = 200
 """Examples of which a standard deviation of the known share tells as much as one of the energy. Of fewer it tells more,
 of more less, by the root of their number: chosen on bots of 16 and 50 examples, and so that it counts the .3 of the
-energy that was best with 2,000 (docs/benchmarks.md, "Out of scope")"""
+energy that was best with 2,000 (docs/benchmarks/out-of-scope-and-multi-intent.md)"""
 SPREAD, SPREAD_KNOWN = 0.6, 0.13
 """Usual standard deviations, of energies in units of the temperature and of known shares"""
 FIRST = 8

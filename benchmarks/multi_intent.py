@@ -1,6 +1,6 @@
 """Several intents in one sentence: found in sentences that join two, in hand-written ones, and not where there is one.
 
-    python benchmarks/several_intents.py DATA_DIR [--seeds 1 2 3] [--encoder DIR] [--pairs 400] [--keep DIR]
+    python benchmarks/multi_intent.py DATA_DIR [--seeds 1 2 3] [--encoder DIR] [--pairs 400] [--keep DIR]
                                          [--out FIGURES.json]
 
 DATA_DIR holds train and test, and perhaps multi-intent/test.yml: hand-written sentences of several intents
