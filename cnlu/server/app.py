@@ -22,7 +22,7 @@ from cnlu.server.annotate import AnnotatedFile
 from cnlu.server.batching import Batcher
 from cnlu.server.corrections import Corrections
 from cnlu.server.hosts import TrustedHostMiddleware
-from cnlu.server.metrics import MetricsMiddleware, Metrics
+from cnlu.server.metrics import Metrics, MetricsMiddleware
 from cnlu.server.models import Models
 from cnlu.server.openapi import describe
 from cnlu.server.responses import ApiError, answer, busy, error_body, internal

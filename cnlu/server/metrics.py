@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cnlu.server.metric_files import FOLDER
 
-__all__ = ["CONTENT_TYPE", "MetricsMiddleware", "Metrics", "exposition"]
+__all__ = ["CONTENT_TYPE", "Metrics", "MetricsMiddleware", "exposition"]
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _TEXTS = (1, 2, 4, 8, 16, 32)

@@ -39,7 +39,12 @@ class BoundedProtocol(TimedProtocol):
     """One connection."""
 
     def __init__(
-        self, *args: Any, settings: ServerSettings, budget: ByteLimiter, on_refused: Callable[[int], None], **options: Any
+        self,
+        *args: Any,
+        settings: ServerSettings,
+        budget: ByteLimiter,
+        on_refused: Callable[[int], None],
+        **options: Any,
     ) -> None:
         super().__init__(*args, write_timeout=settings.write_timeout, **options)
         self._settings, self._budget, self._on_refused = settings, budget, on_refused

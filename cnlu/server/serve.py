@@ -13,8 +13,8 @@ from cnlu.errors import UsageError
 from cnlu.server.annotate import check_file
 from cnlu.server.metric_files import metrics_folder
 from cnlu.server.settings import ServerSettings
-from cnlu.server.worker import configure_log
 from cnlu.server.supervisor import Supervisor
+from cnlu.server.worker import configure_log
 
 BACKLOG = 2048
 _SEND_BUFFER = 128 << 10

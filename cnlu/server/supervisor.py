@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cnlu.errors import CnluError, ModelError
 from cnlu.interrupts import block_sigint_in_children
-from cnlu.server.metric_files import retire_process, disable_metrics
+from cnlu.server.metric_files import disable_metrics, retire_process
 from cnlu.server.settings import ServerSettings
 from cnlu.server.worker import ALIVE, READY, STUCK, work
 
