@@ -15,15 +15,18 @@ from cnlu.config import Config, TrainingConfig
 from cnlu.data.schema import Example
 from cnlu.errors import DataError, ModelError, UsageError
 from cnlu.export.model_files import model_files
+from cnlu.export.network_weights import to_safetensors
 from cnlu.export.onnx_export import export_onnx, round_tables, without_notes
 from cnlu.export.quantize import quantize
 from cnlu.features.build_extractor import build_extractor
 from cnlu.features.extract import Extractor
 from cnlu.features.synonyms import Synonyms
 from cnlu.features.vocabulary import Vocabularies
+from cnlu.i18n import _
 from cnlu.io.messages import shown
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.network import Sizes
+from cnlu.runtime.calibration import Calibration
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.model_dir import check_out, write_model_dir
 from cnlu.training.data.augment.augment import made as made_of
@@ -34,7 +37,7 @@ from cnlu.training.data.frozen_features import read_rows
 from cnlu.training.data.out_of_fold import by_members, everyone, forget_unseen, rows_of_members
 from cnlu.training.data.replay import kept_files
 from cnlu.training.fit.checkpoint import Checkpoint, State
-from cnlu.training.fit.dev_evaluator import Calibration, Dev, graph_answers
+from cnlu.training.fit.dev_evaluator import Dev, graph_answers
 from cnlu.training.fit.encoder_setup import Encoder, prepare_encoder, unknown_token_notes
 from cnlu.training.fit.grouping_weights import fit_weights
 from cnlu.training.fit.loop import Run, fit, passes, refit
@@ -89,6 +92,10 @@ def train(request: Request, log: Log = lambda line: None) -> TrainingResult:
 
 def prepare(request: Request) -> torch.device:
     """What every training does first: refuses a place or a device it cannot use, fixes what is random."""
+    if request.int8 and not request.store_weights:
+        raise UsageError(
+            "--no-store-weights", _("has no effect with --int8, which stores none"), _("leave one of the two out")
+        )
     check_out(request.out, request.force)
     device = _device(request.device)
     torch.set_num_threads(request.config.training.threads)
@@ -121,7 +128,7 @@ def learn(inputs: TrainingInputs, request: Request, log: Log) -> TrainingResult:
     elif found.unseen:
         forget_unseen(network, rows)
     if labels.items:
-        network.set_item_weights(fit_weights(rows, labels.items, warm_start.item_weights() if warm_start else None))
+        network.set_item_weights(fit_weights(rows, labels.items, warm_start.item_weights if warm_start else None))
     held_out, unseen = found.calibrating()
     dev = None
     if held_out:
@@ -157,7 +164,7 @@ def learn(inputs: TrainingInputs, request: Request, log: Log) -> TrainingResult:
         _finish(network)
         calibration, metrics = dev.calibrate(network) if dev else (Calibration(), None)
         if warm_start and few:
-            calibration, metrics = warm_start.calibration.knowing(vocabularies.met), None
+            calibration, metrics = warm_start.calibration.with_characters(vocabularies.met), None
         refit_epochs = 0
         if found.unseen:
             refit_epochs = refit(replace(run, rows=[replace(row, unseen=0) for row in rows]))
@@ -185,7 +192,15 @@ def learn(inputs: TrainingInputs, request: Request, log: Log) -> TrainingResult:
         }
         tokenizer = encoder.files if encoder else None
         files = model_files(
-            config, labels, found.data, vocabularies, network, without_notes(graph), metadata, tokenizer
+            config,
+            labels,
+            found.data,
+            vocabularies,
+            network,
+            without_notes(graph),
+            metadata,
+            tokenizer,
+            _weights(network, request, log),
         )
         files |= _kept(inputs, request, log)
         segmenter = extractor.segmenter.digest if config.features.words else None
@@ -237,6 +252,20 @@ def _kept(inputs: TrainingInputs, request: Request, log: Log) -> dict[str, bytes
         )
         return {}
     return kept_files(found.train, [] if request.dev else found.dev, training.replay, training.seed)
+
+
+def _weights(network: Ensemble, request: Request, log: Log) -> bytes | None:
+    """The content of network.safetensors. None where --from cannot use it: with --no-store-weights, and with --int8,
+    which leaves no encoder that could be trained.
+    """
+    if request.int8:
+        return None
+    if not request.store_weights:
+        log(
+            "note: the model holds no weights for training: `cnlu train --from` cannot continue it; parsing needs none."
+        )
+        return None
+    return to_safetensors(network)
 
 
 def _chooses(found: Dataset, config: Config, few: bool, log: Log) -> bool:
