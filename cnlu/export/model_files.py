@@ -11,6 +11,7 @@ from torch import Tensor
 
 from cnlu.config import Config
 from cnlu.data.schema import NluData
+from cnlu.export.network_weights import NETWORK_WEIGHTS
 from cnlu.features.vocabulary import Vocabularies
 from cnlu.model.ensemble import Ensemble
 from cnlu.runtime.labels import Labels
@@ -25,10 +26,11 @@ def model_files(
     graph: bytes,
     metadata: dict[str, Any],
     tokens: str | None = None,
+    weights: bytes | None = None,
 ) -> dict[str, bytes]:
     """File name -> bytes. `graph` is the exported network, `metadata` what training.json tells: history, dev figures.
 
-    `tokens` is the encoder's tokenizer as text.tokens.to_json writes it.
+    `tokens` is the encoder's tokenizer as text.tokens.to_json writes it, `weights` the content of network.safetensors.
     """
     lexicon = {
         "lookups": data.lookups,
@@ -46,8 +48,10 @@ def model_files(
         "model.onnx": graph,
         "training.json": _json(metadata),
     }
-    if (weights := network.item_weights()) is not None:
-        files["groups.npy"] = _array(weights)
+    if (item_weights := network.item_weights()) is not None:
+        files["groups.npy"] = _array(item_weights)
+    if weights is not None:
+        files[NETWORK_WEIGHTS] = weights
     return files if tokens is None else files | {"tokens.json": tokens.encode()}
 
 

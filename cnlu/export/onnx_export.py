@@ -16,7 +16,6 @@ from torch.nn import functional as F
 
 from cnlu.errors import UsageError
 from cnlu.export.fused_ensemble import FusedEnsemble
-from cnlu.export.unfold import note_network
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.mask_value import MASK_VALUE
 from cnlu.runtime.graph_check import ENCODER_INPUTS, INPUTS, strange_operators
@@ -101,7 +100,6 @@ def export_onnx(network: Ensemble) -> bytes:
     assert program is not None
     model = program.model_proto
     _keep_norms_apart(model)
-    note_network(model, exported.fused)
     content = bytes(model.SerializeToString())
     if strange := strange_operators(content):
         raise UsageError(

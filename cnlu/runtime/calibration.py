@@ -5,10 +5,13 @@ Guo et al. 2017, On Calibration of Modern Neural Networks, arXiv 1706.04599.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cnlu.runtime.out_of_scope import OosScorer
 
 Floats = NDArray[Any]
 
@@ -20,6 +23,26 @@ labels, and the standard deviation of the logarithm of that. From bots of 16 to 
 docs/benchmarks/small-bots.md"""
 
 _GOLDEN = (5**0.5 - 1) / 2
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How a model's scores become confidences, fitted to sentences that its network did not learn from."""
+
+    temperature: float = 1.0
+    """Of the intents"""
+    decision_bias: float = 0.0
+    """With multi-intent: the score of an intent whose probability is one half"""
+    oos_scorer: OosScorer | None = None
+    """None where no sentence with an intent was held out"""
+    calibrated_on: int = 0
+    """Held-out sentences with an intent; held out from the whole network or from one member"""
+
+    def with_characters(self, characters: str) -> Calibration:
+        """The same calibration for a network that has seen these characters in training."""
+        if self.oos_scorer is None:
+            return self
+        return replace(self, oos_scorer=replace(self.oos_scorer, characters=characters))
 
 
 def softmax(logits: Floats, temperature: float = 1.0) -> Floats:

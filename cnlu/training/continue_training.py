@@ -18,14 +18,13 @@ from cnlu.data.load import load_data
 from cnlu.data.schema import NluData
 from cnlu.data.split import stratified_split
 from cnlu.errors import UsageError
-from cnlu.export.unfold import unfolded
 from cnlu.features.vocabulary import Vocabularies
 from cnlu.i18n import _
+from cnlu.runtime.calibration import Calibration
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.out_of_scope import OosScorer
 from cnlu.training.data.dataset import Dataset, build_dataset, collect_labels
 from cnlu.training.data.replay import replay_examples
-from cnlu.training.fit.dev_evaluator import Calibration
 from cnlu.training.fit.encoder_setup import prepare_encoder
 from cnlu.training.request import Log, Request
 from cnlu.training.train import TrainingInputs, TrainingResult, learn, prepare
@@ -55,7 +54,8 @@ def continue_training(origin: Path, request: Request, log: Log = lambda line: No
     labels = _united(trained.model.labels, collect_labels(found, request.config))
     _tell(trained, found, labels, log)
     warm_start = WarmStart(
-        unfolded(trained),
+        trained.network_weights(encoded.backbone.width if encoded else 0),
+        trained.item_weights(),
         trained.tags.tags,
         trained.model.labels,
         _vocabularies(trained),

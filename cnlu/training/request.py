@@ -33,3 +33,5 @@ class Request:
     """No progress bar."""
     store_examples: bool = True
     """Whether the model directory keeps examples, for a later training from it."""
+    store_weights: bool = True
+    """Whether the model directory holds network.safetensors, which --from needs."""

@@ -16,6 +16,7 @@ from cnlu.config.needs import refuse_without_effect
 from cnlu.data.schema import Example
 from cnlu.errors import DataError, ModelError, UsageError
 from cnlu.export.model_files import model_files
+from cnlu.export.network_weights import to_safetensors
 from cnlu.export.onnx_export import export_onnx, round_tables, without_notes
 from cnlu.export.quantize import quantize
 from cnlu.features.build_extractor import build_extractor
@@ -26,6 +27,7 @@ from cnlu.i18n import _
 from cnlu.io.messages import shown
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.network import Sizes
+from cnlu.runtime.calibration import Calibration
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.model_dir import check_out, write_model_dir
 from cnlu.training.data.augment.augment import augment
@@ -36,7 +38,7 @@ from cnlu.training.data.frozen_features import add_frozen_features
 from cnlu.training.data.out_of_fold import all_members, featurize_by_mask, group_by_mask, zero_unseen_features
 from cnlu.training.data.replay import replay_files
 from cnlu.training.fit.checkpoint import Checkpoint, TrainingState
-from cnlu.training.fit.dev_evaluator import Calibration, DevEvaluator, onnx_scorer
+from cnlu.training.fit.dev_evaluator import DevEvaluator, onnx_scorer
 from cnlu.training.fit.encoder_setup import Encoder, prepare_encoder, unknown_token_notes
 from cnlu.training.fit.grouping_weights import fit_grouping_weights
 from cnlu.training.fit.loop import Run, fit, refit, scaled_epochs
@@ -91,6 +93,10 @@ def train(request: Request, log: Log = lambda line: None) -> TrainingResult:
 
 def prepare(request: Request) -> torch.device:
     """What every training does first: refuses a place or a device it cannot use, fixes what is random."""
+    if request.int8 and not request.store_weights:
+        raise UsageError(
+            "--no-store-weights", _("has no effect with --int8, which stores none"), _("leave one of the two out")
+        )
     check_out(request.out, request.force)
     device = _device(request.device)
     torch.set_num_threads(request.config.training.threads)
@@ -124,7 +130,7 @@ def learn(inputs: TrainingInputs, request: Request, log: Log) -> TrainingResult:
         zero_unseen_features(network, rows)
     if labels.items:
         network.set_item_weights(
-            fit_grouping_weights(rows, labels.items, warm_start.item_weights() if warm_start else None)
+            fit_grouping_weights(rows, labels.items, warm_start.item_weights if warm_start else None)
         )
     held_out, held_out_by = found.calibration_examples()
     dev = None
@@ -163,7 +169,7 @@ def learn(inputs: TrainingInputs, request: Request, log: Log) -> TrainingResult:
         _finish(network)
         calibration, metrics = dev.calibrate(network) if dev else (Calibration(), None)
         if warm_start and few:
-            calibration, metrics = warm_start.calibration.knowing(vocabularies.met), None
+            calibration, metrics = warm_start.calibration.with_characters(vocabularies.met), None
         refit_epochs = 0
         if found.held_out_by:
             refit_epochs = refit(replace(run, rows=[replace(row, held_out_by=0) for row in rows]))
@@ -191,7 +197,15 @@ def learn(inputs: TrainingInputs, request: Request, log: Log) -> TrainingResult:
         }
         tokenizer = encoder.tokens_json if encoder else None
         files = model_files(
-            config, labels, found.data, vocabularies, network, without_notes(graph), metadata, tokenizer
+            config,
+            labels,
+            found.data,
+            vocabularies,
+            network,
+            without_notes(graph),
+            metadata,
+            tokenizer,
+            _weights(network, request, log),
         )
         files |= _kept(inputs, request, log)
         segmenter = extractor.segmenter.digest if config.features.words else None
@@ -239,6 +253,20 @@ def _kept(inputs: TrainingInputs, request: Request, log: Log) -> dict[str, bytes
         )
         return {}
     return replay_files(found.train, [] if request.dev else found.dev, training.replay, training.seed)
+
+
+def _weights(network: Ensemble, request: Request, log: Log) -> bytes | None:
+    """The content of network.safetensors. None where --from cannot use it: with --no-store-weights, and with --int8,
+    which leaves no encoder that could be trained.
+    """
+    if request.int8:
+        return None
+    if not request.store_weights:
+        log(
+            "note: the model holds no weights for training: `cnlu train --from` cannot continue it; parsing needs none."
+        )
+        return None
+    return to_safetensors(network)
 
 
 def _chooses(found: Dataset, config: Config, few: bool, log: Log) -> bool:

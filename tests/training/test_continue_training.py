@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from cnlu.config.files import load_config
 from cnlu.data.jsonl import write_jsonl
 from cnlu.data.schema import Entity, Example, NluData
 from cnlu.errors import DataError, ModelError, UsageError
-from cnlu.export.unfold import unfolded
+from cnlu.export.network_weights import NETWORK_WEIGHTS
 from cnlu.runtime.model_dir import read_model_dir, write_model_dir
 from cnlu.text.view import view
 from cnlu.training.continue_training import _with_dictionaries, continue_training
@@ -29,7 +28,6 @@ from cnlu.training.data import replay
 from cnlu.training.data.replay import drawn, replay_examples, replay_files
 from cnlu.training.request import Request
 from cnlu.training.train import TrainingResult, train
-from cnlu.training.transfer.trained_model import TrainedModel
 from tests.training.conftest import EXAMPLES, SMALL
 
 LONGER = [*SMALL, "training.max_epochs=60", "training.learning_rate=2e-2", "training.continue_share=1.0"]
@@ -82,14 +80,6 @@ def test_old_labels_are_not_forgotten(grown: tuple[Path, list[str]]) -> None:
 def test_it_is_told_what_is_new(grown: tuple[Path, list[str]]) -> None:
     assert any("2 intents known, 2 new: bye, eat" in line for line in grown[1])
     assert any("1 entity types known, 1 new: food" in line for line in grown[1])
-
-
-def test_a_model_whose_intents_are_not_scored_by_characters_cannot_give_several(base: Path) -> None:
-    trained = TrainedModel.load(base, 1)
-    config = trained.model.config
-    model = replace(trained.model, config=replace(config, model=replace(config.model, multi_label=True)))
-    with pytest.raises(UsageError, match=r"network for several intents was another; train it anew, without --from"):
-        unfolded(replace(trained, model=model))
 
 
 @pytest.mark.usefixtures("without_export")
@@ -192,13 +182,32 @@ def test_a_number_of_examples_to_keep_needs_keeping(run: Callable[..., Any]) -> 
         run(EXAMPLES, "training.replay=5", store_examples=False)
 
 
-def test_a_graph_without_notes_cannot_grow(base: Path, tmp_path: Path) -> None:
-    found = read_model_dir(base)
-    graph = found.files["model.onnx"].replace(b"network_weights", b"network_weightz")
-    segmenter = {"segmenter": found.manifest["segmenter"]}
-    write_model_dir(tmp_path / "old", {**found.files, "model.onnx": graph}, segmenter)
-    with pytest.raises(UsageError, match="train it anew, without --from"):
-        continue_training(tmp_path / "old", options(tmp_path, NEW, "grown"))
+def test_a_model_without_weights_parses_and_cannot_be_continued(tmp_path: Path) -> None:
+    said: list[str] = []
+    train(options(tmp_path, EXAMPLES, "base", store_weights=False), said.append)
+    assert any("`cnlu train --from` cannot continue it; parsing needs none" in line for line in said)
+    assert not (tmp_path / "base" / NETWORK_WEIGHTS).exists()
+    assert cnlu.load(tmp_path / "base").parse("我要去北京")["intent"]["name"] == "go"
+    with pytest.raises(ModelError, match=r"base: holds no network\.safetensors, so training cannot continue from it"):
+        continue_training(tmp_path / "base", options(tmp_path, NEW, "grown"))
+    assert not (tmp_path / "grown").exists()
+
+
+def test_an_int8_model_holds_no_weights_anyway(run: Callable[..., Any]) -> None:
+    with pytest.raises(UsageError, match="--no-store-weights: has no effect with --int8"):
+        run(EXAMPLES, encoder="anything", int8=True, store_weights=False)
+
+
+def test_a_missing_or_damaged_weights_file_is_refused(base: Path, tmp_path: Path) -> None:
+    shutil.copytree(base, tmp_path / "old")
+    file = tmp_path / "old" / NETWORK_WEIGHTS
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    for said in (r"network\.safetensors: is damaged", r"network\.safetensors: is missing"):
+        with pytest.raises(ModelError, match=said):
+            continue_training(tmp_path / "old", options(tmp_path, NEW, "grown"))
+        file.unlink(missing_ok=True)
 
 
 def test_a_model_of_other_words_is_refused(base: Path, tmp_path: Path) -> None:

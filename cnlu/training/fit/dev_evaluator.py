@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,12 @@ from cnlu.features.vocabulary import Vocabularies
 from cnlu.features.windows import Plan
 from cnlu.model.ensemble import Ensemble
 from cnlu.runtime.assemble import Assembler, Scores, stitch
-from cnlu.runtime.calibration import fit_multi_label, fit_temperature
+from cnlu.runtime.calibration import Calibration, fit_multi_label, fit_temperature
 from cnlu.runtime.grouping import Items
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.lattice import build_lattice
 from cnlu.runtime.onnx_session import open_graph
-from cnlu.runtime.out_of_scope import OosScorer, fit_oos_scorer
+from cnlu.runtime.out_of_scope import fit_oos_scorer
 from cnlu.text.tokens import AlignedTokenizer, Tokens
 from cnlu.text.view import View, view
 from cnlu.training.data.batching import collate
@@ -63,24 +63,6 @@ def onnx_scorer(graph: bytes) -> Answers:
         return list(session.run(None, inputs | wide))
 
     return answer
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """What sentences that were not learned from tell of a model's scores."""
-
-    temperature: float = 1.0
-    """Of the intents"""
-    decision_bias: float = 0.0
-    """Where there may be several: the score of an intent that is as likely as not"""
-    oos_scorer: OosScorer | None = None
-    """Where the sentences in scope end; None where none of them was held out"""
-    calibrated_on: int = 0
-    """Sentences with an intent that were held out, from all of the network or from a member"""
-
-    def knowing(self, met: str) -> Calibration:
-        """The same of a network that has met these characters."""
-        return replace(self, oos_scorer=replace(self.oos_scorer, characters=met)) if self.oos_scorer else self
 
 
 class DevEvaluator:

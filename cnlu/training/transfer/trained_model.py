@@ -12,6 +12,7 @@ from torch import Tensor
 from cnlu.data.schema import NluData
 from cnlu.data.tags import TagSet
 from cnlu.encoder.load import Pretrained
+from cnlu.export.network_weights import read_weights
 from cnlu.model.crf import LegalCRF
 from cnlu.model.encoder_output import AlignedEncoder
 from cnlu.runtime.checked_files import read_tagger
@@ -59,6 +60,10 @@ class TrainedModel:
         parts = {"transitions": trained[:-2], "start_transitions": trained[-2], "end_transitions": trained[-1]}
         crf.load_state_dict({name: torch.from_numpy(part) for name, part in parts.items()})
         return crf
+
+    def network_weights(self, encoder_width: int = 0) -> dict[str, Tensor]:
+        """The weights of its ensemble by parameter name; `encoder_width` and errors as in `read_weights`."""
+        return read_weights(self.files, self.model, encoder_width)
 
     def item_weights(self) -> Tensor | None:
         """Of the decision on groups; None without groups."""

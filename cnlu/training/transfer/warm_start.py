@@ -1,8 +1,8 @@
-"""What a training goes on from: a trained network whose labels and features the new one knows, and more."""
+"""Warm start: the weights of a trained network go into a new one, which knows the same labels and features and more."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,79 +10,74 @@ from torch import Tensor
 
 from cnlu.features.vocabulary import Vocabularies, Vocabulary
 from cnlu.model.ensemble import Ensemble
-from cnlu.model.network import JointNetwork
+from cnlu.runtime.calibration import Calibration
 from cnlu.runtime.labels import Labels
-from cnlu.training.fit.dev_evaluator import Calibration
 
 
 @dataclass(frozen=True)
 class WarmStart:
-    """A trained model, ready to hand its weights on."""
+    """What training takes over from a trained model."""
 
-    network: Ensemble
-    """Its members, without their encoder"""
+    weights: Mapping[str, Tensor]
+    """By the names of `Ensemble.named_parameters`, without the encoder's"""
+    item_weights: Tensor | None
+    """Of the decision on groups; None where the model has none"""
     tags: Sequence[str]
-    """In the order of its emissions"""
+    """In the order of the model's emissions"""
     labels: Labels
     vocabularies: Vocabularies
     calibration: Calibration
     digest: str
-    """Of all of the model, so that a resumed run goes on from the same"""
+    """Of the whole model directory, so that a resumed run continues from the same model"""
 
     def initialize(self, network: Ensemble, tags: Sequence[str], labels: Labels, vocabularies: Vocabularies) -> None:
-        """Fill `network`, which knows these, with what is known already; what is new stays as it was made.
+        """Copy the weights into `network`, which has these labels and features; weights of new labels stay random.
 
-        A feature that is new says nothing at first, as it did when it was unknown.
+        A new feature has a row of zeros, as an unknown feature has none.
         """
-        moves = self._moves(tags, labels, vocabularies)
+        rows = self._new_rows(tags, labels, vocabularies)
+        parameters = dict(network.named_parameters())
         with torch.no_grad():
-            for old, new in zip(self.network.networks(), network.networks(), strict=True):
-                for projection in (new.characters, new.sentence):
+            for member in network.networks():
+                for projection in (member.characters, member.sentence):
                     projection.table.weight.zero_()
-                _copy_weights(old, new, moves)
+            for name, value in self.weights.items():
+                _copy(name.split(".")[2:], value, parameters[name], rows)
 
-    def item_weights(self) -> Tensor | None:
-        """Of the decision on groups; None where it had none."""
-        return self.network.item_weights()
-
-    def _moves(self, tags: Sequence[str], labels: Labels, vocabularies: Vocabularies) -> dict[str, Tensor]:
-        """First part of a parameter's name -> where its old rows stand among the new ones."""
+    def _new_rows(self, tags: Sequence[str], labels: Labels, vocabularies: Vocabularies) -> dict[str, Tensor]:
+        """First part of a parameter's name -> the new row of each old one."""
         own = self.labels
         return {
-            "characters": _features(self.vocabularies.characters, vocabularies.characters),
-            "sentence": _features(self.vocabularies.sentence, vocabularies.sentence),
-            "emissions": _places(self.tags, tags),
-            "crf": _places(self.tags, tags),
-            "roles": _places(["", *own.role_names], ["", *labels.role_names]),
-            "groups": _places(own.group_columns, labels.group_columns),
-            "intents": _places(own.intents, labels.intents),
-            "labels": _places(own.intents, labels.intents),
-            "label_bias": _places(own.intents, labels.intents),
+            "characters": _feature_rows(self.vocabularies.characters, vocabularies.characters),
+            "sentence": _feature_rows(self.vocabularies.sentence, vocabularies.sentence),
+            "emissions": _rows(self.tags, tags),
+            "crf": _rows(self.tags, tags),
+            "roles": _rows(["", *own.role_names], ["", *labels.role_names]),
+            "groups": _rows(own.group_columns, labels.group_columns),
+            "intents": _rows(own.intents, labels.intents),
+            "labels": _rows(own.intents, labels.intents),
+            "label_bias": _rows(own.intents, labels.intents),
         }
 
 
-def _copy_weights(old: JointNetwork, new: JointNetwork, moves: dict[str, Tensor]) -> None:
-    parameters = dict(new.named_parameters())
-    for name, parameter in old.named_parameters():
-        part, target = name.partition(".")[0], parameters[name]
-        value = parameter.to(target.device)
-        if part in ("guess", "hidden"):  # of the masked-character loss, which no model directory keeps
-            continue
-        if part not in moves:
-            target.copy_(value)
-            continue
-        places = moves[part].to(target.device)
-        if name == "crf.transitions":
-            target[places[:, None], places[None, :]] = value
-        else:
-            target[places] = value
+def _copy(name: Sequence[str], value: Tensor, target: Tensor, rows: Mapping[str, Tensor]) -> None:
+    """`name`: the parts of the parameter's name within its member."""
+    value = value.to(target.device)
+    if name[0] not in rows:
+        target.copy_(value)
+        return
+    places = rows[name[0]].to(target.device)
+    if name[-1] == "transitions":
+        target[places[:, None], places[None, :]] = value
+    else:
+        target[places] = value
 
 
-def _features(old: Vocabulary, new: Vocabulary) -> Tensor:
-    """0, no feature, stays 0."""
+def _feature_rows(old: Vocabulary, new: Vocabulary) -> Tensor:
+    """Row 0, which stands for no feature, stays row 0."""
     return torch.tensor([0, *(new.ids[feature] for feature in old.ids)])
 
 
-def _places(old: Sequence[str], new: Sequence[str]) -> Tensor:
-    where = {name: i for i, name in enumerate(new)}
-    return torch.tensor([where[name] for name in old], dtype=torch.long)
+def _rows(old: Sequence[str], new: Sequence[str]) -> Tensor:
+    row_of = {name: i for i, name in enumerate(new)}
+    return torch.tensor([row_of[name] for name in old], dtype=torch.long)
