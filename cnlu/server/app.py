@@ -1,4 +1,4 @@
-"""One worker's application: routes, what runs beside them, and how every failure looks from outside."""
+"""One worker's application: routes, background tasks, and the response to every kind of failure."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from cnlu.i18n import _
 from cnlu.server import json_api, pages, rasa_api
 from cnlu.server.annotate import AnnotatedFile
 from cnlu.server.batching import Batcher
@@ -25,7 +26,7 @@ from cnlu.server.hosts import TrustedHostMiddleware
 from cnlu.server.metrics import Metrics, MetricsMiddleware
 from cnlu.server.models import Models
 from cnlu.server.openapi import describe
-from cnlu.server.responses import ApiError, answer, busy, error_body, internal
+from cnlu.server.responses import ApiError, busy_error, error_body, internal_error, json_response
 from cnlu.server.service import Service
 from cnlu.server.settings import ServerSettings
 
@@ -35,32 +36,39 @@ _log = logging.getLogger("cnlu.server")
 
 
 def build_app(
-    settings: ServerSettings, models: Models, metrics: Metrics, beat: Callable[[Batcher], Coroutine[Any, Any, None]]
+    settings: ServerSettings,
+    models: Models,
+    metrics: Metrics,
+    heartbeat: Callable[[Batcher], Coroutine[Any, Any, None]],
 ) -> ASGIApp:
-    """The application of one worker; `models` holds a loaded model, and `beat` runs as long as it serves."""
+    """The application of one worker; `models` holds a loaded model, and `heartbeat` runs while it serves."""
     batcher = Batcher(lambda: models.current.interpreter, settings, metrics.on_batch)
-    saving = settings.annotate
-    corrections = Corrections(AnnotatedFile(saving), settings.max_waiting) if saving else None
+    path = settings.annotate
+    corrections = Corrections(AnnotatedFile(path), settings.max_waiting) if path else None
     service = Service(settings, models, batcher, metrics, corrections)
-    routes = [*rasa_api.routes(service), *json_api.routes(service), *pages.routes(describe(settings))]
+    routes = [
+        *rasa_api.routes(service),
+        *json_api.routes(service),
+        *pages.routes(describe(settings), settings.language),
+    ]
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        beside = [asyncio.create_task(part) for part in (models.watch(), _follow_parent(), beat(batcher))]
+        tasks = [asyncio.create_task(task) for task in (models.watch(), _follow_parent(), heartbeat(batcher))]
         batcher.start()
         yield
         batcher.stop()
-        for task in beside:
+        for task in tasks:
             task.cancel()
 
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
         exception_handlers={
-            ApiError: _refused,
-            HTTPException: _no_route,
-            ClientDisconnect: _gone,
-            Exception: _failed,
+            ApiError: _on_api_error,
+            HTTPException: _on_http_exception,
+            ClientDisconnect: _on_disconnect,
+            Exception: _on_exception,
         },
     )
     app.router.redirect_slashes = False
@@ -69,10 +77,10 @@ def build_app(
 
 
 class LoadSheddingMiddleware:
-    """Refuses what the full queue would refuse anyway, before it costs anything: under overload that is most of it."""
+    """Refuses requests while the queue is full before any work is done; under overload those are most requests."""
 
     def __init__(self, app: ASGIApp, batcher: Batcher) -> None:
-        self.app, self.batcher, self.refusal = app, batcher, busy().response()
+        self.app, self.batcher, self.refusal = app, batcher, busy_error().response()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.batcher.full and scope["type"] == "http" and scope["path"] in _PARSING and scope["method"] == "POST":
@@ -82,33 +90,33 @@ class LoadSheddingMiddleware:
 
 
 async def _follow_parent() -> None:
-    """A worker whose parent was killed stops too, or it would hold the port with nobody to stop it."""
+    """Stops the worker if its parent was killed; otherwise it would keep the port with no process to stop it."""
     parent = os.getppid()
     while os.getppid() == parent:
         await asyncio.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-async def _refused(request: Request, error: Exception) -> Response:
+async def _on_api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
     return error.response()
 
 
-async def _no_route(request: Request, error: Exception) -> Response:
+async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code, message = {
-        404: ("not_found", "There is nothing at this path; see /docs."),
-        405: ("method_not_allowed", "This path does not take this method; see /docs."),
-    }.get(error.status_code, ("refused", "The request was refused."))
-    return answer(error_body(code, message), error.status_code, error.headers)
+        404: ("not_found", _("There is nothing at this path; see /docs.")),
+        405: ("method_not_allowed", _("This path does not take this method; see /docs.")),
+    }.get(error.status_code, ("refused", _("The request was refused.")))
+    return json_response(error_body(code, message), error.status_code, error.headers)
 
 
-async def _gone(request: Request, error: Exception) -> Response:
-    return Response(status_code=400)  # nobody is there to read it
+async def _on_disconnect(request: Request, error: Exception) -> Response:
+    return Response(status_code=400)  # the client is gone
 
 
-async def _failed(request: Request, error: Exception) -> Response:
-    # Without the error's own words, which may quote the user's text.
+async def _on_exception(request: Request, error: Exception) -> Response:
+    # Without the error's message, which may quote the user's text.
     lines = "".join(traceback.format_tb(error.__traceback__))
     _log.error("%s while answering %s:\n%s", type(error).__name__, request.url.path, lines)
-    return internal().response()
+    return internal_error().response()

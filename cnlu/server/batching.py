@@ -1,4 +1,4 @@
-"""Texts of requests that arrive together share one `parse_batch`, in a thread beside the event loop."""
+"""Batches texts of concurrent requests into one `parse_batch`, in a thread beside the event loop."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from cnlu.i18n import _
 from cnlu.runtime.interpreter import Interpreter
-from cnlu.server.responses import ApiError, busy
+from cnlu.server.responses import ApiError, busy_error
 from cnlu.server.settings import ServerSettings
 
-MOST_TEXTS = 32
-MOST_CHARACTERS = 2048
-"""One batch ends here, so that short texts do not wait long for others."""
+MAX_BATCH_TEXTS = 32
+MAX_BATCH_CHARACTERS = 2048
+"""The limits of one batch, so that short texts do not wait long for others."""
 
 Result = dict[str, Any]
 _Job = tuple[str, "asyncio.Future[Result]"]
 
 
 class Batcher:
-    """A bounded queue and the one thread that empties it.
+    """A bounded queue and the thread that empties it.
 
-    While a batch is parsed the next one gathers: nobody waits for a batch to fill. The thread does not wait for the
-    event loop between two batches, which under overload is busy with refusals for long at a time.
+    Texts queue while the previous batch is parsed; no text waits for a batch to fill up. Between two batches the thread
+    does not wait for the event loop, which under overload is busy refusing requests.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class Batcher:
         settings: ServerSettings,
         on_batch: Callable[[list[str], int], None] = lambda texts, waiting: None,
     ) -> None:
-        """`on_batch` hears the texts of each batch and how many still wait."""
+        """`on_batch` is called with the texts of each batch and the number of texts still queued."""
         self._model = model
         self._settings = settings
         self._on_batch = on_batch
@@ -43,15 +44,15 @@ class Batcher:
         self._characters = 0
         self._changed = threading.Condition()
         self._stopped = False
-        self._began: float | None = None
+        self._batch_started: float | None = None
 
     def start(self) -> None:
-        """Begins to parse; answers go to the event loop that this is called in."""
+        """Starts parsing; results go to the event loop in which this is called."""
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._run, args=(loop,), name="parse", daemon=True).start()
 
     def stop(self) -> None:
-        """Lets the thread end after its batch."""
+        """Ends the thread after its current batch."""
         with self._changed:
             self._stopped = True
             self._changed.notify()
@@ -64,30 +65,34 @@ class Batcher:
         )
 
     @property
-    def busy_for(self) -> float:
-        """Seconds that the batch at work has been parsed; 0 when none is."""
-        began = self._began
-        return 0.0 if began is None else time.monotonic() - began
+    def busy_seconds(self) -> float:
+        """Seconds since parsing of the current batch started; 0 if there is none."""
+        started = self._batch_started
+        return 0.0 if started is None else time.monotonic() - started
 
     async def parse(self, texts: Sequence[str]) -> list[Result]:
-        """Parse results in order; raises ApiError 503 at once when the queue is full, 422 or 413
-        when it never could: for too many texts, or too many characters."""
+        """Parse results, in order. Raises ApiError 503 at once if the queue is full, and 422 or 413 for more texts or
+        characters than the queue could ever hold."""
         jobs = self._enqueue(texts)
         if len(jobs) == 1:
             return [await jobs[0][1]]
         return list(await asyncio.gather(*(future for _, future in jobs)))
 
     def _enqueue(self, texts: Sequence[str]) -> list[_Job]:
-        most, most_characters = self._settings.max_waiting, self._settings.max_waiting_characters
+        limit, character_limit = self._settings.max_waiting, self._settings.max_waiting_characters
         characters = sum(map(len, texts))
-        if len(texts) > most or characters > most_characters:
-            message = f"One request takes at most {most} texts of together {most_characters} characters; divide it."
-            raise ApiError(422 if len(texts) > most else 413, "too_much", message)
+        if len(texts) > limit or characters > character_limit:
+            message = _(
+                "One request takes at most {texts} texts with {characters} characters in all; split it.",
+                texts=limit,
+                characters=character_limit,
+            )
+            raise ApiError(422 if len(texts) > limit else 413, "too_much", message)
         loop = asyncio.get_running_loop()
         jobs: list[_Job] = [(text, loop.create_future()) for text in texts]
         with self._changed:
-            if len(self._jobs) + len(texts) > most or self._characters + characters > most_characters:
-                raise busy()
+            if len(self._jobs) + len(texts) > limit or self._characters + characters > character_limit:
+                raise busy_error()
             self._jobs.extend(jobs)
             self._characters += characters
             self._changed.notify()
@@ -98,20 +103,20 @@ class Batcher:
         while batch := self._take():
             texts = [text for text, _ in batch]
             self._on_batch(texts, len(self._jobs))
-            self._began = time.monotonic()
+            self._batch_started = time.monotonic()
             answers = _parse(self._model(), texts)
-            self._began = None
-            with contextlib.suppress(RuntimeError):  # the loop has ended, and with it everybody who waited
-                loop.call_soon_threadsafe(_refit, batch, answers)
+            self._batch_started = None
+            with contextlib.suppress(RuntimeError):  # the event loop has ended, and with it every request
+                loop.call_soon_threadsafe(_set_results, batch, answers)
 
     def _take(self) -> list[_Job]:
-        """The next batch, waiting for it; empty when stopped."""
+        """Waits for the next batch; empty once stopped."""
         batch: list[_Job] = []
         characters = 0
         with self._changed:
             self._changed.wait_for(lambda: self._jobs or self._stopped)
-            while self._jobs and not self._stopped and len(batch) < MOST_TEXTS:
-                if batch and characters + len(self._jobs[0][0]) > MOST_CHARACTERS:
+            while self._jobs and not self._stopped and len(batch) < MAX_BATCH_TEXTS:
+                if batch and characters + len(self._jobs[0][0]) > MAX_BATCH_CHARACTERS:
                     break
                 batch.append(self._jobs.popleft())
                 characters += len(batch[-1][0])
@@ -119,9 +124,9 @@ class Batcher:
         return batch
 
 
-def _refit(batch: list[_Job], answers: Sequence[Result | Exception]) -> None:
-    for (_, future), found in zip(batch, answers, strict=True):
-        if future.done():  # the client went away meanwhile
+def _set_results(batch: list[_Job], answers: Sequence[Result | Exception]) -> None:
+    for (_text, future), found in zip(batch, answers, strict=True):
+        if future.done():  # the client has disconnected
             continue
         if isinstance(found, Exception):
             future.set_exception(found)
@@ -130,7 +135,7 @@ def _refit(batch: list[_Job], answers: Sequence[Result | Exception]) -> None:
 
 
 def _parse(model: Interpreter, texts: list[str]) -> Sequence[Result | Exception]:
-    """The results; where one text breaks the batch, the others are parsed without it."""
+    """The results; if one text makes the batch fail, every text is parsed alone."""
     try:
         return model.parse_batch(texts)
     except Exception as error:

@@ -1,76 +1,82 @@
-"""The options of `cnlu serve`; what serves is imported when it runs."""
+"""The options of `cnlu serve`; the server itself is imported only when it runs."""
 
 from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import fields
 from pathlib import Path
 
 from cnlu.config.setting import real, whole
 from cnlu.errors import UsageError
+from cnlu.i18n import VARIABLE, _
 from cnlu.server.settings import RANGES, ServerSettings
 
 TOKEN_VARIABLE = "CNLU_TOKEN"
 
 
 def add_serve(parser: argparse.ArgumentParser) -> None:
-    """Describes the verb to the parser of the command line."""
+    """Adds the options of `cnlu serve` to its parser."""
     parser.description = "Serve MODEL over HTTP: a JSON API, Rasa's NLU endpoint, and a page to try sentences on."
-    new = ServerSettings(Path("MODEL"))
-    add = parser.add_argument
-    add("model", metavar="MODEL")
-    add("--host", default=new.host, help=f"where to listen (default {new.host}: this machine only)")
-    _number(parser, "port", f"(default {new.port}; 0: any free one)")
-    _number(parser, "workers", "processes, each with its own copy of the model")
-    add(
+    parser.add_argument("model", metavar="MODEL")
+    _add_address_options(parser)
+    _add_feature_options(parser)
+    _add_limit_options(parser)
+    parser.set_defaults(run=_serve)
+
+
+def _add_address_options(parser: argparse.ArgumentParser) -> None:
+    defaults = ServerSettings(Path("MODEL"))
+    host_help = f"address to listen on (default {defaults.host}: this machine only)"
+    parser.add_argument("--host", default=defaults.host, help=host_help)
+    _add_number(parser, "port", f"(default {defaults.port}; 0: any free port)")
+    _add_number(parser, "workers", "number of processes, each with its own copy of the model")
+    parser.add_argument(
         "--token",
         metavar="T",
-        help=f"asked of every client; better in the variable {TOKEN_VARIABLE}, which other "
-        "users of this machine do not see",
+        help=f"token that every client must send; prefer the variable {TOKEN_VARIABLE}, which other users of this "
+        "machine cannot see",
     )
-    add(
+    parser.add_argument(
         "--allowed-host",
         action="append",
         dest="allowed_hosts",
         default=[],
         metavar="NAME",
-        help="answer to this name too, such as a proxy's (may be given several times)",
+        help="further host name to answer to, such as a proxy's (may be given several times)",
     )
-    add("--annotate", metavar="F.yml", help="append sentences corrected on the page to this file (default: no saving)")
-    _number(parser, "fallback_threshold", "for Rasa: answer nlu_fallback below this confidence", "X")
-    _number(
+
+
+def _add_feature_options(parser: argparse.ArgumentParser) -> None:
+    annotate_help = "append sentences corrected on the page to this file (default: no saving)"
+    parser.add_argument("--annotate", metavar="F.yml", help=annotate_help)
+    _add_number(parser, "fallback_threshold", "for Rasa: answer nlu_fallback below this confidence", "X")
+    _add_number(
         parser,
         "ambiguity",
-        "for Rasa: answer nlu_fallback when two intents are this close; with one of the two "
-        "options given, the other is Rasa's default, 0.3 and 0.1",
+        "for Rasa: answer nlu_fallback if the two best intents are this close; if only one of these two options is "
+        "given, the other is Rasa's default, 0.3 and 0.1",
         "X",
     )
-    _number(parser, "max_body", f"bytes of a request (default {new.max_body})")
-    _number(
-        parser, "max_bodies", f"bytes of all bodies in a worker; more are refused with 503 (default {new.max_bodies})"
-    )
-    _number(parser, "max_text", f"characters a text (default {new.max_text})")
-    _number(parser, "max_waiting", f"texts waiting in a worker; more are refused with 503 (default {new.max_waiting})")
-    _number(parser, "max_waiting_characters", f"the same in characters (default {new.max_waiting_characters})")
-    _number(parser, "read_timeout", f"seconds a client has to send its request (default {new.read_timeout:g})", "S")
-    _number(
-        parser,
-        "write_timeout",
-        f"seconds an answer waits until its client reads it (default {new.write_timeout:g})",
-        "S",
-    )
-    _number(
-        parser,
-        "parse_timeout",
-        f"seconds a batch may take; then its worker is replaced (default {new.parse_timeout:g})",
-        "S",
-    )
-    add("--log-texts", action="store_true", help="write every parsed text to the log (default: none)")
-    parser.set_defaults(run=_serve)
+    parser.add_argument("--log-texts", action="store_true", help="write every parsed text to the log (default: none)")
 
 
-def _number(parser: argparse.ArgumentParser, name: str, text: str, metavar: str = "N") -> None:
-    """The option of a setting; whole where N stands for its value."""
+def _add_limit_options(parser: argparse.ArgumentParser) -> None:
+    for name, text, metavar in (
+        ("max_body", "bytes of a request body", "N"),
+        ("max_bodies", "bytes of all bodies in a worker; more are refused with 503", "N"),
+        ("max_text", "characters of a text", "N"),
+        ("max_waiting", "texts waiting in a worker; more are refused with 503", "N"),
+        ("max_waiting_characters", "characters waiting in a worker; more are refused with 503", "N"),
+        ("read_timeout", "seconds that a client has to send its request", "S"),
+        ("write_timeout", "seconds that a response waits for its client to read it", "S"),
+        ("parse_timeout", "seconds that parsing a batch may take before its worker is replaced", "S"),
+    ):
+        _add_number(parser, name, f"{text} (default {getattr(ServerSettings, name):g})", metavar)
+
+
+def _add_number(parser: argparse.ArgumentParser, name: str, text: str, metavar: str = "N") -> None:
+    """Adds the option of a numeric setting; the metavar N stands for a whole number."""
     low, high = RANGES[name]
     read = whole(int(low), int(high)) if metavar == "N" else real(low, high)
     option = f"--{name.replace('_', '-')}"
@@ -83,21 +89,27 @@ def _serve(arguments: argparse.Namespace) -> int:
         from cnlu.server.serve import serve
     except ImportError as error:
         if error.name in ("fcntl", "resource"):
-            raise UsageError(
-                "Serving needs Linux or macOS: this system cannot share a socket between workers as they do."
-            ) from error
-        raise UsageError(
-            f"Serving needs {error.name}, which is not installed; install it with: pip install 'cnlu[serve]'."
-        ) from error
+            problem = _("this system cannot share a socket between worker processes")
+            raise UsageError("cnlu serve", problem, _("use Linux or macOS")) from error
+        problem = _("needs {package}, which is not installed", package=error.name)
+        raise UsageError("cnlu serve", problem, _("install it with: pip install 'cnlu[serve]'")) from error
     return serve(settings)
 
 
 def settings_of(arguments: argparse.Namespace) -> ServerSettings:
-    """Raises UsageError for what cannot work."""
-    given = {name: value for name, value in vars(arguments).items() if name != "run"}
+    """The settings that the options give; raises UsageError for values that cannot work."""
+    given = {field.name: getattr(arguments, field.name) for field in fields(ServerSettings) if field.name in arguments}
     given["model"] = Path(given["model"])
     given["annotate"] = None if given["annotate"] is None else Path(given["annotate"])
     given["allowed_hosts"] = tuple(given["allowed_hosts"])
+    given["language"] = _language(getattr(arguments, "lang", None) or os.environ.get(VARIABLE))
     if given["token"] is None:
         given["token"] = os.environ.get(TOKEN_VARIABLE) or None
     return ServerSettings(**given)
+
+
+def _language(name: str | None) -> str | None:
+    """The language that a name such as zh_CN.UTF-8 stands for; None without a name."""
+    if not name:
+        return None
+    return "zh" if name.lower().startswith("zh") else "en"

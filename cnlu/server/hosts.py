@@ -1,9 +1,9 @@
-"""Which names the server answers to, and whose pages may send to it.
+"""The host names that the server answers to, and the sites whose pages may send to it.
 
-A web page may have its own name resolve to this machine or to one of its network (DNS rebinding). The browser then
-takes the server for a part of that page's site, and lets the page send and read; all that gives it away is the `Host`
-header. A page of another site may also send without reading, and its browser says so in `Origin`. A token protects from
-both, since no page of another site knows it. So without a token, names and origins are checked.
+A web page can make its own name resolve to this machine or to one on its network (DNS rebinding). The browser then
+treats the server as part of that page's site and lets the page send requests and read the responses; only the `Host`
+header reveals it. A page of another site can also send without reading, which its browser reveals in `Origin`. A token
+protects against both, because no other site knows it. Without a token, the server checks hosts and origins.
 """
 
 from __future__ import annotations
@@ -14,18 +14,20 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from cnlu.errors import CnluError
+from cnlu.i18n import _
 from cnlu.server.responses import ApiError
 from cnlu.server.settings import HOST_NAME, ServerSettings
 
 _ALWAYS = frozenset(("/health",))
-"""Tells nothing, and is asked by watchers under whatever address they have."""
+"""Reveals nothing, and monitors ask for it under any address."""
 _READS = frozenset(("GET", "HEAD"))
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:@/?#\s]+)(?::[0-9]*)?")
 """`uri-host [ ":" port ]` of RFC 9110, section 7.2, in lower case."""
 
 
 class TrustedHostMiddleware:
-    """Refuses with 421 what is asked under another name, or sent by a page of another site."""
+    """Refuses with 421 requests under another host name, and requests from a page of another site."""
 
     def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
         self.app = app
@@ -47,14 +49,14 @@ class TrustedHostMiddleware:
         hosts = _headers(scope, b"host")
         name = host_name(hosts[0]) if len(hosts) == 1 else None
         if name is None or not self._is_own(name):
-            return _misdirected("This server does not answer to the name in the Host header", name)
+            return _misdirected(_("This server does not answer to the name in the Host header"), name)
         if scope["method"] in _READS:
             return None
         for origin in _headers(scope, b"origin"):
-            place = _authority(origin)
-            name = host_name(place)
-            if place != hosts[0] and name not in self._allowed:
-                return _misdirected("This was sent by a web page of another site", name)
+            authority = _authority(origin)
+            name = host_name(authority)
+            if authority != hosts[0] and name not in self._allowed:
+                return _misdirected(_("This was sent by a web page of another site"), name)
         return None
 
     def _is_own(self, name: str) -> bool:
@@ -63,13 +65,13 @@ class TrustedHostMiddleware:
         address = _address(name)
         if address is not None and address.is_loopback:
             return True
-        # Bound to a network: no name of the public DNS is an address or without a dot, and services of docker compose
-        # and Kubernetes are called so.
+        # Bound to a network: no public DNS name is an address or lacks a dot, but services of docker compose and
+        # Kubernetes have such names.
         return self._on_network and (address is not None or "." not in name)
 
 
 def host_name(written: str) -> str | None:
-    """The name or address of a `Host` header in lower case, without port and brackets; None for what is none."""
+    """The name or address in a `Host` header, which is in lower case, without port and brackets; None if invalid."""
     found = _HOST.fullmatch(written)
     if found is None:
         return None
@@ -96,16 +98,12 @@ def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _on_network(host: str) -> bool:
-    """Whether the server listens beyond this machine; a name given as --host is the one that clients use."""
+    """Whether the server listens beyond this machine; a name given as --host is the name that clients use."""
     address = _address(host)
     return not host or (address is not None and not address.is_loopback)
 
 
-def _misdirected(what: str, name: str | None) -> ApiError:
+def _misdirected(problem: str, name: str | None) -> ApiError:
     """421 of RFC 9110, section 15.5.20."""
-    shown = "NAME" if name is None else name
-    return ApiError(
-        421,
-        "misdirected",
-        f"{what}; if it should be answered, start the server with --allowed-host {shown}, or with a token.",
-    )
+    fix = _("to allow it, start the server with --allowed-host {name}, or with a token", name=name or "NAME")
+    return ApiError(421, "misdirected", str(CnluError("", problem, fix)))

@@ -1,7 +1,7 @@
-"""The files that sum the workers' figures: private, never the reason that a worker dies, gone with the server.
+"""The files in which prometheus_client sums the metrics of all workers; they are private and removed with the server.
 
-prometheus_client maps a file for each process and kind of figure into memory. A mapped page that the disk has no room
-for ends the process, so all pages are written before a file is used; where that fails the server runs without figures.
+prometheus_client maps one file per process and metric type into memory. If the disk has no room for a mapped page, the
+process dies, so every page is written before a file is used. Where that fails, the server runs without metrics.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from prometheus_client.multiprocess import mark_process_dead
 from cnlu.io.temporary import locked
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-"""The environment variable with the folder, as prometheus_client reads it; absent where there are no figures."""
+"""The environment variable that names the folder, as prometheus_client reads it; unset without metrics."""
 
 PREFIX = "cnlu-metrics-"
 RESERVED = 128 << 10
-"""Bytes of each file: about four times what all routes with all their statuses need."""
+"""Bytes per file: about four times what all routes with all their statuses need."""
 
 _SUMS = ("counter", "histogram")
 _KINDS = (*_SUMS, "gauge_livesum")
@@ -36,7 +36,7 @@ _log = logging.getLogger("cnlu.server")
 
 @contextlib.contextmanager
 def metrics_folder() -> Iterator[Path | None]:
-    """A folder for this server alone, named in the environment; None, and a line in the log, where there is no room."""
+    """A folder for this server alone, named in the environment; yields None and logs a line if it cannot be made."""
     with contextlib.ExitStack() as stack:
         folder = None
         try:
@@ -54,14 +54,14 @@ def metrics_folder() -> Iterator[Path | None]:
 
 
 def disable_metrics(reason: str) -> None:
-    """From now on this process, and those that it starts, count nothing."""
-    _log.warning("serving without figures, so that /metrics answers 503: %s", reason)
+    """Turns metrics off in this process and in those that it starts."""
+    _log.warning("serving without metrics, so /metrics answers 503: %s", reason)
     os.environ.pop(FOLDER, None)
     values.ValueClass = values.get_value_class()
 
 
 def reserve_metric_files() -> None:
-    """Makes a worker's own files; call before the first figure."""
+    """Creates a worker's own files; call it before the first metric is created."""
     if folder := os.environ.get(FOLDER):
         try:
             for kind in _KINDS:
@@ -72,8 +72,8 @@ def reserve_metric_files() -> None:
 
 
 def retire_process(pid: int, folder: Path) -> None:
-    """Adds a dead worker's sums to those of the others before it and drops its files and gauges."""
-    with contextlib.suppress(OSError, RuntimeError, ValueError, struct.error):  # it may have died while it began a file
+    """Adds a dead worker's sums to those of earlier dead workers and deletes its files and gauges."""
+    with contextlib.suppress(OSError, RuntimeError, ValueError, struct.error):  # it may have died while creating a file
         mark_process_dead(pid, str(folder))
         for kind in _SUMS:
             sums = MmapedDict(str(folder / f"{kind}_gone.db"))
@@ -84,21 +84,21 @@ def retire_process(pid: int, folder: Path) -> None:
 
 
 def _locked_folder(stack: contextlib.ExitStack) -> Path:
-    """A new folder, removed by the stack; its lock says until then that its server runs, however that ends."""
-    place = Path(tempfile.gettempdir())
-    _remove_leftovers(place)
+    """A new folder, removed by the stack. Its lock, which ends with the process, shows that its server runs."""
+    parent = Path(tempfile.gettempdir())
+    _remove_leftovers(parent)
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))  # which only this user may enter
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))  # with mode 0700
         lock = os.open(folder, os.O_RDONLY)
         stack.callback(os.close, lock)
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        if locked(lock) and folder.exists():  # else another server has just taken it for a leftover
+        if locked(lock) and folder.exists():  # otherwise another server has just removed it as a leftover
             return folder
 
 
-def _remove_leftovers(place: Path) -> None:
+def _remove_leftovers(parent: Path) -> None:
     """Removes this user's folders whose servers were killed."""
-    for folder in place.glob(f"{PREFIX}*"):
+    for folder in parent.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):
             found = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
@@ -109,8 +109,8 @@ def _remove_leftovers(place: Path) -> None:
 
 
 def _reserve(path: Path) -> None:
-    """Writes zeros, which any file system makes room for. Raises OSError where there is none."""
-    new = path.with_suffix(".new")  # others read every .db that they find
+    """Fills the file with zeros, so that the disk allocates it. Raises OSError if the disk is full."""
+    new = path.with_suffix(".new")  # other processes read every .db file that they find
     with new.open("wb") as file:
         file.write(bytes(RESERVED))
         file.flush()

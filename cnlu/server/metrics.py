@@ -1,4 +1,4 @@
-"""Figures for Prometheus; `cnlu/server/metric_files.py` keeps the files in which they are summed over the workers."""
+"""Metrics for Prometheus; `cnlu/server/metric_files.py` keeps the files in which they are summed over all workers."""
 
 from __future__ import annotations
 
@@ -19,22 +19,28 @@ _TEXTS = (1, 2, 4, 8, 16, 32)
 
 
 class Metrics:
-    """One worker's counters; make one in a process."""
+    """One worker's metrics; create one per process."""
 
     def __init__(self) -> None:
-        own = CollectorRegistry()  # what is exposed is collected from the files of all workers
-        self.requests = Counter("cnlu_requests", "Answered requests", ["route", "status"], registry=own)
+        registry = CollectorRegistry()  # private: /metrics collects from the files of all workers
+        self.requests = Counter("cnlu_requests", "Answered requests", ["route", "status"], registry=registry)
         self.seconds = Histogram(
-            "cnlu_request_seconds", "From a request's head to its answer", ["route"], registry=own, buckets=_SECONDS
+            "cnlu_request_seconds",
+            "From a request's head to its answer",
+            ["route"],
+            registry=registry,
+            buckets=_SECONDS,
         )
-        self.texts = Counter("cnlu_texts", "Parsed texts", registry=own)
-        self.characters = Counter("cnlu_characters", "Characters of parsed texts", registry=own)
-        self.batch = Histogram("cnlu_batch_texts", "Texts that shared a batch", registry=own, buckets=_TEXTS)
+        self.texts = Counter("cnlu_texts", "Parsed texts", registry=registry)
+        self.characters = Counter("cnlu_characters", "Characters of parsed texts", registry=registry)
+        self.batch = Histogram("cnlu_batch_texts", "Texts that shared a batch", registry=registry, buckets=_TEXTS)
         self.waiting = Gauge(
-            "cnlu_waiting_texts", "Texts that wait for a batch", registry=own, multiprocess_mode="livesum"
+            "cnlu_waiting_texts", "Texts waiting for a batch", registry=registry, multiprocess_mode="livesum"
         )
-        self.loads = Counter("cnlu_model_loads", "New models, put to work or refused", ["outcome"], registry=own)
-        self.saved = Counter("cnlu_saved_sentences", "Sentences appended to the annotated file", registry=own)
+        self.loads = Counter(
+            "cnlu_model_loads", "New models, put into service or refused", ["outcome"], registry=registry
+        )
+        self.saved = Counter("cnlu_saved_sentences", "Sentences appended to the annotated file", registry=registry)
         for outcome in ("swapped", "refused"):
             self.loads.labels(outcome)
 
@@ -52,7 +58,7 @@ class Metrics:
 
 
 class MetricsMiddleware:
-    """Counts and times the answers of an application; a path that no route has counts as "other"."""
+    """Counts and times the responses of an application; a path without a route counts as "other"."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, routes: frozenset[str]) -> None:
         self.app, self.metrics, self.routes = app, metrics, routes
@@ -61,39 +67,39 @@ class MetricsMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        start, status, gone = time.perf_counter(), 0, False
+        start, status, disconnected = time.perf_counter(), 0, False
 
-        async def listening() -> Message:
-            nonlocal gone
+        async def receive_counted() -> Message:
+            nonlocal disconnected
             message = await receive()
-            gone = gone or message["type"] == "http.disconnect"
+            disconnected = disconnected or message["type"] == "http.disconnect"
             return message
 
-        async def watching(message: Message) -> None:
+        async def send_counted(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self.app(scope, listening, watching)
+            await self.app(scope, receive_counted, send_counted)
         except Exception:
-            if not status:  # else it is answered and logged, without the user's text, by the application
+            if not status:  # otherwise the application has answered and logged it, without the user's text
                 raise
         finally:
-            if status and not gone:  # a client that went away got no answer
+            if status and not disconnected:  # a client that disconnected got no response
                 route = scope["path"] if scope["path"] in self.routes else "other"
                 self.metrics.requests.labels(route, status).inc()
                 self.metrics.seconds.labels(route).observe(time.perf_counter() - start)
 
 
 def exposition() -> bytes | None:
-    """The figures of all workers, dead ones' sums included, in Prometheus' text format; None where there are none."""
+    """The metrics of all workers, past ones included, in Prometheus' text format; None if metrics are off."""
     if FOLDER not in os.environ:
         return None
-    together = CollectorRegistry()
-    MultiProcessCollector(together)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)
     try:
-        return generate_latest(together)
-    except FileNotFoundError:  # a worker has just died, and its figures went to another file
-        return generate_latest(together)
+        return generate_latest(registry)
+    except FileNotFoundError:  # a worker has just died, and its sums moved to another file
+        return generate_latest(registry)

@@ -1,4 +1,4 @@
-"""The model that is served, and its successor: a new directory is loaded beside the old one, then put in its place."""
+"""The model that is served. When its directory changes, the new model is loaded and then replaces the old one."""
 
 from __future__ import annotations
 
@@ -14,73 +14,73 @@ import cnlu
 from cnlu.errors import CnluError
 from cnlu.runtime.interpreter import Interpreter
 
-EVERY = 1.0
-"""Seconds between two looks at the model directory."""
+POLL_SECONDS = 1.0
+"""Interval at which the model directory is checked for changes."""
 
-Look = tuple[tuple[object, ...], ...]
-"""Name, inode, size and time of every file of the directory."""
+Snapshot = tuple[tuple[object, ...], ...]
+"""Name, inode, size and modification time of every file in the directory."""
 
 _log = logging.getLogger("cnlu.server")
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """A model at work."""
+class LoadedModel:
+    """A model in service."""
 
     interpreter: Interpreter
     name: str
-    """The beginning of its manifest's checksum: tells two models apart and nothing else."""
+    """The start of its manifest's checksum, which tells two models apart."""
 
 
 class Models:
-    """Holds the current model; `watch` replaces it. A request that has begun keeps the one it began with."""
+    """Holds the current model; `watch` replaces it. A request keeps the model that it started with."""
 
     def __init__(self, path: Path, on_load: Callable[[str], None] = lambda outcome: None) -> None:
-        """Loads the model; raises CnluError when there is none that works. `on_load` hears "swapped" or "refused"."""
+        """Loads the model; raises CnluError if that fails. `on_load` is called with "swapped" or "refused"."""
         self.path = path
-        self._tried = look(path)
+        self._last_tried = snapshot(path)
         self.current = load(path)
         self._on_load = on_load
-        self._refused = ""
+        self._refusal = ""
 
     async def watch(self) -> None:
-        """Looks at the directory until cancelled; never raises for what is wrong with a model."""
-        seen = self._tried
+        """Polls the directory until cancelled; never raises because of a broken model."""
+        previous = self._last_tried
         while True:
-            await asyncio.sleep(EVERY)
-            now = look(self.path)
-            # Twice the same: whoever copies files there one by one has finished.
-            if now == seen and now != self._tried:
+            await asyncio.sleep(POLL_SECONDS)
+            now = snapshot(self.path)
+            # Unchanged for one interval: files that are copied one by one are complete.
+            if now == previous and now != self._last_tried:
                 await self._replace(now)
-            seen = now
+            previous = now
 
-    async def _replace(self, now: Look) -> None:
-        self._tried = now
+    async def _replace(self, now: Snapshot) -> None:
+        self._last_tried = now
         try:
-            fresh = await asyncio.to_thread(load, self.path)
+            new = await asyncio.to_thread(load, self.path)
         except Exception as error:
             self._on_load("refused")
-            told = str(error) if isinstance(error, CnluError) else type(error).__name__
-            if told != self._refused:
-                _log.warning("the new model is refused and model %s keeps serving: %s", self.current.name, told)
-            self._refused = told
+            reason = str(error) if isinstance(error, CnluError) else type(error).__name__
+            if reason != self._refusal:
+                _log.warning("the new model is refused and model %s keeps serving: %s", self.current.name, reason)
+            self._refusal = reason
             return
-        self._refused = ""
-        if fresh.name != self.current.name:
-            _log.warning("model %s replaces model %s", fresh.name, self.current.name)
+        self._refusal = ""
+        if new.name != self.current.name:
+            _log.warning("model %s replaces model %s", new.name, self.current.name)
             self._on_load("swapped")
-        self.current = fresh
+        self.current = new
 
 
-def load(path: Path) -> Loaded:
-    """Raises CnluError for a directory without a whole model."""
+def load(path: Path) -> LoadedModel:
+    """Raises CnluError if the directory holds no complete model."""
     interpreter = cnlu.load(path)
-    interpreter.parse("你好")  # the first parse loads the words' dictionary, which takes a second
-    return Loaded(interpreter, interpreter.digest[:12])
+    interpreter.parse("你好")  # warm-up: the first parse loads jieba's dictionary, which takes a second
+    return LoadedModel(interpreter, interpreter.digest[:12])
 
 
-def look(path: Path) -> Look:
-    """What the directory holds right now; empty when it is not there."""
+def snapshot(path: Path) -> Snapshot:
+    """The directory's files as they are now; empty if it does not exist."""
     found = []
     with contextlib.suppress(OSError):
         for entry in sorted(os.scandir(os.path.realpath(path)), key=lambda entry: entry.name):

@@ -1,4 +1,4 @@
-"""The OpenAPI description, kept by hand beside the routes; tests call every operation of it."""
+"""The OpenAPI description, written by hand; tests call every operation in it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _STATUSES = {
     "401": "The token is wrong or missing",
     "404": "The server was started without --annotate",
     "408": "The body arrives too slowly",
-    "409": "The file has this sentence already, annotated otherwise",
-    "413": "The body is larger than it may be, or its texts together are",
+    "409": "The file already has this sentence with another annotation",
+    "413": "The body, or the total length of its texts, is above the limit",
     "415": "The body is not declared as application/json",
     "422": "A field is missing, of the wrong type, or beyond its limit",
-    "421": "The Host header names another server, or a page of another site sent this; see --allowed-host",
-    "503": "The worker is busy, stuck or has no figures, or the annotated file cannot be written now: try again after "
+    "421": "The Host header names another server, or a page of another site sent the request; see --allowed-host",
+    "503": "The worker is busy or stuck or has no metrics, or the annotated file cannot be written: try again after "
     "Retry-After seconds",
     "507": "The server's disk is full; nothing is saved",
 }
@@ -27,7 +27,7 @@ _PARSING = ("400", "401", "408", "413", "421", "422", "503")
 
 
 def describe(settings: ServerSettings) -> Schema:
-    """The description of a server with these limits, as plain data."""
+    """The OpenAPI description of a server with these limits."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -54,7 +54,7 @@ def describe(settings: ServerSettings) -> Schema:
 def _parse() -> Schema:
     return {
         "operationId": "parse",
-        "summary": "Intent and entities of one text or of several",
+        "summary": "Intent and entities of one or several texts",
         "security": [{"token": []}, {}],
         "requestBody": _body({"oneOf": [_ref("OneText"), _ref("SeveralTexts")]}, {"text": "明天从杭州到北京的高铁"}),
         "responses": {
@@ -70,10 +70,10 @@ def _parse() -> Schema:
 def _model_parse() -> Schema:
     return {
         "operationId": "modelParse",
-        "summary": "The same for Rasa: what Rasa Core calls when endpoints.yml has `nlu:`",
+        "summary": "The same for Rasa, which calls it if endpoints.yml has `nlu:`",
         "description": 'A text such as `/book{"city": "北京"}` is read as Rasa\'s RegexMessageHandler does. With '
-        "--fallback-threshold or --ambiguity an unsure result becomes `nlu_fallback`. The token may also stand in the "
-        "body or in the query, as `token`; a server without a token ignores it.",
+        "--fallback-threshold or --ambiguity an unsure result becomes `nlu_fallback`. The token may also be sent as "
+        "`token` in the body or the query; a server without a token ignores it.",
         "security": [{"token": []}, {}],
         "requestBody": _body(_ref("RasaRequest"), {"text": "改签到下午", "message_id": "a1"}),
         "responses": {"200": _json("Parse result", _ref("Result")), **_refusals(*_PARSING)},
@@ -83,7 +83,7 @@ def _model_parse() -> Schema:
 def _labels() -> Schema:
     return {
         "operationId": "labels",
-        "summary": "What the model can say, and whether corrections can be saved",
+        "summary": "The model's labels, and whether corrections can be saved",
         "security": [{"token": []}, {}],
         "responses": {"200": _json("Labels", _ref("Labels")), **_refusals("401", "421")},
     }
@@ -112,7 +112,7 @@ def _annotate() -> Schema:
 def _health() -> Schema:
     return {
         "operationId": "health",
-        "summary": "Whether this worker answers; never asks for a token",
+        "summary": "Whether this worker answers; needs no token",
         "security": [],
         "responses": {"200": _json("It does", _object({"status": {"const": "ok"}})), **_refusals("503")},
     }
@@ -121,7 +121,7 @@ def _health() -> Schema:
 def _metrics() -> Schema:
     return {
         "operationId": "metrics",
-        "summary": "Figures for Prometheus, summed over the workers",
+        "summary": "Metrics for Prometheus, summed over all workers",
         "security": [{"token": []}, {}],
         "responses": {
             "200": {
@@ -133,30 +133,14 @@ def _metrics() -> Schema:
     }
 
 
+_OFFSET: Schema = {"type": "integer", "minimum": 0}
+_PROBABILITY: Schema = {"type": "number", "minimum": 0, "maximum": 1}
+_NAME: Schema = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"\S"}
+_NAMES: Schema = {"type": "array", "items": {"type": "string"}}
+
+
 def _schemas(settings: ServerSettings) -> dict[str, Schema]:
     text = {"type": "string", "maxLength": settings.max_text}
-    name = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"\S"}
-    place = {"type": "integer", "minimum": 0}
-    share = {"type": "number", "minimum": 0, "maximum": 1}
-    names = {"type": "array", "items": {"type": "string"}}
-    named = {"type": "object", "additionalProperties": names}
-    intent = _object({"name": {"type": ["string", "null"]}, "confidence": share})
-    entity = {"entity": {"type": "string"}, "start": place, "end": place, "value": {}, "extractor": {"type": "string"}}
-    sure = {
-        "confidence_entity": share,
-        "role": name,
-        "confidence_role": share,
-        "group": name,
-        "confidence_group": share,
-    }
-    result = {
-        "text": {"type": "string"},
-        "intent": intent,
-        "intent_ranking": {"type": "array", "items": intent},
-        "entities": {"type": "array", "items": _object(entity, sure)},
-    }
-    span = {"start": place, "end": {"type": "integer", "minimum": 1}, "entity": name}
-    no_name = {"oneOf": [name, {"type": "null"}]}
     return {
         "OneText": _object({"text": text}),
         "SeveralTexts": _object({"texts": {"type": "array", "items": text, "maxItems": settings.max_waiting}}),
@@ -164,32 +148,66 @@ def _schemas(settings: ServerSettings) -> dict[str, Schema]:
             **_object({"text": text}, {"token": {}, "message_id": {}}),
             "additionalProperties": True,
         },
-        "Result": _object(result, {"out_of_scope": share, "intents": {"type": "array", "items": intent}}),
+        "Result": _result_schema(),
         "Results": _object({"results": {"type": "array", "items": _ref("Result")}}),
-        "Labels": _object(
-            {
-                "model": {"type": "string"},
-                "intents": names,
-                "combined": names,
-                "entities": names,
-                "roles": named,
-                "groups": named,
-                "counting": names,
-                "annotate": {"type": "boolean"},
-            }
-        ),
-        "Example": _object(
-            {"text": text, "intent": name},
-            {
-                "entities": {
-                    "type": "array",
-                    "items": _object(span, {"value": name, "role": no_name, "group": no_name}),
-                },
-            },
-        ),
+        "Labels": _labels_schema(),
+        "Example": _example_schema(text),
         "Saved": _object({"saved": {"type": "boolean"}, "message": {"type": "string"}}),
         "Error": _object({"error": _object({"code": {"type": "string"}, "message": {"type": "string"}})}),
     }
+
+
+def _result_schema() -> Schema:
+    intent = _object({"name": {"type": ["string", "null"]}, "confidence": _PROBABILITY})
+    intents = {"type": "array", "items": intent}
+    entity = _object(
+        {
+            "entity": {"type": "string"},
+            "start": _OFFSET,
+            "end": _OFFSET,
+            "value": {},
+            "extractor": {"type": "string"},
+        },
+        {
+            "confidence_entity": _PROBABILITY,
+            "role": _NAME,
+            "confidence_role": _PROBABILITY,
+            "group": _NAME,
+            "confidence_group": _PROBABILITY,
+        },
+    )
+    required = {
+        "text": {"type": "string"},
+        "intent": intent,
+        "intent_ranking": intents,
+        "entities": {"type": "array", "items": entity},
+    }
+    return _object(required, {"out_of_scope": _PROBABILITY, "intents": intents})
+
+
+def _labels_schema() -> Schema:
+    names_by_type = {"type": "object", "additionalProperties": _NAMES}
+    return _object(
+        {
+            "model": {"type": "string"},
+            "intents": _NAMES,
+            "combined": _NAMES,
+            "entities": _NAMES,
+            "roles": names_by_type,
+            "groups": names_by_type,
+            "counting": _NAMES,
+            "annotate": {"type": "boolean"},
+        }
+    )
+
+
+def _example_schema(text: Schema) -> Schema:
+    optional_name = {"oneOf": [_NAME, {"type": "null"}]}
+    entity = _object(
+        {"start": _OFFSET, "end": {"type": "integer", "minimum": 1}, "entity": _NAME},
+        {"value": _NAME, "role": optional_name, "group": optional_name},
+    )
+    return _object({"text": text, "intent": _NAME}, {"entities": {"type": "array", "items": entity}})
 
 
 def _object(required: Schema, optional: Schema | None = None) -> Schema:

@@ -1,4 +1,4 @@
-"""Pages for people: the playground, and the API description as a page; nothing is fetched from elsewhere."""
+"""Pages for people: the playground and the API description; they load nothing from other servers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cnlu.server.responses import answer
+from cnlu.server.responses import json_response
 
 FOLDER = Path(__file__).with_name("playground")
 
@@ -24,20 +24,26 @@ _HEADERS = {
 }
 
 
-def routes(description: dict[str, Any]) -> list[Route]:
-    """Pages and their files, read once."""
+def routes(description: dict[str, Any], language: str | None = None) -> list[Route]:
+    """Pages and their files, read once; `language` is the playground's, None lets the browser choose."""
     return [
-        _file("/", (FOLDER / "index.html").read_bytes(), "text/html"),
+        _file("/", playground_page(language).encode(), "text/html"),
         _file("/playground/app.js", (FOLDER / "app.js").read_bytes(), "text/javascript"),
         _file("/playground/style.css", (FOLDER / "style.css").read_bytes(), "text/css"),
         _file("/playground/icon.svg", (FOLDER / "icon.svg").read_bytes(), "image/svg+xml"),
         _file("/docs", api_page(description).encode(), "text/html"),
-        Route("/openapi.json", _answering(description), methods=["GET"]),
+        Route("/openapi.json", _json_handler(description), methods=["GET"]),
     ]
 
 
+def playground_page(language: str | None) -> str:
+    """The playground; app.js reads the language that the server was started with from the root element."""
+    page = (FOLDER / "index.html").read_text("utf-8")
+    return page.replace('<html lang="en">', f'<html lang="{language}" data-lang="{language}">') if language else page
+
+
 def api_page(description: dict[str, Any]) -> str:
-    """The description as one plain page without script."""
+    """The API description as one plain page without scripts."""
     operations = "".join(
         _operation(path, method, operation)
         for path, methods in description["paths"].items()
@@ -99,8 +105,8 @@ def _file(path: str, content: bytes, kind: str) -> Route:
     return Route(path, serve, methods=["GET"])
 
 
-def _answering(content: Any) -> Any:
+def _json_handler(content: Any) -> Any:
     async def serve(request: Request) -> Response:
-        return answer(content)
+        return json_response(content)
 
     return serve

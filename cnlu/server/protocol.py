@@ -1,9 +1,8 @@
-"""uvicorn's HTTP connection with the bounds that it lacks, however the bytes arrive.
+"""uvicorn's HTTP connection with the limits that it lacks, however the bytes arrive.
 
-uvicorn bounds neither the time nor the size of a request's head and trailers, nor how many requests wait on a
-connection, nor how long an answer waits for its reader. So the bytes are handed to its parser in steps, and no further
-than to the end of the step in which a second request begins to wait for the first one's answer. How long a body that is
-wanted may take is bounded where it is read, in `cnlu/server/request_limits.py`.
+uvicorn limits neither the time nor the size of a request's head and trailers, nor the number of pipelined requests, nor
+how long a response waits for the client to read it. So its parser gets the bytes in steps, and no further bytes once a
+second request waits for the first one's response. `cnlu/server/request_limits.py` limits the time of reading a body.
 """
 
 from __future__ import annotations
@@ -16,23 +15,23 @@ from typing import Any, NoReturn
 import httptools
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from cnlu.server.raw_responses import MOST_HEAD, MOST_HEADERS, answer_busy, refusal
+from cnlu.server.raw_responses import MAX_HEAD, MAX_HEADERS, answer_busy, refusal
 from cnlu.server.request_limits import ByteLimiter
 from cnlu.server.settings import ServerSettings
 from cnlu.server.timeouts import TimedProtocol
 
-_STEP = 512
-"""Bytes parsed in one step outside a body of known length: they hold 28 requests at most."""
-_FREE_PER_CHUNK = 12
-"""Bytes of a chunk's own framing that count against nothing: eight hex digits and two line ends."""
-_LINGER = 2.0
-"""Seconds in which what a refused client still sends is read and dropped, or it might never see its answer."""
+_STEP_BYTES = 512
+"""Bytes parsed in one step outside a body of known length; they can hold at most 28 requests."""
+_CHUNK_FRAMING = 12
+"""Bytes of a chunk's framing that no limit counts: eight hex digits and two line ends."""
+_DRAIN_SECONDS = 2.0
+"""Seconds during which a refused client's bytes are read and dropped; otherwise it might never see the response."""
 _WRITE_BUFFER = 16 << 10
-"""Bytes of answers that wait on a connection before the next answer does."""
+"""Bytes of responses that a connection buffers before the next response waits."""
 
 
-class _Stop(Exception):
-    """Ends the parser's work on a connection that is refused."""
+class _StopParsing(Exception):
+    """Ends the parsing of a connection that is refused."""
 
 
 class BoundedProtocol(TimedProtocol):
@@ -42,25 +41,25 @@ class BoundedProtocol(TimedProtocol):
         self,
         *args: Any,
         settings: ServerSettings,
-        budget: ByteLimiter,
+        limiter: ByteLimiter,
         on_refused: Callable[[int], None],
         **options: Any,
     ) -> None:
         super().__init__(*args, write_timeout=settings.write_timeout, **options)
-        self._settings, self._budget, self._on_refused = settings, budget, on_refused
+        self._settings, self._limiter, self._on_refused = settings, limiter, on_refused
         self._in_head = False
         self._in_message = False
         self._framing = 0
-        """Bytes of the head so far, and then of what its chunked body has beside the content."""
-        self._headers = 0
-        self._content_left = 0
-        """Bytes of its body still to come, where they are known."""
-        self._open: dict[RequestResponseCycle, int] = {}
-        """Requests that are not answered, the oldest first, and the bytes of their bodies."""
-        self._rest = b""
-        """What came after the requests that wait."""
+        """Bytes of the head so far, then of the framing of its chunked body."""
+        self._header_count = 0
+        self._body_left = 0
+        """Bytes of the body still to come, if the length is known."""
+        self._pending: dict[RequestResponseCycle, int] = {}
+        """Requests without a response, the oldest first, and the bytes of their bodies."""
+        self._unparsed = b""
+        """Bytes that arrived after the pending requests."""
 
-    # The connection's life
+    # Lifetime of the connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -70,40 +69,40 @@ class BoundedProtocol(TimedProtocol):
             return
         if len(self.connections) > self._settings.max_connections:
             self.app = answer_busy
-        self._wait(self._settings.read_timeout, self._close)  # for the first byte of a request
+        self._start_timer(self._settings.read_timeout, self._close)  # for the first byte of a request
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._ended = True
-        self._stop_waiting()
-        self._stop_expecting()
-        self._budget.give(len(self._rest))
-        self._rest = b""
-        for cycle, held in self._open.items():
-            self._budget.release_body(held)
-            cycle.disconnected = True  # uvicorn tells the newest alone
+        self._closing = True
+        self._stop_timer()
+        self._stop_write_timer()
+        self._limiter.release(len(self._unparsed))
+        self._unparsed = b""
+        for cycle, size in self._pending.items():
+            self._limiter.release_body(size)
+            cycle.disconnected = True  # uvicorn notifies only the newest request
             cycle.message_event.set()
-        self._open = {}
+        self._pending = {}
         super().connection_lost(exc)
 
-    # Bytes in
+    # Incoming bytes
 
     def data_received(self, data: bytes) -> None:
-        if self._ended:
+        if self._closing:
             return
-        if self._rest or self.pipeline:
-            self._keep(data)
+        if self._unparsed or self.pipeline:
+            self._buffer(data)
         else:
             self._parse(data)
 
     def _parse(self, data: bytes) -> None:
         view = memoryview(data)
-        while view and not self._ended and not self.pipeline:
-            size = self._content_left or _STEP
+        while view and not self._closing and not self.pipeline:
+            size = self._body_left or _STEP_BYTES
             self._step(view[:size])
             view = view[size:]
-        if self.pipeline and not self._ended:
-            self._stop_waiting()  # what is not read cannot be late
-            self._keep(bytes(view))
+        if self.pipeline and not self._closing:
+            self._stop_timer()  # a request that is not read cannot be late
+            self._buffer(bytes(view))
 
     def _step(self, piece: memoryview) -> None:
         self._framing += len(piece)
@@ -114,13 +113,13 @@ class BoundedProtocol(TimedProtocol):
         except httptools.HttpParserError:
             self._refuse(400)
         self._framing = max(0, self._framing)
-        if self._in_message and self._framing > MOST_HEAD:
+        if self._in_message and self._framing > MAX_HEAD:
             self._refuse(431)
 
-    def _ignore_upgrade(self, rest: bytes) -> None:
-        """Reads the request as if it had not offered another protocol, which RFC 9110, 7.8 allows.
+    def _ignore_upgrade(self, remaining: bytes) -> None:
+        """Reads the request as if it had no Upgrade header, which RFC 9110, section 7.8, allows.
 
-        The parser takes what follows such a head for the other protocol, so it reads the head again without the offer.
+        The parser treats what follows such a head as the other protocol, so it gets the head again without the header.
         """
         method, version = self.parser.get_method(), self.parser.get_http_version()
         if method == b"CONNECT":
@@ -130,131 +129,131 @@ class BoundedProtocol(TimedProtocol):
         head = [b"%s %s HTTP/%s" % (method, self.url, version.encode()), *headers, b"", b""]
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self._parse(b"\r\n".join(head) + rest)
+        self._parse(b"\r\n".join(head) + remaining)
 
-    def _keep(self, data: bytes) -> None:
-        """Puts off what comes after requests that wait."""
+    def _buffer(self, data: bytes) -> None:
+        """Keeps bytes that arrive after pending requests for later."""
         self.flow.pause_reading()
-        if self._budget.take(len(data)):
-            self._rest += data
+        if self._limiter.acquire(len(data)):
+            self._unparsed += data
         else:
             self._close()
 
-    def _go_on(self) -> None:
-        rest, self._rest = self._rest, b""
-        self._budget.give(len(rest))
-        if not self._ended:
-            self._parse(rest)
-        if not (self._rest or self.pipeline or self.transport.is_closing()):
+    def _resume(self) -> None:
+        data, self._unparsed = self._unparsed, b""
+        self._limiter.release(len(data))
+        if not self._closing:
+            self._parse(data)
+        if not (self._unparsed or self.pipeline or self.transport.is_closing()):
             self.flow.resume_reading()
 
-    # What the parser finds
+    # Callbacks of the parser
 
     def on_message_begin(self) -> None:
-        if self._ended:
-            raise _Stop
+        if self._closing:
+            raise _StopParsing
         self._in_head = self._in_message = True
-        self._framing = self._content_left = self._headers = 0
-        self._wait(self._settings.read_timeout, self._head_late)
+        self._framing = self._body_left = self._header_count = 0
+        self._start_timer(self._settings.read_timeout, self._on_head_timeout)
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers += 1
-        if self._headers > MOST_HEADERS:
-            self._stop(431)
-        if self._in_head:  # a trailer says nothing that is asked for here
+        self._header_count += 1
+        if self._header_count > MAX_HEADERS:
+            self._refuse_and_stop(431)
+        if self._in_head:  # trailers are not used here
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
-            return  # what follows is an HttpParserUpgrade
+            return  # the parser raises HttpParserUpgrade next
         self._check_head()
         super().on_headers_complete()
-        self._stop_waiting()
-        self._open[self.cycle] = 0
+        self._stop_timer()
+        self._pending[self.cycle] = 0
         self._in_head = False
         self._framing = 0
 
     def _check_head(self) -> None:
-        """Refuses what RFC 9112 forbids and the parser lets pass: two readers could see two different requests.
+        """Refuses what RFC 9112 forbids and the parser accepts: two servers could read two different requests.
 
-        Notes the length of the body.
+        Sets the length of the body.
         """
         version = self.parser.get_http_version()
         if version not in ("1.1", "1.0"):
-            self._stop(505)
+            self._refuse_and_stop(505)
         names = [name for name, _ in self.headers]
         hosts = names.count(b"host")
         if hosts > 1 or (version == "1.1" and not hosts):
-            self._stop(400)
+            self._refuse_and_stop(400)
         if b"transfer-encoding" in names:
             codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
             if version != "1.1" or codings != [b"chunked"]:
-                self._stop(400)
+                self._refuse_and_stop(400)
         elif b"content-length" in names:
-            self._content_left = int(dict(self.headers)[b"content-length"])
+            self._body_left = int(dict(self.headers)[b"content-length"])
 
     def on_chunk_header(self) -> None:
-        self._framing -= _FREE_PER_CHUNK
+        self._framing -= _CHUNK_FRAMING
 
     def on_body(self, body: bytes) -> None:
         self._framing -= len(body)
-        self._content_left = max(0, self._content_left - len(body))
+        self._body_left = max(0, self._body_left - len(body))
         if self.cycle.response_complete:
-            return  # nobody wants it any more
-        if not self._budget.acquire_body(self._open[self.cycle], len(body)):
-            self._stop(503)
-        self._open[self.cycle] += len(body)
+            return  # the response is sent, so the body is not needed
+        if not self._limiter.acquire_body(self._pending[self.cycle], len(body)):
+            self._refuse_and_stop(503)
+        self._pending[self.cycle] += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():
             return
         self._in_message = False
-        self._ended = self._ended or not self.parser.should_keep_alive()
+        self._closing = self._closing or not self.parser.should_keep_alive()
         super().on_message_complete()
         if self.cycle.response_complete:
-            self._wait(self._settings.keep_alive, self._close)
+            self._start_timer(self._settings.keep_alive, self._close)
 
-    # Answers
+    # Responses
 
     def on_response_complete(self) -> None:
-        self._budget.release_body(self._open.pop(next(iter(self._open))))
+        self._limiter.release_body(self._pending.pop(next(iter(self._pending))))
         super().on_response_complete()
         if self.transport.is_closing():
             self._close()
             return
-        self._unset_keepalive_if_required()  # `_timer` stands for it: uvicorn's would end with any byte
-        if self.pipeline or self._rest:
+        self._unset_keepalive_if_required()  # replaced by `_timer`: any byte would end uvicorn's
+        if self.pipeline or self._unparsed:
             self.flow.pause_reading()
-        if self._rest and not self.pipeline:
-            self.loop.call_soon(self._go_on)
+        if self._unparsed and not self.pipeline:
+            self.loop.call_soon(self._resume)
         if self._in_head and self._timer is None and not self.pipeline:
-            self._wait(self._settings.read_timeout, self._head_late)
+            self._start_timer(self._settings.read_timeout, self._on_head_timeout)
         elif self.cycle.response_complete and not self._in_head:
-            late = self._settings.read_timeout if self._in_message else self._settings.keep_alive
-            self._wait(late, self._close)  # for the rest of a body that is dropped, or for the next request
+            seconds = self._settings.read_timeout if self._in_message else self._settings.keep_alive
+            self._start_timer(seconds, self._close)  # for the rest of a dropped body, or for the next request
 
-    def _head_late(self) -> None:
+    def _on_head_timeout(self) -> None:
         self._refuse(408)
 
-    def _stop(self, status: int) -> NoReturn:
+    def _refuse_and_stop(self, status: int) -> NoReturn:
         self._refuse(status)
-        raise _Stop
+        raise _StopParsing
 
     def _refuse(self, status: int) -> None:
-        """Takes no more of this connection; requests before the refused one are answered, then it closes."""
-        if self._ended or self.transport.is_closing():
+        """Refuses the rest of this connection; earlier requests get their responses, then it closes."""
+        if self._closing or self.transport.is_closing():
             return
-        self._ended = True
-        self._stop_waiting()
-        begun = self._in_message and not self._in_head  # the refused request is the newest cycle
-        if not begun and self.cycle is not None and not self.cycle.response_complete:
+        self._closing = True
+        self._stop_timer()
+        started = self._in_message and not self._in_head  # the refused request is the newest cycle
+        if not started and self.cycle is not None and not self.cycle.response_complete:
             self.cycle.keep_alive = False
-        elif begun and (self.pipeline or self.cycle.response_started):
+        elif started and (self.pipeline or self.cycle.response_started):
             self._close()
         else:
-            if begun:
+            if started:
                 self.cycle.disconnected = True
                 self.cycle.message_event.set()
             self._answer_refusal(status)
@@ -264,9 +263,9 @@ class BoundedProtocol(TimedProtocol):
         self.transport.write(refusal(status))
         self.transport.write_eof()
         self.flow.resume_reading()
-        self._wait(_LINGER, self._reset)
+        self._start_timer(_DRAIN_SECONDS, self._reset)
 
 
-def bounded(settings: ServerSettings, on_refused: Callable[[int], None] = lambda status: None) -> Any:
-    """What uvicorn takes as its `http`; `on_refused` hears the status of what is refused before it is a request."""
-    return partial(BoundedProtocol, settings=settings, budget=ByteLimiter(settings.max_bodies), on_refused=on_refused)
+def bounded_protocol(settings: ServerSettings, on_refused: Callable[[int], None] = lambda status: None) -> Any:
+    """The value of uvicorn's option `http`; `on_refused` is called with the status of responses without a request."""
+    return partial(BoundedProtocol, settings=settings, limiter=ByteLimiter(settings.max_bodies), on_refused=on_refused)

@@ -12,15 +12,15 @@ from starlette.routing import Route
 
 from cnlu.server.auth import carries_token, check_field
 from cnlu.server.request_limits import FINITE, check_text, read_object
-from cnlu.server.responses import answer
+from cnlu.server.responses import json_response
 from cnlu.server.service import Service
 
 FALLBACK_INTENT = "nlu_fallback"
 RASA_THRESHOLD, RASA_AMBIGUITY = 0.3, 0.1
 """Rasa's defaults of FallbackClassifier."""
 
-_DEEPEST = 100
-"""Levels of an entity's value; json.dumps takes fewer than json.loads, which is bounded by Python's stack."""
+_MAX_DEPTH = 100
+"""Nesting levels of an entity's value; json.dumps handles fewer levels than json.loads."""
 _SHORTCUT = re.compile(r"/(?P<intent>[^{@]+)(?P<confidence>@[0-9.]+)?(?P<entities>\{.+\})?")
 
 
@@ -31,20 +31,20 @@ def routes(service: Service) -> list[Route]:
         if not allowed:
             check_field(content.get("token"), service.settings.token)
         text = check_text(content.get("text"), service.settings)
-        del content  # whatever else it has would be held while the text waits
+        del content  # frees the other fields while the text waits
         found = read_shortcut(text)
         if found is None:
             (found,) = await service.parse([text])
             found = with_fallback(found, service.settings.fallback_threshold, service.settings.ambiguity)
-        return answer(found)
+        return json_response(found)
 
     return [Route("/model/parse", parse, methods=["POST"])]
 
 
 def read_shortcut(text: str) -> dict[str, Any] | None:
-    """The parse result that a text such as `/book{"city": "北京"}` spells out, as RegexMessageHandler reads it.
+    """The parse result that a text such as `/book{"city": "北京"}` states, read as Rasa's RegexMessageHandler does.
 
-    None for a text to be parsed as usual. Rasa checks names against the domain, which this side does not have.
+    None for any other text. Rasa also checks the names against the domain, which is not known here.
     """
     stripped = text.strip()
     match = _SHORTCUT.match(stripped)
@@ -66,18 +66,18 @@ def read_shortcut(text: str) -> dict[str, Any] | None:
 
 
 def with_fallback(result: dict[str, Any], threshold: float | None, ambiguity: float | None) -> dict[str, Any]:
-    """`nlu_fallback` put in front where Rasa's FallbackClassifier would; both None leaves the result alone.
+    """The result with `nlu_fallback` first where Rasa's FallbackClassifier predicts it; unchanged if both are None.
 
-    One of them alone has the other at Rasa's default.
+    If only one of the two is given, the other is Rasa's default.
     """
     if threshold is None and ambiguity is None:
         return result
     threshold = RASA_THRESHOLD if threshold is None else threshold
     ambiguity = RASA_AMBIGUITY if ambiguity is None else ambiguity
     ranking = result["intent_ranking"]
-    unsure = result["intent"]["confidence"] < threshold
+    below = result["intent"]["confidence"] < threshold
     close = len(ranking) > 1 and ranking[0]["confidence"] - ranking[1]["confidence"] < ambiguity
-    if not unsure and not close:
+    if not below and not close:
         return result
     fallback = {"name": FALLBACK_INTENT, "confidence": threshold}
     return {**result, "intent": fallback, "intent_ranking": [dict(fallback), *ranking]}
@@ -93,18 +93,18 @@ def _confidence(written: str | None) -> float:
 
 
 def _fields(written: str | None) -> dict[str, Any]:
-    """The entities; none where Rasa reads none, and where the answer could not say them in JSON."""
+    """The entities; none where Rasa reads none, and where the response could not hold them as JSON."""
     try:
         fields = json.loads(written or "{}", **FINITE)
     except (ValueError, RecursionError):
         return {}
-    return fields if isinstance(fields, dict) and not _is_deeper(fields, _DEEPEST) else {}
+    return fields if isinstance(fields, dict) and not _is_deeper(fields, _MAX_DEPTH) else {}
 
 
-def _is_deeper(value: Any, most: int) -> bool:
-    """Whether lists and objects nest deeper than `most` levels."""
+def _is_deeper(value: Any, limit: int) -> bool:
+    """Whether lists and objects nest deeper than `limit` levels."""
     level = [value]
-    for _ in range(most):
+    for _ in range(limit):
         level = [
             inner
             for one in level

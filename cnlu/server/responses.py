@@ -1,4 +1,4 @@
-"""What goes back to a client: JSON, and errors that are a code and a sentence and tell nothing of the inside."""
+"""JSON responses, and errors that consist of a code and a sentence and reveal nothing about the server's internals."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 
 from starlette.responses import Response
 
+from cnlu.i18n import _
+
 JSON_TYPE = "application/json"
 
 
 class ApiError(Exception):
-    """A refusal: `{"error": {"code", "message"}}` with a status."""
+    """An error response: `{"error": {"code", "message"}}` with a status."""
 
     def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
@@ -20,10 +22,10 @@ class ApiError(Exception):
         self.headers = dict(headers or {})
 
     def response(self) -> Response:
-        return answer(error_body(self.code, self.message), self.status, self.headers)
+        return json_response(error_body(self.code, self.message), self.status, self.headers)
 
 
-def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     return Response(encode(content), status, headers, JSON_TYPE)
 
 
@@ -32,19 +34,17 @@ def error_body(code: str, message: str) -> dict[str, Any]:
 
 
 def encode(content: Any) -> bytes:
-    """Strict JSON (RFC 8259); raises ValueError for NaN and the infinities, which it cannot say."""
+    """Strict JSON (RFC 8259); raises ValueError for NaN and the infinities, which it cannot represent."""
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     try:
         return text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can spell and UTF-8 cannot
+    except UnicodeEncodeError:  # a lone surrogate, which JSON can escape and UTF-8 cannot encode
         return json.dumps(content, separators=(",", ":"), allow_nan=False).encode()
 
 
-def busy() -> ApiError:
-    return ApiError(
-        503, "busy", "The server has as much work as it takes; try again in a second.", {"Retry-After": "1"}
-    )
+def busy_error() -> ApiError:
+    return ApiError(503, "busy", _("The server is at its limit of work; try again in a second."), {"Retry-After": "1"})
 
 
-def internal() -> ApiError:
-    return ApiError(500, "internal", "Something went wrong in the server; its log says more.")
+def internal_error() -> ApiError:
+    return ApiError(500, "internal", _("Something went wrong in the server; its log says more."))

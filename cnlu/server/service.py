@@ -1,4 +1,4 @@
-"""What every route works with: the settings, the model, the queue, the counters."""
+"""What every route needs: settings, model, queue and metrics."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _log = logging.getLogger("cnlu.server")
 
 @dataclass(frozen=True)
 class Service:
-    """One worker's parts."""
+    """The parts of one worker."""
 
     settings: ServerSettings
     models: Models
     batcher: Batcher
     metrics: Metrics
     corrections: Corrections | None
-    """None where the server does not save sentences."""
+    """None if the server does not save sentences."""
 
     async def parse(self, texts: Sequence[str]) -> list[dict[str, Any]]:
-        """Parse results; texts go to the log only where the server was started with --log-texts."""
+        """Parse results, in order; logs the texts only if the server was started with --log-texts."""
         found = await self.batcher.parse(texts)
         if self.settings.log_texts:
             for result in found:

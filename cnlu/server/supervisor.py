@@ -1,4 +1,4 @@
-"""The worker processes as their parent sees them: started, replaced when they die or hang, stopped in time."""
+"""The parent's side of the workers: it starts them, replaces those that die or hang, and stops them in time."""
 
 from __future__ import annotations
 
@@ -14,24 +14,26 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from cnlu.errors import CnluError, ModelError
+from cnlu.i18n import _
 from cnlu.interrupts import block_sigint_in_children
 from cnlu.server.metric_files import disable_metrics, retire_process
 from cnlu.server.settings import ServerSettings
-from cnlu.server.worker import ALIVE, READY, STUCK, work
+from cnlu.server.worker import ALIVE, READY, STUCK, run_worker
 
-_LOOK = 0.2
-"""Seconds between two looks at signals."""
-_LONGEST_PAUSE = 30.0
-"""Seconds, at most, between the end of a worker that did not live long and its replacement."""
-_LONG_LIFE = 10.0
-_LONGEST_START = 600.0
-"""Seconds that a worker may take to load its model; then it counts as hung."""
-_SILENT_AT_THE_END = 5.0
-"""Seconds without a word after which a worker is killed when the server stops; they speak each second."""
-_TO_EXIT = 1.0
-"""Seconds that a worker has to end after its open requests were cut off."""
-_PAUSED = 2.0
-"""Seconds between two looks beyond which this process itself was paused: no worker could be heard."""
+_POLL_SECONDS = 0.2
+"""How long one poll waits for messages; signals are looked at between two polls."""
+_MAX_BACKOFF = 30.0
+"""The longest delay in seconds before a worker that died young is replaced."""
+_STABLE_AFTER = 10.0
+"""Seconds after which a worker no longer counts as one that died young."""
+_START_TIMEOUT = 600.0
+"""Seconds that a worker may take to load its model; after that it counts as hung."""
+_STOP_SILENCE = 5.0
+"""Seconds without a heartbeat after which a worker is killed while the server stops."""
+_EXIT_SECONDS = 1.0
+"""Seconds that a worker has to exit after its open requests were cut off."""
+_PAUSED_SECONDS = 2.0
+"""A longer gap between two polls means that this process itself was paused and missed heartbeats."""
 
 _log = logging.getLogger("cnlu.server")
 
@@ -39,151 +41,164 @@ _log = logging.getLogger("cnlu.server")
 @dataclass
 class _Worker:
     process: SpawnProcess
-    hear: Connection
-    born: float
-    heard: float
-    """When it last said anything."""
-    said: str | None = None
-    """READY, or the sentence with which it gave up; None until it says anything."""
+    pipe: Connection
+    started: float
+    last_message: float
+    ready: bool = False
+    failure: CnluError | None = None
+    """Why it could not start."""
     stuck: bool = False
-    """Whether it last said that parsing hangs."""
-    mute: bool = False
+    """Whether its last message said that parsing hangs."""
+    closed: bool = False
     """Whether its end of the pipe is closed."""
-    killed: str = ""
-    """Why this process killed it."""
+    kill_reason: str = ""
+    """Why the supervisor killed it."""
+
+    @property
+    def starting(self) -> bool:
+        return not self.ready and self.failure is None
 
 
 @dataclass
-class _Place:
-    """One of the N workers, whoever fills it at the moment."""
+class _Slot:
+    """One of the N workers, whichever process it is at the moment."""
 
     worker: _Worker | None = None
-    pause: float = 0.0
-    due: float = 0.0
-    complaint: str = ""
+    backoff: float = 0.0
+    restart_at: float = 0.0
+    reason: str = ""
+    """Why the previous worker ended, if it died young."""
 
 
 class Supervisor:
-    """N places and the processes in them."""
+    """N slots and the processes in them."""
 
-    def __init__(self, settings: ServerSettings, listening: socket.socket, folder: Path | None) -> None:
-        self._settings, self._listening, self._folder = settings, listening, folder
-        self._places = [_Place() for _ in range(settings.workers)]
-        self._looked = time.monotonic()
+    def __init__(self, settings: ServerSettings, listening: socket.socket, metrics_folder: Path | None) -> None:
+        self._settings, self._listening, self._metrics_folder = settings, listening, metrics_folder
+        self._slots = [_Slot() for _ in range(settings.workers)]
+        self._last_poll = time.monotonic()
 
     def start(self, stop: list[int]) -> None:
-        """Returns when all serve. Raises CnluError with the sentence of the first that cannot."""
-        for place in self._places:
-            place.worker = self._spawn()
-        while not stop and any(worker.said is None for worker in self._present()):
-            self._listen()
-            for worker in self._present():
-                if worker.said == READY:
-                    continue
-                if worker.said is not None:
-                    raise ModelError(worker.said)
-                if not worker.process.is_alive() and not worker.hear.poll():
+        """Returns when all workers serve. Raises the CnluError of the first one that cannot start."""
+        for slot in self._slots:
+            slot.worker = self._spawn()
+        while not stop and any(worker.starting for worker in self._workers()):
+            self._poll()
+            for worker in self._workers():
+                if worker.failure is not None:
+                    raise ModelError(worker.failure.place, worker.failure.problem, worker.failure.fix)
+                if worker.starting and not worker.process.is_alive() and not worker.pipe.poll():
                     raise CnluError(
-                        f"a worker ended with code {worker.process.exitcode} before it served; "
-                        "the lines above may say why."
+                        "",
+                        _("a worker ended with code {code} before it served", code=worker.process.exitcode),
+                        _("the lines above may say why"),
                     )
 
     def supervise(self) -> None:
-        """One look: kills the hung, buries the dead, fills empty places."""
-        self._listen()
+        """One round: kills workers that hang, removes dead ones and fills empty slots."""
+        self._poll()
         now = time.monotonic()
-        for number, place in enumerate(self._places, 1):
-            worker = place.worker
-            if worker is not None and worker.process.is_alive() and (why := self._hangs(worker, now)):
-                worker.killed = why
+        for number, slot in enumerate(self._slots, 1):
+            worker = slot.worker
+            if worker is not None and worker.process.is_alive() and (reason := self._hang_reason(worker, now)):
+                worker.kill_reason = reason
                 worker.process.kill()
                 worker.process.join()
             if worker is not None and not worker.process.is_alive():
-                self._bury(number, place, worker, now)
-            if place.worker is None and now >= place.due:
-                self._fill(number, place, now)
+                self._remove(number, slot, worker, now)
+            if slot.worker is None and now >= slot.restart_at:
+                self._restart(number, slot, now)
 
     def stop(self) -> None:
-        """Lets open requests finish; whoever is not done in time, or hangs, is killed."""
-        for worker in self._present():
+        """Lets open requests finish; kills workers that hang or do not finish in time."""
+        for worker in self._workers():
             worker.process.terminate()
-        deadline = time.monotonic() + self._settings.stop_timeout + _TO_EXIT
-        while alive := [worker for worker in self._present() if worker.process.is_alive()]:
-            self._listen()
+        deadline = time.monotonic() + self._settings.stop_timeout + _EXIT_SECONDS
+        while alive := [worker for worker in self._workers() if worker.process.is_alive()]:
+            self._poll()
             now = time.monotonic()
             for worker in alive:
-                if now > deadline or now - worker.heard > _SILENT_AT_THE_END:
+                if now > deadline or now - worker.last_message > _STOP_SILENCE:
                     worker.process.kill()
 
-    def _present(self) -> list[_Worker]:
-        return [place.worker for place in self._places if place.worker is not None]
+    def _workers(self) -> list[_Worker]:
+        return [slot.worker for slot in self._slots if slot.worker is not None]
 
-    def _hangs(self, worker: _Worker, now: float) -> str:
-        """Why it counts as hung; empty when it does not."""
-        if worker.said != READY:
-            return f"it did not serve within {_LONGEST_START:g} seconds" if now - worker.born > _LONGEST_START else ""
+    def _hang_reason(self, worker: _Worker, now: float) -> str:
+        """Why the worker counts as hung; empty if it does not."""
+        if not worker.ready:
+            return (
+                f"it did not serve within {_START_TIMEOUT:g} seconds" if now - worker.started > _START_TIMEOUT else ""
+            )
         if worker.stuck:
             return f"it parsed the same texts for more than {self._settings.parse_timeout:g} seconds and was killed"
-        silence = self._settings.silence_timeout
-        return f"it did not answer for {silence:g} seconds and was killed" if now - worker.heard > silence else ""
+        timeout = self._settings.silence_timeout
+        silent = now - worker.last_message > timeout
+        return f"it did not answer for {timeout:g} seconds and was killed" if silent else ""
 
-    def _bury(self, number: int, place: _Place, worker: _Worker, now: float) -> None:
+    def _remove(self, number: int, slot: _Slot, worker: _Worker, now: float) -> None:
         code = worker.process.exitcode or 0
-        if self._folder is not None:
-            retire_process(worker.process.pid or 0, self._folder)
-            if code == -signal.SIGBUS:  # on file systems that copy what is written, reserved room may be missing later
-                self._folder = None
+        if self._metrics_folder is not None:
+            retire_process(worker.process.pid or 0, self._metrics_folder)
+            if code == -signal.SIGBUS:  # copy-on-write file systems may run out of the space that was reserved
+                self._metrics_folder = None
                 disable_metrics("a worker ended as one does whose mapped file has no room on the disk")
-        how = f"signal {-code}" if code < 0 else f"code {code}"
-        short = worker.said != READY or now - worker.born < _LONG_LIFE
-        place.pause = min(_LONGEST_PAUSE, max(1.0, place.pause * 2)) if short and place.complaint else 0.0
-        complaint = worker.killed or worker.said or f"it ended with {how}"
-        if complaint != place.complaint or not short:
+        died_young = not worker.ready or now - worker.started < _STABLE_AFTER
+        slot.backoff = _next_backoff(slot.backoff) if died_young and slot.reason else 0.0
+        ended = f"it ended with signal {-code}" if code < 0 else f"it ended with code {code}"
+        reason = worker.kill_reason or (str(worker.failure) if worker.failure else ended)
+        if reason != slot.reason or not died_young:
             _log.warning(
-                "worker %d (process %s) is gone (%s); another takes its place", number, worker.process.pid, complaint
+                "worker %d (process %s) is gone (%s); another takes its place", number, worker.process.pid, reason
             )
-        place.complaint = complaint if short else ""
-        place.worker, place.due = None, now + place.pause
-        worker.hear.close()
+        slot.reason = reason if died_young else ""
+        slot.worker, slot.restart_at = None, now + slot.backoff
+        worker.pipe.close()
 
-    def _fill(self, number: int, place: _Place, now: float) -> None:
+    def _restart(self, number: int, slot: _Slot, now: float) -> None:
         try:
-            place.worker = self._spawn()
-        except OSError as error:  # no memory, no processes left: that may pass
-            place.pause = min(_LONGEST_PAUSE, max(1.0, place.pause * 2))
-            place.due = now + place.pause
+            slot.worker = self._spawn()
+        except OSError as error:  # out of memory or processes, which may pass
+            slot.backoff = _next_backoff(slot.backoff)
+            slot.restart_at = now + slot.backoff
             _log.error("worker %d cannot be started (%s)", number, error.strerror or error)
 
     def _spawn(self) -> _Worker:
-        context = multiprocessing.get_context("spawn")  # nothing of this process's threads and locks comes along
-        hear, tell = context.Pipe(duplex=False)
-        process = context.Process(target=work, args=(self._settings, self._listening, tell), daemon=True)
+        context = multiprocessing.get_context("spawn")  # inherits no threads and locks of this process
+        pipe, parent = context.Pipe(duplex=False)
+        process = context.Process(target=run_worker, args=(self._settings, self._listening, parent), daemon=True)
         with block_sigint_in_children():
             process.start()
-        tell.close()
+        parent.close()
         now = time.monotonic()
-        return _Worker(process, hear, now, now)
+        return _Worker(process, pipe, now, now)
 
-    def _listen(self) -> None:
-        """Waits a moment for words and deaths, and takes the words."""
-        present = self._present()
-        ends = [worker.hear for worker in present if not worker.mute]
-        wait([*ends, *(worker.process.sentinel for worker in present)], _LOOK)
+    def _poll(self) -> None:
+        """Waits a moment for messages and exits, and reads the messages."""
+        workers = self._workers()
+        pipes = [worker.pipe for worker in workers if not worker.closed]
+        wait([*pipes, *(worker.process.sentinel for worker in workers)], _POLL_SECONDS)
         now = time.monotonic()
-        for worker in present:
-            if now - self._looked > _PAUSED:
-                worker.heard = now
+        for worker in workers:
+            if now - self._last_poll > _PAUSED_SECONDS:
+                worker.last_message = now
             with contextlib.suppress(OSError):
-                self._take_words(worker, now)
-        self._looked = now
+                self._read_messages(worker, now)
+        self._last_poll = now
 
-    def _take_words(self, worker: _Worker, now: float) -> None:
-        while not worker.mute and worker.hear.poll():
+    def _read_messages(self, worker: _Worker, now: float) -> None:
+        while not worker.closed and worker.pipe.poll():
             try:
-                word = worker.hear.recv()
+                message = worker.pipe.recv()
             except EOFError:
-                worker.mute = True
+                worker.closed = True
                 return
-            worker.heard, worker.stuck = now, word == STUCK
-            if word not in (ALIVE, STUCK):
-                worker.said = word
+            worker.last_message, worker.stuck = now, message == STUCK
+            if isinstance(message, CnluError):
+                worker.failure = message
+            elif message not in (ALIVE, STUCK):
+                worker.ready = message == READY
+
+
+def _next_backoff(seconds: float) -> float:
+    return min(_MAX_BACKOFF, max(1.0, seconds * 2))

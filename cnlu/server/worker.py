@@ -1,4 +1,4 @@
-"""One worker process: a model, an application, a share of the socket."""
+"""One worker process: a model and an application on the shared socket."""
 
 from __future__ import annotations
 
@@ -17,48 +17,49 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from cnlu.errors import CnluError
+from cnlu.i18n import use_language
 from cnlu.server.app import build_app
 from cnlu.server.batching import Batcher
 from cnlu.server.metric_files import reserve_metric_files
 from cnlu.server.metrics import Metrics
 from cnlu.server.models import Models
-from cnlu.server.protocol import bounded
+from cnlu.server.protocol import bounded_protocol
 from cnlu.server.settings import ServerSettings
 
-READY = ""
-"""What a worker tells its parent when it serves; anything else is a sentence that says why it does not."""
-
-SWITCH = 0.0005
-"""Seconds that the parsing thread and the event loop wait for each other at most; Python's 0.005 is felt under load."""
-
-_MOST_FILES = 65536
-
+READY = "ready"
+"""What a worker sends its parent once it serves. A worker that cannot start sends the CnluError instead."""
 
 ALIVE, STUCK = "alive", "stuck"
-"""What it tells its parent each second from then on: that its event loop turns, and whether parsing does."""
+"""The heartbeats that follow: the event loop runs, and parsing does (ALIVE) or does not (STUCK)."""
 
-BEAT = 1.0
+HEARTBEAT_SECONDS = 1.0
+
+SWITCH_INTERVAL = 0.0005
+"""Seconds after which the parsing thread and the event loop yield the GIL; Python's 0.005 is slow under load."""
+
+_MAX_OPEN_FILES = 65536
 
 
-def work(settings: ServerSettings, listening: socket.socket, tell: Connection) -> None:
-    """Serves until told to stop by SIGTERM; ends with exit code 1 after telling why it cannot begin."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops its workers in order
+def run_worker(settings: ServerSettings, listening: socket.socket, parent: Connection) -> None:
+    """Serves until SIGTERM. If it cannot start, it sends the reason to `parent` and exits with code 1."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and stops its workers in order
+    use_language(settings.language)
     configure_log()
     _raise_open_files()
-    sys.setswitchinterval(SWITCH)
+    sys.setswitchinterval(SWITCH_INTERVAL)
     reserve_metric_files()
     metrics = Metrics()
     try:
         models = Models(settings.model, metrics.on_load)
     except CnluError as error:
-        tell.send(str(error))
+        parent.send(error)
         sys.exit(1)
-    app = build_app(settings, models, metrics, partial(_beat, tell, settings))
-    _Server(_config(app, settings, metrics), tell).run(sockets=[listening])
+    app = build_app(settings, models, metrics, partial(_send_heartbeats, parent, settings))
+    _Server(_config(app, settings, metrics), parent).run(sockets=[listening])
 
 
 def configure_log() -> None:
-    """One line an event, on standard error; what the libraries say only when it is an error."""
+    """Logs one line per event to standard error; of the libraries' own messages only errors."""
     logging.basicConfig(format="%(asctime)s %(levelname)s [%(process)d] %(message)s", level=logging.INFO, force=True)
     logging.captureWarnings(True)
     for name in ("uvicorn", "uvicorn.error", "asyncio"):
@@ -66,31 +67,31 @@ def configure_log() -> None:
     logging.getLogger("uvicorn.access").disabled = True
 
 
-async def _beat(tell: Connection, settings: ServerSettings, batcher: Batcher) -> None:
-    os.set_blocking(tell.fileno(), False)  # a parent that is paused reads nothing, and must not pause its workers
+async def _send_heartbeats(parent: Connection, settings: ServerSettings, batcher: Batcher) -> None:
+    os.set_blocking(parent.fileno(), False)  # a paused parent reads nothing and must not block its workers
     while True:
-        await asyncio.sleep(BEAT)
+        await asyncio.sleep(HEARTBEAT_SECONDS)
         with contextlib.suppress(OSError):
-            tell.send(STUCK if batcher.busy_for > settings.parse_timeout else ALIVE)
+            parent.send(STUCK if batcher.busy_seconds > settings.parse_timeout else ALIVE)
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, which says when it serves."""
+    """uvicorn's server, which reports when it is ready."""
 
-    def __init__(self, config: uvicorn.Config, tell: Connection) -> None:
+    def __init__(self, config: uvicorn.Config, parent: Connection) -> None:
         super().__init__(config)
-        self._tell = tell
+        self._parent = parent
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
-        self._tell.send(READY)
+        self._parent.send(READY)
 
 
 def _config(app: ASGIApp, settings: ServerSettings, metrics: Metrics) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http=bounded(settings, metrics.on_refused),
+        http=bounded_protocol(settings, metrics.on_refused),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -102,9 +103,9 @@ def _config(app: ASGIApp, settings: ServerSettings, metrics: Metrics) -> uvicorn
 
 
 def _raise_open_files() -> None:
-    """Every connection is an open file, and the usual limit of 1024 is soon met."""
+    """Every connection is an open file, and the usual limit of 1024 is quickly reached."""
     with contextlib.suppress(OSError, ValueError):
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
-        if soft < most:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        limit = _MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_OPEN_FILES)
+        if soft < limit:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))

@@ -1,4 +1,4 @@
-"""`cnlu shell`: sentences in, what the model makes of them out, and a few commands."""
+"""`cnlu shell`: parses the sentences that are typed, and takes a few commands."""
 
 from __future__ import annotations
 
@@ -8,24 +8,27 @@ import sys
 import cnlu
 from cnlu import interrupts
 from cnlu.errors import UsageError
+from cnlu.i18n import _, n_
+from cnlu.runtime.interpreter import Interpreter
+from cnlu.shell.terminal import visible
 
 
 def add_shell(parser: argparse.ArgumentParser) -> None:
-    """Describes the verb to the parser of the command line."""
-    parser.description = "Try sentences on MODEL, one after the other. NO_COLOR=1 in the environment turns colours off."
+    """Adds the options of `cnlu shell` to its parser."""
+    parser.description = "Parse sentences with MODEL interactively. NO_COLOR=1 in the environment turns colours off."
     parser.add_argument("model", metavar="MODEL")
-    parser.add_argument("--no-history", action="store_true", help="remember nothing of what is typed")
+    parser.add_argument("--no-history", action="store_true", help="do not save typed lines in the history file")
     parser.set_defaults(run=_shell)
 
 
 def _shell(arguments: argparse.Namespace) -> int:
     from cnlu.shell.input_lines import history_file, is_interactive, lines
     from cnlu.shell.render import BLOCKS, View, colours_of
-    from cnlu.shell.session import converse
-    from cnlu.shell.terminal import can_show, visible, wants_colour
+    from cnlu.shell.session import run_session
+    from cnlu.shell.terminal import can_show, wants_colour
 
     if sys.stdout is None:
-        raise UsageError("standard output is closed, and the shell answers there; open it.")
+        raise UsageError("cnlu shell", _("standard output is closed"), _("open it, because results are printed there"))
     model = cnlu.load(arguments.model)
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -35,16 +38,24 @@ def _shell(arguments: argparse.Namespace) -> int:
     )
     try:
         if is_interactive():
-            print(
-                f"{visible(arguments.model)}: {len(model.labels.intents)} intents, {len(model.labels.entities)} "
-                "entity types. /help lists the commands, Ctrl-D leaves."
-            )
-        converse(model, lines(None if arguments.no_history else history_file()), _say, view)
+            print(_greeting(arguments.model, model))
+        run_session(model, lines(None if arguments.no_history else history_file()), _print, view)
     except KeyboardInterrupt:
         interrupts.answered()
         print()
     return 0
 
 
-def _say(words: str) -> None:
-    print(words, flush=True)
+def _greeting(path: str, model: Interpreter) -> str:
+    intents = n_("{count} intent", "{count} intents", len(model.labels.intents))
+    types = n_("{count} entity type", "{count} entity types", len(model.labels.entities))
+    return _(
+        "{path}: {intents}, {types}. /help lists the commands, Ctrl-D leaves.",
+        path=visible(path),
+        intents=intents,
+        types=types,
+    )
+
+
+def _print(text: str) -> None:
+    print(text, flush=True)

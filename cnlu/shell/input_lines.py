@@ -1,4 +1,4 @@
-"""Where the shell's lines come from: a person at a terminal, with a history, or a pipe."""
+"""The shell's input: a terminal with a history, or a pipe."""
 
 from __future__ import annotations
 
@@ -11,30 +11,31 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from cnlu.errors import UsageError
+from cnlu.i18n import _
 
 PROMPT = "cnlu> "
-_REMEMBERED = 1000
+_HISTORY_LENGTH = 1000
 
 
 def lines(history: Path | None) -> Iterator[str]:
-    """Every line given, until the end of standard input; `history` is the file that remembers them, if any.
+    """Yields the lines of standard input; `history` is the file in which they are saved, if any.
 
-    Raises UsageError where there is no standard input at all, KeyboardInterrupt for Ctrl-C at the prompt.
+    Raises UsageError if standard input is closed, KeyboardInterrupt on Ctrl-C at the prompt.
     """
     if sys.stdin is None:
-        raise UsageError("standard input is closed, and the shell reads its sentences there; open it.")
+        raise UsageError("cnlu shell", _("standard input is closed"), _("open it, because sentences are read there"))
     if is_interactive():
         return _typed(history)
     return _piped()
 
 
 def is_interactive() -> bool:
-    """Whether a person sits at both ends."""
+    """Whether both standard input and standard output are a terminal."""
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
 
 
 def history_file(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Where lines are remembered, by the XDG base directories; None where there is no home folder."""
+    """The history file, by the XDG Base Directory Specification; None without a home folder."""
     state = environment.get("XDG_STATE_HOME", "")
     try:
         folder = Path(state) if os.path.isabs(state) else Path.home() / ".local" / "state"
@@ -45,21 +46,21 @@ def history_file(environment: Mapping[str, str] = os.environ) -> Path | None:
 
 def _typed(history: Path | None) -> Iterator[str]:
     sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
-    remember = _remembering(history)
+    save = _history_writer(history)
     while True:
         try:
             given = input(PROMPT)
         except EOFError:
-            print()  # whatever the terminal shows next begins a line
+            print()  # so that the next output starts on a new line
             return
-        for line in re.split("[\r\n]+", given):  # several lines pasted at once arrive together
+        for line in re.split("[\r\n]+", given):  # lines that are pasted arrive together
             if line.strip():
-                remember(line)
+                save(line)
             yield line
 
 
 def _piped() -> Iterator[str]:
-    prompt = PROMPT if sys.stdin.isatty() else ""  # a person types, but the answers go elsewhere
+    prompt = PROMPT if sys.stdin.isatty() else ""  # typed input with redirected output
     stream = io.TextIOWrapper(sys.stdin.buffer, "utf-8-sig", "replace", newline="\n")
     while True:
         print(prompt, end="", file=sys.stderr, flush=True)
@@ -68,38 +69,38 @@ def _piped() -> Iterator[str]:
         yield line.rstrip("\r\n")
 
 
-def _remembering(history: Path | None) -> Callable[[str], None]:
-    """What remembers a line: for the arrow keys, and in the file at once, for a closed window gives no time later."""
+def _history_writer(history: Path | None) -> Callable[[str], None]:
+    """Returns a function that saves a line for the arrow keys and in the file, at once in case the window is closed."""
     try:
         import readline
-    except ImportError:  # Windows, and Pythons built without it
+    except ImportError:  # Windows, and Python builds without it
         return lambda line: None
     readline.set_auto_history(False)
-    readline.set_history_length(_REMEMBERED)
-    usable = history is not None and _opened(history)
-    if usable:
-        with contextlib.suppress(OSError):  # another program's format: begun anew
+    readline.set_history_length(_HISTORY_LENGTH)
+    writable = history is not None and _create(history)
+    if writable:
+        with contextlib.suppress(OSError):  # a file in another format is overwritten
             readline.read_history_file(history)
 
-    def remember(line: str) -> None:
-        nonlocal usable
+    def save(line: str) -> None:
+        nonlocal writable
         readline.add_history(line)
-        if usable:
+        if writable:
             try:
                 _append(readline, history)
             except OSError:
-                usable = False
+                writable = False
 
-    return remember
+    return save
 
 
-def _opened(history: Path) -> bool:
-    """Makes the file if need be, for this user's eyes only: it holds what was typed."""
+def _create(history: Path) -> bool:
+    """Creates the file if needed, readable by this user only."""
     try:
         history.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(history, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
-        print(f"note: lines are not remembered: {history}: {error.strerror}.", file=sys.stderr)
+        print(f"note: the history is not saved: {history}: {error.strerror}.", file=sys.stderr)
         return False
     return True
 

@@ -1,4 +1,4 @@
-"""A parse result as lines for a person: the sentence with its entities, the ranking, the entities one by one."""
+"""A parse result as readable lines: the sentence with its entities marked, the intent ranking, and the entities."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cnlu.runtime.assemble import EXTRACTOR
-from cnlu.shell.terminal import aligned, painted, visible
+from cnlu.shell.terminal import aligned, coloured, visible
 
 BLOCKS = " ▏▎▍▌▋▊▉█"
 _BAR = 24
@@ -21,22 +21,22 @@ class View:
     """How results are shown."""
 
     top: int = 5
-    """Intents of the ranking."""
+    """Number of intents shown."""
     raw: bool = False
-    """JSON instead."""
+    """Whether to show JSON instead."""
     blocks: bool = True
-    """Bars of eighths of a character; otherwise of `#`."""
+    """Whether bars are drawn with eighths of a block; otherwise with `#`."""
     colours: dict[str, str] = field(default_factory=dict)
-    """ANSI code by entity type; empty without colour, where brackets mark the entities."""
+    """ANSI code by entity type; without colours, brackets mark the entities."""
 
 
 def colours_of(types: Sequence[str]) -> dict[str, str]:
-    """A colour for each entity type, the same whenever the model is loaded."""
+    """A colour for each entity type, the same on every run."""
     return {name: _COLOURS[number % len(_COLOURS)] for number, name in enumerate(types)}
 
 
 def show(result: dict[str, Any], view: View) -> str:
-    """The lines for one parse result. No character of it reaches the terminal that could steer it."""
+    """The lines for one parse result; control characters are escaped."""
     if view.raw:
         return _json(result)
     lines = [
@@ -49,7 +49,7 @@ def show(result: dict[str, Any], view: View) -> str:
 
 
 def _json(result: dict[str, Any]) -> str:
-    """Indented JSON; what a terminal could take for a command is an escape, which reads back the same."""
+    """Indented JSON; control characters are JSON escapes, which read back the same."""
     lines = json.dumps(result, ensure_ascii=False, indent=2).split("\n")
     return "\n".join("".join(ch if visible(ch) == ch else _escaped(ch) for ch in line) for line in lines)
 
@@ -73,7 +73,7 @@ def _surface(result: dict[str, Any], entity: dict[str, Any]) -> str:
 def _marked(words: str, entity: dict[str, Any], view: View) -> str:
     if not view.colours:
         return f"[{words}]"
-    return painted(words, view.colours.get(entity["entity"], _COLOURS[0]))
+    return coloured(words, view.colours.get(entity["entity"], _COLOURS[0]))
 
 
 def _ranking(result: dict[str, Any], view: View) -> list[str]:

@@ -1,53 +1,57 @@
-"""The conversation with a model: sentences are parsed, lines that begin with / change how results are shown."""
+"""A shell session: sentences are parsed, and lines that begin with / are commands."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from cnlu.i18n import _
 from cnlu.runtime.interpreter import Interpreter
 from cnlu.shell.render import View, show
 from cnlu.shell.terminal import visible
 
-HELP = """A sentence is parsed as it stands; a line that begins with / is a command:
-  /help    this list
-  /json    the whole result as JSON, or the picture again
+
+def _help(top: int) -> str:
+    return _(
+        """A line is parsed as a sentence unless it begins with /:
+  /help    show this list
+  /json    switch between the whole result as JSON and the readable view
   /top N   show the N best intents (now {top})
-  /quit    leave; Ctrl-D and Ctrl-C do too
-A sentence that itself begins with / wants a space before it.
-"""
+  /quit    quit, as do Ctrl-D and Ctrl-C
+Put a space before a sentence that itself begins with /.
+""",
+        top=top,
+    )
 
 
-def converse(model: Interpreter, given: Iterable[str], log: Callable[[str], None], view: View) -> None:
-    """Answers every line until there are no more, or one of them says /quit; blank lines are passed over."""
-    for line in given:
+def run_session(model: Interpreter, lines: Iterable[str], write: Callable[[str], None], view: View) -> None:
+    """Handles lines until they end or one of them is /quit; skips blank lines."""
+    for line in lines:
         if not line.strip():
             continue
         if not line.startswith("/"):
-            log(show(model.parse(line), view))
+            write(show(model.parse(line), view))
             continue
         name, _, rest = line.strip().partition(" ")
         if name == "/quit":
             return
-        view = _obey(name, rest.strip(), log, view)
+        view = _run_command(name, rest.strip(), write, view)
 
 
-def _obey(name: str, rest: str, log: Callable[[str], None], view: View) -> View:
-    """What a command changes of the view; one that makes no sense is answered with a sentence."""
+def _run_command(name: str, rest: str, write: Callable[[str], None], view: View) -> View:
+    """Runs a command and returns the new view; writes a sentence for a wrong command."""
     if name == "/help":
-        log(HELP.format(top=view.top))
+        write(_help(view.top))
     elif name == "/json":
         view = replace(view, raw=not view.raw)
-        log("Results are shown as JSON." if view.raw else "Results are shown as a picture.")
+        write(_("Results are shown as JSON.") if view.raw else _("Results are shown in the readable view."))
     elif name == "/top":
         if rest.isascii() and rest.isdigit() and int(rest[:9]) > 0 and len(rest) < 10:
             view = replace(view, top=int(rest))
-            log(f"The {rest} best intents are shown; a result has at most ten.")
+            write(_("The {count} best intents are shown; a result has at most ten.", count=rest))
         else:
-            log("/top wants a whole number from 1 up, such as /top 3.")
+            write(_("/top takes a whole number of at least 1, such as /top 3."))
     else:
-        log(
-            f"There is no command {visible(name)}; /help lists them. A sentence that begins with / wants a space "
-            "before it."
-        )
+        problem = _("There is no command {name}; /help lists the commands.", name=visible(name))
+        write(f"{problem} " + _("Put a space before a sentence that begins with /."))
     return view

@@ -1,4 +1,4 @@
-"""What a terminal can show of a text: printable characters, as wide as they are, in colour or without."""
+"""Text for a terminal: escaping, display width, alignment and colour."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 _JOINER = "\u200d"  # between the parts of one emoji, such as a family's members
-_WIDENS = "\ufe0f"  # asks for the picture of a character that is otherwise a narrow sign: ❤️
+_WIDENS = "\ufe0f"  # emoji presentation of a character that is narrow otherwise: ❤️
 _SKIN = range(0x1F3FB, 0x1F400)
 _KEPT = frozenset({_JOINER, "\u3000", "\xa0"})  # unprintable to Python, harmless to a terminal
 
 
 def visible(text: str) -> str:
-    """`text` with everything that could steer a terminal written as an escape, such as `\\x1b` or `\\u202e`."""
+    """`text` with control characters as escapes, such as `\\x1b` or `\\u202e`."""
     return "".join(ch if ch.isprintable() or ch in _KEPT else ascii(ch)[1:-1] for ch in text)
 
 
 def width(text: str) -> int:
     """Columns that a visible text takes: two for a Chinese character, none for a combining mark.
 
-    An emoji of several characters counts as one, which is what current terminals draw.
+    An emoji sequence counts as one emoji, as current terminals draw it.
     """
     columns, before, joined = 0, 0, False
     for ch in text:
@@ -39,7 +39,7 @@ def width(text: str) -> int:
 
 
 def aligned(rows: Sequence[Sequence[str]], gap: str = "  ") -> list[str]:
-    """The rows as lines whose columns begin under each other; empty columns are left out."""
+    """The rows as lines with aligned columns; empty columns are left out."""
     columns = [column for column in zip(*rows, strict=True) if any(column)]
     widths = [max(map(width, column)) for column in columns]
     return [
@@ -49,19 +49,19 @@ def aligned(rows: Sequence[Sequence[str]], gap: str = "  ") -> list[str]:
 
 
 def wants_colour(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether to colour what goes to `stream`: a terminal that can, and a user who did not set NO_COLOR."""
+    """Whether to colour output to `stream`: it is a capable terminal, and NO_COLOR is not set."""
     if environment.get("NO_COLOR") or environment.get("TERM") == "dumb" or not stream.isatty():
         return False
-    return os.name != "nt" or "WT_SESSION" in environment  # the old Windows console shows the codes themselves
+    return os.name != "nt" or "WT_SESSION" in environment  # the old Windows console prints the codes
 
 
-def painted(text: str, code: str) -> str:
+def coloured(text: str, code: str) -> str:
     """`text` in the colour of an ANSI code such as `1;36`."""
     return f"\x1b[{code}m{text}\x1b[0m"
 
 
 def can_show(text: str, stream: TextIO) -> bool:
-    """Whether the stream's encoding has these characters."""
+    """Whether the stream's encoding can represent the text."""
     try:
         text.encode(stream.encoding or "ascii")
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""`cnlu init`: a starter project, and what to type next."""
+"""`cnlu init`: writes a starter project and prints the next commands."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 
 from cnlu.errors import UsageError
+from cnlu.i18n import _, n_
 
 NEXT = """cnlu train data --out model --config config.yaml
 cnlu evaluate model test.yml
@@ -15,10 +16,12 @@ cnlu shell model"""
 
 
 def add_init(parser: argparse.ArgumentParser) -> None:
-    """Describes the verb to the parser of the command line."""
-    parser.description = "Write a starter project into DIR: the examples of a coffee shop's bot, to change into yours."
+    """Adds the options of `cnlu init` to its parser."""
+    parser.description = "Write a starter project into DIR: the examples of a coffee shop's bot, for you to change."
     parser.add_argument("folder", metavar="DIR", help="a new or empty folder")
-    parser.add_argument("--force", action="store_true", help="also into a folder with other files, which all stay")
+    parser.add_argument(
+        "--force", action="store_true", help="write into a folder that has files; existing files stay as they are"
+    )
     parser.set_defaults(run=_init)
 
 
@@ -26,33 +29,31 @@ def _init(arguments: argparse.Namespace) -> int:
     from cnlu.starter.create import create
 
     if not arguments.folder.strip():
-        raise UsageError("the folder has no name; name one, for example my-bot.")
+        raise UsageError("DIR", _("is empty"), _("name a folder, for example my-bot"))
     folder = Path(arguments.folder)
-    written, there = create(folder, arguments.force)
-    print(
-        "\n".join(
-            [
-                f"{_shown(arguments.folder)}: {len(written)} files written",
-                *(f"  {name}" for name in written),
-                *(f"  {name} was there already and is left as it is" for name in there),
-                "",
-                "Next:",
-                *(f"  {line}" for line in next_commands(arguments.folder)),
-            ]
-        )
-    )
+    written, existing = create(folder, arguments.force)
+    count = n_("{count} file written", "{count} files written", len(written))
+    lines = [
+        f"{_escaped_name(arguments.folder)}: {count}",
+        *(f"  {name}" for name in written),
+        *("  " + _("{name} exists and stays as it is", name=name) for name in existing),
+        "",
+        _("Next:"),
+        *(f"  {line}" for line in next_commands(arguments.folder)),
+    ]
+    print("\n".join(lines))
     return 0
 
 
 def next_commands(folder: str) -> list[str]:
-    """What to type after `cnlu init`, whatever the folder is called."""
+    """The commands to type after `cnlu init`; the folder may have any name."""
     inside = os.path.realpath(folder) == os.path.realpath(os.curdir)
     name = folder if not folder.startswith("-") else os.path.join(os.curdir, folder)
     return [*([] if inside else [f"cd {_quoted(name)}"]), *NEXT.splitlines()]
 
 
 def _quoted(name: str) -> str:
-    """As a shell wants it; what could steer the terminal is written in the escapes that bash and zsh read."""
+    """The name quoted for a shell; control characters become escapes that bash and zsh read."""
     if name.isprintable():
         return shlex.quote(name)
     escaped = name.replace("\\", "\\\\").replace("'", "\\'")
@@ -60,10 +61,10 @@ def _quoted(name: str) -> str:
 
 
 def _escaped(ch: str) -> str:
-    if "\udc80" <= ch <= "\udcff":  # Python's stand-in for a byte that is no UTF-8
+    if "\udc80" <= ch <= "\udcff":  # surrogateescape: a byte that is not UTF-8
         return f"\\x{ord(ch) - 0xDC00:02x}"
-    return _shown(ch)
+    return _escaped_name(ch)
 
 
-def _shown(folder: str) -> str:
+def _escaped_name(folder: str) -> str:
     return "".join(ch if ch.isprintable() else ascii(ch)[1:-1] for ch in folder)

@@ -1,4 +1,4 @@
-"""A copy of the starter project in a folder of the user's; what is there already is never touched."""
+"""Copies the starter project into a folder; existing files are never changed."""
 
 from __future__ import annotations
 
@@ -7,56 +7,54 @@ import os
 from pathlib import Path
 
 from cnlu.errors import UsageError
+from cnlu.i18n import _
 from cnlu.interrupts import held_back
 
 PROJECT = Path(__file__).with_name("cafe")
-"""The project as it is copied: plain files, a coffee shop's bot."""
+"""The project that is copied: the plain files of a coffee shop's bot."""
 
 
 def project_files() -> list[str]:
-    """The starter project's files, by their paths in it."""
+    """The relative paths of the starter project's files."""
     return sorted(path.relative_to(PROJECT).as_posix() for path in PROJECT.rglob("*") if path.is_file())
 
 
 def create(folder: Path, force: bool) -> tuple[list[str], list[str]]:
-    """Write the starter project into `folder`; returns which of its files were written and which were there already.
+    """Writes the starter project into `folder`; returns the files that were written, and those that existed.
 
-    Raises UsageError when `folder` is a file, holds anything and `force` is not set, or cannot be written; nothing of
-    the project is left behind then, nor after Ctrl-C. With `force` files that exist stay as they are.
+    Raises UsageError if `folder` is a file, cannot be written, or is not empty and `force` is not set. After an error
+    or Ctrl-C, nothing of the project is left behind. With `force`, existing files stay as they are.
     """
     _check(folder, force)
     made: list[Path] = []
     written: list[str] = []
-    there: list[str] = []
+    existing: list[str] = []
     try:
         with held_back():  # a few small files
             for name in project_files():
                 target = folder / name
                 _make_folder(target.parent, made)
-                (written if _write(PROJECT / name, target, made) else there).append(name)
+                (written if _write(PROJECT / name, target, made) else existing).append(name)
     except OSError as error:
         _undo(made)
-        raise UsageError(
-            f"{error.filename or folder}: cannot be written ({error.strerror}); choose another folder or "
-            "free the place."
-        ) from None
+        problem = _("cannot be written ({reason})", reason=error.strerror)
+        raise UsageError(error.filename or folder, problem, _("choose another folder, or change this one")) from None
     except BaseException:
         _undo(made)
         raise
-    return written, there
+    return written, existing
 
 
 def _check(folder: Path, force: bool) -> None:
     try:
         if folder.exists() and not folder.is_dir():
-            raise UsageError(f"{folder}: is a file; name a folder that does not exist yet, or an empty one.")
+            raise UsageError(folder, _("is a file"), _("name a folder that does not exist yet, or an empty one"))
         if not force and folder.is_dir() and any(folder.iterdir()):
-            raise UsageError(
-                f"{folder}: is not empty; name a new folder, or add the starter's files to what is there "
-                "with --force, which leaves every existing file as it is."
-            )
+            fix = _("name a new folder, or use --force, which adds the starter's files and changes no existing file")
+            raise UsageError(folder, _("is not empty"), fix)
     except OSError as error:
-        raise UsageError(f"{folder}: cannot be read ({error.strerror}); choose another folder.") from None
+        problem = _("cannot be read ({reason})", reason=error.strerror)
+        raise UsageError(folder, problem, _("choose another folder")) from None
 
 
 def _make_folder(folder: Path, made: list[Path]) -> None:
@@ -70,10 +68,10 @@ def _make_folder(folder: Path, made: list[Path]) -> None:
 
 
 def _write(source: Path, target: Path, made: list[Path]) -> bool:
-    """Whether the file was written; False where something of its name stands already."""
+    """Copies the file; returns False if the target exists."""
     content = source.read_bytes()
     try:
-        with open(target, "xb") as file:  # x: never over what is there, whoever put it there meanwhile
+        with open(target, "xb") as file:  # x: never overwrites, even if the file has just been created
             made.append(target)
             file.write(content)
     except FileExistsError:
@@ -82,7 +80,7 @@ def _write(source: Path, target: Path, made: list[Path]) -> bool:
 
 
 def _undo(made: list[Path]) -> None:
-    """Removes what was made, newest first; a folder that someone else put something into stays."""
+    """Removes what was created, newest first; a folder with other files stays."""
     for path in reversed(made):
         with contextlib.suppress(OSError):
             if path.is_dir() and not path.is_symlink():

@@ -56,7 +56,7 @@ def test_force_adds_what_is_missing_and_touches_nothing_else(cli: Cli, tmp_path:
     (tmp_path / "config.yaml").symlink_to("nowhere")
     done = cli("init", tmp_path, "--force")
     assert done.code == 0
-    assert "README.md was there already" in done.out and "config.yaml was there already" in done.out
+    assert "README.md exists and stays as it is" in done.out and "config.yaml exists and stays as it is" in done.out
     now = files(tmp_path)
     assert (now.pop("README.md"), now.pop("data/own.yml")) == (b"mine", b"mine too")
     assert (tmp_path / "config.yaml").is_symlink() and not (tmp_path / "nowhere").exists()

@@ -175,7 +175,7 @@ def test_nothing_is_remembered_when_told_so(tiny_model: Path, tmp_path: Path) ->
 def test_a_history_that_cannot_be_kept_is_said_and_hinders_nothing(tiny_model: Path, tmp_path: Path) -> None:
     (tmp_path / "cnlu").write_text("a file in the way")
     with shell("-m", "cnlu", "shell", tiny_model, XDG_STATE_HOME=str(tmp_path)) as talk:
-        assert "lines are not remembered" in talk.wait_for(PROMPT)
+        assert "the history is not saved" in talk.wait_for(PROMPT)
         assert "refund_ticket" in talk.ask("退票")
 
 
@@ -194,7 +194,7 @@ def test_a_pipe_gets_answers_alone(tiny_model: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
     assert PROMPT not in out and "\x1b" not in out and "\x07" not in out
     assert out.startswith("  退票\n") and "\\x1b" in out and "\\x07" in out
-    assert "no command /nope" in out and "/top wants a whole number" in out
+    assert "no command /nope" in out and "/top takes a whole number" in out
     assert "   /help\n" in out and "/top N" not in out, "a line that begins with a space is a sentence"
     assert out.count("out_of_scope score 0.") == 3
 

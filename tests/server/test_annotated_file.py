@@ -129,7 +129,7 @@ def test_what_a_killed_writer_left_is_nobody_else_s_to_read_and_goes_at_the_next
 
 
 def test_a_lock_that_is_never_given_back_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(annotate, "PATIENCE", 0.05)
+    monkeypatch.setattr(annotate, "LOCK_TIMEOUT", 0.05)
     path = tmp_path / "nlu.yml"
     with open(tmp_path / ".nlu.yml.lock", "w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -139,7 +139,7 @@ def test_a_lock_that_is_never_given_back_is_an_error(tmp_path: Path, monkeypatch
 
 def test_more_corrections_than_may_wait_are_refused_and_the_others_saved(tmp_path: Path) -> None:
     async def storm() -> list[object]:
-        corrections = Corrections(AnnotatedFile(tmp_path / "nlu.yml"), most=5)
+        corrections = Corrections(AnnotatedFile(tmp_path / "nlu.yml"), max_queued=5)
         return await asyncio.gather(
             *(corrections.save(example(f"第{number}句")) for number in range(8)), return_exceptions=True
         )

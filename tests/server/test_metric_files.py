@@ -65,7 +65,7 @@ def no_room(tmp_path: Path) -> Path:
 
 def test_where_there_is_no_room_the_server_says_so_and_serves(no_room: Path, tiny_model: Path, serve) -> None:  # type: ignore[no-untyped-def]
     one = serve(tiny_model, path=no_room)
-    assert "serving without figures" in one.log
+    assert "serving without metrics" in one.log
     assert parses(one)
     refused = get(one, "/metrics")
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "no_figures")
@@ -75,7 +75,7 @@ def test_where_there_is_no_room_the_server_says_so_and_serves(no_room: Path, tin
 def test_after_a_death_of_a_mapped_file_the_next_worker_counts_nothing(tiny_model: Path, serve) -> None:  # type: ignore[no-untyped-def]
     one = serve(tiny_model)
     os.kill(one.workers()[0], signal.SIGBUS)
-    one.wait_for("serving without figures")
+    one.wait_for("serving without metrics")
     wait_until(lambda: parses(one))
     assert get(one, "/metrics").status_code == 503
 
@@ -127,7 +127,7 @@ def test_what_a_killed_server_left_is_removed_at_the_next_start(tmp_path: Path) 
             assert last.exists() and kept.exists() and not left.exists()
         assert not last.exists()
         assert living.poll() is None
-    assert {path.name for path in tmp_path.iterdir()} == {"cnlu-metrics-file", "cnlu-figures-link"}
+    assert {path.name for path in tmp_path.iterdir()} == {"cnlu-metrics-file", "cnlu-metrics-link"}
 
 
 FILL = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from cnlu.data.load import load_data
 from cnlu.data.schema import Entity
+from cnlu.server import pages
 from tests.server.running import Server
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the browser test needs the extra cnlu[dev]")
@@ -108,6 +110,51 @@ def test_what_cannot_be_saved_is_said(page: Any, server: Server) -> None:
         page.get_by_role("button", name="Save").click()
     assert answer.value.status == 422
     playwright.expect(page.locator("#correct-problem")).to_contain_text("no escape")
+
+
+def tables() -> dict[str, set[str]]:
+    """The keys of the page's messages, by language."""
+    script = (pages.FOLDER / "app.js").read_text("utf-8")
+    found = re.findall(r"^  (\w+): \{\n(.*?)^  \},", script, re.MULTILINE | re.DOTALL)
+    return {language: set(re.findall(r"^    (\w+): \"", body, re.MULTILINE)) for language, body in found}
+
+
+def test_both_languages_have_the_same_messages_and_the_page_uses_no_others() -> None:
+    english, chinese = tables()["en"], tables()["zh"]
+    assert english == chinese
+    script, page = ((pages.FOLDER / name).read_text("utf-8") for name in ("app.js", "index.html"))
+    used = set(re.findall(r'data-text="(\w+)"', page)) | set(re.findall(r'\bt\("(\w+)"', script))
+    used |= {"saved", "alreadySaved"}  # chosen by the server's response
+    assert used == english
+
+
+def test_the_page_carries_the_language_that_the_server_was_started_with() -> None:
+    assert '<html lang="zh" data-lang="zh">' in pages.playground_page("zh")
+    assert '<html lang="en">' in pages.playground_page(None)
+
+
+def test_the_page_speaks_chinese_by_the_address_or_by_the_browser(browser: Any, server: Server) -> None:
+    for locale, query in (("en-US", "?lang=zh"), ("zh-CN", "")):
+        page = browser.new_page(locale=locale)
+        page.set_default_timeout(120_000)
+        page.goto(f"{server.url}/{query}")
+        page.get_by_label("句子", exact=True).fill(SENTENCE)
+        page.get_by_role("button", name="解析").click()
+        playwright.expect(page.locator("#entities-title")).to_have_text("实体")
+        playwright.expect(page.get_by_role("button", name="保存")).to_be_visible()
+        assert page.evaluate("document.documentElement.lang") == "zh-CN"
+        page.close()
+
+
+def test_the_server_chooses_the_page_s_language(browser: Any, tiny_model: Path, serve: Any) -> None:
+    started = serve(tiny_model, CNLU_LANG="zh_CN.UTF-8")
+    page = browser.new_page(locale="en-US")
+    page.set_default_timeout(120_000)
+    page.goto(started.url)
+    playwright.expect(page.locator("#parse")).to_have_text("解析")
+    page.goto(f"{started.url}/?lang=en")
+    playwright.expect(page.locator("#parse")).to_have_text("Parse")
+    page.close()
 
 
 SEND = """async (path) => {

@@ -19,7 +19,7 @@ NUMBERS = [field.name for field in dataclasses.fields(NEW) if "int" in str(field
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, -1, 1e300, 10**30])
 @pytest.mark.parametrize("name", NUMBERS)
 def test_every_number_is_finite_and_in_range(name: str, value: Any) -> None:
-    with pytest.raises(UsageError, match=f"--{name.replace('_', '-')} is .*; give a number from .* to "):
+    with pytest.raises(UsageError, match=f"--{name.replace('_', '-')}: .* is out of range; give a number from .* to "):
         dataclasses.replace(NEW, **{name: value})
 
 

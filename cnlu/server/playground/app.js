@@ -1,21 +1,112 @@
 "use strict";
-// The playground. Texts of users and names of labels reach the page as text nodes and values only, never as HTML.
-// The server counts characters (code points), JavaScript counts UTF-16 units: `toPoints` and `sliceOf` stand between.
+// The playground. User texts and label names reach the page only as text nodes and values, never as HTML.
+// The server counts characters (code points), JavaScript counts UTF-16 units; `toPoints` and `sliceOf` convert.
 
 const $ = (id) => document.getElementById(id);
 const COLOURS = 8;
 
+// ---- the page's language
+
+const MESSAGES = {
+  en: {
+    title: "cnlu playground",
+    model: "Model",
+    tokenLabel: "This server requires a token",
+    useToken: "Use it",
+    sentence: "Sentence",
+    parse: "Parse",
+    entities: "Entities",
+    intents: "Intents",
+    noSaving: "To correct and save sentences, start the server with",
+    correctAndSave: "Correct and save",
+    intent: "Intent",
+    selectPart: "Sentence: select a part of it",
+    selected: "Selected:",
+    nothing: "nothing",
+    type: "Type",
+    role: "Role",
+    group: "Group",
+    optional: "(optional)",
+    addEntity: "Add entity",
+    save: "Save",
+    saved: "Saved.",
+    alreadySaved: "The file already has this sentence, annotated the same way.",
+    none: "none",
+    byHand: "by hand",
+    remove: "Remove",
+    removeEntity: "Remove {text}",
+    roleOf: "role {name}",
+    groupOf: "group {name}",
+    noAnswer: "The server does not answer.",
+    status: "The server answered {status}.",
+    selectFirst: "Select a part of the sentence first, with the mouse or with Shift and the arrow keys.",
+    typeMissing: "Give the entity a type.",
+    overlap: "This part overlaps another entity; remove that one first.",
+    intentMissing: "Give the sentence an intent.",
+  },
+  zh: {
+    title: "cnlu 试验台",
+    model: "模型",
+    tokenLabel: "此服务需要访问令牌",
+    useToken: "使用",
+    sentence: "句子",
+    parse: "解析",
+    entities: "实体",
+    intents: "意图",
+    noSaving: "如需修正并保存句子，请在启动服务时加上",
+    correctAndSave: "修正并保存",
+    intent: "意图",
+    selectPart: "句子：选中其中一段",
+    selected: "已选：",
+    nothing: "无",
+    type: "类型",
+    role: "角色",
+    group: "分组",
+    optional: "（可选）",
+    addEntity: "添加实体",
+    save: "保存",
+    saved: "已保存。",
+    alreadySaved: "文件中已有这句话，标注也相同。",
+    none: "无",
+    byHand: "手动标注",
+    remove: "删除",
+    removeEntity: "删除 {text}",
+    roleOf: "角色 {name}",
+    groupOf: "分组 {name}",
+    noAnswer: "服务没有响应。",
+    status: "服务返回了状态码 {status}。",
+    selectFirst: "请先选中句子中的一段：用鼠标，或按住 Shift 用方向键。",
+    typeMissing: "请填写实体类型。",
+    overlap: "这一段与另一个实体重叠，请先删除那个实体。",
+    intentMissing: "请填写句子的意图。",
+  },
+};
+
+// `?lang=`, else the language that the server was started with, else the browser's.
+const asked = new URLSearchParams(location.search).get("lang");
+const preferred = asked || document.documentElement.dataset.lang || navigator.language || "en";
+const language = preferred.toLowerCase().startsWith("zh") ? "zh" : "en";
+
+function t(key, values = {}) {
+  return MESSAGES[language][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
+function translatePage() {
+  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  for (const one of document.querySelectorAll("[data-text]")) one.textContent = t(one.dataset.text);
+}
+
 let labels = { intents: [], entities: [], roles: {}, groups: {}, annotate: false };
 let current = { text: "", entities: [] }; // the sentence as it is corrected; offsets in code points
 let token = sessionStorage.getItem("cnlu-token") || "";
-let asked = 0; // only the answer to the last question is shown
+let lastRequest = 0; // only the response to the last request is shown
 
-// ---- places in the text
+// ---- offsets in the text
 
 const toPoints = (text, units) => Array.from(text.slice(0, units)).length;
 const sliceOf = (text, start, end) => Array.from(text).slice(start, end).join("");
 
-// ---- talking to the server
+// ---- requests
 
 class Refusal extends Error {}
 
@@ -32,12 +123,12 @@ async function call(path, body) {
   try {
     answer = await fetch(path, options);
   } catch {
-    throw new Refusal("The server does not answer.");
+    throw new Refusal(t("noAnswer"));
   }
   const content = await answer.json().catch(() => ({}));
   $("token-form").hidden = answer.status !== 401;
   if (answer.status === 401) $("token").focus();
-  if (!answer.ok) throw new Refusal(content.error ? content.error.message : "The server answered " + answer.status + ".");
+  if (!answer.ok) throw new Refusal(content.error ? content.error.message : t("status", { status: answer.status }));
   return content;
 }
 
@@ -68,7 +159,7 @@ function fill(list, names) {
   }));
 }
 
-const seen = new Map(); // type -> colour, in the order of appearance, so that one sentence has few alike
+const seen = new Map(); // type -> colour, in order of appearance, so that the types of one sentence rarely share a colour
 
 function colour(type) {
   if (!seen.has(type)) seen.set(type, "c" + (seen.size % COLOURS));
@@ -78,7 +169,8 @@ function colour(type) {
 const percent = (share) => (100 * share).toFixed(1) + " %";
 
 function kindOf(entity) {
-  return [entity.entity, entity.role && "role " + entity.role, entity.group && "group " + entity.group]
+  const { role, group } = entity;
+  return [entity.entity, role && t("roleOf", { name: role }), group && t("groupOf", { name: group })]
     .filter(Boolean).join(" · ");
 }
 
@@ -87,7 +179,7 @@ function showEntities() {
   const pieces = [];
   let at = 0;
   for (const entity of current.entities) {
-    if (entity.start < at) continue; // one span inside another is listed below and not marked
+    if (entity.start < at) continue; // a nested span is listed below but not marked
     pieces.push(document.createTextNode(points.slice(at, entity.start).join("")));
     const mark = element("mark", points.slice(entity.start, entity.end).join(""), colour(entity.entity));
     mark.title = kindOf(entity);
@@ -97,7 +189,7 @@ function showEntities() {
   pieces.push(document.createTextNode(points.slice(at).join("")));
   $("marked").replaceChildren(...pieces);
   $("entities").replaceChildren(...current.entities.map(entityLine));
-  if (!current.entities.length) $("entities").append(element("li", "none", "quiet"));
+  if (!current.entities.length) $("entities").append(element("li", t("none"), "quiet"));
 }
 
 function entityLine(entity) {
@@ -106,11 +198,11 @@ function entityLine(entity) {
   what.lang = "zh";
   line.append(what, element("span", kindOf(entity), "kind"));
   if (entity.confidence_entity !== undefined) line.append(element("span", percent(entity.confidence_entity), "sure quiet"));
-  else line.append(element("span", "by hand", "sure quiet"));
+  else line.append(element("span", t("byHand"), "sure quiet"));
   if (labels.annotate) {
-    const remove = element("button", "Remove", "plain");
+    const remove = element("button", t("remove"), "plain");
     remove.type = "button";
-    remove.setAttribute("aria-label", "Remove " + what.textContent);
+    remove.setAttribute("aria-label", t("removeEntity", { text: what.textContent }));
     remove.addEventListener("click", () => {
       current.entities = current.entities.filter((other) => other !== entity);
       changed();
@@ -131,7 +223,7 @@ function showRanking(ranking) {
     line.append(element("span", name, "name"), bar, element("span", percent(confidence), "sure"));
     return line;
   }));
-  if (!ranking.length) $("ranking").append(element("li", "none", "quiet"));
+  if (!ranking.length) $("ranking").append(element("li", t("none"), "quiet"));
 }
 
 function changed() {
@@ -140,7 +232,7 @@ function changed() {
   showEntities();
 }
 
-// ---- asking
+// ---- parsing
 
 async function loadLabels() {
   labels = await call("/labels");
@@ -153,11 +245,11 @@ async function loadLabels() {
 
 async function parse() {
   const text = $("text").value;
-  const mine = ++asked;
+  const mine = ++lastRequest;
   if (!text.trim()) return;
   if ($("model").textContent === "…") await loadLabels();
   const found = await call("/parse", { text });
-  if (mine !== asked) return;
+  if (mine !== lastRequest) return;
   current = { text: found.text, entities: found.entities };
   showRanking(found.intent_ranking);
   $("intent").value = found.intent.name || "";
@@ -172,18 +264,18 @@ async function parse() {
 
 // ---- correcting
 
-let selection = null; // the last part of the sentence that was selected, in code points
+let selection = null; // the part of the sentence selected last, in code points
 
 function noteSelection() {
   const { selectionStart: from, selectionEnd: to, value } = $("span");
   if (from === to) return;
-  // A text area shows every line break as one unit, and the sentence has none: units are those of the sentence.
+  // The sentence has no line breaks, which a text area would normalize, so its units are those of the sentence.
   selection = { start: toPoints(value, from), end: toPoints(value, to) };
   showSelection();
 }
 
 function showSelection() {
-  $("selected").textContent = selection ? sliceOf(current.text, selection.start, selection.end) : "nothing";
+  $("selected").textContent = selection ? sliceOf(current.text, selection.start, selection.end) : t("nothing");
 }
 
 function fillRoles() {
@@ -193,11 +285,11 @@ function fillRoles() {
 
 function addEntity() {
   const entity = $("type").value.trim();
-  if (!selection) throw new Refusal("Select a part of the sentence first, with the mouse or with Shift and the arrow keys.");
-  if (!entity) throw new Refusal("Give the entity a type.");
+  if (!selection) throw new Refusal(t("selectFirst"));
+  if (!entity) throw new Refusal(t("typeMissing"));
   const { start, end } = selection;
   if (current.entities.some((other) => other.start < end && start < other.end)) {
-    throw new Refusal("This part overlaps another entity; remove that one first.");
+    throw new Refusal(t("overlap"));
   }
   const made = { start, end, entity };
   for (const part of ["role", "group"]) if ($(part).value.trim()) made[part] = $(part).value.trim();
@@ -211,12 +303,12 @@ function addEntity() {
 async function save() {
   $("saved").textContent = "";
   const intent = $("intent").value.trim();
-  if (!intent) throw new Refusal("Give the sentence an intent.");
+  if (!intent) throw new Refusal(t("intentMissing"));
   const entities = current.entities.map(({ start, end, entity, role, group }) => ({ start, end, entity, role, group }));
   $("save").disabled = true;
   try {
     const answer = await call("/annotate", { text: current.text, intent, entities });
-    $("saved").textContent = answer.message;
+    $("saved").textContent = t(answer.saved ? "saved" : "alreadySaved");
   } finally {
     $("save").disabled = false;
   }
@@ -243,10 +335,10 @@ on("token-form", "submit", "problem", async () => {
 $("type").addEventListener("input", fillRoles);
 $("intent").addEventListener("input", () => { $("saved").textContent = ""; });
 for (const event of ["select", "mouseup", "keyup", "touchend"]) $("span").addEventListener(event, noteSelection);
-// Not `readonly`: Chromium then has no caret to move, and nothing could be selected by keyboard.
+// Not `readonly`: Chromium would show no caret, and nothing could be selected by keyboard.
 $("span").addEventListener("beforeinput", (happened) => happened.preventDefault());
-$("span").addEventListener("input", () => { $("span").value = current.text; }); // an input method's, which goes ahead
-// Enter in a field of the entity adds it; it must not save the sentence.
+$("span").addEventListener("input", () => { $("span").value = current.text; }); // input methods ignore the cancelled beforeinput
+// Enter in an entity field adds the entity; it must not save the sentence.
 for (const id of ["type", "role", "group"]) {
   $(id).addEventListener("keydown", (happened) => {
     if (happened.key !== "Enter" || happened.isComposing) return;
@@ -254,4 +346,5 @@ for (const id of ["type", "role", "group"]) {
     $("add").click();
   });
 }
+translatePage();
 reporting("problem", loadLabels);

@@ -36,7 +36,7 @@ def confirm_refund(turn: Turn) -> Reply:
     cents = _fee(turn, order, turn.store.train(order.train)) if order else None
     if order is None or order.state == "refunded" or cents is None:
         return answer("这张票已经不能退了，请再查一下订单。", **cleared("pending"))
-    turn.store.settle(order.number, "refunded")
+    turn.store.set_state(order.number, "refunded")
     back = money_text(order.cents - cents)
     return answer(f"订单{order.number}已退，{back}将原路退回。", **cleared("pending", "order_no"))
 
@@ -113,7 +113,7 @@ def confirm_change(turn: Turn) -> Reply:
         return answer("这张票已经不能改签了，请再查一下订单。", **cleared(*TRIP, *WORK))
     seat = turn.said("seat_class") or order.seat_class
     fare = next((f for f in turn.store.fares(train.number, day) if f.seat_class == seat), None)
-    if fare is None or not turn.store.move(order, train.number, day, seat, fare.cents * order.count):
+    if fare is None or not turn.store.rebook(order, train.number, day, seat, fare.cents * order.count):
         return answer("刚才那趟车没票了，您想换成哪天、几点的？", pending="change_wish", offer=None)
     moved = turn.store.order(order.number) or order
     return answer(f"改签成功！{order_text(moved, train, turn.now.date())}。", **cleared(*TRIP, *WORK))

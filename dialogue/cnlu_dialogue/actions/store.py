@@ -1,4 +1,4 @@
-"""Trains, seats left and orders, out of two SQLite files: timetable.sqlite is made where it is absent."""
+"""Trains, seats and orders in two SQLite files; timetable.sqlite is created if it is missing."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
-from cnlu.errors import UsageError
-from cnlu_dialogue.actions.make_timetable import draw, make_timetable
+from cnlu.errors import UsageError, one_line
+from cnlu.i18n import _
+from cnlu_dialogue.actions.make_timetable import make_timetable, stable_hash
 from cnlu_dialogue.actions.places import city_of
 
 ORDERS = """
@@ -28,7 +29,7 @@ class Train:
     origin_city: str
     destination_city: str
     departure: int
-    """Minutes from midnight; so is `arrival`, which passes 24:00 when it is on a later day."""
+    """Minutes from midnight, like `arrival`, which is above 24 hours if it is on a later day."""
     arrival: int
 
 
@@ -54,10 +55,10 @@ class Order:
 
 
 class Store:
-    """Both files; every call opens them anew, so several processes may share them."""
+    """Both files; every call opens them, so several processes may share them."""
 
     def __init__(self, folder: Path) -> None:
-        """Makes the files where they are absent. Raises UsageError where that cannot be done."""
+        """Creates missing files; raises UsageError if that fails."""
         self.timetable, self.orders = folder / "timetable.sqlite", folder / "orders.sqlite"
         if not self.timetable.is_file():
             make_timetable(self.timetable)
@@ -65,7 +66,8 @@ class Store:
             with self._open(self.orders) as connection:
                 connection.executescript(ORDERS)
         except sqlite3.Error as error:
-            raise UsageError(f"{self.orders}: cannot be opened ({error}); name another folder.") from error
+            problem = _("cannot be opened ({reason})", reason=one_line(error))
+            raise UsageError(self.orders, problem, _("name another folder")) from error
 
     @contextmanager
     def _open(self, path: Path) -> Iterator[sqlite3.Connection]:
@@ -73,7 +75,7 @@ class Store:
             yield connection
 
     def trains(self, origin: str, destination: str) -> list[Train]:
-        """From a city or station to another, by departure."""
+        """The trains between two cities or stations, by departure."""
         query = "SELECT * FROM train WHERE origin_city = ? AND destination_city = ? ORDER BY departure"
         with self._open(self.timetable) as connection:
             rows = connection.execute(query, (city_of(origin), city_of(destination))).fetchall()
@@ -85,7 +87,7 @@ class Store:
         return Train(*row) if row else None
 
     def fares(self, train: str, day: date) -> list[Fare]:
-        """Every class of a train, cheapest first, with what is left on that day."""
+        """Every class of a train, cheapest first, with the seats left on that day."""
         with self._open(self.timetable) as connection:
             rows = connection.execute(
                 "SELECT seat_class, cents, seats FROM fare WHERE number = ? ORDER BY cents", (train,)
@@ -94,17 +96,18 @@ class Store:
 
     def _left(self, train: str, seat_class: str, seats: int, day: date) -> int:
         with self._open(self.orders) as connection:
-            return max(_begun(train, seat_class, seats, day) - _sold(connection, train, seat_class, day), 0)
+            return max(_initial_seats(train, seat_class, seats, day) - _sold(connection, train, seat_class, day), 0)
 
     def book(self, sender: str, order: Order, now: datetime) -> Order | None:
-        """Writes an order under a number of its own, which it returns with the order; None where too few are left.
+        """Saves an order and returns it with its new number; None if too few seats are left.
 
-        Counting and writing are one transaction: the last ticket is sold once."""
-        begun = self._begun(order.train, order.seat_class, order.day)
+        Counting and saving are one transaction, so the last ticket is sold once.
+        """
+        initial = self._initial_seats(order.train, order.seat_class, order.day)
         with self._open(self.orders) as connection:
             connection.execute("BEGIN IMMEDIATE")
             sold = _sold(connection, order.train, order.seat_class, order.day)
-            if order.state == "booked" and begun - sold < order.count:
+            if order.state == "booked" and initial - sold < order.count:
                 return None
             (count,) = connection.execute("SELECT count(*) FROM booking").fetchone()
             number = f"E{204000000 + (count + 1) * 37:09}"
@@ -130,7 +133,7 @@ class Store:
         return found[0] if found else None
 
     def orders_of(self, sender: str) -> list[Order]:
-        """A conversation's own orders that are not refunded, latest first."""
+        """The orders of a conversation that are not refunded, latest first."""
         return self._orders("sender = ? AND state != 'refunded'", sender)
 
     def _orders(self, condition: str, value: str) -> list[Order]:
@@ -142,17 +145,17 @@ class Store:
             rows = connection.execute(query, (value,)).fetchall()
         return [Order(n, t, date.fromisoformat(d), *rest) for n, t, d, *rest in rows]
 
-    def settle(self, number: str, state: str) -> None:
-        """Gives an order a new state."""
+    def set_state(self, number: str, state: str) -> None:
+        """Changes the state of an order."""
         with self._open(self.orders) as connection:
             connection.execute("UPDATE booking SET state = ? WHERE number = ?", (state, number))
 
-    def move(self, order: Order, train: str, day: date, seat_class: str, cents: int) -> bool:
-        """Gives an order another train, day, class and price; False, and nothing changed, where too few are left."""
-        begun = self._begun(train, seat_class, day)
+    def rebook(self, order: Order, train: str, day: date, seat_class: str, cents: int) -> bool:
+        """Moves an order to another train, day, class and price; False without a change if too few seats are left."""
+        initial = self._initial_seats(train, seat_class, day)
         with self._open(self.orders) as connection:
             connection.execute("BEGIN IMMEDIATE")
-            if begun - _sold(connection, train, seat_class, day) < order.count:
+            if initial - _sold(connection, train, seat_class, day) < order.count:
                 return False
             connection.execute(
                 "UPDATE booking SET train = ?, day = ?, seat_class = ?, cents = ? WHERE number = ?",
@@ -160,17 +163,17 @@ class Store:
             )
         return True
 
-    def _begun(self, train: str, seat_class: str, day: date) -> int:
+    def _initial_seats(self, train: str, seat_class: str, day: date) -> int:
         with self._open(self.timetable) as connection:
             query = "SELECT seats FROM fare WHERE number = ? AND seat_class = ?"
             (seats,) = connection.execute(query, (train, seat_class)).fetchone()
-        return _begun(train, seat_class, seats, day)
+        return _initial_seats(train, seat_class, seats, day)
 
 
-def _begun(train: str, seat_class: str, seats: int, day: date) -> int:
-    """What a day began with; every ninth day and class is sold out from the start."""
+def _initial_seats(train: str, seat_class: str, seats: int, day: date) -> int:
+    """The seats on sale for a day; about one in nine days of a class is sold out from the start."""
     key = f"{train} {seat_class} {day}"
-    return 0 if draw(key + "x", 9) == 0 else draw(key, seats)
+    return 0 if stable_hash(key + "x", 9) == 0 else stable_hash(key, seats)
 
 
 def _sold(connection: sqlite3.Connection, train: str, seat_class: str, day: date) -> int:

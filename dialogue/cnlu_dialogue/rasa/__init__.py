@@ -8,7 +8,7 @@ __all__ = ["CnluClassifier"]
 
 
 def __getattr__(name: str) -> Any:
-    """The component is imported when it is asked for, so that the rooms beside it work where Rasa is absent."""
+    """Imports the component on first use, so that the other modules work without Rasa."""
     if name == "CnluClassifier":
         from cnlu_dialogue.rasa.component import CnluClassifier
 

@@ -1,4 +1,4 @@
-"""The graph component: what Rasa calls, in Rasa's own types. What happens inside lies in the rooms beside it."""
+"""The graph component, in Rasa's own types; the modules beside it do the work."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from cnlu_dialogue.rasa import examples, message, trainer
 from cnlu_dialogue.rasa.fingerprint import fingerprint
 from cnlu_dialogue.rasa.options import COMPONENT, Settings, read_settings
 
-logger = logging.getLogger("rasa.cnlu")  # below Rasa's own logger, whose level is the one a user sets
+logger = logging.getLogger("rasa.cnlu")  # a child of Rasa's logger, so Rasa's log level applies
 
 MODEL = "model"
 """The model directory's name inside the component's resource."""
@@ -41,7 +41,7 @@ MODEL = "model"
     is_trainable=True,
 )
 class CnluClassifier(GraphComponent, IntentClassifier, EntityExtractorMixin):
-    """Intent classifier and entity extractor in one: a cnlu model on ONNX Runtime."""
+    """An intent classifier and entity extractor: a cnlu model on ONNX Runtime."""
 
     def __init__(
         self, settings: Settings, storage: ModelStorage, resource: Resource, interpreter: Interpreter | None = None
@@ -62,17 +62,17 @@ class CnluClassifier(GraphComponent, IntentClassifier, EntityExtractorMixin):
 
     @classmethod
     def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
-        """What the model depends on beside config.yml and the examples.
+        """What the model depends on, apart from config.yml and the examples.
 
-        Rasa asks for it before it trains anything at all, so this is where a way that leads nowhere is refused.
+        Rasa calls this before it trains any component, so wrong settings are refused here.
         """
         try:
             with _as_config_error():
                 settings = read_settings(config)
-                trainer.check_way(settings)
+                trainer.check_training_setup(settings)
                 return fingerprint(settings)
         except InvalidConfigException:
-            # Under --force Rasa asks only right before `create`, and would bury the sentence: `create` says it then.
+            # With --force Rasa calls this right before `create` and would hide the message; `create` raises it then.
             if any(frame.name == "on_before_node" for frame in traceback.extract_stack()):
                 return uuid.uuid4().hex
             raise
@@ -87,7 +87,7 @@ class CnluClassifier(GraphComponent, IntentClassifier, EntityExtractorMixin):
     ) -> CnluClassifier:
         with _as_config_error():
             settings = read_settings(config)
-            trainer.check_way(settings)
+            trainer.check_training_setup(settings)
         return cls(settings, model_storage, resource)
 
     @classmethod
@@ -108,8 +108,8 @@ class CnluClassifier(GraphComponent, IntentClassifier, EntityExtractorMixin):
         try:
             with model_storage.read_from(resource) as folder, _as_rasa_error():
                 interpreter = cnlu.load(folder / MODEL, settings.threads)
-        except ValueError:  # Rasa's word for a resource that was never written
-            logger.warning(f"{COMPONENT} was not trained, for there were no examples; it will find nothing.")
+        except ValueError:  # what Rasa raises for a resource that was never written
+            logger.warning(f"{COMPONENT} was not trained because there were no examples; it will find nothing.")
             return cls(settings, model_storage, resource)
         return cls(settings, model_storage, resource, interpreter)
 
@@ -122,17 +122,17 @@ class CnluClassifier(GraphComponent, IntentClassifier, EntityExtractorMixin):
             out = folder / MODEL
             files = [] if self._settings.model is not None else examples.write_files(data, folder)
             origin = self._origin(folder) if self._finetunes else None
-            trainer.make_model(files, out, self._settings, lambda line: _say(line, folder), origin)
+            trainer.make_model(files, out, self._settings, lambda line: _log_progress(line, folder), origin)
             self._warn_of_unknown_intents({example.intent for example in data.examples}, cnlu.load(out))
-            with self._storage.write_to(self._resource) as stored:
-                shutil.rmtree(stored / MODEL, ignore_errors=True)  # there is one when Rasa finetunes
-                trainer.copy_model(out, stored / MODEL)
+            with self._storage.write_to(self._resource) as target:
+                shutil.rmtree(target / MODEL, ignore_errors=True)  # it exists when Rasa finetunes
+                trainer.copy_model(out, target / MODEL)
         return self._resource
 
     def _origin(self, folder: Path) -> Path | None:
-        """A copy of the model to go on from; None where there is none, for there were no examples before."""
-        with contextlib.suppress(ValueError), self._storage.read_from(self._resource) as stored:
-            trainer.copy_model(stored / MODEL, folder / "origin")
+        """A copy of the model to continue from; None if the component was not trained before."""
+        with contextlib.suppress(ValueError), self._storage.read_from(self._resource) as source:
+            trainer.copy_model(source / MODEL, folder / "origin")
             return folder / "origin"
         return None
 
@@ -154,7 +154,7 @@ class CnluClassifier(GraphComponent, IntentClassifier, EntityExtractorMixin):
         return self._interpreter.parse_batch(texts)
 
     def _warn_of_unknown_intents(self, intents: set[str | None], model: Interpreter) -> None:
-        """A ready model may know less than the bot expects of it."""
+        """Warns if a model trained elsewhere lacks intents of the bot."""
         if self._settings.model is None or not self._settings.intent_classification:
             return
         known = {message.base_intent(name) for name in model.labels.intents}
@@ -165,14 +165,14 @@ class CnluClassifier(GraphComponent, IntentClassifier, EntityExtractorMixin):
             )
 
 
-def _say(line: str, folder: Path) -> None:
-    """A line of the training's story; the files it may name are gone afterwards, so their folder is not shown."""
+def _log_progress(line: str, folder: Path) -> None:
+    """Logs a line of the training; paths in the temporary folder are shown without the folder."""
     logger.info(f"{COMPONENT}: {line.replace(f'{folder}/', '')}")
 
 
 @contextlib.contextmanager
 def _raised_as(kind: type[RasaException], where: str = "") -> Iterator[None]:
-    """cnlu's sentence as an exception of Rasa's, which it prints without a traceback."""
+    """Raises cnlu's errors as an exception of Rasa, which prints it without a traceback."""
     try:
         yield
     except CnluError as error:

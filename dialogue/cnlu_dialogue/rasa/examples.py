@@ -1,4 +1,4 @@
-"""Rasa's training data as files that cnlu reads: examples as JSON lines, dictionaries as YAML."""
+"""Converts Rasa's training data to files that cnlu reads: examples as JSON Lines, dictionaries as YAML."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from cnlu_dialogue.rasa.options import COMPONENT, Settings
 
 
 def collect(training_data: Any, settings: Settings) -> NluData:
-    """What there is to learn in a Rasa `TrainingData`: its NLU examples and dictionaries.
+    """The NLU examples and dictionaries of a Rasa `TrainingData`.
 
-    A retrieval intent `faq/ask_name` is learned as `faq`, as Rasa's own classifiers do: the rest is ResponseSelector's.
-    What the settings switch off is not learned. Raises DataError for a lookup table whose file cannot be read.
+    A retrieval intent `faq/ask_name` is learned as `faq`, as in Rasa's own classifiers; ResponseSelector does the rest.
+    Intents or entities that the settings switch off are left out. Raises DataError if a lookup file cannot be read.
     """
     data = NluData(synonyms={str(s): str(v) for s, v in (training_data.entity_synonyms or {}).items()})
     for message in training_data.nlu_examples:
@@ -37,7 +37,7 @@ def collect(training_data: Any, settings: Settings) -> NluData:
 
 
 def write_files(data: NluData, folder: Path) -> list[Path]:
-    """The files of `data` in a folder; raises DataError for a dictionary entry that they cannot hold."""
+    """Writes `data` to files in a folder; raises DataError for a dictionary entry that YAML cannot express."""
     files = [folder / "examples.jsonl"]
     write_jsonl(data.examples, files[0])
     if data.synonyms or data.regexes or data.lookups:
@@ -47,14 +47,14 @@ def write_files(data: NluData, folder: Path) -> list[Path]:
 
 
 def _entities(text: str, annotated: Iterable[Mapping[str, Any]], synonyms: dict[str, str]) -> list[Entity]:
-    """The annotations of one text. Their values are noted as synonyms of their surfaces, later ones winning.
+    """The annotations of one text; their values become synonyms of their surfaces, and later values win.
 
-    The value is what Rasa made of the surface, so the surface is read from the text.
+    Rasa has replaced the surface by the value, so the surface is read from the text.
     """
     found = []
     for entity in annotated:
         if entity.get("extractor") not in (None, COMPONENT):
-            continue  # Rasa's way of saying that another extractor finds these
+            continue  # Rasa marks entities of another extractor in this way
         start, end = int(entity["start"]), int(entity["end"])
         surface = text[start:end]
         if not surface.strip():
@@ -67,13 +67,13 @@ def _entities(text: str, annotated: Iterable[Mapping[str, Any]], synonyms: dict[
 
 
 def _name(entity: Mapping[str, Any], key: str) -> str | None:
-    """A role or group; Rasa reads one written as a number as a number."""
+    """A role or group; Rasa reads numeric names as numbers."""
     value = entity.get(key)
     return None if value is None or value == "" else str(value)
 
 
 def _elements(table: Mapping[str, Any]) -> list[str]:
-    """A lookup table's entries: listed, the lines of a file, or such a file's name."""
+    """A lookup table's entries, which Rasa gives as a list, as the lines of a file, or as a file name."""
     elements = table["elements"]
     if isinstance(elements, list) and not (len(elements) == 1 and Path(str(elements[0])).is_file()):
         return [str(element).strip() for element in elements if str(element).strip()]
@@ -82,5 +82,5 @@ def _elements(table: Mapping[str, Any]) -> list[str]:
         try:
             content = read_text(Path(content))
         except DataError as error:
-            raise DataError(f"lookup {table['name']}: {error}") from error
+            raise DataError(f"lookup {table['name']}: {error.place}", error.problem, error.fix) from error
     return [line.strip() for line in content.splitlines() if line.strip()]

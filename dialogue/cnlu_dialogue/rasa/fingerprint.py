@@ -1,4 +1,4 @@
-"""What a training depends on beside config.yml and the examples, as one line: Rasa's cache compares it."""
+"""What a training depends on, apart from config.yml and the examples, as one line that Rasa's cache compares."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from pathlib import Path
 
 import cnlu
 from cnlu.errors import UsageError
+from cnlu.i18n import _
 from cnlu.runtime.model_dir import FORMAT, read_model_dir
 from cnlu_dialogue.rasa.options import Settings, settings_file
 
 
 def fingerprint(settings: Settings) -> str:
-    """Changes with cnlu's version, the settings file's content, the encoder's files and the ready model's content.
+    """Changes with cnlu's version and the content of the settings file, the encoder's files and the trained model.
 
-    An encoder that is named as on a hub is known by its name alone. Raises CnluError for what cannot be read.
+    An encoder given by a hub name counts by its name. Raises CnluError for files that cannot be read.
     """
     parts: dict[str, object] = {"cnlu": cnlu.__version__, "format": FORMAT}
     try:
@@ -29,7 +30,8 @@ def fingerprint(settings: Settings) -> str:
                 path.name: _digest(path) for path in sorted(Path(settings.encoder).iterdir()) if path.is_file()
             }
     except OSError as error:
-        raise UsageError(f"{error.filename}: cannot be read ({error.strerror}); check its permissions.") from None
+        problem = _("cannot be read ({reason})", reason=error.strerror)
+        raise UsageError(error.filename, problem, _("check its permissions")) from None
     return json.dumps(parts, sort_keys=True)
 
 

@@ -11,10 +11,10 @@ NO_INTENT: Mapping[str, Any] = {"name": None, "confidence": 0.0}
 
 
 def intent_ranking(result: Mapping[str, Any], length: int) -> list[dict[str, Any]]:
-    """The intents as Rasa ranks them, the likeliest first, at most `length`.
+    """Rasa's intent ranking: at most `length` intents, the most likely first.
 
-    A model trained outside Rasa may know `faq/ask_name` and `faq/ask_age`; Rasa's intent is `faq`, as likely as all of
-    them together (of those that the result lists).
+    A model trained outside Rasa may know `faq/ask_name` and `faq/ask_age`. Rasa's intent is `faq`, with the sum of the
+    confidences that the result lists for them.
     """
     chances: dict[str, float] = {}
     for item in result["intent_ranking"]:
@@ -25,10 +25,10 @@ def intent_ranking(result: Mapping[str, Any], length: int) -> list[dict[str, Any
 
 
 def base_intent(name: str) -> str:
-    """What Rasa calls the intent: `faq` of the retrieval intent `faq/ask_name`."""
+    """Rasa's name of an intent: `faq` for the retrieval intent `faq/ask_name`."""
     return name.partition("/")[0] if name.count("/") == 1 else name
 
 
 def entities(result: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The entities as this component's; those that a lookup table or a regex of the model found are its own too."""
+    """The entities with this component as their extractor, including those found by the model's lookups and regexes."""
     return [{**entity, "extractor": COMPONENT} for entity in result["entities"]]

@@ -1,4 +1,4 @@
-"""The three ways to a model: trained in this process, by another interpreter, or ready beforehand."""
+"""The three ways to a model: train it in this process, train it with another interpreter, or use a trained one."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from typing import Any
 import cnlu
 from cnlu.errors import CnluError, UsageError
 from cnlu.features.build_extractor import build_extractor
+from cnlu.i18n import _
 from cnlu.runtime.model_dir import FORMAT, MANIFEST, read_model_dir
 from cnlu_dialogue.rasa.options import Settings, overrides, settings_file, training_config
 
 Log = Callable[[str], None]
 
-NEEDED = ("torch", "transformers", "torchcrf", "accelerate", "onnx", "onnxscript", "safetensors")
-"""What training imports, sooner or later."""
+REQUIRED = ("torch", "transformers", "torchcrf", "accelerate", "onnx", "onnxscript", "safetensors")
+"""The packages that training imports."""
 
 PROGRESS_EVERY = 5.0
-"""Seconds between two states of a progress bar in the log."""
+"""Minimum interval in seconds between two updates of a progress bar in the log."""
 
 PROBE_SECONDS = 60
 
@@ -45,35 +46,34 @@ print(json.dumps(found))
 """
 
 
-def check_way(settings: Settings) -> None:
-    """Refuses, before anything is trained, a way that could not lead to a model; raises CnluError, one sentence."""
+def check_training_setup(settings: Settings) -> None:
+    """Raises CnluError, before anything is trained, if these settings cannot give a model."""
     if settings.model is not None:
         cnlu.load(settings.model)
         return
     config = training_config(settings)
     if config.text.simplify or config.features.pinyin != "off":
-        build_extractor(config, {}, {})  # these need a package where the model parses too: here
+        build_extractor(config, {}, {})  # these need a package in this process too, which parses
     if settings.encoder is not None and importlib.util.find_spec("tokenizers") is None:
-        raise UsageError(
-            "encoder: a model on an encoder needs tokenizers in Rasa's environment; install it there "
-            "with: pip install 'cnlu[encoder]'."
-        )
+        problem = _("a model with an encoder needs tokenizers in Rasa's environment")
+        raise UsageError("encoder", problem, _("install it there with: pip install 'cnlu[encoder]'"))
     if settings.trainer is not None:
         _check_interpreter(settings.trainer)
-    elif missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
-        raise UsageError(
-            f"there is no way to train: {missing[0]} is not installed beside Rasa; name an interpreter that has "
-            "cnlu[train] with `trainer: /path/to/python`, or a trained model with `model: DIR`."
+    elif missing := [name for name in REQUIRED if importlib.util.find_spec(name) is None]:
+        problem = _("training is not possible: {package} is not installed beside Rasa", package=missing[0])
+        fix = _(
+            "name an interpreter with cnlu[train] by `trainer: /path/to/python`, or a trained model by `model: DIR`"
         )
+        raise UsageError("", problem, fix)
 
 
 def make_model(data: Sequence[Path], out: Path, settings: Settings, log: Log, origin: Path | None = None) -> None:
-    """A model directory at `out`, from data files or from the ready one; raises CnluError, one sentence.
+    """Writes a model directory at `out`: trained on data files, or copied from `model`; raises CnluError.
 
-    A model at `origin` is gone on from.
+    With `origin`, training continues from the model there.
     """
     if settings.model is not None:
-        log(f"takes the ready model {settings.model}")
+        log(f"uses the trained model {settings.model}")
         copy_model(Path(settings.model), out)
     elif settings.trainer is not None:
         log(f"trains with {settings.trainer}")
@@ -84,7 +84,7 @@ def make_model(data: Sequence[Path], out: Path, settings: Settings, log: Log, or
 
 
 def copy_model(source: Path, out: Path) -> None:
-    """The verified files of a model directory, and no others."""
+    """Copies the verified files of a model directory, and no others."""
     files = read_model_dir(source)
     out.mkdir(parents=True)
     for name, content in files.files.items():
@@ -119,41 +119,45 @@ def _train_with(
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=_environment()
     )
-    last = ""
+    line = ""
     try:
-        for last in _shown_lines(process):
-            log(last)
+        for line in _log_lines(process):
+            log(line)
         code = process.wait()
-    except BaseException:  # Ctrl-C as well: nobody would wait for its model
+    except BaseException:  # Ctrl-C as well: its model is no longer needed
         process.terminate()
         process.wait()
         raise
     if code:
-        raise CnluError(
-            last.removeprefix("cnlu: ")
-            if last.startswith("cnlu: ")
-            else f"{python}: training ended with {code} ({last or 'it said nothing'}); run `{python} -m cnlu "
-            "train` by hand to see why."
-        )
+        raise _training_error(python, code, line)
+
+
+def _training_error(python: str, code: int, last_line: str) -> CnluError:
+    """The error that the process printed, or one that names its exit code."""
+    if last_line.startswith("cnlu: "):
+        return CnluError(last_line.removeprefix("cnlu: "))
+    output = last_line or _("no output")
+    problem = _("training ended with exit code {code} ({output})", code=code, output=output)
+    return CnluError(python, problem, _("run `{command}` by hand to see why", command=f"{python} -m cnlu train"))
 
 
 def _environment() -> dict[str, str]:
-    """For the other interpreter: UTF-8, and nothing imported from the bot's own folder (Python 3.11 and newer)."""
+    """For the other interpreter: UTF-8, and no imports from the bot's own folder (Python 3.11 and newer)."""
     return {**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
 
 
-def _shown_lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
-    """The process's lines as they come, and now and then the state of a progress bar, which ends in a return."""
+def _log_lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
+    """The process's output lines as they arrive; of progress bars, which end in a carriage return, only some states."""
     assert process.stdout is not None
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    rest, told = "", time.monotonic()
+    rest, last_progress = "", time.monotonic()
     while chunk := os.read(process.stdout.fileno(), 4096):
         rest += decoder.decode(chunk)
         while (end := min((i for i in (rest.find("\n"), rest.find("\r")) if i >= 0), default=-1)) >= 0:
             line, is_progress, rest = rest[:end].strip(), rest[end] == "\r", rest[end + 1 :]
-            if not line or (is_progress and time.monotonic() - told < PROGRESS_EVERY):
+            if not line or (is_progress and time.monotonic() - last_progress < PROGRESS_EVERY):
                 continue
-            told = time.monotonic()
+            last_progress = time.monotonic()
             yield line
     if rest.strip():
         yield rest.strip()
@@ -162,28 +166,33 @@ def _shown_lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
 def _check_interpreter(python: str) -> None:
     found = _probe(python)
     if found["cnlu"] is None:
-        raise UsageError(
-            f"trainer: {python} has no working cnlu ({found['error']}); install it there with: "
-            f"{python} -m pip install 'cnlu[train]=={cnlu.__version__}'."
-        )
+        problem = _("{python} has no working cnlu ({reason})", python=python, reason=found["error"])
+        raise UsageError("trainer", problem, _install(python, f"cnlu[train]=={cnlu.__version__}"))
     if found["missing"]:
-        raise UsageError(
-            f"trainer: {python} lacks {', '.join(found['missing'])}; install what training needs with: "
-            f"{python} -m pip install 'cnlu[train]'."
-        )
+        problem = _("{python} lacks {packages}", python=python, packages=", ".join(found["missing"]))
+        raise UsageError("trainer", problem, _install(python, "cnlu[train]"))
     if (found["cnlu"], found["format"]) != (cnlu.__version__, FORMAT):
-        raise UsageError(
-            f"trainer: {python} has cnlu {found['cnlu']} (model format {found['format']}) and Rasa's environment "
-            f"{cnlu.__version__} (format {FORMAT}); install the same version in both."
+        problem = _(
+            "{python} has cnlu {version} (model format {format}) and Rasa's environment {own} (format {own_format})",
+            python=python,
+            version=found["cnlu"],
+            format=found["format"],
+            own=cnlu.__version__,
+            own_format=FORMAT,
         )
+        raise UsageError("trainer", problem, _("install the same version in both"))
+
+
+def _install(python: str, requirement: str) -> str:
+    return _("install it there with: {command}", command=f"{python} -m pip install '{requirement}'")
 
 
 @functools.lru_cache(maxsize=8)
 def _probe(python: str) -> dict[str, Any]:
-    """What an interpreter has; asked once in a process, though Rasa asks for the settings several times."""
+    """The packages of an interpreter; cached, because Rasa checks the settings several times."""
     try:
         done = subprocess.run(
-            [python, "-c", PROBE, *NEEDED],
+            [python, "-c", PROBE, *REQUIRED],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             env=_environment(),
@@ -193,18 +202,16 @@ def _probe(python: str) -> dict[str, Any]:
         )
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(
-            f"trainer: {python} cannot be started ({reason}); give the path of a Python interpreter, such "
-            f"as {Path(sys.prefix).parent / 'train/bin/python'}."
-        ) from None
+        problem = _("{python} cannot be started ({reason})", python=python, reason=reason)
+        example = Path(sys.prefix).parent / "train/bin/python"
+        fix = _("give the path of a Python interpreter, such as {example}", example=example)
+        raise UsageError("trainer", problem, fix) from None
     except subprocess.TimeoutExpired:
-        raise UsageError(
-            f"trainer: {python} gave no answer in {PROBE_SECONDS} s; give the path of a Python interpreter."
-        ) from None
+        problem = _("{python} gave no answer within {seconds} s", python=python, seconds=PROBE_SECONDS)
+        raise UsageError("trainer", problem, _("give the path of a Python interpreter")) from None
     try:
         found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     except (IndexError, ValueError):
-        raise UsageError(
-            f"trainer: {python} does not answer as a Python 3 interpreter does; give the path of one."
-        ) from None
+        problem = _("{python} does not answer as a Python 3 interpreter does", python=python)
+        raise UsageError("trainer", problem, _("give the path of a Python interpreter")) from None
     return found

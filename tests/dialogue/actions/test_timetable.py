@@ -49,9 +49,9 @@ def test_an_order_moves_only_where_enough_is_left(store: Store, now: datetime) -
     assert order is not None
     taken = Order("", other.number, day, target.seat_class, target.left, 0, "", "booked")
     assert store.book("乙", taken, now) is not None
-    assert not store.move(order, other.number, day, target.seat_class, target.cents)
+    assert not store.rebook(order, other.number, day, target.seat_class, target.cents)
     assert store.order(order.number) == order
-    assert store.move(order, train.number, now.date(), fare.seat_class, fare.cents) == (fare.left > 1)
+    assert store.rebook(order, train.number, now.date(), fare.seat_class, fare.cents) == (fare.left > 1)
 
 
 @pytest.mark.rasa
@@ -64,7 +64,7 @@ def test_the_server_says_what_is_wrong_before_it_starts(tmp_path: Path, checkout
     }
     run = subprocess.run([sdk_python, "-m", "cnlu_dialogue.actions"], env=environment, capture_output=True, text=True)
     assert run.returncode == 1
-    assert run.stderr.strip().endswith("CNLU_BOT_NOW=soon: is no moment; write it as in 2026-03-12T15:00.")
+    assert run.stderr.strip().endswith("CNLU_BOT_NOW=soon: not a date and time; write it as in 2026-03-12T15:00.")
 
 
 def test_the_script_makes_a_timetable(tmp_path: Path, checkout: Path) -> None:
@@ -83,7 +83,7 @@ def test_the_clock_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_unknown_time_zone_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CNLU_BOT_TIMEZONE", "Mars/Olympus")
-    with pytest.raises(UsageError, match="is no time zone"):
+    with pytest.raises(UsageError, match="not a time zone"):
         zone()
 
 
@@ -111,6 +111,6 @@ def test_a_refunded_seat_can_be_sold_again(store: Store, now: datetime) -> None:
     order = store.book("u", Order("", train.number, day, fare.seat_class, 1, fare.cents, "", "booked"), now)
     assert order
     sold = next(f for f in store.fares(train.number, day) if f.seat_class == fare.seat_class)
-    store.settle(order.number, "refunded")
+    store.set_state(order.number, "refunded")
     back = next(f for f in store.fares(train.number, day) if f.seat_class == fare.seat_class)
     assert (sold.left, back.left) == (fare.left - 1, fare.left)

@@ -76,7 +76,7 @@ def test_a_ready_model_is_taken_as_it_is_and_lives_beside_another_extractor(bot:
     regexes = {"name": "RegexEntityExtractor", "use_word_boundaries": False}
     pipeline = [regexes, *bot.alone(model="ready", ranking_length=2)]
     answer = driver.train(pipeline, "ready-made")
-    assert "CnluClassifier: takes the ready model ready" in answer["log"]
+    assert "CnluClassifier: uses the trained model ready" in answer["log"]
     (found,) = driver.parse(answer["model"], "我要去南京的车票")
     assert len(found["intent_ranking"]) == 2
     assert {(e["extractor"], e["value"]) for e in found["entities"]} == {
@@ -177,10 +177,10 @@ def test_without_any_way_to_train_all_three_are_named(bot: Any, driver: Any) -> 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"trainr": "x"}, "unknown option 'trainr'; did you mean 'trainer'?"),
+        ({"trainr": "x"}, "trainr: unknown option; use 'trainer' if that was meant."),
         ({"model": "nowhere"}, "nowhere: there is no such directory"),
         ({"trainer": sys.executable, "encoder": "a/b"}, "needs tokenizers in Rasa's environment"),
-        ({"model": "ready", "trainer": "python"}, "trainer would have no effect beside model"),
+        ({"model": "ready", "trainer": "python"}, "trainer: has no effect with `model`"),
     ],
     ids=["unknown option", "no model", "no tokenizers", "two ways"],
 )

@@ -19,7 +19,7 @@ from cnlu.errors import CnluError, ModelError, UsageError
 from cnlu_dialogue.rasa import trainer
 from cnlu_dialogue.rasa.fingerprint import fingerprint
 from cnlu_dialogue.rasa.options import Settings, read_settings
-from cnlu_dialogue.rasa.trainer import check_way, make_model
+from cnlu_dialogue.rasa.trainer import check_training_setup, make_model
 
 QUICK = {"model.members": 1, "training.max_epochs": 1, "training.min_epochs": 1, "training.dev_fraction": 0.0}
 
@@ -39,7 +39,7 @@ def answer(**found: Any) -> str:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (answer(missing=["torch", "onnx"]), "lacks torch, onnx; install what training needs with: .*cnlu\\[train\\]"),
+        (answer(missing=["torch", "onnx"]), "lacks torch, onnx; install it there with: .*cnlu\\[train\\]"),
         (answer(cnlu=None, error="no such module"), "has no working cnlu \\(no such module\\)"),
         (answer(cnlu="9.9"), "has cnlu 9.9 .* and Rasa's environment .*; install the same version in both"),
         (answer(format=9), "model format 9.* and Rasa's environment .*format 3"),
@@ -50,7 +50,7 @@ def answer(**found: Any) -> str:
 )
 def test_an_interpreter_that_cannot_train_is_refused(tmp_path: Path, body: str, said: str) -> None:
     with pytest.raises(UsageError, match=f"^trainer: .*{said}"):
-        check_way(read_settings({"trainer": interpreter(tmp_path, body)}))
+        check_training_setup(read_settings({"trainer": interpreter(tmp_path, body)}))
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["not a program", "missing"])
@@ -59,15 +59,15 @@ def test_an_interpreter_that_cannot_start_is_refused(tmp_path: Path, there: bool
     if there:
         path.write_text("not a program", encoding="utf-8")
     with pytest.raises(UsageError, match=f"^trainer: {path} cannot be started"):
-        check_way(read_settings({"trainer": str(path)}))
+        check_training_setup(read_settings({"trainer": str(path)}))
 
 
 def test_a_ready_model_that_is_damaged_is_refused(tiny_model: Path, tmp_path: Path) -> None:
     trainer.copy_model(tiny_model, tmp_path / "model")
-    check_way(read_settings({"model": str(tmp_path / "model")}))
+    check_training_setup(read_settings({"model": str(tmp_path / "model")}))
     (tmp_path / "model" / "labels.json").write_text("{}", encoding="utf-8")
     with pytest.raises(ModelError, match="labels.json"):
-        check_way(read_settings({"model": str(tmp_path / "model")}))
+        check_training_setup(read_settings({"model": str(tmp_path / "model")}))
 
 
 def test_a_file_beside_a_ready_model_does_not_travel(tiny_model: Path, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_both_ways_of_training_tell_their_story_and_leave_a_model(
 ) -> None:
     pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
     settings = read_settings({**way, "set": QUICK})
-    check_way(settings)
+    check_training_setup(settings)
     story: list[str] = []
     make_model([data], tmp_path / "out", settings, story.append)
     assert story[0].startswith("trains ")
@@ -108,14 +108,14 @@ def test_both_ways_of_training_tell_their_story_and_leave_a_model(
 
 
 def test_a_training_that_fails_gives_its_own_sentence(tmp_path: Path) -> None:
-    broken = interpreter(tmp_path, "echo 'a note' >&2; echo 'cnlu: examples.jsonl:1: bad; mend it.' >&2; exit 2")
-    with pytest.raises(CnluError, match=r"^examples.jsonl:1: bad; mend it\.$"):
+    broken = interpreter(tmp_path, "echo 'a note' >&2; echo 'cnlu: examples.jsonl:1: bad; fix it.' >&2; exit 2")
+    with pytest.raises(CnluError, match=r"^examples.jsonl:1: bad; fix it\.$"):
         make_model([], tmp_path / "out", Settings(trainer=broken), lambda line: None)
 
 
 def test_a_training_that_breaks_says_how_to_look_closer(tmp_path: Path) -> None:
     broken = interpreter(tmp_path, "echo 'MemoryError'; exit 9")
-    with pytest.raises(CnluError, match=r"training ended with 9 \(MemoryError\); run .* by hand"):
+    with pytest.raises(CnluError, match=r"training ended with exit code 9 \(MemoryError\); run .* by hand"):
         make_model([], tmp_path / "out", Settings(trainer=broken), lambda line: None)
 
 
@@ -129,7 +129,7 @@ def test_of_a_progress_bar_only_some_states_are_shown(tmp_path: Path) -> None:
 def test_without_torch_all_three_ways_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match="torch is not installed beside Rasa; .*trainer: .*model: DIR"):
-        check_way(read_settings({}))
+        check_training_setup(read_settings({}))
 
 
 def test_the_fingerprint_follows_contents_not_times(tmp_path: Path) -> None:
