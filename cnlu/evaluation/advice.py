@@ -187,11 +187,11 @@ def _missed(report_data: ReportData, spans: Sequence[tuple[int, Difference]]) ->
     found = []
     for kind, cases in by_type.items():
         gold = [(i, one.gold) for i, one in cases if one.gold]
-        fresh = [(i, span) for i, span in gold if (i, span[:3]) in report_data.fresh]
+        unseen_spans = [(i, span) for i, span in gold if (i, span[:3]) in report_data.unseen_spans]
         what: Words = (f"{_count(len(cases), 'annotation')} of ", Name(kind), f" {_was(cases)} not found")
-        if fresh and len(fresh) * 3 >= len(gold):
-            words = list(dict.fromkeys(report_data.examples[i].text[span[0] : span[1]] for i, span in fresh))
-            share = "their words" if len(fresh) == len(gold) else f"the words of {len(fresh)} of them"
+        if unseen_spans and len(unseen_spans) * 3 >= len(gold):
+            words = list(dict.fromkeys(report_data.examples[i].text[span[0] : span[1]] for i, span in unseen_spans))
+            share = "their words" if len(unseen_spans) == len(gold) else f"the words of {len(unseen_spans)} of them"
             what = (*what, f"; {share} are new to training, or rare in it: ", *_listed(words))
             advice: Words = (
                 "Annotate these words and others of their kind in several examples, or put them into a lookup table ",
@@ -200,7 +200,7 @@ def _missed(report_data: ReportData, spans: Sequence[tuple[int, Difference]]) ->
             )
         else:
             advice = (
-                f"{'Most of the words' if fresh else 'The words themselves'} were read in training, so it is the "
+                f"{'Most of the words' if unseen_spans else 'The words themselves'} were read in training, so it is the "
                 "sentences around them that are new: annotate more sentences like these.",
             )
         found.append(Finding(len(cases), (*what, "."), advice, _golds(cases), filter={"type": kind, "kind": "missed"}))

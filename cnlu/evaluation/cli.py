@@ -13,7 +13,7 @@ from cnlu.evaluation.cross_validation import format_folds
 from cnlu.evaluation.metrics import evaluate
 from cnlu.evaluation.page.page import render
 from cnlu.evaluation.report import check_report_out, find_errors, format_report, write_report
-from cnlu.evaluation.report_data import ReportData, unheard
+from cnlu.evaluation.report_data import ReportData, find_unseen_spans
 from cnlu.runtime.interpreter import Interpreter
 from cnlu.runtime.model_dir import is_model_dir
 
@@ -84,9 +84,11 @@ def evaluate_model(paths: Sequence[str], log: Log) -> ReportData:
         log(f"note: {note}")
     found = model.parse_batch([example.text for example in data.examples])
     metrics = evaluate(data.examples, found, model.labels)
-    fresh = unheard(data.examples, lambda kind, said: model.has_read(said, kind))
+    unseen_spans = find_unseen_spans(data.examples, lambda kind, said: model.has_seen(said, kind))
     subject = f"{paths[0]} on {', '.join(paths[1:])}"
-    return ReportData(subject, data.examples, found, metrics, model.labels, model.training.get("examples"), fresh)
+    return ReportData(
+        subject, data.examples, found, metrics, model.labels, model.training.get("examples"), unseen_spans
+    )
 
 
 def finish(report_data: ReportData, out: str | None, force: bool, log: Log) -> str:

@@ -13,14 +13,14 @@ from cnlu.data.schema import Entity, Example
 from cnlu.evaluation.frames import Frame, RoleSpan, Span, frame_is_right, paired_frames
 from cnlu.runtime.calibration import expected_calibration_error
 from cnlu.runtime.labels import Labels
-from cnlu.runtime.unreachable_spans import lost_spans
+from cnlu.runtime.unreachable_spans import count_unreachable
 
 
 def evaluate(
     gold: Sequence[Example],
     predicted: Sequence[Mapping[str, Any]],
     known: Labels | None = None,
-    unreachable: Callable[[Example], int] = lost_spans,
+    unreachable: Callable[[Example], int] = count_unreachable,
 ) -> dict[str, Any]:
     """The content of metrics.json for parse results `predicted` of the `gold` examples, in the same order.
 

@@ -18,7 +18,7 @@ from cnlu.runtime.labels import Labels
 SAMPLES = 2000
 """Draws of the intervals: enough for a tenth of a per cent, and a moment's work for thousands of sentences."""
 
-HeardOf = Callable[[str, str], bool]
+SeenInTraining = Callable[[str, str], bool]
 """(entity type, what was said) -> whether training had read it."""
 
 
@@ -37,7 +37,7 @@ class ReportData:
     """What training knew; None: unknown, everything is taken as seen"""
     counts: Mapping[str, Mapping[str, int]] | None = None
     """Training examples of each of the `intents`, annotations of each of the `entities`; None: unknown"""
-    fresh: frozenset[tuple[int, Span]] = frozenset()
+    unseen_spans: frozenset[tuple[int, Span]] = frozenset()
     """(number of the example, annotated span) where training had not read the words of the span"""
     fold_of: Sequence[int] | None = None
     """Of each example the number of the fold that held it out, from 1; None: no cross-validation"""
@@ -97,10 +97,10 @@ def _counts(gold: frozenset[Any], predicted: frozenset[Any]) -> tuple[int, int, 
     return len(gold & predicted), len(predicted), len(gold)
 
 
-def unheard(
-    examples: Sequence[Example], heard_of: HeardOf, numbers: Sequence[int] | None = None
+def find_unseen_spans(
+    examples: Sequence[Example], heard_of: SeenInTraining, numbers: Sequence[int] | None = None
 ) -> frozenset[tuple[int, Span]]:
-    """`Study.fresh` of examples; `numbers` are theirs in the study (None: from 0)."""
+    """`Study.unseen_spans` of examples; `numbers` are theirs in the study (None: from 0)."""
     return frozenset(
         (number, (e.start, e.end, e.entity))
         for number, example in zip(range(len(examples)) if numbers is None else numbers, examples, strict=True)
@@ -109,7 +109,7 @@ def unheard(
     )
 
 
-def by_examples(examples: Sequence[Example]) -> HeardOf:
+def seen_in_examples(examples: Sequence[Example]) -> SeenInTraining:
     """Exactly: whether these training examples annotate the same words as the same type."""
     values = {(e.entity, example.text[e.start : e.end]) for example in examples for e in example.entities}
     return lambda kind, said: (kind, said) in values

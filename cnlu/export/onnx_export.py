@@ -19,7 +19,7 @@ from cnlu.export.fused_ensemble import FusedEnsemble
 from cnlu.export.unfold import note_network
 from cnlu.model.encoder_output import FAR_BELOW
 from cnlu.model.ensemble import Ensemble
-from cnlu.runtime.graph_check import ENCODER_INPUTS, INPUTS, strange_operators
+from cnlu.runtime.graph_check import ENCODER_INPUTS, INPUTS, unsupported_operators
 
 OPSET = 20  # read by every ONNX Runtime since 1.17; the first that has GELU as one step
 OUTPUTS = ("emissions", "intent", "roles", "groups")
@@ -103,7 +103,7 @@ def export_onnx(network: Ensemble) -> bytes:
     _keep_norms_apart(model)
     note_network(model, exported.fused)
     content = bytes(model.SerializeToString())
-    if strange := strange_operators(content):
+    if strange := unsupported_operators(content):
         raise UsageError(
             f"this encoder's export has operators that no model may have ({', '.join(strange)}), so it "
             "could not be loaded; name an encoder of another family."

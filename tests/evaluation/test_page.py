@@ -8,7 +8,6 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.evaluation.report_examples import SCRIPT, entity, many, report_data
 
 from cnlu.data.schema import Example
 from cnlu.evaluation.metrics import evaluate
@@ -17,6 +16,7 @@ from cnlu.evaluation.page.page import render
 from cnlu.evaluation.page.sentences import marked
 from cnlu.evaluation.report_data import ReportData
 from cnlu.runtime.labels import Labels
+from tests.evaluation.report_examples import SCRIPT, entity, many, report_data
 
 VOID = {"meta", "input"}
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.evaluation.report_examples import SCRIPT, many
 
 from cnlu.evaluation.page.page import render
+from tests.evaluation.report_examples import SCRIPT, many
 
 WRONG = 1000
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
