@@ -1,4 +1,4 @@
-"""How far a figure could have come out by the luck of which sentences were in the test set.
+"""Confidence intervals of the figures, for the random choice of the test sentences.
 
 Percentile bootstrap over sentences (Efron and Tibshirani 1993, chapter 13).
 """
@@ -22,7 +22,7 @@ _CHUNK = 2_000_000
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure and the bounds between which it falls in `level` of the resampled test sets."""
+    """A figure and the bounds that contain it in a share `level` of the resampled test sets."""
 
     value: float
     low: float
@@ -43,7 +43,7 @@ def resampled_sums(values: NDArray[Any], samples: int = 10_000, seed: int = 0) -
 
 
 def mean_interval(values: NDArray[Any], level: float = 0.95, samples: int = 10_000, seed: int = 0) -> Interval:
-    """Interval of the mean of `values` [N], one number or boolean a sentence; all zeros for no sentences."""
+    """Interval of the mean of `values` [N], one number or boolean per sentence; all zeros without sentences."""
     values = np.asarray(values, np.float64)
     if not len(values):
         return Interval(0.0, 0.0, 0.0, level)
@@ -60,10 +60,10 @@ def frame_accuracy_difference(
     samples: int = 10_000,
     seed: int = 0,
 ) -> Interval:
-    """Paired interval of (frame accuracy of `second`) - (that of `first`) on the same sentences.
+    """Paired interval of (frame accuracy of `second`) - (frame accuracy of `first`) on the same sentences.
 
-    The difference is outside the noise when the interval leaves out 0. Raises ValueError when there is not
-    one prediction per example.
+    The difference is significant if the interval does not contain 0. Raises ValueError unless there is one prediction
+    per example.
     """
     gain = rightness(gold, second).astype(float) - rightness(gold, first).astype(float)
     return mean_interval(gain, level, samples, seed)
@@ -74,7 +74,7 @@ def resampled_counts(
 ) -> tuple[list[Hashable], NDArray[np.int64]]:
     """The distinct `kinds` [K] of N sentences, and int64 [samples, K]: how often each is drawn, with replacement.
 
-    For figures that see of a sentence no more than its kind, the draws are multinomial, however many sentences.
+    A figure that depends only on the kinds of sentences needs no more than these multinomial draws.
     """
     counted = Counter(kinds)
     if not counted:
@@ -86,7 +86,7 @@ def resampled_counts(
 def f1_interval(
     counts: Sequence[tuple[int, int, int]], level: float = 0.95, samples: int = 10_000, seed: int = 0
 ) -> Interval:
-    """Interval of the micro F1 of spans; a sentence's `counts` are its (right, predicted, gold) ones."""
+    """Interval of the micro F1 of spans; `counts` are (right, predicted, gold) for each sentence."""
     kinds, drawn = resampled_counts(counts, samples, seed)
     table = np.array(kinds, np.float64).reshape(-1, 3)
     right, predicted, gold = (drawn @ table).T
@@ -96,7 +96,7 @@ def f1_interval(
 def macro_f1_interval(
     pairs: Sequence[tuple[str, str | None]], level: float = 0.95, samples: int = 10_000, seed: int = 0
 ) -> Interval:
-    """Interval of the macro F1 over the labels that a draw's gold has; `pairs` are (gold, answer) of a sentence."""
+    """Interval of the macro F1 over the gold labels of a draw; `pairs` are (gold, answer) for each sentence."""
     kinds, drawn = resampled_counts(pairs, samples, seed)
     names: list[Any] = list(kinds)
     labels = sorted({gold for gold, _ in names})
@@ -124,5 +124,5 @@ def _f1(sums: NDArray[Any]) -> float:
 
 
 def _shares(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
-    """part / whole, 0 where the whole is."""
+    """part / whole; 0 if the whole is 0."""
     return np.divide(part, whole, out=np.zeros(np.shape(part), np.float64), where=np.asarray(whole) > 0)

@@ -1,4 +1,4 @@
-"""The options of `cnlu evaluate`, what of them does not go together, and its steps."""
+"""The command `cnlu evaluate`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cnlu.evaluation.cross_validation import format_folds
 from cnlu.evaluation.metrics import evaluate
 from cnlu.evaluation.page.page import render
 from cnlu.evaluation.report import check_report_out, find_errors, format_report, write_report
-from cnlu.evaluation.report_data import ReportData, unheard
+from cnlu.evaluation.report_data import ReportData, find_unseen_spans
 from cnlu.i18n import _
 from cnlu.runtime.interpreter import Interpreter
 from cnlu.runtime.model_dir import is_model_dir
@@ -23,21 +23,21 @@ Log = Callable[[str], None]
 
 
 def add_evaluate(parser: argparse.ArgumentParser) -> argparse._ActionsContainer:
-    """Returns where the options of training belong."""
+    """Adds the options of `cnlu evaluate`; returns the group that the options of training belong to."""
     parser.usage = (
         "cnlu evaluate MODEL DATA... [--out REPORT_DIR] [--force]\n"
         "       cnlu evaluate --cross-validate K DATA... [--out REPORT_DIR] [--force] [options of cnlu train]"
     )
     parser.description = (
-        "Evaluate MODEL on DATA: a table, and with --out report.html, metrics.json and errors.jsonl. "
-        "With --cross-validate no model is given: K are trained, each on all examples but those it then answers."
+        "Evaluate MODEL on DATA: print a table, and with --out write report.html, metrics.json and errors.jsonl. "
+        "With --cross-validate, train K models instead, each on all examples except those that it is evaluated on."
     )
     parser.add_argument("paths", nargs="+", metavar="MODEL DATA", help="the model directory, then the examples")
     parser.add_argument("--out", metavar="REPORT_DIR", help="where to write the report")
     parser.add_argument("--force", action="store_true", help="replace the report at --out")
     group = parser.add_argument_group("cross-validation")
     group.add_argument(
-        "--cross-validate", type=whole(2, 1000), metavar="K", help="train and measure K times; 5 and 10 are usual"
+        "--cross-validate", type=whole(2, 1000), metavar="K", help="train and evaluate K times; 5 and 10 are common"
     )
     group.add_argument(
         "--encoder", metavar="DIR|NAME", help="a pretrained encoder to build on: a directory or a hub name"
@@ -46,7 +46,7 @@ def add_evaluate(parser: argparse.ArgumentParser) -> argparse._ActionsContainer:
 
 
 def check_evaluate(arguments: argparse.Namespace) -> None:
-    """Raises UsageError for what cannot be done, before anything is loaded."""
+    """Raises UsageError for arguments that cannot work, before anything is loaded."""
     folds, paths = arguments.cross_validate, arguments.paths
     if folds is None:
         training = {
@@ -58,37 +58,43 @@ def check_evaluate(arguments: argparse.Namespace) -> None:
         }
         refuse_option(training, _("has no effect without --cross-validate, for nothing is trained"))
         if len(paths) < 2:
-            raise UsageError(
-                f"{paths[0]}: evaluate needs a model and examples, as in `cnlu evaluate MODEL DATA`; without a model, "
-                "give --cross-validate 5."
-            )
+            problem = _("`cnlu evaluate MODEL DATA` needs a model and examples")
+            raise UsageError(paths[0], problem, _("name both, or give --cross-validate 5 to evaluate without a model"))
     else:
         for path in paths:
             if is_model_dir(Path(path)):
-                raise UsageError(f"{path}: is a model, and --cross-validate trains its own; leave one of the two out.")
+                problem = _("is a model, but --cross-validate trains its own models")
+                raise UsageError(path, problem, _("leave out one of the two"))
     if arguments.out is not None:
         check_report_out(arguments.out, arguments.force)
     else:
-        fix = _("name the report to replace, or leave it out")
+        fix = _("name the report to replace with --out, or leave out --force")
         refuse_option({"--force": arguments.force}, _("has no effect without --out"), fix)
 
 
 def evaluate_model(paths: Sequence[str], log: Log) -> ReportData:
-    """The model at the first path on the examples at the others; raises ModelError or DataError."""
+    """Evaluates the model at the first path on the examples at the others. Raises ModelError or DataError."""
     model = Interpreter.load(paths[0])
     data = load_data(paths[1:])
     for note in data.notes:
         log(f"note: {note}")
     found = model.parse_batch([example.text for example in data.examples])
     metrics = evaluate(data.examples, found, model.labels)
-    fresh = unheard(data.examples, lambda kind, said: model.has_read(said, kind))
-    subject = f"{paths[0]} on {', '.join(paths[1:])}"
-    return ReportData(subject, data.examples, found, metrics, model.labels, model.training.get("examples"), fresh)
+    unseen_spans = find_unseen_spans(data.examples, lambda kind, value: model.has_seen(value, kind))
+    return ReportData(
+        subject=_("{model} on {data}", model=paths[0], data=", ".join(paths[1:])),
+        examples=data.examples,
+        results=found,
+        metrics=metrics,
+        labels=model.labels,
+        counts=model.training.get("examples"),
+        unseen_spans=unseen_spans,
+    )
 
 
 def finish(report_data: ReportData, out: str | None, force: bool, log: Log) -> str:
-    """The report, written where there is an `out`, and the terminal's table; raises as `write_report`."""
-    if out is not None:  # before the table, whose reader may go away early
+    """Writes the report to `out`, if given, and returns the table for the terminal; raises as `write_report` does."""
+    if out is not None:  # first, because the reader of the table may close the pipe early
         errors = find_errors(report_data.examples, report_data.results)
         if report_data.fold_of is not None:
             errors = [

@@ -1,43 +1,49 @@
-"""What differs between two frames, piece by piece, and of what kind each difference is."""
+"""The differences between two frames, each with its kind."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from cnlu.evaluation.frames import Frame, RoleSpan, in_text_order, intent_is_right
+from cnlu.i18n import _
 
-KINDS = {
-    "intent": "another intent",
-    "missed": "entity not found",
-    "invented": "entity where none is annotated",
-    "boundaries": "entity with other edges",
-    "type": "entity of another type",
-    "role": "entity with another role or group",
-}
-"""Every kind of difference, in words."""
+KINDS = ("intent", "missed", "invented", "boundaries", "type", "role")
+"""The codes of all kinds of difference."""
+
+
+def kind_titles() -> dict[str, str]:
+    """The kinds in words, in the order of KINDS."""
+    return {
+        "intent": _("another intent"),
+        "missed": _("entity not found"),
+        "invented": _("entity without annotation"),
+        "boundaries": _("entity with other boundaries"),
+        "type": _("entity of another type"),
+        "role": _("entity with another role or group"),
+    }
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that is wrong."""
+    """One error."""
 
     kind: str
-    """A key of KINDS"""
+    """One of KINDS"""
     gold: RoleSpan | None = None
-    """What is annotated; None where nothing is, and for an intent"""
+    """The annotated entity; None if there is none, and for an intent"""
     predicted: RoleSpan | None = None
-    """What was answered"""
+    """The answered entity; None if there is none, and for an intent"""
 
 
 def differences(gold: Frame, predicted: Frame) -> list[Difference]:
-    """The intent first, then annotated entities in text order with what was answered over them, then the rest."""
+    """The intent first, then annotated entities in text order, each with the answer that overlaps it, then other answers."""
     found = [] if intent_is_right(gold, predicted) else [Difference("intent")]
     extra = in_text_order(predicted.entities - gold.entities)
     for span in in_text_order(gold.entities - predicted.entities):
-        rivals = [other for other in extra if other[0] < span[1] and span[0] < other[1]]
-        if rivals:
-            extra.remove(rivals[0])
-            found.append(Difference(_kind(span, rivals[0]), span, rivals[0]))
+        overlapping = [other for other in extra if other[0] < span[1] and span[0] < other[1]]
+        if overlapping:
+            extra.remove(overlapping[0])
+            found.append(Difference(_kind(span, overlapping[0]), span, overlapping[0]))
         else:
             found.append(Difference("missed", span))
     return found + [Difference("invented", None, span) for span in extra]

@@ -1,4 +1,4 @@
-"""Gold and predicted frames (intent and entities) in one form, and whether they are the same."""
+"""Gold and predicted frames (intent and entities) in one form, and their comparison."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RoleSpan = tuple[int, int, str, str | None, str | None]
 
 @dataclass(frozen=True)
 class Frame:
-    """What a sentence means: compared by equality of its parts."""
+    """The meaning of a sentence: its intent and its entities."""
 
     intent: str | None
     entities: frozenset[RoleSpan]
@@ -33,7 +33,7 @@ class Frame:
 
 
 def gold_frame(example: Example) -> Frame:
-    """The frame as annotated."""
+    """The annotated frame."""
     spans = ((e.start, e.end, e.entity, e.role, e.group) for e in example.entities)
     return Frame(example.intent, frozenset(spans))
 
@@ -46,24 +46,24 @@ def predicted_frame(result: Mapping[str, Any]) -> Frame:
 
 
 def intent_is_right(gold: Frame, predicted: Frame) -> bool:
-    """A sentence annotated without an intent asks for none, so no answer to it is wrong."""
+    """Whether the intent is right. Any intent is right for a sentence that is annotated without one."""
     return gold.intent is None or gold.intent == predicted.intent
 
 
 def frame_is_right(gold: Frame, predicted: Frame) -> bool:
-    """Intent and the whole set of entities, roles and groups included, are right."""
+    """Whether the intent and all entities, with roles and groups, are right."""
     return intent_is_right(gold, predicted) and gold.entities == predicted.entities
 
 
 def paired_frames(gold: Sequence[Example], predicted: Sequence[Mapping[str, Any]]) -> list[tuple[Frame, Frame]]:
-    """(gold, predicted) frames in order; raises ValueError when there is not one prediction per example."""
+    """(gold, predicted) frames in order; raises ValueError unless there is one prediction per example."""
     if len(gold) != len(predicted):
         raise ValueError(f"{len(gold)} examples but {len(predicted)} predictions")
     return [_pair(gold_frame(e), predicted_frame(p), "intents" in p) for e, p in zip(gold, predicted, strict=True)]
 
 
 def _pair(gold: Frame, predicted: Frame, multi_intent: bool) -> tuple[Frame, Frame]:
-    """Of a model that gives several intents a+b and b+a are the same."""
+    """With a multi-label model, a+b and b+a are the same intent."""
     if not multi_intent:
         return gold, predicted
     return replace(gold, intent=canonical_intent(gold.intent)), replace(
@@ -72,10 +72,10 @@ def _pair(gold: Frame, predicted: Frame, multi_intent: bool) -> tuple[Frame, Fra
 
 
 def rightness(gold: Sequence[Example], predicted: Sequence[Mapping[str, Any]]) -> NDArray[np.bool_]:
-    """bool [N]: which frames are right."""
+    """bool [N]: whether each frame is right."""
     return np.array([frame_is_right(*pair) for pair in paired_frames(gold, predicted)], bool)
 
 
 def in_text_order(entities: Iterable[RoleSpan]) -> list[RoleSpan]:
-    """Sorted; a missing role or group comes before any."""
+    """Sorted by position; a missing role or group comes first."""
     return sorted(entities, key=lambda e: (e[0], e[1], e[2], e[3] or "", e[4] or ""))

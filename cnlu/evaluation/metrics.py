@@ -1,4 +1,4 @@
-"""The figures of metrics.json: intents, strict entity spans, whole frames."""
+"""The figures of metrics.json: intents, exact entity spans, whole frames."""
 
 from __future__ import annotations
 
@@ -13,24 +13,23 @@ from cnlu.data.schema import Entity, Example
 from cnlu.evaluation.frames import Frame, RoleSpan, Span, frame_is_right, paired_frames
 from cnlu.runtime.calibration import expected_calibration_error
 from cnlu.runtime.labels import Labels
-from cnlu.runtime.unreachable_spans import lost_spans
+from cnlu.runtime.unreachable_spans import count_unreachable
 
 
 def evaluate(
     gold: Sequence[Example],
     predicted: Sequence[Mapping[str, Any]],
     known: Labels | None = None,
-    unreachable: Callable[[Example], int] = lost_spans,
+    unreachable: Callable[[Example], int] = count_unreachable,
 ) -> dict[str, Any]:
     """The content of metrics.json for parse results `predicted` of the `gold` examples, in the same order.
 
-    `known` are the labels that training saw (None: take all as seen). `unreachable` counts the gold spans of
-    an example that no model could return; pass the runtime's own count where it loses more than overlaps.
-    A section that the gold data does not ask for is None: `intent` without any gold intents, `entity` when
-    neither side has entities, `entity_role` without gold roles and groups. Where nothing was predicted (or
-    nothing was there), precision (or recall) is 0. Raises ValueError when the lengths differ.
+    `known` are the labels that training has seen (None: all count as seen). `unreachable` counts the gold spans of an
+    example that no parse result can contain. A section without gold data is None: `intent` without gold intents,
+    `entity` if neither side has entities, `entity_role` without gold roles and groups. Precision is 0 if nothing is
+    predicted, and recall is 0 if nothing is annotated. Raises ValueError if the lengths differ.
     """
-    pairs, multi_intent = paired_frames(gold, predicted), any("intents" in result for result in predicted)
+    pairs, multi_label = paired_frames(gold, predicted), any("intents" in result for result in predicted)
     right = sum(frame_is_right(*pair) for pair in pairs)
     return {
         "n": len(pairs),
@@ -39,7 +38,7 @@ def evaluate(
         "entity_role": _role_section(pairs, known),
         "frame_accuracy": _ratio(right, len(pairs)),
         "unreachable_entities": sum(unreachable(example) for example in gold),
-        "unseen_labels": sum(_unseen(example, known, multi_intent) for example in gold) if known else 0,
+        "unseen_labels": sum(_unseen(example, known, multi_label) for example in gold) if known else 0,
     }
 
 
@@ -48,22 +47,22 @@ def _intent_section(
 ) -> dict[str, Any] | None:
     """Accuracy, F1 and calibration over the examples that have a gold intent.
 
-    Of a model that gives several intents, accuracy asks for the whole set; F1 goes by single intents.
+    With a multi-label model, accuracy compares whole sets of intents, and F1 single intents.
     """
-    multi_intent = any("intents" in result for result in predicted)
+    multi_label = any("intents" in result for result in predicted)
 
     def single(name: str | None) -> list[str]:
-        return [] if name is None else split_intent(name) if multi_intent else [name]
+        return _single_intents(name, multi_label)
 
     asked = [(g.intent, p.intent, r) for (g, p), r in zip(pairs, predicted, strict=True) if g.intent is not None]
     if not asked:
         return None
     support = Counter(name for gold, _, _ in asked for name in single(gold))
     answers = Counter(name for _, answer, _ in asked for name in single(answer))
-    hits = Counter(name for gold, answer, _ in asked for name in single(gold) if name in single(answer))
+    matches = Counter(name for gold, answer, _ in asked for name in single(gold) if name in single(answer))
     per_label = {
         label: {
-            **_scores(hits[label], answers[label], support[label]),
+            **_scores(matches[label], answers[label], support[label]),
             "support": support[label],
             "seen": known is None or label in known.intents,
         }
@@ -92,7 +91,7 @@ def _entity_section(pairs: Iterable[tuple[Frame, Frame]], known: Labels | None) 
 
 
 def _role_section(pairs: Sequence[tuple[Frame, Frame]], known: Labels | None) -> dict[str, Any] | None:
-    """As the entity section, role and group included."""
+    """Like the entity section, but with roles and groups."""
     spans = [(gold.entities, predicted.entities) for gold, predicted in pairs]
     if not any(span[3] is not None or span[4] is not None for gold, _ in spans for span in gold):
         return None
@@ -108,25 +107,25 @@ def _span_section(
     name: Callable[[Any], str],
     seen: Callable[[Any], bool],
 ) -> dict[str, Any]:
-    """Micro-averaged precision, recall and F1 of exactly equal spans, and the same by `name`."""
-    hits: Counter[str] = Counter()
+    """Micro-averaged precision, recall and F1 of exactly matching spans, in total and by `name`."""
+    matches: Counter[str] = Counter()
     answers: Counter[str] = Counter()
     support: Counter[str] = Counter()
     is_seen: dict[str, bool] = {}
     for gold, predicted in spans:
-        hits.update(map(name, gold & predicted))
+        matches.update(map(name, gold & predicted))
         answers.update(map(name, predicted))
         support.update(map(name, gold))
         is_seen.update((name(span), seen(span)) for span in gold | predicted)
     per_type = {
         kind: {
-            **_scores(hits[kind], answers[kind], support[kind]),
+            **_scores(matches[kind], answers[kind], support[kind]),
             "support": support[kind],
             "seen": is_seen[kind],
         }
         for kind in sorted(is_seen)
     }
-    return {**_scores(hits.total(), answers.total(), support.total()), "per_type": per_type}
+    return {**_scores(matches.total(), answers.total(), support.total()), "per_type": per_type}
 
 
 def _role_name(span: RoleSpan) -> str:
@@ -135,11 +134,11 @@ def _role_name(span: RoleSpan) -> str:
     return kind + (f":{role}" if role is not None else "") + (f"#{group}" if group is not None else "")
 
 
-def _scores(hits: int, predicted: int, gold: int) -> dict[str, float]:
+def _scores(matches: int, predicted: int, gold: int) -> dict[str, float]:
     return {
-        "precision": _ratio(hits, predicted),
-        "recall": _ratio(hits, gold),
-        "f1": _ratio(2 * hits, predicted + gold),
+        "precision": _ratio(matches, predicted),
+        "recall": _ratio(matches, gold),
+        "f1": _ratio(2 * matches, predicted + gold),
     }
 
 
@@ -147,14 +146,19 @@ def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
 
-def _unseen(example: Example, known: Labels, multi_intent: bool) -> int:
-    """Annotations of the example, its intent (each, where there may be several) and its entities, whose label training
-    never saw."""
+def _single_intents(name: str | None, multi_label: bool) -> list[str]:
+    if name is None:
+        return []
+    return split_intent(name) if multi_label else [name]
+
+
+def _unseen(example: Example, known: Labels, multi_label: bool) -> int:
+    """Number of the example's intents and entities whose label training has not seen."""
 
     def is_seen(entity: Entity) -> bool:
         return _is_seen(entity.entity, entity.role, entity.group, known)
 
-    intents = [] if example.intent is None else split_intent(example.intent) if multi_intent else [example.intent]
+    intents = _single_intents(example.intent, multi_label)
     return sum(name not in known.intents for name in intents) + sum(not is_seen(entity) for entity in example.entities)
 
 

@@ -1,4 +1,4 @@
-"""What a person sees of an evaluation: tables in the terminal, and files with the figures and every error."""
+"""The output of an evaluation: tables for the terminal, and files with the figures and all errors."""
 
 from __future__ import annotations
 
@@ -12,27 +12,30 @@ from cnlu.data.schema import Example
 from cnlu.errors import CnluError
 from cnlu.evaluation.differences import differences
 from cnlu.evaluation.frames import Frame, RoleSpan, frame_is_right, in_text_order, paired_frames
+from cnlu.evaluation.terminal_table import align, display_width, pad
+from cnlu.i18n import _, n_
 from cnlu.io import atomic_directory
 
 METRICS, ERRORS, PAGE = "metrics.json", "errors.jsonl", "report.html"
 
 REPORT_FILES = frozenset({METRICS, ERRORS, PAGE})
-"""What a report may consist of; a directory with anything else in it is not replaced."""
+"""The files of a report; a directory with any other file is not replaced."""
 
 _NAME_WIDTH = 40
-"""Columns of the longest name shown; longer ones are cut."""
+"""Columns at which a name is cut."""
 
 
 def find_errors(gold: Sequence[Example], predicted: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Every wrong frame, in order: {"text", "source", "wrong", "gold", "predicted"}.
+    """The wrong frames, in order: {"text", "source", "wrong", "gold", "predicted"}.
 
-    `wrong` lists in words what differs; `gold` and `predicted` hold intent and entities as JSON data.
+    `wrong` describes the differences, always in English, because programs read errors.jsonl. `gold` and `predicted`
+    hold intent and entities as JSON data.
     """
     return [
         {
             "text": example.text,
             "source": example.source,
-            "wrong": _in_all_words(example.text, *frames),
+            "wrong": _descriptions(example.text, *frames),
             "gold": _as_json(example.text, frames[0]),
             "predicted": _as_json(example.text, frames[1])
             | {"confidence": (result.get("intent") or {}).get("confidence")},
@@ -42,10 +45,10 @@ def find_errors(gold: Sequence[Example], predicted: Sequence[Mapping[str, Any]])
     ]
 
 
-def _in_all_words(text: str, gold: Frame, predicted: Frame) -> list[str]:
+def _descriptions(text: str, gold: Frame, predicted: Frame) -> list[str]:
     found = []
     for one in differences(gold, predicted):
-        annotated, answered = (span and _in_words(text, span) for span in (one.gold, one.predicted))
+        annotated, answered = (span and _description(text, span) for span in (one.gold, one.predicted))
         if one.kind == "intent":
             found.append(f"intent: {predicted.intent} instead of {gold.intent}")
         elif answered is None:
@@ -57,7 +60,7 @@ def _in_all_words(text: str, gold: Frame, predicted: Frame) -> list[str]:
     return found
 
 
-def _in_words(text: str, span: RoleSpan) -> str:
+def _description(text: str, span: RoleSpan) -> str:
     start, end, kind, role, group = span
     parts = [
         kind,
@@ -82,11 +85,10 @@ def write_report(
     force: bool = False,
     page: bytes | None = None,
 ) -> None:
-    """Writes metrics.json, errors.jsonl (one wrong frame a line) and `page`, if any, as report.html.
+    """Writes metrics.json, errors.jsonl (one wrong frame per line) and `page`, if given, as report.html.
 
-    They come as a whole directory or not at all.
-
-    Raises UsageError as `check_report_out` does, CnluError when the disk refuses.
+    The directory is written completely or not at all. Raises UsageError as `check_report_out` does, and CnluError if
+    writing fails.
     """
     check_report_out(out_dir, force)
     lines = b"".join(_json_bytes(error) + b"\n" for error in errors)
@@ -100,10 +102,10 @@ def write_report(
 
 
 def check_report_out(out_dir: str | Path, force: bool = False) -> None:
-    """Refuses, before the evaluation runs, a directory that `write_report` could not write in the end.
+    """Checks that `write_report` can write the directory; call it before the evaluation.
 
-    Raises UsageError when `out_dir` exists and `force` is not set, when it holds anything but an earlier
-    report, and when its parent cannot be written.
+    Raises UsageError if `out_dir` exists and `force` is not set, if it holds anything but an earlier report, and if its
+    parent cannot be written.
     """
     atomic_directory.check_out(out_dir, force, "report", _is_report)
 
@@ -114,7 +116,7 @@ def _is_report(directory: Path) -> bool:
 
 
 def _json_bytes(value: Any, indent: int | None = None) -> bytes:
-    """UTF-8 that a person can read; text with lone surrogates, which UTF-8 cannot hold, is escaped."""
+    """Readable UTF-8; text with lone surrogates, which UTF-8 cannot encode, is escaped."""
     try:
         return json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False).encode()
     except UnicodeEncodeError:
@@ -122,61 +124,71 @@ def _json_bytes(value: Any, indent: int | None = None) -> bytes:
 
 
 def format_report(metrics: Mapping[str, Any], limit: int = 15) -> str:
-    """The terminal's table: headline, then intents and entity types, worst first, up to `limit` of each."""
+    """The tables for the terminal: headline figures, then intents and entity types, the worst `limit` of each."""
     blocks = [_headline(metrics)]
     intent, entity, role = metrics["intent"], metrics["entity"], metrics["entity_role"]
     if intent:
-        blocks.append(_label_table("intent", intent["per_label"], limit))
+        blocks.append(_label_table(_("intent"), intent["per_label"], limit))
     if entity:
-        blocks.append(_label_table("entity", entity["per_type"], limit))
+        blocks.append(_label_table(_("entity"), entity["per_type"], limit))
     if role:
-        blocks.append(_label_table("entity with role", role["per_type"], limit))
+        blocks.append(_label_table(_("entity with role"), role["per_type"], limit))
     return "\n\n".join(blocks)
 
 
+def figure_titles() -> dict[str, str]:
+    """Titles of the figures in the terminal, by their keys in metrics.json: section, or section.field."""
+    return {
+        "frame_accuracy": _("frames right"),
+        "intent.accuracy": _("intent accuracy"),
+        "intent.macro_f1": _("intent macro F1"),
+        "intent.weighted_f1": _("intent weighted F1"),
+        "intent.ece": _("intent calibration error"),
+        "entity.precision": _("entity precision"),
+        "entity.recall": _("entity recall"),
+        "entity.f1": _("entity F1"),
+        "entity_role.precision": _("entity with role precision"),
+        "entity_role.recall": _("entity with role recall"),
+        "entity_role.f1": _("entity with role F1"),
+    }
+
+
 def _headline(metrics: Mapping[str, Any]) -> str:
-    intent, entity, role = metrics["intent"], metrics["entity"], metrics["entity_role"]
-    rows = [("sentences", str(metrics["n"])), ("frames right", _percent(metrics["frame_accuracy"]))]
-    if intent:
-        rows += [
-            ("intent accuracy", _percent(intent["accuracy"])),
-            ("intent macro F1", _percent(intent["macro_f1"])),
-            ("intent calibration error", _percent(intent["ece"])),
-        ]
-    for title, section in (("entity", entity), ("entity with role", role)):
-        if section:
-            detail = f"precision {_percent(section['precision'])}, recall {_percent(section['recall'])}"
-            rows.append((f"{title} F1", f"{_percent(section['f1'])}  ({detail})"))
+    titles = figure_titles()
+    rows = [(_("sentences"), str(metrics["n"])), (titles["frame_accuracy"], _percent(metrics["frame_accuracy"]))]
+    if metrics["intent"]:
+        fields = ("accuracy", "macro_f1", "ece")
+        rows += [(titles[f"intent.{field}"], _percent(metrics["intent"][field])) for field in fields]
+    for key in ("entity", "entity_role"):
+        if section := metrics[key]:
+            precision, recall = _percent(section["precision"]), _percent(section["recall"])
+            detail = _("(precision {precision}, recall {recall})", precision=precision, recall=recall)
+            rows.append((titles[f"{key}.f1"], f"{_percent(section['f1'])}  {detail}"))
     if metrics["unreachable_entities"]:
-        rows.append(("unreachable entities", str(metrics["unreachable_entities"])))
-    if metrics["unseen_labels"]:
-        rows.append(("labels not in training", f"{metrics['unseen_labels']} annotations"))
-    width = max(len(title) for title, _ in rows)
-    return "\n".join(f"{title:<{width}}  {value}" for title, value in rows)
+        rows.append((_("unreachable entities"), str(metrics["unreachable_entities"])))
+    if unseen := metrics["unseen_labels"]:
+        rows.append((_("labels not in training"), n_("{count} annotation", "{count} annotations", unseen)))
+    width = max(display_width(title) for title, _value in rows)
+    return "\n".join(f"{pad(title, width)}  {value}" for title, value in rows)
 
 
 def _label_table(title: str, per_label: Mapping[str, Mapping[str, Any]], limit: int) -> str:
-    """One row a label, worst F1 first, among equals the more frequent first."""
+    """One row per label, the worst F1 first; of equal ones the more frequent first."""
     ranked = sorted(per_label.items(), key=lambda item: (item[1]["f1"], -item[1]["support"], item[0]))
-    rows = [[title, "precision", "recall", "F1", "gold"]]
+    rows = [[title, _("precision"), _("recall"), _("F1"), _("gold")]]
     for label, scores in ranked[:limit]:
-        name = _fit(_printable(label)) + ("" if scores["seen"] else " (not in training)")
+        name = _fit(_printable(label))
+        if not scores["seen"]:
+            name = _("{label} (not in training)", label=name)
         figures = [_percent(scores[key]) for key in ("precision", "recall", "f1")]
         rows.append([name, *figures, str(scores["support"])])
-    widths = [max(display_width(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = []
-    for name, *figures in rows:
-        cells = [" " * (width - len(cell)) + cell for cell, width in zip(figures, widths[1:], strict=True)]
-        lines.append("  ".join([name + " " * (widths[0] - display_width(name)), *cells]))
+    lines = align(rows)
     hidden = len(ranked) - limit
     if hidden > 0:
-        lines.append(f"... and {hidden} more that did no worse")
+        lines.append(
+            n_("... and {count} more that is no worse", "... and {count} more that are no worse", hidden),
+        )
     return "\n".join(lines)
-
-
-def display_width(text: str) -> int:
-    """Terminal columns: two for wide and full-width characters, none for combining ones."""
-    return sum(0 if unicodedata.combining(ch) else 2 if unicodedata.east_asian_width(ch) in "WF" else 1 for ch in text)
 
 
 def _fit(text: str) -> str:
@@ -188,7 +200,7 @@ def _fit(text: str) -> str:
 
 
 def _printable(text: str) -> str:
-    """Control characters and lone surrogates shown as a replacement mark; they would break the terminal."""
+    """The text with U+FFFD for control characters and lone surrogates, which would break the terminal."""
     return "".join("\ufffd" if unicodedata.category(ch) in ("Cc", "Cs", "Cf") else ch for ch in text)
 
 

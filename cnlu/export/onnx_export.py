@@ -18,7 +18,7 @@ from cnlu.errors import UsageError
 from cnlu.export.fused_ensemble import FusedEnsemble
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.mask_value import MASK_VALUE
-from cnlu.runtime.graph_check import ENCODER_INPUTS, INPUTS, strange_operators
+from cnlu.runtime.graph_check import ENCODER_INPUTS, INPUTS, unsupported_operators
 
 OPSET = 20  # read by every ONNX Runtime since 1.17; the first that has GELU as one step
 OUTPUTS = ("emissions", "intent", "roles", "groups")
@@ -101,7 +101,7 @@ def export_onnx(network: Ensemble) -> bytes:
     model = program.model_proto
     _keep_norms_apart(model)
     content = bytes(model.SerializeToString())
-    if strange := strange_operators(content):
+    if strange := unsupported_operators(content):
         raise UsageError(
             f"this encoder's export has operators that no model may have ({', '.join(strange)}), so it "
             "could not be loaded; name an encoder of another family."

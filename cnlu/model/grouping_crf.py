@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cnlu.data.grouping import (
+    BEGIN_WEIGHTS,
     BEGINS,
     BETWEEN,
-    IN_TURN,
-    OF_BEGINS,
-    OF_COUNT,
-    OF_GROUPED,
-    OF_LIKENESS,
+    COUNT_WEIGHTS,
+    GROUPED_WEIGHTS,
+    IN_ORDER,
     RETURNS,
+    SIMILARITY_WEIGHTS,
     WEIGHTS,
     ItemSet,
 )
@@ -54,8 +54,8 @@ class GroupingCRF(nn.Module):
         self.label: Tensor
         self.begins: Tensor
         self.returns: Tensor
-        self.met: Tensor
-        for name in ("label", "begins", "returns", "met"):
+        self.item_count: Tensor
+        for name in ("label", "begins", "returns", "item_count"):
             self.register_buffer(name, torch.from_numpy(getattr(items, name)), persistent=False)
 
     def loss(self, scores: Tensor | None, batch: dict[str, Tensor], weights: Tensor | None = None) -> Tensor:
@@ -74,22 +74,22 @@ class GroupingCRF(nn.Module):
 
     def scored(self, batch: dict[str, Tensor], weights: Tensor, scores: Tensor | None = None) -> Scored:
         """The chains by the facts alone, or with what the network says of the characters."""
-        on = (batch["items_grouped"] @ weights[OF_GROUPED])[..., None].expand(-1, -1, 1 + self.labels)
-        begins = batch["items_begins"] @ weights[OF_BEGINS]
-        alike, already = (batch["items_likeness"] * weights[OF_LIKENESS]).unbind(-1)
+        on = (batch["items_grouped"] @ weights[GROUPED_WEIGHTS])[..., None].expand(-1, -1, 1 + self.labels)
+        begins = batch["items_begins"] @ weights[BEGIN_WEIGHTS]
+        alike, already = (batch["items_similarity"] * weights[SIMILARITY_WEIGHTS]).unbind(-1)
         if self.counting:
-            turn = F.one_hot((batch["items_turn"] + 1).clamp_max(self.labels + 1), self.labels + 2)
-            on = on + weights[IN_TURN] * turn[..., : 1 + self.labels]
+            turn = F.one_hot((batch["items_rank"] + 1).clamp_max(self.labels + 1), self.labels + 2)
+            on = on + weights[IN_ORDER] * turn[..., : 1 + self.labels]
         if scores is not None:
             own, between = _means(scores, batch["items_spans"])
             begins = begins + own[..., BEGINS] + between[..., BETWEEN]
             if not self.counting:
                 on = on + F.pad((own + between)[..., BETWEEN + 1 :], (1, 0))
         begins = F.pad((begins[..., None] + alike)[..., 1:], (1, 0))  # the first item must begin somewhere
-        most = batch["items_most"][:, None]
-        alone = (self.met == 1).long().expand(len(most), -1)
-        counted = torch.stack([alone, most - self.met, self.met - most], -1).clamp_min(0)
-        end = (counted * (self.met > 0)[:, None]).float() @ weights[OF_COUNT]
+        most = batch["items_max_repeats"][:, None]
+        alone = (self.item_count == 1).long().expand(len(most), -1)
+        counted = torch.stack([alone, most - self.item_count, self.item_count - most], -1).clamp_min(0)
+        end = (counted * (self.item_count > 0)[:, None]).float() @ weights[COUNT_WEIGHTS]
         return Scored(on, already, begins, weights[RETURNS].expand(len(most)), end)
 
     def log_partition(self, chains: Scored, there: Tensor, target: Tensor | None = None) -> Tensor:

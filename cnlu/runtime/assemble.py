@@ -1,4 +1,4 @@
-"""From the network's scores to a parse result; training's dev evaluation and the interpreter share it."""
+"""Turns the network's scores into a parse result; the dev evaluation of training and the interpreter share it."""
 
 from __future__ import annotations
 
@@ -17,72 +17,79 @@ from cnlu.features.synonyms import Synonyms
 from cnlu.features.windows import Window
 from cnlu.runtime.calibration import sigmoid, softmax
 from cnlu.runtime.decode import Lattice, span_confidences, viterbi
-from cnlu.runtime.grouping import Items
+from cnlu.runtime.grouping import GroupDecoder
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.out_of_scope import OosScorer, energy
 from cnlu.text.view import View, view
 
 EXTRACTOR = "CnluClassifier"
 RANKING = 10
-"""Most intents a result lists, as in Rasa; what the others share is not given to these."""
+"""Most intents in a ranking, as in Rasa. The confidences are not renormalised over the intents that are listed."""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """The network's answer to one text of L characters."""
+    """The network's output for one text of L characters."""
 
     emissions: NDArray[Any]
     """[L, tags]"""
     intent: NDArray[Any]
-    """[intents], not yet calibrated"""
+    """[intents]: logits before calibration"""
     roles: NDArray[Any]
     """[L, 1 + roles]"""
     groups: NDArray[Any]
-    """[L, columns], as data.items numbers them"""
+    """[L, columns]; `Labels.group_columns` names the columns"""
     known: float = field(default=1.0, kw_only=True)
-    """How much of the text training had met, 0..1, as features.known tells it"""
+    """Share of the text that training has seen, 0..1, from `features.coverage.known_share`"""
 
 
-def stitch(parts: Sequence[tuple[Window, Scores]], whole: Scores | None = None) -> Scores:
-    """One text's scores: each character's from the window that keeps it, the intent's from `whole`.
+def stitch(pieces: Sequence[tuple[Window, Scores]], whole: Scores | None = None) -> Scores:
+    """The scores of one text that was run in windows: each character's from the window that keeps it.
 
-    `whole` is the answer to what features.windows.Plan reads the intent from; a single window needs none.
+    The intent's scores come from `whole`, which is the output for the text that `features.windows.Plan` picks for the
+    intent. A single window needs none.
     """
     if whole is None:
-        return parts[0][1]
+        return pieces[0][1]
 
-    def joined(name: str) -> NDArray[Any]:
-        return np.concatenate([getattr(s, name)[w.keep_start - w.start : w.keep_end - w.start] for w, s in parts])
+    def concatenated(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(s, name)[w.keep_start - w.start : w.keep_end - w.start] for w, s in pieces])
 
-    return Scores(joined("emissions"), whole.intent, joined("roles"), joined("groups"), known=whole.known)
+    return Scores(
+        concatenated("emissions"),
+        whole.intent,
+        concatenated("roles"),
+        concatenated("groups"),
+        known=whole.known,
+    )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Assembler:
-    """Scores to Rasa-shaped results."""
+    """Turns scores into results in Rasa's shape."""
 
     labels: Labels
     tags: TagSet
     lattice: Lattice
     temperature: float
-    """Intent scores are divided by it before the softmax (Guo et al. 2017, section 4.2)."""
+    """Divides the intent logits before the softmax or sigmoid (Guo et al. 2017, section 4.2)"""
     synonyms: Synonyms
-    multi_intent: bool = False
-    """Whether a sentence may have several intents, each scored by itself"""
+    multi_label: bool = False
+    """Whether a sentence may have several intents, each scored independently"""
     oos_scorer: OosScorer | None = None
-    """Where the model's own sentences end; None where none were held out to tell"""
+    """The out-of-scope scorer; None if no held-out sentences were available to fit it"""
     out_of_scope_intent: str = ""
-    """Name of the intent, if there is one, of sentences that belong to no other"""
+    """Name of the intent for out-of-scope sentences, if the model has one"""
     decision_bias: float = 0.0
-    """Where there may be several: the score of an intent that is as likely as not"""
-    items: Items | None = None
-    """Decides the groups; None where no type has any"""
+    """With `multi_label`: the logit at which an intent has probability 0.5"""
+    group_decoder: GroupDecoder | None = None
+    """Assigns groups to entities; None if no entity type has groups"""
 
-    def result(self, text: str, scores: Scores | None, hits: Sequence[Match] = ()) -> dict[str, Any]:
-        """The parse result of `text`; None for scores means there is nothing to read in it.
+    def result(self, text: str, scores: Scores | None, matches: Sequence[Match] = ()) -> dict[str, Any]:
+        """The parse result of `text`; pass None for `scores` if the text has no characters that the model reads.
 
-        `hits` of the dictionaries become entities wherever the tagger found none. Scores and hits count the
-        characters that are read (`cnlu.text.view`), the result those of `text`.
+        Dictionary `matches` become entities where the tagger finds none. Offsets in scores and matches count the
+        characters of the view (`cnlu.text.view`); offsets in the result count the characters of `text`.
         """
         if scores is None:
             return {
@@ -91,122 +98,127 @@ class Assembler:
                 "intent_ranking": [],
                 "entities": [],
                 "out_of_scope": 1.0 if self.labels.intents else 0.0,
-                **({"intents": []} if self.multi_intent else {}),
+                **({"intents": []} if self.multi_label else {}),
             }
-        given = np.asarray(scores.intent, np.float64)
-        chances = given
-        if self.labels.intents:
-            chances = (
-                sigmoid(given, self.temperature, self.decision_bias)
-                if self.multi_intent
-                else softmax(given, self.temperature)
-            )
-        ranking, best, intents = self._intents(chances)
-        seen = view(text)
+        logits = np.asarray(scores.intent, np.float64)
+        probabilities = self._probabilities(logits)
+        ranking, best, intents = self._intents(probabilities)
+        visible = view(text)
         return {
             "text": text,
             "intent": best,
             "intent_ranking": ranking,
-            "entities": [_in_raw(entity, seen) for entity in self._entities(seen.text, scores, hits)],
-            "out_of_scope": _rounded(self._outside(given, chances, scores.known)),
-            **({"intents": intents} if self.multi_intent else {}),
+            "entities": [_in_raw(entity, visible) for entity in self._entities(visible.text, scores, matches)],
+            "out_of_scope": _rounded(self._out_of_scope(logits, probabilities, scores.known)),
+            **({"intents": intents} if self.multi_label else {}),
         }
 
-    def _found(self, text: str, scores: Scores, hits: Sequence[Match]) -> list[_Found]:
-        """What the tagger found and, where it found nothing, the hits, each with the tagger's own probability of it.
+    def _probabilities(self, logits: NDArray[Any]) -> NDArray[Any]:
+        """Calibrated probabilities of the intents."""
+        if not self.labels.intents:
+            return logits
+        if self.multi_label:
+            return sigmoid(logits, self.temperature, self.decision_bias)
+        return softmax(logits, self.temperature)
 
-        A type the tagger never saw has no probability; the hit itself is then all there is: 1.0.
+    def _spans(self, text: str, scores: Scores, matches: Sequence[Match]) -> list[_Span]:
+        """The tagger's spans, and the dictionary matches that overlap none of them, each with the tagger's probability.
+
+        A match of a type that the tagger was not trained on has no probability; its confidence is 1.0.
         """
-        spans: list[tuple[int, int, str]] = []
+        tagged: list[tuple[int, int, str]] = []
         if self.labels.entities:
-            spans = self.tags.decode(viterbi(self.lattice, scores.emissions))
+            tagged = self.tags.decode(viterbi(self.lattice, scores.emissions))
         taken = np.zeros(len(text), bool)
-        for start, end, _ in spans:
+        for start, end, _ in tagged:
             taken[start:end] = True
-        added = without_overlaps([hit for hit in hits if not taken[hit.start : hit.end].any()])
-        known = [*spans, *((h.start, h.end, h.name) for h in added if h.name in self.labels.entities)]
-        chances = dict(zip(known, span_confidences(self.lattice, scores.emissions, known), strict=True))
-        found = [_Found(*span, chances[span], EXTRACTOR) for span in spans]
-        found += [_Found(h.start, h.end, h.name, chances.get((h.start, h.end, h.name), 1.0), h.kind) for h in added]
+        added = without_overlaps([match for match in matches if not taken[match.start : match.end].any()])
+        scored = [*tagged, *((m.start, m.end, m.name) for m in added if m.name in self.labels.entities)]
+        confidences = dict(zip(scored, span_confidences(self.lattice, scores.emissions, scored), strict=True))
+        found = [_Span(*span, confidences[span], EXTRACTOR) for span in tagged]
+        found += [_Span(m.start, m.end, m.name, confidences.get((m.start, m.end, m.name), 1.0), m.kind) for m in added]
         return sorted(found)
 
-    def _intents(self, chances: NDArray[Any]) -> tuple[list[dict[str, Any]], dict[str, Any], list[dict[str, Any]]]:
-        """The ranking of single intents, the answer, and the single intents that it is made of.
+    def _intents(
+        self, probabilities: NDArray[Any]
+    ) -> tuple[list[dict[str, Any]], dict[str, Any], list[dict[str, Any]]]:
+        """(ranking of single intents, the answer, the single intents that make up the answer).
 
-        Where there may be several: all that are likelier than not, at least the likeliest; the answer's confidence is
-        the probability of exactly this set, the labels taken as independent.
+        With `multi_label` the answer consists of all intents with a probability above 0.5, and at least of the
+        likeliest one. Its confidence is the probability of exactly this set, with the labels taken as independent.
         """
         if not self.labels.intents:
             return [], {"name": None, "confidence": 0.0}, []
-        order = np.argsort(-chances, kind="stable")
-        ranking = [{"name": self.labels.intents[i], "confidence": _rounded(chances[i])} for i in order[:RANKING]]
-        if not self.multi_intent:
+        order = np.argsort(-probabilities, kind="stable")
+        ranking = [{"name": self.labels.intents[i], "confidence": _rounded(probabilities[i])} for i in order[:RANKING]]
+        if not self.multi_label:
             return ranking, dict(ranking[0]), ranking[:1]
-        chosen = max(1, int((chances > 0.5).sum()))
-        exactly = chances[order[:chosen]].prod() * (1.0 - chances[order[chosen:]]).prod()
-        intents = [{"name": self.labels.intents[i], "confidence": _rounded(chances[i])} for i in order[:chosen]]
-        name = self._combined([one["name"] for one in intents])
+        count = max(1, int((probabilities > 0.5).sum()))
+        exactly = probabilities[order[:count]].prod() * (1.0 - probabilities[order[count:]]).prod()
+        intents = [{"name": self.labels.intents[i], "confidence": _rounded(probabilities[i])} for i in order[:count]]
+        name = self._combined_name([intent["name"] for intent in intents])
         return ranking, {"name": name, "confidence": _rounded(exactly)}, intents
 
-    def energy(self, scores: NDArray[Any]) -> float:
-        """Of the scores of the intents that are in scope."""
-        return energy(np.asarray(scores, np.float64)[self._own], self.multi_intent)
+    def energy(self, logits: NDArray[Any]) -> float:
+        """The energy of the logits of the in-scope intents."""
+        return energy(np.asarray(logits, np.float64)[self._in_scope], self.multi_label)
 
     @cached_property
-    def _own(self) -> list[int]:
-        """Numbers of the intents that are in scope."""
+    def _in_scope(self) -> list[int]:
+        """Indices of the in-scope intents."""
         return [i for i, name in enumerate(self.labels.intents) if name != self.out_of_scope_intent]
 
-    def _outside(self, scores: NDArray[Any], chances: NDArray[Any], known: float) -> float:
-        """How sure it is that none of the intents in scope is meant: by the scores' energy and how much of the text is
-        known, or by the intent for that.
+    def _out_of_scope(self, logits: NDArray[Any], probabilities: NDArray[Any], known: float) -> float:
+        """The out-of-scope score, 0..1: the scorer's score or the out-of-scope intent's probability (a noisy OR).
 
-        Without held-out sentences: the doubt in the likeliest intent in scope.
+        Without a scorer it is one minus the probability of the likeliest in-scope intent.
         """
         names = self.labels.intents
         if not names:
             return 0.0
         if self.oos_scorer is None:
-            return 1.0 - float(chances[self._own].max(initial=0.0))
-        strange = float(chances[names.index(self.out_of_scope_intent)]) if self.out_of_scope_intent in names else 0.0
-        return 1.0 - (1.0 - self.oos_scorer.outside(self.energy(scores), known)) * (1.0 - strange)
+            return 1.0 - float(probabilities[self._in_scope].max(initial=0.0))
+        by_intent = 0.0
+        if self.out_of_scope_intent in names:
+            by_intent = float(probabilities[names.index(self.out_of_scope_intent)])
+        return 1.0 - (1.0 - self.oos_scorer.score(self.energy(logits), known)) * (1.0 - by_intent)
 
-    def _combined(self, names: list[str]) -> str:
-        """As the examples write this combination; one they lack, the likeliest intent first."""
-        known = (name for name in self.labels.combined if set(split_intent(name)) == set(names))
-        return next(known, JOINER.join(names))
+    def _combined_name(self, names: list[str]) -> str:
+        """The combination as the examples spell it; if they have none, the names joined, the likeliest intent first."""
+        spellings = (name for name in self.labels.combined if set(split_intent(name)) == set(names))
+        return next(spellings, JOINER.join(names))
 
-    def _entities(self, text: str, scores: Scores, hits: Sequence[Match]) -> list[dict[str, Any]]:
-        """In the order of the text. Groups are decided last, of all of them together: roles tell kinds apart."""
+    def _entities(self, text: str, scores: Scores, matches: Sequence[Match]) -> list[dict[str, Any]]:
+        """The entities in text order. Groups come last: they depend on the types and roles of all entities."""
         entities = []
-        for start, end, kind, chance, _ in (found := self._found(text, scores, hits)):
-            entity = {"entity": kind, "start": start, "end": end, "confidence_entity": _rounded(chance)}
+        for start, end, kind, confidence, _ in (spans := self._spans(text, scores, matches)):
+            entity = {"entity": kind, "start": start, "end": end, "confidence_entity": _rounded(confidence)}
             if allowed := self.labels.roles.get(kind):
-                name, chance = _choose(scores.roles[start:end], self.labels.role_names, allowed)
+                name, confidence = _choose(scores.roles[start:end], self.labels.role_names, allowed)
                 if name is not None:
-                    entity |= {"role": name, "confidence_role": _rounded(chance)}
+                    entity |= {"role": name, "confidence_role": _rounded(confidence)}
             entities.append(entity)
         self._add_groups(text, scores, entities)
-        for entity, one in zip(entities, found, strict=True):
-            surface = text[one.start : one.end]
-            entity |= {"value": self.synonyms.value(surface, one.kind), "extractor": one.extractor}
+        for entity, span in zip(entities, spans, strict=True):
+            surface = text[span.start : span.end]
+            entity |= {"value": self.synonyms.value(surface, span.kind), "extractor": span.extractor}
         return entities
 
     def _add_groups(self, text: str, scores: Scores, entities: list[dict[str, Any]]) -> None:
-        asked = [entity for entity in entities if entity["entity"] in self.labels.groups]
-        if self.items is None or not asked:
+        groupable = [entity for entity in entities if entity["entity"] in self.labels.groups]
+        if self.group_decoder is None or not groupable:
             return
-        spans = [(entity["start"], entity["end"]) for entity in asked]
-        kinds = [(entity["entity"], entity.get("role")) for entity in asked]
+        spans = [(entity["start"], entity["end"]) for entity in groupable]
+        kinds = [(entity["entity"], entity.get("role")) for entity in groupable]
         allowed = [self.labels.groups[kind] for kind, _ in kinds]
-        found = self.items.decide(text, spans, kinds, allowed, scores.groups)
-        for entity, (name, chance) in zip(asked, found, strict=True):
+        groups = self.group_decoder.decide(text, spans, kinds, allowed, scores.groups)
+        for entity, (name, confidence) in zip(groupable, groups, strict=True):
             if name is not None:
-                entity |= {"group": name, "confidence_group": _rounded(chance)}
+                entity |= {"group": name, "confidence_group": _rounded(confidence)}
 
 
-class _Found(NamedTuple):
-    """An entity before its role, its group and its value."""
+class _Span(NamedTuple):
+    """An entity before its role, group and value are known."""
 
     start: int
     end: int
@@ -215,20 +227,20 @@ class _Found(NamedTuple):
     extractor: str
 
 
-def _in_raw(entity: dict[str, Any], seen: View) -> dict[str, Any]:
-    """With its offsets counted in the raw text; its value stays as read, free of what is invisible."""
-    start, end = seen.to_raw(entity["start"], entity["end"])
+def _in_raw(entity: dict[str, Any], visible: View) -> dict[str, Any]:
+    """The entity with offsets into the raw text. Its value stays as read, without invisible characters."""
+    start, end = visible.to_raw(entity["start"], entity["end"])
     return entity | {"start": start, "end": end}
 
 
-def _rounded(chance: float) -> float:
-    """A probability to six digits: more would only look exact."""
-    return round(float(chance), 6)
+def _rounded(probability: float) -> float:
+    """A probability with six decimals; more digits would suggest a precision that it does not have."""
+    return round(float(probability), 6)
 
 
 def _choose(scores: NDArray[Any], names: list[str], allowed: list[str]) -> tuple[str | None, float]:
-    """The likeliest of "none" and the allowed names by the mean over a span's characters, scores [n, 1 + names]."""
+    """The likeliest of None and the allowed names, by the mean of `scores` [n, 1 + names] over a span's characters."""
     columns = [0, *(1 + names.index(name) for name in allowed)]
-    chances = softmax(np.asarray(scores[:, columns].mean(axis=0), np.float64))
-    best = int(chances.argmax())
-    return ([None, *allowed][best], float(chances[best]))
+    probabilities = softmax(np.asarray(scores[:, columns].mean(axis=0), np.float64))
+    best = int(probabilities.argmax())
+    return ([None, *allowed][best], float(probabilities[best]))

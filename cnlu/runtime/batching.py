@@ -1,30 +1,30 @@
-"""Which texts are parsed together: those of similar lengths, so that short ones are not filled up to a long one."""
+"""Groups texts of similar lengths into batches, so that little of a batch is padding."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 BATCH_CHARACTERS = 1024
-"""Characters of a batch, padding included, where it has more than one text. A batch takes some 0.15 MB of memory for
-each; more than 1024 at once are no faster (they leave the processor's caches)."""
+"""Most characters, padding included, of a batch with more than one text. A character of a batch takes about 0.15 MB of
+memory; larger batches are no faster, because they leave the processor's caches."""
 SLACK = 64
-"""Characters of padding that are cheaper than a batch of their own."""
+"""Characters of padding that cost less than a batch of their own."""
 
 
 def in_batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """The numbers of the texts of these lengths, each once, the shortest first; a batch is padded to its longest.
+    """Batches of indices into `lengths`, the shortest texts first; each index comes once.
 
-    At most half of a batch and SLACK is padding, so what a batch costs grows with what its texts hold, not with their
-    number times the longest.
+    At most half of a batch and SLACK characters are padding, so the cost of a batch is proportional to the characters
+    of its texts, not to their number times the longest.
     """
     batch: list[int] = []
-    inside = 0
+    characters = 0
     for i in sorted(range(len(lengths)), key=lengths.__getitem__):
         padded = (len(batch) + 1) * lengths[i]
-        if batch and padded > min(BATCH_CHARACTERS, 2 * (inside + lengths[i]) + SLACK):
+        if batch and padded > min(BATCH_CHARACTERS, 2 * (characters + lengths[i]) + SLACK):
             yield batch
-            batch, inside = [], 0
+            batch, characters = [], 0
         batch.append(i)
-        inside += lengths[i]
+        characters += lengths[i]
     if batch:
         yield batch

@@ -1,4 +1,4 @@
-"""Makes confidences mean what they say: temperature scaling and its measure.
+"""Calibrates confidences by temperature scaling, and measures the calibration error.
 
 Guo et al. 2017, On Calibration of Modern Neural Networks, arXiv 1706.04599.
 """
@@ -15,12 +15,11 @@ from cnlu.runtime.out_of_scope import OosScorer
 
 Floats = NDArray[Any]
 
-COLDEST, HOTTEST = 0.05, 20.0
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
 """Bounds of a fitted temperature."""
-USUAL, DOUBT = 0.6, 0.3
-"""What is known of a temperature beforehand: its usual ratio to the standard deviation of a sentence's logits over the
-labels, and the standard deviation of the logarithm of that. From bots of 16 to 200 examples:
-docs/benchmarks/small-bots.md"""
+PRIOR_RATIO, PRIOR_LOG_SD = 0.6, 0.3
+"""Log-normal prior of a temperature: its median, as a ratio to the standard deviation of a sentence's logits over the
+labels, and the standard deviation of its logarithm. From bots of 16 to 200 examples: docs/benchmarks/small-bots.md."""
 
 _GOLDEN = (5**0.5 - 1) / 2
 
@@ -53,11 +52,11 @@ def softmax(logits: Floats, temperature: float = 1.0) -> Floats:
 
 
 def fit_temperature(logits: Floats, gold: NDArray[Any]) -> float:
-    """The temperature in [0.05, 20] that `logits` [N, K] and their `gold` [N] (indices) make likeliest.
+    """The MAP estimate, in [0.05, 20], of the temperature for `logits` [N, K] with `gold` labels [N] (indices).
 
-    Its logarithm is taken to be normally distributed around that of USUAL times the spread of the logits (MAP), so that
-    a handful of sentences, all of them right or by chance half of them wrong, decide little. Returns 1.0 when there is
-    nothing to fit: no rows, a single label, logits that are all alike or not finite.
+    The prior is log-normal around PRIOR_RATIO times the spread of the logits, so a handful of sentences, all of them
+    right or half of them wrong by chance, moves the temperature little. Returns 1.0 if there is nothing to fit: no
+    rows, a single label, or logits that are all equal or not finite.
     """
     logits, gold = np.asarray(logits, np.float64), np.asarray(gold, np.intp)
     if logits.ndim != 2 or len(logits) == 0 or logits.shape[1] < 2 or not np.isfinite(logits).all():
@@ -65,30 +64,30 @@ def fit_temperature(logits: Floats, gold: NDArray[Any]) -> float:
     logits = logits - logits.max(axis=1, keepdims=True)
     if not logits.any():
         return 1.0
-    right, usual = logits[np.arange(len(logits)), gold], np.log(USUAL * logits.std(axis=1).mean())
+    right, prior = logits[np.arange(len(logits)), gold], np.log(PRIOR_RATIO * logits.std(axis=1).mean())
 
     def loss(log_temperature: float) -> float:
         sharpness = np.exp(-log_temperature)
         nll = np.log(np.exp(logits * sharpness).sum(axis=1)) - sharpness * right
-        return float(nll.sum() + 0.5 * ((log_temperature - usual) / DOUBT) ** 2)
+        return float(nll.sum() + 0.5 * ((log_temperature - prior) / PRIOR_LOG_SD) ** 2)
 
-    return float(np.exp(_golden_section(loss, float(np.log(COLDEST)), float(np.log(HOTTEST)))))
+    return float(np.exp(_golden_section(loss, float(np.log(MIN_TEMPERATURE)), float(np.log(MAX_TEMPERATURE)))))
 
 
 def sigmoid(logits: Floats, temperature: float = 1.0, decision_bias: float = 0.0) -> Floats:
-    """Probabilities of each label by itself, of any shape: `logits` less `decision_bias`, divided by `temperature`.
+    """Independent probabilities of labels, any shape: sigmoid((`logits` - `decision_bias`) / `temperature`).
 
-    A score equal to the decision bias has probability one half.
+    A logit equal to the decision bias has probability 0.5.
     """
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * (np.asarray(logits) - decision_bias) / temperature)))
 
 
 def fit_multi_label(logits: Floats, gold: NDArray[Any]) -> tuple[float, float]:
-    """(temperature, even score) where each label is scored by itself: `gold` [N, K] says which labels are right.
+    """(temperature, decision bias) for independently scored labels; `gold` [N, K] says which labels are right.
 
-    A label with the even score is as likely as not; in units of the temperature above or below it, more or less
-    (Platt 1999, Probabilistic Outputs for Support Vector Machines). The binary cross-entropy is minimised, targets
-    drawn in by 1/(N + 2) of the way to one half. (1.0, 0.0) where there is nothing to fit, as in `fit_temperature`.
+    This is Platt scaling (Platt 1999, Probabilistic Outputs for Support Vector Machines): it minimises the binary
+    cross-entropy, with targets smoothed by 1/(N + 2) of the way to 0.5. Returns (1.0, 0.0) if there is nothing to fit:
+    no logits, or logits that are all zero or not finite.
     """
     logits = np.asarray(logits, np.float64)
     if not logits.size or not np.isfinite(logits).all() or not logits.any():
@@ -103,12 +102,13 @@ def fit_multi_label(logits: Floats, gold: NDArray[Any]) -> tuple[float, float]:
         low, high = float(logits.min()), float(logits.max())
         return _golden_section(lambda score: loss(log_temperature, score), low, high, 1e-4 * max(1.0, high - low))
 
-    best = _golden_section(lambda t: loss(t, decision_bias(t)), float(np.log(COLDEST)), float(np.log(HOTTEST)), 1e-3)
+    low, high = float(np.log(MIN_TEMPERATURE)), float(np.log(MAX_TEMPERATURE))
+    best = _golden_section(lambda t: loss(t, decision_bias(t)), low, high, 1e-3)
     return float(np.exp(best)), decision_bias(best)
 
 
 def _golden_section(function: Any, low: float, high: float, tolerance: float = 1e-5) -> float:
-    """The minimum of a function with one valley on [low, high]; the NLL is convex in 1/temperature."""
+    """The minimum of a unimodal function on [low, high]; the NLL is convex in 1/temperature."""
     left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
     at_left, at_right = function(left), function(right)
     while high - low > tolerance:
@@ -124,9 +124,9 @@ def _golden_section(function: Any, low: float, high: float, tolerance: float = 1
 
 
 def expected_calibration_error(confidences: Floats, correct: NDArray[Any], bins: int = 15) -> float:
-    """ECE: gap between mean confidence and accuracy in `bins` equal bins of (0, 1], weighted by their size.
+    """ECE: the gap between mean confidence and accuracy in `bins` equal bins of (0, 1], weighted by bin size.
 
-    `confidences` [N] in 0..1, `correct` [N] booleans; 0.0 for no answers.
+    `confidences` [N] in 0..1, `correct` [N] booleans. Returns 0.0 for no answers.
     """
     confidences, correct = np.asarray(confidences, np.float64), np.asarray(correct, np.float64)
     if not len(confidences):

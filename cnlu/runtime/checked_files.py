@@ -1,4 +1,4 @@
-"""Files of a model directory as what they hold, each checked: whoever wrote them need not have been `cnlu train`."""
+"""Reads and checks the files of a model directory, because anything may have written them, not only `cnlu train`."""
 
 from __future__ import annotations
 
@@ -13,65 +13,69 @@ from numpy.typing import NDArray
 from cnlu.config import Config
 from cnlu.data.tags import TagSet
 from cnlu.errors import CnluError, ModelError
-from cnlu.runtime.graph_check import FEATURES, Expected
+from cnlu.i18n import _
+from cnlu.runtime.graph_check import MAX_FEATURES, NetworkSpec
 from cnlu.runtime.labels import Labels
 from cnlu.text.normalize import simplifier
 from cnlu.text.tokens import AlignedTokenizer, from_json
 
 
 def read_labels(content: str) -> Labels:
-    """labels.json. Raises ValueError for anything but lists of names."""
+    """Reads labels.json. Raises ValueError for anything but lists of names."""
     found = Labels(**json.loads(content))
     kinds = {**found.roles, **found.groups}
     lists = [found.intents, found.entities, found.combined, found.counting, *kinds.values()]
     if not all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in lists):
-        raise ValueError("labels.json: a label is no string")
+        raise ValueError("labels.json: a label is not a string")
     return found
 
 
 def read_training(content: str) -> dict[str, Any]:
-    """training.json. Raises ValueError where what results are computed with is no finite number, or none above 0."""
+    """Reads training.json. Raises ValueError if a number that parsing uses is not finite or, where it must be,
+    not positive."""
     found: dict[str, Any] = json.loads(content)
     oos_scorer = dict(found.get("oos_scorer") or {})
     if not isinstance(oos_scorer.pop("characters", ""), str):
-        raise ValueError("training.json: the characters of the scope are no string")
+        raise ValueError("training.json: the characters of the out-of-scope scorer are not a string")
     for number in (found["temperature"], found.get("decision_bias", 0.0), *oos_scorer.values()):
         if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-            raise ValueError(f"training.json: {number!r} is no number")
+            raise ValueError(f"training.json: {number!r} is not a finite number")
     if found["temperature"] <= 0 or oos_scorer.get("width", 1.0) <= 0:
-        raise ValueError("training.json: a temperature or width is not above 0")
+        raise ValueError("training.json: a temperature or width is not positive")
     return found
 
 
 def read_tagger(content: bytes, tags: TagSet) -> NDArray[np.float32]:
-    """tagger.npy: [tags + 2, tags] transitions, then those at the start and the end. Raises ValueError for another."""
+    """Reads tagger.npy [tags + 2, tags]: the transitions, the start scores and the end scores. Raises ValueError for
+    another shape."""
     return read_array(content, (len(tags.tags) + 2, len(tags.tags)), "tagger.npy")
 
 
 def read_array(content: bytes, shape: tuple[int, ...], name: str) -> NDArray[np.float32]:
-    """A .npy file of float32. Raises ValueError for another shape than this, before memory is taken for it."""
+    """Reads a .npy file of float32. Raises ValueError for another shape, before it allocates memory."""
     stream = io.BytesIO(content)
     np.lib.format.read_magic(stream)
     given, _, element = np.lib.format.read_array_header_1_0(stream)
     if given != shape or element != np.float32 or len(content) - stream.tell() != 4 * math.prod(shape):
-        raise ValueError(f"{name}: is of another shape")
+        raise ValueError(f"{name}: has another shape")
     stream.seek(0)
     found: NDArray[np.float32] = np.load(stream, allow_pickle=False)
     return found
 
 
 def read_tokens(content: str, config: Config) -> AlignedTokenizer:
-    """tokens.json. Raises ModelError for a tokenizer that the tokenizers library cannot run."""
+    """Reads tokens.json. Raises ModelError for a tokenizer that the tokenizers library cannot run."""
     try:
         return from_json(content, simplifier() if config.text.simplify else None)
     except (CnluError, KeyboardInterrupt, SystemExit):
         raise
-    except BaseException as error:  # a panic of the library is no Exception
-        raise ModelError(f"tokens.json: is no tokenizer ({type(error).__name__}); train the model again.") from error
+    except BaseException as error:  # a panic of the library is not an Exception
+        problem = _("it does not hold a usable tokenizer ({error})", error=type(error).__name__)
+        raise ModelError("tokens.json", problem, _("train the model again")) from error
 
 
-def expected_network(config: Config, labels: Labels, tags: TagSet, tokens: AlignedTokenizer | None) -> Expected:
-    """What model.onnx must be, by the other files."""
+def expected_network(config: Config, labels: Labels, tags: TagSet, tokens: AlignedTokenizer | None) -> NetworkSpec:
+    """What model.onnx must look like, according to the other files."""
     model = config.model
     outputs = {
         "emissions": ("BL", len(tags.tags)),
@@ -79,10 +83,10 @@ def expected_network(config: Config, labels: Labels, tags: TagSet, tokens: Align
         "roles": ("BL", 1 + len(labels.role_names)),
         "groups": ("BL", len(labels.group_columns)),
     }
-    rows, layer = 3 * FEATURES * model.sparse_width, 8 * max(3 * model.width, model.feedforward)
-    return Expected(
-        outputs,
-        config.training.max_length,
-        model.members * (rows + layer + model.label_width),
-        tokens.special_tokens.limit if tokens else 0,
+    rows, layer = 3 * MAX_FEATURES * model.sparse_width, 8 * max(3 * model.width, model.feedforward)
+    return NetworkSpec(
+        outputs=outputs,
+        max_length=config.training.max_length,
+        elements_per_character=model.members * (rows + layer + model.label_width),
+        max_tokens=tokens.special_tokens.limit if tokens else 0,
     )

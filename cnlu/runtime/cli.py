@@ -1,4 +1,4 @@
-"""The options of `cnlu parse` and its steps."""
+"""The command `cnlu parse`."""
 
 from __future__ import annotations
 
@@ -9,22 +9,28 @@ from collections.abc import Iterable, Iterator
 
 import cnlu
 from cnlu.errors import CnluError, DataError, UsageError
+from cnlu.i18n import _
 
-PARSE_BATCH = 64  # lines of an input file parsed together
+PARSE_BATCH = 64
+"""Lines of an input file that are parsed together."""
 
 
 def add_parse(parser: argparse.ArgumentParser) -> None:
-    """Describes the verb to the parser of the command line."""
-    parser.description = "Parse sentences; one JSON object for each, in order."
+    """Adds the options of `cnlu parse`."""
+    parser.description = "Parse sentences and print one JSON object for each, in order."
     parser.add_argument("model", metavar="MODEL")
     parser.add_argument("text", nargs="*", metavar="TEXT", help="a sentence")
-    parser.add_argument("--input", metavar="F.txt", help="a file with a sentence a line; - reads standard input")
+    parser.add_argument("--input", metavar="F.txt", help="a file with one sentence a line; - reads standard input")
     parser.set_defaults(run=_parse)
 
 
 def _parse(arguments: argparse.Namespace) -> int:
     if bool(arguments.text) == (arguments.input is not None):
-        raise UsageError("Give either sentences or --input FILE (- for standard input).")
+        raise UsageError(
+            "--input",
+            _("`cnlu parse` takes either sentences or an input file"),
+            _("give one of the two, or - as the file for standard input"),
+        )
     model = cnlu.load(arguments.model)
     for batch in _batches(arguments.text or _lines(arguments.input), 1 if arguments.input == "-" else PARSE_BATCH):
         _print_results(model.parse_batch(batch))
@@ -32,7 +38,7 @@ def _parse(arguments: argparse.Namespace) -> int:
 
 
 def _batches(texts: Iterable[str], size: int) -> Iterator[list[str]]:
-    """Up to `size` texts at a time; what was read before an unreadable line still comes out."""
+    """Batches of up to `size` texts. The texts before an unreadable line are still yielded."""
     batch: list[str] = []
     try:
         for text in texts:
@@ -55,21 +61,22 @@ def _print_results(results: list[dict[str, object]]) -> None:
 
 
 def _lines(source: str) -> Iterator[str]:
-    """Sentences of a file or of standard input, without their line ends; a byte order mark is not text."""
+    """The lines of a file or of standard input, without line ends and without a byte order mark."""
     from cnlu.io.text_files import bounded_lines
 
     try:
         if source == "-" and sys.stdin is None:
-            raise UsageError("--input -: standard input is closed; name a file.")
+            raise UsageError("--input -", _("standard input is closed"), _("name a file"))
         stream = sys.stdin.buffer if source == "-" else open(source, "rb")  # noqa: SIM115
     except OSError as error:
-        raise DataError(f"{source}: cannot be read ({error.strerror}); check --input.") from error
+        raise DataError(source, _("cannot be read ({reason})", reason=error.strerror), _("check --input")) from error
     with stream:
         for number, line in bounded_lines(stream, source):
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
-                raise DataError(f"{source}:{number}: not UTF-8; convert the file, for example with iconv.") from error
+                fix = _("convert the file, for example with iconv")
+                raise DataError(f"{source}:{number}", _("the line is not UTF-8"), fix) from error
             yield text.rstrip("\r\n")
 
 

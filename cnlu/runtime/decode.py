@@ -1,4 +1,4 @@
-"""From tag scores to tags: constrained Viterbi and span probabilities of a linear-chain CRF, in NumPy."""
+"""Decodes tag scores: constrained Viterbi and span probabilities of a linear-chain CRF, in NumPy."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from typing import Any
 import numpy as np
 
 from cnlu.errors import ModelError
+from cnlu.i18n import _
 from cnlu.runtime.lattice import Floats, Lattice, build_lattice
 
 __all__ = ["Lattice", "build_lattice", "marginals", "span_confidences", "viterbi"]
 
 _RENORMALISE_EVERY = 32
-"""Steps after which Viterbi scores are brought back to zero: float32 keeps its digits on long texts."""
+"""Steps between two renormalisations of the Viterbi scores, which keep float32 precise on long texts."""
 
 _EXP_SPAN = 200.0
-"""Widest score gap (nats) of one step that linear space carries safely: tags a path may need can lie three
-such gaps behind the best one, and float64 ends at e^-708."""
+"""Largest score gap of one step, in nats, that linear space can represent. A tag that a path needs may lie three such
+gaps behind the best one, and float64 ends at e^-708."""
 
 _LARGEST_SCORE = 1e6
-"""Emissions beyond this (or NaN) can only come from a broken model."""
+"""Only a broken model has emissions beyond this, or NaN."""
 
 
 def viterbi(lattice: Lattice, emissions: Floats) -> list[int]:
-    """The best legal tag sequence of `emissions` [L, T]: L tag indices, never an illegal sequence.
+    """The best legal tag sequence for `emissions` [L, T], as L tag indices.
 
-    Raises ModelError when the emissions are not finite numbers.
+    Raises ModelError if the emissions are not finite.
     """
     length = len(emissions)
     if not length:
@@ -44,7 +45,7 @@ def viterbi(lattice: Lattice, emissions: Floats) -> list[int]:
         if step % _RENORMALISE_EVERY == 0:
             here -= here.max()
         before = here
-    # Only the best path's own predecessors are looked for, walking back.
+    # Backpointers are computed for the best path alone, while walking back.
     tag = int(before.argmax())
     path = [tag]
     for step in range(length - 2, -1, -1):
@@ -54,10 +55,10 @@ def viterbi(lattice: Lattice, emissions: Floats) -> list[int]:
 
 
 def span_confidences(lattice: Lattice, emissions: Floats, spans: Sequence[tuple[int, int, str]]) -> list[float]:
-    """Probability of each (start, end, type) span's whole tag path among all legal sequences.
+    """The probability of each (start, end, type) span: of its tag path, among all legal sequences.
 
-    `emissions` is [L, T], each span lies within it and is not empty; "the span ends here" is part of the
-    path, so a BIO span that another I tag would prolong does not count. Raises ModelError as `viterbi` does.
+    `emissions` is [L, T]; spans lie within it and are not empty. The path includes the end of the span, so a BIO span
+    that a further I tag prolongs does not count. Raises ModelError if the emissions are not finite.
     """
     if not spans:
         return []
@@ -80,7 +81,7 @@ def span_confidences(lattice: Lattice, emissions: Floats, spans: Sequence[tuple[
 
 
 def marginals(lattice: Lattice, emissions: Floats) -> Floats:
-    """float64 [L, T]: probability of each tag at each character; rows sum to 1, impossible tags are 0."""
+    """float64 [L, T]: the probability of each tag at each character. Rows sum to 1; impossible tags have 0."""
     if not len(emissions):
         return np.zeros((0, len(lattice.start)))
     forward, backward = _messages(lattice, _bounded(lattice, emissions, np.float64))
@@ -90,10 +91,10 @@ def marginals(lattice: Lattice, emissions: Floats) -> Floats:
 
 
 def _bounded(lattice: Lattice, emissions: Floats, dtype: Any) -> Floats:
-    """A copy of the emissions with start and end scores added; raises ModelError when they are not finite."""
+    """A copy of the emissions with start and end scores added. Raises ModelError if they are not finite."""
     scores = np.array(emissions, dtype)
     if not np.abs(scores).max() < _LARGEST_SCORE:
-        raise ModelError("The model's tag scores are not finite numbers: its training diverged, train again.")
+        raise ModelError("model.onnx", _("its tag scores are not finite numbers"), _("train the model again"))
     scores[0] += lattice.start
     scores[-1] += lattice.end
     return scores
@@ -110,12 +111,12 @@ def _span_path(lattice: Lattice, start: int, end: int, kind: str) -> list[int]:
 
 
 def _messages(lattice: Lattice, scores: Floats) -> tuple[Floats, Floats]:
-    """Log forward (own score included) and backward (own score left out) messages, both float64 [L, T]."""
+    """Log forward messages (own score included) and backward messages (own score excluded), both float64 [L, T]."""
     finite = scores[scores > -np.inf]
     gap = float(finite.max() - finite.min()) + lattice.span
     if gap > _EXP_SPAN:
         return _messages_log(lattice, scores)
-    every = max(1, int(_EXP_SPAN / max(gap, 1.0)))  # steps that may pass before a message must be rescaled
+    every = max(1, int(_EXP_SPAN / max(gap, 1.0)))  # steps between two rescalings of a message
     top = scores.max(axis=1)
     weights = np.exp(scores - top[:, None])
     forward, forward_scale = np.empty_like(weights), np.ones(len(weights))
@@ -132,7 +133,7 @@ def _messages(lattice: Lattice, scores: Floats) -> tuple[Floats, Floats]:
         if step % every == 0:
             backward_scale[step] = scale = message.max()
             message /= scale
-    with np.errstate(divide="ignore"):  # the logarithm of an impossible tag is -inf, and meant so
+    with np.errstate(divide="ignore"):  # the logarithm of an impossible tag is -inf, as intended
         forward, backward = np.log(forward), np.log(backward)
     steps = np.arange(len(top)) * lattice.shift
     forward += (np.cumsum(np.log(forward_scale) + top) + steps)[:, None]
@@ -142,7 +143,7 @@ def _messages(lattice: Lattice, scores: Floats) -> tuple[Floats, Floats]:
 
 
 def _messages_log(lattice: Lattice, scores: Floats) -> tuple[Floats, Floats]:
-    """The same in log space throughout: slower, for scores so far apart that linear space would underflow."""
+    """The same in log space: slower, for scores so far apart that linear space would underflow."""
     moves = lattice.transitions.astype(np.float64)
     forward, backward = scores.copy(), np.zeros_like(scores)
     for step in range(1, len(scores)):

@@ -1,150 +1,171 @@
-"""Whether a model.onnx is a network as training writes it: its inputs, outputs, operators, sizes, and what it may cost.
+"""Checks that a model.onnx is a network that training writes: its inputs, outputs, operators, shapes and cost.
 
-Asked before ONNX Runtime sees the bytes, so the answer does not depend on its version. The network is followed through
-in shapes alone, for short and long texts: memory and multiplications are counted, nothing is computed. No operator's
-cost depends on the weights or on what a text says, so what is allowed here is what a text can cost.
+The check runs before ONNX Runtime sees the bytes, so its result does not depend on a version of ONNX Runtime. It infers
+the shapes for short and long texts and counts memory and multiplications, without computing anything. No operator's
+cost depends on the weights or on the content of a text, so the counts bound what a text can cost.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cnlu.runtime.onnx_file import FLOAT, INT64, OnnxGraph, Port, read_graph
-from cnlu.runtime.operators import RULES, BadShape, Known, Shape
+from cnlu.i18n import _, n_
+from cnlu.runtime.onnx_file import FLOAT, INT64, Node, OnnxGraph, ValueInfo, read_graph
+from cnlu.runtime.operators import SHAPE_RULES
 from cnlu.runtime.protobuf import BadMessage
+from cnlu.runtime.shape_inference import BadShape, InferredValue, Shape
 
 INPUTS: Mapping[str, tuple[int, str]] = {
     "characters": (INT64, "BLF"),
     "sentence": (INT64, "BS"),
     "mask": (FLOAT, "BL"),
 }
-"""Of every network: name -> type of its elements and axes: texts, characters, features of each, of the sentence."""
+"""Inputs of every network: name -> (element type, axes). B: texts, L: characters, F: features of a character,
+S: features of a sentence."""
 ENCODER_INPUTS: Mapping[str, tuple[int, str]] = {
     "tokens": (INT64, "BT"),
     "token_mask": (FLOAT, "BT"),
     "alignment": (FLOAT, "BLT"),
 }
-"""Of a network with an encoder, beside the others; T: tokens."""
+"""Further inputs of a network with an encoder. T: tokens."""
 
-_TRIED = ((1, 1), (2, 128), (2, 1024))
-"""Texts and their characters, as far as the model reads so many at once: each axis as small as it gets, then larger."""
-FEATURES = 16
-"""Of a character, in what is tried; most have fewer."""
+_BATCHES = ((1, 1), (2, 128), (2, 1024))
+"""(texts, characters) of the batches that the check infers shapes for; characters are capped at the model's maximum."""
+MAX_FEATURES = 16
+"""Features of a character in these batches; most characters have fewer."""
 
 
 class BadGraph(ValueError):
-    """A graph that training would not write; says why in a part of a sentence."""
+    """A graph that training would not write. The text says why, as a clause without a full stop."""
 
 
-@dataclass(frozen=True)
-class Expected:
-    """What the other files of a model say of its network."""
+@dataclass(frozen=True, kw_only=True)
+class NetworkSpec:
+    """What the other files of a model say about its network."""
 
     outputs: Mapping[str, tuple[str, int]]
-    """Name, in order -> its first axes, as letters of INPUTS, and the size of the last one."""
-    length: int
-    """Most characters that are read at once."""
-    width: int
-    """Elements that its settings let it need for a character at once, its encoder left out."""
-    tokens: int = 0
-    """Most tokens; 0 without an encoder."""
+    """Name, in order -> (the letters of its axes but the last, as in INPUTS; the size of the last axis)"""
+    max_length: int
+    """Most characters of a text"""
+    elements_per_character: int
+    """Most elements that the network may hold at once for a character, by its settings, without an encoder"""
+    max_tokens: int = 0
+    """Most tokens of a text; 0 without an encoder"""
 
     @property
     def inputs(self) -> Mapping[str, tuple[int, str]]:
-        return {**INPUTS, **(ENCODER_INPUTS if self.tokens else {})}
+        return {**INPUTS, **(ENCODER_INPUTS if self.max_tokens else {})}
 
 
-def check_graph(content: bytes, expected: Expected) -> None:
-    """Raises BadGraph for a file that is not the network expected, or that costs out of proportion to its size."""
+def check_graph(content: bytes, expected: NetworkSpec) -> None:
+    """Raises BadGraph for a file that is not the expected network, or whose cost is out of proportion to its size."""
     try:
         graph = read_graph(content)
     except BadMessage as error:
         raise BadGraph(str(error)) from error
-    _check_ports("inputs", graph.inputs, {name: (kind, len(axes)) for name, (kind, axes) in expected.inputs.items()})
-    _check_ports("outputs", graph.outputs, {n: (FLOAT, len(axes) + 1) for n, (axes, _) in expected.outputs.items()})
-    if strange := _strange(graph):
-        raise BadGraph(f"it has operators that no training writes ({', '.join(strange)[:80]})")
-    for texts, length in _TRIED:
-        _try(graph, expected, texts, min(length, expected.length), len(content))
+    _check_values(
+        graph.inputs,
+        {name: (kind, len(axes)) for name, (kind, axes) in expected.inputs.items()},
+        lambda found, right: _("its inputs are {found} instead of {expected}", found=found, expected=right),
+    )
+    _check_values(
+        graph.outputs,
+        {name: (FLOAT, len(axes) + 1) for name, (axes, _size) in expected.outputs.items()},
+        lambda found, right: _("its outputs are {found} instead of {expected}", found=found, expected=right),
+    )
+    if unsupported := _unsupported(graph):
+        names = ", ".join(unsupported)[:80]
+        raise BadGraph(_("it has operators that no training writes ({names})", names=names))
+    for texts, length in _BATCHES:
+        _check_batch(graph, expected, texts, min(length, expected.max_length), len(content))
 
 
-def strange_operators(content: bytes) -> list[str]:
-    """Names of operators that `check_graph` would refuse."""
-    return _strange(read_graph(content))
+def unsupported_operators(content: bytes) -> list[str]:
+    """The names of the operators that `check_graph` refuses."""
+    return _unsupported(read_graph(content))
 
 
-def _strange(graph: OnnxGraph) -> list[str]:
-    return sorted({node.operator for node in graph.nodes} - RULES.keys())
+def _unsupported(graph: OnnxGraph) -> list[str]:
+    return sorted({node.operator for node in graph.nodes} - SHAPE_RULES.keys())
 
 
-def _check_ports(what: str, ports: Sequence[Port], asked: Mapping[str, tuple[int, int]]) -> None:
-    given = {port.name: (port.element, port.rank) for port in ports}
-    if list(given) != list(asked) or len(given) != len(ports):
-        raise BadGraph(f"its {what} are {', '.join(given)[:80]} instead of {', '.join(asked)}")
-    for name, port in given.items():
-        if port != asked[name]:
-            raise BadGraph(f"its {what} {name} is of another type or has another number of axes")
+def _check_values(
+    values: Sequence[ValueInfo], expected: Mapping[str, tuple[int, int]], other_names: Callable[[str, str], str]
+) -> None:
+    """Compares inputs or outputs with name -> (element type, rank). `other_names`: the message for other names."""
+    found = {value.name: (value.element, value.rank) for value in values}
+    if list(found) != list(expected) or len(found) != len(values):
+        raise BadGraph(other_names(", ".join(found)[:80], ", ".join(expected)))
+    for name, value in found.items():
+        if value != expected[name]:
+            raise BadGraph(_("its input or output {name} has another type or number of axes", name=name))
 
 
-def _try(graph: OnnxGraph, expected: Expected, texts: int, length: int, size: int) -> None:
-    """Texts of `length` characters: shapes of the results, and the cost."""
-    features = FEATURES if length > 1 else 1
-    axes = {"B": texts, "L": length, "F": features, "S": features * length, "T": min(expected.tokens, length + 8)}
-    given = {name: tuple(axes[axis] for axis in letters) for name, (_, letters) in expected.inputs.items()}
-    found, cost = follow(graph, given)
+def _check_batch(graph: OnnxGraph, expected: NetworkSpec, texts: int, length: int, size: int) -> None:
+    """Checks the output shapes and the cost for `texts` of `length` characters; `size` is that of the file in bytes."""
+    features = MAX_FEATURES if length > 1 else 1
+    axes = {"B": texts, "L": length, "F": features, "S": features * length, "T": min(expected.max_tokens, length + 8)}
+    inputs = {name: tuple(axes[axis] for axis in letters) for name, (_kind, letters) in expected.inputs.items()}
+    found, cost = infer_shapes(graph, inputs)
     for name, (letters, last) in expected.outputs.items():
         if found[name] != (*(axes[axis] for axis in letters), last):
-            raise BadGraph(f"its output {name} does not fit the labels")
-    memory = texts * _most_memory(expected, length, size)
+            raise BadGraph(_("its output {name} does not fit the labels", name=name))
+    memory, characters = texts * _memory_limit(expected, length, size), texts * length
     if cost.memory > memory:
-        raise BadGraph(f"it takes {cost.memory * 4 >> 20:,} MB for {texts * length} characters")
-    if cost.work > texts * (4 << 30) + 8 * size * texts * length + 2048 * memory:
-        raise BadGraph(f"it takes {cost.work:.0e} multiplications for {texts * length} characters")
+        problem = n_(
+            "it needs {size:,} MB for {count} character",
+            "it needs {size:,} MB for {count} characters",
+            characters,
+            size=cost.memory * 4 >> 20,
+        )
+        raise BadGraph(problem)
+    if cost.work > texts * (4 << 30) + 8 * size * characters + 2048 * memory:
+        problem = n_(
+            "it needs {work:.0e} multiplications for {count} character",
+            "it needs {work:.0e} multiplications for {count} characters",
+            characters,
+            work=cost.work,
+        )
+        raise BadGraph(problem)
 
 
-def _most_memory(expected: Expected, length: int, size: int) -> int:
-    """Elements that may be there at once, beside the weights, for a text of `length` and a file of `size` bytes.
+def _memory_limit(expected: NetworkSpec, length: int, size: int) -> int:
+    """Most elements in memory at once, without the weights, for a text of `length` and a file of `size` bytes.
 
-    Sixty-four megabytes in any case; attention, with up to 256 heads and terms of relative positions; what the settings
-    ask for each character; and an encoder's vectors, each no longer than a thousandth of its weights.
+    The limit is the sum of 64 MB; attention with up to 256 heads and relative positions; the elements that the settings
+    need for each character; and an encoder's vectors, none longer than a thousandth of the file.
     """
-    return (16 << 20) + 256 * length * length + length * (expected.width + size // 1000)
+    return (16 << 20) + 256 * length * length + length * (expected.elements_per_character + size // 1000)
 
 
 @dataclass
 class Cost:
-    """What a graph takes for one batch."""
+    """What a graph needs for one batch."""
 
     memory: int = 0
-    """Most elements that are there at once, constants left out"""
+    """Most elements in memory at once, without initializers"""
     work: int = 0
-    """Multiplications, and elements written"""
+    """Multiplications plus elements written"""
 
 
-def follow(graph: OnnxGraph, given: Mapping[str, Shape]) -> tuple[dict[str, Shape], Cost]:
+def infer_shapes(graph: OnnxGraph, inputs: Mapping[str, Shape]) -> tuple[dict[str, Shape], Cost]:
     """The shapes of all outputs for inputs of these shapes, and the cost.
 
-    Raises BadGraph where a node cannot be applied, uses what comes later, or gives a name a second time.
+    Raises BadGraph if a node cannot be applied, uses a later value, or reuses a name.
     """
-    known = {constant.name: Known(constant.shape, constant.content) for constant in graph.initializers}
-    if len(known) < len(graph.initializers) or known.keys() & given.keys():
-        raise BadGraph("a constant's name comes twice")
+    known = {one.name: InferredValue(one.shape, one.content) for one in graph.initializers}
+    if len(known) < len(graph.initializers) or known.keys() & inputs.keys():
+        raise BadGraph(_("the name of an initializer occurs twice"))
     initializers = frozenset(known)
-    known |= {name: Known(shape) for name, shape in given.items()}
+    known |= {name: InferredValue(shape) for name, shape in inputs.items()}
     uses = Counter(name for node in graph.nodes for name in set(node.inputs))
-    uses.update(port.name for port in graph.outputs)
-    cost, held = Cost(), sum(math.prod(shape) for shape in given.values())
+    uses.update(value.name for value in graph.outputs)
+    cost, held = Cost(), sum(math.prod(shape) for shape in inputs.values())
     for node in graph.nodes:
-        try:
-            results = RULES[node.operator](node, [known[name] for name in node.inputs if name])
-        except (BadShape, KeyError, IndexError, ValueError, TypeError) as error:
-            raise BadGraph(f"its {node.operator} cannot be applied ({str(error)[:80]})") from error
-        results = results if isinstance(results, list) else [results]
-        if len(results) != len(node.outputs) or not known.keys().isdisjoint(node.outputs):
-            raise BadGraph(f"the results of its {node.operator} have no names of their own")
+        results = _apply(node, known)
         written = sum(math.prod(result.shape) for result in results)
         held += written
         cost.memory = max(cost.memory, held)
@@ -154,7 +175,21 @@ def follow(graph: OnnxGraph, given: Mapping[str, Shape]) -> tuple[dict[str, Shap
             uses[name] -= name in node.inputs
             if name and uses[name] <= 0 and name not in initializers:
                 held -= math.prod(known[name].shape)
-    missing = [port.name for port in graph.outputs if port.name not in known]
+    missing = [value.name for value in graph.outputs if value.name not in known]
     if missing:
-        raise BadGraph(f"nothing gives its output {missing[0]}")
-    return {port.name: known[port.name].shape for port in graph.outputs}, cost
+        raise BadGraph(_("no operator computes its output {name}", name=missing[0]))
+    return {value.name: known[value.name].shape for value in graph.outputs}, cost
+
+
+def _apply(node: Node, known: Mapping[str, InferredValue]) -> list[InferredValue]:
+    """The results of a node, one for each of its outputs."""
+    try:
+        results = SHAPE_RULES[node.operator](node, [known[name] for name in node.inputs if name])
+    except (BadShape, KeyError, IndexError, ValueError, TypeError) as error:
+        reason = str(error)[:80]
+        problem = _("its {operator} cannot be applied ({reason})", operator=node.operator, reason=reason)
+        raise BadGraph(problem) from error
+    results = results if isinstance(results, list) else [results]
+    if len(results) != len(node.outputs) or not known.keys().isdisjoint(node.outputs):
+        raise BadGraph(_("the results of its {operator} have no names of their own", operator=node.operator))
+    return results

@@ -1,10 +1,10 @@
-"""Which entities of a sentence belong together: a structured decision over all of them, in order, in NumPy.
+"""Assigns the entities of a sentence to groups: one structured decision over all of them, in NumPy.
 
-A linear chain over the entities found (Lafferty et al. 2001, Conditional Random Fields) whose state also knows with
-which entity the current item began (the segments of Sarawagi & Cohen 2004, Semi-Markov Conditional Random Fields): an
-item's entities mostly stand together, and a type that comes again mostly belongs to the next item. The few weights are
-given for facts without words in them, so they hold for wordings that training never had; the network's scores of the
-characters add what the words say.
+The model is a linear chain over the entities (Lafferty et al. 2001, Conditional Random Fields). Its state also knows
+with which entity the current item began (the segments of Sarawagi & Cohen 2004, Semi-Markov Conditional Random Fields),
+because an item's entities mostly stand together and a kind that repeats mostly belongs to the next item. The few
+weights belong to features without words, so they carry over to phrasings that training has not seen. The network's
+scores of the characters add what the words say.
 """
 
 from __future__ import annotations
@@ -20,121 +20,144 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnlu.data.grouping import (
+    BEGIN_WEIGHTS,
     BEGINS,
     BETWEEN,
-    IN_TURN,
-    OF_BEGINS,
-    OF_COUNT,
-    OF_GROUPED,
-    OF_LIKENESS,
+    COUNT_WEIGHTS,
+    GROUPED_WEIGHTS,
+    IN_ORDER,
     RETURNS,
+    SIMILARITY_WEIGHTS,
     WEIGHTS,
     ItemSet,
 )
 from cnlu.errors import ModelError
+from cnlu.i18n import _
 
 Floats = NDArray[Any]
 Span = tuple[int, int]
 Kind = tuple[str, str | None]
 """Type and role"""
 
-MOST = 32
-"""Entities decided together; a text of more is cut, so that its cost grows with its length alone."""
-_LARGEST = 20.0
-"""Scores beyond it are as sure as can be."""
-_RESCALE = 8
-"""Entities after which sums are scaled: each multiplies them by at most three exponentials of _LARGEST, and float64
-ends at e^709."""
+MAX_ENTITIES = 32
+"""Most entities decided together. A text with more is cut, so that its cost is linear in its length."""
+_MAX_LOG_POTENTIAL = 20.0
+"""Log potentials are clipped to +-this; beyond it a decision is as certain as it can be."""
+_RESCALE_EVERY = 8
+"""Entities between two rescalings of the sums. Each entity multiplies a sum by at most three exponentials of
+_MAX_LOG_POTENTIAL, and float64 ends at e^709."""
 _PAUSE = re.compile(r"[，。；！？：,;!?:\n]")
-_JOINED = re.compile(r"[、和跟与及加再还另]|&|/|\+|以及|然后|\band\b")
-_LONG = 8
-"""Characters between two entities; more are no longer."""
+_CONJUNCTION = re.compile(r"[、和跟与及加再还另]|&|/|\+|以及|然后|\band\b")
+_LONG_GAP = 8
+"""Characters between two entities from which the gap counts as its longest."""
 
 
-class Facts(NamedTuple):
-    """What the weights are given for, of n entities of types that have groups, in the order of the text."""
+class GroupFeatures(NamedTuple):
+    """The features of n entities whose types have groups, in text order. A kind is a type with a role."""
 
     grouped: Floats
-    """[n, 7], of belonging to an item: always, its kind comes more than once, its type does if not its kind, another
-    kind does, several kinds do, none that does stands on its one side, nor without a pause between"""
+    """[n, 7], for belonging to an item: constant; its kind repeats; its type repeats but its kind does not; another
+    kind repeats; several kinds repeat; it stands outside the entities of repeating kinds; so, and a pause is between"""
     begins: Floats
-    """[n, 5], of beginning an item that is not the first: always, and of what stands before the entity: a pause, a word
-    that joins, nothing, its length"""
-    likeness: Floats
-    """[n, n + 1, 2], of an item that began with entity s - 1 (s = 0: none yet): the next one begins with the same kind;
-    the item has one of this kind already, for going on with it"""
-    turn: NDArray[np.intp]
-    """[n]: how many of its kind stand before the entity"""
-    most: int
-    """How often the kind comes that comes most often"""
+    """[n, 5], for beginning an item other than the first: constant; and the text before the entity: has a pause, has a
+    conjunction, is empty, its length"""
+    similarity: Floats
+    """[n, n + 1, 2], for an item that began with entity s - 1 (s = 0: no item so far): the entity is of the kind that
+    the item began with, which speaks for a new item; the item has an entity of this kind, which speaks against adding
+    this one to it"""
+    rank: NDArray[np.intp]
+    """[n]: number of entities of the same kind before the entity"""
+    max_repeats: int
+    """Number of entities of the most frequent kind"""
 
 
-def facts(text: str, spans: Sequence[Span], kinds: Sequence[Kind]) -> Facts:
-    """Of entities in order, none over another; an item mostly has one of a kind."""
-    count = len(spans)
+def group_features(text: str, spans: Sequence[Span], kinds: Sequence[Kind]) -> GroupFeatures:
+    """The features of entities in text order that do not overlap."""
+    gaps = _gaps(text, spans)
+    pauses = [bool(_PAUSE.search(gap)) for gap in gaps]
+    counts = Counter(kinds)
+    grouped, similarity = _grouped_and_similarity(kinds, counts, pauses)
+    begins = [
+        (1.0, pause, bool(_CONJUNCTION.search(gap)), not gap, min(len(gap), _LONG_GAP) / _LONG_GAP)
+        for gap, pause in zip(gaps, pauses, strict=True)
+    ]
+    return GroupFeatures(
+        grouped=grouped,
+        begins=np.array(begins, np.float32).reshape(len(spans), 5),
+        similarity=similarity,
+        rank=np.array([sum(other == kind for other in kinds[:i]) for i, kind in enumerate(kinds)], np.intp),
+        max_repeats=max(counts.values()),
+    )
+
+
+def _gaps(text: str, spans: Sequence[Span]) -> list[str]:
+    """The visible characters before each entity, back to the one before it."""
     ends = [0, *(end for _, end in spans[:-1])]
-    gaps = [
+    return [
         "".join(c for c in text[end:start] if c.isprintable() and c != " ")
         for end, (start, _) in zip(ends, spans, strict=True)
     ]
-    often, types = Counter(kinds), Counter(kind for kind, _ in kinds)
-    repeating = [i for i, kind in enumerate(kinds) if often[kind] > 1]
-    multi_intent = sum(many > 1 for many in often.values()) > 1
-    pauses = [bool(_PAUSE.search(gap)) for gap in gaps]
+
+
+def _grouped_and_similarity(
+    kinds: Sequence[Kind], counts: Counter[Kind], pauses: Sequence[bool]
+) -> tuple[Floats, Floats]:
+    """`GroupFeatures.grouped` and `GroupFeatures.similarity`."""
+    count, types = len(kinds), Counter(kind for kind, _ in kinds)
+    repeating = [i for i, kind in enumerate(kinds) if counts[kind] > 1]
+    several_repeat = sum(n > 1 for n in counts.values()) > 1
     grouped = np.zeros((count, 7), np.float32)
-    likeness = np.zeros((count, count + 1, 2), np.float32)
+    similarity = np.zeros((count, count + 1, 2), np.float32)
     for i, kind in enumerate(kinds):
-        repeats = often[kind] > 1
+        repeats = counts[kind] > 1
         outside = apart = False
         if repeating and not repeats and not repeating[0] < i < repeating[-1]:
             outside = True
             apart = any(pauses[i + 1 : repeating[0] + 1] if i < repeating[0] else pauses[repeating[-1] + 1 : i + 1])
-        typed = not repeats and types[kind[0]] > 1
-        grouped[i] = 1.0, repeats, typed, bool(repeating) and not repeats, multi_intent, outside, apart
+        type_repeats = not repeats and types[kind[0]] > 1
+        another_repeats = bool(repeating) and not repeats
+        grouped[i] = 1.0, repeats, type_repeats, another_repeats, several_repeat, outside, apart
         for start in range(i):
-            likeness[i, start + 1] = kind == kinds[start], kind in kinds[start:i]
-    begins = [
-        (1.0, pause, bool(_JOINED.search(gap)), not gap, min(len(gap), _LONG) / _LONG)
-        for gap, pause in zip(gaps, pauses, strict=True)
-    ]
-    turn = [sum(other == kind for other in kinds[:i]) for i, kind in enumerate(kinds)]
-    return Facts(
-        grouped, np.array(begins, np.float32).reshape(count, 5), likeness, np.array(turn, np.intp), max(often.values())
-    )
+            similarity[i, start + 1] = kind == kinds[start], kind in kinds[start:i]
+    return grouped, similarity
 
 
-@dataclass(frozen=True)
-class Weighed:
-    """The chain of n entities, every score as its exponential; S = n + 1 places where an item may have begun."""
+@dataclass(frozen=True, kw_only=True)
+class Potentials:
+    """Potentials (exponentials of scores) of the chain of n entities; S = n + 1 positions where an item may begin."""
 
     on: Floats
-    """[n, P]: the entity belongs to the current item of a state"""
+    """[n, P]: the entity belongs to a state's current item"""
     goes_on: Floats
-    """[n, S]: ... to one that began there already"""
+    """[n, S]: ... and continues an item that began at this position"""
     begins: Floats
-    """[n, S]: ... to another one than that which began there"""
+    """[n, S]: ... and begins a new item after one that began at this position"""
     moves: Floats
     """[P, P]: from state to state where another item begins, 0 where it may not"""
     end: Floats
-    """[P]: the sentence ends"""
+    """[P]: the sentence ends in this state"""
 
 
-class Items:
+class GroupDecoder:
     """Decides the groups of a sentence's entities; threads may share it."""
 
     def __init__(self, items: ItemSet, weights: Floats) -> None:
-        """`weights` in the order of data.items.WEIGHTS. Raises ModelError where they are not that."""
+        """`weights`: in the order of data.grouping.WEIGHTS. Raises ModelError if their number or a value is wrong."""
         if weights.shape != (len(WEIGHTS),) or not np.isfinite(weights).all():
-            raise ModelError("The model's weights of groups are not those that this cnlu decides by: train it again.")
+            raise ModelError(
+                "groups.npy",
+                _("this version of cnlu cannot use the group weights of the model"),
+                _("train the model again"),
+            )
         self.items, self.weights = items, weights.astype(np.float64)
-        returns = np.exp(_within(self.weights[RETURNS]))
+        returns = np.exp(_clipped(self.weights[RETURNS]))
         self.moves = np.where(items.begins, 1.0, np.where(items.returns, returns, 0.0))
-        most, met = np.arange(MOST + 1)[:, None], items.met
-        counted = (met == 1) & (most >= 0), np.maximum(0, most - met), np.maximum(0, met - most)
-        self.ends = np.exp(_within((np.stack(counted, -1) * (met > 0)[:, None]) @ self.weights[OF_COUNT]))
-        """[MOST + 1, P]: that there are no more items, by how often a kind comes at most, if labels count"""
-        self.turns = self.weights[IN_TURN] * (most + 1 == np.arange(1 + len(items.names)))
-        """[MOST + 1, 1 + labels]: that it is an entity's turn, by how many of its kind there were"""
+        repeats, count = np.arange(MAX_ENTITIES + 1)[:, None], items.item_count
+        features = (count == 1) & (repeats >= 0), np.maximum(0, repeats - count), np.maximum(0, count - repeats)
+        self.ends = np.exp(_clipped((np.stack(features, -1) * (count > 0)[:, None]) @ self.weights[COUNT_WEIGHTS]))
+        """[MAX_ENTITIES + 1, P]: potential of ending in a state, by `GroupFeatures.max_repeats`"""
+        self.in_order = self.weights[IN_ORDER] * (repeats + 1 == np.arange(1 + len(items.names)))
+        """[MAX_ENTITIES + 1, 1 + labels]: score of the label whose number follows an entity's `GroupFeatures.rank`"""
 
     def decide(
         self,
@@ -144,60 +167,67 @@ class Items:
         allowed: Sequence[Sequence[str]],
         scores: Floats,
     ) -> list[tuple[str | None, float]]:
-        """Of each entity, in the order of the text: its group and the probability of that; None and 0.0 for none.
+        """(group, probability) of each entity, in text order; (None, 0.0) for no group.
 
-        `scores` [L, columns] are the network's of the text's characters; labels that do not count are chosen among the
-        `allowed` ones. Of more than MOST entities, so many at a time are decided. Raises ModelError where the scores
-        are not finite numbers.
+        `scores` [L, columns] are the network's for the characters of the text. Labels that do not count are chosen from
+        `allowed`, a list for each entity. More than MAX_ENTITIES entities are decided in chunks. Raises ModelError if
+        the scores are not finite.
         """
         found: list[tuple[str | None, float]] = []
         names = [None, *self.items.names]
-        for first in range(0, len(spans), MOST):
-            part = slice(first, first + MOST)
-            chain = self.weighed(text, spans[part], kinds[part], allowed[part], scores)
-            labels = best(chain, self.items)
-            sure = chances(chain, self.items, labels)
-            found += [(names[label], chance) for label, chance in zip(labels, sure, strict=True)]
+        for first in range(0, len(spans), MAX_ENTITIES):
+            chunk = slice(first, first + MAX_ENTITIES)
+            chain = self.potentials(text, spans[chunk], kinds[chunk], allowed[chunk], scores)
+            labels = best_labels(chain, self.items)
+            probabilities = label_probabilities(chain, self.items, labels)
+            found += [(names[label], probability) for label, probability in zip(labels, probabilities, strict=True)]
         return found
 
-    def weighed(
+    def potentials(
         self,
         text: str,
         spans: Sequence[Span],
         kinds: Sequence[Kind],
         allowed: Sequence[Sequence[str]],
         scores: Floats,
-    ) -> Weighed:
-        """The chain; arguments as `decide` takes them."""
-        given, weights, count = facts(text, spans, kinds), self.weights, len(spans)
-        own, named = _means(scores, spans)
-        likeness = given.likeness * weights[OF_LIKENESS]
+    ) -> Potentials:
+        """The potentials of the chain; takes the arguments of `decide`."""
+        features, weights, count = group_features(text, spans, kinds), self.weights, len(spans)
+        begin_scores, label_scores = _span_means(scores, spans)
+        similarity = features.similarity * weights[SIMILARITY_WEIGHTS]
         logs = np.zeros((count, 1 + len(self.items.names) + 2 * (count + 1)))
         labels, goes_on, begins = _parts(logs, count)
-        labels += (given.grouped @ weights[OF_GROUPED])[:, None]
+        labels += (features.grouped @ weights[GROUPED_WEIGHTS])[:, None]
         if self.items.counting:
-            labels += self.turns[given.turn]
+            labels += self.in_order[features.rank]
         else:
-            labels[:, 1:] += named
-        goes_on += likeness[..., 1]
-        begins += (given.begins @ weights[OF_BEGINS] + own)[:, None] + likeness[..., 0]
+            labels[:, 1:] += label_scores
+        goes_on += similarity[..., 1]
+        begins += (features.begins @ weights[BEGIN_WEIGHTS] + begin_scores)[:, None] + similarity[..., 0]
         begins[:, 0] = 0.0  # the first item must begin somewhere
-        labels, goes_on, begins = _parts(np.exp(_within(logs)), count)
+        labels, goes_on, begins = _parts(np.exp(_clipped(logs)), count)
         labels[:, 0] = 0.0
         if not self.items.counting:
             labels[:, 1:] *= [[name in some for name in self.items.names] for some in allowed]
-        return Weighed(labels[:, self.items.label], goes_on, begins, self.moves, self.ends[given.most])
+        return Potentials(
+            on=labels[:, self.items.label],
+            goes_on=goes_on,
+            begins=begins,
+            moves=self.moves,
+            end=self.ends[features.max_repeats],
+        )
 
 
-def _means(scores: Floats, spans: Sequence[Span]) -> tuple[list[float], list[list[float]]]:
-    """Of the entities: what they and the characters before them say for beginning an item; what they say for labels.
+def _span_means(scores: Floats, spans: Sequence[Span]) -> tuple[list[float], list[list[float]]]:
+    """Scores of the entities for beginning an item, and for each label: means over an entity's characters plus means
+    over the characters before it.
 
-    In plain numbers: of so few, NumPy would take longer.
+    Plain Python numbers: for so few, NumPy would take longer.
     """
     sums = np.zeros((len(scores) + 1, scores.shape[1]))
     rows = np.cumsum(scores, 0, out=sums[1:]).tolist()
     if not all(map(math.isfinite, rows[-1])):
-        raise ModelError("The model's scores of groups are not finite numbers: its training diverged, train again.")
+        raise ModelError("model.onnx", _("its group scores are not finite numbers"), _("train the model again"))
     rows.insert(0, sums[0].tolist())
     begins, labels, before = [], [], 0
     for start, end in spans:
@@ -211,76 +241,76 @@ def _means(scores: Floats, spans: Sequence[Span]) -> tuple[list[float], list[lis
 
 
 def _parts(columns: Floats, count: int) -> tuple[Floats, Floats, Floats]:
-    """Side by side: scores of the labels, of going on with an item, of beginning another."""
-    places = count + 1
-    return columns[:, : -2 * places], columns[:, -2 * places : -places], columns[:, -places:]
+    """Views of the columns for the labels, for continuing an item, for beginning another."""
+    positions = count + 1
+    return columns[:, : -2 * positions], columns[:, -2 * positions : -positions], columns[:, -positions:]
 
 
-def _within(scores: Any) -> Any:
-    return np.minimum(np.maximum(scores, -_LARGEST), _LARGEST)
+def _clipped(scores: Any) -> Any:
+    return np.minimum(np.maximum(scores, -_MAX_LOG_POTENTIAL), _MAX_LOG_POTENTIAL)
 
 
-def chances(chain: Weighed, items: ItemSet, labels: Sequence[int]) -> list[float]:
-    """The probability of each entity's group: its share of all that the sentence may mean. 0.0 for no group.
+def label_probabilities(chain: Potentials, items: ItemSet, labels: Sequence[int]) -> list[float]:
+    """The marginal probability of each entity's label; 0.0 for an entity without a group.
 
-    Nobody asks how sure it is that there is none, and most sentences have none.
+    Nothing uses the probability of "no group", and most sentences have no groups.
     """
     grouped = [i for i, label in enumerate(labels) if label]
     found = [0.0] * len(labels)
     if grouped:
-        wanted = np.ones((len(grouped) + 1, len(labels), 1 + len(items.names)))
+        masks = np.ones((len(grouped) + 1, len(labels), 1 + len(items.names)))
         for row, i in enumerate(grouped):
-            wanted[row, i] = 0.0
-            wanted[row, i, labels[i]] = 1.0
-        *held, free = totals(chain, items, wanted).tolist()
-        for i, one in zip(grouped, held, strict=True):
+            masks[row, i] = 0.0
+            masks[row, i, labels[i]] = 1.0
+        *constrained, free = log_partition(chain, items, masks).tolist()
+        for i, one in zip(grouped, constrained, strict=True):
             found[i] = min(1.0, math.exp(one - free))
     return found
 
 
-def totals(chain: Weighed, items: ItemSet, wanted: Floats) -> Floats:
-    """[R]: the log of the summed weights of all sequences, under R masks of the labels [R, n, 1 + labels]."""
-    rows, count, _ = wanted.shape
+def log_partition(chain: Potentials, items: ItemSet, masks: Floats) -> Floats:
+    """[R]: log of the sum over all label sequences that each of R masks [R, n, 1 + labels] allows."""
+    rows, count, _labels = masks.shape
     at = np.zeros((rows, len(items.label), count + 1))
     at[:, 0, 0] = 1.0
-    on, none = wanted[:, :, items.label] * chain.on, wanted[:, :, :1]
+    on, none = masks[:, :, items.label] * chain.on, masks[:, :, :1]
     logs = np.zeros(rows)
     for i in range(count):
         belongs = on[:, i]
         begun = (at @ chain.begins[i]) @ chain.moves * belongs
         at *= none[:, i, :, None] + belongs[:, :, None] * chain.goes_on[i]
         at[:, :, i + 1] = begun
-        if i % _RESCALE == _RESCALE - 1:
+        if i % _RESCALE_EVERY == _RESCALE_EVERY - 1:
             top = np.maximum(at.max((1, 2)), 1e-300)
             at /= top[:, None, None]
             logs += np.log(top)
     return np.asarray(logs + np.log(np.maximum(at.sum(2) @ chain.end, 1e-300)))
 
 
-def best(chain: Weighed, items: ItemSet) -> list[int]:
-    """The labels of the likeliest sequence, 0 for no group."""
+def best_labels(chain: Potentials, items: ItemSet) -> list[int]:
+    """The labels of the likeliest sequence (Viterbi), 0 for no group."""
     count, states = len(chain.on), np.arange(len(items.label))
     at = np.zeros((len(states), count + 1))
     at[0, 0] = 1.0
-    steps = []
+    backpointers = []
     for i in range(count):
         leaving = at * chain.begins[i]
-        place = leaving.argmax(1)
-        moved = leaving[states, place][:, None] * chain.moves
+        position = leaving.argmax(1)
+        moved = leaving[states, position][:, None] * chain.moves
         source = moved.argmax(0)
-        going = chain.on[i][:, None] * chain.goes_on[i]
-        steps.append((going, source, place))
-        at *= np.maximum(1.0, going)
+        going_on = chain.on[i][:, None] * chain.goes_on[i]
+        backpointers.append((going_on, source, position))
+        at *= np.maximum(1.0, going_on)
         at[:, i + 1] = moved[source, states] * chain.on[i]
-        if i % _RESCALE == _RESCALE - 1:
+        if i % _RESCALE_EVERY == _RESCALE_EVERY - 1:
             at /= at.max()
     state, begun = divmod(int((at * chain.end[:, None]).argmax()), count + 1)
     labels = []
     for i in range(count - 1, -1, -1):
-        going, source, place = steps[i]
-        belongs = begun == i + 1 or going[state, begun] > 1.0
+        going_on, source, position = backpointers[i]
+        belongs = begun == i + 1 or going_on[state, begun] > 1.0
         labels.append(int(items.label[state]) if belongs else 0)
         if begun == i + 1:
             state = int(source[state])
-            begun = int(place[state])
+            begun = int(position[state])
     return labels[::-1]

@@ -1,13 +1,13 @@
-"""What a model can say: its labels, as plain data shared by training and running."""
+"""A model's labels, as plain data that training and the interpreter share."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
-from cnlu.data.grouping import ItemSet, order_of
+from cnlu.data.grouping import ItemSet, item_label_order
 from cnlu.data.multi_intent import split_intent
 from cnlu.data.schema import Example
 from cnlu.data.tags import TagSet
@@ -15,23 +15,24 @@ from cnlu.data.tags import TagSet
 
 @dataclass(frozen=True)
 class Labels:
-    """Label names in the order of the network's outputs; all sorted, so the same data gives the same model."""
+    """Label names in the order of the network's outputs. They are sorted, so the same data gives the same model."""
 
     intents: list[str]
     entities: list[str]
     roles: dict[str, list[str]]
-    """Entity type -> its roles; types without any are absent."""
+    """Entity type -> its roles; types without roles are absent"""
     groups: dict[str, list[str]]
-    """Entity type -> its groups."""
+    """Entity type -> its groups; types without groups are absent"""
+    _: KW_ONLY
     combined: list[str] = field(default_factory=list)
-    """Of a model that gives several intents of a sentence: the combinations that its examples have, as they write them;
-    `intents` are single ones then."""
+    """The intent combinations of the examples, as the examples spell them, if the model is multi-label; `intents` are
+    single ones then"""
     counting: list[str] = field(default_factory=list)
-    """Groups whose labels count a sentence's items, in their order; empty where labels mean something by themselves."""
+    """The group labels in their order, if they count a sentence's items; empty if labels have a meaning of their own"""
 
     @classmethod
     def collect(cls, examples: Iterable[Example], multi_intent: bool = False) -> Labels:
-        """The labels of annotated examples; with `multi_intent` an intent a+b is two."""
+        """The labels of annotated examples; with `multi_intent` an intent a+b is two intents."""
         examples = list(examples)
         intents: set[str] = set()
         combined: set[str] = set()
@@ -51,12 +52,17 @@ class Labels:
                 if span.group is not None:
                     groups.setdefault(span.entity, set()).add(span.group)
         return cls(
-            sorted(intents), sorted(entities), _sorted(roles), _sorted(groups), sorted(combined), order_of(examples)
+            sorted(intents),
+            sorted(entities),
+            _sorted(roles),
+            _sorted(groups),
+            combined=sorted(combined),
+            counting=item_label_order(examples),
         )
 
     @cached_property
     def role_names(self) -> list[str]:
-        """All roles, in the order of the network's role scores after "no role"."""
+        """All roles, in the order of the network's role scores, which begin with "no role"."""
         return sorted({role for roles in self.roles.values() for role in roles})
 
     @cached_property
@@ -65,14 +71,14 @@ class Labels:
 
     @cached_property
     def items(self) -> ItemSet | None:
-        """What groups are decided among; None where no type has any."""
+        """The items that groups are decided among; None if no type has groups."""
         if not self.groups:
             return None
         return ItemSet(self.counting or self.group_names, bool(self.counting))
 
     @property
     def group_columns(self) -> Sequence[str]:
-        """Of the network's scores of groups, by names that tell them apart; one that nobody reads without groups."""
+        """Names of the columns of the network's group scores; a model without groups has one unused column."""
         return self.items.columns if self.items else ["begins"]
 
     def tag_set(self, scheme: str) -> TagSet:

@@ -1,8 +1,8 @@
-"""A CRF's parameters laid out for decoding: the illegal moves taken out, the rest sorted for speed.
+"""Lays out a CRF's parameters for decoding: illegal transitions masked, tags sorted for speed.
 
 A sentence's lattice has one column per character and one state per tag. The score of a tag sequence is
-`start[y0] + sum(emissions[t, yt]) + sum(transitions[yt-1, yt]) + end[yL-1]`; sequences that the tag set
-forbids do not exist (probability exactly 0).
+`start[y0] + sum(emissions[t, yt]) + sum(transitions[yt-1, yt]) + end[yL-1]`. Sequences that the tag set forbids have
+probability 0.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnlu.errors import ModelError
+from cnlu.i18n import _
 
 Floats = NDArray[Any]
 
 
 class TagLegality(Protocol):
-    """What a lattice asks of a tag set; `cnlu.data.tags.TagSet` fits."""
+    """What a lattice needs of a tag set; `cnlu.data.tags.TagSet` has it."""
 
     @property
     def tags(self) -> Sequence[str]: ...
@@ -32,9 +33,9 @@ class TagLegality(Protocol):
     def legal(self) -> NDArray[Any]: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Lattice:
-    """A CRF made ready for decoding; see `build_lattice`."""
+    """A CRF laid out for decoding; see `build_lattice`."""
 
     transitions: Floats
     """float32 [T, T], from row to column, -inf where illegal."""
@@ -51,34 +52,32 @@ class Lattice:
     order: NDArray[np.intp]
     """[T]: the tags in the inner order of the Viterbi pass."""
     incoming: Floats
-    """float32 [T, T], inner order, row = the tag entered: transitions of the inner order, transposed."""
+    """float32 [T, T]: transitions in the inner order, transposed; a row is the tag entered"""
     feeding: slice
     """Inner tags from which a wide tag can be entered."""
     wide: Floats
-    """float32 [W, feeding]: scores of entering the first W inner tags, which have many predecessors."""
+    """float32 [W, feeding]: scores of entering the first W inner tags, which have many predecessors"""
     narrow_from: NDArray[np.intp]
-    """[2, T - W]: the at most two predecessors of each remaining inner tag (I-x and L-x: B-x and I-x)."""
+    """[2, T - W]: the predecessors, at most two, of each remaining inner tag (of I-x and L-x: B-x and I-x)"""
     narrow: Floats
-    """float32 [2, T - W]: scores of those moves, -inf for a missing second predecessor."""
+    """float32 [2, T - W]: scores of those transitions, -inf for a missing second predecessor"""
     tag_ids: dict[str, int]
     """Tag name -> index."""
 
 
 def build_lattice(transitions: Floats, start: Floats, end: Floats, tagset: TagLegality) -> Lattice:
-    """Lays out a CRF's learned `transitions` [T, T] (from, to), `start` [T] and `end` [T] for decoding.
+    """Lays out a CRF's `transitions` [T, T] (from, to), `start` [T] and `end` [T] scores for decoding.
 
-    Raises ModelError when their shapes or values do not fit the tag set.
+    Raises ModelError if their shapes do not fit the tag set or a value is not finite.
     """
     count = len(tagset.tags)
     start, end = np.asarray(start, np.float32), np.asarray(end, np.float32)
     transitions = np.asarray(transitions, np.float32)
     if transitions.shape != (count, count) or start.shape != (count,) or end.shape != (count,):
-        raise ModelError(
-            f"The model's tagger scores {transitions.shape[0]} tags but its label list gives {count}: "
-            "the model directory mixes two trainings, train again."
-        )
+        problem = _("it scores {found} tags, but the labels give {count}", found=transitions.shape[0], count=count)
+        raise ModelError("tagger.npy", problem, _("train the model again"))
     if not all(np.isfinite(scores).all() for scores in (transitions, start, end)):
-        raise ModelError("The model's tag transitions are not finite: its training diverged, train again.")
+        raise ModelError("tagger.npy", _("its scores are not finite numbers"), _("train the model again"))
     legal = np.asarray(tagset.legal, bool)
     minus = np.float32(-np.inf)
     masked = np.where(legal, transitions, minus)
@@ -99,8 +98,8 @@ def build_lattice(transitions: Floats, start: Floats, end: Floats, tagset: TagLe
 def _viterbi_layout(legal: NDArray[Any], masked: Floats) -> dict[str, Any]:
     """Splits the tags into those with many predecessors and those with at most two.
 
-    In BIO and BILOU an I or L tag is entered only from B or I of its own type, so most of a dense T x T
-    pass would look at forbidden moves. Tags are sorted so that each part is one slice.
+    In BIO and BILOU an I or L tag is entered only from B or I of its own type, so most of a dense T x T pass would
+    compute forbidden transitions. Tags are sorted so that each part is one slice.
     """
     wide = legal.sum(axis=0) > 2
     wide[0] = True  # never empty, also where "O" is the only tag

@@ -1,34 +1,35 @@
-"""A model.onnx as nodes and constants, read without onnx or ONNX Runtime; what no training writes is refused.
+"""Reads a model.onnx as nodes and initializers, without onnx or ONNX Runtime, and refuses what no training writes.
 
-Known are exactly the fields that the export fills. So there are no weights in other files (`external_data`), no
-functions, no graphs within nodes (loops, branches), no sparse or string tensors. Field numbers are those of
+The reader knows exactly the fields that the export fills. So a graph has no weights in other files (`external_data`),
+no functions, no graphs within nodes (loops, branches) and no sparse or string tensors. Field numbers come from
 https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnlu.i18n import _
 from cnlu.runtime.protobuf import (
-    FOUR,
-    LENGTH,
+    I32,
+    LEN,
     VARINT,
     BadMessage,
     Bytes,
     Field,
-    counted,
-    packed,
+    count_varints,
+    int64,
+    packed_int64,
     read_message,
-    small,
     tag,
-    text,
-    whole,
+    uint31,
+    utf8,
 )
 
 FLOAT, INT64 = 1, 7
@@ -40,38 +41,38 @@ ELEMENTS: Mapping[int, tuple[str, str]] = {
     INT64: ("<i8", "int64_data"),
     9: ("<u1", "int32_data"),
 }
-"""Types of a constant's elements: as NumPy writes them, and the field for those that are not in raw_data."""
+"""Element types of an initializer -> the NumPy type, and the field that holds the elements if raw_data does not."""
 SMALL = 64
-"""Whole numbers of a constant that are kept: what is a shape, an axis or a bound has no more."""
+"""Most integers of an initializer that is kept: a shape, an axis or a bound has no more."""
 _MOST_NODES = 20_000
 _MOST_RANK = 8
 
 
 @dataclass(frozen=True)
 class Initializer:
-    """An initializer: its bytes are in the file, and as many as its shape says."""
+    """An initializer whose bytes are in the file and match its shape."""
 
     name: str
     shape: tuple[int, ...]
     content: NDArray[np.int64] | None
-    """Of at most SMALL whole numbers."""
+    """Its elements, if they are at most SMALL integers"""
 
 
 @dataclass(frozen=True)
 class Node:
-    """One operator at work."""
+    """One application of an operator."""
 
     operator: str
-    """With its domain before it where that is not ONNX's own: `com.microsoft:Gelu`."""
+    """Prefixed with its domain unless that is ONNX's own: `com.microsoft:Gelu`"""
     inputs: list[str]
-    """Names of values; empty for one left out."""
+    """Names of values; an empty name stands for an omitted input"""
     outputs: list[str]
     attributes: dict[str, Any]
-    """Numbers, lists of them, or bytes."""
+    """Numbers, lists of numbers, or bytes"""
 
 
 @dataclass(frozen=True)
-class Port:
+class ValueInfo:
     """An input or output of the graph."""
 
     name: str
@@ -85,15 +86,15 @@ class OnnxGraph:
 
     nodes: list[Node]
     initializers: list[Initializer]
-    inputs: list[Port]
-    outputs: list[Port]
+    inputs: list[ValueInfo]
+    outputs: list[ValueInfo]
 
 
 def read_graph(content: bytes) -> OnnxGraph:
-    """Raises BadMessage for a file that is damaged or holds what no training writes."""
+    """Reads the graph. Raises BadMessage for a file that is damaged or that no training writes."""
     model = read_message(memoryview(content), _MODEL)
     if "graph" not in model:
-        raise BadMessage("it has no graph")
+        raise BadMessage(_("it has no graph"))
     graph = model["graph"]
     return OnnxGraph(*(graph.get(name, []) for name in ("node", "initializer", "input", "output")))
 
@@ -102,88 +103,88 @@ def _opaque(data: Bytes) -> Bytes:
     return data
 
 
-def _never(why: str) -> Any:
-    """A reader of a field that is known and refused."""
+def _refuse(reason: Callable[[], str]) -> Any:
+    """A reader of a field that is known but not allowed. `reason` gives the message in the language of the user."""
 
     def refuse(data: Bytes) -> None:
-        raise BadMessage(why)
+        raise BadMessage(reason())
 
     return refuse
 
 
 def _fields(**fields: tuple[int, int, Any] | tuple[int, int, Any, int]) -> dict[int, Field]:
-    """Fields by tag, from name=(number, wire type, reader, how often)."""
+    """Fields by tag, from name=(number, wire type, reader, most occurrences)."""
     return {tag(number, wire): Field(name, *rest) for name, (number, wire, *rest) in fields.items()}
 
 
-_ENTRY = _fields(key=(1, LENGTH, text), value=(2, LENGTH, _opaque))
-_DIMENSION = _fields(value=(1, VARINT, whole), parameter=(2, LENGTH, text))
-_SHAPE = _fields(dim=(1, LENGTH, lambda data: read_message(data, _DIMENSION), _MOST_RANK))
-_TENSOR_TYPE = _fields(element=(1, VARINT, small), shape=(2, LENGTH, lambda data: read_message(data, _SHAPE)))
-_TYPE = _fields(tensor=(1, LENGTH, lambda data: read_message(data, _TENSOR_TYPE)))
-_PORT = _fields(
-    name=(1, LENGTH, text),
-    type=(2, LENGTH, lambda data: read_message(data, _TYPE)),
-    metadata=(4, LENGTH, lambda data: read_message(data, _ENTRY), 64),
+_ENTRY = _fields(key=(1, LEN, utf8), value=(2, LEN, _opaque))
+_DIMENSION = _fields(value=(1, VARINT, int64), parameter=(2, LEN, utf8))
+_SHAPE = _fields(dim=(1, LEN, lambda data: read_message(data, _DIMENSION), _MOST_RANK))
+_TENSOR_TYPE = _fields(element=(1, VARINT, uint31), shape=(2, LEN, lambda data: read_message(data, _SHAPE)))
+_TYPE = _fields(tensor=(1, LEN, lambda data: read_message(data, _TENSOR_TYPE)))
+_VALUE_INFO = _fields(
+    name=(1, LEN, utf8),
+    type=(2, LEN, lambda data: read_message(data, _TYPE)),
+    metadata=(4, LEN, lambda data: read_message(data, _ENTRY), 64),
 )
 _TENSOR = {
     **_fields(
-        dims=(1, VARINT, whole, _MOST_RANK),
-        data_type=(2, VARINT, small),
-        float_data=(4, LENGTH, _opaque),
-        int32_data=(5, LENGTH, _opaque),
-        int64_data=(7, LENGTH, _opaque),
-        name=(8, LENGTH, text),
-        raw_data=(9, LENGTH, _opaque),
-        external_data=(13, LENGTH, _never("a constant lies in another file")),
-        data_location=(14, VARINT, small),
+        dims=(1, VARINT, int64, _MOST_RANK),
+        data_type=(2, VARINT, uint31),
+        float_data=(4, LEN, _opaque),
+        int32_data=(5, LEN, _opaque),
+        int64_data=(7, LEN, _opaque),
+        name=(8, LEN, utf8),
+        raw_data=(9, LEN, _opaque),
+        external_data=(13, LEN, _refuse(lambda: _("an initializer is in another file"))),
+        data_location=(14, VARINT, uint31),
     ),
-    tag(1, LENGTH): Field("packed_dims", packed),
+    tag(1, LEN): Field("packed_dims", packed_int64),
 }
 _ATTRIBUTE = _fields(
-    name=(1, LENGTH, text),
-    f=(2, FOUR, lambda data: float(np.frombuffer(data, "<f4")[0])),
-    i=(3, VARINT, whole),
-    s=(4, LENGTH, bytes),
-    graph=(6, LENGTH, _never("an operator holds a graph of its own, a loop or a branch")),
-    ints=(8, VARINT, whole, SMALL),
-    type=(20, VARINT, small),
+    name=(1, LEN, utf8),
+    f=(2, I32, lambda data: float(np.frombuffer(data, "<f4")[0])),
+    i=(3, VARINT, int64),
+    s=(4, LEN, bytes),
+    graph=(6, LEN, _refuse(lambda: _("an operator contains a graph of its own, a loop or a branch"))),
+    ints=(8, VARINT, int64, SMALL),
+    type=(20, VARINT, uint31),
 )
-_ATTRIBUTE[tag(8, LENGTH)] = Field("ints", packed)
+_ATTRIBUTE[tag(8, LEN)] = Field("ints", packed_int64)
 _TYPES = {1: "f", 2: "i", 3: "s", 7: "ints"}
-"""An attribute's type -> the field that holds its value."""
+"""Type of an attribute -> the field with its value."""
 _NODE = _fields(
-    input=(1, LENGTH, text, 256),
-    output=(2, LENGTH, text, 64),
-    name=(3, LENGTH, text),
-    operator=(4, LENGTH, text),
-    attribute=(5, LENGTH, lambda data: _attribute(read_message(data, _ATTRIBUTE)), 16),
-    doc_string=(6, LENGTH, _opaque),
-    domain=(7, LENGTH, text),
-    metadata=(9, LENGTH, _opaque, 64),
+    input=(1, LEN, utf8, 256),
+    output=(2, LEN, utf8, 64),
+    name=(3, LEN, utf8),
+    operator=(4, LEN, utf8),
+    attribute=(5, LEN, lambda data: _attribute(read_message(data, _ATTRIBUTE)), 16),
+    doc_string=(6, LEN, _opaque),
+    domain=(7, LEN, utf8),
+    metadata=(9, LEN, _opaque, 64),
 )
 _GRAPH = _fields(
-    node=(1, LENGTH, lambda data: _node(read_message(data, _NODE)), _MOST_NODES),
-    name=(2, LENGTH, text),
-    initializer=(5, LENGTH, lambda data: _constant(read_message(data, _TENSOR)), _MOST_NODES),
-    doc_string=(10, LENGTH, _opaque),
-    input=(11, LENGTH, lambda data: _port(read_message(data, _PORT)), 16),
-    output=(12, LENGTH, lambda data: _port(read_message(data, _PORT)), 16),
-    value_info=(13, LENGTH, _opaque, 2 * _MOST_NODES),
-    metadata=(16, LENGTH, lambda data: read_message(data, _ENTRY), 64),
+    node=(1, LEN, lambda data: _node(read_message(data, _NODE)), _MOST_NODES),
+    name=(2, LEN, utf8),
+    initializer=(5, LEN, lambda data: _initializer(read_message(data, _TENSOR)), _MOST_NODES),
+    doc_string=(10, LEN, _opaque),
+    input=(11, LEN, lambda data: _value_info(read_message(data, _VALUE_INFO)), 16),
+    output=(12, LEN, lambda data: _value_info(read_message(data, _VALUE_INFO)), 16),
+    value_info=(13, LEN, _opaque, 2 * _MOST_NODES),
+    metadata=(16, LEN, lambda data: read_message(data, _ENTRY), 64),
 )
-_OPERATORS = _fields(domain=(1, LENGTH, text), version=(2, VARINT, small))
+_OPERATORS = _fields(domain=(1, LEN, utf8), version=(2, VARINT, uint31))
 _MODEL = _fields(
-    ir_version=(1, VARINT, small),
-    producer=(2, LENGTH, _opaque),
-    producer_version=(3, LENGTH, _opaque),
-    domain=(4, LENGTH, text),
-    version=(5, VARINT, small),
-    doc_string=(6, LENGTH, _opaque),
-    graph=(7, LENGTH, lambda data: read_message(data, _GRAPH)),
-    operators=(8, LENGTH, lambda data: read_message(data, _OPERATORS), 4),
-    metadata=(14, LENGTH, lambda data: read_message(data, _ENTRY), 64),
-    functions=(25, LENGTH, _never("it has functions of its own")),
+    ir_version=(1, VARINT, uint31),
+    producer=(2, LEN, _opaque),
+    producer_version=(3, LEN, _opaque),
+    domain=(4, LEN, utf8),
+    version=(5, VARINT, uint31),
+    doc_string=(6, LEN, _opaque),
+    graph=(7, LEN, lambda data: read_message(data, _GRAPH)),
+    operators=(8, LEN, lambda data: read_message(data, _OPERATORS), 4),
+    metadata=(14, LEN, lambda data: read_message(data, _ENTRY), 64),
+    functions=(25, LEN, _refuse(lambda: _("it has functions of its own"))),
 )
 
 
@@ -191,7 +192,7 @@ def _node(found: dict[str, Any]) -> Node:
     domain, operator = found.get("domain", ""), found.get("operator", "")
     attributes = dict(found.get("attribute", []))
     if len(attributes) < len(found.get("attribute", [])):
-        raise BadMessage(f"an attribute of {operator} comes twice")
+        raise BadMessage(_("an attribute of {operator} occurs twice", operator=operator))
     name = f"{domain}:{operator}" if domain else operator
     return Node(name, found.get("input", []), found.get("output", []), attributes)
 
@@ -199,34 +200,40 @@ def _node(found: dict[str, Any]) -> Node:
 def _attribute(found: dict[str, Any]) -> tuple[str, Any]:
     kind = _TYPES.get(found.get("type", 0))
     if kind is None or set(found) - {"name", "type", kind}:
-        raise BadMessage(f"the attribute {found.get('name')} is of a type that no training writes")
+        raise BadMessage(_("the attribute {name} has a type that no training writes", name=found.get("name")))
     return found.get("name", ""), found.get(kind, {"f": 0.0, "i": 0, "s": b"", "ints": []}[kind])
 
 
-def _port(found: dict[str, Any]) -> Port:
+def _value_info(found: dict[str, Any]) -> ValueInfo:
     tensor = found.get("type", {}).get("tensor", {})
-    return Port(found.get("name", ""), tensor.get("element", 0), len(tensor.get("shape", {}).get("dim", [])))
+    return ValueInfo(found.get("name", ""), tensor.get("element", 0), len(tensor.get("shape", {}).get("dim", [])))
 
 
-def _constant(found: dict[str, Any]) -> Initializer:
-    """Checks that the bytes are there: as many as the shape asks for, and in this file."""
+def _initializer(found: dict[str, Any]) -> Initializer:
+    """Checks that the bytes are in this file and match the shape."""
     name, shape = found.get("name", ""), (*found.get("dims", []), *found.get("packed_dims", []))
     if found.get("data_location", 0):
-        raise BadMessage(f"the constant {name} lies in another file")
+        raise BadMessage(_("the initializer {name} is in another file", name=name))
     kind = ELEMENTS.get(found.get("data_type", 0))
     if kind is None or len(shape) > _MOST_RANK or any(size < 0 for size in shape):
-        raise BadMessage(f"the constant {name} is of a type or shape that no training writes")
+        raise BadMessage(_("the initializer {name} has a type or shape that no training writes", name=name))
     element, field = np.dtype(kind[0]), kind[1]
     if set(found) & {"float_data", "int32_data", "int64_data"} - {field} or ("raw_data" in found and field in found):
-        raise BadMessage(f"the constant {name} is given twice")
+        raise BadMessage(_("the initializer {name} has its elements twice", name=name))
     if field in found:
-        size = len(found[field]) / 4 if field == "float_data" else counted(found[field])
+        size = len(found[field]) / 4 if field == "float_data" else count_varints(found[field])
     else:
         size = len(found.get("raw_data", b"")) / element.itemsize
     if size != math.prod(shape):
-        raise BadMessage(f"the constant {name} has {size:g} elements, and its shape asks for {math.prod(shape)}")
+        problem = _(
+            "the initializer {name} has {size:g} elements, but its shape has {expected}",
+            name=name,
+            size=size,
+            expected=math.prod(shape),
+        )
+        raise BadMessage(problem)
     content = None
     if element.kind in "iu" and size <= SMALL:
-        values = packed(found[field]) if field in found else np.frombuffer(found.get("raw_data", b""), element)
+        values = packed_int64(found[field]) if field in found else np.frombuffer(found.get("raw_data", b""), element)
         content = np.array(values, np.int64).reshape(shape)
     return Initializer(name, shape, content)

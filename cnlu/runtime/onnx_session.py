@@ -1,6 +1,6 @@
-"""A network's graph on ONNX Runtime, which is kept from sending usage data: from 1.29 on its Linux builds do.
+"""Opens a graph in ONNX Runtime, with its telemetry switched off: from 1.29 its Linux builds send usage data.
 
-Whoever wants it sent sets ORT_DISABLE_TELEMETRY=0 before the start.
+To allow telemetry, set ORT_DISABLE_TELEMETRY=0 before the process starts.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when onnxruntime is 
 import onnxruntime
 
 if os.environ["ORT_DISABLE_TELEMETRY"] == "1":
-    onnxruntime.disable_telemetry_events()  # where something else imported it before
+    onnxruntime.disable_telemetry_events()  # for when another module imported onnxruntime first
 
 Session: TypeAlias = onnxruntime.InferenceSession
 
 
 def open_graph(graph: bytes, threads: int = 1) -> Session:
-    """A session on the CPU that computes with so many threads; raises what ONNX Runtime does for a broken graph.
+    """A session that runs the graph on the CPU with `threads` threads; raises ONNX Runtime's errors for a broken graph.
 
-    A graph that somebody else may have made goes through `graph_check` first: ONNX Runtime opens files that it names.
+    Pass an untrusted graph through `graph_check` first: ONNX Runtime opens the files that a graph names.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

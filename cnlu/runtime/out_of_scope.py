@@ -1,9 +1,9 @@
-"""How far a sentence is from all that a model has learned: a score for "none of my intents".
+"""The out-of-scope score of a sentence: how unlike it is to everything the model has learned.
 
-A sentence of a kind that was never learned wakes none of the intents, so the sum over all of them stays low, where a
-softmax would only say which of them is the least unlikely (Liu et al. 2020, Energy-based Out-of-distribution
-Detection, arXiv 2010.03759, section 3). It is also told by its words, most of which training never met; the fewer
-examples there were, the more by these. No example out of scope is needed to learn or to calibrate it.
+An out-of-scope sentence activates none of the intents, so the energy, a smooth maximum over all logits, stays low. A
+softmax would only say which intent is the least unlikely (Liu et al. 2020, Energy-based Out-of-distribution Detection,
+arXiv 2010.03759, section 3). Such a sentence also consists mostly of words that training has not seen. The fewer
+examples the model has, the more the words count. Neither learning nor calibration needs out-of-scope examples.
 """
 
 from __future__ import annotations
@@ -14,79 +14,80 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-EDGE_FEW, EDGE_MANY = 1.4, 1.8
-"""Standard deviations between the mean of the sentences in scope and the edge, up to FEW examples and from MANY on.
-8 % and 4 % of a normal distribution lie beyond it (chosen on dev parts: docs/benchmarks/small-bots.md)"""
-FEW, MANY = 100, 200
-ALIKE = 200
-"""Examples of which a standard deviation of the known share tells as much as one of the energy. Of fewer it tells more,
-of more less, by the root of their number: chosen on bots of 16 and 50 examples, and so that it counts the .3 of the
-energy that was best with 2,000 (docs/benchmarks/out-of-scope-and-multi-intent.md)"""
-SPREAD, SPREAD_KNOWN = 0.6, 0.13
-"""Usual standard deviations, of energies in units of the temperature and of known shares"""
-FIRST = 8
-"""Sentences that the usual spreads are worth"""
-USUAL = 3.0
-"""Widths between the edge and the mean of the sentences in scope, whose score is then 0.05"""
+EDGE_SMALL, EDGE_LARGE = 1.4, 1.8
+"""Distance of the edge (the decision threshold) from the mean of the in-scope sentences, in standard deviations, for
+models of at most SMALL and at least LARGE examples. 8 % and 4 % of a normal distribution lie beyond it. Chosen on dev
+parts: docs/benchmarks/small-bots.md."""
+SMALL, LARGE = 100, 200
+EQUAL_WEIGHT_EXAMPLES = 200
+"""Number of examples at which a standard deviation of the known share counts as much as one of the energy. The weight
+of the known share is proportional to 1 / sqrt(number of examples): chosen on bots of 16 and 50 examples, and so that
+its weight with 2,000 examples is 0.3, which was best there (docs/benchmarks/out-of-scope-and-multi-intent.md)."""
+PRIOR_ENERGY_SD, PRIOR_KNOWN_SD = 0.6, 0.13
+"""Prior standard deviations of the energy, in units of the temperature, and of the known share."""
+PRIOR_COUNT = 8
+"""Number of sentences that the prior standard deviations count for."""
+WIDTHS_TO_MEAN = 3.0
+"""Distance between the edge and the mean of the in-scope sentences, in widths; the score at the mean is 0.05."""
 
 
 @dataclass(frozen=True)
 class OosScorer:
-    """Where a model's own sentences end, by the energy of their intent scores and how much of their text is known."""
+    """Scores how far out of scope a sentence is, from its energy and the share of it that training has seen."""
 
     edge: float
-    """Most sentences in scope lie above it; its score is 0.5"""
+    """The decision threshold: the score there is 0.5, and most in-scope sentences lie above it"""
     width: float
-    """Of the slope at the edge"""
+    """Width of the logistic slope at the edge"""
     weight: float = 0.0
-    """What a text that is known altogether (features.known) adds to its energy, beside one that is not at all"""
+    """What the known share adds to the energy: a fully known text gains this much over a fully unknown one"""
     characters: str = ""
-    """All that training met"""
+    """All characters that training has seen"""
 
-    def outside(self, energy: float, known: float = 1.0) -> float:
-        """0..1; about 0.05 for the usual sentence in scope, 0.5 at the edge, 1 far away."""
-        place = (energy + self.weight * known - self.edge) / self.width
-        return float(0.5 - 0.5 * np.tanh(place / 2.0))
+    def score(self, energy: float, known: float = 1.0) -> float:
+        """The out-of-scope score, 0..1: about 0.05 for a typical in-scope sentence, 0.5 at the edge, 1 far away."""
+        distance = (energy + self.weight * known - self.edge) / self.width
+        return float(0.5 - 0.5 * np.tanh(distance / 2.0))
 
 
-def energy(scores: NDArray[np.float64], multi_intent: bool = False) -> float:
-    """Of the intent scores [K] of one sentence, as they come: the higher, the more the model knows it.
+def energy(logits: NDArray[np.float64], multi_label: bool = False) -> float:
+    """The negative free energy of the uncalibrated intent logits [K] of one sentence; in-scope sentences have more.
 
-    The log of the sum of their exponentials. Where each is scored by itself (`multi_intent`), the sum of what each
-    would give alone against its absence (Wang et al. 2021, Can Multi-Label Classification Networks Know What They Don't
-    Know?, section 3). -inf without any intents.
+    It is the log-sum-exp of the logits. With `multi_label` it is the sum of each label's own log(1 + exp(logit))
+    (Wang et al. 2021, Can Multi-Label Classification Networks Know What They Don't Know?, section 3). Returns -inf if
+    there are no intents.
     """
-    if multi_intent:
-        return float(np.logaddexp(0.0, scores).sum()) if len(scores) else -np.inf
-    return float(np.logaddexp.reduce(scores)) if len(scores) else -np.inf
+    if multi_label:
+        return float(np.logaddexp(0.0, logits).sum()) if len(logits) else -np.inf
+    return float(np.logaddexp.reduce(logits)) if len(logits) else -np.inf
 
 
 def fit_oos_scorer(
-    energies: Sequence[float], known: Sequence[float], unit: float, learned: int, characters: str = ""
+    energies: Sequence[float], known: Sequence[float], temperature: float, examples: int, characters: str = ""
 ) -> OosScorer | None:
-    """From the energies of sentences that are in scope and were not learned, and from how much of each is known [0..1].
+    """Fits a scorer to in-scope sentences that were not trained on: their energies and known shares [0..1].
 
-    Both spreads are drawn in to what is usual, as if FIRST further sentences had been there that spread so: `unit`, the
-    temperature of the intents, is what energies are measured by. `learned`: how many examples the model has. None
-    where there are no sentences, or no numbers.
+    Both standard deviations are shrunk towards their priors, as if PRIOR_COUNT more sentences with the prior spread
+    had been seen. `temperature` is that of the intents, the unit of energies; `examples` is the model's number of
+    training examples. Returns None if there are no sentences or an energy is not finite.
     """
     found, shares = np.asarray(energies, np.float64), np.asarray(known, np.float64)
     if not len(found) or not np.isfinite(found).all():
         return None
-    own = _spread(found, SPREAD * unit)
-    ratio = np.sqrt(ALIKE / max(learned, 1))
-    weight = ratio * own / _spread(shares, SPREAD_KNOWN)
-    places = found + weight * shares
-    spread = _spread(places, own * np.hypot(1.0, ratio)) * np.sqrt(1.0 + 1.0 / len(places))
-    below = max(float(_edge(learned) * spread), 1e-3)
-    return OosScorer(float(places.mean()) - below, below / USUAL, float(weight), characters)
+    energy_sd = _shrunk_sd(found, PRIOR_ENERGY_SD * temperature)
+    ratio = np.sqrt(EQUAL_WEIGHT_EXAMPLES / max(examples, 1))
+    weight = ratio * energy_sd / _shrunk_sd(shares, PRIOR_KNOWN_SD)
+    combined = found + weight * shares
+    combined_sd = _shrunk_sd(combined, energy_sd * np.hypot(1.0, ratio)) * np.sqrt(1.0 + 1.0 / len(combined))
+    below_mean = max(float(_edge_distance(examples) * combined_sd), 1e-3)
+    return OosScorer(float(combined.mean()) - below_mean, below_mean / WIDTHS_TO_MEAN, float(weight), characters)
 
 
-def _edge(learned: int) -> float:
-    """In standard deviations; between FEW and MANY examples it grows with the logarithm of their number."""
-    return float(np.interp(np.log(max(learned, 1)), np.log([FEW, MANY]), [EDGE_FEW, EDGE_MANY]))
+def _edge_distance(examples: int) -> float:
+    """In standard deviations; between SMALL and LARGE it grows with the logarithm of the number of examples."""
+    return float(np.interp(np.log(max(examples, 1)), np.log([SMALL, LARGE]), [EDGE_SMALL, EDGE_LARGE]))
 
 
-def _spread(found: NDArray[np.float64], usual: float) -> float:
-    """Standard deviation, drawn in to the `usual` one."""
-    return float(np.sqrt((len(found) * found.var() + FIRST * usual**2) / (len(found) + FIRST)))
+def _shrunk_sd(values: NDArray[np.float64], prior: float) -> float:
+    """Standard deviation of the values, shrunk towards the `prior` one."""
+    return float(np.sqrt((len(values) * values.var() + PRIOR_COUNT * prior**2) / (len(values) + PRIOR_COUNT)))

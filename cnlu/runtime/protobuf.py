@@ -1,7 +1,7 @@
-"""Messages in protobuf's wire format, read strictly: what a reader could take in two ways is refused.
+"""A strict reader of protobuf's wire format: it refuses everything that two readers could understand differently.
 
-Two readers of one file may differ over a field that comes twice, that has another wire type than its own, or that only
-one of them knows. Here each of these is an error, so whoever reads the bytes next finds what was found here.
+Readers may disagree about a field that occurs twice, that has an unexpected wire type, or that only one of them knows.
+Here each of these is an error, so the next reader of the bytes finds the same message.
 https://protobuf.dev/programming-guides/encoding
 """
 
@@ -12,18 +12,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-VARINT, EIGHT, LENGTH, FOUR = 0, 1, 2, 5
+from cnlu.i18n import _
+
+VARINT, I64, LEN, I32 = 0, 1, 2, 5
 """Wire types; groups (3 and 4) are refused."""
 
-
 _LARGE = 1 << 16
-"""Bytes of a message whose parts are looked at in place; a small one is faster as a copy."""
+"""Size in bytes from which a message is read in place; a smaller one is faster to read as a copy."""
 
 Bytes = bytes | memoryview
 
 
 class BadMessage(ValueError):
-    """Bytes that are no message of the kind expected; says why in a part of a sentence."""
+    """Bytes that are not a message of the expected type. The text says why, as a clause without a full stop."""
 
 
 class Field(NamedTuple):
@@ -31,35 +32,38 @@ class Field(NamedTuple):
 
     name: str
     read: Callable[[Any], Any]
-    """From a number (VARINT) or the field's bytes."""
-    most: int = 1
-    """How often it may come: more than once gives a list."""
+    """Decodes a number (VARINT) or the field's bytes"""
+    max_count: int = 1
+    """Most occurrences; above 1 the value is a list"""
 
 
 Message = Mapping[int, Field]
-"""Fields by their tags, as `tag` gives them."""
+"""The fields of a message type, by tag."""
 
 
 def tag(number: int, wire: int) -> int:
-    """What stands before a field in the bytes."""
+    """The tag that precedes a field in the bytes."""
     return number << 3 | wire
 
 
 def read_message(data: Bytes, message: Message) -> dict[str, Any]:
-    """The fields of a message by name, absent ones left out. Raises BadMessage for anything else in `data`."""
+    """The fields of a message by name, without absent ones. Raises BadMessage for anything else in `data`."""
     found: dict[str, Any] = {}
     for key, value in _fields(data if len(data) > _LARGE else bytes(data)):
         field = message.get(key)
         if field is None:
-            raise BadMessage(f"it has field {key >> 3} (wire type {key & 7}), which no training writes")
-        if field.most == 1:
+            number, wire = key >> 3, key & 7
+            problem = _("it has field {number} (wire type {wire}), which no training writes", number=number, wire=wire)
+            raise BadMessage(problem)
+        if field.max_count == 1:
             if field.name in found:
-                raise BadMessage(f"its field {field.name} comes twice")
+                raise BadMessage(_("its field {name} occurs twice", name=field.name))
             found[field.name] = field.read(value)
             continue
         values = found.setdefault(field.name, [])
-        if len(values) == field.most:
-            raise BadMessage(f"its field {field.name} comes more than {field.most} times")
+        if len(values) == field.max_count:
+            problem = _("its field {name} occurs more than {limit} times", name=field.name, limit=field.max_count)
+            raise BadMessage(problem)
         values.append(field.read(value))
     return found
 
@@ -74,25 +78,25 @@ def _fields(data: Bytes) -> Iterator[tuple[int, Any]]:
             number, at = _varint(data, at)
             yield key, number
             continue
-        if wire == LENGTH:
+        if wire == LEN:
             size = data[at] if at < end else 0x80
             size, at = (size, at + 1) if size < 0x80 else _varint(data, at)
-        elif wire in (EIGHT, FOUR):
-            size = 8 if wire == EIGHT else 4
+        elif wire in (I64, I32):
+            size = 8 if wire == I64 else 4
         else:
-            raise BadMessage(f"it has wire type {wire}")
+            raise BadMessage(_("it has wire type {wire}", wire=wire))
         if size > end - at:
-            raise BadMessage("it ends within a field")
+            raise BadMessage(_("it ends within a field"))
         yield key, data[at : at + size]
         at += size
 
 
 def _varint(data: Bytes, at: int) -> tuple[int, int]:
-    """The number at a place, 0 to 2^64 - 1, and the place behind it."""
+    """The number at position `at`, 0 to 2^64 - 1, and the position after it."""
     number = 0
     for shift in range(0, 70, 7):
         if at >= len(data):
-            raise BadMessage("it ends within a number")
+            raise BadMessage(_("it ends within a number"))
         byte = data[at]
         at += 1
         number |= (byte & 0x7F) << shift
@@ -100,40 +104,41 @@ def _varint(data: Bytes, at: int) -> tuple[int, int]:
             if number >> 64:
                 break
             return number, at
-    raise BadMessage("it has a number of more than 64 bits")
+    raise BadMessage(_("it has a number of more than 64 bits"))
 
 
-def whole(number: int) -> int:
-    """A signed 64-bit number."""
+def int64(number: int) -> int:
+    """A varint as a signed 64-bit number."""
     return number - (1 << 64) if number >> 63 else number
 
 
-def small(number: int) -> int:
-    """A number that others may keep in 32 bits, from 0."""
+def uint31(number: int) -> int:
+    """A varint that also fits into the positive half of 32 bits."""
     if number >> 31:
-        raise BadMessage("it has a number of more than 31 bits")
+        raise BadMessage(_("it has a number of more than 31 bits"))
     return number
 
 
-def text(data: Bytes) -> str:
+def utf8(data: Bytes) -> str:
+    """The field as text."""
     try:
         return bytes(data).decode()
     except UnicodeDecodeError:
-        raise BadMessage("it has a name that is not UTF-8") from None
+        raise BadMessage(_("it has a name that is not UTF-8")) from None
 
 
-def counted(data: Bytes) -> int:
-    """How many numbers a packed field of varints holds."""
+def count_varints(data: Bytes) -> int:
+    """The number of varints in a packed field."""
     ends = np.frombuffer(data, np.uint8) < 0x80
     if len(ends) and not ends[-1]:
-        raise BadMessage("it ends within a number")
+        raise BadMessage(_("it ends within a number"))
     return int(ends.sum())
 
 
-def packed(data: Bytes) -> list[int]:
-    """The signed numbers of a packed field of varints."""
+def packed_int64(data: Bytes) -> list[int]:
+    """The varints of a packed field, as signed numbers."""
     numbers, at = [], 0
     while at < len(data):
         number, at = _varint(data, at)
-        numbers.append(whole(number))
+        numbers.append(int64(number))
     return numbers

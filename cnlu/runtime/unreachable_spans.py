@@ -1,4 +1,4 @@
-"""Annotated spans that no answer can contain."""
+"""Annotated spans that no parse result can contain."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from cnlu.data.schema import Example
 from cnlu.text.view import View, view
 
 
-def lost_spans(example: Example) -> int:
-    """How many of an example's spans no tagging of the characters that are read can hold.
+def count_unreachable(example: Example) -> int:
+    """The number of an example's spans that no tagging of its visible characters can produce.
 
-    The fewest that must go where spans overlap; those with an edge that is not read (a space, a final mark), those
-    that are empty and those that reach beyond the text.
+    These are empty spans, spans that reach beyond the text, spans with an edge at a character that the model does not
+    read (a space, a final punctuation mark), and, of overlapping spans, the fewest that must go.
     """
-    seen, free_from, kept = view(example.text), 0, 0
+    visible, free_from, kept = view(example.text), 0, 0
     for entity in sorted(example.entities, key=lambda e: e.end):
-        if free_from <= entity.start and _is_read(seen, entity.start, entity.end):
+        if free_from <= entity.start and _is_reachable(visible, entity.start, entity.end):
             free_from, kept = entity.end, kept + 1
     return len(example.entities) - kept
 
 
-def _is_read(seen: View, start: int, end: int) -> bool:
-    """Whether a raw span is the one that its characters come back as."""
-    first, last = seen.of_raw(start, end)
-    return first < last and seen.to_raw(first, last) == (start, end)
+def _is_reachable(visible: View, start: int, end: int) -> bool:
+    """Whether a raw span survives the way to visible characters and back."""
+    first, last = visible.of_raw(start, end)
+    return first < last and visible.to_raw(first, last) == (start, end)

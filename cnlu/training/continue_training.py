@@ -134,8 +134,8 @@ def _united(old: Labels, new: Labels) -> Labels:
         _sorted(old.entities, new.entities),
         both(old.roles, new.roles),
         groups,
-        _sorted(old.combined, new.combined),
-        counting,
+        combined=_sorted(old.combined, new.combined),
+        counting=counting,
     )
 
 

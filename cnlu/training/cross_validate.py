@@ -16,7 +16,7 @@ from cnlu.errors import DataError
 from cnlu.evaluation.cross_validation import pooled
 from cnlu.evaluation.frames import Span
 from cnlu.evaluation.metrics import evaluate
-from cnlu.evaluation.report_data import ReportData, by_examples, unheard
+from cnlu.evaluation.report_data import ReportData, find_unseen_spans, seen_in_examples
 from cnlu.io.temporary import scratch_folder
 from cnlu.runtime.interpreter import Interpreter
 from cnlu.runtime.labels import Labels
@@ -49,7 +49,7 @@ class _Fold:
     """Of the examples, in the whole"""
     results: list[dict[str, Any]]
     metrics: dict[str, Any]
-    fresh: frozenset[tuple[int, Span]]
+    unseen_spans: frozenset[tuple[int, Span]]
 
 
 def cross_validate(options: CrossValidation, log: Log = lambda line: None) -> ReportData:
@@ -74,9 +74,18 @@ def cross_validate(options: CrossValidation, log: Log = lambda line: None) -> Re
     metrics = pooled(data.examples, results, [one.metrics for one in done])
     subject = f"{', '.join(map(str, options.data))}, cross-validated in {options.folds} folds"
     counts = counted(data.examples, options.config.model.multi_label)
-    fresh: frozenset[Any] = frozenset().union(*(one.fresh for one in done))
+    unseen_spans: frozenset[Any] = frozenset().union(*(one.unseen_spans for one in done))
     labels = _labels(metrics, data.examples)
-    return ReportData(subject, data.examples, results, metrics, labels, counts, fresh, [fold + 1 for fold in fold_of])
+    return ReportData(
+        subject=subject,
+        examples=data.examples,
+        results=results,
+        metrics=metrics,
+        labels=labels,
+        counts=counts,
+        unseen_spans=unseen_spans,
+        fold_of=[fold + 1 for fold in fold_of],
+    )
 
 
 def _note_rare(examples: Sequence[Example], folds: int, log: Log) -> None:
@@ -115,7 +124,7 @@ def _answered(options: CrossValidation, data: NluData, fold_of: Sequence[int], f
         results = model.parse_batch([example.text for example in held])
     metrics = evaluate(held, results, model.labels)
     log(f"{title}: {_in_words(metrics)}")
-    return _Fold(numbers, results, metrics, unheard(held, by_examples(rest), numbers))
+    return _Fold(numbers, results, metrics, find_unseen_spans(held, seen_in_examples(rest), numbers))
 
 
 def _train(request: Request, data: NluData, examples: Sequence[Example], log: Log) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnlu.data.grouping import WEIGHTS, ItemSet, counting_order, order_of
+from cnlu.data.grouping import WEIGHTS, ItemSet, counting_order, item_label_order
 from cnlu.data.schema import Entity, Example
 
 
@@ -33,21 +33,25 @@ def test_labels_count_where_all_are_numbers_after_the_same_beginning(names: list
 
 
 def test_labels_count_where_the_examples_mention_them_in_their_order() -> None:
-    assert order_of([order("1", "1", "2", "2"), order("1", None, "2", "1", "3"), order(None)]) == ["1", "2", "3"]
+    assert item_label_order([order("1", "1", "2", "2"), order("1", None, "2", "1", "3"), order(None)]) == [
+        "1",
+        "2",
+        "3",
+    ]
 
 
 def test_numbers_that_come_in_any_order_do_not_count() -> None:
     """Such as platforms 1 and 2."""
-    assert order_of([order("2", "1"), order("1", "2"), order("2")]) == []
+    assert item_label_order([order("2", "1"), order("1", "2"), order("2")]) == []
 
 
 def test_one_careless_example_of_many_does_not_stop_the_counting() -> None:
-    assert order_of([*[order("1", "2")] * 20, order("2", "1")]) == ["1", "2"]
+    assert item_label_order([*[order("1", "2")] * 20, order("2", "1")]) == ["1", "2"]
 
 
 @given(st.lists(st.sampled_from(["1", "2", "3", None]), max_size=9))
 def test_counting_labels_are_numbered_as_they_come(groups: list[str | None]) -> None:
-    numbers = ItemSet(["1", "2", "3"], True).numbered(groups)
+    numbers = ItemSet(["1", "2", "3"], True).label_ids(groups)
     assert [n == 0 for n in numbers] == [g is None for g in groups]
     first = list(dict.fromkeys(n for n in numbers if n))
     assert first == list(range(1, len(first) + 1))
@@ -55,7 +59,7 @@ def test_counting_labels_are_numbered_as_they_come(groups: list[str | None]) -> 
 
 
 def test_other_labels_keep_their_numbers() -> None:
-    assert ItemSet(["back", "out"], False).numbered(["out", None, "back"]) == [2, 0, 1]
+    assert ItemSet(["back", "out"], False).label_ids(["out", None, "back"]) == [2, 0, 1]
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
@@ -63,9 +67,9 @@ def test_the_next_item_has_the_next_counting_label_and_no_state_is_out_of_reach(
     items = ItemSet([str(n) for n in range(1, count + 1)], True)
     assert not (items.begins & items.returns).any()
     for state, onward in zip(*np.nonzero(items.begins), strict=True):
-        assert items.label[onward] == items.met[onward] == items.met[state] + 1
+        assert items.label[onward] == items.item_count[onward] == items.item_count[state] + 1
     for state, onward in zip(*np.nonzero(items.returns), strict=True):
-        assert items.met[state] == items.met[onward] >= items.label[onward] != items.label[state]
+        assert items.item_count[state] == items.item_count[onward] >= items.label[onward] != items.label[state]
     assert (items.begins | items.returns).any(0).tolist() == [False] + [True] * (len(items.label) - 1)
 
 

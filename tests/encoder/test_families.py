@@ -26,7 +26,7 @@ from cnlu.encoder.prune import keep_layers, prune_heads
 from cnlu.encoder.transformers_logging import silent_transformers
 from cnlu.encoder.validate import EXPORTABLE_FAMILIES
 from cnlu.errors import UsageError
-from cnlu.runtime.graph_check import follow, strange_operators
+from cnlu.runtime.graph_check import infer_shapes, unsupported_operators
 from cnlu.runtime.onnx_file import read_graph
 from cnlu.text.tokens import AlignedTokenizer
 
@@ -153,7 +153,7 @@ def test_it_exports_and_onnx_runtime_gives_the_same(family: str, tiny_encoder: C
     with contextlib.suppress(UsageError):
         prune_heads(backbone, 0.5)
     graph = exported(backbone)
-    assert strange_operators(graph) == []  # or whoever trains on it could not load the model
+    assert unsupported_operators(graph) == []  # or whoever trains on it could not load the model
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     for rows, longest in ((1, 3), (3, 13)):
         ids, mask = (
@@ -164,7 +164,7 @@ def test_it_exports_and_onnx_runtime_gives_the_same(family: str, tiny_encoder: C
         given = session.run(None, {"ids": ids.numpy(), "mask": mask.numpy()})
         for one, other in zip(given, expected, strict=True):
             assert np.abs(one - other.numpy())[mask.numpy() > 0].max() < 1e-4
-        shapes, _ = follow(read_graph(graph), {"ids": tuple(ids.shape), "mask": tuple(mask.shape)})
+        shapes, _ = infer_shapes(read_graph(graph), {"ids": tuple(ids.shape), "mask": tuple(mask.shape)})
         assert list(shapes.values()) == [one.shape for one in given]
 
 

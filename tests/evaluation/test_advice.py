@@ -34,7 +34,9 @@ def test_the_intent_with_fewer_training_examples_is_the_one_to_write_for() -> No
 def test_an_entity_with_new_words_asks_for_the_words_and_one_with_old_words_for_sentences() -> None:
     texts = [Example(f"要水饺{i}", None, (entity(1, 3, "meal"),)) for i in range(3)]
     nothing = [(None, 0.0, [])] * 3
-    (new,) = advise(report_data(texts, nothing, fresh=frozenset((i, (1, 3, "meal")) for i in range(3))))["entities"]
+    (new,) = advise(report_data(texts, nothing, unseen_spans=frozenset((i, (1, 3, "meal")) for i in range(3))))[
+        "entities"
+    ]
     assert Name("水饺") in new.what and "lookup table meal" in said(new)
     (old,) = advise(report_data(texts, nothing))["entities"]
     assert "sentences around them" in said(old)
@@ -139,9 +141,9 @@ def test_it_happens_both_ways_only_where_it_does() -> None:
 def test_words_are_called_new_or_known_only_as_far_as_they_are() -> None:
     texts = [Example(f"要水饺{i}", None, (entity(1, 3, "meal"),)) for i in range(4)]
     nothing = [(None, 0.0, [])] * 4
-    (few_new,) = advise(report_data(texts, nothing, fresh=frozenset({(0, (1, 3, "meal"))})))["entities"]
+    (few_new,) = advise(report_data(texts, nothing, unseen_spans=frozenset({(0, (1, 3, "meal"))})))["entities"]
     assert "new to training" not in said(few_new) and "Most of the words were read in training" in said(few_new)
-    (some_new,) = advise(report_data(texts, nothing, fresh=frozenset((i, (1, 3, "meal")) for i in range(2))))[
+    (some_new,) = advise(report_data(texts, nothing, unseen_spans=frozenset((i, (1, 3, "meal")) for i in range(2))))[
         "entities"
     ]
     assert "the words of 2 of them are new" in said(some_new)

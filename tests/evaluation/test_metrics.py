@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cnlu.data.schema import Entity, Example
 from cnlu.evaluation.metrics import evaluate
 from cnlu.runtime.labels import Labels
-from cnlu.runtime.unreachable_spans import lost_spans
+from cnlu.runtime.unreachable_spans import count_unreachable
 
 KEYS = {
     "n",
@@ -198,16 +198,16 @@ def test_labels_that_training_never_saw_are_counted_apart() -> None:
 
 def test_overlapping_gold_spans_are_unreachable() -> None:
     text, outer, inner = "北京大学", _entity(0, 4, "school"), _entity(0, 2, "city")
-    assert lost_spans(Example(text, None, (inner, outer))) == 1
-    assert lost_spans(Example(text, None, (_entity(0, 2, "city"), _entity(2, 4, "kind")))) == 0
-    assert lost_spans(Example(text, None, (_entity(2, 9, "city"),))) == 1
+    assert count_unreachable(Example(text, None, (inner, outer))) == 1
+    assert count_unreachable(Example(text, None, (_entity(0, 2, "city"), _entity(2, 4, "kind")))) == 0
+    assert count_unreachable(Example(text, None, (_entity(2, 9, "city"),))) == 1
     assert evaluate([Example(text, None, (inner, outer))], [_result(None)])["unreachable_entities"] == 1
 
 
 def test_a_gold_span_with_an_edge_that_is_not_read_is_unreachable() -> None:
     texts = ("去北京 ", 1, 4, 1), ("去 北京", 1, 4, 1), ("听Hello!", 1, 7, 1), ("去北\u200b京", 1, 4, 0)
     for text, start, end, lost in texts:
-        assert lost_spans(Example(text, None, (_entity(start, end, "name"),))) == lost, text
+        assert count_unreachable(Example(text, None, (_entity(start, end, "name"),))) == lost, text
 
 
 def test_the_runtimes_own_count_of_unreachable_spans_is_taken() -> None:

@@ -27,7 +27,7 @@ from cnlu.export.quantize import quantize
 from cnlu.model.encoder_output import AlignedEncoder
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.network import Sizes
-from cnlu.runtime.graph_check import follow, strange_operators
+from cnlu.runtime.graph_check import infer_shapes, unsupported_operators
 from cnlu.runtime.onnx_file import read_graph
 
 SMALLEST = 512
@@ -137,10 +137,10 @@ def test_products_below_the_limit_are_left_alone(
 
 
 def test_all_its_operators_are_ones_that_a_model_may_have(graphs: Graphs) -> None:
-    assert strange_operators(graphs.rounded) == []
+    assert unsupported_operators(graphs.rounded) == []
     given = inputs(graphs.tokens)
     session = onnxruntime.InferenceSession(graphs.rounded, providers=["CPUExecutionProvider"])
-    shapes, _ = follow(read_graph(graphs.rounded), {name: array.shape for name, array in given.items()})
+    shapes, _ = infer_shapes(read_graph(graphs.rounded), {name: array.shape for name, array in given.items()})
     assert shapes == dict(zip(NAMES, (one.shape for one in session.run(None, given)), strict=True))
 
 

@@ -12,7 +12,7 @@ import torch
 from cnlu.data.grouping import WEIGHTS
 from cnlu.data.schema import Entity, Example
 from cnlu.model.grouping_crf import GroupingCRF
-from cnlu.runtime.grouping import Items, totals
+from cnlu.runtime.grouping import GroupDecoder, log_partition
 from cnlu.runtime.labels import Labels
 from cnlu.training.data.batching import collate
 from cnlu.training.data.featurize import Row, _items
@@ -59,12 +59,12 @@ def given(names: list[str]) -> tuple[Labels, list[Row], dict[str, torch.Tensor]]
     return labels, rows, collate(rows, torch.device("cpu"))
 
 
-def decision(labels: Labels) -> tuple[GroupingCRF, Items]:
+def decision(labels: Labels) -> tuple[GroupingCRF, GroupDecoder]:
     assert labels.items is not None
     weights = np.random.default_rng(1).normal(0, 1, len(WEIGHTS)).astype(np.float32)
     chain = GroupingCRF(labels.items)
     chain.weights.data.copy_(torch.from_numpy(weights))
-    return chain, Items(labels.items, weights)
+    return chain, GroupDecoder(labels.items, weights)
 
 
 @SETS
@@ -80,9 +80,11 @@ def test_the_likelihood_is_that_of_the_decision(names: list[str]) -> None:
     for i, one in enumerate(examples_of(names)):
         spans, count = [(e.start, e.end) for e in one.entities], len(one.entities)
         allowed = [labels.group_names] * count
-        weighed = items.weighed(one.text, spans, [(e.entity, None) for e in one.entities], allowed, scores[i].numpy())
+        potentials = items.potentials(
+            one.text, spans, [(e.entity, None) for e in one.entities], allowed, scores[i].numpy()
+        )
         masks = np.stack([wanted[i, :count].numpy(), np.ones((count, 1 + chain.labels))]).astype(float)
-        assert found[i].numpy() == pytest.approx(totals(weighed, items.items, masks), abs=1e-3)
+        assert found[i].numpy() == pytest.approx(log_partition(potentials, items.items, masks), abs=1e-3)
 
 
 @SETS

@@ -50,9 +50,9 @@ def batch(length: int = 7, padding: int = 0) -> dict[str, torch.Tensor]:
         "items_spans": torch.tensor([[[0, 1, 3]]]).expand(2, -1, -1),
         "items_grouped": torch.ones(2, 1, 7),
         "items_begins": torch.ones(2, 1, 5),
-        "items_likeness": torch.zeros(2, 1, 2, 2),
-        "items_turn": torch.zeros(2, 1, dtype=torch.long),
-        "items_most": torch.ones(2, dtype=torch.long),
+        "items_similarity": torch.zeros(2, 1, 2, 2),
+        "items_rank": torch.zeros(2, 1, dtype=torch.long),
+        "items_max_repeats": torch.ones(2, dtype=torch.long),
     }
 
 

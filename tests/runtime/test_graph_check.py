@@ -20,7 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 import cnlu
 from cnlu.cli import main
 from cnlu.errors import ModelError
-from cnlu.runtime.graph_check import Expected, check_graph, follow
+from cnlu.runtime.graph_check import NetworkSpec, check_graph, infer_shapes
 from cnlu.runtime.model_dir import read_model_dir, write_model_dir
 from cnlu.runtime.onnx_file import read_graph
 from cnlu.runtime.protobuf import BadMessage
@@ -92,7 +92,7 @@ def test_weights_in_another_file_are_refused_and_the_file_is_not_read(
     (tmp_path / "deeper").mkdir()
     monkeypatch.chdir(tmp_path / "deeper" if place.startswith("..") else tmp_path)
     (tmp_path / "secret.bin").write_bytes(np.ones(1 << 20, np.float32).tobytes())
-    with pytest.raises(ModelError, match="is no network that `cnlu train` writes: a constant lies in another file"):
+    with pytest.raises(ModelError, match="not a network that `cnlu train` writes: an initializer is in another file"):
         cnlu.load(attack(external(str(tmp_path / "secret.bin") if place == "absolute" else place)))
 
 
@@ -124,7 +124,7 @@ def varint(number: int) -> bytes:
 def test_a_second_graph_that_a_reader_would_merge_is_refused(attack: Callable[..., Path]) -> None:
     more = onnx.ModelProto()
     more.graph.initializer.append(numpy_helper.from_array(np.zeros(3, np.float32), "more"))
-    with pytest.raises(ModelError, match="graph comes twice"):
+    with pytest.raises(ModelError, match="graph occurs twice"):
         cnlu.load(attack(raw=lambda content: content + more.SerializeToString()))
 
 
@@ -157,7 +157,7 @@ def with_function(graph: onnx.ModelProto) -> None:
 SHAPE = np.array([1 << 20, 1 << 10], np.int64)
 COLUMN, ROW = np.ones((1 << 16, 1), np.float32), np.ones((1, 1 << 16), np.float32)
 ATTACKS: dict[str, tuple[Change, str]] = {
-    "a loop": (endless, "holds a graph of its own"),
+    "a loop": (endless, "contains a graph of its own"),
     "a function": (with_function, "has functions of its own"),
     "an operator of its own": (
         added(helper.make_node("Inverse", ["characters"], ["extra"], domain="com.microsoft")),
@@ -169,11 +169,11 @@ ATTACKS: dict[str, tuple[Change, str]] = {
     ),
     "four gigabytes of zeros": (
         added(node("ConstantOfShape", "shape", "zeros"), summed("zeros"), shape=SHAPE),
-        "MB for 1 characters",
+        "MB for 1 character",
     ),
     "four gigabytes, expanded": (
         added(node("Expand", "one shape", "ones"), summed("ones"), one=np.float32(1), shape=SHAPE),
-        "takes 4,096 MB",
+        "needs 4,096 MB",
     ),
     "four gigabytes, repeated": (
         added(node("Tile", "one shape", "ones"), summed("ones"), one=np.ones((1, 1), np.float32), shape=SHAPE),
@@ -188,11 +188,11 @@ ATTACKS: dict[str, tuple[Change, str]] = {
             one=np.int64(1),
             end=np.int64(1 << 40),
         ),
-        "MB for 1 characters",
+        "MB for 1 character",
     ),
     "an outer product of two constants": (
         added(node("Mul", "column row", "all"), summed("all"), column=COLUMN, row=ROW),
-        "takes 16,384 MB",
+        "needs 16,384 MB",
     ),
     "a product of matrices without end": (
         added(
@@ -202,7 +202,7 @@ ATTACKS: dict[str, tuple[Change, str]] = {
             column=COLUMN[:2000],
             row=ROW[:, :2000],
         ),
-        "multiplications for 1 characters",
+        "multiplications for 1 character",
     ),
     "growth with the fourth power of a text": (
         added(
@@ -223,15 +223,15 @@ ATTACKS: dict[str, tuple[Change, str]] = {
             zero=np.int64(0),
             one=np.int64(1),
         ),
-        "depends on what is not known",
+        "depends on an unknown value",
     ),
     "a constant that is larger than the file": (
         lambda graph: table(graph).dims.__setitem__(0, 1 << 40),
-        "its shape asks for",
+        "but its shape has",
     ),
     "a constant whose size overflows": (
         lambda graph: table(graph).dims.extend([1 << 33, 1 << 33]),
-        "its shape asks for",
+        "but its shape has",
     ),
     "another input": (
         lambda graph: graph.graph.input.append(helper.make_tensor_value_info("more", TensorProto.FLOAT, [1])),
@@ -243,7 +243,7 @@ ATTACKS: dict[str, tuple[Change, str]] = {
     ),
     "a constant in an input's place": (
         lambda graph: graph.graph.initializer.append(numpy_helper.from_array(np.ones((1, 1), np.float32), "mask")),
-        "a constant's name comes twice",
+        "the name of an initializer occurs twice",
     ),
     "scores of more labels than there are": (
         added(node("Expand", "one shape", "extra"), one=np.float32(0), shape=np.array([1, 1, 1, 1], np.int64)),
@@ -255,7 +255,7 @@ ATTACKS: dict[str, tuple[Change, str]] = {
 @pytest.mark.parametrize("name", ATTACKS)
 def test_what_training_would_not_write_is_refused_at_load(attack: Callable[..., Path], name: str) -> None:
     change, said = ATTACKS[name]
-    with pytest.raises(ModelError, match=f"is no network that `cnlu train` writes: .*{said}"):
+    with pytest.raises(ModelError, match=f"this is not a network that `cnlu train` writes: .*{said}"):
         cnlu.load(attack(change))
 
 
@@ -295,7 +295,7 @@ def test_a_network_that_fails_on_a_text_is_a_sentence(
     bad = attack(character_features__tsv=("\n".join(words) + "\n").encode())
     assert main(["parse", str(bad), "去"]) == 1
     told = capsys.readouterr()
-    assert told.err.startswith("cnlu: the model's network fails on a text of 1 characters") and told.out == ""
+    assert told.err.startswith("cnlu: model.onnx: the network fails on a text of 1 character ") and told.out == ""
 
 
 @given(st.binary(max_size=200))
@@ -310,7 +310,7 @@ def test_any_bytes_are_a_graph_or_refused(content: bytes) -> None:
 def test_a_graph_with_a_changed_byte_is_read_or_refused(tiny_model: Path, data: st.DataObject) -> None:
     content = bytearray((tiny_model / "model.onnx").read_bytes())
     content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    expected = Expected({"emissions": ("BL", 5)}, 64, 1000)
+    expected = NetworkSpec(outputs={"emissions": ("BL", 5)}, max_length=64, elements_per_character=1000)
     with pytest.raises(ValueError):
         check_graph(bytes(content), expected)
 
@@ -319,6 +319,6 @@ def test_shapes_are_foretold_as_onnx_runtime_has_them(tiny_model: Path, tiny: cn
     shapes = {"characters": (3, 7, 5), "sentence": (3, 9), "mask": (3, 7)}
     kinds = {"characters": np.int64, "sentence": np.int64, "mask": np.float32}
     outputs = tiny.session.run(None, {name: np.ones(shape, kinds[name]) for name, shape in shapes.items()})
-    found, cost = follow(read_graph((tiny_model / "model.onnx").read_bytes()), shapes)
+    found, cost = infer_shapes(read_graph((tiny_model / "model.onnx").read_bytes()), shapes)
     assert list(found.values()) == [output.shape for output in outputs]
     assert 0 < cost.memory < 1 << 20 and cost.work > cost.memory

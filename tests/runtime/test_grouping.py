@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from cnlu.data.grouping import WEIGHTS, ItemSet
 from cnlu.errors import ModelError
-from cnlu.runtime.grouping import MOST, Items, Weighed, best, chances, facts, totals
+from cnlu.runtime.grouping import (
+    MAX_ENTITIES,
+    GroupDecoder,
+    Potentials,
+    best_labels,
+    group_features,
+    label_probabilities,
+    log_partition,
+)
 
 BEGUN = np.array(list(WEIGHTS.values()))
 SIZE_AND_DRINK = [("size", None), ("drink", None)]
@@ -19,16 +27,17 @@ COUNTING, NAMED = ItemSet(["1", "2", "3"], True), ItemSet(["out", "back"], False
 SETS = pytest.mark.parametrize("items", [COUNTING, NAMED], ids=["counting", "named"])
 
 
-def chain_of(items: ItemSet, count: int, seed: int) -> Weighed:
+def chain_of(items: ItemSet, count: int, seed: int) -> Potentials:
     random = np.random.default_rng(seed)
     states = len(items.label)
     on = np.exp(random.normal(0, 2, (count, 1 + len(items.names))))[:, items.label] * (items.label > 0)
     moves = np.exp(random.normal(0, 1, (states, states))) * (items.begins | items.returns)
     goes_on, begins = np.exp(random.normal(0, 2, (2, count, count + 1)))
-    return Weighed(on, goes_on, begins, moves, np.exp(random.normal(0, 1, states)))
+    end = np.exp(random.normal(0, 1, states))
+    return Potentials(on=on, goes_on=goes_on, begins=begins, moves=moves, end=end)
 
 
-def all_sequences(chain: Weighed, items: ItemSet, count: int) -> dict[tuple[int, ...], float]:
+def all_sequences(chain: Potentials, items: ItemSet, count: int) -> dict[tuple[int, ...], float]:
     """Weight of each sequence of labels, walked state by state; a label names the state it leads to."""
     found = {}
     for labels in itertools.product(range(1 + len(items.names)), repeat=count):
@@ -60,10 +69,10 @@ def test_sums_and_the_best_sequence_are_those_of_all_sequences_written_out(
     every = all_sequences(chain, items, count)
     total = sum(every.values())
     free = np.ones((1, count, 1 + len(items.names)))
-    assert totals(chain, items, free)[0] == pytest.approx(np.log(total))
-    labels = best(chain, items)
+    assert log_partition(chain, items, free)[0] == pytest.approx(np.log(total))
+    labels = best_labels(chain, items)
     assert tuple(labels) == max(every, key=lambda labels: every[labels])
-    for i, (label, chance) in enumerate(zip(labels, chances(chain, items, labels), strict=True)):
+    for i, (label, chance) in enumerate(zip(labels, label_probabilities(chain, items, labels), strict=True)):
         share = sum(weight for found, weight in every.items() if found[i] == label) / total
         assert chance == (pytest.approx(share) if label else 0.0)
 
@@ -71,10 +80,10 @@ def test_sums_and_the_best_sequence_are_those_of_all_sequences_written_out(
 def decided(items: ItemSet, kinds: str, text: str) -> list[str]:
     """Entities of one character each, where `kinds` is not a dash; "0" for no group."""
     spans = [(i, i + 1) for i, kind in enumerate(kinds) if kind != "-"]
-    special_tokens = [(kinds[start], None) for start, _ in spans]
+    named = [(kinds[start], None) for start, _ in spans]
     scores = np.zeros((len(text), len(items.columns)))
     allowed = [items.names] * len(spans)
-    return [name or "0" for name, _ in Items(items, BEGUN).decide(text, spans, special_tokens, allowed, scores)]
+    return [name or "0" for name, _ in GroupDecoder(items, BEGUN).decide(text, spans, named, allowed, scores)]
 
 
 @pytest.mark.parametrize(
@@ -109,11 +118,11 @@ def test_any_decision_is_among_the_labels_with_a_probability(
     kinds = [(text[start], None) for start, _ in spans]
     scores = np.random.default_rng(seed).normal(0, 9, (len(text), len(items.columns)))
     allowed = [items.names[:1] if kind == "A" else items.names for kind, _ in kinds]
-    found = Items(items, weights).decide(text, spans, kinds, allowed, scores)
+    found = GroupDecoder(items, weights).decide(text, spans, kinds, allowed, scores)
     assert len(found) == len(spans)
     assert all(0.0 <= chance <= 1.0 for _, chance in found)
     if items.counting:
-        named = [name for name, _ in found[:MOST] if name is not None]
+        named = [name for name, _ in found[:MAX_ENTITIES] if name is not None]
         assert list(dict.fromkeys(named)) == list(items.names[: len(set(named))])
     else:
         assert all(name is None or name in some for (name, _), some in zip(found, allowed, strict=True))
@@ -124,20 +133,20 @@ def test_a_text_of_very_many_entities_is_decided_piece_by_piece() -> None:
     assert len(found) == 4000 and set(found) == {"1", "2", "3"} and found[:6] == list("112233")
 
 
-def test_the_facts_do_not_see_white_space_and_invisible_characters() -> None:
+def test_the_features_do_not_see_white_space_and_invisible_characters() -> None:
     spans = [(0, 2), (4, 6)]
-    plain = facts("大杯拿铁", [(0, 2), (2, 4)], SIZE_AND_DRINK)
+    plain = group_features("大杯拿铁", [(0, 2), (2, 4)], SIZE_AND_DRINK)
     for between in ("  ", "\u200b\u200b", "\ufeff\t"):
-        for one, other in zip(facts(f"大杯{between}拿铁", spans, SIZE_AND_DRINK), plain, strict=True):
+        for one, other in zip(group_features(f"大杯{between}拿铁", spans, SIZE_AND_DRINK), plain, strict=True):
             assert np.array_equal(one, other)
 
 
 @pytest.mark.parametrize("weights", [np.zeros(3), np.full(len(WEIGHTS), np.nan)])
 def test_weights_that_are_not_those_of_this_decision_are_refused(weights: np.ndarray) -> None:
-    with pytest.raises(ModelError, match="train it again"):
-        Items(COUNTING, weights)
+    with pytest.raises(ModelError, match="train the model again"):
+        GroupDecoder(COUNTING, weights)
 
 
 def test_scores_that_are_no_numbers_are_refused() -> None:
-    with pytest.raises(ModelError, match="train again"):
-        Items(COUNTING, BEGUN).decide("大", [(0, 1)], [("S", None)], [["1"]], np.full((1, 2), np.nan))
+    with pytest.raises(ModelError, match="not finite numbers; train the model again"):
+        GroupDecoder(COUNTING, BEGUN).decide("大", [(0, 1)], [("S", None)], [["1"]], np.full((1, 2), np.nan))

@@ -198,15 +198,15 @@ def test_another_dictionary_than_in_training_is_told(tiny_model: Path, monkeypat
 
 
 def test_it_knows_words_that_training_read_often_and_entries_of_its_lookup_tables(tiny: Interpreter) -> None:
-    assert tiny.has_read("北京", "place") and tiny.has_read("", "place")
-    assert not tiny.has_read("龘靐齉", "place")
+    assert tiny.has_seen("北京", "place") and tiny.has_seen("", "place")
+    assert not tiny.has_seen("龘靐齉", "place")
     rare = next(
         entry
         for names in tiny.extractor.lexicon._owners
         for name, entry in names
-        if name == "place" and not tiny.has_read(entry, "no table")
+        if name == "place" and not tiny.has_seen(entry, "no table")
     )
-    assert tiny.has_read(rare, "place")
+    assert tiny.has_seen(rare, "place")
 
 
 class Diverged:

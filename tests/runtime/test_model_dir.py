@@ -368,7 +368,7 @@ def test_a_link_in_the_directory_is_not_followed(model: Path, listed: bool) -> N
     name = "model.onnx" if listed else MANIFEST
     (model / name).rename(model.parent / "elsewhere")
     (model / name).symlink_to(model.parent / "elsewhere")
-    with pytest.raises(ModelError, match="is a symbolic link, which is not followed"):
+    with pytest.raises(ModelError, match="is a symbolic link, which cnlu does not follow"):
         read_model_dir(model)
 
 

@@ -21,10 +21,18 @@ SYNONYMS = Synonyms({}, {}, Normalizer())
 floats = st.floats(-50, 50)
 
 
-def outside(scores: list[float], oos_scorer: OosScorer | None, *intents: str, multi_intent: bool = False) -> float:
-    """Of a model with these intents, one of which may be for strangers."""
+def outside(scores: list[float], oos_scorer: OosScorer | None, *intents: str) -> float:
+    """Of a model with these intents, one of which may be the out-of-scope intent."""
     labels = Labels(list(intents), [], {}, {})
-    assembler = Assembler(labels, TAGS, LATTICE, 1.0, SYNONYMS, multi_intent, oos_scorer, "out_of_scope")
+    assembler = Assembler(
+        labels=labels,
+        tags=TAGS,
+        lattice=LATTICE,
+        temperature=1.0,
+        synonyms=SYNONYMS,
+        oos_scorer=oos_scorer,
+        out_of_scope_intent="out_of_scope",
+    )
     none = np.zeros((1, 1))
     found: float = assembler.result("好", Scores(none, np.array(scores), none, none))["out_of_scope"]
     return found
@@ -37,7 +45,7 @@ def drawn(random: np.random.Generator, count: int, known: float = 0.6) -> tuple[
 
 def beyond(oos_scorer: OosScorer | None, energies: list[float], known: list[float]) -> float:
     assert oos_scorer is not None
-    return float(np.mean([oos_scorer.outside(*one) > 0.5 for one in zip(energies, known, strict=True)]))
+    return float(np.mean([oos_scorer.score(*one) > 0.5 for one in zip(energies, known, strict=True)]))
 
 
 @pytest.mark.parametrize(("learned", "share"), [(50, 0.081), (100, 0.081), (141, 0.055), (200, 0.036), (5000, 0.036)])
@@ -46,7 +54,7 @@ def test_the_more_was_learned_the_fewer_sentences_in_scope_lie_beyond_the_edge(l
     oos_scorer = fit_oos_scorer(energies, known, 8.0, learned)
     assert oos_scorer is not None
     assert beyond(oos_scorer, energies, known) == pytest.approx(share, abs=0.01)
-    usual = np.median([oos_scorer.outside(*one) for one in zip(energies, known, strict=True)])
+    usual = np.median([oos_scorer.score(*one) for one in zip(energies, known, strict=True)])
     assert usual == pytest.approx(0.047, abs=0.01)
 
 
@@ -67,7 +75,7 @@ def test_one_or_two_sentences_leave_the_usual_spread(energies: list[float]) -> N
     """A knife's edge at the two held-out sentences would put all others outside, or nothing at all."""
     oos_scorer = fit_oos_scorer(energies, [0.5] * len(energies), 8.0, 20)
     assert oos_scorer is not None
-    assert oos_scorer.outside(15.0, 0.45) < 0.3 and oos_scorer.outside(6.0, 0.15) > 0.7
+    assert oos_scorer.score(15.0, 0.45) < 0.3 and oos_scorer.score(6.0, 0.15) > 0.7
 
 
 floats_known = st.tuples(floats, st.floats(0, 1))
@@ -81,24 +89,18 @@ def test_less_energy_or_less_known_is_never_less_out_of_scope(
     oos_scorer = fit_oos_scorer(energies, known, 3.0, 50)
     assert oos_scorer is not None
     (low, high), (little, much) = (sorted(pair) for pair in zip(one, other, strict=True))
-    assert (
-        1.0
-        >= oos_scorer.outside(low, little)
-        >= oos_scorer.outside(high, little)
-        >= oos_scorer.outside(high, much)
-        >= 0.0
-    )
+    assert 1.0 >= oos_scorer.score(low, little) >= oos_scorer.score(high, little) >= oos_scorer.score(high, much) >= 0.0
 
 
 def test_other_words_than_those_learned_are_out_of_scope_whatever_the_network_makes_of_them() -> None:
     oos_scorer = fit_oos_scorer(*drawn(np.random.default_rng(3), 16), 8.0, 16)
-    assert oos_scorer is not None and oos_scorer.outside(20.0, 0.05) > 0.5 > oos_scorer.outside(20.0, 0.6)
+    assert oos_scorer is not None and oos_scorer.score(20.0, 0.05) > 0.5 > oos_scorer.score(20.0, 0.6)
 
 
 def test_the_more_was_learned_the_less_unknown_words_count() -> None:
     held_out = drawn(np.random.default_rng(3), 100)
     few, many = (fit_oos_scorer(*held_out, 8.0, learned) for learned in (50, 5000))
-    assert few is not None and many is not None and few.outside(20.0, 0.2) > 0.5 > many.outside(20.0, 0.2)
+    assert few is not None and many is not None and few.score(20.0, 0.2) > 0.5 > many.score(20.0, 0.2)
 
 
 def test_nothing_held_out_fits_nothing() -> None:
@@ -110,7 +112,7 @@ def test_a_sentence_that_wakes_no_intent_is_out_of_scope_however_sure_a_softmax_
     assert outside([10.0, 0.0], oos_scorer, "a", "b") < 0.01 < 0.99 < outside([-1.0, -11.0], oos_scorer, "a", "b")
 
 
-def test_an_intent_for_strangers_counts_as_out_of_scope() -> None:
+def test_an_out_of_scope_intent_counts_as_out_of_scope() -> None:
     oos_scorer = OosScorer(5.0, 1.0)
     assert outside([10.0, 18.0], oos_scorer, "a", "out_of_scope") > 0.99
     assert outside([10.0, -8.0], oos_scorer, "a", "out_of_scope") < 0.01
@@ -123,5 +125,5 @@ def test_where_nothing_was_held_out_it_is_the_doubt_in_the_best_intent() -> None
 
 
 def test_of_several_intents_each_adds_its_own_energy() -> None:
-    assert energy(np.array([3.0, 4.0]), multi_intent=True) == pytest.approx(np.log1p(np.exp(3)) + np.log1p(np.exp(4)))
+    assert energy(np.array([3.0, 4.0]), multi_label=True) == pytest.approx(np.log1p(np.exp(3)) + np.log1p(np.exp(4)))
     assert energy(np.array([3.0, 4.0])) == pytest.approx(np.log(np.exp(3) + np.exp(4)))

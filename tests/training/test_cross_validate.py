@@ -70,7 +70,7 @@ def test_each_fold_is_told_and_no_temporary_place(done: tuple[ReportData, list[s
 
 def test_new_words_are_those_that_the_other_folds_do_not_have(done: tuple[ReportData, list[str]]) -> None:
     report_data, _ = done
-    assert report_data.fold_of is not None and report_data.fresh
+    assert report_data.fold_of is not None and report_data.unseen_spans
     for number, example in enumerate(report_data.examples):
         others = {
             (e.entity, x.text[e.start : e.end])
@@ -79,7 +79,7 @@ def test_new_words_are_those_that_the_other_folds_do_not_have(done: tuple[Report
             for e in x.entities
         }
         for e in example.entities:
-            new = (number, (e.start, e.end, e.entity)) in report_data.fresh
+            new = (number, (e.start, e.end, e.entity)) in report_data.unseen_spans
             assert new == ((e.entity, example.text[e.start : e.end]) not in others)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cnlu.config import TrainingConfig
 from cnlu.model.losses import IGNORE_INDEX
-from cnlu.runtime.grouping import Facts
+from cnlu.runtime.grouping import GroupFeatures
 from cnlu.text.tokens import pad_tokens
 from cnlu.training.data.featurize import Row
 
@@ -89,20 +89,20 @@ def collate(rows: Sequence[Row], device: torch.device) -> dict[str, Tensor]:
 
 
 def collate_items(rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
-    """items [B, N], items_spans [B, N, 3], and the arrays of runtime.items.Facts filled up, under items_*."""
+    """items [B, N], items_spans [B, N, 3], and the arrays of runtime.items.GroupFeatures filled up, under items_*."""
     known = [(i, row.items) for i, row in enumerate(rows) if row.items is not None]
     count, most = len(rows), max(len(items.labels) for _, items in known)
     arrays: dict[str, NDArray[Any]] = {
         "items": np.full((count, most), IGNORE_INDEX),
         "items_spans": np.zeros((count, most, 3), np.int64),
-        "items_most": np.zeros(count, np.int64),
+        "items_max_repeats": np.zeros(count, np.int64),
     }
     for i, items in known:
         n = len(items.labels)
         arrays["items"][i, :n], arrays["items_spans"][i, :n] = items.labels, items.spans
-        arrays["items_most"][i] = items.facts.most
-        for name in Facts._fields[:-1]:
-            given: NDArray[Any] = getattr(items.facts, name)
+        arrays["items_max_repeats"][i] = items.features.max_repeats
+        for name in GroupFeatures._fields[:-1]:
+            given: NDArray[Any] = getattr(items.features, name)
             shape = (count, most, most + 1, given.shape[2]) if given.ndim == 3 else (count, most, *given.shape[1:])
             array = arrays.setdefault(f"items_{name}", np.zeros(shape, given.dtype))
             place: tuple[Any, ...] = (i, *map(slice, given.shape))

@@ -17,7 +17,7 @@ from cnlu.features.extract import Extractor, Features
 from cnlu.features.vocabulary import Vocabularies, VocabularyBuilder
 from cnlu.features.windows import Plan, Window, plan
 from cnlu.model.losses import IGNORE_INDEX
-from cnlu.runtime.grouping import MOST, Facts, facts
+from cnlu.runtime.grouping import MAX_ENTITIES, GroupFeatures, group_features
 from cnlu.runtime.labels import Labels
 from cnlu.text.tokens import AlignedTokenizer, Tokens
 from cnlu.text.view import View, view
@@ -32,8 +32,8 @@ class RowItems(NamedTuple):
     spans: Array
     """int64 [n, 3]: end of the one before, start, end"""
     labels: Array
-    """int64 [n]: 0 for none, else as ItemSet.numbered gives them"""
-    facts: Facts
+    """int64 [n]: 0 for none, else as ItemSet.label_ids gives them"""
+    features: GroupFeatures
 
 
 @dataclass(frozen=True)
@@ -205,13 +205,13 @@ def _row(
 
 def _items(text: str, entities: list[Entity], labels: Labels) -> RowItems | None:
     """Of as many entities as are decided together. In a window of a long text counting begins anew."""
-    found = sorted((e for e in entities if e.entity in labels.groups), key=lambda e: e.start)[:MOST]
+    found = sorted((e for e in entities if e.entity in labels.groups), key=lambda e: e.start)[:MAX_ENTITIES]
     if not found or labels.items is None:
         return None
-    given = facts(text, [(e.start, e.end) for e in found], [(e.entity, e.role) for e in found])
+    given = group_features(text, [(e.start, e.end) for e in found], [(e.entity, e.role) for e in found])
     before = [0, *(e.end for e in found[:-1])]
     spans = [(min(end, e.start), e.start, e.end) for end, e in zip(before, found, strict=True)]
-    numbers = labels.items.numbered(e.group for e in found)
+    numbers = labels.items.label_ids(e.group for e in found)
     return RowItems(np.array(spans, np.int64), np.array(numbers, np.int64), given)
 
 

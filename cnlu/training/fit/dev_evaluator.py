@@ -21,7 +21,7 @@ from cnlu.features.windows import Plan
 from cnlu.model.ensemble import Ensemble
 from cnlu.runtime.assemble import Assembler, Scores, stitch
 from cnlu.runtime.calibration import Calibration, fit_multi_label, fit_temperature
-from cnlu.runtime.grouping import Items
+from cnlu.runtime.grouping import GroupDecoder
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.lattice import build_lattice
 from cnlu.runtime.onnx_session import open_graph
@@ -171,21 +171,25 @@ class DevEvaluator:
         tagger = network.tagger().cpu().numpy()
         lattice = build_lattice(tagger[:-2], tagger[-2], tagger[-1], self.tags)
         return Assembler(
-            self.labels,
-            self.tags,
-            lattice,
-            found.temperature,
-            self.synonyms,
-            self.multi_intent,
-            found.oos_scorer,
-            self.out_of_scope_intent,
-            found.decision_bias,
-            self._items(network),
+            labels=self.labels,
+            tags=self.tags,
+            lattice=lattice,
+            temperature=found.temperature,
+            synonyms=self.synonyms,
+            multi_label=self.multi_intent,
+            oos_scorer=found.oos_scorer,
+            out_of_scope_intent=self.out_of_scope_intent,
+            decision_bias=found.decision_bias,
+            group_decoder=self._items(network),
         )
 
-    def _items(self, network: Ensemble) -> Items | None:
+    def _items(self, network: Ensemble) -> GroupDecoder | None:
         weights = network.item_weights()
-        return None if weights is None or self.labels.items is None else Items(self.labels.items, weights.cpu().numpy())
+        return (
+            None
+            if weights is None or self.labels.items is None
+            else GroupDecoder(self.labels.items, weights.cpu().numpy())
+        )
 
     def _metrics(self, network: Ensemble, scores: list[Scores], calibration: Calibration) -> dict[str, Any]:
         assembler = self._assembler(network, calibration)

@@ -67,8 +67,8 @@ class TrainedModel:
 
     def item_weights(self) -> Tensor | None:
         """Of the decision on groups; None without groups."""
-        items = self.model.assembler.items
-        return None if items is None else torch.from_numpy(items.weights).float()
+        decoder = self.model.assembler.group_decoder
+        return None if decoder is None else torch.from_numpy(decoder.weights).float()
 
     def aligned_encoder(self) -> AlignedEncoder:
         """Its encoder as PyTorch runs it. Raises UsageError where it has none that can be taken out."""
