@@ -3,6 +3,7 @@
 #   make test    the test suite; with ARGS="-m slow" the few slow tests that it leaves out
 #   make lint    ruff and mypy          make wheel    dist/*.whl
 #   make test-rasa           the tests that need a real Rasa 3.6, in an environment that it makes (Python 3.10)
+#   make messages            extracts the messages, updates and compiles the Chinese catalogue
 #   make clean   remove everything that make made
 # Settings: PYTHON=python3.12    the interpreter of a new .venv
 #           ARGS="-k yaml"       further arguments of pytest
@@ -22,10 +23,10 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rasa lint wheel clean
+.PHONY: help demo test test-rasa lint messages wheel clean
 
 help:
-	@sed -n '2,11s/^# \{0,1\}//p' Makefile
+	@sed -n '2,12s/^# \{0,1\}//p' Makefile
 
 # The stamp is younger than what it was made from, so nothing is installed twice.
 $(READY): pyproject.toml constraints.txt
@@ -69,6 +70,9 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	@echo "==> mypy"
 	$(BIN)/mypy
+
+messages: $(READY)
+	@$(BIN)/python .ci/messages.py
 
 # The wheel is built from the source distribution, which proves that one complete; both with pinned build tools.
 wheel: $(READY)

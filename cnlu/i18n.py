@@ -6,6 +6,7 @@ English is the source language. The catalogue of Chinese lies in `locale/zh/LC_M
 from __future__ import annotations
 
 import gettext
+import locale
 import os
 from pathlib import Path
 
@@ -18,8 +19,13 @@ _catalogue: gettext.NullTranslations | None = None
 
 
 def use_language(name: str | None = None) -> None:
-    """Choose the language of all further messages of this process; None goes by the environment."""
+    """Choose the language of all further messages of this process; None goes by the environment.
+
+    A name is also left in the environment, so that processes started later speak the same language.
+    """
     global _catalogue
+    if name is not None:
+        os.environ[VARIABLE] = name
     chosen = name or _of_environment()
     _catalogue = gettext.translation(DOMAIN, LOCALE, [chosen], fallback=True) if chosen != "en" else _English()
 
@@ -50,7 +56,21 @@ def _translations() -> gettext.NullTranslations:
 
 
 def _of_environment() -> str:
-    """CNLU_LANG, else the first locale variable that is set, as gettext reads them; English where none is Chinese."""
-    names = (VARIABLE, "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
-    found = next((value for name in names if (value := os.environ.get(name))), "en")
-    return "zh" if found.lower().startswith("zh") else "en"
+    """CNLU_LANG where it names a language that there is, else that of the locale; English where there is neither."""
+    return _language(os.environ.get(VARIABLE, "")) or _language(_locale()) or "en"
+
+
+def _locale() -> str:
+    """The first locale variable that is set, as gettext reads them; without any, as on Windows, the system's locale."""
+    names = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+    return next((value for name in names if (value := os.environ.get(name))), None) or locale.getlocale()[0] or ""
+
+
+def _language(names: str) -> str | None:
+    """The first of LANGUAGES in a list such as `zh_CN.UTF-8:en`, or None."""
+    for name in names.lower().split(":"):
+        if name.startswith(("zh", "chinese")):
+            return "zh"
+        if name.startswith("en"):
+            return "en"
+    return None

@@ -8,6 +8,7 @@ import signal
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy or PyTorch is imported: later it would have no effect
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ["CNLU_LANG"] = "en"  # the tests read English messages, whatever the locale
 
 import shutil
 from collections import Counter

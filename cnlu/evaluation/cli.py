@@ -1,4 +1,4 @@
-"""The command `cnlu evaluate`."""
+"""The steps of `cnlu evaluate`, and which of its options exclude each other; `cnlu/evaluate_cli.py` has the options."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cnlu.config.needs import refuse_option
-from cnlu.config.setting import whole
 from cnlu.data.load import load_data
 from cnlu.errors import UsageError
 from cnlu.evaluation.cross_validation import format_folds
@@ -20,29 +19,6 @@ from cnlu.runtime.interpreter import Interpreter
 from cnlu.runtime.model_dir import is_model_dir
 
 Log = Callable[[str], None]
-
-
-def add_evaluate(parser: argparse.ArgumentParser) -> argparse._ActionsContainer:
-    """Adds the options of `cnlu evaluate`; returns the group that the options of training belong to."""
-    parser.usage = (
-        "cnlu evaluate MODEL DATA... [--out REPORT_DIR] [--force]\n"
-        "       cnlu evaluate --cross-validate K DATA... [--out REPORT_DIR] [--force] [options of cnlu train]"
-    )
-    parser.description = (
-        "Evaluate MODEL on DATA: print a table, and with --out write report.html, metrics.json and errors.jsonl. "
-        "With --cross-validate, train K models instead, each on all examples except those that it is evaluated on."
-    )
-    parser.add_argument("paths", nargs="+", metavar="MODEL DATA", help="the model directory, then the examples")
-    parser.add_argument("--out", metavar="REPORT_DIR", help="where to write the report")
-    parser.add_argument("--force", action="store_true", help="replace the report at --out")
-    group = parser.add_argument_group("cross-validation")
-    group.add_argument(
-        "--cross-validate", type=whole(2, 1000), metavar="K", help="train and evaluate K times; 5 and 10 are common"
-    )
-    group.add_argument(
-        "--encoder", metavar="DIR|NAME", help="a pretrained encoder to build on: a directory or a hub name"
-    )
-    return group
 
 
 def check_evaluate(arguments: argparse.Namespace) -> None:
