@@ -21,8 +21,8 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
 def _add_prepare(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Turn text into a corpus. TEXT is plain text with one sentence per line and a blank line between documents, "
-        'running text, or JSONL with one {"text": ...} per line, optionally as .gz, .xz or .zst; a folder of such files; '
-        " or - for standard input."
+        'running text, or JSONL with one {"text": ...} per line, optionally as .gz, .xz or .zst; a folder of them; '
+        "or - for standard input."
     )
     parser.add_argument("texts", nargs="+", metavar="TEXT")
     parser.add_argument("--out", required=True, metavar="CORPUS", help="the directory to write")

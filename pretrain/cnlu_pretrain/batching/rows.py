@@ -39,7 +39,7 @@ class Layout:
     length: int
     """Tokens of a row, with special tokens"""
     pairs: str
-    """none: packed rows; sop: pairs of pieces, half of them swapped; nsp: pairs, half of them with a wrong second piece"""
+    """none: packed rows; sop: pairs of pieces, half of them swapped; nsp: pairs, half with a wrong second piece"""
 
     @property
     def separator(self) -> list[int]:

@@ -65,8 +65,8 @@ def warning(results: Sequence[ProbeResult], tolerance: float = 0.01) -> str | No
     if best.frames - last.frames > tolerance and last.loss < best.loss:
         return (
             f"The NLU probe fell from {best.frames:.1%} ({best.name}) to {last.frames:.1%} ({last.name}) while the "
-            f"loss fell from {best.loss:.3f} to {last.loss:.3f}: the encoder gets better at masked tokens but worse for "
-            "NLU; use the earlier one, or lower run.learning_rate."
+            f"loss fell from {best.loss:.3f} to {last.loss:.3f}: the encoder gets better at masked tokens but "
+            "worse for NLU; use the earlier one, or lower run.learning_rate."
         )
     return None
 

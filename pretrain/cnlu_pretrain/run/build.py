@@ -73,8 +73,9 @@ def build_run(
 
 def _pretrainer(request: RunRequest, loaded: Loaded) -> Pretrainer:
     objectives, model = request.config.objectives, loaded.model
-    generator = generator_for(model, objectives.generator_share) if objectives.replaced_token else None
     torch.manual_seed(request.config.run.seed)
+    generator = generator_for(model, objectives.generator_share) if objectives.replaced_token else None
+    torch.manual_seed(request.config.run.seed)  # the heads start alike with and without a generator
     plain = Pretrainer(model, objectives, str(request.encoder), generator)
     if request.config.run.checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
