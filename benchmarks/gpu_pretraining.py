@@ -1,4 +1,4 @@
-"""What `gpu.py` measures of pretraining: steps on made-up text, beside the usual script's, and the work in them."""
+"""The pretraining part of `gpu.py`: steps on synthetic text, compared with the usual script, and their FLOPs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from transformers import BertConfig, BertForMaskedLM
 
 from cnlu.text.tokens import SpecialTokens
 from cnlu_pretrain import rng
-from cnlu_pretrain.batching.packing import Rows
+from cnlu_pretrain.batching.packing import PackedRows
 from cnlu_pretrain.batching.rows import Layout, assemble
-from cnlu_pretrain.batching.stream import ahead
+from cnlu_pretrain.batching.stream import prefetch
 from cnlu_pretrain.batching.tensors import parts
 from cnlu_pretrain.config import MaskingConfig, ObjectivesConfig, RunConfig
 from cnlu_pretrain.corpus.shards import WORD, Arrays
@@ -76,7 +76,7 @@ def build(shape: Shape, length: int) -> Any:
 def measure(
     name: str, shape: Shape, rows: int, length: int, device: torch.device, half: bool, seconds: float, compiled: bool
 ) -> Iterator[Pretrained]:
-    """cnlu's loop, then the usual one: rows of lines joined, tokens hidden one by one, the head on every token."""
+    """cnlu's loop, then the usual one: concatenated lines, tokens masked one by one, the head on every token."""
     arrays = made_up(rows * length * 12, shape.word_pieces)
     layout = Layout(SpecialTokens([2], [3], 0, 0, 1, length), length, "none")
     packed = layout.rows(arrays)
@@ -94,7 +94,7 @@ def _timed(
     model: Any,
     arrays: Arrays,
     layout: Layout,
-    packed: Rows,
+    packed: PackedRows,
     rows: int,
     device: torch.device,
     half: bool,
@@ -108,7 +108,7 @@ def _timed(
     waited = 0.0
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    stream = ahead(batches)
+    stream = prefetch(batches)
     began = time.perf_counter()
     while count < WARM_UP + 2 or time.perf_counter() - began < seconds:
         if count == WARM_UP:
@@ -142,10 +142,10 @@ Made = tuple[Any, Iterator[tuple[Any, int]], Callable[[Any, Any], torch.Tensor],
 
 
 def _ours(
-    model: Any, arrays: Arrays, layout: Layout, packed: Rows, rows: int, device: torch.device, compiled: bool
+    model: Any, arrays: Arrays, layout: Layout, packed: PackedRows, rows: int, device: torch.device, compiled: bool
 ) -> Made:
     masking = MaskingConfig()
-    masker = Masker(masking, 1, MASK, np.arange(ORDINARY, model.config.vocab_size))
+    masker = Masker(masking, seed=1, mask=MASK, ordinary=np.arange(ORDINARY, model.config.vocab_size))
 
     def batches() -> Iterator[tuple[Any, int]]:
         for number in range(1 << 30):
@@ -164,7 +164,7 @@ def _ours(
 
 
 def _usual(
-    model: Any, arrays: Arrays, layout: Layout, packed: Rows, rows: int, device: torch.device, compiled: bool
+    model: Any, arrays: Arrays, layout: Layout, packed: PackedRows, rows: int, device: torch.device, compiled: bool
 ) -> Made:
     ends = np.cumsum(arrays.sentences, dtype=np.int64)
     joined = np.insert(np.insert(arrays.tokens, ends, 3), np.append(0, ends[:-1]) + np.arange(len(ends)), 2)
@@ -174,12 +174,12 @@ def _usual(
         for number in range(1 << 30):
             tokens = torch.from_numpy(joined[(np.arange(rows) + number * rows) % len(joined)])
             real = tokens >= ORDINARY
-            hidden = (torch.rand(tokens.shape) < 0.15) & real
-            labels = torch.where(hidden, tokens, -100)
+            masked = (torch.rand(tokens.shape) < 0.15) & real
+            labels = torch.where(masked, tokens, -100)
             mask_action = torch.rand(tokens.shape)
-            given = torch.where(hidden & (mask_action < 0.8), MASK, tokens)
+            given = torch.where(masked & (mask_action < 0.8), MASK, tokens)
             random = torch.randint_like(tokens, ORDINARY, model.config.vocab_size)
-            given = torch.where(hidden & (mask_action >= 0.9), random, given)
+            given = torch.where(masked & (mask_action >= 0.9), random, given)
             yield (given.to(device), labels.to(device)), int(real.sum())
 
     def loss_of(run: Any, batch: Any) -> torch.Tensor:

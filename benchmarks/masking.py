@@ -1,16 +1,16 @@
-"""Tokens a second that are hidden, beside transformers' own collator, on one core and on the same rows.
+"""Masking speed in tokens per second, compared with the collator of transformers, on one core and the same rows.
 
     python benchmarks/masking.py CORPUS [--rows 64] [--length 128] [--seconds 3] [--similar F.npz] [--out FIGURES.json]
 
-CORPUS is what `cnlu pretrain prepare` wrote. All systems get the same packed rows of real text, in memory and in turn,
-several rounds of each; the best round counts, as on a busy machine the others measure the neighbours.
+CORPUS is the output of `cnlu pretrain prepare`. All systems mask the same packed rows of real text, in memory, in
+several alternating rounds. The best round counts: on a busy machine the others measure other processes too.
 
     cnlu STRATEGY        cnlu_pretrain.masking, from prepared word starts
-    cnlu ngram, similar  the same with similar words instead of [MASK] (a table is made up where none is given)
+    cnlu ngram, similar  the same with similar words instead of [MASK] (a made-up table where none is given)
     collator whole word  DataCollatorForLanguageModeling(whole_word_mask=True) on rows with offset_mapping
     collator token       the same without whole words, on tensors and on lists
 
-What the collator takes for a word in Chinese is shown too: the length of the runs that it hides.
+The output also shows what the collator takes for a Chinese word: the length of the runs that it masks.
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ def main() -> None:
     peer = best["collator whole word"]
     rows = [[name, f"{speed / 1e6:.2f} M", f"{speed / peer:.1f}x"] for name, speed in best.items()]
     print(table(["system", "tokens/s", "of the collator's whole words"], rows))
-    shown = what_the_collator_hides(corpus, batches)
+    shown = collator_runs(corpus, batches)
     print(
-        f"\nIn {shown['rows']} rows the collator's whole-word mode hides {shown['share']:.1%} of the tokens, in runs "
-        f"of {shown['run']:.1f} on average; {shown['rows_without']:.0%} of the rows have nothing hidden."
+        f"\nIn {shown['rows']} rows the collator's whole-word mode masks {shown['share']:.1%} of the tokens, in runs "
+        f"of {shown['run']:.1f} on average; {shown['rows_without']:.0%} of the rows have no masked token."
     )
     report = {
         "machine": machine(),
@@ -90,12 +90,12 @@ def rows_of(corpus: Corpus, rows: int, length: int, most: int = 64) -> list[Batc
 def ours(corpus: Corpus, batches: list[Batch], table_file: Path | None) -> dict[str, Callable[[int], Any]]:
     ordinary = ordinary_ids(corpus)
     maskers = {
-        f"cnlu {strategy}": Masker(MaskingConfig(strategy=strategy), 1, corpus.mask, ordinary)
+        f"cnlu {strategy}": Masker(MaskingConfig(strategy=strategy), seed=1, mask=corpus.mask, ordinary=ordinary)
         for strategy in ("token", "word", "ngram", "span", "entity")
     }
     words = SimilarWords(load_table(table_file) if table_file else made_up(corpus), corpus.tokenizer)
     similar = MaskingConfig(replacement="similar")
-    maskers["cnlu ngram, similar"] = Masker(similar, 1, corpus.mask, ordinary, words)
+    maskers["cnlu ngram, similar"] = Masker(similar, seed=1, mask=corpus.mask, ordinary=ordinary, similar=words)
 
     def once(masker: Masker) -> Callable[[int], Any]:
         return lambda i: masker(batches[i].tokens, batches[i].flags, 0, np.arange(len(batches[i].tokens)))
@@ -152,7 +152,7 @@ def throughput(once: Callable[[int], Any], tokens: int, batches: int, seconds: f
     return tokens * count / spent
 
 
-def what_the_collator_hides(corpus: Corpus, batches: list[Batch]) -> dict[str, float]:
+def collator_runs(corpus: Corpus, batches: list[Batch]) -> dict[str, float]:
     """On real lines as its own tokenizer reads them, with the offsets it gives."""
     tokenizer = their_tokenizer(corpus)
     collator = DataCollatorForLanguageModeling(tokenizer, whole_word_mask=True, return_tensors="np")
@@ -163,16 +163,16 @@ def what_the_collator_hides(corpus: Corpus, batches: list[Batch]) -> dict[str, f
         for row, flags in zip(batch.tokens, batch.flags, strict=True)
     ]
     runs: list[int] = []
-    hidden = total = without = 0
+    masked = total = without = 0
     for text in texts:
         row = tokenizer(text, return_offsets_mapping=True, return_special_tokens_mask=True)
         labels = collator([{k: row[k] for k in ("input_ids", "offset_mapping")}])["labels"][0] != IGNORED
         edges = np.flatnonzero(np.diff(np.concatenate([[0], labels.astype(int), [0]])))
         runs += (edges[1::2] - edges[::2]).tolist()
-        hidden, total, without = hidden + int(labels.sum()), total + len(labels), without + (not labels.any())
+        masked, total, without = masked + int(labels.sum()), total + len(labels), without + (not labels.any())
     return {
         "rows": len(texts),
-        "share": hidden / total,
+        "share": masked / total,
         "run": statistics.fmean(runs or [0]),
         "rows_without": without / len(texts),
     }

@@ -1,10 +1,10 @@
-"""CPU time of `cnlu pretrain prepare` on one core, beside jieba alone on the same text.
+"""CPU time of `cnlu pretrain prepare` on one core, compared with jieba alone on the same text.
 
     python benchmarks/prepare_speed.py TEXT --encoder DIR [--megabytes 16] [--rounds 2] [--out FIGURES.json]
 
-TEXT is a file of sentences (.txt, also .gz and .xz); so many megabytes of its beginning are read. Whole processes are
-measured, start included: jieba cutting every line and doing nothing else, and the command with each segmenter. The
-corpora of both segmenters must be the same to the byte.
+TEXT is a file of sentences (.txt, also .gz and .xz); the first --megabytes are read. Whole processes are measured,
+with their start: jieba segmenting every line and nothing else, and the command with each segmenter. Both segmenters
+must give byte-identical corpora.
 """
 
 from __future__ import annotations

@@ -1,18 +1,19 @@
-"""Real tokens a second of a pretraining step, beside the usual script, on the same model and text.
+"""Speed of a pretraining step in real tokens per second, compared with the usual script, on the same model and text.
 
     python benchmarks/pretrain_step.py CORPUS --encoder DIR [--batch-tokens 4096] [--length 128] [--steps 6]
                                        [--rounds 3] [--device cpu|cuda] [--float32] [--compile] [--threads 1]
                                        [--out FIGURES.json]
 
-CORPUS is what `cnlu pretrain prepare` wrote with DIR's tokenizer. Three loops in turn, several rounds, medians; batches
-are made as each loop makes them and count as its time. Same weights, precision, attention (SDPA), AdamW, clipping.
+CORPUS is the output of `cnlu pretrain prepare` with the tokenizer of DIR. Three loops run in several alternating
+rounds; the medians count. The time includes making batches, in each loop's own way. All loops have the same weights,
+precision, attention (SDPA), AdamW and clipping.
 
-    cnlu              rows packed from sentences, n-grams of whole words hidden, the head on hidden tokens only
-    run_mlm, packed   as transformers' run_mlm.py: lines with their marks joined and cut to rows of one length, tokens
-                      hidden by its collator, the head on every token
-    run_mlm, lines    as its --line_by_line: a line a row, padded to the longest of the batch
+    cnlu              rows packed from sentences, n-grams of whole words masked, the head on masked tokens only
+    run_mlm, packed   as run_mlm.py of transformers: lines with special tokens, concatenated and cut to rows of one
+                      length, tokens masked by its collator, the head on every token
+    run_mlm, lines    as its --line_by_line: one line per row, padded to the longest of the batch
 
-Real tokens are those of the text: neither marks nor padding.
+Real tokens are those of the text, without special tokens and padding.
 """
 
 from __future__ import annotations
@@ -113,9 +114,9 @@ def trainer(
 def ours(corpus: Corpus, model: Any, device: torch.device, half: Any, arguments: argparse.Namespace) -> Step:
     module, learn = trainer(Pretrainer(model, ObjectivesConfig()), device, arguments)
     masking = MaskingConfig()
-    masker = Masker(masking, 1, corpus.mask, ordinary_ids(corpus))
+    masker = Masker(masking, seed=1, mask=corpus.mask, ordinary=ordinary_ids(corpus))
     layout = Layout(corpus.special_tokens, arguments.length, "none")
-    steps = Stream(corpus, layout, masker, 1, arguments.batch_tokens // arguments.length).steps(Position())
+    steps = Stream(corpus, layout, masker, seed=1, rows=arguments.batch_tokens // arguments.length).steps(Position())
     fixed = masking.rate if arguments.compile else 0.0
 
     def step() -> int:

@@ -1,4 +1,4 @@
-"""Does continued pretraining pay? Held-out accuracy and NLU from few examples, before and after, recipe by recipe.
+"""Does continued pretraining pay? Held-out accuracy and few-shot NLU before and after, for each recipe.
 
     python benchmarks/pretraining_pays.py DATA_DIR... --encoder DIR --text TEXT... [--recipes word ngram ...]
                                           [--steps 600] [--shots 10 20] [--draws 5] [--tuning frozen|full]
@@ -6,14 +6,14 @@
                                           [--general-lines 20000] [--set run.learning_rate=X ...] [--keep DIR]
                                           [--out FIGURES.json]
 
-The text is TEXT, the sentences of the *train* parts of the DATA_DIRs without their annotations, and evenly drawn lines
-of --general. A recipe is a masking strategy; or `similar`: n-grams with similar words; or, for an encoder that comes
-without a head for masked language, `head`: n-grams too, but the new head alone learns, so that NLU stays as it was. For
-every recipe the encoder is pretrained with the same text, steps and seed; `before` is the encoder as it is.
+The text is TEXT, the sentences of the *train* parts of the DATA_DIRs without annotations, and a uniform sample of the
+lines of --general. A recipe is a masking strategy, or `similar`: n-grams with similar words, or `head`, for an encoder
+without a head for masked language: n-grams, but only the new head is trained, so NLU stays the same. Every recipe
+uses the same text, steps and seed; `before` is the original encoder.
 
-NLU: of each DATA_DIR the draws of few_shot.py (min(k, available) examples an intent), a model trained on each with
-the encoder, frozen under one small network, or tuned as by default, and measured on the whole test part. Gains are
-paired by draw, with 95 % intervals from a bootstrap over all draws. What is finished is kept and not repeated.
+NLU: for each DATA_DIR and each draw of few_shot.py (min(k, available) examples per intent), a model is trained on the
+encoder, frozen under one small network or tuned with default settings, and evaluated on the whole test part. Gains are
+paired by draw, with 95 % intervals from a bootstrap over all draws. Finished parts are kept and not repeated.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ def main() -> None:
     results: dict[str, dict[str, Any]] = {}
     encoders = {recipe: pretrained(arguments, corpus, recipe) for recipe in arguments.recipes}
     for recipe, encoder in {BEFORE: arguments.encoder, **encoders}.items():
-        looks = held_out(encoders[arguments.recipes[0]], 0) if recipe == BEFORE else held_out(encoder, -1)
+        accuracy = held_out(encoders[arguments.recipes[0]], 0) if recipe == BEFORE else held_out(encoder, -1)
         frames = results[BEFORE]["frames"] if recipe == HEAD else nlu(arguments, recipe, encoder)
-        results[recipe] = {"held_out": looks, "frames": frames}
+        results[recipe] = {"held_out": accuracy, "frames": frames}
         print(markdown(results, arguments), flush=True)
     report = {"machine": machine(), "settings": {k: str(v) for k, v in vars(arguments).items()}, "results": results}
     if arguments.out:
@@ -151,10 +151,10 @@ def pretrained(arguments: argparse.Namespace, corpus: Path, recipe: str) -> Path
 
 
 def held_out(encoder: Path, which: int) -> dict[str, float]:
-    """A look at held-out text, the first (0) or the last (-1): accuracy by the yardstick and as the run hid tokens."""
+    """The first (0) or last (-1) held-out accuracy: with the reference masking and with that of the run."""
     history = json.loads((encoder / "pretraining.json").read_text("utf-8"))["history"]
-    looks = [entry["held_out"] for entry in history if "held_out" in entry]
-    return {way: found["masked"]["accuracy"] for way, found in looks[which].items() if "masked" in found}
+    evaluations = [entry["held_out"] for entry in history if "held_out" in entry]
+    return {masking: found["masked"]["accuracy"] for masking, found in evaluations[which].items() if "masked" in found}
 
 
 def nlu(arguments: argparse.Namespace, recipe: str, encoder: Path) -> dict[str, list[float]]:
@@ -198,8 +198,8 @@ def markdown(results: dict[str, dict[str, Any]], arguments: argparse.Namespace) 
     head = ["encoder", "held out, whole words", "as in the run", *columns, "gain over all draws (95 %)"]
     rows = []
     for recipe, found in results.items():
-        looks = found["held_out"]
-        shown = [f"{looks[way]:.1%}" if way in looks else "" for way in ("yardstick", "own")]
+        accuracy = found["held_out"]
+        shown = [f"{accuracy[name]:.1%}" if name in accuracy else "" for name in ("reference", "own")]
         means = [f"{statistics.fmean(found['frames'][c]):.3f} ± {_deviation(found['frames'][c]):.3f}" for c in columns]
         gain = ""
         if recipe not in (BEFORE, HEAD):

@@ -124,7 +124,7 @@ def streams(corpus):
     masker = Masker(MaskingConfig(), seed=1, mask=found.mask, ordinary=np.arange(5, size))
 
     def made(rank: int = 0, world: int = 1) -> Stream:
-        return Stream(found, Layout(found.special_tokens, 64, "none"), masker, 1, 24, rank, world)
+        return Stream(found, Layout(found.special_tokens, 64, "none"), masker, seed=1, rows=24, rank=rank, world=world)
 
     return made
 

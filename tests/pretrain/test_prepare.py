@@ -212,7 +212,7 @@ def test_ctrl_c_leaves_what_was_complete(tmp_path, tiny_encoder):
         time.sleep(0.1)
     run.send_signal(signal.SIGINT)
     _, said = run.communicate(timeout=60)
-    assert run.returncode == 130 and "go on with --resume" in said and "Traceback" not in said
+    assert run.returncode == 130 and "continue with --resume" in said and "Traceback" not in said
     assert not (tmp_path / "c").exists()
 
 

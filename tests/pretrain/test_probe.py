@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from cnlu.cli import main
-from cnlu_pretrain.evaluation.page import Point, page, points_of, warning
+from cnlu_pretrain.evaluation.page import ProbeResult, page, results_of, warning
 
 
-def point(step: int, frames: float, loss: float) -> Point:
-    return Point(f"step {step}", step, 0.3, 0.3, loss, frames)
+def point(step: int, frames: float, loss: float) -> ProbeResult:
+    return ProbeResult(name=f"step {step}", step=step, reference=0.3, own=0.3, loss=loss, frames=frames)
 
 
 def test_falling_nlu_beside_a_falling_loss_is_warned_of():
@@ -33,15 +33,15 @@ def test_nothing_else_is(points):
 
 
 def test_the_page_holds_every_point_and_nothing_foreign():
-    text = page([point(1, 0.7, 3.0), Point("<b>", 2, None, None, None, None)], "Probe")
+    text = page([point(1, 0.7, 3.0), ProbeResult(name="<b>", step=2)], "Probe")
     assert "70.0%" in text and "&lt;b&gt;" in text and "<polyline" in text
     assert "http" not in text
 
 
 def test_looks_and_probes_of_one_step_are_one_point():
-    look = {"yardstick": {"masked": {"accuracy": 0.3, "loss": 2.0}}, "own": {"masked": {"accuracy": 0.4, "loss": 1.9}}}
-    assert points_of([{"step": 5, "held_out": look}, {"step": 5, "frames": 0.6}]) == [
-        Point("step 5", 5, 0.3, 0.4, 1.9, 0.6)
+    look = {"reference": {"masked": {"accuracy": 0.3, "loss": 2.0}}, "own": {"masked": {"accuracy": 0.4, "loss": 1.9}}}
+    assert results_of([{"step": 5, "held_out": look}, {"step": 5, "frames": 0.6}]) == [
+        ProbeResult(name="step 5", step=5, reference=0.3, own=0.4, loss=1.9, frames=0.6)
     ]
 
 
@@ -77,6 +77,6 @@ def test_the_command_measures_encoders_and_writes_the_page(tmp_path: Path, corpu
         "run.length=64",
     ]
     assert main(command) == 0
-    assert "guessed rightly" in (said := capsys.readouterr().err) and "NLU frames" in said
+    assert "whole words" in (said := capsys.readouterr().err) and "NLU frames" in said
     assert "tiny" in out.read_text("utf-8")
     assert main(command) == 2

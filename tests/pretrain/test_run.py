@@ -23,9 +23,11 @@ from cnlu_pretrain.masking.masker import Masker
 from cnlu_pretrain.objectives.heads import head_of
 from cnlu_pretrain.objectives.losses import Pretrainer
 from cnlu_pretrain.run import loop
-from cnlu_pretrain.run.loop import Interrupted, phase_lengths, planned
+from cnlu_pretrain.run.loop import Interrupted
 from cnlu_pretrain.run.optimizer import rate_at
-from cnlu_pretrain.run.run import RunRequest, run
+from cnlu_pretrain.run.request import RunRequest
+from cnlu_pretrain.run.run import run
+from cnlu_pretrain.run.schedule import phase_lengths, planned_steps
 
 SMALL = {
     "length": 64,
@@ -47,7 +49,17 @@ def trained(out: Path, corpus: Path, encoder: Path | None, steps: int = 8, resum
     config = PretrainConfig(run=RunConfig(**{**SMALL, **settings}), **sections)
     said: list[str] = []
     source = str(encoder) if encoder else None
-    run(RunRequest(corpus, out, config, source, max_steps=steps, resume=resume, device="cpu", force=True), said.append)
+    request = RunRequest(
+        corpus=corpus,
+        out=out,
+        config=config,
+        encoder=source,
+        max_steps=steps,
+        resume=resume,
+        device="cpu",
+        force=True,
+    )
+    run(request, said.append)
     return said
 
 
@@ -87,10 +99,10 @@ def test_what_the_encoder_knew_before_is_noted_too(tmp_path, corpus, tiny_encode
 def test_the_log_of_a_resumed_run_has_every_step_once(tmp_path, corpus, tiny_encoder, monkeypatch):
     save, saved = loop.save_checkpoint, []
 
-    def saves_once(*arguments):
+    def saves_once(*arguments, **named):
         if saved:
             raise RuntimeError("killed")
-        saved.append(save(*arguments))
+        saved.append(save(*arguments, **named))
 
     monkeypatch.setattr(loop, "save_checkpoint", saves_once)
     with pytest.raises(RuntimeError, match="killed"):
@@ -109,8 +121,8 @@ def test_lamb_resumes_as_well(tmp_path, corpus, tiny_encoder, monkeypatch):
     trained(tmp_path / "whole", corpus, tiny_encoder, **settings)
     save = loop.save_checkpoint
 
-    def saves_and_dies(*arguments):
-        save(*arguments)
+    def saves_and_dies(*arguments, **named):
+        save(*arguments, **named)
         raise RuntimeError("killed")
 
     monkeypatch.setattr(loop, "save_checkpoint", saves_and_dies)
@@ -187,7 +199,7 @@ def test_each_objective_learns_and_is_told_by_name(tmp_path, corpus, tiny_encode
     assert names <= lines[0].keys()
     assert sum(line["masked"]["loss"] for line in lines[-3:]) < sum(line["masked"]["loss"] for line in lines[:3])
     looks = [line["held_out"] for line in log_of(tmp_path / "e") if "held_out" in line]
-    assert looks[-1]["own"].keys() == names and looks[-1]["yardstick"].keys() == {"masked"}
+    assert looks[-1]["own"].keys() == names and looks[-1]["reference"].keys() == {"masked"}
 
 
 def test_long_rows_come_last(tmp_path, corpus, tiny_encoder):
@@ -329,7 +341,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, corpus, tiny_encoder,
 
 
 def test_the_oldest_checkpoints_go(tmp_path, corpus, tiny_encoder, monkeypatch):
-    monkeypatch.setattr("cnlu_pretrain.run.run._write", lambda *_: None)
+    monkeypatch.setattr("cnlu_pretrain.run.run.write_result", lambda *_: None)
     trained(tmp_path / "e", corpus, tiny_encoder, steps=9, keep=2)
     assert sorted(path.name for path in (tmp_path / "e.training").glob("step-*")) == ["step-00000006", "step-00000009"]
 
@@ -347,14 +359,14 @@ def test_a_corpus_of_another_tokenizer_is_refused_with_both_fingerprints(tmp_pat
 
 
 def test_resuming_another_run_is_refused(tmp_path, corpus, tiny_encoder, monkeypatch):
-    monkeypatch.setattr("cnlu_pretrain.run.run._write", lambda *_: None)
+    monkeypatch.setattr("cnlu_pretrain.run.run.write_result", lambda *_: None)
     trained(tmp_path / "e", corpus, tiny_encoder)
     with pytest.raises(UsageError, match="other settings"):
         trained(tmp_path / "e", corpus, tiny_encoder, resume=True, learning_rate=1e-2)
 
 
 def test_rows_longer_than_the_encoder_reads_are_refused(tmp_path, corpus, tiny_encoder):
-    with pytest.raises(UsageError, match=r"run.length \(512\) is more than the 300"):
+    with pytest.raises(UsageError, match=r"run.length: 512 is more than the 300"):
         trained(tmp_path / "e", corpus, tiny_encoder, length=512)
 
 
@@ -374,5 +386,5 @@ def test_the_rate_rises_and_falls():
 
 
 def test_passes_over_the_corpus_decide_how_long():
-    assert planned(1000, 100, RunConfig(passes=3), None) == 30
-    assert planned(1000, 100, RunConfig(), 7) == 7
+    assert planned_steps(1000, 100, RunConfig(passes=3), None) == 30
+    assert planned_steps(1000, 100, RunConfig(), 7) == 7

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,19 @@ MAY_USE = {
 }
 PRETRAIN_MAY_USE = {"text", "encoder", "data"}  # of cnlu's rooms; for the rest the wings meet in files
 RASA_MAY_USE = {"data", "features", "runtime"}  # the component; where it trains in Rasa's process also cnlu.training
+PRETRAIN_ROOMS = {
+    "corpus": set(),
+    "objectives": set(),
+    "prepare": {"corpus"},
+    "encoder": {"corpus"},
+    "similar": {"prepare"},
+    "masking": {"corpus", "similar"},
+    "batching": {"corpus", "masking", "objectives"},
+    "evaluation": {"corpus", "masking", "objectives", "batching"},
+    "run": {"corpus", "similar", "masking", "objectives", "batching", "encoder", "evaluation"},
+    "probe": {"corpus", "masking", "objectives", "batching", "encoder", "evaluation"},
+}
+PRETRAIN_EVERYONES = {"config", "load_config", "rng"}
 EVERYONES = {"config", "i18n", "io", "suggest", "errors", "extras", "interrupts", "progress", "resources"}
 HEAVY = {"torch", "torchcrf", "transformers", "accelerate", "onnx", "onnxscript", "safetensors"}
 
@@ -60,6 +74,22 @@ def test_pretraining_uses_text_encoder_and_data_of_cnlu_and_no_more(checkout: Pa
     for path in (checkout / "pretrain" / "cnlu_pretrain").rglob("*.py"):
         rooms = {name.split(".")[1] for name in imports(path) if name.startswith("cnlu.")}
         assert rooms - EVERYONES <= PRETRAIN_MAY_USE, path
+
+
+@pytest.mark.parametrize("room", sorted(PRETRAIN_ROOMS))
+def test_a_room_of_pretraining_imports_only_the_rooms_it_may(checkout: Path, room: str) -> None:
+    for path in (checkout / "pretrain" / "cnlu_pretrain" / room).rglob("*.py"):
+        rooms = {name.split(".")[1] for name in imports(path) if name.startswith("cnlu_pretrain.")}
+        assert rooms - PRETRAIN_EVERYONES - {room} <= PRETRAIN_ROOMS[room], path
+
+
+def test_the_modules_of_pretraining_import_each_other_without_circles(checkout: Path) -> None:
+    folder = checkout / "pretrain"
+    graph = {}
+    for path in (folder / "cnlu_pretrain").rglob("*.py"):
+        module = ".".join(path.relative_to(folder).with_suffix("").parts)
+        graph[module] = {name for name in imports(path) if name.startswith("cnlu_pretrain.")}
+    TopologicalSorter(graph).prepare()  # raises CycleError
 
 
 def test_cnlu_knows_of_pretraining_by_its_command_line_alone(checkout: Path) -> None:

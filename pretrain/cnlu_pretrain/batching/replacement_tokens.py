@@ -1,4 +1,4 @@
-"""Which tokens of a corpus's vocabulary may stand in for others."""
+"""The tokens of a vocabulary that random replacement may use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cnlu_pretrain.corpus.corpus import Corpus
 
 
 def ordinary_ids(corpus: Corpus) -> NDArray[np.int64]:
-    """The ids that may stand in at random: no marks, no [UNUSED] places, no padding."""
+    """The sorted ids of ordinary tokens: no special tokens, no [unused] entries, no padding."""
     tokenizer = Tokenizer.from_str(corpus.tokenizer)
     content = json.loads(corpus.tokenizer)
     special = {token["content"] for token in content.get("added_tokens") or () if token["special"]}
@@ -23,9 +23,9 @@ def ordinary_ids(corpus: Corpus) -> NDArray[np.int64]:
         corpus.special_tokens.unknown,
         corpus.mask,
     }
-    found = [
+    ordinary = [
         i
         for piece, i in tokenizer.get_vocab(with_added_tokens=True).items()
         if i not in special_tokens and piece not in special and not piece.startswith("[unused")
     ]
-    return np.array(sorted(found), np.int64)
+    return np.array(sorted(ordinary), np.int64)

@@ -1,4 +1,4 @@
-"""Pieces of a shard to rows of tokens with their marks, a batch at a time."""
+"""Builds batches of rows from pieces of a shard, with special tokens."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 
 from cnlu.text.tokens import SpecialTokens
 from cnlu_pretrain import rng
-from cnlu_pretrain.batching.packing import Rows, chunks, pack
+from cnlu_pretrain.batching.packing import PackedRows, chunks, pack
 from cnlu_pretrain.corpus.shards import Arrays
 from cnlu_pretrain.masking.units import SPECIAL
 
 NO_ORDER = -100
-"""The order label of a row that is one piece."""
+"""The order label of a row that is not a pair."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows as an encoder reads them, [B, T] each, nothing hidden yet."""
+    """Rows before masking, [B, T] each."""
 
     tokens: NDArray[np.int64]
     flags: NDArray[np.uint8]
@@ -28,151 +28,152 @@ class Batch:
     mask: NDArray[np.bool_]
     """False for padding"""
     order: NDArray[np.int64]
-    """[B] of pairs: 1 where the second piece is not what follows the first; NO_ORDER where there is no pair"""
+    """[B] 1 where the second piece of a pair does not follow the first, else 0; NO_ORDER where there is no pair"""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How rows are made of text."""
+    """How rows are built."""
 
     special_tokens: SpecialTokens
     length: int
-    """Tokens of a row, marks included"""
+    """Tokens of a row, with special tokens"""
     pairs: str
-    """none: rows are packed; sop: two pieces, perhaps swapped; nsp: two, the second perhaps from elsewhere"""
+    """none: packed rows; sop: pairs of pieces, half of them swapped; nsp: pairs, half with a wrong second piece"""
 
     @property
     def separator(self) -> list[int]:
-        """What stands between two pieces."""
+        """The special tokens between two pieces."""
         return self.special_tokens.after[:1]
 
     @property
     def room(self) -> int:
-        """Tokens of a row without the marks at its ends."""
+        """Tokens of a row without the special tokens at its ends."""
         return self.length - len(self.special_tokens.before) - len(self.special_tokens.after)
 
-    def rows(self, arrays: Arrays) -> Rows:
+    def rows(self, arrays: Arrays) -> PackedRows:
         """All rows of a shard."""
         if self.pairs == "none":
             return pack(arrays.sentences, arrays.documents, self.room, len(self.separator))
         return _pairs(arrays, self.room - len(self.separator))
 
 
-def _pairs(arrays: Arrays, room: int) -> Rows:
-    """Rows of one run of a document's sentences, divided at the middle sentence; a longer sentence loses its end."""
+def _pairs(arrays: Arrays, room: int) -> PackedRows:
+    """One run of a document's sentences per row, split at its middle sentence; a longer sentence is truncated."""
     total = np.append(0, np.cumsum(arrays.sentences, dtype=np.int64))
     first, end = chunks(arrays.sentences, arrays.documents, room)
-    several = end - first > 1
-    middle = np.where(several, (first + end) // 2, end)
+    is_pair = end - first > 1
+    middle = np.where(is_pair, (first + end) // 2, end)
     starts = np.stack([total[first], total[middle]], 1)
     stops = np.stack([total[middle], total[end]], 1)
     sizes = np.minimum(stops - starts, room)
-    keep = np.stack([np.ones(len(first), bool), several], 1)
+    keep = np.stack([np.ones(len(first), bool), is_pair], 1)
     counts = keep.sum(1)
-    return Rows(
+    return PackedRows(
         np.append(0, np.cumsum(counts)), starts[keep], sizes[keep], int((total[end] - total[first] > room).sum())
     )
 
 
-def assemble(arrays: Arrays, rows: Rows, which: NDArray[np.int64], layout: Layout, key: NDArray[np.uint64]) -> Batch:
-    """The rows `which` [B] of a shard; `key` [B] draws what happens to pairs."""
+def assemble(
+    arrays: Arrays, rows: PackedRows, which: NDArray[np.int64], layout: Layout, key: NDArray[np.uint64]
+) -> Batch:
+    """The rows `which` [B] of a shard; `key` [B] are the random keys that decide about the order of pairs."""
     counts = rows.first[which + 1] - rows.first[which]
     piece = _ranges(rows.first[which], counts)
     start, size = rows.start[piece], rows.size[piece]
     row = np.repeat(np.arange(len(which)), counts)
     order = np.full(len(which), NO_ORDER)
-    if layout.pairs != "none":
-        start, size, order = _ordered(rows, which, start, size, counts, layout, key)
-    return _laid_out(arrays, start, size, row, len(which), layout, order)
+    if layout.pairs == "sop":
+        order = _swap_pairs(start, size, counts, key)
+    elif layout.pairs == "nsp":
+        order = _replace_second(rows, which, start, size, layout, key)
+    return _place(arrays, start, size, row, order, layout)
 
 
-def _ordered(
-    rows: Rows,
+def _wrong_order(key: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """[B] half of the rows."""
+    return rng.uniform(key, rng.ORDER, np.ones(len(key), np.int64)) < 0.5
+
+
+def _swap_pairs(
+    start: NDArray[np.int64], size: NDArray[np.int64], counts: NDArray[np.int64], key: NDArray[np.uint64]
+) -> NDArray[np.int64]:
+    """Swap half of the pairs in place (ALBERT, section 3.1); returns their order [B]."""
+    wrong, pair = _wrong_order(key), counts == 2
+    second = (np.cumsum(counts) - 1)[pair & wrong]
+    for array in (start, size):
+        array[second], array[second - 1] = array[second - 1].copy(), array[second].copy()
+    return np.where(pair, wrong, NO_ORDER).astype(np.int64)
+
+
+def _replace_second(
+    rows: PackedRows,
     which: NDArray[np.int64],
     start: NDArray[np.int64],
     size: NDArray[np.int64],
-    counts: NDArray[np.int64],
     layout: Layout,
     key: NDArray[np.uint64],
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Half of the pairs swapped (ALBERT, section 3.1), or with another row's second piece (BERT, section 3.1)."""
-    start, size = start.copy(), size.copy()
-    place = np.zeros(len(which), np.int64)
-    wrong = rng.uniform(key, rng.ORDER, place + 1) < 0.5
+) -> NDArray[np.int64]:
+    """Replace half of the second pieces, in place, by those of other rows (BERT, section 3.1); returns order [B]."""
+    counts = rows.first[which + 1] - rows.first[which]
     pair = counts == 2
-    second = np.cumsum(counts) - 1
-    if layout.pairs == "sop":
-        swap = second[pair & wrong]
-        for array in (start, size):
-            array[swap], array[swap - 1] = array[swap - 1].copy(), array[swap].copy()
-    else:
-        others = rows.first[1:][np.diff(rows.first) == 2] - 1
-        chosen = np.flatnonzero(pair & wrong)
-        if len(others) > 1:
-            taken = others[rng.below(len(others), rng.bits(key[chosen], rng.OFFSET, place[chosen] + 1))]
-            room = layout.room - len(layout.separator) - size[second[chosen] - 1]
-            start[second[chosen]] = rows.start[taken]
-            size[second[chosen]] = np.minimum(rows.size[taken], room)
-            wrong &= (rows.first[which] + counts - 1) != _filled(len(which), chosen, taken)
-        else:
-            wrong[:] = False
-    return start, size, np.where(pair, wrong, NO_ORDER).astype(np.int64)
+    others = rows.first[1:][np.diff(rows.first) == 2] - 1
+    if len(others) < 2:
+        return np.where(pair, 0, NO_ORDER).astype(np.int64)
+    wrong = _wrong_order(key)
+    chosen = np.flatnonzero(pair & wrong)
+    second = (np.cumsum(counts) - 1)[chosen]
+    draw = rng.bits(key[chosen], rng.OFFSET, np.ones(len(chosen), np.int64))
+    taken = others[rng.below(len(others), draw)]
+    start[second] = rows.start[taken]
+    size[second] = np.minimum(rows.size[taken], layout.room - len(layout.separator) - size[second - 1])
+    wrong[chosen] &= (rows.first[which] + counts - 1)[chosen] != taken  # a row may draw its own second piece
+    return np.where(pair, wrong, NO_ORDER).astype(np.int64)
 
 
-def _filled(size: int, at: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
-    array = np.full(size, -1)
-    array[at] = values
-    return array
-
-
-def _laid_out(
+def _place(
     arrays: Arrays,
     start: NDArray[np.int64],
     size: NDArray[np.int64],
     row: NDArray[np.int64],
-    rows: int,
-    layout: Layout,
     order: NDArray[np.int64],
+    layout: Layout,
 ) -> Batch:
-    """Tokens at their places: marks, a piece, a separator, a piece, ..., marks, padding."""
-    special_tokens, width, gap = layout.special_tokens, layout.length, len(layout.separator)
-    tokens = np.full(rows * width, special_tokens.pad)
+    """Put tokens at their positions: special tokens, a piece, a separator, a piece, ..., special tokens, padding."""
+    rows, width, gap = len(order), layout.length, len(layout.separator)
+    before, after = layout.special_tokens.before, layout.special_tokens.after
+    tokens = np.full(rows * width, layout.special_tokens.pad)
     flags = np.full(rows * width, SPECIAL, np.uint8)
     first_piece = np.flatnonzero(np.diff(row, prepend=-1))
-    before = np.cumsum(size + gap) - (size + gap)
-    column = (
-        len(special_tokens.before) + before - np.repeat(before[first_piece], np.diff(np.append(first_piece, len(row))))
-    )
-    place = row * width + column
-    target, source = _ranges(place, size), _ranges(start, size)
+    offset = np.cumsum(size + gap) - (size + gap)
+    pieces_of_row = np.diff(np.append(first_piece, len(row)))
+    column = len(before) + offset - np.repeat(offset[first_piece], pieces_of_row)
+    position = row * width + column
+    target, source = _ranges(position, size), _ranges(start, size)
     tokens[target] = arrays.tokens[source]
     flags[target] = arrays.flags[source] & np.uint8(7)
     last_piece = np.append(first_piece[1:], len(row)) - 1
-    end = (column + size)[last_piece]
-    for i, mark in enumerate(special_tokens.before):
-        tokens[np.arange(rows) * width + i] = mark
     between = np.setdiff1d(np.arange(len(row)), last_piece)
-    for i, mark in enumerate(layout.separator):
-        tokens[(place + size)[between] + i] = mark
-    for i, mark in enumerate(special_tokens.after):
-        tokens[np.arange(rows) * width + end + i] = mark
-    columns = np.arange(width)
-    mask = columns < (end + len(special_tokens.after))[:, None]
-    kinds = np.zeros((rows, width), np.int64)
+    end = (column + size)[last_piece]
+    row_start = np.arange(rows) * width
+    for ids, where in ((before, row_start), (layout.separator, (position + size)[between]), (after, row_start + end)):
+        for i, token in enumerate(ids):
+            tokens[where + i] = token
+    mask = np.arange(width) < (end + len(after))[:, None]
+    second = np.full(rows, width)
     if layout.pairs != "none":
-        starts_second = np.full(rows, width)
-        starts_second[row[between]] = column[between] + size[between] + gap
-        kinds = ((columns >= starts_second[:, None]) & mask).astype(np.int64)
+        second[row[between]] = column[between] + size[between] + gap
+    kinds = ((np.arange(width) >= second[:, None]) & mask).astype(np.int64)
     return Batch(tokens.reshape(rows, width), flags.reshape(rows, width), kinds, mask, order)
 
 
 def _ranges(start: NDArray[np.int64], size: NDArray[np.int64]) -> NDArray[np.int64]:
-    """start[0], start[0] + 1, ... of size[0] numbers, then the next."""
+    """The ranges start[i], start[i] + 1, ... of size[i] numbers each, concatenated."""
     before = np.cumsum(size) - size
     return np.arange(int(size.sum())) + np.repeat(start - before, size)
 
 
-def concatenated(parts: list[Batch]) -> Batch:
-    """One batch of the rows of several."""
+def concatenate(parts: list[Batch]) -> Batch:
+    """One batch of the rows of is_pair."""
     names = ("tokens", "flags", "kinds", "mask", "order")
     return Batch(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))

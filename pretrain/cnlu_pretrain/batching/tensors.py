@@ -1,4 +1,4 @@
-"""A batch's arrays to the tensors that the losses read, in parts."""
+"""Converts a masked batch to tensors for the losses, in parts."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from cnlu_pretrain.batching.rows import Batch
 from cnlu_pretrain.masking.masker import IGNORED, Masked
-from cnlu_pretrain.objectives.losses import Rows
+from cnlu_pretrain.objectives.losses import TensorBatch
 
-_STEP_UP = 1.15  # room for hidden tokens in fixed shapes: more than this times their expected number is never seen
+_MARGIN = 1.15  # fixed shapes have room for this times the expected number of masked tokens, which is never exceeded
 
 
-def parts(batch: Batch, masked: Masked, count: int, device: torch.device, fixed: float = 0.0) -> Iterator[Rows]:
-    """The rows in `count` parts of about one size.
+def parts(batch: Batch, masked: Masked, count: int, device: torch.device, fixed: float = 0.0) -> Iterator[TensorBatch]:
+    """The rows in `count` parts of about the same size.
 
-    With `fixed`, the rate of hidden tokens, every part of as many rows has as many entries: compiled code is made for
-    one shape.
+    With `fixed`, the masking rate, all parts with the same number of rows have the same shapes, because compiled code
+    needs fixed shapes.
     """
     rows = len(batch.tokens)
     size = math.ceil(rows / count)
@@ -28,37 +28,37 @@ def parts(batch: Batch, masked: Masked, count: int, device: torch.device, fixed:
         yield _part(batch, masked, slice(start, min(start + size, rows)), device, fixed)
 
 
-def _part(batch: Batch, masked: Masked, which: slice, device: torch.device, fixed: float) -> Rows:
+def _part(batch: Batch, masked: Masked, which: slice, device: torch.device, fixed: float) -> TensorBatch:
     labels, unit = masked.labels[which].reshape(-1), masked.unit[which].reshape(-1)
     at = np.flatnonzero(labels != IGNORED)
     first, last = _span_ends(at, unit[at])
     chosen = labels[at]
     if fixed:
-        entries = math.ceil(fixed * len(labels) * _STEP_UP / 64) * 64
+        entries = math.ceil(fixed * len(labels) * _MARGIN / 64) * 64
         missing = max(0, entries - len(at))
-        one = np.ones(missing, np.int64)  # the token behind the first mark, which has neighbours on both sides
+        one = np.ones(missing, np.int64)  # the token after the first special token has neighbours on both sides
         at, first, last = (np.append(array, one)[:entries] for array in (at, first, last))
         chosen = np.append(chosen, one * IGNORED)[:entries]
     tokens, kinds, mask = masked.tokens[which], batch.kinds[which], batch.mask[which]
 
     def tensor(array: NDArray[np.generic]) -> torch.Tensor:
-        found = torch.from_numpy(np.ascontiguousarray(array))
-        return found.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else found
+        made = torch.from_numpy(np.ascontiguousarray(array))
+        return made.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else made
 
-    return Rows(
-        tensor(tokens),
-        tensor(kinds),
-        tensor(mask) if fixed or not mask.all() else None,
-        tensor(at),
-        tensor(chosen),
-        tensor(first),
-        tensor(last),
-        tensor(batch.order[which]),
+    return TensorBatch(
+        tokens=tensor(tokens),
+        kinds=tensor(kinds),
+        mask=tensor(mask) if fixed or not mask.all() else None,
+        at=tensor(at),
+        labels=tensor(chosen),
+        span_first=tensor(first),
+        span_last=tensor(last),
+        order=tensor(batch.order[which]),
     )
 
 
 def _span_ends(at: NDArray[np.int64], unit: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Of hidden tokens in order: the places of the first and the last token of each one's unit."""
+    """For masked tokens in order: the positions of the first and the last token of their units."""
     firsts = np.flatnonzero(np.diff(unit, prepend=-1))
     sizes = np.diff(np.append(firsts, len(at)))
     return np.repeat(at[firsts], sizes), np.repeat(at[firsts + sizes - 1], sizes)

@@ -1,4 +1,4 @@
-"""Accuracy on text that was kept apart, in two ways: by a fixed yardstick, and as the run itself hides tokens."""
+"""Accuracy on held-out text, with two maskings: the reference masking, and that of the run itself."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from cnlu_pretrain.corpus.corpus import Corpus
 from cnlu_pretrain.masking.masker import Masker
 from cnlu_pretrain.objectives.losses import Pretrainer
 
-YARDSTICK = MaskingConfig(strategy="word", rate=0.15, replaced=1.0, random=0.0)
-"""15 % of the tokens in whole words, all [MASK]: what checkpoints of all recipes are compared by."""
+REFERENCE_MASKING = MaskingConfig(strategy="word", rate=0.15, replaced=1.0, random=0.0)
+"""15 % of the tokens in whole words, all [MASK]: comparable between all training recipes."""
 _ROWS = 32
 
 
 class HeldOut:
-    """The held-out rows of a corpus, always the same ones with the same tokens hidden."""
+    """The held-out rows of a corpus: always the same rows with the same masks."""
 
     def __init__(self, corpus: Corpus, layout: Layout, own: Masker, ordinary: np.ndarray, tokens: int) -> None:
-        reference_masking = Masker(YARDSTICK, seed=0, mask=corpus.mask, ordinary=ordinary)
-        self._maskers = {"yardstick": reference_masking, "own": own}
+        """`own` is the masker of the run; at most `tokens` tokens are used."""
+        reference = Masker(REFERENCE_MASKING, seed=0, mask=corpus.mask, ordinary=ordinary)
+        self._maskers = {"reference": reference, "own": own}
         self._batches: list[tuple[Batch, np.ndarray]] = []
         missing = tokens // layout.length
         for number, shard in enumerate(corpus.held_out):
@@ -42,20 +43,23 @@ class HeldOut:
 
     @torch.no_grad()
     def measure(self, module: Pretrainer, device: torch.device) -> dict[str, dict[str, Any]]:
-        """Way -> objective -> loss and accuracy. `reference_masking` has the masked objective alone."""
+        """ "reference" or "own" -> objective -> loss and accuracy. "reference" has the masked objective only."""
         module.eval()
-        found: dict[str, dict[str, Any]] = {}
-        for way, masker in self._maskers.items():
-            sums: dict[str, torch.Tensor] = {}
-            for batch, samples in self._batches:
-                masked = masker(batch.tokens, batch.flags, 0, samples)
-                for rows in parts(batch, masked, 1, device):
-                    result = module.guesses(rows) if way == "yardstick" else module(rows)
-                    for name, values in result.items():
-                        sums[name] = sums.get(name, 0) + torch.stack([value.float() for value in values])
-            found[way] = {}
-            for name, values in sums.items():
-                loss, count, right = values.tolist()
-                found[way][name] = {"loss": round(loss / max(count, 1), 4), "accuracy": round(right / max(count, 1), 4)}
+        measured = {name: self._measure(name, masker, module, device) for name, masker in self._maskers.items()}
         module.train()
-        return found
+        return measured
+
+    def _measure(self, name: str, masker: Masker, module: Pretrainer, device: torch.device) -> dict[str, Any]:
+        sums: dict[str, torch.Tensor] = {}
+        for batch, samples in self._batches:
+            masked = masker(batch.tokens, batch.flags, 0, samples)
+            for part in parts(batch, masked, 1, device):
+                result = module.masked_only(part) if name == "reference" else module(part)
+                for objective, values in result.items():
+                    sums[objective] = sums.get(objective, 0) + torch.stack([value.float() for value in values])
+        return {objective: _means(values) for objective, values in sums.items()}
+
+
+def _means(values: torch.Tensor) -> dict[str, float]:
+    loss, count, correct = values.tolist()
+    return {"loss": round(loss / max(count, 1), 4), "accuracy": round(correct / max(count, 1), 4)}

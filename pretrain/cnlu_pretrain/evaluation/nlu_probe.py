@@ -1,4 +1,4 @@
-"""How good an NLU model is that stands on an encoder as it is: trained and measured by the product's own commands."""
+"""Trains and evaluates a small NLU model on a frozen encoder, with the commands of cnlu itself."""
 
 from __future__ import annotations
 
@@ -12,30 +12,31 @@ from typing import Any
 
 from cnlu.data.load import load_data
 from cnlu.errors import CnluError
+from cnlu.i18n import _
 from cnlu.io.temporary import scratch_folder
 
 SETTINGS = ("encoder.tuning=frozen", "model.members=1", "encoder.members=1")
-"""A frozen encoder and one small network: its accuracy is the encoder's merit, and it takes a minute."""
+"""A frozen encoder and one small network: the accuracy reflects the encoder, and training takes a minute."""
 
 
 @dataclass(frozen=True)
 class Examples:
-    """What the small model learns and is measured on."""
+    """The examples of the small model."""
 
     data: Sequence[str]
     test: Sequence[str]
-    """Empty: the tenth that training holds out, which is little"""
+    """Empty: the tenth that training holds out, which is little data"""
 
     def check(self) -> None:
-        """Raises DataError for what cannot be read, before anything long begins."""
+        """Raises DataError for unreadable examples, before anything slow starts."""
         for paths in filter(None, (self.data, self.test)):
             load_data(paths)
 
 
 def frame_accuracy(encoder: Path, examples: Examples, seed: int = 1) -> float:
-    """Of a model trained on the frozen encoder.
+    """Frame accuracy of a model trained on the frozen encoder.
 
-    Raises CnluError with the command's own sentence where it fails.
+    Raises CnluError with the message of the command where it fails.
     """
     with scratch_folder() as folder:
         model, report = Path(folder, "model"), Path(folder, "report")
@@ -44,7 +45,9 @@ def frame_accuracy(encoder: Path, examples: Examples, seed: int = 1) -> float:
         if not examples.test:
             dev = json.loads((model / "training.json").read_text("utf-8"))["dev"]
             if dev is None:
-                raise CnluError("The probe's examples are too few to hold any out; give it a test set.")
+                raise CnluError(
+                    ", ".join(examples.data), _("too few examples to hold any out"), _("give a test set as well")
+                )
             return float(dev["frame_accuracy"])
         _cnlu("evaluate", model, *examples.test, "--out", report)
         found: dict[str, Any] = json.loads((report / "metrics.json").read_text("utf-8"))
@@ -55,4 +58,4 @@ def _cnlu(*arguments: object) -> None:
     done = subprocess.run([sys.executable, "-m", "cnlu", *map(str, arguments)], capture_output=True, text=True)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it failed"])[-1].removeprefix("cnlu: ")
-        raise CnluError(f"The probe's `cnlu {arguments[0]}` failed: {last}")
+        raise CnluError(f"cnlu {arguments[0]}", _("the NLU probe failed: {message}", message=last.rstrip(".")))

@@ -106,7 +106,8 @@ class Masker:
         unit = np.full(len(original), -1, np.int64)
         unit[at] = unit_of_token[at]
         new = self._replaced(original, at, mask_action, rows)
-        return Masked(*(array.reshape(tokens.shape) for array in (new, labels, mask_action, unit)))
+        shape = tokens.shape
+        return Masked(new.reshape(shape), labels.reshape(shape), mask_action.reshape(shape), unit.reshape(shape))
 
     def _unit_starts(self, rows: _Rows, flags: NDArray[np.uint8]) -> NDArray[np.bool_]:
         strategy = self.config.strategy

@@ -1,1 +1,1 @@
-"""What pretraining minimises (PyTorch)."""
+"""The objectives that pretraining minimizes (PyTorch)."""

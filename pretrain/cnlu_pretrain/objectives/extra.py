@@ -1,4 +1,4 @@
-"""The parts that further objectives need beside the encoder and its head."""
+"""Modules that further objectives need besides the encoder and its head."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class OrderHead(nn.Module):
-    """Tells from the vector of [CLS] whether a pair of texts stands in its order.
+    """Predicts from the vector of [CLS] whether two texts are in order.
 
     BERT's pooler and two classes: next sentence (Devlin et al. 2019, section 3.1), sentence order (Lan et al. 2020,
     section 3.1).
@@ -24,13 +24,13 @@ class OrderHead(nn.Module):
 
 
 class SpanBoundary(nn.Module):
-    """What stands at a place of a span, from the tokens before and behind the span (SpanBERT, section 3.2).
+    """Predicts a token of a span from the tokens before and after the span (SpanBERT, section 3.2).
 
     y_i = f(x_{s-1}, x_{e+1}, p_{i-s+1}): two layers with GELU and layer norm, scored by the encoder's own output layer.
     """
 
     def __init__(self, width: int, out: int, longest: int = 64, position_width: int = 200) -> None:
-        """`out` is the width that the output layer reads."""
+        """`out` is the input width of the output layer."""
         super().__init__()
         self.position = nn.Embedding(longest, position_width)
         self.inner = nn.Sequential(
@@ -42,15 +42,15 @@ class SpanBoundary(nn.Module):
             nn.LayerNorm(out),
         )
 
-    def forward(self, left: Tensor, right: Tensor, place: Tensor) -> Tensor:
-        """[M, width] twice, places in the span [M] counted from 0 -> [M, out]"""
-        place = place.clamp(max=self.position.num_embeddings - 1)
-        found: Tensor = self.inner(torch.cat([left, right, self.position(place)], -1))
-        return found
+    def forward(self, left: Tensor, right: Tensor, position: Tensor) -> Tensor:
+        """[M, width] twice, positions in the span [M] counted from 0 -> [M, out]"""
+        position = position.clamp(max=self.position.num_embeddings - 1)
+        predicted: Tensor = self.inner(torch.cat([left, right, self.position(position)], -1))
+        return predicted
 
 
 class ReplacedHead(nn.Module):
-    """Tells for every token whether it was replaced (ELECTRA, section 2)."""
+    """Predicts for every token whether it was replaced (ELECTRA, section 2)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""The head that scores the vocabulary, applied to chosen hidden states only, whatever the family of the encoder.
+"""The head that scores the vocabulary, applied to masked tokens only, for every encoder family.
 
-Most tokens are not hidden, and the head costs as much as several layers: on all of them it would do seven times the
-work (Izsak et al. 2021 call the shortcut sparse token prediction).
+Most tokens are not masked, and the head costs as much as several layers: on all tokens it would do seven times the
+work (Izsak et al. 2021 call this sparse token prediction).
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from typing import Any
 from torch import Tensor
 
 from cnlu.errors import DataError
+from cnlu.i18n import _
 
 Head = Callable[[Tensor], Tensor]
 
 
 def head_of(model: Any, where: str) -> Head:
-    """From hidden states [M, width] to scores [M, vocabulary], of one of transformers' models for masked language.
+    """The head of a transformers model for masked language: hidden states [M, width] -> scores [M, vocabulary].
 
     Raises DataError, naming `where`, for a family whose head is not known.
     """
@@ -25,8 +26,9 @@ def head_of(model: Any, where: str) -> Head:
         if all(hasattr(model, part) for part in parts):
             return lambda hidden: head(model, hidden)
     raise DataError(
-        f"{where}: pretraining does not know the head of the family {model.config.model_type}; name an encoder such as "
-        "BERT, RoBERTa, ERNIE, ELECTRA, ALBERT, DistilBERT or RoFormer."
+        where,
+        _("pretraining does not know the head of the family {family}", family=model.config.model_type),
+        _("name an encoder such as BERT, RoBERTa, ERNIE, ELECTRA, ALBERT, DistilBERT or RoFormer"),
     )
 
 

@@ -1,4 +1,4 @@
-"""The steps of `cnlu pretrain probe`, and of the probe of each checkpoint of a run."""
+"""The steps of `cnlu pretrain probe`: compare encoders."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import torch
 from cnlu.config.files import build_config
 from cnlu.encoder.source import local_directory
 from cnlu.errors import UsageError
+from cnlu.i18n import _
 from cnlu.io.text_files import write_bytes
 from cnlu_pretrain.batching.replacement_tokens import ordinary_ids
 from cnlu_pretrain.batching.rows import Layout
@@ -21,16 +22,16 @@ from cnlu_pretrain.corpus.corpus import Corpus, open_corpus
 from cnlu_pretrain.encoder.load import load_encoder
 from cnlu_pretrain.evaluation.held_out import HeldOut
 from cnlu_pretrain.evaluation.nlu_probe import Examples, frame_accuracy
-from cnlu_pretrain.evaluation.page import Point, page, warning
+from cnlu_pretrain.evaluation.page import ProbeResult, page, warning
 from cnlu_pretrain.masking.masker import Masker
 from cnlu_pretrain.objectives.losses import Pretrainer
 
 Log = Callable[[str], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ProbeRequest:
-    """What was asked of `cnlu pretrain probe`."""
+    """The options of `cnlu pretrain probe`."""
 
     encoders: Sequence[str]
     corpus: Path
@@ -41,67 +42,64 @@ class ProbeRequest:
 
 
 def probe(request: ProbeRequest, log: Log) -> None:
-    """Measure encoders side by side and write the page; raises CnluError for whatever the user can mend."""
+    """Evaluate encoders side by side and write the page; raises CnluError for whatever the user can fix."""
     if request.out.exists() and not request.force:
-        raise UsageError(f"{request.out}: exists already; choose another --out or replace it with --force.")
+        raise UsageError(
+            request.out, _("the file exists already"), _("choose another --out or replace it with --force")
+        )
     if request.out.is_dir():
-        raise UsageError(f"{request.out}: is a folder; name a file with --out.")
+        raise UsageError(request.out, _("this is a directory"), _("name a file with --out"))
     if request.examples:
         request.examples.check()
     corpus = open_corpus(request.corpus)
-    points: list[Point] = []
+    results: list[ProbeResult] = []
     for number, encoder in enumerate(request.encoders):
         directory = local_directory(encoder)
-        about = _about(directory)
-        point = _measured(directory, corpus, request.config, about)
-        if request.examples:
-            point["frames"] = frame_accuracy(directory, request.examples)
-        points.append(Point(directory.name, int(about.get("steps", number)), **point))
-        log(told(points[-1]))
-    write_bytes(request.out, page(points, f"Probe on {request.corpus.name}").encode())
-    if sentence := warning(points):
+        metadata = _metadata(directory)
+        measured = _measure(directory, corpus, request.config, metadata)
+        frames = frame_accuracy(directory, request.examples) if request.examples else None
+        step = int(metadata.get("steps", number))
+        results.append(ProbeResult(name=directory.name, step=step, frames=frames, **measured))
+        log(summary(results[-1]))
+    write_bytes(request.out, page(results, f"Probe on {request.corpus.name}").encode())
+    if sentence := warning(results):
         log(f"warning: {sentence}")
     log(f"{request.out}: written")
 
 
-def told(point: Point) -> str:
-    """A point as a line for the terminal."""
-    shown = {"guessed rightly": point.reference_masking, "as in the run": point.own, "NLU frames": point.frames}
-    found = ", ".join(f"{name} {value:.1%}" for name, value in shown.items() if value is not None)
-    return f"{point.name}: {found}"
+def summary(result: ProbeResult) -> str:
+    """A result as a line for the terminal."""
+    figures = {"whole words": result.reference, "as in the run": result.own, "NLU frames": result.frames}
+    return f"{result.name}: " + ", ".join(f"{name} {value:.1%}" for name, value in figures.items() if value is not None)
 
 
-def _about(directory: Path) -> dict[str, Any]:
+def _metadata(directory: Path) -> dict[str, Any]:
+    """The content of pretraining.json; empty for an encoder that cnlu did not write."""
     try:
-        found: dict[str, Any] = json.loads((directory / "pretraining.json").read_text("utf-8"))
+        metadata: dict[str, Any] = json.loads((directory / "pretraining.json").read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return found
+    return metadata
 
 
-def _measured(directory: Path, corpus: Corpus, config: PretrainConfig, about: dict[str, Any]) -> dict[str, Any]:
-    """Accuracy and loss on the corpus's held-out text, hidden as in the run that made the encoder, where that is
-    known."""
+def _measure(directory: Path, corpus: Corpus, config: PretrainConfig, metadata: dict[str, Any]) -> dict[str, float]:
+    """Accuracy and loss on the held-out text, with the masking of the run that made the encoder, where it is known."""
     masking = config.masking
-    if "settings" in about:
-        known = build_config({"masking": about["settings"]["masking"]}, str(directory), PretrainConfig)
+    if "settings" in metadata:
+        known = build_config({"masking": metadata["settings"]["masking"]}, str(directory), PretrainConfig)
         masking = known.masking
-    if masking.replacement == "similar":  # the table is not at hand
+    if masking.replacement == "similar":  # its table is not available here
         masking = MaskingConfig(strategy=masking.strategy, rate=masking.rate)
     loaded = load_encoder(str(directory), corpus, config.run)
     layout = Layout(corpus.special_tokens, config.run.length, "none")
     ordinary = ordinary_ids(corpus)
-    held_out = HeldOut(corpus, layout, Masker(masking, 0, corpus.mask, ordinary), ordinary, config.run.evaluate_tokens)
+    own = Masker(masking, seed=0, mask=corpus.mask, ordinary=ordinary)
+    held_out = HeldOut(corpus, layout, own, ordinary, config.run.evaluate_tokens)
     if not held_out:
         raise UsageError(
-            f"{corpus.folder}: holds no held-out text to measure on; prepare it with prepare.held_out above 0."
+            corpus.folder, _("the corpus has no held-out text"), _("prepare it with prepare.held_out above 0")
         )
-    plain = Pretrainer(loaded.model, PretrainConfig().objectives, str(directory))
-    found = held_out.measure(plain, torch.device("cpu"))
-    own = found["own"]["masked"]
-    return {
-        "yardstick": found["yardstick"]["masked"]["accuracy"],
-        "own": own["accuracy"],
-        "loss": own["loss"],
-        "frames": None,
-    }
+    module = Pretrainer(loaded.model, PretrainConfig().objectives, str(directory))
+    measured = held_out.measure(module, torch.device("cpu"))
+    reference, masked = measured["reference"]["masked"], measured["own"]["masked"]
+    return {"reference": reference["accuracy"], "own": masked["accuracy"], "loss": masked["loss"]}

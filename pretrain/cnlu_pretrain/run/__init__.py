@@ -1,1 +1,1 @@
-"""The pretraining loop (PyTorch)."""
+"""`cnlu pretrain run`: the training loop and what surrounds it (PyTorch)."""

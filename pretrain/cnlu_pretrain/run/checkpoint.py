@@ -1,4 +1,4 @@
-"""Checkpoints of a run: safetensors and JSON, written whole or not at all, the oldest deleted."""
+"""Checkpoints of a run: safetensors and JSON, written atomically; the oldest ones are deleted."""
 
 from __future__ import annotations
 
@@ -14,81 +14,94 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from cnlu.errors import CnluError, UsageError
+from cnlu.i18n import _
 from cnlu.interrupts import held_back
 from cnlu_pretrain.batching.stream import Position
 
 PREFIX = "step-"
+FORMAT = 2
+"""2: the history calls the reference masking `reference`."""
 
 
 @dataclass
 class State:
-    """How far a run is."""
+    """The progress of a run."""
 
     step: int = 0
     phase: int = 0
     position: Position = field(default_factory=Position)
     tokens: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
-    """The lines of the log that hold a look at the held-out text"""
+    """The lines of the log with evaluations on held-out text and probes"""
 
 
 def save_checkpoint(
-    folder: Path, fingerprint: str, state: State, module: nn.Module, optimizer: torch.optim.Optimizer, keep: int
+    folder: Path, state: State, module: nn.Module, optimizer: torch.optim.Optimizer, *, fingerprint: str, keep: int
 ) -> None:
-    """Raises CnluError where it cannot be written; the older ones stay then."""
+    """Write a checkpoint and keep the newest `keep`; raises CnluError, and deletes none, where it cannot be written."""
     target = folder / f"{PREFIX}{state.step:08}"
-    fresh = folder / f".{target.name}.tmp"
+    new = folder / f".{target.name}.tmp"
     try:
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir(parents=True)
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(parents=True)
         tensors: dict[str, Tensor] = {f"model/{name}": t for name, t in module.named_parameters()}
         tensors |= {f"optimizer/{name}": t for name, t in _optimizer_tensors(optimizer).items()}
         content = save({name: t.detach().cpu().contiguous() for name, t in tensors.items()})
-        _write(fresh / "state.safetensors", content)
-        about = json.dumps({"fingerprint": fingerprint, "groups": _numbers(optimizer), **asdict(state)})
-        _write(fresh / "state.json", about.encode())
+        _write(new / "state.safetensors", content)
+        header = {"format": FORMAT, "fingerprint": fingerprint, "groups": _numbers(optimizer)}
+        metadata = json.dumps({**header, **asdict(state)})
+        _write(new / "state.json", metadata.encode())
         with held_back():
             shutil.rmtree(target, ignore_errors=True)
-            os.replace(fresh, target)
+            os.replace(new, target)
     except OSError as error:
         raise CnluError(
-            f"{folder}: the checkpoint cannot be written ({error.strerror}); free space and go on with --resume: the "
-            "one before is whole."
+            folder,
+            _("the checkpoint cannot be written ({reason})", reason=error.strerror),
+            _("free space and continue with --resume; the previous checkpoint is kept"),
         ) from error
     finally:
         with held_back():
-            shutil.rmtree(fresh, ignore_errors=True)
+            shutil.rmtree(new, ignore_errors=True)
     for old in checkpoints(folder)[:-keep]:
         shutil.rmtree(old, ignore_errors=True)
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """The oldest first."""
+    """All checkpoints in the folder, the oldest first."""
     return sorted(path for path in folder.glob(f"{PREFIX}*") if (path / "state.json").exists())
 
 
 def load_checkpoint(folder: Path, fingerprint: str, module: nn.Module, optimizer: torch.optim.Optimizer) -> State:
-    """The newest; raises UsageError where there is none, it is damaged, or it belongs to another run."""
+    """Load the newest checkpoint; raises UsageError where there is none, it is damaged, or it is of another run."""
     found = checkpoints(folder)
     if not found:
-        raise UsageError(f"{folder}: there is no checkpoint to resume from; leave --resume out.")
+        raise UsageError(folder, _("there is no checkpoint to resume from"), _("leave --resume out"))
+    newest = found[-1]
     try:
-        about = json.loads((found[-1] / "state.json").read_text("utf-8"))
-        tensors = load_file(found[-1] / "state.safetensors")
+        metadata = json.loads((newest / "state.json").read_text("utf-8"))
+        tensors = load_file(newest / "state.safetensors")
     except Exception as error:  # damaged files fail in many ways
-        raise UsageError(f"{found[-1]}: is damaged; delete it to resume from the one before.") from error
-    if about.pop("fingerprint") != fingerprint:
         raise UsageError(
-            f"{folder}: belongs to a run with another corpus, encoder or other settings; give the same ones, or leave "
-            "--resume out to start afresh."
+            newest, _("the checkpoint is damaged"), _("delete it to resume from the previous one")
+        ) from error
+    if metadata.pop("format", 1) != FORMAT:
+        raise UsageError(
+            folder, _("the checkpoint was written by another version of cnlu"), _("leave --resume out to start over")
+        )
+    if metadata.pop("fingerprint") != fingerprint:
+        raise UsageError(
+            folder,
+            _("the checkpoint belongs to a run with another corpus, encoder or other settings"),
+            _("give the same ones, or leave --resume out to start over"),
         )
     with torch.no_grad():
         for name, parameter in module.named_parameters():
             parameter.copy_(tensors[f"model/{name}"])
     _restore(optimizer, {n.removeprefix("optimizer/"): t for n, t in tensors.items() if n.startswith("optimizer/")})
-    for group, numbers in zip(optimizer.param_groups, about.pop("groups"), strict=True):
+    for group, numbers in zip(optimizer.param_groups, metadata.pop("groups"), strict=True):
         group.update(numbers)
-    return State(**{**about, "position": Position(**about["position"])})
+    return State(**{**metadata, "position": Position(**metadata["position"])})
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -99,7 +112,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _numbers(optimizer: torch.optim.Optimizer) -> list[dict[str, float]]:
-    """Of each group of parameters: LAMB counts its steps there."""
+    """The numbers in each parameter group: LAMB counts its steps there."""
     return [
         {name: value for name, value in group.items() if type(value) in (int, float)}
         for group in optimizer.param_groups

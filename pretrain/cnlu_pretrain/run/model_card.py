@@ -1,22 +1,21 @@
-"""The model card of an encoder: what it came from, what it read, how it learned, how well it guesses."""
+"""The model card of an encoder: its origin, text, training and accuracy."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cnlu_pretrain.evaluation.page import points_of
+from cnlu_pretrain.evaluation.page import ProbeResult, results_of
 
 
-def write_card(folder: Path, about: Mapping[str, Any]) -> None:
-    """README.md, from the content of pretraining.json."""
-    (folder / "README.md").write_text(card(about), "utf-8")
+def write_card(folder: Path, metadata: Mapping[str, Any]) -> None:
+    """Write README.md from the content of pretraining.json."""
+    (folder / "README.md").write_text(card(metadata), "utf-8")
 
 
-def card(about: Mapping[str, Any]) -> str:
-    masking, run = about["settings"]["masking"], about["settings"]["run"]
-    counts = about["corpus"]
+def card(metadata: Mapping[str, Any]) -> str:
+    """The text of the model card."""
     lines = [
         "---",
         "language: zh",
@@ -26,37 +25,50 @@ def card(about: Mapping[str, Any]) -> str:
         "",
         "# A Chinese encoder, pretrained further on domain text",
         "",
-        f"- from: {about['encoder'] or 'random weights'}",
-        f"- text: {counts['lines']} lines, {counts['tokens']} tokens to learn from, {counts['held_out_tokens']} held "
-        f"out ({', '.join(Path(source).name for source in about['sources'])})",
-        f"- steps: {about['steps']}, {about['tokens']} tokens seen, peak rate {run['learning_rate']}, rows of "
-        f"{run['length']} tokens" + (f", then {run['long_length']}" if run["long_length"] else ""),
-        f"- hidden: {masking['rate']:.0%} of the tokens, by {masking['strategy']}, {masking['replaced']:.0%} "
-        f"{'[MASK]' if masking['replacement'] == 'mask' else 'similar words'}, {masking['random']:.0%} random",
+        *_facts(metadata),
+        *_table(results_of(metadata["history"])),
     ]
-    points = points_of(about["history"])
-    if points:
-        lines += [
-            "",
-            "Hidden tokens of held-out text guessed rightly (whole words as [MASK] / as in the run), "
-            "and frames of a small NLU model on the frozen encoder:",
-            "",
-            "| step | whole words | as in the run | NLU frames |",
-            "|---|---|---|---|",
-        ]
-        lines += [
-            f"| {p.step} | {_percent(p.reference_masking)} | {_percent(p.own)} | {_percent(p.frames)} |" for p in points
-        ]
-    if "warning" in about:
-        lines += ["", f"Warning: {about['warning']}"]
+    if "warning" in metadata:
+        lines += ["", f"Warning: {metadata['warning']}"]
     lines += [
         "",
-        "Use it as any encoder of its family, or: `cnlu train DATA --encoder DIR`. A better guess at hidden tokens "
-        "is no promise of better intents and entities: measure those, with `cnlu evaluate` or `cnlu pretrain probe`.",
-        "All settings: pretraining.json. The course of the losses: log.jsonl.",
+        "Use it like any encoder of its family, or with `cnlu train DATA --encoder DIR`. Better predictions of masked "
+        "tokens do not guarantee better intents and entities: evaluate those with `cnlu evaluate` or `cnlu pretrain "
+        "probe`.",
+        "All settings are in pretraining.json, the losses of all steps in log.jsonl.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _facts(metadata: Mapping[str, Any]) -> list[str]:
+    masking, run = metadata["settings"]["masking"], metadata["settings"]["run"]
+    counts, sources = metadata["corpus"], ", ".join(Path(source).name for source in metadata["sources"])
+    long_rows = f", then {run['long_length']}" if run["long_length"] else ""
+    replacement = "[MASK]" if masking["replacement"] == "mask" else "similar words"
+    return [
+        f"- starting point: {metadata['encoder'] or 'random weights'}",
+        f"- text: {counts['lines']} lines, {counts['tokens']} training tokens, {counts['held_out_tokens']} held-out "
+        f"tokens ({sources})",
+        f"- training: {metadata['steps']} steps, {metadata['tokens']} tokens, peak learning rate "
+        f"{run['learning_rate']}, rows of {run['length']} tokens{long_rows}",
+        f"- masking: {masking['rate']:.0%} of the tokens, strategy {masking['strategy']}, {masking['replaced']:.0%} "
+        f"{replacement}, {masking['random']:.0%} random",
+    ]
+
+
+def _table(results: Sequence[ProbeResult]) -> list[str]:
+    if not results:
+        return []
+    return [
+        "",
+        "Accuracy on masked tokens of held-out text (whole words as [MASK], and masked as in the run), and frame "
+        "accuracy of a small NLU model on the frozen encoder:",
+        "",
+        "| step | whole words | as in the run | NLU frames |",
+        "|---|---|---|---|",
+        *(f"| {r.step} | {_percent(r.reference)} | {_percent(r.own)} | {_percent(r.frames)} |" for r in results),
+    ]
 
 
 def _percent(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""The optimiser and its rate over time."""
+"""The optimizer and the learning-rate schedule."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import torch
 from torch import nn
 
 from cnlu.errors import UsageError
+from cnlu.i18n import _
 from cnlu_pretrain.config import RunConfig
 
 
 def build_optimizer(module: nn.Module, config: RunConfig, device: torch.device) -> torch.optim.Optimizer:
-    """AdamW (fused where the device can) or LAMB, biases and norms without decay.
+    """AdamW (fused where possible) or LAMB; biases and norms are not decayed.
 
-    Raises UsageError where LAMB's library is missing.
+    Raises UsageError where the library of LAMB is missing.
     """
     decayed = [p for p in module.parameters() if p.dim() > 1]
     others = [p for p in module.parameters() if p.dim() <= 1]
@@ -28,15 +29,16 @@ def build_optimizer(module: nn.Module, config: RunConfig, device: torch.device) 
         from pytorch_optimizer import Lamb
     except ImportError as error:
         raise UsageError(
-            "run.optimizer: lamb needs pytorch_optimizer, which is not installed; install it with: pip install "
-            "'cnlu[pretrain]'."
+            "run.optimizer",
+            _("lamb needs pytorch_optimizer, which is not installed"),
+            _("install it with: pip install 'cnlu[pretrain]'"),
         ) from error
-    found: torch.optim.Optimizer = Lamb(groups, lr=config.learning_rate, weight_decay=config.weight_decay)
-    return found
+    lamb: torch.optim.Optimizer = Lamb(groups, lr=config.learning_rate, weight_decay=config.weight_decay)
+    return lamb
 
 
 def rate_at(step: int, steps: int, config: RunConfig) -> float:
-    """The rate of a step, counted from 0, as a share of the peak."""
+    """The learning rate of a step, counted from 0, as a share of the peak."""
     peak = {"linear": config.warmup, "triangle": 0.5, "constant": config.warmup}[config.schedule] * steps
     if step < peak:
         return (step + 1) / (peak + 1)

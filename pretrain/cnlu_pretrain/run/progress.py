@@ -1,4 +1,4 @@
-"""What a run tells while it runs: a bar, a line of JSON every few steps, TensorBoard where it is installed."""
+"""Progress of a run: a bar, lines of JSON, and TensorBoard where it is installed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from cnlu.errors import ModelError
+from cnlu.i18n import _
 from cnlu.io.text_files import write_bytes
 from cnlu.progress import progress, say_above
-from cnlu_pretrain.objectives.losses import Found
+from cnlu_pretrain.objectives.losses import ObjectiveSums
 
 PEAKS = {
     "H200": 989,
@@ -31,22 +32,21 @@ PEAKS = {
     "3090": 71,
     "V100": 125,
 }
-"""TFLOP/s of dense bfloat16 products (float16 on V100), from the makers' data sheets; the first name that fits
-counts."""
+"""Peak TFLOP/s of dense bfloat16 products (float16 on V100), from data sheets; the first matching name counts."""
 
 
 def flops_per_token(model: Any, length: int, rate: float) -> float:
-    """Of a training step: 6 for each weight of the body, 12 · layers · width · length for attention, and the head's
-    where tokens are hidden (Kaplan et al. 2020, section 2.1; PaLM, appendix B)."""
+    """FLOPs of a training step per token: 6 for each weight of the encoder, 12 · layers · width · length for attention,
+    and those of the head for a share `rate` of the tokens (Kaplan et al. 2020, section 2.1; PaLM, appendix B)."""
     config = model.config
     vectors = model.get_input_embeddings().weight.numel()
-    body = sum(p.numel() for p in model.base_model.parameters()) - vectors
+    encoder = sum(p.numel() for p in model.base_model.parameters()) - vectors
     width, layers = config.hidden_size, config.num_hidden_layers
-    return float(6 * body + 12 * layers * width * length + rate * 6 * (vectors + width * width))
+    return float(6 * encoder + 12 * layers * width * length + rate * 6 * (vectors + width * width))
 
 
 def peak_of(device: torch.device) -> float | None:
-    """FLOP/s that the device can reach at best; None where that is not known."""
+    """Peak FLOP/s of the device; None where it is not known."""
     if device.type != "cuda":
         return None
     name = torch.cuda.get_device_name(device)
@@ -54,7 +54,7 @@ def peak_of(device: torch.device) -> float | None:
 
 
 class Window:
-    """The sums of the steps since the last line of the log, on the device."""
+    """Sums over the steps since the last line of the log, on the device."""
 
     def __init__(self) -> None:
         self.steps: list[int] = []
@@ -64,42 +64,43 @@ class Window:
         self.waited = 0.0
         self.started = time.perf_counter()
 
-    def add(self, step: int, loss: Tensor, found: dict[str, Tensor], tokens: int, waited: float) -> None:
-        """`found`: objective -> [3] sum of losses, count, how many were right, over all processes."""
+    def add(self, step: int, loss: Tensor, sums: dict[str, Tensor], tokens: int, waited: float) -> None:
+        """`sums`: objective -> [3] sum of losses, count, number correct, over all processes."""
         self.steps.append(step)
         self.losses.append(loss)
-        for name, sums in found.items():
-            self.sums[name] = self.sums.get(name, 0) + sums
+        for name, values in sums.items():
+            self.sums[name] = self.sums.get(name, 0) + values
         self.tokens, self.waited = self.tokens + tokens, self.waited + waited
 
     def line(self) -> dict[str, Any]:
-        """What the log says of these steps; raises ModelError where a loss is no number."""
+        """The line of the log for these steps; raises ModelError where a loss is not finite."""
         for step, loss in zip(self.steps, torch.stack(self.losses).tolist(), strict=True):
             if not math.isfinite(loss):
                 raise ModelError(
-                    f"Pretraining diverged: the loss of step {step} (batch {step} of the stream) is no longer a "
-                    "number. The last checkpoint is kept; lower run.learning_rate and go on from it with --resume, or "
-                    "look at that batch."
+                    "run.learning_rate",
+                    _("pretraining diverged: the loss of step {step} is not a number", step=step),
+                    _("lower it and start over, or examine the text of that batch; the last checkpoint is kept"),
                 )
         seconds = time.perf_counter() - self.started
         line: dict[str, Any] = {"step": self.steps[-1]}
         for name, sums in self.sums.items():
-            loss, count, right = sums.tolist()
-            line[name] = {"loss": round(loss / max(count, 1), 4), "accuracy": round(right / max(count, 1), 4)}
+            loss, count, correct = sums.tolist()
+            line[name] = {"loss": round(loss / max(count, 1), 4), "accuracy": round(correct / max(count, 1), 4)}
         line["tokens_per_second"] = round(self.tokens / seconds)
         line["waiting"] = round(self.waited / seconds, 4)
         return line
 
 
-def stacked(found: Found) -> dict[str, Tensor]:
-    return {name: torch.stack([part.detach().float() for part in sums]) for name, sums in found.items()}
+def stacked(sums: ObjectiveSums) -> dict[str, Tensor]:
+    """Objective -> [3] sum of losses, count, number correct."""
+    return {name: torch.stack([value.detach().float() for value in values]) for name, values in sums.items()}
 
 
 class Log:
-    """The three places; a process that is not the main one has none of them."""
+    """Bar, log.jsonl and TensorBoard; only the main process writes them."""
 
     def __init__(self, folder: Path, steps: int, done: int, device: torch.device, main: bool) -> None:
-        self._file = _reopened(folder / "log.jsonl", done) if main else None
+        self._file = _reopen(folder / "log.jsonl", done) if main else None
         self._board = _board(folder) if main else None
         self._bar = progress(
             f"pretraining on {device.type}", steps, " steps", initial=done, scale=False, quiet=not main
@@ -128,8 +129,8 @@ class Log:
         if "tokens_per_second" in line:
             self._bar.set_postfix_str(", ".join(shown))
 
-    def tell(self, log: Callable[[str], None], line: str) -> None:
-        """A line above the bar, not into it."""
+    def message(self, log: Callable[[str], None], line: str) -> None:
+        """Log a line above the bar."""
         say_above(log, line)
 
     def close(self) -> None:
@@ -140,19 +141,19 @@ class Log:
             self._board.close()
 
 
-def _reopened(path: Path, done: int) -> TextIO:
-    """The log up to step `done`, ready for more: what a killed run wrote after its checkpoint is done again."""
+def _reopen(path: Path, done: int) -> TextIO:
+    """Open the log for appending after step `done`; a killed run may have logged steps that are repeated now."""
     known = [line for line in read_log(path) if line["step"] <= done]
     write_bytes(path, "".join(json.dumps(line) + "\n" for line in known).encode())
     return open(path, "a", encoding="utf-8")
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """Its lines; one that was being written when the run was killed, and what follows it, does not count."""
-    found: list[dict[str, Any]] = []
+    """The lines of the log up to the first incomplete one, which a killed run may leave."""
+    lines: list[dict[str, Any]] = []
     with suppress(FileNotFoundError, ValueError), open(path, encoding="utf-8") as file:
-        found.extend(json.loads(line) for line in file)
-    return found
+        lines.extend(json.loads(line) for line in file)
+    return lines
 
 
 def _board(folder: Path) -> Any:
@@ -164,10 +165,10 @@ def _board(folder: Path) -> Any:
 
 
 def _flat(line: dict[str, Any], prefix: str = "") -> dict[str, float]:
-    found: dict[str, float] = {}
+    flat: dict[str, float] = {}
     for name, value in line.items():
         if isinstance(value, dict):
-            found |= _flat(value, f"{prefix}{name}/")
+            flat |= _flat(value, f"{prefix}{name}/")
         elif name != "step":
-            found[prefix + name] = float(value)
-    return found
+            flat[prefix + name] = float(value)
+    return flat

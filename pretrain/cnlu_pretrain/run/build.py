@@ -1,0 +1,151 @@
+"""Builds everything that the training loop works with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+
+from cnlu.encoder.transformers_logging import silent_transformers
+from cnlu.errors import UsageError
+from cnlu.i18n import _
+from cnlu_pretrain.batching.replacement_tokens import ordinary_ids
+from cnlu_pretrain.batching.rows import Layout
+from cnlu_pretrain.batching.stream import Stream
+from cnlu_pretrain.corpus.corpus import Corpus
+from cnlu_pretrain.encoder.load import Loaded, generator_for
+from cnlu_pretrain.encoder.save import write_encoder
+from cnlu_pretrain.evaluation.held_out import HeldOut
+from cnlu_pretrain.evaluation.nlu_probe import Examples, frame_accuracy
+from cnlu_pretrain.masking.masker import Masker
+from cnlu_pretrain.objectives.losses import Pretrainer
+from cnlu_pretrain.run.loop import Phase, Run
+from cnlu_pretrain.run.optimizer import build_optimizer
+from cnlu_pretrain.run.request import RunRequest
+from cnlu_pretrain.run.schedule import phase_lengths, planned_steps, without_reporting
+from cnlu_pretrain.similar.table import SimilarWords
+
+
+def build_run(
+    request: RunRequest,
+    corpus: Corpus,
+    *,
+    similar: SimilarWords | None,
+    loaded: Loaded,
+    accelerator: Accelerator,
+    folder: Path,
+    log: Callable[[str], None],
+) -> Run:
+    """Model, optimizer and data on the device of `accelerator`; raises UsageError for settings that do not fit."""
+    config = request.config.run
+    plain = _pretrainer(request, loaded)
+    with silent_transformers():
+        plain.to(accelerator.device)
+        optimizer = build_optimizer(plain, config, accelerator.device)
+        module, optimizer = accelerator.prepare(plain, optimizer)
+    if config.compile:
+        module = torch.compile(module)
+    phases = _phases(request, corpus, similar, accelerator)
+    if not phases[0].held_out:
+        log("warning: no text is held out, so nothing shows whether the encoder improves; see prepare.held_out")
+    return Run(
+        accelerator=accelerator,
+        module=module,
+        plain=plain,
+        optimizer=optimizer,
+        phases=phases,
+        config=config,
+        masking_rate=request.config.masking.rate,
+        head_warmup=config.head_warmup if loaded.head_is_new else 0,
+        folder=folder,
+        fingerprint=_fingerprint(request, corpus, phases[-1].last),
+        log=log,
+        probe=_probe(request.probe, corpus, plain, folder) if request.probe else None,
+    )
+
+
+def _pretrainer(request: RunRequest, loaded: Loaded) -> Pretrainer:
+    objectives, model = request.config.objectives, loaded.model
+    torch.manual_seed(request.config.run.seed)
+    generator = generator_for(model, objectives.generator_share) if objectives.replaced_token else None
+    torch.manual_seed(request.config.run.seed)  # the heads start alike with and without a generator
+    plain = Pretrainer(model, objectives, str(request.encoder), generator)
+    if request.config.run.checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    return plain
+
+
+def _phases(request: RunRequest, corpus: Corpus, similar: SimilarWords | None, accelerator: Accelerator) -> list[Phase]:
+    config = request.config.run
+    ordinary = ordinary_ids(corpus)
+    masking = request.config.masking
+    masker = Masker(masking, seed=config.seed, mask=corpus.mask, ordinary=ordinary, similar=similar)
+    phases: list[Phase] = []
+    steps = 0
+    for length in dict.fromkeys((config.length, config.long_length or config.length)):
+        layout = Layout(corpus.special_tokens, length, request.config.objectives.order)
+        rows = _rows(config.batch_tokens, length, accelerator.num_processes)
+        stream = Stream(
+            corpus,
+            layout,
+            masker,
+            seed=config.seed,
+            rows=rows,
+            rank=accelerator.process_index,
+            world=accelerator.num_processes,
+        )
+        if not steps:
+            rows_per_pass = 0 if request.max_steps else stream.rows_per_pass()
+            steps = planned_steps(rows_per_pass, rows, config, request.max_steps)
+        if last := dict(phase_lengths(steps, config)).get(length):
+            held_out = HeldOut(corpus, layout, masker, ordinary, config.evaluate_tokens)
+            phases.append(Phase(length, last, stream, held_out))
+    return phases
+
+
+def _rows(batch_tokens: int, length: int, processes: int) -> int:
+    rows = batch_tokens // length // processes * processes
+    if not rows:
+        raise UsageError(
+            "run.batch_tokens",
+            _(
+                "{tokens} is less than one row of {length} tokens for each of {processes} processes",
+                tokens=batch_tokens,
+                length=length,
+                processes=processes,
+            ),
+            _("raise it or shorten the rows"),
+        )
+    return rows
+
+
+def _fingerprint(request: RunRequest, corpus: Corpus, steps: int) -> str:
+    """A hash of everything that determines the result; a resumed run must have the same."""
+    config = request.config
+    sections: tuple[Any, ...] = (config.masking, config.objectives, config.encoder, without_reporting(config.run))
+    inputs = [
+        corpus.fingerprint,
+        [shard.to_dict() for shard in corpus.shards],
+        str(request.encoder),
+        steps,
+        *(asdict(section) for section in sections),
+    ]
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def _probe(examples: Examples, corpus: Corpus, plain: Pretrainer, folder: Path) -> Callable[[], float]:
+    def probe() -> float:
+        encoder = folder / "probed"
+        shutil.rmtree(encoder, ignore_errors=True)
+        encoder.mkdir()
+        write_encoder(encoder, plain.model, corpus)
+        return frame_accuracy(encoder, examples)
+
+    return probe

@@ -1,0 +1,27 @@
+"""The options of `cnlu pretrain run`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnlu_pretrain.config import PretrainConfig
+from cnlu_pretrain.evaluation.nlu_probe import Examples
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRequest:
+    """The options of `cnlu pretrain run`."""
+
+    corpus: Path
+    out: Path
+    config: PretrainConfig
+    encoder: str | None = None
+    """None: random weights"""
+    similar: Path | None = None
+    max_steps: int | None = None
+    device: str | None = None
+    probe: Examples | None = None
+    """Examples for an NLU model on each checkpoint"""
+    resume: bool = False
+    force: bool = False

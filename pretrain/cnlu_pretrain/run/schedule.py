@@ -1,0 +1,35 @@
+"""How many steps a run has, and with which rows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from cnlu_pretrain.config import RunConfig
+
+
+def planned_steps(rows_per_pass: int, rows: int, config: RunConfig, max_steps: int | None) -> int:
+    """Steps of the whole run: --max-steps, or as many as `run.passes` take."""
+    return max_steps or max(1, math.ceil(config.passes * rows_per_pass / rows))
+
+
+def phase_lengths(steps: int, config: RunConfig) -> list[tuple[int, int]]:
+    """(row length, one past the last step) of each phase."""
+    if not config.long_length:
+        return [(config.length, steps)]
+    short = steps - max(1, round(steps * config.long_share))
+    return [*([(config.length, short)] if short else []), (config.long_length, steps)]
+
+
+def without_reporting(config: RunConfig) -> RunConfig:
+    """The settings that determine the result: logging, evaluation and checkpoints are reset to their defaults."""
+    defaults = RunConfig()
+    return replace(
+        config,
+        log_every=defaults.log_every,
+        evaluate_every=defaults.evaluate_every,
+        keep=defaults.keep,
+        checkpoint_every=defaults.checkpoint_every,
+        evaluate_tokens=defaults.evaluate_tokens,
+        threads=defaults.threads,
+    )
