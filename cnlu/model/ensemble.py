@@ -32,7 +32,7 @@ class Ensemble(nn.Module):
         members_with_encoder: int | None = None,
         items: ItemSet | None = None,
     ) -> None:
-        """`members_with_encoder`: how many members hear of the encoder, None for all; the others go by sparse features alone."""
+        """`members_with_encoder`: how many members see the encoder, None for all; the others see sparse features only."""
         super().__init__()
         self.aligned_encoder = aligned_encoder
         without_encoder = replace(sizes, encoder=0, views=0)

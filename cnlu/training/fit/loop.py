@@ -15,19 +15,14 @@ from cnlu.config import EncoderConfig, TrainingConfig
 from cnlu.errors import ModelError
 from cnlu.model.ensemble import Ensemble
 from cnlu.progress import Bar, Lines, progress
+from cnlu.pytorch.bfloat16 import computes_bfloat16
+from cnlu.pytorch.optimizer_state import optimizer_tensors, restore_optimizer
 from cnlu.training.data.batching import plan_epoch
 from cnlu.training.data.character_masking import CharacterMasking
 from cnlu.training.data.featurize import Row
-from cnlu.training.fit.checkpoint import (
-    Checkpoint,
-    TrainingState,
-    optimizer_tensors,
-    prefixed,
-    restore_optimizer,
-    unprefixed,
-)
+from cnlu.training.fit.checkpoint import Checkpoint, TrainingState, prefixed, unprefixed
 from cnlu.training.fit.optimizer import build_optimizer, clip_gradients, set_rate
-from cnlu.training.fit.step import GradientAccumulator, computes_bfloat16
+from cnlu.training.fit.step import GradientAccumulator
 from cnlu.training.request import Log
 from cnlu.training.transfer.distillation_targets import DistillationTargets
 

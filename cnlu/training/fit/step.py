@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -98,18 +98,3 @@ class GradientAccumulator:
 def _out_of_memory(error: RuntimeError) -> bool:
     words = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
     return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
-
-
-def computes_bfloat16(device: torch.device) -> bool:
-    """Whether the device has instructions for it; emulated it would be slower than float32."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return bool(_CPU.get("avx512_bf16") or _CPU.get("amx_bf16") or _CPU.get("bf16"))
-
-
-def _capabilities() -> dict[str, object]:
-    found: Callable[[], dict[str, object]] | None = getattr(torch.cpu, "get_capabilities", None)
-    return found() if found else {}
-
-
-_CPU = _capabilities()

@@ -18,6 +18,7 @@ from cnlu.encoder.transformers_logging import silent_transformers
 from cnlu.errors import CnluError, UsageError
 from cnlu.interrupts import held_back
 from cnlu.io.atomic_directory import check_out, replace_dir, resolve
+from cnlu.pytorch.bfloat16 import computes_bfloat16
 from cnlu_pretrain.config import PretrainConfig
 from cnlu_pretrain.corpus.corpus import Corpus, open_corpus
 from cnlu_pretrain.masking.masker import Masker
@@ -142,18 +143,12 @@ def _accelerator(request: RunRequest, loaded: Loaded) -> Accelerator:
     if config.threads:
         torch.set_num_threads(config.threads)
     on_cpu = request.device == "cpu" or not torch.cuda.is_available()
-    native = _computes_bfloat16(on_cpu)
+    native = computes_bfloat16(torch.device("cpu" if on_cpu else "cuda"))
     if config.precision == "bfloat16" and not native and not on_cpu:
         raise UsageError("run.precision: bfloat16 is not native to this device; leave it at auto.")
     half = config.precision == "bfloat16" or (config.precision == "auto" and native)
     unused = [DistributedDataParallelKwargs(find_unused_parameters=True)] if loaded.head_is_new else []
     return Accelerator(mixed_precision="bf16" if half else "no", cpu=on_cpu, kwargs_handlers=unused or None)
-
-
-def _computes_bfloat16(on_cpu: bool) -> bool:
-    if on_cpu:
-        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-    return torch.cuda.get_device_capability() >= (8, 0)
 
 
 def _built(
