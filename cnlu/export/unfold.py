@@ -74,7 +74,7 @@ def _unfolded(trained: TrainedModel) -> Ensemble:
         views,
     )
     reading = trained.model.config.encoder.members if width else None
-    network = Ensemble(config, sizes, trained.tags, None, reading, labels.items)
+    network = Ensemble(config, sizes, trained.tags, members_with_encoder=reading, items=labels.items)
     crf, items = trained.tagger().state_dict(), trained.item_weights()
     with torch.no_grad():
         for number, member in enumerate(network.networks()):
