@@ -129,7 +129,7 @@ def _network(model: Interpreter, graph: bytes, where: str) -> Ensemble:
         views=VIEWS[settings.encoder.sentence],
     )
     tags: TagSet = labels.tag_set(settings.model.tagging)
-    return Ensemble(settings.model, sizes, tags, reader).eval()
+    return Ensemble(settings.model, sizes, tags, aligned_encoder=reader).eval()
 
 
 def _session(graph: bytes) -> onnxruntime.InferenceSession:

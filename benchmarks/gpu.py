@@ -83,7 +83,7 @@ def main() -> None:
     import torch
 
     from cnlu.errors import ModelError
-    from cnlu.training.fit.step import computes_bfloat16
+    from cnlu.pytorch.bfloat16 import computes_bfloat16
 
     if arguments.device == "cuda" and not torch.cuda.is_available():
         sys.exit("PyTorch finds no CUDA device here; give --device cpu, or set PYTHON to a Python with a CUDA build.")

@@ -75,7 +75,7 @@ def build(shape: Shape) -> tuple[Ensemble, TagSet]:
     reader = AlignedEncoder(Backbone(model, shape.width), EncoderConfig().sentence, 0)
     tags = TagSet([f"type{i}" for i in range(ENTITY_TYPES)], ModelConfig().tagging)
     sizes = Sizes(CHARACTER_FEATURES, SENTENCE_FEATURES, INTENTS, 0, 0, encoder=shape.width, views=1)
-    return Ensemble(ModelConfig(), sizes, tags, reader), tags
+    return Ensemble(ModelConfig(), sizes, tags, aligned_encoder=reader), tags
 
 
 def made_up(count: int, longest: int, word_pieces: int, tags: TagSet) -> list[Row]:

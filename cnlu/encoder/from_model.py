@@ -1,7 +1,7 @@
-"""An encoder's weights out of a trained model.
+"""Recover an encoder's weights from a trained model.
 
-A model directory holds them once, as constants of model.onnx, many of them transposed by the exporter. The graph's own
-metadata tell which constant is which parameter, and what else is needed to build the encoder again.
+A model directory holds them once, as initializers of model.onnx, many of them transposed by the exporter. The metadata
+of the graph map parameters to initializers and hold the encoder's config.
 """
 
 from __future__ import annotations
@@ -18,61 +18,65 @@ from cnlu.encoder.hf_config import build_hf_config
 from cnlu.encoder.instantiate import random_backbone
 from cnlu.encoder.onnx_initializers import places, restore_layout
 from cnlu.errors import CnluError, UsageError, one_line
+from cnlu.i18n import _
 
 WEIGHTS, CONFIG = "encoder_weights", "encoder_config"
-"""Metadata of the graph: {parameter: [constant, its form]}, and the encoder's own settings."""
+"""Metadata keys of the graph: {parameter: [initializer, its layout]}, and the encoder's config."""
 
 _MOST_LAYERS = 1000
 _UNUSED = 64 << 20
-"""Bytes of parameters that an encoder's answers do not need, such as a pooler, and a graph therefore lacks."""
+"""Most bytes of parameters that hidden states do not depend on, such as a pooler, and that a graph therefore lacks."""
 _AGREEMENT = 1e-4
-"""Largest difference of a hidden state between an encoder and the one built again."""
+"""Largest difference of a hidden state between an encoder and the rebuilt one."""
 
 
 def add_encoder_metadata(graph: bytes, backbone: Backbone) -> bytes:
-    """The exported graph with metadata from which `load_from_graph` builds the encoder again.
+    """The exported graph with the metadata from which `load_from_graph` rebuilds the encoder.
 
-    Without them where that would not give the same hidden states: rounded weights, a family whose weights the exporter
-    changes, layers of another shape than the settings say.
+    The graph is returned unchanged if the rebuilt encoder would give other hidden states: rounded weights, a family
+    whose weights the exporter changes, layers of other shapes than in the config.
     """
     model = onnx.load_from_string(graph)
     model.metadata_props.add(key=WEIGHTS, value=json.dumps(places(model, backbone.named_parameters())))
     model.metadata_props.add(key=CONFIG, value=json.dumps(backbone.settings(), sort_keys=True))
     try:
         same = _agree(_rebuilt(model), backbone)
-    except Exception:  # whatever the reason: a training of hours must not be lost for it
+    except Exception:  # whatever the reason, it must not cost the user hours of training
         same = False
     return bytes(model.SerializeToString()) if same else graph
 
 
 def load_from_graph(graph: bytes, where: str) -> Backbone:
-    """The encoder of a model.onnx, with its trained weights; parameters that its answers do not need are 0.
+    """The encoder of a model.onnx with its trained weights; parameters that hidden states do not depend on are 0.
 
-    Raises UsageError, naming `where`, when the graph does not tell.
+    Raises UsageError at `where` if the graph lacks the metadata.
     """
     model = onnx.load_from_string(graph)
-    if not {WEIGHTS, CONFIG} <= _notes(model).keys():
+    if not {WEIGHTS, CONFIG} <= _metadata(model).keys():
         raise UsageError(
-            f"{where}: the encoder cannot be taken out of this model, because it has none, or one in 8 bits, with "
-            "heads removed, or of a family whose weights the export changes; name a model without those."
+            where,
+            _(
+                "the encoder cannot be recovered from this model: it has none, or one that is stored in 8 bits, has "
+                "heads removed, or is of a family whose weights the export changes"
+            ),
+            _("name a model with another encoder"),
         )
     try:
-        _check_size(json.loads(_notes(model)[CONFIG]), len(graph))
+        _check_size(json.loads(_metadata(model)[CONFIG]), len(graph))
         return _rebuilt(model)
     except CnluError:
         raise
-    except Exception as error:  # whoever wrote the notes need not have been training
-        raise UsageError(
-            f"{where}: what it notes of its encoder does not fit its weights ({one_line(error)}); name another model."
-        ) from error
+    except Exception as error:  # the metadata may come from anybody
+        problem = _("the metadata of its encoder does not match its weights ({reason})", reason=one_line(error))
+        raise UsageError(where, problem, _("name another model")) from error
 
 
-def _notes(model: onnx.ModelProto) -> dict[str, str]:
+def _metadata(model: onnx.ModelProto) -> dict[str, str]:
     return {entry.key: entry.value for entry in model.metadata_props}
 
 
 def _check_size(settings: dict[str, Any], size: int) -> None:
-    """Raises ValueError for settings of an encoder with far more weights than a file of so many bytes holds."""
+    """Raises ValueError if an encoder of this config has far more weights than a file of `size` bytes holds."""
     layers = getattr(build_hf_config(settings, "the encoder"), "num_hidden_layers", 0)
     if not isinstance(layers, int) or layers > _MOST_LAYERS:
         raise ValueError(f"{layers} layers")
@@ -89,16 +93,18 @@ def _rebuilt(model: onnx.ModelProto) -> Backbone:
     with torch.no_grad():
         for name, parameter in backbone.named_parameters():
             if name in notes[WEIGHTS]:
-                constant, form = notes[WEIGHTS][name]
-                values = restore_layout(numpy_helper.to_array(initializers[constant]), form, tuple(parameter.shape))
+                initializer, layout = notes[WEIGHTS][name]
+                values = restore_layout(
+                    numpy_helper.to_array(initializers[initializer]), layout, tuple(parameter.shape)
+                )
                 parameter.copy_(torch.from_numpy(values))
-            elif parameter.requires_grad:  # what nothing trains is as it was made
+            elif parameter.requires_grad:  # untrained parameters keep their initial values
                 parameter.zero_()
     return backbone.eval()
 
 
 def _agree(one: Backbone, other: Backbone) -> bool:
-    """Whether both give the same hidden states of some tokens, padding among them."""
+    """Whether both give the same hidden states of a fixed batch with padding."""
     ids = (torch.arange(3 * 11).reshape(3, 11) * 37) % one.vocabulary
     mask = torch.ones(3, 11)
     mask[1, 7:] = 0

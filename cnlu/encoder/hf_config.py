@@ -1,4 +1,4 @@
-"""What an encoder's config.json says, and whether it is a model that can stand under the joint model at all."""
+"""Read an encoder's config.json, and check that the model can serve as a text encoder."""
 
 from __future__ import annotations
 
@@ -16,65 +16,78 @@ from transformers.models.auto.modeling_auto import (
 from cnlu.encoder.nezha import NezhaConfig
 from cnlu.encoder.transformers_logging import silent_transformers
 from cnlu.errors import DataError, one_line
+from cnlu.i18n import _
 
-NAME_AN_ENCODER = "name an encoder of the BERT family"
+
+def choose_bert_family() -> str:
+    """The fix for a model that is not a text encoder."""
+    return _("name an encoder of the BERT family")
 
 
 def read_hf_config(directory: Path) -> dict[str, Any]:
-    """The content of config.json; raises DataError where there is none, or it is no settings of a model."""
+    """The content of config.json. Raises DataError if it is missing or does not describe a model."""
     path = directory / "config.json"
     if not path.is_file():
         raise DataError(
-            f"{directory}: has no config.json, so it is no encoder; name a directory that save_pretrained wrote, with "
-            "config.json, weights and tokenizer in it."
+            directory,
+            _("has no config.json, so it is not an encoder"),
+            _("name a directory that save_pretrained wrote, with config.json, weights and tokenizer in it"),
         )
     try:
         settings = json.loads(path.read_text("utf-8"))
     except ValueError as error:
-        raise DataError(f"{path}: is not JSON; fetch it again.") from error
+        raise DataError(path, _("is not JSON"), _("fetch it again")) from error
     if not isinstance(settings, dict):
-        raise DataError(f"{path}: does not hold a model's settings; fetch it again.")
+        raise DataError(path, _("does not hold a model's config"), _("fetch it again"))
     if not settings.get("model_type"):
-        if not settings.get("use_relative_position"):  # as the first release of NEZHA had it
+        if not settings.get("use_relative_position"):  # the first release of NEZHA
             raise DataError(
-                f'{path}: does not say its model_type; where you know the family, add it, such as "model_type": "bert".'
+                path,
+                _("has no model_type"),
+                _("add the family if you know it, such as {example}", example='"model_type": "bert"'),
             )
         settings["model_type"] = "nezha"
     return settings
 
 
 def build_hf_config(settings: dict[str, Any], where: str) -> PretrainedConfig:
-    """The settings as transformers' object; raises DataError, naming `where`, for what is no encoder of text."""
+    """The config object of transformers. Raises DataError at `where` for a model that is not a text encoder."""
     family = settings["model_type"]
+    shown = repr(family)
     if family == "nezha":
         return _built(NezhaConfig, settings, where)
     if not isinstance(family, str) or family not in CONFIG_MAPPING:
         if "auto_map" in settings:
-            raise DataError(
-                f"{where}: the family {family!r} exists only as code beside its weights, which is never run; "
-                f"{NAME_AN_ENCODER}."
-            )
+            problem = _("the family {family} exists only as code beside its weights, which is never run", family=shown)
+            raise DataError(where, problem, choose_bert_family())
         raise DataError(
-            f"{where}: transformers {version} knows no model family {family!r}; {NAME_AN_ENCODER}, or install the "
-            "version that its config.json speaks of."
+            where,
+            _("transformers {version} has no model family {family}", version=version, family=shown),
+            _("name an encoder of the BERT family, or install the version that its config.json names"),
         )
     config = _built(CONFIG_MAPPING[family], settings, where)
-    if getattr(config, "is_encoder_decoder", False):
-        raise DataError(f"{where}: {family} is an encoder with a decoder, which writes text; {NAME_AN_ENCODER}.")
-    writes = family in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and family not in (*MODEL_FOR_MASKED_LM_MAPPING_NAMES, "xlnet")
-    if writes or getattr(config, "is_decoder", False):
-        raise DataError(f"{where}: {family} is a decoder here, which reads from left to right only; {NAME_AN_ENCODER}.")
-    if getattr(config, "quantization_config", None):
-        raise DataError(
-            f"{where}: its weights are quantised, which cannot be trained on; name the encoder they came of."
-        )
-    if type(config) not in MODEL_MAPPING or getattr(model_class(config), "main_input_name", "") != "input_ids":
-        raise DataError(f"{where}: {family} is no encoder of text; {NAME_AN_ENCODER}.")
+    _check_encoder(config, family, where)
     return config
 
 
+def _check_encoder(config: PretrainedConfig, family: str, where: str) -> None:
+    """Raises DataError for decoders, quantized weights, and models of something other than text."""
+    if getattr(config, "is_encoder_decoder", False):
+        problem = _("{family} is an encoder-decoder, which generates text", family=family)
+        raise DataError(where, problem, choose_bert_family())
+    causal = family in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and family not in (*MODEL_FOR_MASKED_LM_MAPPING_NAMES, "xlnet")
+    if causal or getattr(config, "is_decoder", False):
+        problem = _("{family} is a decoder here, which reads from left to right only", family=family)
+        raise DataError(where, problem, choose_bert_family())
+    if getattr(config, "quantization_config", None):
+        problem = _("its weights are quantized, so they cannot be trained")
+        raise DataError(where, problem, _("name the encoder that they were quantized from"))
+    if type(config) not in MODEL_MAPPING or getattr(model_class(config), "main_input_name", "") != "input_ids":
+        raise DataError(where, _("{family} is not a text encoder", family=family), choose_bert_family())
+
+
 def model_class(config: PretrainedConfig) -> Any:
-    """Transformers' class for the settings, without the head of any task."""
+    """The class of transformers for a config, without a task head."""
     found = MODEL_MAPPING[type(config)]
     return found[0] if isinstance(found, tuple | list) else found
 
@@ -83,10 +96,13 @@ def _built(kind: type[PretrainedConfig], settings: dict[str, Any], where: str) -
     try:
         with silent_transformers():
             config = kind.from_dict(settings)
-    except Exception as error:  # each kind of settings has failures of its own
-        raise DataError(
-            f"{where}: its config.json is not one of {settings['model_type']} ({one_line(error)}); fetch it again."
-        ) from error
+    except Exception as error:  # the exceptions depend on the family
+        problem = _(
+            "its config.json is not a config of {family} ({reason})",
+            family=settings["model_type"],
+            reason=one_line(error),
+        )
+        raise DataError(where, problem, _("fetch it again")) from error
     if getattr(config, "attention_type", None) == "block_sparse":
-        config.attention_type = "original_full"  # BigBird: the same for short texts, and can be exported
+        config.attention_type = "original_full"  # BigBird: equal on short texts, and exportable
     return config

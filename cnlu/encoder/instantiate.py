@@ -1,4 +1,4 @@
-"""An encoder from its settings and weights, whatever its family: complete, or a sentence that says what is missing."""
+"""Build an encoder of any family from its config and weights, and refuse it if weights are missing."""
 
 from __future__ import annotations
 
@@ -17,51 +17,52 @@ from cnlu.encoder.nezha import NezhaConfig, NezhaModel
 from cnlu.encoder.transformers_logging import silent_transformers
 from cnlu.encoder.weights import read_weights, rename_weights
 from cnlu.errors import DataError, one_line
+from cnlu.i18n import _, n_
 
 _HEADS = re.compile(
     r"(^|\.)(pooler|cls|lm_head|lm_loss|lm_predictions|mask_predictions|predictions|discriminator_predictions|"
     r"generator_predictions|generator_lm_head|vocab_\w+|classifier|qa_outputs|sop_classifier|seq_relationship|"
     r"position_ids|token_type_ids|positions_encoding|rotary_value)(\.|$)"
 )
-"""Unexpected weights that need no word: heads of other tasks, and buffers that are made anew."""
+"""Unexpected weights that need no note: heads of other tasks, and buffers that are built again."""
 _UNUSED = re.compile(r"(^|\.)(pooler|mask_emb|embed_positions)(\.|$)")
-"""Weights that may be missing: no hidden state depends on them, or (RoFormer's sinusoids) they are made anew."""
+"""Weights that may be missing: no hidden state depends on them, or they are built again (RoFormer's sinusoids)."""
 
 
 @dataclass(frozen=True)
 class _Outcome:
-    """How loading went, names of the module's parameters."""
+    """The outcome of loading, as names of the module's parameters."""
 
     missing: set[str]
     misshapen: dict[str, tuple[list[int], list[int]]]
-    """Shape in the file, shape that the settings ask for."""
+    """(shape in the file, shape in the config)."""
     unexpected: set[str]
 
 
 def load_backbone(directory: Path, config: PretrainedConfig) -> tuple[Backbone, list[str]]:
-    """The encoder of a directory as save_pretrained writes it, in float32, on the CPU, and what to know of it.
+    """The encoder of a directory that save_pretrained wrote, in float32 on the CPU, and notes for the user.
 
-    Raises DataError where any of its weights is missing or of another shape than `config`, its settings, says.
+    Raises DataError if a weight is missing or its shape differs from `config`.
     """
     where = str(directory)
     weights = read_weights(directory)
     model, outcome = _loaded(config, weights, where)
     if any(not _UNUSED.search(name) for name in outcome.missing):
-        renamed = rename_weights(weights, model.state_dict().keys())  # a prefix that transformers does not look for
+        renamed = rename_weights(weights, model.state_dict().keys())  # a prefix that transformers does not expect
         if renamed.keys() != weights.keys():
             model, outcome = _loaded(config, renamed, where)
     _check(outcome, config.model_type, where)
     for name, parameter in model.named_parameters():
         if name.endswith("embed_positions.weight"):
-            parameter.requires_grad_(False)  # RoFormer's sinusoids, which are no parameters
+            parameter.requires_grad_(False)  # RoFormer's sinusoids are not trained
     backbone = Backbone(model.float(), int(config.hidden_size)).eval()
-    strange = sorted(name for name in outcome.unexpected if not _HEADS.search(name))
-    notes = [f"{where}: unexpected weights are left out: {_some(strange)}"] if strange else []
+    unexpected = sorted(name for name in outcome.unexpected if not _HEADS.search(name))
+    notes = [f"{where}: unexpected weights are left out: {_some(unexpected)}"] if unexpected else []
     return backbone, notes
 
 
 def random_backbone(settings: dict[str, Any]) -> Backbone:
-    """An encoder with random weights, from the content of a config.json or from `Body.settings`."""
+    """An encoder with random weights, from the content of a config.json or from `Backbone.settings`."""
     config = build_hf_config(settings, "the encoder")
     with silent_transformers():
         return Backbone(_made(config).float(), int(config.hidden_size))
@@ -78,14 +79,13 @@ def _loaded(config: PretrainedConfig, weights: dict[str, Tensor], where: str) ->
     try:
         with silent_transformers():
             return _nezha(config, weights) if isinstance(config, NezhaConfig) else _transformers(config, weights)
-    except Exception as error:  # a model that cannot be built fails in a way of its own
-        raise DataError(
-            f"{where}: no encoder can be built from its config.json and weights ({one_line(error)}); fetch it again."
-        ) from error
+    except Exception as error:  # the exceptions depend on the family
+        problem = _("no encoder can be built from its config.json and weights ({reason})", reason=one_line(error))
+        raise DataError(where, problem, _("fetch it again")) from error
 
 
 def _transformers(config: PretrainedConfig, weights: dict[str, Tensor]) -> tuple[nn.Module, _Outcome]:
-    """Attention is "eager": the plain products export to the smaller graph, and are as fast on a CPU."""
+    """Attention is "eager": it exports to a smaller graph and is as fast on a CPU."""
     model, found = model_class(config).from_pretrained(
         None,
         config=config,
@@ -118,17 +118,33 @@ def _check(outcome: _Outcome, family: str, where: str) -> None:
     missing = sorted(name for name in outcome.missing if not _UNUSED.search(name))
     if missing:
         raise DataError(
-            f"{where}: this {family} lacks {len(missing)} of its weights: {_some(missing)}; fetch it again, or name an "
-            "encoder whose config.json and weights belong together."
+            where,
+            n_(
+                "this {family} lacks {count} of its weights: {names}",
+                "this {family} lacks {count} of its weights: {names}",
+                len(missing),
+                family=family,
+                names=_some(missing),
+            ),
+            _("fetch it again, or name an encoder whose config.json and weights belong together"),
         )
     wrong = sorted(name for name in outcome.misshapen if not _UNUSED.search(name))
     if wrong:
         given, asked = outcome.misshapen[wrong[0]]
         raise DataError(
-            f"{where}: its config.json asks for another shape of {len(wrong)} of its weights, such as {asked} of "
-            f"{wrong[0]}, which is {given}; name an encoder whose config.json and weights belong together."
+            where,
+            n_(
+                "its config.json asks for another shape of {count} of its weights, {name}: {expected}, not {actual}",
+                "its config.json asks for another shape of {count} of its weights, such as {name}: {expected}, not "
+                "{actual}",
+                len(wrong),
+                name=wrong[0],
+                expected=asked,
+                actual=given,
+            ),
+            _("name an encoder whose config.json and weights belong together"),
         )
 
 
 def _some(names: list[str]) -> str:
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    return ", ".join(names[:4]) + (_(" and {count} more", count=len(names) - 4) if len(names) > 4 else "")

@@ -1,6 +1,6 @@
-"""A Hugging Face directory or hub name to an encoder and its tokenizer.
+"""Load an encoder and its tokenizer from a Hugging Face directory or hub name.
 
-Nothing in a directory is ever run: no code beside the weights, no pickle but for its tensors.
+No code in the directory is ever run, and of a pickle only tensors are loaded.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from cnlu.encoder.source import local_directory
 from cnlu.encoder.tokenizer import largest_id, read_tokenizer, special_tokens_of, tokenizer_settings
 from cnlu.encoder.validate import validate_encoder
 from cnlu.errors import DataError
+from cnlu.i18n import _
 from cnlu.text.tokens import SpecialTokens
 
 USUAL_LIMIT = 512
-"""Tokens, for a family whose settings know no limit."""
+"""Most tokens of a text for a family whose config states no limit."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,13 @@ class Pretrained:
     """The content of a tokenizer.json."""
     special_tokens: SpecialTokens
     notes: list[str]
-    """What the user should know of it, a line each."""
+    """Notes for the user, a line each."""
 
 
 def load_encoder(source: str | Path) -> Pretrained:
-    """From a directory or a hub name.
+    """Load from a directory or a hub name.
 
-    Raises UsageError where there is no such directory or model, DataError where it cannot be used; each is a sentence.
+    Raises UsageError if there is no such directory or model, DataError if it cannot be used.
     """
     directory = local_directory(source)
     where = str(directory)
@@ -54,23 +55,27 @@ def load_encoder(source: str | Path) -> Pretrained:
     largest = largest_id(content, special_tokens)
     if largest >= backbone.vocabulary:
         raise DataError(
-            f"{where}: its tokenizer gives ids up to {largest}, its model has vectors for only {backbone.vocabulary}; "
-            "name an encoder with its own tokenizer."
+            where,
+            _(
+                "its tokenizer gives ids up to {largest}, but its model has vectors for only {size}",
+                largest=largest,
+                size=backbone.vocabulary,
+            ),
+            _("name an encoder with its own tokenizer"),
         )
     if largest + 1 < backbone.vocabulary:
         more.append(f"{where}: its tokenizer has {largest + 1} tokens, its model vectors for {backbone.vocabulary}")
     if special_tokens.limit <= len(special_tokens.before) + len(special_tokens.after):
-        raise DataError(
-            f"{where}: reads at most {special_tokens.limit} tokens, which leaves none for a text; name another one."
-        )
+        problem = _("takes at most {limit} tokens, which leaves none for a text", limit=special_tokens.limit)
+        raise DataError(where, problem, _("name another encoder"))
     validate_encoder(backbone, special_tokens.limit, where)
     return Pretrained(backbone, json.dumps(content, ensure_ascii=False), special_tokens, notes + more)
 
 
 def _limit(backbone: Backbone, tokenizer: dict[str, Any]) -> int:
-    """Most tokens of one text: the model's positions, or fewer where the tokenizer says so.
+    """Most tokens of one text: the model's positions, or the tokenizer's limit if it is smaller.
 
-    RoBERTa and its kin count positions from behind that of the padding; XLNet knows only distances.
+    RoBERTa and its relatives count positions from after the padding id; XLNet has relative positions only.
     """
     stated = getattr(backbone.config, "max_position_embeddings", None)
     limit = stated if isinstance(stated, int) and stated > 0 else USUAL_LIMIT

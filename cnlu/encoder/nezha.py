@@ -1,7 +1,7 @@
 """NEZHA: a BERT whose attention knows the distance between two tokens by a fixed function of it (arXiv 1909.00204).
 
-Transformers has no such model any more. The parameters bear the published names. `NezhaModel` can be called as one of
-transformers' own, as far as Body does.
+Transformers no longer has this model. The parameters have the published names. `NezhaModel` has the interface of a
+transformers encoder, as far as `Backbone` uses it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from transformers.activations import ACT2FN
 
 
 class NezhaConfig(PretrainedConfig):
-    """The settings that a published NEZHA's config.json holds, with the defaults of its release."""
+    """The settings of a published NEZHA's config.json, with the defaults of its release."""
 
     model_type = "nezha"
 
@@ -53,7 +53,7 @@ def distance_table(furthest: int, depth: int) -> Tensor:
     """[2 * furthest + 1, depth]: the vector a_ij of each distance j - i, clipped, from -furthest up.
 
     Section 2.1: a_ij[2k] = sin((j - i) / 10000^(2k / depth)), a_ij[2k + 1] the cosine of the same. The released code,
-    with which every published NEZHA was trained, counts the distance from -furthest as 0, 1, 2, ...; so do we.
+    with which every published NEZHA was trained, counts the distances from -furthest as 0, 1, 2, ..., as does this.
     """
     place = torch.arange(2 * furthest + 1, dtype=torch.float64)[:, None]
     angle = place / 10000.0 ** (torch.arange(0, depth, 2, dtype=torch.float64) / depth)
@@ -85,8 +85,8 @@ class _SelfAttention(nn.Module):
         return z.transpose(1, 2).flatten(2)
 
 
-class _Added(nn.Module):
-    """A linear layer whose result is added to what came before it, then normalised."""
+class _ResidualLinear(nn.Module):
+    """A linear layer with a residual connection, then a layer norm."""
 
     def __init__(self, config: NezhaConfig, width: int) -> None:
         super().__init__()
@@ -102,9 +102,11 @@ class _Added(nn.Module):
 class _Layer(nn.Module):
     def __init__(self, config: NezhaConfig) -> None:
         super().__init__()
-        self.attention = nn.ModuleDict({"self": _SelfAttention(config), "output": _Added(config, config.hidden_size)})
+        self.attention = nn.ModuleDict(
+            {"self": _SelfAttention(config), "output": _ResidualLinear(config, config.hidden_size)}
+        )
         self.intermediate = nn.ModuleDict({"dense": nn.Linear(config.hidden_size, config.intermediate_size)})
-        self.output = _Added(config, config.intermediate_size)
+        self.output = _ResidualLinear(config, config.intermediate_size)
         self.activation = ACT2FN[config.hidden_act]
 
     def forward(self, x: Tensor, padding: Tensor, distances: Tensor | None) -> Tensor:
@@ -140,7 +142,7 @@ class States(NamedTuple):
 
 
 class NezhaModel(nn.Module):
-    """Token ids to hidden states; all tokens are of the first token type."""
+    """Token ids to hidden states; all tokens have token type 0."""
 
     distances: Tensor
 
@@ -151,7 +153,7 @@ class NezhaModel(nn.Module):
         self.encoder = nn.ModuleDict({"layer": nn.ModuleList(_Layer(config) for _ in range(config.num_hidden_layers))})
         depth = config.hidden_size // config.num_attention_heads
         self.register_buffer("distances", distance_table(config.max_relative_position, depth), persistent=False)
-        self.apply(self._start)
+        self.apply(self._initialize)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, **_: Any) -> States:
         """input_ids and attention_mask (1: a token) [B, T]."""
@@ -180,7 +182,7 @@ class NezhaModel(nn.Module):
         furthest = self.config.max_relative_position
         return self.distances[(place[None, :] - place[:, None]).clamp(-furthest, furthest) + furthest]
 
-    def _start(self, module: nn.Module) -> None:
+    def _initialize(self, module: nn.Module) -> None:
         if isinstance(module, nn.Linear | nn.Embedding):
             nn.init.normal_(module.weight, std=self.config.initializer_range)
         if isinstance(module, nn.Linear):
@@ -190,5 +192,5 @@ class NezhaModel(nn.Module):
         return self.embeddings.word_embeddings
 
     def gradient_checkpointing_enable(self, **_: Any) -> None:
-        """Activations within layers are computed again for the gradient instead of being kept."""
+        """Recompute the activations within layers for the gradient instead of keeping them."""
         self.checkpointing = True

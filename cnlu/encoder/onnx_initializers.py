@@ -1,4 +1,4 @@
-"""Which constant of an exported graph holds which tensor: many are transposed, and few keep their names."""
+"""Match tensors to the initializers of an exported graph, which may be transposed and renamed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from onnx import numpy_helper
 from torch import Tensor
 
 Place = tuple[str, str]
-"""Name of the constant, and its form"""
+"""(name of the initializer, its layout)"""
 FIRST_ROW = "first row"
 
 
 def places(model: onnx.ModelProto, tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Place]:
-    """Tensor -> the constant of the same bytes. What the graph does not need is absent."""
+    """Name of each tensor -> the initializer with the same bytes; tensors that the graph does not need are absent."""
     known: dict[str, str] = {}
     for tensor in model.graph.initializer:
         if tensor.data_type == onnx.TensorProto.FLOAT:
@@ -34,7 +34,7 @@ def places(model: onnx.ModelProto, tensors: Iterable[tuple[str, Tensor]]) -> dic
 
 
 def restore_layout(constant: NDArray[Any], form: str, shape: tuple[int, ...]) -> NDArray[Any]:
-    """The tensor of this shape that was noted as `constant` in `form`; of a first row alone the others are 0."""
+    """The tensor of this shape from an initializer in this layout; for `FIRST_ROW` the other rows are 0."""
     if form == FIRST_ROW:
         table = np.zeros(shape, np.float32)
         table[0] = constant.reshape(-1)
@@ -43,7 +43,7 @@ def restore_layout(constant: NDArray[Any], form: str, shape: tuple[int, ...]) ->
 
 
 def _forms(values: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """How the exporter may keep a tensor; of a table that is asked for one row alone, only that stays."""
+    """The layouts in which the exporter may store a tensor; of a table that only looks up row 0, it keeps that row."""
     forms = {"plain": values, "transposed": values.T}
     return forms | {FIRST_ROW: values[:1]} if values.ndim == 2 else forms
 

@@ -1,4 +1,4 @@
-"""A smaller encoder out of a larger one, before training: fewer layers, fewer attention heads in each."""
+"""Make an encoder smaller before training: fewer layers, fewer attention heads per layer."""
 
 from __future__ import annotations
 
@@ -9,18 +9,23 @@ from torch import Tensor, nn
 
 from cnlu.encoder.backbone import Backbone
 from cnlu.errors import UsageError
+from cnlu.i18n import _
 
 
 def keep_layers(backbone: Backbone, count: int) -> None:
-    """Only `count` layers stay, evenly spread, the last among them.
+    """Keep `count` evenly spaced layers, the last one included.
 
-    Of 12, 4 are the 3rd, 6th, 9th and 12th: the layers that TinyBERT's student learns from (arXiv 1909.10351,
-    section 3.1, uniform mapping). ALBERT's one layer is run as many times. Raises UsageError for a count that the
-    encoder has not.
+    4 of 12 are the 3rd, 6th, 9th and 12th: the layers that TinyBERT's student learns from (arXiv 1909.10351,
+    section 3.1, uniform mapping). ALBERT runs its one layer `count` times. Raises UsageError if `count` is not between
+    1 and the number of layers.
     """
     depth, layers = backbone.depth, backbone.layers()
     if not 1 <= count <= depth:
-        raise UsageError(f"encoder.keep_layers is {count}, and this encoder has {depth} layers; set 1 to {depth}.")
+        raise UsageError(
+            "encoder.keep_layers",
+            _("is {count}, but this encoder has {depth} layers", count=count, depth=depth),
+            _("set 1 to {depth}", depth=depth),
+        )
     if len(layers) == depth:
         kept = {-(-(i + 1) * depth // count) - 1 for i in range(count)}
         for i in reversed(range(depth)):
@@ -28,31 +33,38 @@ def keep_layers(backbone: Backbone, count: int) -> None:
                 del layers[i]
     elif len(layers) != 1:
         raise UsageError(
-            f"encoder.keep_layers: {backbone.config.model_type} shares {len(layers)} layers among {depth} steps, which "
-            "cannot be thinned out; leave it 0."
+            "encoder.keep_layers",
+            _(
+                "{family} shares {count} layers among {depth} steps, so none can be removed",
+                family=backbone.config.model_type,
+                count=len(layers),
+                depth=depth,
+            ),
+            _("leave it 0"),
         )
     backbone.config.num_hidden_layers = count
     assert len(_states(backbone)) == count + 1
 
 
 def prune_heads(backbone: Backbone, share: float) -> None:
-    """That share of each layer's attention heads goes, rounded, the weakest first; one at least stays.
+    """Remove this share (rounded) of the attention heads of each layer, the weakest first; at least one head stays.
 
-    Many heads can be removed with little loss (Michel et al. 2019, arXiv 1905.10650, who rank them by the loss's
-    gradient). Before any training there is no loss; a head's rank here is how much it can add to a token's vector: the
-    Frobenius norm of the product of its part of the output weights and its part of the value weights, bias included.
-    The linear layers really get smaller. Raises UsageError for a family whose heads cannot be taken apart.
+    Many heads can be removed with little loss (Michel et al. 2019, arXiv 1905.10650, who rank them by the gradient of
+    the loss). Before training there is no loss, so a head is ranked by how much it can add to a token's vector: the
+    Frobenius norm of the product of its output weights and its value weights, bias included. The linear layers shrink.
+    Raises UsageError for a family whose heads cannot be removed.
     """
     if not 0.0 <= share < 1.0:
-        raise UsageError(f"encoder.prune_heads is {share}; set a share from 0 up to, not including, 1.")
+        raise UsageError(
+            "encoder.prune_heads", _("is {share}", share=share), _("set a share of at least 0 and below 1")
+        )
     if share == 0.0:
         return
-    found = _attentions(backbone.layers())
-    if not found:
-        raise UsageError(
-            f"encoder.prune_heads: the heads of {backbone.config.model_type} cannot be removed one by one; leave it 0."
-        )
-    cuts = [(attention, _weakest(attention, round(share * attention.heads))) for attention in found]
+    attentions = _attentions(backbone.layers())
+    if not attentions:
+        problem = _("the heads of {family} cannot be removed one by one", family=backbone.config.model_type)
+        raise UsageError("encoder.prune_heads", problem, _("leave it 0"))
+    cuts = [(attention, _weakest(attention, round(share * attention.heads))) for attention in attentions]
     if not any(gone for _, gone in cuts):
         return
     with torch.no_grad():
@@ -63,14 +75,13 @@ def prune_heads(backbone: Backbone, share: float) -> None:
     for attention, gone in cuts:
         _cut(attention, [head for head in range(attention.heads) if head not in gone])
     if not all(torch.allclose(a, b, atol=1e-4) for a, b in zip(expected, _states(backbone), strict=True)):
-        raise UsageError(
-            f"encoder.prune_heads: {backbone.config.model_type} does not work with heads removed; leave it 0."
-        )
+        problem = _("{family} does not work with heads removed", family=backbone.config.model_type)
+        raise UsageError("encoder.prune_heads", problem, _("leave it 0"))
 
 
 @dataclass(frozen=True)
 class _Attention:
-    """The attention of one layer; its heads are stretches of `depth` rows of the first three and columns of `out`."""
+    """The attention of one layer; a head is `depth` rows of query, key and value, and `depth` columns of `out`."""
 
     module: nn.Module
     query: nn.Linear
@@ -88,7 +99,7 @@ class _Attention:
 
 
 def _attentions(layers: nn.ModuleList) -> list[_Attention]:
-    """All attention modules of a known build: BERT's and its kin's, ALBERT's, DistilBERT's."""
+    """All attention modules that are built like those of BERT, ALBERT or DistilBERT."""
     modules = dict(layers.named_modules())
     found = []
     for path, module in modules.items():
@@ -106,7 +117,7 @@ def _attentions(layers: nn.ModuleList) -> list[_Attention]:
 
 
 def _weakest(attention: _Attention, count: int) -> set[int]:
-    """Which heads add least: smallest norm of out_h [width, depth] @ value_h [depth, width + 1]."""
+    """The heads with the smallest norm of out_h [width, depth] @ value_h [depth, width + 1]."""
     value, out = attention.value.weight.detach(), attention.out.weight.detach()
     if attention.value.bias is not None:
         value = torch.cat([value, attention.value.bias.detach()[:, None]], 1)
@@ -138,7 +149,7 @@ def _parameter(values: Tensor) -> nn.Parameter:
 
 
 def _states(backbone: Backbone) -> tuple[Tensor, ...]:
-    """Of some tokens, padding among them."""
+    """The hidden states of a fixed batch with padding."""
     training = backbone.training
     ids = torch.arange(14).reshape(2, 7) % backbone.vocabulary
     mask = torch.ones(2, 7)

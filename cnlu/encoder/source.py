@@ -1,4 +1,4 @@
-"""What the user calls an encoder, a directory or a name on the Hugging Face hub, to a directory on this machine."""
+"""Resolve the name of an encoder, a directory or a Hugging Face hub model, to a local directory."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from cnlu.errors import DataError, UsageError
+from cnlu.i18n import _
 
 PATIENCE = 3.0
-"""Seconds for the hub's first answer; after that, downloading has the library's own patience."""
+"""Seconds to wait for the hub's first response; the download itself has the library's own timeouts."""
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -29,51 +30,60 @@ WEIGHT_FILES = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
-"""The files that may hold the weights or say which do, the best first."""
+"""Files that hold the weights or index them, in order of preference."""
 SMALL_FILES = ("config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 
-FIX = "fetch it again, or save the encoder anew with save_pretrained"
-_OFFLINE = (
-    "download it on a machine with a network and give its directory, or copy a filled cache and name it in "
-    "HF_HUB_CACHE (or HF_HOME), or name a mirror in HF_ENDPOINT"
-)
+Result = TypeVar("Result")
 
-Answer = TypeVar("Answer")
+
+def download_again() -> str:
+    """The fix for a damaged file of an encoder."""
+    return _("fetch it again, or save the encoder again with save_pretrained")
+
+
+def _offline() -> str:
+    return _(
+        "download it on a machine with a network and give its directory, or copy a filled cache and name it in "
+        "HF_HUB_CACHE (or HF_HOME), or name a mirror in HF_ENDPOINT"
+    )
 
 
 def local_directory(source: str | Path) -> Path:
-    """The directory of that name, else the hub's model of that name: from the local cache, else downloaded.
+    """The directory of that name, or else the hub model of that name, from the local cache or downloaded.
 
-    Raises UsageError where there is neither; without a network at once, and saying what can be done offline.
+    Raises UsageError if neither exists. Without a network it fails at once, and the error says what to do offline.
     """
     name = str(source)
     if not name.strip():
-        raise UsageError("The encoder's name is empty; name its directory, or a model of the Hugging Face hub.")
+        raise UsageError("--encoder", _("the name is empty"), _("name a directory or a model of the Hugging Face hub"))
     try:
         path = Path(name).expanduser()
-    except RuntimeError:  # ~ of somebody who is not known here
-        raise UsageError(f"{name}: there is no such home folder; name the encoder's directory.") from None
+    except RuntimeError:  # ~user of an unknown user
+        raise UsageError(name, _("there is no such home folder"), _("name the encoder's directory")) from None
     if path.is_dir():
         return path
     if path.exists():
-        raise UsageError(f"{name}: is a file; name the directory of the encoder that it belongs to.")
+        raise UsageError(name, _("is a file"), _("name the directory of the encoder that it belongs to"))
     if not NAME.fullmatch(name) or isinstance(source, Path):
         raise UsageError(
-            f"{name}: there is no such directory; name the directory of an encoder, or a model of the Hugging Face hub "
-            "as owner/name."
+            name,
+            _("there is no such directory"),
+            _("name the directory of an encoder, or a model of the Hugging Face hub as owner/name"),
         )
     return _cached(name) or _downloaded(name)
 
 
 def _cached(name: str) -> Path | None:
-    """Where the local Hugging Face cache has all of the model; None where it has not."""
+    """The folder of the local Hugging Face cache that holds the whole model, or None."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
     try:
         config = try_to_load_from_cache(name, "config.json")
     except HFValidationError as error:
-        raise UsageError(f"{name}: is neither a directory nor a possible name of a hub model.") from error
+        raise UsageError(
+            name, _("is neither a directory nor a valid name of a hub model"), _("check the spelling")
+        ) from error
     if not isinstance(config, str):
         return None
     folder = Path(config).parent
@@ -88,24 +98,46 @@ def _downloaded(name: str) -> Path:
     try:
         found = _within(PATIENCE, lambda: HfApi().model_info(name, timeout=PATIENCE))
         files = [sibling.rfilename for sibling in found.siblings or []]
-        return Path(snapshot_download(name, allow_patterns=wanted(files)))
+        return Path(snapshot_download(name, allow_patterns=files_to_download(files)))
     except RepositoryNotFoundError as error:
         raise UsageError(
-            f"{name}: there is no such directory, and {constants.ENDPOINT} shows no model of this name (a private or "
-            "gated one only to who is logged in); check the spelling."
+            name,
+            _(
+                "there is no such directory, and {endpoint} shows no model of this name (private and gated models need "
+                "a login)",
+                endpoint=constants.ENDPOINT,
+            ),
+            _("check the spelling"),
         ) from error
     except HfHubHTTPError as error:
-        raise UsageError(f"{name}: {constants.ENDPOINT} refuses it ({_first_line(error)}); {_OFFLINE}.") from error
-    except Exception as error:  # whatever a network can do to a program
-        reason = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else f"{constants.ENDPOINT} cannot be reached"
-        raise UsageError(
-            f"{name}: there is no such directory, the Hugging Face cache ({constants.HF_HUB_CACHE}) has no whole model "
-            f"of this name, and {reason} ({_first_line(error)}); {_OFFLINE}."
-        ) from error
+        refused = _("{endpoint} refuses it ({reason})", endpoint=constants.ENDPOINT, reason=_first_line(error))
+        raise UsageError(name, refused, _offline()) from error
+    except Exception as error:  # network failures have no common class
+        raise UsageError(name, _unreachable(error), _offline()) from error
+
+
+def _unreachable(error: Exception) -> str:
+    from huggingface_hub import constants
+
+    parts = {"cache": constants.HF_HUB_CACHE, "endpoint": constants.ENDPOINT, "reason": _first_line(error)}
+    if constants.HF_HUB_OFFLINE:
+        return _(
+            "there is no such directory, the Hugging Face cache ({cache}) has no whole model of this name, and "
+            "HF_HUB_OFFLINE is set ({reason})",
+            **parts,
+        )
+    return _(
+        "there is no such directory, the Hugging Face cache ({cache}) has no whole model of this name, and {endpoint} "
+        "cannot be reached ({reason})",
+        **parts,
+    )
 
 
 def weight_files(directory: Path) -> list[Path]:
-    """The files that hold a directory's weights; [] where there are none, or not all that an index names."""
+    """The files that hold a directory's weights; empty if there are none, or if one that an index names is missing.
+
+    Raises DataError for a damaged index, or one that names files outside the directory.
+    """
     for kind in WEIGHT_FILES:
         path = directory / kind
         if not path.exists():
@@ -115,24 +147,24 @@ def weight_files(directory: Path) -> list[Path]:
         try:
             names = sorted(set(json.loads(path.read_text("utf-8"))["weight_map"].values()))
         except (ValueError, KeyError, AttributeError, TypeError) as error:
-            raise DataError(f"{path}: is no index of weight files; {FIX}.") from error
+            raise DataError(path, _("is not an index of weight files"), download_again()) from error
         if any(not isinstance(name, str) or Path(name).name != name for name in names):
-            raise DataError(f"{path}: names files outside its directory; {FIX}.")
+            raise DataError(path, _("names files outside its directory"), download_again())
         files = [directory / name for name in names]
         return files if all(file.exists() for file in files) else []
     return []
 
 
-def wanted(files: Sequence[str]) -> list[str]:
-    """Those of a hub model's files that an encoder needs; pickled weights only where there are no others."""
+def files_to_download(files: Sequence[str]) -> list[str]:
+    """The files of a hub model that an encoder needs; pickled weights only if there are no safetensors."""
     safe = [file for file in files if re.fullmatch(r"model(-\d+-of-\d+)?\.safetensors(\.index\.json)?", file)]
     pickled = [file for file in files if re.fullmatch(r"pytorch_model(-\d+-of-\d+)?\.bin(\.index\.json)?", file)]
     return [file for file in files if file in SMALL_FILES + TOKENIZER_FILES] + (safe or pickled)
 
 
-def _within(seconds: float, call: Callable[[], Answer]) -> Answer:
-    """The call's result, or TimeoutError: looking a host's name up heeds no time limit of its own."""
-    results: list[Answer] = []
+def _within(seconds: float, call: Callable[[], Result]) -> Result:
+    """The result of the call. Raises TimeoutError after `seconds`, since a DNS lookup has no timeout of its own."""
+    results: list[Result] = []
     failures: list[BaseException] = []
 
     def work() -> None:

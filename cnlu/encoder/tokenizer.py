@@ -1,4 +1,4 @@
-"""The tokenizer of an encoder's directory as the content of one tokenizer.json, and the marks it puts around a text."""
+"""The tokenizer of an encoder's directory as the content of a tokenizer.json, and its special tokens."""
 
 from __future__ import annotations
 
@@ -12,28 +12,34 @@ from tokenizers import Tokenizer
 
 from cnlu.encoder.source import TOKENIZER_FILES
 from cnlu.errors import DataError, one_line
+from cnlu.i18n import _
 from cnlu.text.chars import is_han
 from cnlu.text.tokens import SpecialTokens
 
 Content = dict[str, Any]
 
-_COPY = "copy all files of its tokenizer into it, best of all a tokenizer.json"
+
+def _copy_files() -> str:
+    return _("copy all files of its tokenizer into it, best of all a tokenizer.json")
 
 
 def read_tokenizer(directory: Path) -> tuple[Content, list[str]]:
-    """The content of a tokenizer.json, made where there is none, in agreement with its vocabulary; and notes.
+    """The content of the tokenizer.json, with flags that agree with its vocabulary, and notes for the user.
 
-    Raises DataError where the directory has no tokenizer, or none that the tokenizers library can run.
+    It is built from other files if there is no tokenizer.json. Raises DataError if the directory has no tokenizer, or
+    none that the tokenizers library can run.
     """
     content = _content(directory)
     try:
         Tokenizer.from_str(json.dumps(content))
         vocabulary = content["model"]["vocab"]
     except Exception as error:  # the library raises bare exceptions
-        raise DataError(f"{directory}: its tokenizer.json is damaged: {one_line(error)}; fetch it again.") from error
+        damaged = _("its tokenizer.json is damaged ({reason})", reason=one_line(error))
+        raise DataError(directory, damaged, _("fetch it again")) from error
     special_tokens = {token["content"] for token in content.get("added_tokens") or () if token["special"]}
     if not {piece[0] if isinstance(piece, list) else piece for piece in vocabulary} - special_tokens:
-        raise DataError(f"{directory}: its tokenizer has no vocabulary; {_COPY}.")  # transformers makes one of nothing
+        # transformers makes a tokenizer of nothing
+        raise DataError(directory, _("its tokenizer has no vocabulary"), _copy_files())
     return content, _follow_vocabulary(content, str(directory))
 
 
@@ -43,27 +49,26 @@ def _content(directory: Path) -> Content:
         try:
             content = json.loads(path.read_text("utf-8"))
         except ValueError as error:
-            raise DataError(f"{path}: is not JSON; fetch it again.") from error
+            raise DataError(path, _("is not JSON"), _("fetch it again")) from error
         if not isinstance(content, dict):
-            raise DataError(f"{path}: is no tokenizer; fetch it again.")
+            raise DataError(path, _("is not a tokenizer"), _("fetch it again"))
         return content
     words = directory / "vocab.txt"
     if words.exists():
         try:
             pieces = words.read_text("utf-8").split("\n")
         except ValueError as error:
-            raise DataError(f"{words}: is not UTF-8; fetch it again.") from error
+            raise DataError(words, _("is not UTF-8"), _("fetch it again")) from error
         if "[UNK]" in pieces:
             return _word_pieces([piece.rstrip("\r") for piece in pieces], tokenizer_settings(directory))
     if not any((directory / name).exists() for name in TOKENIZER_FILES):
-        raise DataError(
-            f"{directory}: has no tokenizer (tokenizer.json or vocab.txt or a SentencePiece model); {_COPY}."
-        )
+        missing = _("has no tokenizer (tokenizer.json or vocab.txt or a SentencePiece model)")
+        raise DataError(directory, missing, _copy_files())
     return _converted(directory)
 
 
 def _word_pieces(pieces: list[str], settings: dict[str, Any]) -> Content:
-    """A BERT tokenizer of a vocab.txt, a piece a line."""
+    """A BERT tokenizer of the lines of a vocab.txt."""
     vocabulary = {piece: i for i, piece in enumerate(pieces) if piece}
     special_tokens = [
         {
@@ -104,42 +109,44 @@ def _word_pieces(pieces: list[str], settings: dict[str, Any]) -> Content:
 
 
 def _converted(directory: Path) -> Content:
-    """By transformers, from files of other kinds; imported here, for it takes seconds."""
+    """Converted by transformers from other kinds of files; imported here because the import takes seconds."""
     from transformers import AutoTokenizer
 
     from cnlu.encoder.transformers_logging import silent_transformers
 
     if any(directory.glob("*.model")) and find_spec("sentencepiece") is None:
         raise DataError(
-            f"{directory}: its tokenizer is a SentencePiece model, which only the sentencepiece library reads; "
-            "install it with: pip install sentencepiece protobuf."
+            directory,
+            _("its tokenizer is a SentencePiece model, which only the sentencepiece library reads"),
+            _("install it with: {command}", command="pip install sentencepiece protobuf"),
         )
     try:
         with silent_transformers():
             found = AutoTokenizer.from_pretrained(directory, trust_remote_code=False, local_files_only=True)
             content: Content = json.loads(found.backend_tokenizer.to_str())
-    except Exception as error:  # each kind of tokenizer has failures of its own
+    except Exception as error:  # the exceptions depend on the kind of tokenizer
         raise DataError(
-            f"{directory}: its tokenizer has no fast form and cannot be turned into one ({one_line(error)}); save one "
-            "as tokenizer.json beside the weights."
+            directory,
+            _("its tokenizer has no fast form and cannot be converted to one ({reason})", reason=one_line(error)),
+            _("save one as tokenizer.json beside the weights"),
         ) from error
     return content
 
 
 def tokenizer_settings(directory: Path) -> dict[str, Any]:
-    """tokenizer_config.json with special_tokens_map.json, as far as they are there and can be read."""
+    """The content of tokenizer_config.json and special_tokens_map.json; missing or damaged files count as empty."""
     found: dict[str, Any] = {}
     for name in ("special_tokens_map.json", "tokenizer_config.json"):
         try:
-            read = json.loads((directory / name).read_text("utf-8"))
+            settings = json.loads((directory / name).read_text("utf-8"))
         except (OSError, ValueError):
             continue
-        found |= read if isinstance(read, dict) else {}
+        found |= settings if isinstance(settings, dict) else {}
     return found
 
 
 def _follow_vocabulary(content: Content, where: str) -> list[str]:
-    """Sets a word-piece tokenizer's normaliser as its vocabulary wants it, whatever its flags say; notes of changes."""
+    """Set the normalizer of a WordPiece tokenizer to agree with its vocabulary; returns a note for each change."""
     model = content["model"]
     if kind_of(model) != "WordPiece":
         return []
@@ -176,40 +183,45 @@ def _bert_steps(normalizer: dict[str, Any] | None) -> list[dict[str, Any]]:
 
 
 def kind_of(model: dict[str, Any]) -> str:
-    """WordPiece, Unigram, BPE or WordLevel; old files do not say which."""
+    """WordPiece, Unigram, BPE or WordLevel, inferred for old files, which do not say."""
     if model.get("type"):
         return str(model["type"])
     if isinstance(model["vocab"], list):
         return "Unigram"
-    return "BPE" if "merges" in model else "WordPiece" if "continuing_subword_prefix" in model else "WordLevel"
+    if "merges" in model:
+        return "BPE"
+    return "WordPiece" if "continuing_subword_prefix" in model else "WordLevel"
 
 
 def special_tokens_of(
     content: Content, settings: dict[str, Any], pad: int | None, limit: int, where: str
 ) -> SpecialTokens:
-    """What the tokenizer puts around a text; `settings` of the tokenizer, `pad` and `limit` of the model.
+    """The special tokens that the tokenizer puts around a text.
 
-    Raises DataError where it puts nothing there.
+    `settings` are the tokenizer's; `pad` (padding id) and `limit` (most tokens of a text) are the model's. Raises
+    DataError if the tokenizer adds no special tokens.
     """
     tokenizer = Tokenizer.from_str(json.dumps({**content, "truncation": None, "padding": None}))
-    own = tokenizer.encode("中", add_special_tokens=False).ids
-    whole = tokenizer.encode("中", add_special_tokens=True).ids
-    start = next((i for i in range(len(whole)) if whole[i : i + len(own)] == own), 0) if own else 0
-    before, after = whole[:start], whole[start + len(own) :]
+    plain = tokenizer.encode("中", add_special_tokens=False).ids
+    ids = tokenizer.encode("中", add_special_tokens=True).ids
+    start = next((i for i in range(len(ids)) if ids[i : i + len(plain)] == plain), 0) if plain else 0
+    before, after = ids[:start], ids[start + len(plain) :]
     if not before and not after:
         before = _named(tokenizer, settings, "cls_token", "[CLS]", "<s>")[:1]
         after = _named(tokenizer, settings, "sep_token", "[SEP]", "</s>")[:1]
     if not before and not after:
         raise DataError(
-            f"{where}: its tokenizer puts no mark such as [CLS] around a text; add a post_processor to tokenizer.json."
+            where,
+            _("its tokenizer adds no special token such as [CLS] to a text"),
+            _("add a post_processor to tokenizer.json"),
         )
     padding = _named(tokenizer, settings, "pad_token", "[PAD]", "<pad>")
-    filler = padding[0] if padding else pad if pad is not None else 0
-    return SpecialTokens(before, after, 0 if before else -1, filler, _unknown(content["model"]), limit)
+    padding_id = padding[0] if padding else (pad or 0)
+    return SpecialTokens(before, after, 0 if before else -1, padding_id, _unknown(content["model"]), limit)
 
 
 def _named(tokenizer: Any, settings: dict[str, Any], key: str, *usual: str) -> list[int]:
-    """Ids of the mark of that name: as the settings call it, else as usual."""
+    """Ids of the special token `key`, by the name in the settings or else by the usual names."""
     given = settings.get(key)
     given = given.get("content") if isinstance(given, dict) else given
     ids = [tokenizer.token_to_id(name) for name in ((given,) if isinstance(given, str) else usual)]
@@ -225,7 +237,7 @@ def _unknown(model: dict[str, Any]) -> int | None:
 
 
 def largest_id(content: Content, special_tokens: SpecialTokens) -> int:
-    """The largest id that reading a text can give."""
+    """The largest id that tokenizing a text can give."""
     vocabulary = content["model"]["vocab"]
     special = {token["id"] for token in content.get("added_tokens") or () if token["special"]}
     ids = set(range(len(vocabulary)) if isinstance(vocabulary, list) else vocabulary.values())

@@ -1,4 +1,4 @@
-"""What transformers would tell at length, kept from the user, who gets notes and sentences of ours instead."""
+"""Silence the logs and warnings of transformers; the user gets notes and error messages of cnlu instead."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from transformers.utils import logging
 
 @contextlib.contextmanager
 def silent_transformers() -> Iterator[None]:
-    """Neither logs nor progress bars of transformers, nor any warnings; afterwards as before."""
+    """Within the context, transformers logs nothing and shows no progress bar, and warnings are ignored."""
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity(logging.CRITICAL)
     logging.disable_progress_bar()

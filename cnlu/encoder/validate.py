@@ -1,4 +1,4 @@
-"""An encoder tried out before any training rests on it: what its hidden states are like, and whether it exports."""
+"""Validate an encoder before training: its hidden states, its length limit, and whether it exports to ONNX."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from cnlu.encoder.backbone import Backbone
-from cnlu.encoder.hf_config import NAME_AN_ENCODER
+from cnlu.encoder.hf_config import choose_bert_family
 from cnlu.encoder.transformers_logging import silent_transformers
 from cnlu.errors import DataError, one_line
+from cnlu.i18n import _
 
 EXPORTABLE_FAMILIES = (
     "albert",
@@ -32,14 +33,14 @@ EXPORTABLE_FAMILIES = (
 """Families that are known to export; any other is exported once when it is loaded."""
 OPSET = 20
 _CLOSE = 1e-3
-"""Largest part of a vector that padding may change: rounding, and nothing that a longer batch could bring in."""
+"""Largest relative change of a vector that padding may cause, which allows for rounding only."""
 
 
 def validate_encoder(backbone: Backbone, limit: int, where: str) -> None:
-    """Raises DataError where a text's vectors are not what training and running count on.
+    """Raises DataError if the hidden states are not what training and inference rely on.
 
-    Every token has a vector in every layer, of one width; it depends on what stands before and behind the token, not on
-    padding; all are finite; a text may have `limit` tokens; and the model can be exported.
+    Every layer has a finite vector of one width for every token. It depends on the tokens before and after, but not on
+    padding. A text may have `limit` tokens, and the model exports to ONNX.
     """
     family = backbone.config.model_type
     ids = torch.arange(5, 11)[None] % backbone.vocabulary
@@ -51,28 +52,35 @@ def validate_encoder(backbone: Backbone, limit: int, where: str) -> None:
         with torch.no_grad(), silent_transformers():
             plain, changed = (backbone(x, torch.ones(x.shape)) for x in (ids, other))
             padded = backbone(longer, mask)
-    except Exception as error:  # a family that is called in another way fails in a way of its own
-        raise DataError(
-            f"{where}: {family} cannot be run as an encoder: {one_line(error)}; {NAME_AN_ENCODER}."
-        ) from error
-    if {state.shape for state in plain} != {torch.Size([1, ids.shape[1], backbone.width])} or len(plain) < 2:
-        raise DataError(f"{where}: {family} has no vector for every token in every layer; {NAME_AN_ENCODER}.")
-    if not all(bool(state.isfinite().all()) for state in plain):
-        raise DataError(f"{where}: its vectors are not finite, so its weights are damaged; fetch it again.")
+    except Exception as error:  # the exceptions depend on the family
+        problem = _("{family} cannot be run as an encoder ({reason})", family=family, reason=one_line(error))
+        raise DataError(where, problem, choose_bert_family()) from error
+    _check_states(backbone, ids, plain, where)
     if torch.equal(plain[-1][:, 0], changed[-1][:, 0]):
-        raise DataError(f"{where}: {family} {_what_it_sees(backbone, ids, plain[-1])}; {NAME_AN_ENCODER}.")
+        raise DataError(where, _missing_context(backbone, ids, plain[-1]), choose_bert_family())
     if any(_differs(state, more[:, : ids.shape[1]]) for state, more in zip(plain, padded, strict=True)):
-        raise DataError(f"{where}: padding behind a text changes what {family} says of it; {NAME_AN_ENCODER}.")
+        problem = _("padding after a text changes the vectors of {family}", family=family)
+        raise DataError(where, problem, choose_bert_family())
     if family not in EXPORTABLE_FAMILIES:
-        _try_length(backbone, limit, where)
-        _try_export(backbone, longer, mask, where)
+        _check_length(backbone, limit, where)
+        _check_export(backbone, longer, mask, where)
 
 
-def _what_it_sees(backbone: Backbone, ids: Tensor, plain: Tensor) -> str:
-    """Of an encoder whose first vector is indifferent to the last token: from which sides its vectors learn anything.
+def _check_states(backbone: Backbone, ids: Tensor, plain: tuple[Tensor, ...], where: str) -> None:
+    """`plain` are the hidden states of `ids` [1, T]."""
+    if {state.shape for state in plain} != {torch.Size([1, ids.shape[1], backbone.width])} or len(plain) < 2:
+        problem = _("{family} has no vector for every token in every layer", family=backbone.config.model_type)
+        raise DataError(where, problem, choose_bert_family())
+    if not all(bool(state.isfinite().all()) for state in plain):
+        raise DataError(where, _("its vectors are not finite, so its weights are damaged"), _("fetch it again"))
 
-    `plain` [1, T, width] is what it makes of `ids` [1, T].
+
+def _missing_context(backbone: Backbone, ids: Tensor, plain: Tensor) -> str:
+    """The problem with an encoder whose first vector ignores the last token: which context its vectors lack.
+
+    `plain` [1, T, width] is the last hidden state of `ids` [1, T].
     """
+    family = backbone.config.model_type
 
     def sees(place: int, other: int) -> bool:
         changed = ids.clone()
@@ -80,37 +88,42 @@ def _what_it_sees(backbone: Backbone, ids: Tensor, plain: Tensor) -> str:
         with torch.no_grad(), silent_transformers():
             return not torch.equal(plain[:, place], backbone(changed, torch.ones(ids.shape))[-1][:, place])
 
-    before, behind = sees(3, 2), sees(2, 3)
-    if before and not behind:
-        return "reads from left to right only"
-    if before or behind:
-        return "sees only the nearest neighbours of a token, not the whole text"
-    return "looks at no other token: each vector depends on its own token alone"
+    before, after = sees(3, 2), sees(2, 3)
+    if before and not after:
+        return _("{family} reads from left to right only", family=family)
+    if before or after:
+        return _("{family} sees only the nearest neighbours of a token, not the whole text", family=family)
+    return _("{family} has no context: each vector depends on its own token alone", family=family)
 
 
 def _differs(one: Tensor, other: Tensor) -> bool:
     return bool((one - other).abs().max() > _CLOSE * one.abs().max())
 
 
-def _try_length(backbone: Backbone, limit: int, where: str) -> None:
+def _check_length(backbone: Backbone, limit: int, where: str) -> None:
     ids = torch.full((1, limit), 5 % backbone.vocabulary)
     try:
         with torch.no_grad(), silent_transformers():
             backbone(ids, torch.ones(ids.shape))
-    except Exception as error:  # positions beyond a table's end fail in many ways
+    except Exception as error:  # positions beyond the end of a table raise many kinds of exceptions
         raise DataError(
-            f"{where}: {backbone.config.model_type} cannot read a text of {limit} tokens, though its settings say so; "
-            "set model_max_length in its tokenizer_config.json to fewer."
+            where,
+            _(
+                "{family} cannot encode a text of {limit} tokens, although its config allows it",
+                family=backbone.config.model_type,
+                limit=limit,
+            ),
+            _("set a smaller model_max_length in its tokenizer_config.json"),
         ) from error
 
 
-def _try_export(backbone: Backbone, ids: Tensor, mask: Tensor, where: str) -> None:
+def _check_export(backbone: Backbone, ids: Tensor, mask: Tensor, where: str) -> None:
     batch, length = torch.export.Dim("batch"), torch.export.Dim("length")
     level = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
-    heard = io.StringIO()
+    output = io.StringIO()
     try:
-        with silent_transformers(), contextlib.redirect_stdout(heard), contextlib.redirect_stderr(heard):
+        with silent_transformers(), contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             torch.onnx.export(
                 backbone,
                 (ids.repeat(2, 1), mask.repeat(2, 1)),
@@ -120,9 +133,9 @@ def _try_export(backbone: Backbone, ids: Tensor, mask: Tensor, where: str) -> No
                 dynamic_shapes=({0: batch, 1: length}, {0: batch, 1: length}),
             )
     except Exception as error:
-        raise DataError(
-            f"{where}: {backbone.config.model_type} cannot be exported to ONNX, which a trained model runs on; "
-            f"{NAME_AN_ENCODER}."
-        ) from error
+        problem = _(
+            "{family} cannot be exported to ONNX, the format of trained models", family=backbone.config.model_type
+        )
+        raise DataError(where, problem, choose_bert_family()) from error
     finally:
         logging.disable(level)

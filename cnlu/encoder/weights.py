@@ -1,7 +1,8 @@
-"""An encoder's weights off the disk: names to tensors, never anything that runs."""
+"""Read an encoder's weights from disk, without ever running code from a file."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
@@ -9,22 +10,25 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cnlu.encoder.source import FIX, weight_files
+from cnlu.encoder.source import download_again, weight_files
 from cnlu.errors import DataError
+from cnlu.i18n import _
 
 _POINTER = b"version https://git-lfs"
+_LAYER_NORM = {"gamma": "weight", "beta": "bias"}
 
 
 def read_weights(directory: Path) -> dict[str, Tensor]:
-    """All weights by name, on the CPU, safetensors before pickled ones.
+    """All weights by name, on the CPU; safetensors are preferred to pickles.
 
-    Raises DataError where there are none, or they are damaged, or a pickle holds anything but weights.
+    Raises DataError if there are none, they are damaged, or a pickle holds anything but weights.
     """
     files = weight_files(directory)
     if not files:
         raise DataError(
-            f"{directory}: has no weights (model.safetensors or pytorch_model.bin, with all parts of them); "
-            "weights of TensorFlow or Flax must be converted first."
+            directory,
+            _("has no complete weights (model.safetensors or pytorch_model.bin, with all their parts)"),
+            _("copy them into it; weights of TensorFlow or Flax must be converted first"),
         )
     found: dict[str, Tensor] = {}
     for file in files:
@@ -35,38 +39,32 @@ def read_weights(directory: Path) -> dict[str, Tensor]:
 def _read(file: Path) -> dict[str, Tensor]:
     with file.open("rb") as stream:
         if stream.read(len(_POINTER)) == _POINTER:
-            raise DataError(f"{file}: is only a Git LFS pointer to the weights; fetch them with `git lfs pull`.")
+            raise DataError(file, _("is only a Git LFS pointer to the weights"), _("fetch them with `git lfs pull`"))
     if file.suffix == ".safetensors":
         from safetensors.torch import load_file
 
         try:
             return load_file(file)
-        except Exception as error:  # its errors have no common class, and a damaged header can be anything
-            raise DataError(f"{file}: is damaged or no safetensors file; {FIX}.") from error
+        except Exception as error:  # safetensors' errors have no common class
+            raise DataError(file, _("is damaged or not a safetensors file"), download_again()) from error
     try:
         found = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise DataError(
-            f"{file}: cannot be read as plain weights: it is damaged, or a pickle with code in it, which is never run; "
-            f"{FIX}."
-        ) from error
+        problem = _("cannot be read as plain weights: it is damaged, or a pickle with code in it, which is never run")
+        raise DataError(file, problem, download_again()) from error
     if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
-        raise DataError(f"{file}: holds something else than weights by name; {FIX}.")
+        raise DataError(file, _("holds something other than weights by name"), download_again())
     return {str(name): value for name, value in found.items()}
 
 
 def rename_weights(weights: dict[str, Tensor], expected: Collection[str]) -> dict[str, Tensor]:
     """The weights under the names that a module expects.
 
-    Old names of a layer norm's scale and shift become the present ones, and the prefix under which most of the
-    expected names stand (`bert.`) is taken off; names outside it stay as they are.
+    The old names of a layer norm's scale and shift become the current ones, and the prefix of most of the expected
+    names (`bert.`) is removed. Names without the prefix stay as they are.
     """
     renamed = {
-        name.removesuffix(".gamma") + ".weight"
-        if name.endswith("LayerNorm.gamma")
-        else name.removesuffix(".beta") + ".bias"
-        if name.endswith("LayerNorm.beta")
-        else name: value
+        re.sub(r"(LayerNorm\.)(gamma|beta)$", lambda found: found[1] + _LAYER_NORM[found[2]], name): value
         for name, value in weights.items()
     }
     known = frozenset(expected)

@@ -1,4 +1,4 @@
-"""A small pre-norm transformer layer whose attention knows relative positions."""
+"""A small pre-norm transformer layer with relative position biases."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from cnlu.config import ModelConfig
 
 
 def relative_positions(length: int, distance: int, device: torch.device) -> Tensor:
-    """Index [1 + length, 1 + length] of what stands where: -distance..distance from 0 up, the sentence last.
+    """Indices [1 + length, 1 + length] of the position bias: distances -distance..distance count from 0.
 
-    Position 0 is the sentence's own; it has no place among the characters, so it gets an index of its own.
+    Position 0 is the sentence, which has no place among the characters; pairs with it get the last index.
     """
     place = torch.arange(length + 1, device=device)
     index = (place[None, :] - place[:, None]).clamp(-distance, distance) + distance

@@ -1,4 +1,4 @@
-"""The tagger: pytorch-crf, held to legal tag sequences, with its likelihood computed in matrix products."""
+"""The tagger's CRF: pytorch-crf over legal tag sequences only, with a likelihood of matrix products."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LegalCRF(CRF):
             self.register_buffer(f"{name}_penalty", penalty, persistent=False)
 
     def scores(self) -> tuple[Tensor, Tensor, Tensor]:
-        """(transitions [T, T], start [T], end [T]) with illegal ones far below all others."""
+        """(transitions [T, T], start [T], end [T]), with MASK_VALUE added to illegal ones."""
         return (
             self.transitions + self.step_penalty,
             self.start_transitions + self.start_penalty,

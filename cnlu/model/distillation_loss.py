@@ -1,4 +1,4 @@
-"""What a student minimises: the distance of its answers from its teacher's, whole distributions rather than labels."""
+"""The losses of a student: the divergence of its distributions from its teacher's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cnlu.model.crf import LegalCRF
 
 
 class Expected(NamedTuple):
-    """What a tagger expects of B texts: averages over all legal tag paths, each counted by its probability."""
+    """Expected counts of tags in B texts, over all legal tag paths weighted by probability."""
 
     tags: Tensor
     """[B, L, T]: probability of each tag at each character; 0 at padding"""
@@ -25,7 +25,7 @@ class Expected(NamedTuple):
 
 
 def expected_counts(crf: LegalCRF, emissions: Tensor, mask: Tensor) -> Expected:
-    """Of a tagger with `emissions` [B, L, T] under `mask` [B, L]; without gradients.
+    """The expected counts of a tagger with `emissions` [B, L, T] under `mask` [B, L], without gradients.
 
     The derivative of a CRF's log partition by a score is the expected count of what the score is given for
     (Sutton & McCallum 2012, An Introduction to Conditional Random Fields, section 5.1.1).
@@ -59,7 +59,7 @@ def softened_loss(scores: Tensor, target: Tensor, temperature: float) -> Tensor:
 
 
 def softened_multi_label_loss(scores: Tensor, target: Tensor, temperature: float) -> Tensor:
-    """The same where each label is scored by itself: binary cross-entropy under the teacher's softened chances.
+    """For multi-intent: binary cross-entropy of each label under the teacher's softened probabilities.
 
     Summed over the labels [K], mean over the texts [B].
     """
@@ -69,24 +69,24 @@ def softened_multi_label_loss(scores: Tensor, target: Tensor, temperature: float
 
 
 def role_distillation_loss(scores: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Roles: KL divergence of scores [B, L, 1 + names] from the teacher's, summed per text.
+    """KL divergence of role scores [B, L, 1 + names] from the teacher's, summed per text.
 
     `weight` [B, L] is the teacher's probability that a character is in an entity that has a role.
     """
     return (_divergence(scores, target) * weight).sum() / len(scores)
 
 
-def hidden_state_loss(vectors: Tensor, target: Tensor, read: Tensor) -> Tensor:
-    """Mean squared difference of character vectors [B, L, width] over the characters that both encoders read.
+def hidden_state_loss(vectors: Tensor, target: Tensor, covered: Tensor) -> Tensor:
+    """Mean squared difference of character vectors [B, L, width] over the characters that both encoders cover.
 
-    `read` [B, L]: 1 for those. TinyBERT's loss of hidden states (arXiv 1909.10351, section 3.1, equation 8); vectors
-    of another width go through a learned linear map beforehand.
+    `covered` [B, L] is 1 for those. TinyBERT's loss of hidden states (arXiv 1909.10351, section 3.1, equation 8);
+    vectors of another width go through a learned linear map first.
     """
-    each = (vectors - target).square().mean(-1)
-    return (each * read).sum() / read.sum().clamp_min(1.0)
+    errors = (vectors - target).square().mean(-1)
+    return (errors * covered).sum() / covered.sum().clamp_min(1.0)
 
 
 def _divergence(scores: Tensor, target: Tensor) -> Tensor:
-    """KL(wanted || scores) over the last axis; 0 for a single label."""
+    """KL(target || scores) over the last axis; 0 for a single label."""
     terms = F.kl_div(scores.log_softmax(-1), target.log_softmax(-1), reduction="none", log_target=True)
     return terms.sum(-1)

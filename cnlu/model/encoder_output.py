@@ -1,4 +1,4 @@
-"""A pretrained encoder read as the network wants it: a vector for each character, and views of the whole text."""
+"""The output of a pretrained encoder, aligned to characters: a vector per character, and views of the whole text."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from cnlu.encoder.backbone import Backbone
 from cnlu.model.mask_value import MASK_VALUE
 
 VIEWS = {"cls": 1, "mean": 1, "max": 1, "first_last": 1, "last_four": 4}
-"""How many vectors each kind of sentence vector is mixed from; the mixture is learned by the network's head."""
+"""How many vectors each kind of sentence vector is mixed from; the network learns the mixture."""
 
 
 class EncoderOutput(NamedTuple):
-    """What the encoder says of B texts of at most L characters."""
+    """The output for B texts of at most L characters."""
 
     characters: Tensor
-    """[B, L, width]: the mean of the last layer's vectors of a character's tokens; 0 where none covers it"""
+    """[B, L, width]: the mean of the last layer's vectors of a character's tokens; 0 for a character without tokens"""
     views: Tensor
     """[B, K, width]: vectors of the whole text"""
 
 
 class AlignedEncoder(nn.Module):
-    """Word-piece vectors brought to raw characters, and the sentence's views."""
+    """An encoder whose token vectors are averaged per character, with views of the sentence."""
 
     def __init__(self, backbone: Backbone, sentence: str, summary: int) -> None:
-        """`sentence`: a key of VIEWS; `summary`: where the token for the whole text is, 0 or -1 (the last)."""
+        """`sentence` is a key of VIEWS; `summary` is the place of the token for the whole text, 0 or -1 (the last)."""
         super().__init__()
         self.backbone, self.sentence, self.summary = backbone, sentence, summary
 
@@ -36,7 +36,7 @@ class AlignedEncoder(nn.Module):
         return self.backbone.width
 
     def forward(self, tokens: Tensor, token_mask: Tensor, alignment: Tensor) -> EncoderOutput:
-        """tokens [B, T] ids, token_mask [B, T] (1: a token), alignment [B, L, T] as training.batches.collate gives."""
+        """tokens [B, T] ids, token_mask [B, T] (1: a token), alignment [B, L, T], as from `collate`."""
         states = self.backbone(tokens, token_mask)
         characters = alignment @ states[-1].float()
         if self.sentence == "cls":
@@ -44,22 +44,22 @@ class AlignedEncoder(nn.Module):
         elif self.sentence == "last_four":
             views = torch.stack([self._summary(state, token_mask) for state in states[-4:]], 1)
         else:
-            own = (alignment.sum(1) > 0).float()  # the text's own tokens, marks left out
+            in_text = (alignment.sum(1) > 0).float()  # without special tokens
             last = states[-1] if self.sentence != "first_last" else (states[1] + states[-1]) / 2
-            views = _pooled(last.float(), own, self.sentence == "max")[:, None]
+            views = _pooled(last.float(), in_text, self.sentence == "max")[:, None]
         return EncoderOutput(characters, views.float())
 
     def _summary(self, state: Tensor, mask: Tensor) -> Tensor:
-        """The vector of the token that stands for the text, from [B, T, width]."""
+        """The vector [B, width] of the token that stands for the text, from [B, T, width]."""
         if self.summary == 0:
             return state[:, 0]
         last = mask.sum(1).long() - 1
         return state.gather(1, last[:, None, None].expand(-1, 1, state.shape[-1]))[:, 0]
 
 
-def _pooled(state: Tensor, own: Tensor, largest: bool) -> Tensor:
-    """Mean or maximum over the tokens marked in own [B, T]; 0 for a text without any."""
-    some = own.sum(1, keepdim=True).clamp(max=1.0)
+def _pooled(state: Tensor, in_text: Tensor, largest: bool) -> Tensor:
+    """Mean or maximum over the tokens with 1 in `in_text` [B, T]; 0 for a text without tokens."""
+    some = in_text.sum(1, keepdim=True).clamp(max=1.0)
     if largest:
-        return (state + (1.0 - own[..., None]) * MASK_VALUE).amax(1) * some
-    return (state * own[..., None]).sum(1) / own.sum(1, keepdim=True).clamp_min(1.0)
+        return (state + (1.0 - in_text[..., None]) * MASK_VALUE).amax(1) * some
+    return (state * in_text[..., None]).sum(1) / in_text.sum(1, keepdim=True).clamp_min(1.0)

@@ -1,4 +1,4 @@
-"""Several joint networks that learn side by side and answer together."""
+"""An ensemble of joint networks that are trained side by side and whose scores are averaged."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from cnlu.model.network import JointNetwork, Outputs, Sizes, pooled
 
 
 class Ensemble(nn.Module):
-    """Members differ in their first weights and in what dropout hides from them; their scores are averaged.
-    A pretrained encoder is read once for all of them.
+    """Members differ in their initial weights and their dropout; their scores are averaged.
 
-    Averaging emissions and transitions is the (unnormalised) product of the members' CRFs, so one lattice
-    decodes the whole ensemble, at the price of one member.
+    A pretrained encoder runs once for all of them. Averaging emissions and transitions is the (unnormalised) product
+    of the members' CRFs, so one lattice decodes the whole ensemble at the cost of one member.
     """
 
     def __init__(
@@ -28,11 +27,12 @@ class Ensemble(nn.Module):
         config: ModelConfig,
         sizes: Sizes,
         tags: TagSet,
+        *,
         aligned_encoder: AlignedEncoder | None = None,
         members_with_encoder: int | None = None,
         items: ItemSet | None = None,
     ) -> None:
-        """`members_with_encoder`: how many members hear of the encoder, None for all; the others go by sparse features alone."""
+        """`members_with_encoder`: how many members use the encoder, None for all; the rest use sparse features."""
         super().__init__()
         self.aligned_encoder = aligned_encoder
         without_encoder = replace(sizes, encoder=0, views=0)
@@ -46,24 +46,27 @@ class Ensemble(nn.Module):
         return [member for member in self.members if isinstance(member, JointNetwork)]
 
     def forward(self, batch: dict[str, Tensor]) -> Outputs:
-        """The mean of the members' outputs, intents of sentences; `batch` as made by training.batches.collate."""
-        read = self.encode(batch)
-        found = mean_outputs(
-            [network(batch["characters"], batch["sentence"], batch["mask"], read) for network in self.networks()]
+        """The mean of the members' outputs, with intents per sentence; `batch` is from `collate`."""
+        encoder_output = self.encode(batch)
+        outputs = mean_outputs(
+            [
+                network(batch["characters"], batch["sentence"], batch["mask"], encoder_output)
+                for network in self.networks()
+            ]
         )
-        return found._replace(intent=pooled(found.intent, batch["mask"])) if found.intent.ndim == 3 else found
+        return outputs._replace(intent=pooled(outputs.intent, batch["mask"])) if outputs.intent.ndim == 3 else outputs
 
     def encode(self, batch: dict[str, Tensor]) -> EncoderOutput | None:
-        """What the encoder says of a batch, or said of it when it was read beforehand; None without an encoder."""
+        """The encoder's output for a batch, computed now or taken from the batch; None without an encoder."""
         if "vectors" in batch:
             return EncoderOutput(batch["vectors"], batch["views"])
         if self.aligned_encoder is None:
             return None
-        read: EncoderOutput = self.aligned_encoder(batch["tokens"], batch["token_mask"], batch["alignment"])
-        return read
+        encoder_output: EncoderOutput = self.aligned_encoder(batch["tokens"], batch["token_mask"], batch["alignment"])
+        return encoder_output
 
     def tagger(self) -> Tensor:
-        """float32 [T + 2, T]: transitions, then the start row, then the end row, legality left to the tag set."""
+        """float32 [T + 2, T]: transitions, then the start row, then the end row, without penalties."""
         rows = [
             torch.cat([crf.transitions, crf.start_transitions[None], crf.end_transitions[None]])
             for crf in (network.crf for network in self.networks())
@@ -71,17 +74,17 @@ class Ensemble(nn.Module):
         return torch.stack(rows).mean(0).detach()
 
     def item_weights(self) -> Tensor | None:
-        """float32 [weights]: of the decision on groups, in the order of data.items.WEIGHTS; None without groups."""
+        """float32 [weights] of the grouping CRF, in the order of `data.grouping.WEIGHTS`; None without groups."""
         chain = self.networks()[0].items
         return None if chain is None else chain.weights
 
     def set_item_weights(self, weights: Tensor) -> None:
-        """For all members: they hold for any network."""
+        """Set the weights of the grouping CRF, which all members share."""
         for network in self.networks():
             if network.items is not None:
                 network.items.weights.copy_(weights)
 
 
 def mean_outputs(outputs: list[Outputs]) -> Outputs:
-    """Part by part."""
+    """The mean of each output over the members."""
     return Outputs(*(functools.reduce(torch.add, parts) / len(outputs) for parts in zip(*outputs, strict=True)))

@@ -1,8 +1,8 @@
-"""The learning side of the decision on groups, which runtime.items makes: the likelihood of the annotated items.
+"""The likelihood of the annotated items, for training the grouping that `runtime.grouping` decodes.
 
-The weights of the facts are fitted first and by themselves (training.items), and the network learns what they leave
-open: would they learn together, the network, which soon knows the training's sentences by heart, would leave the facts
-nothing to explain, and those are what holds in other wordings.
+The weights of the facts are fitted first (`training.fit.grouping_weights`), and the network learns the rest. Trained
+together, the network would memorise the training sentences and leave nothing for the facts to explain, although the
+facts are what generalises to other sentences.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from cnlu.data.grouping import (
 from cnlu.model.mask_value import MASK_VALUE
 
 
-class Scored(NamedTuple):
-    """The chains of B texts of at most N entities, K labels, S = N + 1 places where an item may have begun."""
+class GroupingScores(NamedTuple):
+    """The scores of B texts of at most N entities, K labels, S = N + 1 places where an item may have begun."""
 
     on: Tensor
     """[B, N, 1 + K]: an entity belongs to an item with that label"""
     goes_on: Tensor
-    """[B, N, S]: ... to one that began there already"""
+    """[B, N, S]: ... to the item that began there"""
     begins: Tensor
-    """[B, N, S]: ... to another one than that which began there"""
+    """[B, N, S]: ... to another item than the one that began there"""
     returns: Tensor
     """[B]: the sentence returns to an earlier item"""
     end: Tensor
-    """[B, P]: that there are no more, in each state of the ItemSet"""
+    """[B, P]: there are no more items, per state of the ItemSet"""
 
 
 class GroupingCRF(nn.Module):
-    """The chain of an ItemSet with its weights, which the network's own training leaves as they are."""
+    """The linear-chain CRF of an ItemSet; the training of the network does not change its weights."""
 
     def __init__(self, items: ItemSet) -> None:
         super().__init__()
@@ -59,21 +59,21 @@ class GroupingCRF(nn.Module):
             self.register_buffer(name, torch.from_numpy(getattr(items, name)), persistent=False)
 
     def loss(self, scores: Tensor | None, batch: dict[str, Tensor], weights: Tensor | None = None) -> Tensor:
-        """Negative log-likelihood, summed over the entities of all texts, by the chain's or by other `weights`.
+        """Negative log-likelihood, summed over the entities of all texts, under `weights` (default: its own).
 
-        `scores` [B, L, columns] are the network's of the characters, None to go by the facts alone; `batch` as made by
-        training.batches.collate.
+        `scores` [B, L, columns] are the network's scores of characters, None to use the facts alone; `batch` is from
+        `training.data.batching.collate`.
         """
         gold = batch["items"]
         chain = self.scored(batch, self.weights if weights is None else weights, scores)
         target = F.one_hot(gold.clamp_min(0), 1 + self.labels) > 0
-        both = Scored(*(torch.cat([part, part]) for part in chain))
+        both = GroupingScores(*(torch.cat([part, part]) for part in chain))
         sums = self.log_partition(both, torch.cat([gold, gold]) >= 0, torch.cat([torch.ones_like(target), target]))
         free, held = sums.chunk(2)
         return (free - held).sum()
 
-    def scored(self, batch: dict[str, Tensor], weights: Tensor, scores: Tensor | None = None) -> Scored:
-        """The chains by the facts alone, or with what the network says of the characters."""
+    def scored(self, batch: dict[str, Tensor], weights: Tensor, scores: Tensor | None = None) -> GroupingScores:
+        """The scores by the features, plus the network's scores of the characters if given."""
         on = (batch["items_grouped"] @ weights[GROUPED_WEIGHTS])[..., None].expand(-1, -1, 1 + self.labels)
         begins = batch["items_begins"] @ weights[BEGIN_WEIGHTS]
         alike, already = (batch["items_similarity"] * weights[SIMILARITY_WEIGHTS]).unbind(-1)
@@ -90,9 +90,9 @@ class GroupingCRF(nn.Module):
         alone = (self.item_count == 1).long().expand(len(most), -1)
         counted = torch.stack([alone, most - self.item_count, self.item_count - most], -1).clamp_min(0)
         end = (counted * (self.item_count > 0)[:, None]).float() @ weights[COUNT_WEIGHTS]
-        return Scored(on, already, begins, weights[RETURNS].expand(len(most)), end)
+        return GroupingScores(on, already, begins, weights[RETURNS].expand(len(most)), end)
 
-    def log_partition(self, chains: Scored, there: Tensor, target: Tensor | None = None) -> Tensor:
+    def log_partition(self, chains: GroupingScores, there: Tensor, target: Tensor | None = None) -> Tensor:
         """Log of the sum over all sequences, or those of the `target` labels [B, N, 1 + K]; there [B, N] -> [B]."""
         batch, count = there.shape
         label = self.label

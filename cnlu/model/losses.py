@@ -1,4 +1,4 @@
-"""What training minimises: the plain sum of the tagger's, the intent's, the roles' and the groups' losses."""
+"""The training loss: the weighted sum of the losses of entities, intents, roles and groups."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from torch.nn import functional as F
 from cnlu.config import ModelConfig
 from cnlu.model.network import JointNetwork, Outputs, pooled
 
-IGNORE_INDEX = -100  # a target that takes no part in a loss
+IGNORE_INDEX = -100  # a target that no loss counts
 
 
 def joint_loss(network: JointNetwork, outputs: Outputs, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The named parts, weighted; their sum is the loss. `batch` as made by training.batches.collate."""
+    """The weighted parts of the loss by name; `batch` is from `training.data.batching.collate`."""
     config = network.config
     parts = {}
     if config.entity_weight:
@@ -39,36 +39,38 @@ def joint_loss(network: JointNetwork, outputs: Outputs, batch: dict[str, Tensor]
 
 
 def group_loss(network: JointNetwork, outputs: Outputs, batch: dict[str, Tensor]) -> Tensor | None:
-    """Of the annotated items, weighted; None where the batch has no entities that could belong to any."""
+    """The weighted loss of the annotated items; None if no entity of the batch can belong to an item."""
     if network.items is None or "items" not in batch:
         return None
     return network.config.entity_weight * network.items.loss(outputs.groups, batch) / len(outputs.groups)
 
 
 def role_loss(scores: Tensor, gold: Tensor) -> Tensor:
-    """Roles: scores [B, L, 1 + names], gold [B, L] (IGNORE_INDEX outside their entities) -> summed per text."""
+    """scores [B, L, 1 + names], gold [B, L] (IGNORE_INDEX outside entities with roles) -> cross-entropy, summed per
+    text, mean over the texts."""
     total = F.cross_entropy(scores.flatten(0, 1), gold.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
     return total / len(scores)
 
 
 def multi_label_loss(scores: Tensor, gold: Tensor, second_intent: Tensor | None, known: Tensor) -> Tensor:
-    """Each label by itself: scores [B, K], gold [B] and also [B, M] (IGNORE_INDEX: none) -> binary cross-entropy.
+    """scores [B, K], gold [B] and further intents [B, M] (IGNORE_INDEX: none) -> binary cross-entropy per label.
 
-    Summed over the labels, so that a sentence's one right label does not drown among K; mean over the `known` rows.
+    Summed over the labels, so that the one gold label is not outweighed by the other K - 1; mean over the rows `known`,
+    the indices of those with an intent.
     """
     if not scores.shape[1] or not len(known):
         return scores.sum() * 0.0
-    wanted = torch.zeros_like(scores).scatter_(1, gold.clamp_min(0)[:, None], 1.0)
+    target = torch.zeros_like(scores).scatter_(1, gold.clamp_min(0)[:, None], 1.0)
     if second_intent is not None:
-        wanted.scatter_add_(1, second_intent.clamp_min(0), (second_intent != IGNORE_INDEX).to(wanted.dtype))
-    return F.binary_cross_entropy_with_logits(scores[known], wanted[known], reduction="sum") / len(known)
+        target.scatter_add_(1, second_intent.clamp_min(0), (second_intent != IGNORE_INDEX).to(target.dtype))
+    return F.binary_cross_entropy_with_logits(scores[known], target[known], reduction="sum") / len(known)
 
 
 def segment_intent_loss(scores: Tensor, gold: Tensor) -> Tensor:
-    """Intent scores of characters [B, L, K], gold [B, L] (IGNORE_INDEX: unknown) -> mean cross-entropy of the known ones.
+    """Intent scores of characters [B, L, K], gold [B, L] (IGNORE_INDEX: unknown) -> mean over the known characters.
 
-    A character belongs to one request; to learn of which tells intents apart that are alike, so that a doubt between
-    two is not taken for both.
+    A character belongs to one request. This cross-entropy separates similar intents, so that a doubt between two is
+    not taken for both.
     """
     known = (gold != IGNORE_INDEX).sum()
     total = F.cross_entropy(scores.flatten(0, 1), gold.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
@@ -78,7 +80,7 @@ def segment_intent_loss(scores: Tensor, gold: Tensor) -> Tensor:
 def intent_loss(scores: Tensor, gold: Tensor, config: ModelConfig, known: Tensor | None = None) -> Tensor:
     """scores [B, K], gold [B] (IGNORE_INDEX: no intent annotated) -> mean loss.
 
-    `known`: numbers of the rows with an intent; a GPU would have to be waited for to find them.
+    `known` holds the indices of the rows with an intent; finding them here would synchronise with the GPU.
     `similarity` is DIET's (section 3, "Intent classification"): softmax over the gold label and sampled other
     labels, which keeps a step's cost flat when there are thousands of labels.
     """

@@ -1,4 +1,4 @@
-"""Sparse features to vectors: a sum of learned rows, with heavy dropout of whole features."""
+"""Sparse features to vectors: a sum of learned rows, with dropout of whole features."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from torch.nn import functional as F
 
 
 class SparseProjection(nn.Module):
-    """Linear map of a bag of features, stored as one row a feature (DIET, section 3, "Featurization").
+    """Linear map of a bag of features, stored as one row per feature (DIET, section 3, "Featurization").
 
-    Rows are summed, as multiplying a multi-hot vector with a matrix would. Dropped features are not made
-    up for by scaling up the rest at inference; the kept ones are scaled in training.
+    The sum of the rows equals the product of a multi-hot vector with a matrix. Dropout removes whole features and
+    scales up the rest in training, so inference needs no scaling.
     """
 
     def __init__(self, features: int, width: int, dropout: float, scale: float) -> None:
@@ -23,8 +23,8 @@ class SparseProjection(nn.Module):
         self.dropout, self.scale = dropout, scale
 
     def forward(self, ids: Tensor) -> Tensor:
-        """ids [..., features] (0: nothing) -> [..., width]."""
-        if not self.training:  # gather and sum: what ONNX has
+        """ids [..., features] (0: no feature) -> [..., width]."""
+        if not self.training:  # gather and sum, the operators that ONNX has
             return F.embedding(ids, self.table.weight).sum(-2) * self.scale
         flat = ids.reshape(-1, ids.shape[-1])
         keep = (torch.rand(flat.shape, device=flat.device) >= self.dropout).float() / (1.0 - self.dropout)

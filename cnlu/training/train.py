@@ -137,7 +137,15 @@ def learn(inputs: TrainingInputs, request: Request, log: Log) -> TrainingResult:
     if held_out:
         synonyms = Synonyms(found.data.synonyms, found.data.synonyms_of, extractor.normalizer)
         dev = DevEvaluator(
-            held_out, extractor, vocabularies, labels, config, synonyms, tokens, held_out_by, found.train
+            held_out,
+            extractor=extractor,
+            vocabularies=vocabularies,
+            labels=labels,
+            config=config,
+            synonyms=synonyms,
+            tokenizer=tokens,
+            held_out_by=held_out_by,
+            learned=found.train,
         )
     settings = (
         config.to_dict()
@@ -338,9 +346,14 @@ def _network(
     )
     learning = encoder.aligned_encoder if encoder and config.encoder.tuning != "frozen" else None
     tags = labels.tag_set(config.model.tagging)
-    return Ensemble(config.model, sizes, tags, learning, config.encoder.members, labels.items).to(
-        device
-    ), character_masking
+    return Ensemble(
+        config.model,
+        sizes,
+        tags,
+        aligned_encoder=learning,
+        members_with_encoder=config.encoder.members,
+        items=labels.items,
+    ).to(device), character_masking
 
 
 def _read_beforehand(
@@ -353,7 +366,7 @@ def _read_beforehand(
         )
 
     if dev is not None:
-        dev.pieces = [(i, k, row) for (i, k, _), row in zip(dev.pieces, read([r for *_, r in dev.pieces]), strict=True)]
+        dev.replace_rows(read)
     return read(rows)
 
 

@@ -43,7 +43,9 @@ def backbone(tiny_bert: Path) -> Backbone:
 
 @pytest.fixture(scope="module")
 def graph(backbone: Backbone) -> bytes:
-    return export_onnx(Ensemble(NARROW, SIZES, TagSet(["a"], "BIO"), AlignedEncoder(backbone, "cls", 0)))
+    return export_onnx(
+        Ensemble(NARROW, SIZES, TagSet(["a"], "BIO"), aligned_encoder=AlignedEncoder(backbone, "cls", 0))
+    )
 
 
 def notes(graph: bytes) -> dict[str, str]:

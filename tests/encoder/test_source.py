@@ -24,7 +24,7 @@ pytest.importorskip("transformers", reason="an encoder is loaded with the extra 
 from huggingface_hub import constants
 
 from cnlu.encoder import source
-from cnlu.encoder.source import local_directory, wanted
+from cnlu.encoder.source import files_to_download, local_directory
 from cnlu.errors import UsageError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -224,6 +224,9 @@ def test_pickled_weights_are_wanted_only_where_there_are_no_others() -> None:
     small = ["config.json", "vocab.txt", "tokenizer_config.json"]
     other = ["README.md", "onnx/model.onnx", "tf_model.h5", "1_Pooling/config.json", "training_args.bin"]
     parts = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json"]
-    assert wanted([*small, *other, "pytorch_model.bin", "model.safetensors"]) == [*small, "model.safetensors"]
-    assert wanted([*small, *other, *parts, "pytorch_model.bin"]) == [*small, *parts]
-    assert wanted([*small, *other, "pytorch_model.bin"]) == [*small, "pytorch_model.bin"]
+    assert files_to_download([*small, *other, "pytorch_model.bin", "model.safetensors"]) == [
+        *small,
+        "model.safetensors",
+    ]
+    assert files_to_download([*small, *other, *parts, "pytorch_model.bin"]) == [*small, *parts]
+    assert files_to_download([*small, *other, "pytorch_model.bin"]) == [*small, "pytorch_model.bin"]

@@ -50,7 +50,9 @@ def graphs(tiny_bert: Path) -> Iterator[Graphs]:
     body = load_encoder(tiny_bert).backbone
     config = ModelConfig(members=2, sparse_width=16, width=32, heads=4, feedforward=48, label_width=8)
     sizes = Sizes(50, 40, 30, 1, 0, encoder=body.width, views=1)
-    network = Ensemble(config, sizes, TagSet(["city", "date"], "BIO"), AlignedEncoder(body, "cls", 0)).eval()
+    network = Ensemble(
+        config, sizes, TagSet(["city", "date"], "BIO"), aligned_encoder=AlignedEncoder(body, "cls", 0)
+    ).eval()
     with torch.no_grad():
         for member in network.networks():
             torch.nn.init.normal_(member.emissions.weight)

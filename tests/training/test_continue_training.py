@@ -25,7 +25,7 @@ from cnlu.runtime.model_dir import read_model_dir, write_model_dir
 from cnlu.text.view import view
 from cnlu.training.continue_training import _with_dictionaries, continue_training
 from cnlu.training.data import replay
-from cnlu.training.data.replay import drawn, replay_examples, replay_files
+from cnlu.training.data.replay import replay_examples, replay_files, sample_by_intent
 from cnlu.training.request import Request
 from cnlu.training.train import TrainingResult, train
 from tests.training.conftest import EXAMPLES, SMALL
@@ -260,7 +260,7 @@ def test_kept_examples_come_back_as_they_were() -> None:
 
 def test_of_too_many_examples_each_intent_keeps_its_share() -> None:
     many = [*(Example(f"去{i}", "go") for i in range(100)), Example("再见", "bye"), Example("拜拜", "bye")]
-    kept = drawn(many, 10, 1)
+    kept = sample_by_intent(many, 10, 1)
     assert len(kept) == 10 and sum(e.intent == "bye" for e in kept) == 2
     assert kept == [e for e in many if e in kept]
 
@@ -295,7 +295,7 @@ def test_kept_examples_that_somebody_else_packed_are_unpacked_within_a_limit(
 ) -> None:
     monkeypatch.setattr(replay, "_MOST_BYTES", 1000)
     with pytest.raises(DataError, match=said):
-        replay_examples({replay.LEARNED: content})
+        replay_examples({replay.TRAINED: content})
 
 
 def test_dictionaries_are_united_and_of_two_values_the_new_one_counts_type_by_type() -> None:

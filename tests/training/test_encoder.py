@@ -93,7 +93,7 @@ def prepared(tiny_bert: Path, examples: list[Example], *overrides: str) -> tuple
         views=encoder.views,
     )
     torch.manual_seed(1)
-    return encoder, rows, Ensemble(config.model, sizes, labels.tag_set("BIO"), encoder.aligned_encoder)
+    return encoder, rows, Ensemble(config.model, sizes, labels.tag_set("BIO"), aligned_encoder=encoder.aligned_encoder)
 
 
 def stepper(

@@ -1,4 +1,4 @@
-"""Which rows go together: drawn as indices from (seed, epoch), so a resumed run sees the same batches."""
+"""Plan batches from (seed, epoch), so that a resumed run sees the same ones, and collate rows into tensors."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from cnlu.runtime.grouping import GroupFeatures
 from cnlu.text.tokens import pad_tokens
 from cnlu.training.data.featurize import Row
 
-BUCKET = 20  # batches that are sorted by length together: little padding, still a different mix each epoch
+BUCKET = 20  # batches whose rows are sorted by length together: little padding, yet other batches each epoch
 
 
 def plan_epoch(rows: Sequence[Row], config: TrainingConfig, epoch: int) -> list[list[int]]:
-    """Batches of row numbers; with `balance` rare intents are drawn more often and common ones less."""
+    """Batches of row numbers; with `training.balance` rare intents are drawn more often and common ones less."""
     random = np.random.default_rng([config.seed, epoch])
     order = random.permutation(len(rows))
     if config.balance:
@@ -36,19 +36,34 @@ def plan_epoch(rows: Sequence[Row], config: TrainingConfig, epoch: int) -> list[
 
 
 def collate(rows: Sequence[Row], device: torch.device) -> dict[str, Tensor]:
-    """The rows as arrays, filled up to the longest: characters [B, L, F], sentence [B, S], the rest [B, L], [B].
+    """The rows as tensors, padded to the longest: characters [B, L, F], sentence [B, S], the rest [B, L] or [B].
 
-    - `second_intent` [B, M]: further intents of the same sentences, IGNORE_INDEX where there are none; absent where no row
-      has any.
-    - `segment_intents` [B, L]: each character's own intent, IGNORE_INDEX where it is not known; of rows that have them.
-    - `known`: the numbers of the rows with an intent.
-    - `items` [B, N]: the labels of entities that may have a group, IGNORE_INDEX beyond them, with their spans and facts;
-      absent where no row has any.
-    - `held_out_by` [B]: the bits of the members that leave a row out; absent where none does.
-    - tokens and token_mask [B, T], alignment [B, L, T]: of rows with an encoder's tokens.
-    - vectors [B, L, width] and views [B, K, width]: of rows that a frozen encoder has read.
+    - `second_intent` [B, M]: further intents, padded with IGNORE_INDEX; absent if no row has any.
+    - `segment_intents` [B, L]: the intent of each character, IGNORE_INDEX if unknown; for rows that have them.
+    - `known`: the indices of the rows with an intent.
+    - `items` [B, N]: the labels of entities that may have a group, padded with IGNORE_INDEX, with their spans and
+      facts; absent if no row has any.
+    - `held_out_by` [B]: bit m is set if member m does not learn from the row; absent if every member learns from all.
+    - tokens and token_mask [B, T], alignment [B, L, T]: for rows with an encoder's tokens.
+    - vectors [B, L, width] and views [B, K, width]: for rows with frozen features.
     """
-    length, count = max(map(len, rows)), len(rows)
+    length = max(map(len, rows))
+    arrays = _collate_sequences(rows, length) | _collate_intents(rows, length)
+    if any(row.held_out_by for row in rows):
+        arrays["held_out_by"] = np.array([row.held_out_by for row in rows], np.int64)
+    if any(row.items is not None for row in rows):
+        arrays |= collate_items(rows)
+    tokens = [row.tokens for row in rows if row.tokens is not None]
+    if tokens:
+        arrays |= pad_tokens(tokens, length)
+    if rows[0].frozen_features is not None:
+        arrays |= _collate_frozen_features(rows, length)
+    return {name: _to_device(torch.from_numpy(array), device) for name, array in arrays.items()}
+
+
+def _collate_sequences(rows: Sequence[Row], length: int) -> dict[str, NDArray[Any]]:
+    """Feature ids, mask, tags and roles."""
+    count = len(rows)
     characters = np.zeros((count, length, max(row.characters.shape[1] for row in rows)), np.int32)
     sentence = np.zeros((count, max(1, max(len(row.sentence) for row in rows))), np.int32)
     mask = np.zeros((count, length), np.float32)
@@ -59,37 +74,24 @@ def collate(rows: Sequence[Row], device: torch.device) -> dict[str, Tensor]:
         characters[i, :n, : row.characters.shape[1]] = row.characters
         sentence[i, : len(row.sentence)] = row.sentence
         mask[i, :n], tags[i, :n], roles[i, :n] = 1.0, row.tags, row.roles
-    arrays = {
-        "characters": characters,
-        "sentence": sentence,
-        "mask": mask,
-        "tags": tags,
-        "roles": roles,
-        "intent": np.array([row.intent for row in rows], np.int64),
-    }
+    return {"characters": characters, "sentence": sentence, "mask": mask, "tags": tags, "roles": roles}
+
+
+def _collate_intents(rows: Sequence[Row], length: int) -> dict[str, NDArray[Any]]:
+    arrays: dict[str, NDArray[Any]] = {"intent": np.array([row.intent for row in rows], np.int64)}
     if most := max(len(row.second_intent) for row in rows):
-        arrays["second_intent"] = np.array(
-            [[*row.second_intent, *[IGNORE_INDEX] * (most - len(row.second_intent))] for row in rows], np.int64
-        )
+        padded = [[*row.second_intent, *[IGNORE_INDEX] * (most - len(row.second_intent))] for row in rows]
+        arrays["second_intent"] = np.array(padded, np.int64)
     if rows[0].segment_intents is not None:
-        arrays["segment_intents"] = np.full((count, length), IGNORE_INDEX)
+        arrays["segment_intents"] = np.full((len(rows), length), IGNORE_INDEX)
         for i, row in enumerate(rows):
             arrays["segment_intents"][i, : len(row)] = row.segment_intents
     arrays["known"] = np.flatnonzero(arrays["intent"] != IGNORE_INDEX)
-    if any(row.held_out_by for row in rows):
-        arrays["held_out_by"] = np.array([row.held_out_by for row in rows], np.int64)
-    if any(row.items is not None for row in rows):
-        arrays |= collate_items(rows)
-    found = [row.tokens for row in rows if row.tokens is not None]
-    if found:
-        arrays |= pad_tokens(found, length)
-    if rows[0].frozen_features is not None:
-        arrays |= _read(rows, length)
-    return {name: _moved(torch.from_numpy(array), device) for name, array in arrays.items()}
+    return arrays
 
 
 def collate_items(rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
-    """items [B, N], items_spans [B, N, 3], and the arrays of runtime.items.GroupFeatures filled up, under items_*."""
+    """items [B, N], items_spans [B, N, 3], and the padded arrays of `runtime.grouping.GroupFeatures` under items_*."""
     known = [(i, row.items) for i, row in enumerate(rows) if row.items is not None]
     count, most = len(rows), max(len(items.labels) for _, items in known)
     arrays: dict[str, NDArray[Any]] = {
@@ -102,20 +104,20 @@ def collate_items(rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
         arrays["items"][i, :n], arrays["items_spans"][i, :n] = items.labels, items.spans
         arrays["items_max_repeats"][i] = items.features.max_repeats
         for name in GroupFeatures._fields[:-1]:
-            given: NDArray[Any] = getattr(items.features, name)
-            shape = (count, most, most + 1, given.shape[2]) if given.ndim == 3 else (count, most, *given.shape[1:])
-            array = arrays.setdefault(f"items_{name}", np.zeros(shape, given.dtype))
-            place: tuple[Any, ...] = (i, *map(slice, given.shape))
-            array[place] = given
+            values: NDArray[Any] = getattr(items.features, name)
+            shape = (count, most, most + 1, values.shape[2]) if values.ndim == 3 else (count, most, *values.shape[1:])
+            array = arrays.setdefault(f"items_{name}", np.zeros(shape, values.dtype))
+            place: tuple[Any, ...] = (i, *map(slice, values.shape))
+            array[place] = values
     return arrays
 
 
-def _moved(tensor: Tensor, device: torch.device) -> Tensor:
-    """On a GPU without waiting for it to finish what it is doing."""
+def _to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """Copied to a GPU asynchronously."""
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
-def _read(rows: Sequence[Row], length: int) -> dict[str, NDArray[np.float32]]:
+def _collate_frozen_features(rows: Sequence[Row], length: int) -> dict[str, NDArray[np.float32]]:
     known = [row.frozen_features for row in rows if row.frozen_features is not None]
     vectors = np.zeros((len(known), length, known[0][0].shape[1]), np.float32)
     for i, (characters, _) in enumerate(known):

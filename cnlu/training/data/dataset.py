@@ -1,4 +1,4 @@
-"""The examples of one training: read, divided into training and dev, and what there is to say about them."""
+"""The examples of one training: load them, split them into training and dev, and count them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from cnlu.config import Config, ModelConfig, TrainingConfig
+from cnlu.config import Config, ModelConfig
 from cnlu.config.needs import refuse_without_effect
 from cnlu.data.load import load_data
 from cnlu.data.multi_intent import check_repeated_intents, split_intent
@@ -23,27 +23,27 @@ from cnlu.training.request import Log, Request
 
 @dataclass(frozen=True)
 class Dataset:
-    """What is learned from and what is measured on."""
+    """The examples to train on and to evaluate on."""
 
     data: NluData
-    """As read; its dictionaries and synonyms go into the model."""
+    """The loaded data, whose dictionaries and synonyms go into the model."""
     train: list[Example]
-    """What is learned from, sooner or later"""
+    """The examples that the final model has learned from"""
     dev: list[Example]
-    """What is only measured on; empty where there are too few examples to hold any out."""
+    """The examples that are only evaluated on; empty if there are too few to hold any out."""
     held_out_by: Sequence[int] = ()
-    """Of each of `train` the bits of the members that learn from it only once it has calibrated; empty: all learn"""
+    """For each of `train` the mask of the members that learn from it only after calibration; empty: all learn from all"""
 
     def calibration_examples(self) -> tuple[list[Example], list[int]]:
-        """The examples that calibrate, and their bits: those held out, or those that some member leaves out."""
+        """The examples that calibrate, and their masks: the dev examples, or those that some member leaves out."""
         if self.dev:
             return self.dev, [0] * len(self.dev)
-        chosen = [pair for pair in zip(self.train, self.held_out_by, strict=False) if pair[1]]
-        return [example for example, _ in chosen], [bits for _, bits in chosen]
+        masked = [pair for pair in zip(self.train, self.held_out_by, strict=False) if pair[1]]
+        return [example for example, _mask in masked], [mask for _example, mask in masked]
 
 
 def read_dataset(request: Request, log: Log) -> Dataset:
-    """Raises DataError where there is nothing to learn, UsageError for a setting that could have no effect."""
+    """Load and split. Raises DataError if there is nothing to learn, UsageError for a setting without effect."""
     config = request.config
     data = load_data(list(request.data), settings=config.data)
     if request.dev:
@@ -54,63 +54,67 @@ def read_dataset(request: Request, log: Log) -> Dataset:
 
 
 def split_dataset(data: NluData, examples: Sequence[Example], request: Request, log: Log) -> Dataset:
-    """`examples` alone, a part of them held out for dev, with the dictionaries of `data`; raises as `read_dataset`."""
+    """Split `examples`, with the dictionaries of `data`; raises as `read_dataset`."""
     config = request.config
     training = config.training
-    in_turn = request.encoder is None or config.encoder.tuning == "frozen"
-    return build_dataset(data, *stratified_split(examples, training.dev_fraction, training.seed), request, log, in_turn)
+    out_of_fold = request.encoder is None or config.encoder.tuning == "frozen"
+    train, dev = stratified_split(examples, training.dev_fraction, training.seed)
+    return build_dataset(data, train, dev, request, log, out_of_fold=out_of_fold)
 
 
 def build_dataset(
-    data: NluData, train: list[Example], dev: list[Example], request: Request, log: Log, in_turn: bool = False
+    data: NluData, train: list[Example], dev: list[Example], request: Request, log: Log, *, out_of_fold: bool = False
 ) -> Dataset:
-    """These to learn from and those held out, with the dictionaries of `data`; raises as `read_dataset`.
+    """The dataset of these examples, with the dictionaries of `data`; raises as `read_dataset`.
 
-    Where too few are held out to be worth it, they are learned from too, once they have calibrated. `in_turn`: then all
-    examples calibrate, each by members that leave it out; not where members share what learns, such as an encoder.
+    If there are fewer dev examples than training.min_dev, the model is refit on all examples after calibration. With
+    `out_of_fold` all examples then calibrate, each scored by the members that leave it out. This does not work if the
+    members share trained weights, such as an encoder.
     """
     config = request.config
     usable, dev = _usable(train, config.model), _usable(dev, config.model)
     if len(usable) < len(train):
-        log(f"note: {len(train) - len(usable)} examples without any text are left out.")
+        log(f"note: {len(train) - len(usable)} examples without text are left out.")
     _refuse_missing_out_of_scope(usable, config.model)
     if config.model.multi_label:
         check_repeated_intents([*usable, *dev])
     if not any(example.intent is not None or example.entities for example in usable):
-        raise DataError(f"{', '.join(map(str, request.data))}: {_nothing(config.model)}; annotate some first.")
-    every, members, held_out_by = [*usable, *dev], config.model.members, list[int]()
-    if _few(dev, config, bool(request.dev), in_turn):
-        by_some = [0] * len(usable) + [all_members(members)] * len(dev)
-        held_out_by = hold_out_by_member(every, members, config.training.seed) if in_turn else by_some
+        raise DataError(", ".join(map(str, request.data)), _nothing_to_learn(config.model), _("annotate some first"))
+    examples, members, held_out_by = [*usable, *dev], config.model.members, list[int]()
+    if _refits(dev, config, bool(request.dev), out_of_fold):
+        if out_of_fold:
+            held_out_by = hold_out_by_member(examples, members, config.training.seed)
+        else:
+            held_out_by = [0] * len(usable) + [all_members(members)] * len(dev)
     if any(held_out_by):
-        return Dataset(data, every, [], held_out_by)
+        return Dataset(data, examples, [], held_out_by)
     if not dev:
         refuse_without_effect(config, {"dev_choice": _("has no effect with no dev examples")})
         log("note: no dev examples (too few, or training.dev_fraction is 0): the last epoch is kept, uncalibrated.")
     return Dataset(data, usable, dev)
 
 
-def collect_labels(found: Dataset, config: Config) -> Labels:
-    """What a model of these examples can say."""
-    return Labels.collect(found.train, config.model.multi_label)
+def collect_labels(dataset: Dataset, config: Config) -> Labels:
+    """The labels of the training examples."""
+    return Labels.collect(dataset.train, config.model.multi_label)
 
 
 def dictionary_notes(data: NluData, lexicon: Lexicon, config: Config) -> list[str]:
-    """How many lookup entries and regexes are in use and in what part, and one line for each that is not."""
+    """Log lines: how many lookup entries and regexes are used and how, and one line for each unused one."""
     lines = []
     if data.lookups or data.regexes:
-        part = {"hint": "as hints to the model", "extractor": "as hints and as extractors", "off": "switched off"}
+        use = {"hint": "as hints to the model", "extractor": "as hints and as extractors", "off": "switched off"}
         lines.append(
             f"dictionaries: {lexicon.loaded} lookup entries and regexes loaded, {len(lexicon.rejected)} rejected, "
-            f"used {part[config.features.lexicon]}"
+            f"used {use[config.features.lexicon]}"
         )
     return lines + [f"note: {line}" for line in [*lexicon.rejected, *lexicon.notes]]
 
 
 def counted(examples: Iterable[Example], multi_intent: bool = False) -> dict[str, dict[str, int]]:
-    """How many examples each intent has, how many annotations each entity type: {"intents", "entities"}, sorted.
+    """Counts of examples per intent and annotations per entity type: {"intents", "entities"}, sorted by name.
 
-    With `multi_intent` an example of a+b is one of a and one of b.
+    With `multi_intent` an example of a+b counts for a and for b.
     """
     intents: Counter[str] = Counter()
     entities: Counter[str] = Counter()
@@ -122,7 +126,7 @@ def counted(examples: Iterable[Example], multi_intent: bool = False) -> dict[str
 
 
 def _usable(examples: Sequence[Example], model: ModelConfig) -> list[Example]:
-    """Examples with text, without annotations whose loss is switched off: nothing untrained may answer later."""
+    """Examples with text, without annotations whose loss is off, so that the model has no untrained labels."""
     usable = [example for example in examples if len(view(example.text))]
     if not model.intent_weight:
         usable = [replace(example, intent=None) for example in usable]
@@ -131,39 +135,34 @@ def _usable(examples: Sequence[Example], model: ModelConfig) -> list[Example]:
     return usable
 
 
-def _few(dev: list[Example], config: Config, given: bool, in_turn: bool) -> bool:
-    """Whether all examples are learned from in the end; `given` dev examples are the user's to measure by.
-
-    Raises UsageError for a training.refit that the user set and that has no effect.
-    """
-    refit, problem = config.training.refit, _no_refit(dev, config.training, given, in_turn)
-    if problem and refit:
-        refuse_without_effect(config, {"refit": problem})
-    return not problem and refit > 0
-
-
-def _no_refit(dev: list[Example], training: TrainingConfig, given: bool, in_turn: bool) -> str:
-    """Why training.refit has no effect; empty where it has one."""
+def _refits(dev: list[Example], config: Config, given: bool, out_of_fold: bool) -> bool:
+    """Whether the model is refit on all examples in the end; never on `given` dev examples, those of --dev."""
+    reason, training = "", config.training
     if given:
-        return _("has no effect with --dev")
-    if len(dev) >= training.min_dev:
-        return n_(
-            "has no effect with {count} dev example, no fewer than training.min_dev ({least})",
-            "has no effect with {count} dev examples, no fewer than training.min_dev ({least})",
+        reason = _("has no effect with --dev")
+    elif len(dev) >= training.min_dev:
+        reason = n_(
+            "has no effect with {count} dev example, at least training.min_dev ({minimum})",
+            "has no effect with {count} dev examples, at least training.min_dev ({minimum})",
             len(dev),
-            least=training.min_dev,
+            minimum=training.min_dev,
         )
-    return "" if dev or (in_turn and training.dev_fraction) else _("has no effect with no dev examples")
+    elif not dev and not (out_of_fold and training.dev_fraction):
+        reason = _("has no effect with no dev examples")
+    if reason and training.refit:
+        refuse_without_effect(config, {"refit": reason})
+    return not reason and training.refit > 0
 
 
 def _refuse_missing_out_of_scope(examples: list[Example], model: ModelConfig) -> None:
     name = model.out_of_scope
     if name != ModelConfig().out_of_scope and all(example.intent != name for example in examples):
-        raise UsageError(f"model.out_of_scope: no example has the intent {name}; name one, or leave the setting out.")
+        problem = _("no example has the intent {name}", name=name)
+        raise UsageError("model.out_of_scope", problem, _("name an intent of the examples, or leave the setting out"))
 
 
-def _nothing(model: ModelConfig) -> str:
+def _nothing_to_learn(model: ModelConfig) -> str:
     if model.intent_weight and model.entity_weight:
-        return "no example has an intent or an entity"
+        return _("no example has an intent or an entity")
     name = "entity" if model.intent_weight else "intent"
-    return f"nothing is left to learn, for model.{name}_weight is 0"
+    return _("nothing is left to learn, because model.{name}_weight is 0", name=name)

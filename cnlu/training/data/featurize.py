@@ -1,4 +1,4 @@
-"""Examples to arrays: one row for each example; for a long one, a row for each window and one for its intent."""
+"""Featurize examples: one row per example; for a long one, a row per window and one for its intent."""
 
 from __future__ import annotations
 
@@ -27,41 +27,41 @@ Array = NDArray[Any]
 
 
 class RowItems(NamedTuple):
-    """The entities of types that have groups, in order, and what they belong to."""
+    """The entities of types that have groups, in order, and their items."""
 
     spans: Array
-    """int64 [n, 3]: end of the one before, start, end"""
+    """int64 [n, 3]: end of the previous entity, start, end"""
     labels: Array
-    """int64 [n]: 0 for none, else as ItemSet.label_ids gives them"""
+    """int64 [n]: 0 for no item, else the number from `ItemSet.label_ids`"""
     features: GroupFeatures
 
 
 @dataclass(frozen=True)
 class Row:
-    """What the network reads of one text (or window) and what it should answer."""
+    """The inputs and gold labels of one text or window."""
 
     characters: Array
-    """int32 [L, F], 0 for none"""
+    """int32 [L, F] feature ids, 0 for none"""
     sentence: Array
-    """int32 [S]"""
+    """int32 [S] feature ids"""
     tags: Array
     """int64 [L]"""
     roles: Array
     """int64 [L]; IGNORE_INDEX outside entities whose type has roles"""
     intent: int
-    """IGNORE_INDEX where no (known) intent is annotated, and for a part of a long text"""
+    """IGNORE_INDEX without a (known) intent, and for a window of a long text"""
     second_intent: tuple[int, ...] = ()
-    """Further intents of the same sentence, where a model gives several"""
+    """Further intents of the same sentence, for multi-intent"""
     tokens: Tokens | None = None
-    """The encoder's, for a model with one"""
+    """The encoder's tokens, for a model with an encoder"""
     frozen_features: tuple[Array, Array] | None = None
-    """What a frozen encoder said: float16 vectors of the characters [L, width] and of the sentence [K, width]"""
+    """The output of a frozen encoder: float16 vectors of the characters [L, width] and the sentence [K, width]"""
     segment_intents: Array | None = None
-    """int64 [L]: where a model gives several, the intent that each character belongs to; IGNORE_INDEX where unknown"""
+    """int64 [L]: for multi-intent, the intent of each character; IGNORE_INDEX if unknown"""
     held_out_by: int = 0
-    """Bit m is set while member m of the ensemble does not learn from it: see training.folds"""
+    """Bit m is set while member m of the ensemble does not learn from the row; see `out_of_fold`"""
     items: RowItems | None = None
-    """Where there are entities that could belong to one"""
+    """None without entities that can belong to an item"""
 
     def __len__(self) -> int:
         return len(self.characters)
@@ -75,18 +75,18 @@ def featurize(
     tokenizer: AlignedTokenizer | None = None,
     known: Vocabularies | None = None,
 ) -> tuple[list[list[Row]], Vocabularies]:
-    """Rows of each group of examples, and the vocabularies that all make, beside `known` ones.
+    """The rows of each group of examples, and the vocabularies of all groups, which extend the `known` ones.
 
-    Texts without characters give no row.
+    A text without characters has no row.
     """
     characters, sentence = VocabularyBuilder(), VocabularyBuilder()
-    met = []
+    windows = []
     for number, example in ((number, example) for number, group in enumerate(groups) for example in group):
         for part, window, seen in _parts_of(example, config, tokenizer):
             features = extractor.extract(seen)
-            numbers = [characters.add(row) for row in features.characters]
+            provisional_ids = [characters.add(row) for row in features.characters]
             tokens = tokenizer.read(seen.text) if tokenizer else None
-            met.append((number, part, window, numbers, sentence.add(features.sentence), tokens))
+            windows.append((number, part, window, provisional_ids, sentence.add(features.sentence), tokens))
     settings = config.features
     character_vocabulary, character_ids = characters.build(
         settings.min_count, settings.max_features, known.characters if known else None
@@ -95,47 +95,48 @@ def featurize(
         settings.sentence_min_count, settings.sentence_max_features, known.sentence if known else None
     )
     rows: list[list[Row]] = [[] for _ in groups]
-    for number, part, window, numbers, whole, tokens in met:
-        if numbers:
-            ids = _known_first(numbers, character_ids), _known(sentence_ids[whole])
+    for number, part, window, provisional_ids, sentence_id, tokens in windows:
+        if provisional_ids:
+            ids = _known_first(provisional_ids, character_ids), _known(sentence_ids[sentence_id])
             rows[number].append(_row(part, window, *ids, labels, config, tokens))
-    all_met = {*characters_of(characters.provisional), *(known.met if known else "")}
-    return rows, Vocabularies(character_vocabulary, sentence_vocabulary, "".join(sorted(all_met)))
+    seen_characters = {*characters_of(characters.provisional), *(known.met if known else "")}
+    return rows, Vocabularies(character_vocabulary, sentence_vocabulary, "".join(sorted(seen_characters)))
 
 
 def feature_ids(features: Features, vocabularies: Vocabularies) -> tuple[Array, Array]:
-    """(characters [L, F], sentence [S]) of a text to parse."""
+    """(characters [L, F], sentence [S]) feature ids of a text to parse."""
     return vocabularies.characters.rows(features.characters), vocabularies.sentence.row(features.sentence)
 
 
 def plan_windows(text: str, config: Config, tokenizer: AlignedTokenizer | None) -> Plan:
-    """How what is read of a text is divided under these settings."""
+    """The windows of a text under these settings."""
     return plan(text, config.training.max_length, config.training.long_intent, tokenizer.fits if tokenizer else None)
 
 
 def _parts_of(
     example: Example, config: Config, tokenizer: AlignedTokenizer | None
 ) -> list[tuple[Example, Window, View]]:
-    """What rows are made of: the example, or windows of a long one without their intent and what tells its intent.
+    """The parts that become rows: the example, or the windows of a long one without intent and the text of its intent.
 
-    The examples' texts and offsets are those of the view.
+    The texts and offsets of the examples are those of the view.
     """
     seen = view(example.text)
-    example = _as_read(example, seen)
-    found = plan_windows(seen.text, config, tokenizer)
-    if not found.intent:
-        return [(example, found.windows[0], seen)]
+    example = _in_view(example, seen)
+    plan = plan_windows(seen.text, config, tokenizer)
+    if not plan.intent:
+        return [(example, plan.windows[0], seen)]
     parts = [
-        (replace(example, intent=None), window, seen.part([(window.start, window.end)])) for window in found.windows
+        (replace(example, intent=None), window, seen.part([(window.start, window.end)])) for window in plan.windows
     ]
     if example.intent is None:
         return parts
-    whole = _joined(example, found)
-    return [*parts, (whole, Window(0, len(whole.text), 0, len(whole.text)), seen.part(found.intent))]
+    intent_example = _intent_example(example, plan)
+    length = len(intent_example.text)
+    return [*parts, (intent_example, Window(0, length, 0, length), seen.part(plan.intent))]
 
 
-def _as_read(example: Example, seen: View) -> Example:
-    """With offsets within the view; a span loses what is not read at its edges, and goes where nothing is left."""
+def _in_view(example: Example, seen: View) -> Example:
+    """The example with the text and offsets of the view; entities outside the view are dropped."""
     entities = []
     for entity in example.entities:
         start, end = seen.of_raw(entity.start, entity.end)
@@ -147,10 +148,10 @@ def _as_read(example: Example, seen: View) -> Example:
     return replace(example, text=seen.text, entities=tuple(entities))
 
 
-def _joined(example: Example, found: Plan) -> Example:
-    """The text that the intent is read from, with the entities that lie in it whole."""
+def _intent_example(example: Example, plan: Plan) -> Example:
+    """The text that the intent is classified from, with the entities that it contains."""
     entities, offset = [], 0
-    for start, end in found.intent:
+    for start, end in plan.intent:
         shift = offset - start
         entities += [
             replace(e, start=e.start + shift, end=e.end + shift)
@@ -158,10 +159,11 @@ def _joined(example: Example, found: Plan) -> Example:
             if start <= e.start and e.end <= end
         ]
         offset += end - start
-    return Example(found.intent_text(example.text), example.intent, tuple(entities))
+    return Example(plan.intent_text(example.text), example.intent, tuple(entities))
 
 
 def _known_first(rows: list[list[int]], final: Array) -> Array:
+    """The final ids [L, F] of provisional ones, unknown features removed."""
     width = max(map(len, rows))
     table = np.zeros((len(rows), width), np.int32)
     for i, row in enumerate(rows):
@@ -185,11 +187,11 @@ def _row(
 ) -> Row:
     inside = [_clipped(e, window) for e in example.entities if e.start < window.end and e.end > window.start]
     tags, dropped = labels.tag_set(config.model.tagging).encode(len(characters), inside)
-    kept = [e for e in inside if not any(e is lost for lost in dropped)]  # of two equal ones, one is lost
+    kept = [e for e in inside if not any(e is lost for lost in dropped)]  # of two equal entities, one is dropped
     intent, *second_intent = intent_ids(example.intent, labels, config.model.multi_label) or [IGNORE_INDEX]
     roles = _roles(len(characters), kept, labels)
     segment_intents = _segment_intents(example, len(characters), labels) if config.model.multi_label else None
-    items = None if _twice(example) else _items(example.text[window.start : window.end], kept, labels)
+    items = None if _has_groups_twice(example) else _items(example.text[window.start : window.end], kept, labels)
     return Row(
         characters,
         sentence,
@@ -204,19 +206,19 @@ def _row(
 
 
 def _items(text: str, entities: list[Entity], labels: Labels) -> RowItems | None:
-    """Of as many entities as are decided together. In a window of a long text counting begins anew."""
-    found = sorted((e for e in entities if e.entity in labels.groups), key=lambda e: e.start)[:MAX_ENTITIES]
-    if not found or labels.items is None:
+    """The items of the first MAX_ENTITIES entities; each window of a long text counts from 1 again."""
+    grouped = sorted((e for e in entities if e.entity in labels.groups), key=lambda e: e.start)[:MAX_ENTITIES]
+    if not grouped or labels.items is None:
         return None
-    given = group_features(text, [(e.start, e.end) for e in found], [(e.entity, e.role) for e in found])
-    before = [0, *(e.end for e in found[:-1])]
-    spans = [(min(end, e.start), e.start, e.end) for end, e in zip(before, found, strict=True)]
-    numbers = labels.items.label_ids(e.group for e in found)
-    return RowItems(np.array(spans, np.int64), np.array(numbers, np.int64), given)
+    features = group_features(text, [(e.start, e.end) for e in grouped], [(e.entity, e.role) for e in grouped])
+    before = [0, *(e.end for e in grouped[:-1])]
+    spans = [(min(end, e.start), e.start, e.end) for end, e in zip(before, grouped, strict=True)]
+    numbers = labels.items.label_ids(e.group for e in grouped)
+    return RowItems(np.array(spans, np.int64), np.array(numbers, np.int64), features)
 
 
-def _twice(example: Example) -> bool:
-    """Whether two examples are joined that both have groups: which item of one is which of the other nobody knows."""
+def _has_groups_twice(example: Example) -> bool:
+    """Whether both halves of a synthesized example have groups, whose numbers do not agree."""
     if not isinstance(example, MultiIntentExample):
         return False
     second = example.segment_intents[-1][0]
@@ -224,13 +226,15 @@ def _twice(example: Example) -> bool:
 
 
 def intent_ids(name: str | None, labels: Labels, multi_intent: bool) -> list[int]:
-    """The numbers of an intent's label, or of those of a+b; none where one of them is unknown."""
-    named = [] if name is None else split_intent(name) if multi_intent else [name]
-    return [labels.intents.index(part) for part in named] if all(part in labels.intents for part in named) else []
+    """The ids of an intent, or of the intents of a+b; empty if one of them is unknown."""
+    if name is None:
+        return []
+    names = split_intent(name) if multi_intent else [name]
+    return [labels.intents.index(part) for part in names] if all(part in labels.intents for part in names) else []
 
 
 def _segment_intents(example: Example, length: int, labels: Labels) -> Array:
-    """Per character the number of the intent that it asks for; IGNORE_INDEX where of several nobody knows which."""
+    """The intent id of each character; IGNORE_INDEX where it may be one of several."""
     target = np.full(length, IGNORE_INDEX, np.int64)
     if example.intent is None:
         return target
@@ -246,7 +250,7 @@ def _clipped(entity: Entity, window: Window) -> Entity:
 
 
 def _roles(length: int, entities: list[Entity], labels: Labels) -> Array:
-    """Per character the number of its entity's role, 0 for an entity without one."""
+    """The role id of each character in an entity whose type has roles, 0 for an entity without a role."""
     target = np.full(length, IGNORE_INDEX, np.int64)
     for entity in entities:
         if entity.entity in labels.roles:

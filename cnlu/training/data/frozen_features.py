@@ -1,4 +1,4 @@
-"""What a frozen encoder says of each row, computed once; kept in memory, or on disk when there is much of it."""
+"""The output of a frozen encoder for each row, computed once and kept in memory, or on disk if it is large."""
 
 from __future__ import annotations
 
@@ -28,32 +28,33 @@ def add_frozen_features(
     folder: Path,
     quiet: bool = True,
 ) -> list[Row]:
-    """The rows with the encoder's answers, in float16.
+    """The rows with the encoder's output in float16.
 
-    More than `memory` bytes of them go to a nameless file in `folder`, which ends with the process.
+    If it exceeds `memory` bytes, it goes to an anonymous file in `folder` that disappears with the process.
     """
     heights = [len(row) + views for row in rows]
     store = open_store((sum(heights), aligned_encoder.width), memory, folder)
     starts = np.cumsum([0, *heights])
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     aligned_encoder = aligned_encoder.to(device).eval()
-    found: list[Row] = list(rows)
+    encoded: list[Row] = list(rows)
     bar = progress(f"encoding on {device.type}", len(rows), " examples", quiet=quiet)
     with bar, torch.no_grad():
         for start in range(0, len(order), BATCH):
-            chosen = order[start : start + BATCH]
-            batch = collate([rows[i] for i in chosen], device)
-            read = aligned_encoder(batch["tokens"], batch["token_mask"], batch["alignment"])
-            vectors, sentences = read.characters.cpu().numpy(), read.views.cpu().numpy()
-            for k, i in enumerate(chosen):
+            indices = order[start : start + BATCH]
+            batch = collate([rows[i] for i in indices], device)
+            output = aligned_encoder(batch["tokens"], batch["token_mask"], batch["alignment"])
+            vectors, sentences = output.characters.cpu().numpy(), output.views.cpu().numpy()
+            for k, i in enumerate(indices):
                 place = store[starts[i] : starts[i + 1]]
                 place[:views], place[views:] = sentences[k], vectors[k, : len(rows[i])]
-                found[i] = replace(rows[i], frozen_features=(place[views:], place[:views]))
-            bar.update(len(chosen))
-    return found
+                encoded[i] = replace(rows[i], frozen_features=(place[views:], place[:views]))
+            bar.update(len(indices))
+    return encoded
 
 
 def open_store(shape: tuple[int, int], memory: int, folder: Path) -> NDArray[np.float16]:
+    """An array in memory, or in an anonymous file in `folder` if it exceeds `memory` bytes."""
     if 2 * shape[0] * shape[1] <= memory:
         return np.empty(shape, np.float16)
     file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - the array keeps it open

@@ -1,6 +1,6 @@
-"""Sentences of several intents from those of one: two examples, one after the other, as people join them.
+"""Synthesize multi-intent examples: two examples, one after the other, connected as people connect them.
 
-Who writes examples writes few with two intents, and cannot write every pair; what joins them is much the same for all.
+Authors write few examples with two intents and cannot write every pair, while the connecting words are always similar.
 """
 
 from __future__ import annotations
@@ -13,34 +13,34 @@ from cnlu.data.multi_intent import JOINER, split_intent
 from cnlu.data.schema import Example
 
 BETWEEN = ("，", "，", "，再", "，顺便", "，然后", "，另外", "，还有", "。", "；", " ", "，对了，", "，完了再", "")
-"""What stands between two requests in one breath; a comma most often"""
+"""What connects two requests, most often a comma"""
 AT_END = "。！？!?.,，；; 　~～"
 
 
 @dataclass(frozen=True)
 class MultiIntentExample(Example):
-    """An example that was joined of two."""
+    """An example synthesized from two."""
 
     segment_intents: tuple[tuple[int, str], ...] = ()
-    """Where each of the two begins, and its intent"""
+    """(start, intent) of each of the two"""
 
 
 def synthesize_multi_intent(examples: Sequence[Example], share: float, seed: int) -> list[MultiIntentExample]:
-    """`share` times as many new examples as there are with an intent, each of two of them with different intents.
+    """`share` times as many new examples as there are with an intent, each from two with different intents.
 
-    Their text is the first one's without its last punctuation, one of BETWEEN, and the second one's; their intent
-    `a+b`, or `a+b+c` where one had two already; all entities are kept. None where all have the same intent.
+    The text is the first one's without its final punctuation, one of BETWEEN, and the second one's. The intent is
+    `a+b`, or `a+b+c` if one has two already. All entities are kept. Empty if all examples have the same intent.
     """
-    known = [example for example in examples if example.intent is not None and example.text.strip()]
-    if len({example.intent for example in known}) < 2:
+    labelled = [example for example in examples if example.intent is not None and example.text.strip()]
+    if len({example.intent for example in labelled}) < 2:
         return []
     rng = random.Random(seed)
-    found: list[MultiIntentExample] = []
-    for _ in range(round(share * len(known))):
-        pair = _pair(rng.choice(known), rng.choice(known), rng.choice(BETWEEN))
+    pairs: list[MultiIntentExample] = []
+    for _ in range(round(share * len(labelled))):
+        pair = _pair(rng.choice(labelled), rng.choice(labelled), rng.choice(BETWEEN))
         if pair is not None:
-            found.append(pair)
-    return found
+            pairs.append(pair)
+    return pairs
 
 
 def _pair(first: Example, second: Example, between: str) -> MultiIntentExample | None:

@@ -1,4 +1,4 @@
-"""The state of an interrupted training run, beside the model to be: safetensors and JSON."""
+"""Save and load the state of an interrupted training, as safetensors and JSON beside the future model."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
 
 from cnlu import __version__
 from cnlu.data.schema import Example, NluData
 from cnlu.errors import ModelError, UsageError
+from cnlu.i18n import _
 from cnlu.interrupts import held_back
 
 
 @dataclass
 class TrainingState:
-    """Everything a run needs to go on after `epoch` epochs as if it had never stopped."""
+    """Everything a run needs to continue after `epoch` epochs as if it had never stopped."""
 
     epoch: int
     best_epoch: int
@@ -33,15 +33,15 @@ class TrainingState:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a run's state lies, and whose it is."""
+    """The folder of a run's state, and the fingerprint of the run."""
 
     folder: Path
     fingerprint: str
-    """Of settings, examples and dictionaries: a state is only continued by the run that wrote it."""
+    """Hash of settings, examples and dictionaries: only the run that wrote a state can resume from it."""
 
     @classmethod
     def beside(cls, out: Path, settings: dict[str, Any], examples: list[Example], data: NluData) -> Checkpoint:
-        """`examples` with the dev part; of `data` the dictionaries count, which make features."""
+        """The checkpoint of a training that writes `out`; `examples` includes dev, `data` has the dictionaries."""
         about = [__version__, settings, data.lookups, data.regexes, data.synonyms, data.synonyms_of]
         digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
         for example in examples:
@@ -49,7 +49,7 @@ class Checkpoint:
         return cls(out.with_name(out.name + ".training"), digest.hexdigest())
 
     def save(self, state: TrainingState) -> None:
-        """Write a new state, then let it replace the old one: a kill leaves one or the other."""
+        """Write a new state, then replace the old one; a kill leaves one of them. Raises ModelError on a full disk."""
         fresh, old = (
             self.folder.with_name(self.folder.name + ".new"),
             self.folder.with_name(self.folder.name + ".old"),
@@ -58,7 +58,7 @@ class Checkpoint:
             shutil.rmtree(fresh, ignore_errors=True)
             fresh.mkdir(parents=True)
             tensors = {name: t.detach().cpu().contiguous() for name, t in state.tensors.items()}
-            (fresh / "state.safetensors").write_bytes(save(tensors))  # so that a full disk is an OSError
+            (fresh / "state.safetensors").write_bytes(save(tensors))  # a full disk is an OSError here
             about = {
                 "epoch": state.epoch,
                 "best_epoch": state.best_epoch,
@@ -67,47 +67,45 @@ class Checkpoint:
             }
             (fresh / "state.json").write_text(json.dumps(about | {"fingerprint": self.fingerprint}), encoding="utf-8")
             with held_back():
-                if self.folder.exists():  # else a kill fell between the two renames, and the old one is all there is
+                if self.folder.exists():  # absent if a kill fell between the two renames
                     shutil.rmtree(old, ignore_errors=True)
                     self.folder.rename(old)
                 fresh.rename(self.folder)
                 shutil.rmtree(old, ignore_errors=True)
         except OSError as error:
-            raise ModelError(
-                f"{self.folder}: the training state cannot be written ({error.strerror}); free the disk or "
-                "choose another --out."
-            ) from error
+            problem = _("the training state cannot be written ({reason})", reason=error.strerror)
+            raise ModelError(self.folder, problem, _("free the disk or choose another --out")) from error
         finally:
             with held_back():
                 shutil.rmtree(fresh, ignore_errors=True)
 
     def load(self) -> TrainingState:
-        """Raises UsageError where there is nothing to resume or it belongs to another run."""
+        """The saved state. Raises UsageError if there is none, it is damaged, or it belongs to another run."""
         old = self.folder.with_name(self.folder.name + ".old")
         folder = self.folder if self.folder.exists() or not old.exists() else old
         try:
             about = json.loads((folder / "state.json").read_text(encoding="utf-8"))
             tensors = load_file(folder / "state.safetensors")
         except FileNotFoundError as error:
-            raise UsageError(
-                f"{self.folder}: there is no interrupted training to resume; leave --resume out."
-            ) from error
+            problem = _("there is no interrupted training to resume")
+            raise UsageError(self.folder, problem, _("leave --resume out")) from error
         except Exception as error:
-            raise UsageError(
-                f"{folder}: the training state is damaged; delete it and train without --resume."
-            ) from error
+            problem = _("the training state is damaged")
+            raise UsageError(folder, problem, _("delete it and train without --resume")) from error
         if about.pop("fingerprint", None) != self.fingerprint:
             raise UsageError(
-                f"{self.folder}: was left by a training with other examples or settings; give the same ones, or leave "
-                "--resume out to start afresh."
+                self.folder,
+                _("was left by a training with other examples or settings"),
+                _("give the same ones, or leave --resume out to start afresh"),
             )
         return TrainingState(**about, tensors=tensors)
 
     def exists(self) -> bool:
-        """Whether there is a state to go on from."""
+        """Whether there is a state to resume from."""
         return any(self.folder.with_name(self.folder.name + suffix).exists() for suffix in ("", ".old"))
 
     def clear(self) -> None:
+        """Delete the state and its leftovers."""
         with held_back():
             for suffix in ("", ".new", ".old"):
                 shutil.rmtree(self.folder.with_name(self.folder.name + suffix), ignore_errors=True)
@@ -119,18 +117,3 @@ def prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def unprefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name[len(prefix) + 1 :]: tensor for name, tensor in tensors.items() if name.startswith(f"{prefix}/")}
-
-
-def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The moments and step counts, named by parameter number."""
-    state = optimizer.state_dict()["state"]
-    return {f"{number}/{name}": tensor for number, moments in state.items() for name, tensor in moments.items()}
-
-
-def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    whole = optimizer.state_dict()
-    whole["state"] = {}
-    for key, tensor in tensors.items():
-        number, _, name = key.partition("/")
-        whole["state"].setdefault(int(number), {})[name] = tensor
-    optimizer.load_state_dict(whole)

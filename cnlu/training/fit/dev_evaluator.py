@@ -1,10 +1,10 @@
-"""The dev split during training: frame accuracy after each epoch, calibration at the end."""
+"""Evaluate on the dev examples: frame accuracy after each epoch, calibration at the end."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -34,49 +34,65 @@ from cnlu.training.data.multi_intent import synthesize_multi_intent
 from cnlu.training.data.out_of_fold import group_by_mask, out_of_fold_outputs
 
 BATCH = 128
+INTENT_TEXT = -1
+"""The window number of the text that a long example's intent is classified from"""
 
-Answers = Callable[[Sequence[Row]], Sequence[NDArray[Any]]]
-"""Rows to emissions [B, L, tags], intent [B, intents], roles and groups [B, L, columns], padding included."""
+Scorer = Callable[[Sequence[Row]], Sequence[NDArray[Any]]]
+"""Scores rows: emissions [B, L, tags], intent [B, intents], roles and groups [B, L, columns], padded."""
 
 
-def torch_scorer(network: Ensemble) -> Answers:
-    """Of the network as it stands, without dropout; of each row by the members that have not learned from it."""
+def torch_scorer(network: Ensemble) -> Scorer:
+    """Scores by the network without dropout; each row by the members that have not learned from it."""
     network.eval()
     device = next(network.parameters()).device
 
     @torch.no_grad()
-    def answer(rows: Sequence[Row]) -> list[NDArray[Any]]:
+    def score(rows: Sequence[Row]) -> list[NDArray[Any]]:
         return [output.cpu().numpy() for output in out_of_fold_outputs(network, collate(rows, device))]
 
-    return answer
+    return score
 
 
-def onnx_scorer(graph: bytes) -> Answers:
-    """Of an exported graph, on ONNX Runtime."""
+def onnx_scorer(graph: bytes) -> Scorer:
+    """Scores by an exported graph on ONNX Runtime."""
     session = open_graph(graph, torch.get_num_threads())
-    names = [one.name for one in session.get_inputs()]
+    names = [tensor.name for tensor in session.get_inputs()]
 
-    def answer(rows: Sequence[Row]) -> list[NDArray[Any]]:
+    def score(rows: Sequence[Row]) -> list[NDArray[Any]]:
         batch = collate(rows, torch.device("cpu"))
         inputs = {name: batch[name].numpy() for name in names}
         wide = {name: array.astype(np.int64) for name, array in inputs.items() if array.dtype == np.int32}
         return list(session.run(None, inputs | wide))
 
-    return answer
+    return score
+
+
+class DevWindow(NamedTuple):
+    """A window of a dev example, or the text of a long example's intent."""
+
+    example: int
+    """Number of the example"""
+    window: int
+    """Number of the window in its plan, or INTENT_TEXT"""
+    row: Row
+    known: float
+    """Share of its features that training has seen, the example itself left out"""
 
 
 class DevEvaluator:
-    """Examples that calibrate, none of them blank, their features read once; scored by the same assembling as at run
-    time. They are held out, or members of the network leave them out at first (`held_out_by` are their bits) and they are
-    among those that are `learned`.
+    """Scores the examples that calibrate, with features computed once and the same assembling as at run time.
 
-    Where a sentence may have several intents, as many joined of two stand beside them: few people write any, and
-    sentences of one intent cannot tell how likely a second one is.
+    The examples are held out from training, or some members of the ensemble do not learn from them at first
+    (`held_out_by` are the masks of these members) and they are among the `learned`. None of them is blank.
+
+    For multi-intent, as many synthesized pairs are added: few users annotate any, and sentences of one intent cannot
+    tell how likely a second one is.
     """
 
     def __init__(
         self,
         examples: Sequence[Example],
+        *,
         extractor: Extractor,
         vocabularies: Vocabularies,
         labels: Labels,
@@ -88,74 +104,64 @@ class DevEvaluator:
     ) -> None:
         self.multi_intent = config.model.multi_label
         self.examples = examples
-        alike = group_by_mask(examples, held_out_by) if self.multi_intent else {}
-        pairs = [
-            (pair, own)
-            for own, those in alike.items()
-            for pair in synthesize_multi_intent(those, 1.0, config.training.seed)
-        ]
-        read = [*zip(examples, held_out_by or [0] * len(examples), strict=True), *pairs]
-        self.read, bits = [example for example, _ in read], [own for _, own in read]
+        self.scored, masks = _with_pairs(examples, held_out_by, config)
         self.labels, self.synonyms = labels, synonyms
         self.out_of_scope_intent = config.model.out_of_scope
         self.tags = labels.tag_set(config.model.tagging)
-        self.seen = [view(example.text) for example in self.read]
-        self.hits = [extractor.hits(seen) for seen in self.seen[: len(examples)]]
-        self.plans = [plan_windows(seen.text, config, tokenizer) for seen in self.seen]
-        self.pieces: list[tuple[int, int, Row]] = []
-        """(number of the example, of its window or -1 for its intent's text, what is read), short ones first"""
-        self.known: dict[tuple[int, int], float] = {}
-        """(the first two) -> how much of it training had met, itself aside"""
-        self.met, self.learned = vocabularies.met, len(learned)
-        texts = (extractor.extract(view(example.text)) for example in learned)
-        met = Met.of(texts, config.features.min_count) if any(bits) else None
+        views = [view(example.text) for example in self.scored]
+        self.hits = [extractor.hits(seen) for seen in views[: len(examples)]]
+        self.plans = [plan_windows(seen.text, config, tokenizer) for seen in views]
+        self.seen_characters, self.learned = vocabularies.met, len(learned)
+        features_of_learned = (extractor.extract(view(example.text)) for example in learned)
+        coverage = Met.of(features_of_learned, config.features.min_count) if any(masks) else None
 
-        def add(number: int, window: int, part: View) -> None:
+        def dev_window(number: int, window: int, part: View) -> DevWindow:
             features = extractor.extract(part)
             characters, sentence = feature_ids(features, vocabularies)
-            row = _reading(characters, sentence, tokenizer.read(part.text) if tokenizer else None, bits[number])
-            self.pieces.append((number, window, row))
-            self.known[number, window] = (
-                met.share_without(features, vocabularies.characters.ids)
-                if met
-                else known_share(features, int(np.count_nonzero(characters)), self.met)
-            )
+            tokens = tokenizer.read(part.text) if tokenizer else None
+            if coverage:
+                known = coverage.share_without(features, vocabularies.characters.ids)
+            else:
+                known = known_share(features, int(np.count_nonzero(characters)), vocabularies.met)
+            return DevWindow(number, window, _unlabelled_row(characters, sentence, tokens, masks[number]), known)
 
-        for number, (seen, found) in enumerate(zip(self.seen, self.plans, strict=True)):
-            for k, window in enumerate(found.windows):
-                add(number, k, seen.part([(window.start, window.end)]))
-            if found.intent:
-                add(number, -1, seen.part(found.intent))
-        self.pieces.sort(key=lambda piece: len(piece[2]))
+        parts = ((i, *part) for i, pair in enumerate(zip(views, self.plans, strict=True)) for part in _parts(*pair))
+        self.windows = sorted((dev_window(*part) for part in parts), key=lambda window: len(window.row))
+
+    def replace_rows(self, compute: Callable[[list[Row]], list[Row]]) -> None:
+        """Replace all rows by what `compute` makes of them, such as rows with frozen features."""
+        rows = compute([window.row for window in self.windows])
+        self.windows = [window._replace(row=row) for window, row in zip(self.windows, rows, strict=True)]
 
     def frame_accuracy(self, network: Ensemble) -> float:
+        """Frame accuracy on the examples, before calibration."""
         scores = self._scores(torch_scorer(network), len(self.examples))
         return float(self._metrics(network, scores, Calibration())["frame_accuracy"])
 
-    def calibrate(self, network: Ensemble, answers: Answers | None = None) -> tuple[Calibration, dict[str, Any]]:
-        """(what the dev sentences say of confidences, their metrics under it), of the network or of `answers`.
+    def calibrate(self, network: Ensemble, scorer: Scorer | None = None) -> tuple[Calibration, dict[str, Any]]:
+        """(calibration, metrics under it) of the scores of the network, or of those of `scorer`.
 
-        `answers` are asked for one text at a time: 8 bits round over a whole batch.
+        `scorer` gets one text at a time, because 8-bit quantization rounds over a whole batch.
         """
-        count = len(self.read)
-        scores = self._scores(answers, count, 1) if answers else self._scores(torch_scorer(network), count)
+        count = len(self.scored)
+        scores = self._scores(scorer, count, 1) if scorer else self._scores(torch_scorer(network), count)
         known = [i for i, e in enumerate(self.examples) if intent_ids(e.intent, self.labels, self.multi_intent)]
-        found = Calibration(*self._temperature(scores), calibrated_on=len(known))
-        assembler = self._assembler(network, found)
-        inside = [i for i in known if self.examples[i].intent != self.out_of_scope_intent]
+        calibration = Calibration(*self._temperature(scores), calibrated_on=len(known))
+        assembler = self._assembler(network, calibration)
+        in_scope = [i for i in known if self.examples[i].intent != self.out_of_scope_intent]
         oos_scorer = fit_oos_scorer(
-            [assembler.energy(scores[i].intent) for i in inside],
-            [scores[i].known for i in inside],
-            found.temperature,
+            [assembler.energy(scores[i].intent) for i in in_scope],
+            [scores[i].known for i in in_scope],
+            calibration.temperature,
             self.learned,
-            self.met,
+            self.seen_characters,
         )
-        found = replace(found, oos_scorer=oos_scorer)
-        return found, self._metrics(network, scores, found)
+        calibration = replace(calibration, oos_scorer=oos_scorer)
+        return calibration, self._metrics(network, scores, calibration)
 
     def _temperature(self, scores: list[Scores]) -> tuple[float, float]:
-        """(temperature, even score)"""
-        numbers = [intent_ids(e.intent, self.labels, self.multi_intent) for e in self.read]
+        """(temperature, decision bias)"""
+        numbers = [intent_ids(e.intent, self.labels, self.multi_intent) for e in self.scored]
         known = [i for i, named in enumerate(numbers) if named]
         if not known or (len(self.labels.intents) < 2 and not self.multi_intent):
             return 1.0, 0.0
@@ -167,19 +173,18 @@ class DevEvaluator:
             gold[row, numbers[i]] = True
         return fit_multi_label(logits, gold)
 
-    def _assembler(self, network: Ensemble, found: Calibration) -> Assembler:
+    def _assembler(self, network: Ensemble, calibration: Calibration) -> Assembler:
         tagger = network.tagger().cpu().numpy()
-        lattice = build_lattice(tagger[:-2], tagger[-2], tagger[-1], self.tags)
         return Assembler(
             labels=self.labels,
             tags=self.tags,
-            lattice=lattice,
-            temperature=found.temperature,
+            lattice=build_lattice(tagger[:-2], tagger[-2], tagger[-1], self.tags),
+            temperature=calibration.temperature,
             synonyms=self.synonyms,
             multi_label=self.multi_intent,
-            oos_scorer=found.oos_scorer,
+            oos_scorer=calibration.oos_scorer,
             out_of_scope_intent=self.out_of_scope_intent,
-            decision_bias=found.decision_bias,
+            decision_bias=calibration.decision_bias,
             group_decoder=self._items(network),
         )
 
@@ -193,27 +198,44 @@ class DevEvaluator:
 
     def _metrics(self, network: Ensemble, scores: list[Scores], calibration: Calibration) -> dict[str, Any]:
         assembler = self._assembler(network, calibration)
-        found = [assembler.result(e.text, s, h) for e, s, h in zip(self.examples, scores, self.hits, strict=False)]
-        return evaluate(self.examples, found, self.labels)
+        results = [assembler.result(e.text, s, h) for e, s, h in zip(self.examples, scores, self.hits, strict=False)]
+        return evaluate(self.examples, results, self.labels)
 
-    def _scores(self, answers: Answers, count: int, size: int = BATCH) -> list[Scores]:
-        """The answers to the first `count` of what is read, in its order, asked for `size` at a time."""
+    def _scores(self, scorer: Scorer, count: int, batch_size: int = BATCH) -> list[Scores]:
+        """The scores of the first `count` texts, in order, computed `batch_size` windows at a time."""
         parts: list[dict[int, Scores]] = [{} for _ in range(count)]
-        pieces = [piece for piece in self.pieces if piece[0] < count]
-        for start in range(0, len(pieces), size):
-            batch = pieces[start : start + size]
-            arrays = answers([row for _, _, row in batch])
-            for i, (number, window, row) in enumerate(batch):
-                own = (a[i, : len(row)] if a.ndim == 3 else a[i] for a in arrays)
-                parts[number][window] = Scores(*own, known=self.known[number, window])
-        return [_stitched(found, answers) for found, answers in zip(self.plans, parts, strict=False)]
+        windows = [window for window in self.windows if window.example < count]
+        for start in range(0, len(windows), batch_size):
+            batch = windows[start : start + batch_size]
+            arrays = scorer([window.row for window in batch])
+            for i, (example, window, row, known) in enumerate(batch):
+                outputs = (array[i, : len(row)] if array.ndim == 3 else array[i] for array in arrays)
+                parts[example][window] = Scores(*outputs, known=known)
+        return [_stitched(plan, scores) for plan, scores in zip(self.plans, parts, strict=False)]
 
 
-def _stitched(found: Plan, answers: Mapping[int, Scores]) -> Scores:
-    return stitch([(window, answers[k]) for k, window in enumerate(found.windows)], answers.get(-1))
+def _with_pairs(
+    examples: Sequence[Example], held_out_by: Sequence[int], config: Config
+) -> tuple[list[Example], list[int]]:
+    """The examples and, for multi-intent, pairs of examples with the same mask; and the mask of each."""
+    masked = [*zip(examples, held_out_by or [0] * len(examples), strict=True)]
+    by_mask = group_by_mask(examples, held_out_by) if config.model.multi_label else {}
+    for mask, group in by_mask.items():
+        masked += [(pair, mask) for pair in synthesize_multi_intent(group, 1.0, config.training.seed)]
+    return [example for example, _ in masked], [mask for _, mask in masked]
 
 
-def _reading(characters: np.ndarray, sentence: np.ndarray, tokens: Tokens | None, held_out_by: int = 0) -> Row:
-    """A row with nothing to answer."""
+def _parts(seen: View, plan: Plan) -> list[tuple[int, View]]:
+    """(number, text) of each window of a plan, and of the text of the intent."""
+    parts = [(k, seen.part([(window.start, window.end)])) for k, window in enumerate(plan.windows)]
+    return [*parts, (INTENT_TEXT, seen.part(plan.intent))] if plan.intent else parts
+
+
+def _stitched(plan: Plan, scores: Mapping[int, Scores]) -> Scores:
+    return stitch([(window, scores[k]) for k, window in enumerate(plan.windows)], scores.get(INTENT_TEXT))
+
+
+def _unlabelled_row(characters: np.ndarray, sentence: np.ndarray, tokens: Tokens | None, held_out_by: int) -> Row:
+    """A row without gold labels."""
     nothing = np.zeros(len(characters), np.int64)
     return Row(characters, sentence, nothing, nothing, 0, (), tokens, held_out_by=held_out_by)

@@ -1,4 +1,4 @@
-"""The pretrained encoder of one training: loaded, checked against the settings, cut and frozen as they say."""
+"""Set up the pretrained encoder of a training: load, check, prune and freeze it according to the settings."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from cnlu.encoder.load import Pretrained, load_encoder
 from cnlu.encoder.prune import keep_layers, prune_heads
 from cnlu.encoder.transformers_logging import silent_transformers
 from cnlu.errors import UsageError
+from cnlu.i18n import _
 from cnlu.model.encoder_output import VIEWS, AlignedEncoder
 from cnlu.model.ensemble import Ensemble
 from cnlu.text.normalize import simplifier
@@ -23,48 +24,50 @@ from cnlu.training.fit.lora import add_lora, merge_lora
 from cnlu.training.request import Log
 
 LARGEST = 1_900_000_000
-"""Bytes of weights that fit an ONNX file, which ends at 2 GiB."""
-MUCH = 0.01
-"""Share of unknown characters that deserves a warning."""
+"""Most bytes of weights in an ONNX file, which is limited to 2 GiB."""
+UNKNOWN_WARNING = 0.01
+"""Share of unknown characters above which the user is warned."""
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """What training needs of the encoder."""
+    """The encoder as training uses it."""
 
     aligned_encoder: AlignedEncoder
     tokenizer: AlignedTokenizer
     tokens_json: str
     """The content of the model directory's tokens.json."""
     digest: str
-    """Of the weights and the tokenizer, so that a resumed run goes on with the same."""
+    """Hash of the weights and the tokenizer, so that a resumed run has the same encoder."""
     tuning: str
-    """As encoder.tuning."""
+    """The setting encoder.tuning."""
 
     def attach_to(self, network: Ensemble) -> None:
-        """After training: the network that is exported holds the encoder, as plain weights."""
+        """Put the encoder into the trained network for export, with LoRA merged into its weights."""
         if self.tuning == "lora":
             merge_lora(self.aligned_encoder.backbone)
         network.aligned_encoder = self.aligned_encoder
 
     def with_metadata(self, graph: bytes) -> bytes:
-        """The exported graph with a note of where the encoder's weights are, so that others can begin from them."""
+        """The exported graph with metadata on the encoder's weights, so that another training can start from them."""
         from cnlu.encoder.from_model import add_encoder_metadata
 
         return add_encoder_metadata(graph, self.aligned_encoder.backbone)
 
     @property
     def views(self) -> int:
+        """Vectors per sentence."""
         return VIEWS[self.aligned_encoder.sentence]
 
 
 def prepare_encoder(source: str, config: Config, log: Log, given: Pretrained | None = None) -> Encoder:
-    """Of a directory or hub name, or of the one `given`, which `source` then only names.
+    """The encoder of a directory or hub name; with `given`, that one, and `source` is only its name.
 
-    Raises UsageError or DataError where the encoder cannot be loaded or does not go with the settings.
+    Raises UsageError or DataError if the encoder cannot be loaded or does not fit the settings.
     """
     if config.model.masked_tokens:
-        raise UsageError("model.masked_tokens has no use beside --encoder, which sees what is hidden; leave it out.")
+        problem = _("has no effect with --encoder, which sees the hidden characters")
+        raise UsageError("model.masked_tokens", problem, _("leave it out"))
     pretrained = given or load_encoder(source)
     for note in pretrained.notes:
         log(f"note: {note}")
@@ -93,29 +96,35 @@ def prepare_encoder(source: str, config: Config, log: Log, given: Pretrained | N
 def _check(source: str, tokens: AlignedTokenizer, backbone: Backbone, config: Config) -> None:
     if tokens.room < config.training.max_length:
         raise UsageError(
-            f"{source}: reads at most {tokens.room} tokens of a text, which is shorter than the window of "
-            f"training.max_length = {config.training.max_length}; set training.max_length to {tokens.room} or less."
+            source,
+            _(
+                "takes at most {room} tokens of a text, fewer than training.max_length = {length}",
+                room=tokens.room,
+                length=config.training.max_length,
+            ),
+            _("set training.max_length to {room} or less", room=tokens.room),
         )
     layers, sentence = config.encoder.keep_layers or backbone.depth, config.encoder.sentence
     if VIEWS[sentence] > layers + 1:
-        raise UsageError(f"encoder.sentence: {sentence} needs more layers than these {layers}; choose another one.")
+        problem = _("{value} needs more layers than {layers}", value=sentence, layers=layers)
+        raise UsageError("encoder.sentence", problem, _("choose another value"))
     size = sum(p.numel() for p in backbone.parameters()) * 4
     if size > LARGEST:
-        raise UsageError(f"{source}: has {size / 1e9:.1f} GB of weights, a model file holds 1.9; take a smaller one.")
+        problem = _("has {size} GB of weights, but a model file holds at most 1.9 GB", size=f"{size / 1e9:.1f}")
+        raise UsageError(source, problem, _("use a smaller encoder"))
 
 
 def _tune(source: str, backbone: Backbone, settings: EncoderConfig) -> None:
-    """Which parameters learn, and whether activations are kept for it."""
+    """Set which parameters are trained, and gradient checkpointing."""
     if settings.checkpointing:
         model: Any = backbone.model
         try:
             with silent_transformers():
                 model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         except ValueError as error:
-            raise UsageError(
-                f"{source}: this family cannot compute its activations twice; set encoder.accumulate instead of "
-                "encoder.checkpointing."
-            ) from error
+            problem = _("this family does not support gradient checkpointing")
+            fix = _("set encoder.accumulate instead of encoder.checkpointing")
+            raise UsageError(source, problem, fix) from error
     if settings.tuning != "full":
         backbone.requires_grad_(False)
     if settings.tuning == "lora":
@@ -125,9 +134,9 @@ def _tune(source: str, backbone: Backbone, settings: EncoderConfig) -> None:
 def unknown_token_notes(tokens: AlignedTokenizer, examples: Sequence[Example]) -> str:
     """The share of characters that the encoder's vocabulary lacks, and the most frequent of them."""
     found = count_unknown(tokens, [view(example.text).text for example in examples])
-    story = f"{found.share:.2%} of the training characters are [UNK] to the encoder"
+    note = f"{found.share:.2%} of the training characters are [UNK] to the encoder"
     if found.characters:
-        story += f", most often {' '.join(found.characters)}"
-    if found.share <= MUCH:
-        return story
-    return f"warning: {story}; it reads nothing there: another encoder may know them"
+        note += f", most often {' '.join(found.characters)}"
+    if found.share <= UNKNOWN_WARNING:
+        return note
+    return f"warning: {note}; it has no information there, so another encoder may be better"

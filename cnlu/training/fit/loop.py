@@ -1,4 +1,4 @@
-"""The training loop, readable from top to bottom: batches, steps, dev frames, the best weights."""
+"""The training loop: epochs of batches, dev evaluation, and the best weights."""
 
 from __future__ import annotations
 
@@ -13,28 +13,24 @@ from torch import Tensor
 
 from cnlu.config import EncoderConfig, TrainingConfig
 from cnlu.errors import ModelError
+from cnlu.i18n import _
 from cnlu.model.ensemble import Ensemble
 from cnlu.progress import Bar, Lines, progress
+from cnlu.pytorch.bfloat16 import computes_bfloat16
+from cnlu.pytorch.optimizer_state import optimizer_tensors, restore_optimizer
 from cnlu.training.data.batching import plan_epoch
 from cnlu.training.data.character_masking import CharacterMasking
 from cnlu.training.data.featurize import Row
-from cnlu.training.fit.checkpoint import (
-    Checkpoint,
-    TrainingState,
-    optimizer_tensors,
-    prefixed,
-    restore_optimizer,
-    unprefixed,
-)
+from cnlu.training.fit.checkpoint import Checkpoint, TrainingState, prefixed, unprefixed
 from cnlu.training.fit.optimizer import build_optimizer, clip_gradients, set_rate
-from cnlu.training.fit.step import GradientAccumulator, computes_bfloat16
+from cnlu.training.fit.step import GradientAccumulator
 from cnlu.training.request import Log
 from cnlu.training.transfer.distillation_targets import DistillationTargets
 
 
 @dataclass
 class Run:
-    """What one training works on."""
+    """The inputs of one training."""
 
     network: Ensemble
     rows: Sequence[Row]
@@ -48,15 +44,14 @@ class Run:
     quiet: bool = False
     log: Log = lambda line: None
     distillation: DistillationTargets | None = None
-    """Who gives the answers to learn, instead of the rows"""
+    """The teacher's targets, which replace the annotations; None without a teacher"""
     share: float = 1.0
-    """Of the passes that are planned for so many rows"""
+    """Share of the planned epochs"""
 
     def stepper(self) -> GradientAccumulator:
         part = math.ceil(self.config.batch_size / self.encoder.accumulate)
-        half = self.encoder.precision == "bfloat16" or (
-            self.encoder.precision == "auto" and computes_bfloat16(self.device)
-        )
+        automatic = self.encoder.precision == "auto" and computes_bfloat16(self.device)
+        half = self.encoder.precision == "bfloat16" or automatic
         return GradientAccumulator(
             self.network, self.rows, self.device, self.character_masking, part, half, self.log, self.distillation
         )
@@ -66,40 +61,48 @@ class Run:
 
 
 def planned_epochs(config: TrainingConfig, rows: int) -> int:
-    """`epochs`, cut to `max_examples` for much data, drawn out to `min_steps` for little, within min and max."""
-    cut = min(config.epochs, config.max_examples // rows)
-    drawn_out = config.min_steps // math.ceil(rows / config.batch_size)
-    return min(config.max_epochs, max(config.min_epochs, cut, drawn_out))
+    """`epochs`, fewer for more data than `max_examples`, more until `min_steps`, within `min_epochs` and `max_epochs`."""
+    at_most = min(config.epochs, config.max_examples // rows)
+    at_least = config.min_steps // math.ceil(rows / config.batch_size)
+    return min(config.max_epochs, max(config.min_epochs, at_most, at_least))
 
 
 def scaled_epochs(config: TrainingConfig, rows: int, share: float) -> int:
-    """This share of the planned epochs, at least one."""
+    """The share of the planned epochs, at least one."""
     return max(1, round(planned_epochs(config, rows) * share))
 
 
 def fit(run: Run, resume: bool = False) -> TrainingState:
-    """Train `run.network`; it ends up holding the best weights. Returns the final state (history, best epoch).
+    """Train `run.network`, which then holds the best weights. Returns the final state (history, best epoch).
 
-    Raises ModelError when the loss is no longer a number.
+    Raises ModelError if the loss is no longer finite, UsageError if there is nothing to resume.
     """
     config, network = run.config, run.network
-    epochs = run.epochs()
     optimizer = build_optimizer(network, config, run.encoder)
     if run.distillation:
         run.distillation.join(network, optimizer, config)
     average = copy.deepcopy(network)
-    state = TrainingState(0, 0, -1.0)
     if resume:
         state = _restore(run, optimizer, average)
     else:
+        state = TrainingState(0, 0, -1.0)
         run.checkpoint.clear()
+    best = _train_epochs(run, state, optimizer, average)
+    network.load_state_dict(best)
+    if run.distillation:
+        run.distillation.leave(network)
+    return state
+
+
+def _train_epochs(run: Run, state: TrainingState, optimizer: torch.optim.AdamW, average: Ensemble) -> dict[str, Tensor]:
+    """Train until the last epoch or out of patience, and save checkpoints; returns the best weights."""
+    config, epochs = run.config, run.epochs()
     best = unprefixed("best", state.tensors) or copy.deepcopy(average.state_dict())
     steps = math.ceil(len(run.rows) / config.batch_size) * epochs
-    stepper = run.stepper()
-    last_saved = time.monotonic()
+    stepper, last_saved = run.stepper(), time.monotonic()
     with _progress(run, epochs, state.epoch) as bar:
         for epoch in range(state.epoch, epochs):
-            torch.manual_seed(config.seed * 100_003 + epoch)  # so that a resumed run drops out the same units
+            torch.manual_seed(config.seed * 100_003 + epoch)  # a resumed run has the same dropout
             loss = _epoch(run, stepper, optimizer, average, epoch, steps, bar)
             state.epoch = epoch + 1
             score = run.dev_score(average) if run.dev_score else float(epoch)
@@ -113,16 +116,13 @@ def fit(run: Run, resume: bool = False) -> TrainingState:
             if state.epoch - state.best_epoch >= max(config.patience, epochs // 4):
                 break
             if state.epoch < epochs and time.monotonic() - last_saved >= config.checkpoint_seconds:
-                run.checkpoint.save(_with_tensors(state, network, average, best, optimizer))
+                run.checkpoint.save(_with_tensors(state, run.network, average, best, optimizer))
                 last_saved = time.monotonic()
-    network.load_state_dict(best)
-    if run.distillation:
-        run.distillation.leave(network)
-    return state
+    return best
 
 
 def refit(run: Run) -> int:
-    """Go on from `run.network` as it is for `refit` of the planned passes over `run.rows`; returns how many."""
+    """Train `run.network` further on `run.rows` for `refit` of the planned epochs; returns the number of epochs."""
     config, network = run.config, run.network
     epochs = max(1, round(run.epochs() * config.refit))
     optimizer, average, stepper = build_optimizer(network, config, run.encoder), copy.deepcopy(network), run.stepper()
@@ -145,31 +145,34 @@ def _epoch(
     steps: int,
     bar: Bar | Lines,
 ) -> dict[str, float]:
-    """One pass; returns the mean of each part of the loss per example, members summed."""
+    """Train one epoch; returns each part of the loss as a mean over the examples, summed over the members."""
     network, config = run.network, run.config
     network.train()
     totals: dict[str, float] = {}
     batches = plan_epoch(run.rows, config, epoch)
     pairs = zip(average.parameters(), network.parameters(), strict=True)
     kept, current = map(list, zip(*((old, new) for old, new in pairs if new.requires_grad), strict=True))
-    for number, chosen in enumerate(batches, 1 + epoch * len(batches)):
-        set_rate(optimizer, number, steps, config.warmup)
+    for step, chosen in enumerate(batches, 1 + epoch * len(batches)):
+        set_rate(optimizer, step, steps, config.warmup)
         optimizer.zero_grad()
         losses = stepper.accumulate(chosen)
         if not math.isfinite(sum(losses.values())):
-            raise ModelError(
-                "Training diverged: the loss is no longer a number; lower training.learning_rate"
-                + (" and encoder.learning_rate." if network.aligned_encoder else ".")
-            )
+            raise _diverged(network)
         clip_gradients(network, config.clip)
         optimizer.step()
-        decay = min(config.average, (1 + number) / (10 + number))
+        decay = min(config.average, (1 + step) / (10 + step))
         with torch.no_grad():
             torch._foreach_lerp_(kept, current, 1.0 - decay)
         for name, loss in losses.items():
             totals[name] = totals.get(name, 0.0) + loss * len(chosen) / len(run.rows)
         bar.update(len(chosen))
     return {name: round(total, 4) for name, total in totals.items()}
+
+
+def _diverged(network: Ensemble) -> ModelError:
+    place = "training.learning_rate and encoder.learning_rate" if network.aligned_encoder else "training.learning_rate"
+    problem = _("training diverged: the loss is no longer a number")
+    return ModelError(place, problem, _("lower the learning rate"))
 
 
 def _progress(run: Run, epochs: int, done: int) -> Bar | Lines:

@@ -1,4 +1,4 @@
-"""AdamW in groups, its rate over time, and the clipping of gradients."""
+"""AdamW with parameter groups, its learning rate schedule, and gradient clipping."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cnlu.model.network import JointNetwork
 
 
 def build_optimizer(network: Ensemble, config: TrainingConfig, encoder: EncoderConfig) -> torch.optim.AdamW:
-    """AdamW (Loshchilov & Hutter 2019); sparse rows, transitions and the encoder's layers have rates of their own."""
+    """AdamW (Loshchilov & Hutter 2019), with separate rates for sparse rows, transitions and the encoder's layers."""
     members = network.networks()
     groups: list[dict[str, Any]] = [
         {"params": list(chain(*map(_sparse, members))), "lr": config.sparse_learning_rate},
@@ -30,9 +30,9 @@ def build_optimizer(network: Ensemble, config: TrainingConfig, encoder: EncoderC
 
 
 def _layer_groups(backbone: Backbone, encoder: EncoderConfig) -> list[dict[str, Any]]:
-    """Layer-wise decay of the rate (Howard & Ruder 2018, section 3.2): the last layer's is the highest.
+    """Layer-wise decay of the learning rate (Howard & Ruder 2018, section 3.2), highest in the last layer.
 
-    What belongs to no layer, the embeddings, lies below them all; biases and norms do not decay.
+    The embeddings count as the layer below the first. Biases and norms have no weight decay.
     """
     layers = backbone.layers()
     depth = {id(p): number for number, layer in enumerate(layers, 1) for p in layer.parameters()}
@@ -51,25 +51,25 @@ def _layer_groups(backbone: Backbone, encoder: EncoderConfig) -> list[dict[str, 
 
 
 def set_rate(optimizer: torch.optim.Optimizer, step: int, steps: int, warmup: float) -> None:
-    """The rates at `step` (from 1) of `steps`."""
+    """Set the learning rates of `step` (from 1) of `steps`."""
     for group in optimizer.param_groups:
         group["lr"] = group["peak"] * learning_rate_factor(step, steps, warmup)
 
 
 def learning_rate_factor(step: int, steps: int, warmup: float) -> float:
-    """Share of the peak rate at `step` (from 1): up linearly over the warm-up, then down to 2 %."""
+    """Share of the peak rate at `step` (from 1): linear warm-up, then linear decay to 2 %."""
     rising = warmup * steps
     return step / rising if step < rising else max(0.02, 1.0 - (step - rising) / (steps - rising))
 
 
 def clip_gradients(network: Ensemble, largest: float) -> None:
-    """Each member's own norm, as if it learned alone; sparse rows and transitions are left as they are."""
+    """Clip the gradient norm of each member as if it learned alone, without its sparse rows and transitions."""
     members = network.networks()
     for member in members:
         nn.utils.clip_grad_norm_(_rest(member), largest)
-    if network.aligned_encoder is not None:  # its gradient is the sum of what the members ask of it
-        asking = sum(member.sizes.encoder > 0 for member in members)
-        nn.utils.clip_grad_norm_(network.aligned_encoder.parameters(), largest * asking)
+    if network.aligned_encoder is not None:  # its gradient is the sum over the members that use it
+        users = sum(member.sizes.encoder > 0 for member in members)
+        nn.utils.clip_grad_norm_(network.aligned_encoder.parameters(), largest * users)
 
 
 def _sparse(member: JointNetwork) -> list[nn.Parameter]:

@@ -1,15 +1,16 @@
-"""One step's gradients: the named losses of a batch, computed in parts where memory asks for it."""
+"""The gradients of one step: the losses of a batch, computed in parts if memory is short."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from cnlu.errors import ModelError
+from cnlu.i18n import _
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.losses import joint_loss
 from cnlu.training.data.batching import collate
@@ -29,15 +30,15 @@ class GradientAccumulator:
     device: torch.device
     character_masking: CharacterMasking | None
     part: int
-    """Examples computed at once; halved for good when memory runs out, while a step stays a whole batch."""
+    """Examples computed at once; halved for the rest of the run when memory runs out. A step remains a whole batch."""
     half: bool
     """Whether the encoder computes in bfloat16."""
     log: Log
     distillation: DistillationTargets | None = None
-    """Who gives the answers to learn; None for the annotated ones"""
+    """The teacher's targets; None to learn from annotations"""
 
     def accumulate(self, chosen: Sequence[int]) -> dict[str, float]:
-        """Adds the batch's gradients; returns the parts of its loss. Raises ModelError when one row is too much."""
+        """Add the gradients of the batch; returns the parts of its loss. Raises ModelError if one row exceeds the memory."""
         while True:
             try:
                 return self._in_parts(chosen)
@@ -46,8 +47,9 @@ class GradientAccumulator:
                     raise
                 if self.part == 1:
                     raise ModelError(
-                        f"Out of memory on {self.device.type} with a single example; set encoder.checkpointing, lower "
-                        "training.max_length or take a smaller encoder."
+                        f"--device {self.device.type}",
+                        _("out of memory with a single example"),
+                        _("set encoder.checkpointing, lower training.max_length or use a smaller encoder"),
                     ) from error
             self.network.zero_grad(set_to_none=True)
             if self.device.type == "cuda":
@@ -61,10 +63,10 @@ class GradientAccumulator:
     def _in_parts(self, chosen: Sequence[int]) -> dict[str, float]:
         totals: dict[str, float] = {}
         for start in range(0, len(chosen), self.part):
-            few = chosen[start : start + self.part]
-            share = len(few) / len(chosen)
-            batch = collate([self.rows[i] for i in few], self.device)
-            losses = self._losses(batch, self.distillation.targets(few, batch) if self.distillation else None)
+            indices = chosen[start : start + self.part]
+            share = len(indices) / len(chosen)
+            batch = collate([self.rows[i] for i in indices], self.device)
+            losses = self._losses(batch, self.distillation.targets(indices, batch) if self.distillation else None)
             parts = torch.stack(list(losses.values()))
             (parts.sum() * share).backward()
             for name, loss in zip(losses, parts.tolist(), strict=True):
@@ -72,24 +74,24 @@ class GradientAccumulator:
         return totals
 
     def _losses(self, batch: dict[str, Tensor], targets: BatchTargets | None) -> dict[str, Tensor]:
-        """The named parts of the loss, summed over the members: each learns as if alone, the encoder from all."""
+        """The parts of the loss by name, summed over the members: each learns as if alone, the encoder from all."""
         with torch.autocast(self.device.type, torch.bfloat16) if self.half else contextlib.nullcontext():
-            read = self.network.encode(batch)
+            encoder_output = self.network.encode(batch)
         totals: dict[str, Tensor] = {}
         for number, member in enumerate(self.network.networks()):
-            own, heard = select_learned(number, batch, read)
-            if not len(own["mask"]):
+            learned, member_output = select_learned(number, batch, encoder_output)
+            if not len(learned["mask"]):
                 continue
-            seen, config = own, member.config
+            inputs, config = learned, member.config
             if config.value_dropout:
-                seen = drop_values(own, member.crf.start_penalty == 0, config.value_dropout)
-            outputs = member(seen["characters"], seen["sentence"], seen["mask"], heard)
+                inputs = drop_values(learned, member.crf.start_penalty == 0, config.value_dropout)
+            outputs = member(inputs["characters"], inputs["sentence"], inputs["mask"], member_output)
             if self.distillation and targets:
-                parts = self.distillation.losses(member, outputs, own, heard, targets)
+                parts = self.distillation.losses(member, outputs, learned, member_output, targets)
             else:
-                parts = joint_loss(member, outputs, own)
+                parts = joint_loss(member, outputs, learned)
             if self.character_masking is not None:
-                parts["masked"] = member.masked_character_loss(*self.character_masking.hide(own))
+                parts["masked"] = member.masked_character_loss(*self.character_masking.hide(learned))
             for name, part in parts.items():
                 totals[name] = totals[name] + part if name in totals else part
         return totals
@@ -98,18 +100,3 @@ class GradientAccumulator:
 def _out_of_memory(error: RuntimeError) -> bool:
     words = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
     return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
-
-
-def computes_bfloat16(device: torch.device) -> bool:
-    """Whether the device has instructions for it; emulated it would be slower than float32."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return bool(_CPU.get("avx512_bf16") or _CPU.get("amx_bf16") or _CPU.get("bf16"))
-
-
-def _capabilities() -> dict[str, object]:
-    found: Callable[[], dict[str, object]] | None = getattr(torch.cpu, "get_capabilities", None)
-    return found() if found else {}
-
-
-_CPU = _capabilities()

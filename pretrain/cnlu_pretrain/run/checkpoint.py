@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from cnlu.errors import CnluError, UsageError
 from cnlu.i18n import _
 from cnlu.interrupts import held_back
+from cnlu.pytorch.optimizer_state import optimizer_tensors, restore_optimizer
 from cnlu_pretrain.batching.stream import Position
 
 PREFIX = "step-"
@@ -45,7 +46,7 @@ def save_checkpoint(
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(parents=True)
         tensors: dict[str, Tensor] = {f"model/{name}": t for name, t in module.named_parameters()}
-        tensors |= {f"optimizer/{name}": t for name, t in _optimizer_tensors(optimizer).items()}
+        tensors |= {f"optimizer/{name}": t for name, t in optimizer_tensors(optimizer).items()}
         content = save({name: t.detach().cpu().contiguous() for name, t in tensors.items()})
         _write(new / "state.safetensors", content)
         header = {"format": FORMAT, "fingerprint": fingerprint, "groups": _numbers(optimizer)}
@@ -98,7 +99,9 @@ def load_checkpoint(folder: Path, fingerprint: str, module: nn.Module, optimizer
     with torch.no_grad():
         for name, parameter in module.named_parameters():
             parameter.copy_(tensors[f"model/{name}"])
-    _restore(optimizer, {n.removeprefix("optimizer/"): t for n, t in tensors.items() if n.startswith("optimizer/")})
+    restore_optimizer(
+        optimizer, {n.removeprefix("optimizer/"): t for n, t in tensors.items() if n.startswith("optimizer/")}
+    )
     for group, numbers in zip(optimizer.param_groups, metadata.pop("groups"), strict=True):
         group.update(numbers)
     return State(**{**metadata, "position": Position(**metadata["position"])})
@@ -117,17 +120,3 @@ def _numbers(optimizer: torch.optim.Optimizer) -> list[dict[str, float]]:
         {name: value for name, value in group.items() if type(value) in (int, float)}
         for group in optimizer.param_groups
     ]
-
-
-def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    state = optimizer.state_dict()["state"]
-    return {f"{i}/{name}": torch.as_tensor(value) for i, moments in state.items() for name, value in moments.items()}
-
-
-def _restore(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    whole = optimizer.state_dict()
-    whole["state"] = {}
-    for key, tensor in tensors.items():
-        number, _, name = key.partition("/")
-        whole["state"].setdefault(int(number), {})[name] = tensor
-    optimizer.load_state_dict(whole)

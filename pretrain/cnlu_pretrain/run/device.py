@@ -7,6 +7,7 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 
 from cnlu.errors import UsageError
 from cnlu.i18n import _
+from cnlu.pytorch.bfloat16 import computes_bfloat16
 from cnlu_pretrain.config import RunConfig
 
 
@@ -22,15 +23,9 @@ def accelerator_for(device: str | None, config: RunConfig, unused_parameters: bo
     if config.threads:
         torch.set_num_threads(config.threads)
     on_cpu = device == "cpu" or not torch.cuda.is_available()
-    native = _computes_bfloat16(on_cpu)
+    native = computes_bfloat16(torch.device("cpu" if on_cpu else "cuda"))
     if config.precision == "bfloat16" and not native and not on_cpu:
         raise UsageError("run.precision", _("bfloat16 is not native to this device"), _("leave it at auto"))
     half = config.precision == "bfloat16" or (config.precision == "auto" and native)
     handlers = [DistributedDataParallelKwargs(find_unused_parameters=True)] if unused_parameters else None
     return Accelerator(mixed_precision="bf16" if half else "no", cpu=on_cpu, kwargs_handlers=handlers)
-
-
-def _computes_bfloat16(on_cpu: bool) -> bool:
-    if on_cpu:
-        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-    return torch.cuda.get_device_capability() >= (8, 0)

@@ -1,4 +1,4 @@
-"""All examples that are made of the given ones, as the settings want it; each way of making them is off by default."""
+"""Augment examples according to the settings; each kind of augmentation is off by default."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ SETTINGS = (
     "drop_fillers",
     "multi_intent_pairs",
 )
-"""What of the section `training` is about it"""
+"""The settings of the section `training` for augmentation"""
 
 
 def augment(
     examples: Sequence[Example], data: NluData, config: Config, segmenter: Segmenter
 ) -> dict[str, list[Example]]:
-    """By what they are, the examples made of `examples`, with the dictionaries of `data`; the seed decides them.
+    """Kind of augmentation -> new examples, drawn with training.seed and the dictionaries of `data`.
 
-    Each way starts from the given examples alone, so copies are not copied again. Raises DataError for a broken
+    Each kind starts from the given examples, so copies are not copied again. Raises DataError for an invalid
     training.synonym_table, UsageError for homophones without pypinyin.
     """
     training = config.training
@@ -44,7 +44,7 @@ def augment(
         tables = [SYNONYMS, *([Path(training.synonym_table)] if training.synonym_table else [])]
         return replace_synonyms(examples, training.synonym_replacement, seed, segmenter, read_synonyms(*tables))
 
-    ways: list[tuple[str, float, Callable[[], list[Example]]]] = [
+    kinds: list[tuple[str, float, Callable[[], list[Example]]]] = [
         (
             "copies with other values",
             training.value_substitution,
@@ -67,4 +67,4 @@ def augment(
             lambda: list(synthesize_multi_intent(examples, training.multi_intent_pairs, seed)),
         ),
     ]
-    return {what: make() for what, wanted, make in ways if wanted}
+    return {description: make() for description, amount, make in kinds if amount}

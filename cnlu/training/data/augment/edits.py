@@ -1,4 +1,4 @@
-"""Changing what stands around the entities of an example: its words, phrases among them, and the copy that results."""
+"""Edit the text around the entities of an example: its words, its phrases, and the edited copy."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _HAN = re.compile(f"[{HAN}]")
 
 
 class Word(NamedTuple):
-    """A word of the dictionary or the user's lookup tables; what is none of these comes as single characters."""
+    """A word of the dictionary or the user's lookup tables, or a single character outside of them."""
 
     start: int
     end: int
     """One past the last character."""
     text: str
     free: bool
-    """Whether all of it lies outside the entities."""
+    """Whether it lies outside all entities."""
 
 
 class Edit(NamedTuple):
-    """A piece of the text, without a character of an entity, and what stands there instead."""
+    """A span of the text outside the entities, and its replacement."""
 
     start: int
     end: int
@@ -34,9 +34,9 @@ class Edit(NamedTuple):
 
 
 def words_of(example: Example, segmenter: Segmenter) -> list[Word]:
-    """The words of the whole text, without gaps; one that an entity's edge cuts through is not free.
+    """The words of the whole text, without gaps; a word that overlaps an entity is not free.
 
-    Words that the segmenter only guesses are taken apart: it cuts 帮我查 as 帮 and 我查, where 帮我 is looked for.
+    Words that the segmenter only guesses are split into characters: it cuts 帮我查 into 帮 and 我查, which hides 帮我.
     """
     taken = bytearray(len(example.text))
     for entity in example.entities:
@@ -44,21 +44,21 @@ def words_of(example: Example, segmenter: Segmenter) -> list[Word]:
     words = []
     for start, end in segmenter.spans(example.text):
         text = example.text[start:end]
-        guessed = _HAN.match(text) and text not in word_frequencies() and text not in _own_words(segmenter)
-        for first, behind in [(i, i + 1) for i in range(start, end)] if guessed else [(start, end)]:
-            words.append(Word(first, behind, example.text[first:behind], not any(taken[first:behind])))
+        guessed = _HAN.match(text) and text not in word_frequencies() and text not in _user_words(segmenter)
+        for first, after in [(i, i + 1) for i in range(start, end)] if guessed else [(start, end)]:
+            words.append(Word(first, after, example.text[first:after], not any(taken[first:after])))
     return words
 
 
 @lru_cache(maxsize=1)
-def _own_words(segmenter: Segmenter) -> frozenset[str]:
+def _user_words(segmenter: Segmenter) -> frozenset[str]:
     return frozenset(segmenter.words)
 
 
 def phrases(words: Sequence[Word], known: Container[str], longest: int) -> list[tuple[int, int]]:
-    """(first word, one past the last) of each phrase of free words that is `known`, from the left, longest first.
+    """(first word, one past the last) of each phrase of free words in `known`, from the left; the longest one wins.
 
-    `longest`: characters of the longest one known. Phrases begin and end where words do and do not overlap.
+    `longest` is the number of characters of the longest known phrase. Phrases are whole words and do not overlap.
     """
     found, at = list[tuple[int, int]](), 0
     while at < len(words):
@@ -76,9 +76,9 @@ def phrases(words: Sequence[Word], known: Container[str], longest: int) -> list[
 
 
 def rewritten(example: Example, edits: Sequence[Edit]) -> Example | None:
-    """The example with the edits made, which are sorted and do not overlap; None where its text stays the same.
+    """The example after sorted edits that do not overlap; None if its text stays the same.
 
-    What entities say, their roles and groups and the intent stay; their offsets move along.
+    The intent and the values, roles and groups of the entities stay; their offsets are adjusted.
     """
     text, at = "", 0
     for edit in edits:

@@ -1,6 +1,6 @@
-"""The same requests as speech recognition or an input method may write them: words that sound the same.
+"""Substitute homophones, as speech recognition and input methods do.
 
-What is typed or said to a bot holds 在 for 再 and 一钱 for 以前; examples that a person has written with care do not.
+Users' messages contain 在 for 再 and 一钱 for 以前; carefully written examples do not.
 """
 
 from __future__ import annotations
@@ -16,19 +16,18 @@ from cnlu.text.segment import HAN, Segmenter, word_frequencies
 from cnlu.training.data.augment.edits import Edit, rewritten, words_of
 
 COMMON = 300
-"""How often a word must stand in jieba's count of 60 million to be what a machine would write"""
+"""The frequency in jieba's dictionary (of 60 million) from which a word is a plausible substitute"""
 _CHINESE = re.compile(f"[{HAN}]+")
 
 Readings = tuple[str, ...]
 
 
 def substitute_homophones(examples: Sequence[Example], chance: float, seed: int, segmenter: Segmenter) -> list[Example]:
-    """A copy of each example, each Chinese word outside the entities exchanged at `chance` for one that sounds alike.
+    """A copy of each example, where each Chinese word outside the entities is replaced with `chance` by a homophone.
 
-    The same but for its tones, that is, and of as many characters. It is drawn from the common words of jieba's
-    dictionary in proportion to how common they are. A longer word of which there is no such neighbour gets another
-    character in one place.
-    Values stay values: within entities nothing changes. Copies that would be the same as their example are not made.
+    A homophone has the same number of characters and the same pinyin apart from tones. It is drawn from the common
+    words of jieba's dictionary in proportion to their frequency. In a longer word without a homophone, one character is
+    replaced. Entities stay unchanged. Copies that equal their example are left out.
 
     Raises UsageError without pypinyin.
     """
@@ -38,13 +37,13 @@ def substitute_homophones(examples: Sequence[Example], chance: float, seed: int,
         edits = []
         for word in words_of(example, segmenter):
             if word.free and _CHINESE.fullmatch(word.text) and rng.random() < chance:
-                edits.append(Edit(word.start, word.end, _other(word.text, rng)))
+                edits.append(Edit(word.start, word.end, _homophone(word.text, rng)))
         found.append(rewritten(example, edits))
     return [copy for copy in found if copy is not None]
 
 
-def _other(word: str, rng: random.Random) -> str:
-    """A word that sounds the same; the word itself where there is none."""
+def _homophone(word: str, rng: random.Random) -> str:
+    """A homophone of the word; the word itself if there is none."""
     readings = readings_of(word)
     if not readings:
         return word
@@ -63,7 +62,7 @@ def _drawn(words: Sequence[str], but: str, rng: random.Random) -> str:
 
 @cache
 def _by_sound() -> dict[Readings, list[str]]:
-    """The common words by the readings of their characters one by one, which takes far less time than word by word."""
+    """The common words by the pinyin of their single characters, which is much faster than the pinyin of words."""
     found: dict[Readings, list[str]] = {}
     for word, count in word_frequencies().items():
         if count >= COMMON and _CHINESE.fullmatch(word):

@@ -1,7 +1,7 @@
-"""The same requests in other words: a word gives way to one of the same meaning, a filler is left out.
+"""Replace words by synonyms, and drop fillers.
 
-Synonym replacement and random deletion (Wei and Zou 2019, arXiv 1901.11196, section 2), but by tables of what people
-say to bots: whichever word is exchanged or dropped, the sentence still asks for the same.
+Synonym replacement and random deletion (Wei and Zou 2019, arXiv 1901.11196, section 2), limited to tables of words
+from dialogues with bots, so that the sentence keeps its meaning.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from cnlu.training.data.augment.edits import Edit, Word, phrases, rewritten, wor
 from cnlu.training.data.augment.word_tables import fillers
 
 _BETWEEN = ("punct", "space", "symbol", "control", "other")
-"""Kinds of characters that divide a text into clauses"""
+"""Character types that separate clauses"""
 _LEAST = 2
-"""Characters of a text that has something to say beside fillers: less may have been said by the fillers (你好吗)"""
+"""Least characters besides fillers; in a shorter text the fillers may carry the meaning (你好吗)"""
 
 
 def replace_synonyms(
     examples: Sequence[Example], chance: float, seed: int, segmenter: Segmenter, table: Mapping[str, Sequence[str]]
 ) -> list[Example]:
-    """A copy of each example, each word or phrase of the `table` exchanged at `chance` for one that can stand for it.
+    """A copy of each example, where each word or phrase of the `table` is replaced with `chance` by a synonym.
 
-    Only whole words of the text outside the entities are: 查一下 within a longer word stays. Of phrases that begin at
-    one word the longest is meant. Copies that would be the same as their example are not made.
+    Only whole words outside the entities are replaced, and the longest phrase that begins at a word. Copies that equal
+    their example are left out.
     """
     rng = random.Random(f"synonyms {seed}")
     longest = max(map(len, table), default=0)
@@ -35,8 +35,8 @@ def replace_synonyms(
     for example in examples:
         words = words_of(example, segmenter)
         edits = []
-        for first, behind in phrases(words, table, longest):
-            start, end = words[first].start, words[behind - 1].end
+        for first, after in phrases(words, table, longest):
+            start, end = words[first].start, words[after - 1].end
             if rng.random() < chance:
                 edits.append(Edit(start, end, rng.choice(table[example.text[start:end]])))
         found.append(rewritten(example, edits))
@@ -44,11 +44,10 @@ def replace_synonyms(
 
 
 def drop_fillers(examples: Sequence[Example], chance: float, seed: int, segmenter: Segmenter) -> list[Example]:
-    """A copy of each example, each filler left out at `chance`, and with a clause of fillers its punctuation.
+    """A copy of each example, where each filler is dropped with `chance`, as is the punctuation of an empty clause.
 
-    A filler is one outside the entities, made of whole words, at the place in its clause that fillers.txt says. An
-    example that says little else (a single character, or nothing but values: 北京呢) is left as it is. Copies that
-    would be the same as their example are not made.
+    A filler consists of whole words outside the entities, at a place in its clause that fillers.txt allows. An example
+    with little else (a single character, or entities only: 北京呢) is left out. So are copies that equal their example.
     """
     rng = random.Random(f"fillers {seed}")
     copies = (_without_fillers(example, chance, rng, segmenter) for example in examples)
@@ -59,23 +58,23 @@ def _without_fillers(example: Example, chance: float, rng: random.Random, segmen
     words = words_of(example, segmenter)
     clauses = _clauses(words)
     found = [span for start, end in clauses for span in _fillers(words, start, end)]
-    idle = {i for first, behind in found for i in range(first, behind)}
+    idle = {i for first, after in found for i in range(first, after)}
     rest = [words[i] for start, end in clauses for i in range(start, end) if i not in idle]
     if sum(len(word.text) for word in rest) < _LEAST or not any(word.free for word in rest):
         return None
-    gone: set[int] = set()
-    for first, behind in found:
+    dropped: set[int] = set()
+    for first, after in found:
         if rng.random() < chance:
-            gone.update(range(first, behind))
+            dropped.update(range(first, after))
     for number, (start, end) in enumerate(clauses):
-        if gone.issuperset(range(start, end)):
+        if dropped.issuperset(range(start, end)):
             last = number + 1 == len(clauses)
-            gone.update(range(clauses[number - 1][1], start) if last else range(end, clauses[number + 1][0]))
-    return rewritten(example, [Edit(words[i].start, words[i].end, "") for i in sorted(gone)])
+            dropped.update(range(clauses[number - 1][1], start) if last else range(end, clauses[number + 1][0]))
+    return rewritten(example, [Edit(words[i].start, words[i].end, "") for i in sorted(dropped)])
 
 
 def _clauses(words: Sequence[Word]) -> list[tuple[int, int]]:
-    """(first word, one past the last) of each part of the text between punctuation, spaces and emoji."""
+    """(first word, one past the last) of each clause: the text between punctuation, spaces and emoji."""
     found, start = list[tuple[int, int]](), 0
     for i, word in enumerate([*words, None]):
         if word is None or (word.free and char_type(word.text[0]) in _BETWEEN):

@@ -1,7 +1,7 @@
-"""The same sentences with other values of their entities.
+"""Substitute the values of entities.
 
-A tagger that has seen 播放 only before songs it knows learns the songs by heart; with their values exchanged it has to
-learn the sentence around them (mention replacement, Dai and Adel 2020, arXiv 2010.11683, section 3).
+A tagger that has seen 播放 only before certain songs memorises the songs. With other values it has to learn from the
+sentence around them (mention replacement, Dai and Adel 2020, arXiv 2010.11683, section 3).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from cnlu.data.schema import Entity, Example
 from cnlu.features.synonyms import Synonyms
 
 Kind = tuple[str, str | None]
-"""Type and role: values of one kind can stand in for each other"""
+"""(type, role); values of one kind can replace each other"""
 Value = tuple[str, str]
-"""How it is written, and its canonical form"""
+"""(surface, canonical form)"""
 
 LONGEST = 50
-"""Characters of a lookup entry that can be a value; a longer one is a sentence rather than a name"""
+"""Most characters of a lookup entry that serves as a value; a longer one is a sentence rather than a name"""
 
 
 def substitute_values(
@@ -29,25 +29,25 @@ def substitute_values(
     lookups: Mapping[str, Sequence[str]] | None = None,
     synonyms: Synonyms | None = None,
 ) -> list[Example]:
-    """A copy of each example with entities, each value exchanged at `chance` for one of its kind.
+    """A copy of each example with entities, where each value is replaced with `chance` by another of its kind.
 
-    The other value comes from all examples; where the lookup table named like the entity's type has entries that no
-    example of the kind has, it comes from there half of the time, however long the table: the examples' own values
-    are what users are known to say. Entries that could not be a value (blank, longer than LONGEST, with a line break
-    or another unprintable character) are left out. A value of the examples brings its canonical form along, one of a
-    table has that of `synonyms`, as parsing gives it.
+    The new value comes from all examples. If the lookup table of the entity's type has entries that no example of the
+    kind has, it comes from the table half of the time, regardless of its length, because the values of the examples
+    are what users really say. Entries that cannot be values (blank, longer than LONGEST, or with an unprintable
+    character) are left out. A value of the examples keeps its canonical form; one of a table gets that of `synonyms`,
+    as in parsing.
 
-    Copies that would be the same as their example, and examples whose entities overlap, give none.
+    Copies that equal their example and examples with overlapping entities are left out.
     """
     rng = random.Random(seed)
-    own = _values(examples)
-    listed = _listed(own, lookups or {}, synonyms)
-    copies = (_copy(example, own, listed, chance, rng) for example in examples)
+    of_examples = _values(examples)
+    listed = _listed(of_examples, lookups or {}, synonyms)
+    copies = (_copy(example, of_examples, listed, chance, rng) for example in examples)
     return [copy for copy in copies if copy is not None]
 
 
 def _values(examples: Sequence[Example]) -> dict[Kind, list[Value]]:
-    """By kind, every different value of the examples, sorted."""
+    """The distinct values of the examples by kind, sorted."""
     found: dict[Kind, set[Value]] = {}
     for example in examples:
         for entity in example.entities:
@@ -57,11 +57,11 @@ def _values(examples: Sequence[Example]) -> dict[Kind, list[Value]]:
 
 
 def _listed(
-    own: Mapping[Kind, Sequence[Value]], lookups: Mapping[str, Sequence[str]], synonyms: Synonyms | None
+    of_examples: Mapping[Kind, Sequence[Value]], lookups: Mapping[str, Sequence[str]], synonyms: Synonyms | None
 ) -> dict[Kind, list[Value]]:
-    """By kind, what the lookup tables add to the examples' own values."""
+    """The values by kind that the lookup tables add to those of the examples."""
     found: dict[Kind, list[Value]] = {}
-    for kind, values in own.items():
+    for kind, values in of_examples.items():
         known = {surface for surface, _ in values}
         entries = dict.fromkeys(entry.strip() for entry in lookups.get(kind[0], ()))
         found[kind] = [
@@ -74,7 +74,7 @@ def _listed(
 
 def _copy(
     example: Example,
-    own: Mapping[Kind, Sequence[Value]],
+    of_examples: Mapping[Kind, Sequence[Value]],
     listed: Mapping[Kind, Sequence[Value]],
     chance: float,
     rng: random.Random,
@@ -87,7 +87,7 @@ def _copy(
         surface, value = example.text[entity.start : entity.end], entity.value
         if rng.random() < chance:
             kind = entity.entity, entity.role
-            source = listed if listed[kind] and rng.random() < 0.5 else own
+            source = listed if listed[kind] and rng.random() < 0.5 else of_examples
             surface, value = rng.choice(source[kind])
         entities.append(replace(entity, start=len(text), end=len(text) + len(surface), value=value))
         text, at = text + surface, entity.end
