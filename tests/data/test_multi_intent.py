@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cnlu.data.multi_intent import split_intent, canonical_intent
+from cnlu.data.multi_intent import canonical_intent, split_intent
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cnlu.data.load import load_data
 from cnlu.data.schema import Entity, Example, NluData
-from cnlu.data.split_files import render, split_examples, describe_small_intents
+from cnlu.data.split_files import describe_small_intents, render, split_examples
 from cnlu.errors import DataError
 
 
