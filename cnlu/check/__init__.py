@@ -1,1 +1,1 @@
-"""What is wrong with examples, found before training."""
+"""Finding mistakes in examples before training."""

@@ -1,4 +1,4 @@
-"""Annotated spans that cannot be learned, or whose edges are beside what is meant."""
+"""Annotated spans that cannot be learned or whose boundaries are wrong."""
 
 from __future__ import annotations
 
@@ -7,68 +7,80 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 
-from cnlu.check.corpus import Corpus, Line, cover, surface
+from cnlu.check.corpus import Corpus, Line, coverage, surface
 from cnlu.check.findings import Finding
 from cnlu.data.schema import Entity, Example
+from cnlu.i18n import _
 from cnlu.io.messages import shown
 from cnlu.text.chars import char_type
 
-_LOOSE = "，。！？、；：…,!?;:～~·—"
+_EDGE_PUNCTUATION = "，。！？、；：…,!?;:～~·—"
 _BRACKETS = {pair[0]: pair[1] for pair in ("（）", "()", "《》", "〈〉", "“”", "‘’", "「」", "『』", "【】", "[]")}
 _OPENING = {closing: opening for opening, closing in _BRACKETS.items()}
 
 
 def find_bad_spans(corpus: Corpus) -> Iterator[Finding]:
-    """`overlapping-entities`, `misplaced-span`, `loose-span`, `cut-span`; of training and of the test."""
+    """`overlapping-entities`, `misplaced-span`, `untrimmed-span`, `partial-word-span`; in training and test data."""
     for lines in corpus.parts:
         for line in lines:
             yield from _overlaps(line)
-            covered = cover(line.example)
+            covered = coverage(line.example)
             for entity in line.example.entities:
                 yield from _misplaced(line.example, entity)
-                yield from _loose(line.example, entity)
-                yield from _cut(line.example, entity, covered)
+                yield from _untrimmed(line.example, entity)
+                yield from _partial_word(line.example, entity, covered)
 
 
 def _overlaps(line: Line) -> Iterator[Finding]:
     example = line.example
     for one, two in pairwise(sorted(example.entities, key=lambda entity: (entity.start, -entity.end))):
         if two.start < one.end:
-            problem = f"has {_named(example, one)} and {_named(example, two)}, which overlap"
-            yield Finding("overlapping-entities", example.source, example.text, problem, "annotate one of them")
+            problem = _(
+                "has {first} and {second}, which overlap", first=_describe(example, one), second=_describe(example, two)
+            )
+            fix = _("annotate only one of them")
+            yield Finding("overlapping-entities", example.source, example.text, problem, fix)
 
 
 def _misplaced(example: Example, entity: Entity) -> Iterator[Finding]:
-    """A value that is not the surface is usually what it stands for; here it stands in the text, but elsewhere."""
+    """A value that differs from its surface is usually canonical; here it occurs in the text, but elsewhere."""
     covered, value = surface(example, entity), entity.value
     if value == covered or not value:
         return
-    if why := _other_units(example.text, entity):
-        problem = f"has the value {shown(value)} on {_named(example, entity)}: its offsets count {why}"
-        yield Finding("misplaced-span", example.source, example.text, problem, "count characters")
+    if problem := _other_units(example, entity):
+        yield Finding("misplaced-span", example.source, example.text, problem, _("count characters"))
         return
-    # Where it would meet the span; elsewhere in the text it may well stand too.
+    # Search only where the value would touch the span; it may occur elsewhere for another reason.
     first, last = max(0, entity.start - len(value) + 1), entity.end + len(value) - 1
     at = example.text.find(value, first, last)
     while at >= 0:
         end = at + len(value)
-        if not (entity.start <= at and end <= entity.end):  # a canonical name inside its surface is fine
-            problem = f"has the value {shown(value)} at {at}-{end}, but {_named(example, entity)} is annotated"
-            yield Finding("misplaced-span", example.source, example.text, problem, f"annotate {at}-{end}")
+        if not (entity.start <= at and end <= entity.end):  # a canonical value inside its surface is fine
+            problem = _(
+                "has the value {value} at {span}, but {annotated} is annotated",
+                value=shown(value),
+                span=f"{at}-{end}",
+                annotated=_describe(example, entity),
+            )
+            fix = _("annotate {span}", span=f"{at}-{end}")
+            yield Finding("misplaced-span", example.source, example.text, problem, fix)
             return
         at = example.text.find(value, at + 1, last)
 
 
-def _other_units(text: str, entity: Entity) -> str | None:
-    """What the offsets count, where they cover the value if they count something else than characters."""
-    for what, encoding, width in (
-        ("bytes of UTF-8", "utf-8", 1),
-        ("UTF-16 units, of which an emoji is two", "utf-16-le", 2),
-    ):
-        units = _encoded(text, encoding)[entity.start * width : entity.end * width]
-        if units == entity.value.encode(encoding, "surrogatepass"):
-            return what
-    return None
+def _other_units(example: Example, entity: Entity) -> str:
+    """The problem if the offsets cover the value in units other than characters, otherwise an empty string."""
+    names = {"value": shown(entity.value), "annotated": _describe(example, entity)}
+    if _covers_value(example.text, entity, "utf-8", 1):
+        return _("has the value {value} on {annotated}: its offsets count bytes of UTF-8", **names)
+    if _covers_value(example.text, entity, "utf-16-le", 2):
+        return _("has the value {value} on {annotated}: its offsets count UTF-16 units (two for an emoji)", **names)
+    return ""
+
+
+def _covers_value(text: str, entity: Entity, encoding: str, width: int) -> bool:
+    units = _encoded(text, encoding)[entity.start * width : entity.end * width]
+    return units == entity.value.encode(encoding, "surrogatepass")
 
 
 @lru_cache(2)
@@ -76,60 +88,63 @@ def _encoded(text: str, encoding: str) -> bytes:
     return text.encode(encoding, "surrogatepass")
 
 
-def _loose(example: Example, entity: Entity) -> Iterator[Finding]:
+def _untrimmed(example: Example, entity: Entity) -> Iterator[Finding]:
     covered = surface(example, entity)
     start, end = 0, len(covered)
-    while start < end and _comes_off(covered, start, start, end):
+    while start < end and _is_trimmable(covered, start, start, end):
         start += 1
-    while start < end and _comes_off(covered, end - 1, start, end):
+    while start < end and _is_trimmable(covered, end - 1, start, end):
         end -= 1
     if start == 0 and end == len(covered):
         return
     if start >= end:
-        problem, fix = f"has {_named(example, entity)}, which is nothing but punctuation", "remove the annotation"
+        problem = _("has {annotated}, which is only punctuation", annotated=_describe(example, entity))
+        fix = _("remove the annotation")
     else:
-        problem = f"has {_named(example, entity)}, with a space or punctuation at its edge"
-        fix = f"annotate {shown(covered[start:end])} at {entity.start + start}-{entity.start + end}"
-    yield Finding("loose-span", example.source, example.text, problem, fix)
+        problem = _(
+            "has {annotated}, which begins or ends with a space or punctuation", annotated=_describe(example, entity)
+        )
+        span = f"{entity.start + start}-{entity.start + end}"
+        fix = _("annotate {text} at {span}", text=shown(covered[start:end]), span=span)
+    yield Finding("untrimmed-span", example.source, example.text, problem, fix)
 
 
-def _comes_off(covered: str, at: int, start: int, end: int) -> bool:
-    """Whether the character at an edge is surely no part of a name; brackets and quotes that close may be."""
+def _is_trimmable(covered: str, at: int, start: int, end: int) -> bool:
+    """Whether a character at an edge cannot belong to a name; matching brackets and quotes can."""
     ch, inside = covered[at], covered[start:end]
-    if ch.isspace() or ch in _LOOSE:
+    if ch.isspace() or ch in _EDGE_PUNCTUATION:
         return True
     if ch in _BRACKETS:
         return _BRACKETS[ch] not in inside
     return ch in _OPENING and _OPENING[ch] not in inside
 
 
-def _cut(example: Example, entity: Entity, covered: bytearray) -> Iterator[Finding]:
+def _partial_word(example: Example, entity: Entity, covered: bytearray) -> Iterator[Finding]:
     text = example.text
     for at, outside in ((entity.start, entity.start - 1), (entity.end, entity.end)):
         if not 0 < at < len(text) or covered[outside]:
-            continue  # two values without a space between them, as people type them
+            continue  # people type two values without a space between them
         if char_type(text[at - 1]) == char_type(text[at]) in ("latin", "digit"):
             edges = _edges(text)
             start = edges[bisect_right(edges, entity.start) - 1]
             end = edges[bisect_left(edges, entity.end)]
-            problem = f"has {_named(example, entity)}, which cuts {shown(text[start:end])}"
-            yield Finding(
-                "cut-span",
-                example.source,
-                example.text,
-                problem,
-                f"annotate all of it, {start}-{end}, or write a space between the two",
+            problem = _(
+                "has {annotated}, which is a part of {word}",
+                annotated=_describe(example, entity),
+                word=shown(text[start:end]),
             )
+            fix = _("annotate all of it, {span}, or write a space between the two", span=f"{start}-{end}")
+            yield Finding("partial-word-span", example.source, example.text, problem, fix)
             return
 
 
 @lru_cache(1)
 def _edges(text: str) -> list[int]:
-    """Where runs of letters and of digits begin and end; every other character is a run of its own."""
+    """Boundaries of runs of letters and of digits; every other character is a run of its own."""
     kinds = [char_type(ch) for ch in text]
     inner = (at for at in range(1, len(text)) if kinds[at] != kinds[at - 1] or kinds[at] not in ("latin", "digit"))
     return [0, *inner, len(text)]
 
 
-def _named(example: Example, entity: Entity) -> str:
+def _describe(example: Example, entity: Entity) -> str:
     return f"{shown(surface(example, entity))} ({shown(entity.entity)[1:-1]}) at {entity.start}-{entity.end}"

@@ -1,39 +1,40 @@
-"""All rules over all examples."""
+"""Running all rules on all examples."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
 from cnlu.check.annotations import find_bad_spans
-from cnlu.check.conflicting_types import find_rare_types
+from cnlu.check.conflicting_types import find_conflicting_types
 from cnlu.check.corpus import Corpus
 from cnlu.check.dictionaries import find_unusable_entries, find_unused_entries
-from cnlu.check.duplicates import find_alike_under_two_intents, find_repeats
-from cnlu.check.findings import CODES, SEVERITIES, Finding
+from cnlu.check.duplicates import find_near_duplicates_with_two_intents, find_repeats
+from cnlu.check.findings import CODES, RENAMED, SEVERITIES, Finding
 from cnlu.check.held_out import find_test_in_train, find_unknown_labels
 from cnlu.check.invisible import find_invisible
-from cnlu.check.labels import find_few, find_imbalance, find_odd_names, find_similar_names
-from cnlu.check.missing_annotations import find_bare_values
+from cnlu.check.labels import find_few, find_imbalance, find_similar_names, find_suspicious_names
+from cnlu.check.missing_annotations import find_missing_annotations
 from cnlu.check.near_duplicates import find_near_duplicates
 from cnlu.check.scripts import find_mixed_scripts, find_mixed_widths
 from cnlu.check.synonyms import find_one_type_values, find_two_values
 from cnlu.check.unread_lines import find_reading_issues, find_unreadable
 from cnlu.errors import UsageError
+from cnlu.i18n import _
 from cnlu.progress import progress
 from cnlu.suggest import nearest
 
 RULES: tuple[tuple[str, Callable[[Corpus], Iterator[Finding]]], ...] = (
     ("lines that cannot be read", find_unreadable),
-    ("lines that are read otherwise", find_reading_issues),
-    ("texts that stand twice", find_repeats),
-    ("texts under two intents", find_alike_under_two_intents),
+    ("issues of reading", find_reading_issues),
+    ("repeated texts", find_repeats),
+    ("near duplicates with two intents", find_near_duplicates_with_two_intents),
     ("spans", find_bad_spans),
     ("names", find_similar_names),
-    ("names", find_odd_names),
+    ("names", find_suspicious_names),
     ("few examples", find_few),
     ("balance", find_imbalance),
-    ("bare values", find_bare_values),
-    ("types of values", find_rare_types),
+    ("missing annotations", find_missing_annotations),
+    ("types of values", find_conflicting_types),
     ("two values", find_two_values),
     ("values of one type", find_one_type_values),
     ("dictionaries", find_unusable_entries),
@@ -42,42 +43,49 @@ RULES: tuple[tuple[str, Callable[[Corpus], Iterator[Finding]]], ...] = (
     ("scripts", find_mixed_scripts),
     ("widths", find_mixed_widths),
     ("invisible characters", find_invisible),
-    ("labels of the test", find_unknown_labels),
-    ("the test in training", find_test_in_train),
+    ("labels of the test data", find_unknown_labels),
+    ("test texts in training", find_test_in_train),
 )
-"""What the progress shows, and the rule."""
+"""Each rule with its name in the progress bar."""
 
-NEEDED = "unreadable-example"
-"""The code that cannot be silenced: training would refuse the data all the same."""
+_ALWAYS_REPORTED = "unreadable-example"
+"""The code that cannot be ignored, because training refuses such data"""
 
 
 def check(corpus: Corpus, ignored: frozenset[str] = frozenset()) -> list[Finding]:
-    """The findings, the worst first, without those of ignored codes; progress on standard error."""
+    """Run all rules and return the findings, the most severe first, without ignored codes; shows progress on stderr."""
     found: list[Finding] = []
     with progress("checking", len(RULES), " rules", leave=False, delay=1) as bar:
         for name, rule in RULES:
             bar.set_description(f"checking {name}")
             found += rule(corpus)
             bar.update()
-    order = {code: (SEVERITIES.index(CODES[code].severity), at) for at, code in enumerate(CODES)}
+    order = {code: (SEVERITIES.index(CODES[code]), at) for at, code in enumerate(CODES)}
     return sorted((one for one in found if one.code not in ignored), key=lambda one: order[one.code])
 
 
-def ignored_codes(written: str) -> frozenset[str]:
-    """Codes separated by commas. Raises UsageError for one that does not exist or cannot be left out."""
+def ignored_codes(written: str, place: str) -> frozenset[str]:
+    """Parse codes separated by commas, the value of the setting or option `place`.
+
+    Raises UsageError for a code that is unknown, has been renamed or cannot be ignored.
+    """
     codes = [code.strip() for code in written.split(",") if code.strip()]
     for code in codes:
+        if code in RENAMED:
+            problem = _("the code {code} has a new name", code=repr(code))
+            raise UsageError(place, problem, _("write {code}", code=repr(RENAMED[code])))
         if code not in CODES:
             near = nearest(code, CODES)
-            advice = f"did you mean {near!r}?" if near else f"there are: {', '.join(CODES)}."
-            raise UsageError(f"there is no code {code!r} to ignore; {advice}")
-        if code == NEEDED:
-            raise UsageError(f"{code} cannot be ignored, for training refuses such data; mend the examples.")
+            fix = _("write {code}", code=repr(near)) if near else _("choose among {codes}", codes=", ".join(CODES))
+            raise UsageError(place, _("there is no code {code}", code=repr(code)), fix)
+        if code == _ALWAYS_REPORTED:
+            problem = _("{code} cannot be ignored, because training refuses such data", code=code)
+            raise UsageError(place, problem, _("correct the examples"))
     return frozenset(codes)
 
 
 def exit_code(found: list[Finding], fail_on: str) -> int:
-    """2 where training would refuse the data, 1 where a finding is at least as severe as `fail_on`, else 0."""
-    if any(one.code == NEEDED for one in found):
+    """2 if training would refuse the data, 1 if a finding is at least as severe as `fail_on`, otherwise 0."""
+    if any(one.code == _ALWAYS_REPORTED for one in found):
         return 2
     return int(any(SEVERITIES.index(one.severity) <= SEVERITIES.index(fail_on) for one in found))

@@ -1,4 +1,4 @@
-"""The options of `cnlu check`; what checks is imported when it runs."""
+"""The options of `cnlu check`; the rules are imported when it runs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+from cnlu.i18n import _
 from cnlu.io.messages import encodable
 
 if TYPE_CHECKING:
@@ -15,28 +16,34 @@ if TYPE_CHECKING:
 
 
 def add_check(parser: argparse.ArgumentParser) -> None:
-    """Describes the verb to the parser of the command line."""
+    """Add the options of the command to its parser."""
     parser.description = (
-        "Find what is wrong in examples before training. Exit code 0: clean; 1: findings; 2: something cannot be read."
+        "Find mistakes in examples before training. Exit code 0: no findings; 1: findings; 2: something cannot be read."
     )
     add = parser.add_argument
     add("data", nargs="+", metavar="DATA")
-    add("--test", action="append", default=[], metavar="DATA", help="test examples, to check beside training's")
-    add("--format", choices=("text", "json"), default="text", help="json holds every finding (default text)")
+    add(
+        "--test",
+        action="append",
+        default=[],
+        metavar="DATA",
+        help="test examples, checked and compared with the training examples",
+    )
+    add("--format", choices=("text", "json"), default="text", help="json has every finding (default text)")
     add(
         "--ignore",
         action="append",
         default=[],
         metavar="CODE",
-        help="leave out findings of a code, or of several separated by commas",
+        help="ignore the findings of a code, or of several codes separated by commas",
     )
     add(
         "--fix",
         action="store_true",
-        help="write annotations in other brackets, such as [小杯]（cup）, as they are "
-        "meant, in the YAML files themselves; nothing else of them changes",
+        help="correct annotations in wrong brackets, such as [小杯]（cup）, in the YAML files themselves; everything "
+        "else in them stays the same",
     )
-    add("--config", metavar="F.yaml", help="settings; a file, or the name of a shipped one")
+    add("--config", metavar="F.yaml", help="settings: a file, or the name of a configuration shipped with cnlu")
     add(
         "--set",
         action="append",
@@ -50,25 +57,27 @@ def add_check(parser: argparse.ArgumentParser) -> None:
 
 def _check(arguments: argparse.Namespace) -> int:
     from cnlu.check.check import check, exit_code, ignored_codes
-    from cnlu.check.corpus import read_corpus
+    from cnlu.check.corpus import build_corpus
     from cnlu.check.report import as_json, as_lines
     from cnlu.check.scripts import opencc_is_missing
     from cnlu.config.files import find_config, load_config
 
-    # One file may hold the settings of training too, an encoder's included.
+    # The same file may hold the settings for training, including those of an encoder.
     config = load_config(find_config(arguments.config), arguments.overrides, encoder=True)
-    ignored = ignored_codes(",".join([config.check.ignore, *arguments.ignore]))
+    ignored = ignored_codes(config.check.ignore, "check.ignore") | ignored_codes(",".join(arguments.ignore), "--ignore")
     data, test = _read(arguments, config)
     if arguments.fix:
         _fix([one for one in (data, test) if one is not None], sys.stderr if arguments.format == "json" else sys.stdout)
         data, test = _read(arguments, config)
-    corpus = read_corpus(data, test, config)
+    corpus = build_corpus(data, test, config)
     found = check(corpus, ignored)
     code = exit_code(found, config.check.fail_on)
     if opencc_is_missing() and not config.text.simplify and "mixed-script" not in ignored:
         print(
-            "note: traditional and simplified characters are not compared, for OpenCC is not installed: "
-            "pip install 'cnlu[zh]'.",
+            _(
+                "note: traditional and simplified characters are not compared because OpenCC is not installed; "
+                "run pip install 'cnlu[zh]'."
+            ),
             file=sys.stderr,
         )
     if arguments.format == "json":
@@ -80,7 +89,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _read(arguments: argparse.Namespace, config: Config) -> tuple[NluData, NluData | None]:
-    """The examples, and those of the test, if any."""
+    """The training data, and the test data, if any."""
     from cnlu.data.load import load_data
 
     data = load_data(arguments.data, keep_invalid=True, settings=config.data)
@@ -90,16 +99,16 @@ def _read(arguments: argparse.Namespace, config: Config) -> tuple[NluData, NluDa
 def _fix(parts: list[NluData], stream: TextIO) -> None:
     from cnlu.check.fix import fix_markup
 
-    told = False
+    has_lines = False
     for data in parts:
         for line in fix_markup(data):
             print(encodable(line), file=stream)
-            told = True
-    if not told:
-        print("nothing to fix", file=stream)
+            has_lines = True
+    if not has_lines:
+        print(_("nothing to fix"), file=stream)
 
 
 def _json(content: object) -> str:
-    """Readable where the output's encoding can hold it."""
+    """JSON with readable characters if the encoding of the output can represent them, otherwise with escapes."""
     written = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
     return written if encodable(written) == written else json.dumps(content, indent=1, allow_nan=False)

@@ -1,4 +1,4 @@
-"""One value, annotated as several types."""
+"""Values that are annotated with several entity types."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from itertools import combinations
 from cnlu.check.corpus import Corpus, Line, surface
 from cnlu.check.findings import Finding
 from cnlu.data.schema import Entity
+from cnlu.i18n import _
 from cnlu.io.messages import shown
 
-_EVIDENCE = 10
-"""A value must have its usual type in so many places before another one is odd."""
-_RARE = 0.1
-"""Share of a value's places up to which a type is odd."""
-_KINDRED = 3
-"""Types that have this many values in common share them by design, such as a city to go to and one to leave."""
+_MIN_USUAL = 10
+"""Minimum number of places with the usual type for another type to be reported"""
+_MAX_RARE_SHARE = 0.1
+"""Largest share of a value's places at which a type is reported"""
+_MIN_SHARED_VALUES = 3
+"""Types with this many common values share them by design, such as origin and destination cities"""
 
 
-def find_rare_types(corpus: Corpus) -> Iterator[Finding]:
-    """`rare-type`: 北京 is a city thirty times and a person once."""
+def find_conflicting_types(corpus: Corpus) -> Iterator[Finding]:
+    """`conflicting-type`: 北京 is annotated thirty times as a city and once as a person."""
     places: dict[str, dict[str, list[tuple[Line, Entity]]]] = defaultdict(lambda: defaultdict(list))
     for line in (*corpus.train, *corpus.test):
         for entity in line.example.entities:
@@ -31,23 +32,29 @@ def find_rare_types(corpus: Corpus) -> Iterator[Finding]:
         usual = max(types, key=lambda kind: len(types[kind]))
         total = sum(map(len, types.values()))
         for kind, here in types.items():
-            kindred = shared[min(kind, usual), max(kind, usual)] >= _KINDRED
-            if kind == usual or kindred or len(types[usual]) < _EVIDENCE or len(here) > _RARE * total:
+            share_values = shared[min(kind, usual), max(kind, usual)] >= _MIN_SHARED_VALUES
+            if kind == usual or share_values or len(types[usual]) < _MIN_USUAL or len(here) > _MAX_RARE_SHARE * total:
                 continue
             for line, entity in here:
-                yield _rare(line, entity, usual, types[usual])
+                yield _finding(line, entity, usual, types[usual])
 
 
-def _rare(line: Line, entity: Entity, usual: str, others: list[tuple[Line, Entity]]) -> Finding:
-    covered = shown(surface(line.example, entity))
-    kind, usually = shown(entity.entity)[1:-1], shown(usual)[1:-1]
-    often = f"{len(others)} other places, as at {others[0][0].example.source}"
-    problem = f"has {covered} at {entity.start}-{entity.end} as {kind}, which is {usually} in {often}"
+def _finding(line: Line, entity: Entity, usual: str, others: list[tuple[Line, Entity]]) -> Finding:
+    first = others[0][0].example.source
+    problem = _(
+        "has {value} at {span} annotated as {type}; in {count} other places it is {usual}, for example at {place}",
+        value=shown(surface(line.example, entity)),
+        span=f"{entity.start}-{entity.end}",
+        type=shown(entity.entity)[1:-1],
+        count=len(others),
+        usual=shown(usual)[1:-1],
+        place=first,
+    )
     return Finding(
-        "rare-type",
-        line.example.source,
-        line.example.text,
-        problem,
-        f"make it {usually}, unless the sentence means the other",
-        tuple(other.place for other, _ in others[:3]),
+        code="conflicting-type",
+        source=line.example.source,
+        text=line.example.text,
+        problem=problem,
+        fix=_("annotate it as {usual}, unless this sentence means the other type", usual=shown(usual)[1:-1]),
+        related=tuple(other.place for other, _entity in others[:3]),
     )

@@ -1,4 +1,4 @@
-"""The examples as the rules look at them: each text beside the forms under which it is the same as another."""
+"""The examples as the rules need them: each text with the normalized forms used to compare it with others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cnlu.text.normalize import Normalizer
 from cnlu.text.view import view
 
 PARTICLES = "啊呀哦噢喔哟诶欸啦呗哈嗯呃额唉"
-"""What opens or closes a sentence without changing what it asks for. 吗, 呢, 吧, 嘛 and 了 do change it."""
+"""Particles that begin or end a sentence without changing its meaning; 吗, 呢, 吧, 嘛 and 了 do change it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,9 @@ class Line:
 
     example: Example
     key: str
-    """Normalised as the model reads it, runs of spaces as one."""
-    loose: str
-    """The key without spaces, without punctuation but a question mark that is read, without particles at its ends."""
+    """The text, normalized as for the model, with runs of spaces reduced to one."""
+    loose_key: str
+    """The key without spaces, punctuation (except a question mark that the model sees) and particles at its ends."""
 
     @property
     def place(self) -> Place:
@@ -37,7 +37,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Corpus:
-    """All that is checked."""
+    """All data that is checked."""
 
     data: NluData
     test_data: NluData | None
@@ -52,37 +52,37 @@ class Corpus:
         return self.train, self.test
 
 
-def read_corpus(data: NluData, test: NluData | None, config: Config) -> Corpus:
-    """Raises UsageError where `text.simplify` is set and OpenCC is not installed."""
+def build_corpus(data: NluData, test: NluData | None, config: Config) -> Corpus:
+    """Build the corpus; raises UsageError if `text.simplify` is set and OpenCC is not installed."""
     normalizer = build_normalizer(config.text)
     synonyms = Synonyms(data.synonyms, data.synonyms_of, normalizer)
-    train, asked = (
+    train_lines, test_lines = (
         [_line(example, normalizer) for example in examples]
         for examples in (data.examples, test.examples if test else [])
     )
-    return Corpus(data, test, config, normalizer, train, asked, synonyms)
+    return Corpus(data, test, config, normalizer, train_lines, test_lines, synonyms)
 
 
 def _line(example: Example, normalizer: Normalizer) -> Line:
     key = " ".join(normalizer.normalize(example.text).text.split())
-    bare = without_punctuation(key)
+    plain = without_punctuation(key)
     read = view(key).text
     question = "?" if "?" in read or "？" in read else ""
-    return Line(example, key, (bare.strip(PARTICLES) or bare or key) + question)
+    return Line(example, key, (plain.strip(PARTICLES) or plain or key) + question)
 
 
 def without_punctuation(text: str) -> str:
-    """Without spaces and punctuation; symbols such as + and emoji stay."""
+    """The text without spaces and punctuation; symbols such as + and emoji are kept."""
     return text if text.isalnum() else "".join(ch for ch in text if char_type(ch) not in ("punct", "space", "control"))
 
 
 def surface(example: Example, entity: Entity) -> str:
-    """What the span covers."""
+    """The text that the span covers."""
     return example.text[entity.start : entity.end]
 
 
 def by_text(lines: Iterable[Line]) -> list[list[Line]]:
-    """The lines that share a key with another, together."""
+    """Groups of lines that have the same key; lines with a unique key are left out."""
     groups: dict[str, list[Line]] = defaultdict(list)
     for line in lines:
         groups[line.key].append(line)
@@ -90,7 +90,7 @@ def by_text(lines: Iterable[Line]) -> list[list[Line]]:
 
 
 def frame(line: Line, corpus: Corpus) -> frozenset[tuple[int, int, str, str | None, str | None, str]]:
-    """What the annotation says, comparable between texts of one key: ends count characters that are no spaces."""
+    """The annotations, comparable between texts with the same key: offsets do not count spaces."""
     if not line.example.entities:
         return frozenset()
     solid = [0, *accumulate(not ch.isspace() for ch in line.example.text)]
@@ -101,26 +101,26 @@ def frame(line: Line, corpus: Corpus) -> frozenset[tuple[int, int, str, str | No
             entity.entity,
             entity.role,
             entity.group,
-            corpus.normalizer.normalize(meant(line.example, entity, corpus)).text,
+            corpus.normalizer.normalize(canonical_value(line.example, entity, corpus)).text,
         )
         for entity in line.example.entities
     )
 
 
-def cover(example: Example) -> bytearray:
-    """For each character of the text 1 where an annotation covers it, else 0."""
+def coverage(example: Example) -> bytearray:
+    """For each character of the text: 1 if an annotation covers it, otherwise 0."""
     covered = bytearray(len(example.text))
     for entity in example.entities:
         covered[entity.start : entity.end] = b"\1" * (entity.end - entity.start)
     return covered
 
 
-def meant(example: Example, entity: Entity, corpus: Corpus) -> str:
-    """The canonical value: the annotation's own, else what the surface is a synonym of, else the surface."""
+def canonical_value(example: Example, entity: Entity, corpus: Corpus) -> str:
+    """The canonical value: the one in the annotation, the one of a synonym, or the surface."""
     written = surface(example, entity)
     return entity.value if entity.value != written else corpus.synonyms.value(written, entity.entity)
 
 
-def share(count: int, total: int) -> str:
-    """12 of 400 as a percentage that people read at a glance."""
+def percentage(count: int, total: int) -> str:
+    """`count` of `total` as a percentage without decimals, such as 3 %."""
     return f"{100 * count / total:.0f} %" if total else "0 %"

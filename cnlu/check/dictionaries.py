@@ -1,4 +1,4 @@
-"""Lookup tables, regexes and synonyms: what of them cannot be used, and what no example has."""
+"""Lookup tables, regexes and synonyms that cannot be used, or that occur in no example."""
 
 from __future__ import annotations
 
@@ -8,64 +8,115 @@ from collections.abc import Iterator
 from cnlu.check.corpus import Corpus
 from cnlu.check.findings import Finding, Place
 from cnlu.data.schema import Entry
-from cnlu.features.lexicon import Lexicon
+from cnlu.features.lexicon import Complaint, Lexicon
 from cnlu.features.regexes import BadRegexError, Clock, compile_regex
+from cnlu.i18n import _, n_
 from cnlu.io.messages import shown
 from cnlu.text.view import view
 
 
 def find_unusable_entries(corpus: Corpus) -> Iterator[Finding]:
-    """`rejected-entry`, `odd-regex`."""
+    """`rejected-entry`, `suspicious-regex`."""
     places = _places(corpus)
     for complaint in build_lexicon(corpus).complaints:
         at = places.get((complaint.kind, complaint.name, complaint.entry), [Place("", complaint.entry)])
-        what = "lookup table" if complaint.kind == "lookup" else "regex"
-        reason, _, fix = complaint.said.rstrip(".?").rpartition("; ")
-        problem = f"is an entry of the {what} {shown(complaint.name)}: {reason.partition(': ')[2]}"
-        text = complaint.entry
-        if not text.strip():
-            text, problem = complaint.name, f"is a {what} with a blank entry"
-        code = "rejected-entry" if complaint.rejected else "odd-regex"
-        yield Finding(code, at[0].source, text, problem, fix, tuple(at[1:]))
+        text, problem, fix = _described(complaint)
+        yield Finding(
+            code="rejected-entry" if complaint.rejected else "suspicious-regex",
+            source=at[0].source,
+            text=text,
+            problem=problem,
+            fix=fix,
+            related=tuple(at[1:]),
+        )
+
+
+def _described(complaint: Complaint) -> tuple[str, str, str]:
+    """(text, problem, fix)"""
+    reason, _separator, fix = complaint.said.rstrip(".?").rpartition("; ")
+    reason = reason.partition(": ")[2]
+    is_table = complaint.kind == "lookup"
+    if not complaint.entry.strip():
+        if is_table:
+            return complaint.name, _("is a lookup table with a blank entry"), fix
+        return complaint.name, _("is a regex with a blank entry"), fix
+    if is_table:
+        problem = _("is an entry of the lookup table {name}: {reason}", name=shown(complaint.name), reason=reason)
+    else:
+        problem = _("is an entry of the regex {name}: {reason}", name=shown(complaint.name), reason=reason)
+    return complaint.entry, problem, fix
 
 
 def find_unused_entries(corpus: Corpus) -> Iterator[Finding]:
-    """`unused-table` and `unused-entry` (one finding a table), `unused-regex`, `unused-synonym` (one for all)."""
+    """`unused-table` and `unused-entry` (one finding per table), `unused-regex`, `unused-synonym` (one for all)."""
     tables: dict[str, list[Entry]] = defaultdict(list)
     for entry in corpus.data.entries:
         if entry.kind == "lookup" and entry.text.strip():
             tables[entry.name].append(entry)
         elif entry.kind == "regex":
             yield from _unused_regex(entry, corpus)
-    synonyms = [entry for entry in corpus.data.entries if entry.kind == "synonym"]
-    found = _found({"": [entry.text for entry in synonyms]}, corpus)
-    yield from _unused(
-        "unused-synonym",
-        [entry for entry in synonyms if ("", entry.text) not in found],
-        len(synonyms),
-        "synonym",
-        "remove what nobody says, or write examples with it",
-    )
-    found = _found({name: [entry.text for entry in entries] for name, entries in tables.items()}, corpus)
+    yield from _unused_synonyms(corpus)
+    found = _entries_in_examples({name: [entry.text for entry in entries] for name, entries in tables.items()}, corpus)
     for name, entries in tables.items():
-        idle = [entry for entry in entries if (name, entry.text) not in found]
-        what = f"entry of the lookup table {shown(name)}"
-        if idle and len(idle) == len(entries):
-            problem = f"is a lookup table of which no entry stands in an example ({len(entries)} entries)"
-            yield Finding(
-                "unused-table",
-                idle[0].source,
-                name,
-                problem,
-                "write examples with some of them, or nothing is learned of the table",
+        unused = [entry for entry in entries if (name, entry.text) not in found]
+        if unused:
+            yield (
+                _unused_table(name, entries) if len(unused) == len(entries) else _unused_entries(name, unused, entries)
             )
-        else:
-            fix = "nothing, where it belongs there: the table's other entries teach what it is"
-            yield from _unused("unused-entry", idle, len(entries), what, fix)
+
+
+def _unused_synonyms(corpus: Corpus) -> Iterator[Finding]:
+    synonyms = [entry for entry in corpus.data.entries if entry.kind == "synonym"]
+    found = _entries_in_examples({"": [entry.text for entry in synonyms]}, corpus)
+    unused = [entry for entry in synonyms if ("", entry.text) not in found]
+    if unused:
+        problem = n_(
+            "is a synonym that occurs in no example",
+            "is a synonym that occurs in no example, like {others} more of {total}",
+            len(unused),
+            others=len(unused) - 1,
+            total=len(synonyms),
+        )
+        fix = _("remove it if nobody says it, or write examples with it")
+        yield _unused_finding("unused-synonym", unused, problem, fix)
+
+
+def _unused_entries(name: str, unused: list[Entry], entries: list[Entry]) -> Finding:
+    problem = n_(
+        "is an entry of the lookup table {name} that occurs in no example",
+        "is an entry of the lookup table {name} that occurs in no example, like {others} more of {total}",
+        len(unused),
+        name=shown(name),
+        others=len(unused) - 1,
+        total=len(entries),
+    )
+    fix = _("change nothing if it belongs to the table: the other entries are enough to learn from")
+    return _unused_finding("unused-entry", unused, problem, fix)
+
+
+def _unused_table(name: str, entries: list[Entry]) -> Finding:
+    problem = n_(
+        "is a lookup table whose only entry occurs in no example",
+        "is a lookup table whose {count} entries occur in no example",
+        len(entries),
+    )
+    fix = _("write examples with some of its entries, otherwise nothing is learned from the table")
+    return Finding("unused-table", entries[0].source, name, problem, fix)
+
+
+def _unused_finding(code: str, unused: list[Entry], problem: str, fix: str) -> Finding:
+    return Finding(
+        code=code,
+        source=unused[0].source,
+        text=unused[0].text,
+        problem=problem,
+        fix=fix,
+        related=tuple(Place(entry.source, entry.text) for entry in unused[1:]),
+    )
 
 
 def build_lexicon(corpus: Corpus) -> Lexicon:
-    """The dictionaries as training takes them."""
+    """The dictionaries as training uses them."""
     return Lexicon(corpus.data.lookups, corpus.data.regexes, corpus.normalizer)
 
 
@@ -76,13 +127,13 @@ def _places(corpus: Corpus) -> dict[tuple[str, str, str], list[Place]]:
     return places
 
 
-def _found(tables: dict[str, list[str]], corpus: Corpus) -> set[tuple[str, str]]:
-    """Name and entry of what stands in at least one training example, inside longer entries too."""
+def _entries_in_examples(tables: dict[str, list[str]], corpus: Corpus) -> set[tuple[str, str]]:
+    """Name and text of the entries that occur in at least one training example, also inside longer entries."""
     needles: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for name, entries in tables.items():
         for entry in entries:
             needles[corpus.normalizer.normalize(view(entry).text).text].append((name, entry))
-    # A table of its own for each needle, because within one a hit inside a longer one is dropped.
+    # One table for each needle, because within a table a match inside a longer one is dropped.
     lexicon = Lexicon({needle: [needle] for needle in needles if needle}, {}, corpus.normalizer)
     seen: set[str] = set()
     for line in corpus.train:
@@ -97,17 +148,8 @@ def _unused_regex(entry: Entry, corpus: Corpus) -> Iterator[Finding]:
         texts = (text for line in corpus.train for text in (view(line.example.text).text, line.example.text))
         used = any(Clock(len(text)).find_all(pattern, text) for text in texts)
     except (BadRegexError, TimeoutError):
-        return  # a rejected entry, or one of which nothing can be said
+        return  # a rejected entry, or one that takes too long to judge
     if not used:
-        problem = f"is a regex of {shown(entry.name)} that matches no example"
-        yield Finding("unused-regex", entry.source, entry.text, problem, "correct it, or write examples for it")
-
-
-def _unused(code: str, idle: list[Entry], total: int, what: str, fix: str) -> Iterator[Finding]:
-    if not idle:
-        return
-    others = f" ({len(idle) - 1} more of {total} likewise)" if len(idle) > 1 else ""
-    problem = f"is an {what} that stands in no example{others}".replace("an synonym", "a synonym")
-    yield Finding(
-        code, idle[0].source, idle[0].text, problem, fix, tuple(Place(entry.source, entry.text) for entry in idle[1:])
-    )
+        problem = _("is a regex of {name} that matches no example", name=shown(entry.name))
+        fix = _("correct it, or write examples for it")
+        yield Finding("unused-regex", entry.source, entry.text, problem, fix)

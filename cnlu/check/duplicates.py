@@ -1,4 +1,4 @@
-"""Texts that stand more than once: under other intents, annotated otherwise, or simply again."""
+"""Texts that occur more than once: with different intents, different annotations, or as duplicates."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from cnlu.check.corpus import Corpus, Line, by_text, frame
 from cnlu.check.findings import Finding, Place
 from cnlu.data.schema import Example
+from cnlu.i18n import _, n_
 from cnlu.io.messages import shown
 
 _MOST_DESCRIBED = 5
-"""Annotations of one text that a message spells out"""
+"""Number of annotations of one text that a message lists"""
 
 
 def find_repeats(corpus: Corpus) -> Iterator[Finding]:
-    """`two-intents`, `two-annotations`, `duplicate`; in training and in the test, each for itself."""
+    """`two-intents`, `two-annotations`, `duplicate`; in training data and in test data, separately."""
     for lines in corpus.parts:
         for group in by_text(lines):
             yield from _two_intents(group)
@@ -23,28 +24,35 @@ def find_repeats(corpus: Corpus) -> Iterator[Finding]:
             yield from _duplicates(group, corpus)
 
 
-def find_alike_under_two_intents(corpus: Corpus) -> Iterator[Finding]:
-    """`two-intents-alike`; texts that are quite the same are `two-intents`' business."""
+def find_near_duplicates_with_two_intents(corpus: Corpus) -> Iterator[Finding]:
+    """`near-duplicate-two-intents`; texts that are exactly the same are reported as `two-intents`."""
     groups: dict[str, list[Line]] = defaultdict(list)
     for line in corpus.train:
         if line.example.intent is not None:
-            groups[line.loose].append(line)
+            groups[line.loose_key].append(line)
     for group in groups.values():
         first = group[0]
         for line in group[1:]:
             if line.example.intent != first.example.intent and line.key != first.key:
-                problem = (
-                    f"stands under {_intent(line)}, and {shown(first.example.text)} at {first.example.source} "
-                    f"under {_intent(first)}"
-                )
-                yield Finding(
-                    "two-intents-alike",
-                    line.example.source,
-                    line.example.text,
-                    problem,
-                    "give both the intent that is meant",
-                    (first.place,),
-                )
+                yield _near_duplicate_with_two_intents(line, first)
+
+
+def _near_duplicate_with_two_intents(line: Line, first: Line) -> Finding:
+    problem = _(
+        "has the intent {intent}, and {other_text} at {place} has {other}",
+        intent=_intent(line),
+        other_text=shown(first.example.text),
+        place=first.example.source,
+        other=_intent(first),
+    )
+    return Finding(
+        code="near-duplicate-two-intents",
+        source=line.example.source,
+        text=line.example.text,
+        problem=problem,
+        fix=_("give both the same intent"),
+        related=(first.place,),
+    )
 
 
 def _two_intents(group: list[Line]) -> Iterator[Finding]:
@@ -55,14 +63,19 @@ def _two_intents(group: list[Line]) -> Iterator[Finding]:
     ranked = sorted(by_intent.values(), key=len, reverse=True)
     for rarer in ranked[1:]:
         line, other = rarer[0], ranked[0][0]
-        problem = f"stands under {_intent(line)} here and under {_intent(other)} at {other.example.source}"
+        problem = _(
+            "has the intent {intent} here and {other} at {place}",
+            intent=_intent(line),
+            other=_intent(other),
+            place=other.example.source,
+        )
         yield Finding(
-            "two-intents",
-            line.example.source,
-            line.example.text,
-            problem,
-            "keep it under one of them",
-            _others(ranked, rarer),
+            code="two-intents",
+            source=line.example.source,
+            text=line.example.text,
+            problem=problem,
+            fix=_("keep it in one of them"),
+            related=_others(ranked, rarer),
         )
 
 
@@ -73,22 +86,24 @@ def _two_annotations(group: list[Line], corpus: Corpus) -> Iterator[Finding]:
     ranked = sorted(by_frame.values(), key=len, reverse=True)
     for rarer in ranked[1:]:
         line, other = rarer[0], ranked[0][0]
-        problem = (
-            f"is annotated as {described(line.example)} here and as {described(other.example)} "
-            f"at {other.example.source}"
+        problem = _(
+            "is annotated as {annotation} here and as {other} at {place}",
+            annotation=describe_annotations(line.example),
+            other=describe_annotations(other.example),
+            place=other.example.source,
         )
         yield Finding(
-            "two-annotations",
-            line.example.source,
-            line.example.text,
-            problem,
-            "annotate both alike",
-            _others(ranked, rarer),
+            code="two-annotations",
+            source=line.example.source,
+            text=line.example.text,
+            problem=problem,
+            fix=_("annotate both in the same way"),
+            related=_others(ranked, rarer),
         )
 
 
 def _others(ranked: list[list[Line]], own: list[Line]) -> tuple[Place, ...]:
-    """The first example of each other way."""
+    """The first example of each other group."""
     return tuple(lines[0].place for lines in ranked if lines is not own)
 
 
@@ -98,14 +113,20 @@ def _duplicates(group: list[Line], corpus: Corpus) -> Iterator[Finding]:
         same[line.example.intent, frame(line, corpus)].append(line)
     for first, *again in same.values():
         if again:
-            often = f"{len(again) + 1} times, first" if len(again) > 1 else "also"
+            problem = n_(
+                "occurs also at {place}",
+                "occurs {times} times, first at {place}",
+                len(again),
+                times=len(again) + 1,
+                place=first.example.source,
+            )
             yield Finding(
-                "duplicate",
-                again[0].example.source,
-                again[0].example.text,
-                f"stands {often} at {first.example.source}",
-                "remove the repeats: they teach nothing new",
-                tuple(line.place for line in (first, *again[1:])),
+                code="duplicate",
+                source=again[0].example.source,
+                text=again[0].example.text,
+                problem=problem,
+                fix=_("remove the repeats: they add nothing to training"),
+                related=tuple(line.place for line in (first, *again[1:])),
             )
 
 
@@ -113,18 +134,22 @@ def _intent(line: Line) -> str:
     return shown(line.example.intent or "")
 
 
-def described(example: Example) -> str:
-    """The annotation in short: [北京](city role=from)."""
+def describe_annotations(example: Example) -> str:
+    """The annotations in short form: [北京](city role=from)."""
     parts = []
     for entity in example.entities[:_MOST_DESCRIBED]:
         covered = example.text[entity.start : entity.end]
-        marks = [
+        labels = [
             entity.entity,
-            *(f"{name}={mark}" for name, mark in (("role", entity.role), ("group", entity.group)) if mark is not None),
+            *(
+                f"{name}={label}"
+                for name, label in (("role", entity.role), ("group", entity.group))
+                if label is not None
+            ),
         ]
         if entity.value != covered:
-            marks.append(f"value={entity.value}")
-        parts.append(f"[{shown(covered)[1:-1]}]({shown(' '.join(marks))[1:-1]})")
+            labels.append(f"value={entity.value}")
+        parts.append(f"[{shown(covered)[1:-1]}]({shown(' '.join(labels))[1:-1]})")
     if len(example.entities) > len(parts):
-        parts.append(f"and {len(example.entities) - len(parts)} more")
-    return " ".join(parts) or "nothing"
+        parts.append(_("and {count} more", count=len(example.entities) - len(parts)))
+    return " ".join(parts) or _("nothing")

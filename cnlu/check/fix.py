@@ -1,4 +1,4 @@
-"""`cnlu check --fix`: annotations in other brackets become the ones that are meant, in the YAML files themselves."""
+"""`cnlu check --fix`: correcting annotations with wrong brackets in the YAML files themselves."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from cnlu.data.rasa_yaml import read_yaml_text
 from cnlu.data.schema import Example, MistypedMarkup, NluData
 from cnlu.errors import DataError
+from cnlu.i18n import _
 from cnlu.io.messages import shown
 from cnlu.io.text_files import read_text, write_bytes
 
@@ -17,10 +18,10 @@ _LINES = re.compile("(\r\n|\r|\n)")
 
 
 def fix_markup(data: NluData) -> Iterator[str]:
-    """Writes each file that has some, as a whole or not at all, and tells each change in a line.
+    """Correct each file that has mistyped markup, atomically, and yield one line for each change.
 
-    Everything else of a file stays as it is, byte for byte; what would be read otherwise afterwards is left and told.
-    Raises DataError and CnluError for a file that cannot be read or written.
+    Everything else in a file stays the same, byte for byte. If a change would affect other content, the file is left
+    unchanged and a line says so. Raises DataError and CnluError for a file that cannot be read or written.
     """
     by_file: dict[str, list[MistypedMarkup]] = defaultdict(list)
     for one in data.mistyped_markup:
@@ -33,7 +34,7 @@ def fix_markup(data: NluData) -> Iterator[str]:
 def _fix_file(file: str, found: list[MistypedMarkup], data: NluData) -> Iterator[str]:
     mark = b"\xef\xbb\xbf" if Path(file).read_bytes().startswith(b"\xef\xbb\xbf") else b""
     old = read_text(Path(file))
-    parts = _LINES.split(old)  # every second one is a line break
+    parts = _LINES.split(old)  # every second element is a line break
     done: list[MistypedMarkup] = []
     for one in found:
         at = 2 * (int(one.source.rpartition(":")[2]) - 1)
@@ -43,28 +44,37 @@ def _fix_file(file: str, found: list[MistypedMarkup], data: NluData) -> Iterator
             parts[at] = fixed
             done.append(one)
         else:
-            yield (
-                f"not fixed {one.source}: {shown(one.written)} is not written so there, or begins the text; write "
-                f"{shown(one.correction)} by hand"
+            yield _(
+                "not fixed {place}: {written} is written differently there, or begins the text; write {correction} by "
+                "hand",
+                place=one.source,
+                written=shown(one.written),
+                correction=shown(one.correction),
             )
     if not done:
         return
     new = "".join(parts)
-    if not _same_but_for(old, new, {one.source for one in done}, file, data.synonyms_by_type):
-        yield f"not fixed {file}: other things in it would be read otherwise; correct the lines by hand"
+    if not _is_same_except(old, new, {one.source for one in done}, file, data.synonyms_by_type):
+        yield _("not fixed {file}: other content would be read differently; correct the lines by hand", file=file)
         return
     write_bytes(Path(file), mark + new.encode())
-    yield from (f"fixed {one.source}: {shown(one.written)} is now {shown(one.correction)}" for one in done)
+    for one in done:
+        yield _(
+            "fixed {place}: {written} is now {correction}",
+            place=one.source,
+            written=shown(one.written),
+            correction=shown(one.correction),
+        )
 
 
 def _is_safe(line: str, written: str) -> bool:
-    """Whether brackets there are text to YAML: a plain scalar must not begin with one."""
+    """Whether YAML reads corrected brackets as text: a plain scalar must not begin with one."""
     return re.search(r"text:\s*$", line[: line.index(written)]) is None
 
 
-def _same_but_for(old: str, new: str, sources: set[str], file: str, bind: bool) -> bool:
-    """Whether the two texts of a file read alike but for the examples of these lines, which have other entities now."""
-    before, after = (NluData(invalid=[], synonyms_by_type=bind) for _ in range(2))
+def _is_same_except(old: str, new: str, sources: set[str], file: str, synonyms_by_type: bool) -> bool:
+    """Whether both texts of a file are read the same, except for the entities of the examples on these lines."""
+    before, after = (NluData(invalid=[], synonyms_by_type=synonyms_by_type) for _ in range(2))
     try:
         read_yaml_text(old, file, before)
         read_yaml_text(new, file, after)
@@ -75,13 +85,13 @@ def _same_but_for(old: str, new: str, sources: set[str], file: str, bind: bool) 
         others
         and len(before.examples) == len(after.examples)
         and all(
-            _fixed(one, two) if one.source in sources else one == two
+            _differs_in_entities(one, two) if one.source in sources else one == two
             for one, two in zip(before.examples, after.examples, strict=True)
         )
     )
 
 
-def _fixed(one: Example, two: Example) -> bool:
+def _differs_in_entities(one: Example, two: Example) -> bool:
     return (one.source, one.intent, one.metadata) == (
         two.source,
         two.intent,

@@ -1,4 +1,4 @@
-"""Names of intents, entity types, roles and groups: too few examples, too unlike in number, too alike in name."""
+"""Labels (intents, entity types, roles, groups): few examples, imbalance, similar or suspicious names."""
 
 from __future__ import annotations
 
@@ -9,31 +9,50 @@ from collections.abc import Iterable, Iterator
 from cnlu.check.corpus import Corpus, Line
 from cnlu.check.findings import Finding, Place
 from cnlu.check.invisible import has_invisible
+from cnlu.i18n import _, n_
 from cnlu.io.messages import shown
 
-KINDS = {"intent": "an intent", "entity type": "an entity type", "role": "a role", "group": "a group"}
+KINDS = ("intent", "entity type", "role", "group")
 
 _QUOTES = "\"'“”‘’「」『』`"
 
 
 def find_few(corpus: Corpus) -> Iterator[Finding]:
     """`few-examples`, `few-entities`."""
-    wanted = corpus.config.check
-    for kind, code, least, what in (
-        ("intent", "few-examples", wanted.min_intent_examples, "example"),
-        ("entity type", "few-entities", wanted.min_entity_examples, "annotation"),
-    ):
-        for name, places in labels_of(corpus.train)[kind].items():
-            if len(places) < least:
-                count = f"{len(places)} {what}{'s' if len(places) > 1 else ''}"
-                problem = f"is {KINDS[kind]} with {count}; fewer than {least} hardly teach anything"
-                yield Finding(
-                    code, places[0].source, name, problem, "write more, or join it with another", tuple(places[1:])
-                )
+    labels, settings = labels_of(corpus.train), corpus.config.check
+    for name, places in labels["intent"].items():
+        if len(places) < settings.min_intent_examples:
+            problem = n_(
+                "is an intent with {count} example; fewer than {least} hardly teach anything",
+                "is an intent with {count} examples; fewer than {least} hardly teach anything",
+                len(places),
+                least=settings.min_intent_examples,
+            )
+            yield _few("few-examples", name, places, problem)
+    for name, places in labels["entity type"].items():
+        if len(places) < settings.min_entity_examples:
+            problem = n_(
+                "is an entity type with {count} annotation; fewer than {least} hardly teach anything",
+                "is an entity type with {count} annotations; fewer than {least} hardly teach anything",
+                len(places),
+                least=settings.min_entity_examples,
+            )
+            yield _few("few-entities", name, places, problem)
+
+
+def _few(code: str, name: str, places: list[Place], problem: str) -> Finding:
+    return Finding(
+        code=code,
+        source=places[0].source,
+        text=name,
+        problem=problem,
+        fix=_("write more, or merge it with another"),
+        related=tuple(places[1:]),
+    )
 
 
 def find_imbalance(corpus: Corpus) -> Iterator[Finding]:
-    """`imbalance`: one finding for all small intents."""
+    """`imbalance`: a single finding for all small intents."""
     intents = labels_of(corpus.train)["intent"]
     if not intents:
         return
@@ -43,88 +62,115 @@ def find_imbalance(corpus: Corpus) -> Iterator[Finding]:
     if small:
         small.sort(key=lambda name: len(intents[name]))
         named = ", ".join(f"{shown(name)} ({len(intents[name])})" for name in small[:5])
-        more = f" and {len(small) - 5} more" if len(small) > 5 else ""
-        problem = f"has {most} examples, more than {corpus.config.check.imbalance:g} times those of {named}{more}"
+        if len(small) > 5:
+            named = _("{listed} and {count} more", listed=named, count=len(small) - 5)
+        problem = _(
+            "has {count} examples, more than {factor:g} times as many as {small}",
+            count=most,
+            factor=corpus.config.check.imbalance,
+            small=named,
+        )
         yield Finding(
-            "imbalance",
-            intents[largest][0].source,
-            largest,
-            problem,
-            "write more of the small ones, or train with training.balance=0.5",
-            tuple(intents[name][0] for name in small),
+            code="imbalance",
+            source=intents[largest][0].source,
+            text=largest,
+            problem=problem,
+            fix=_("write more examples for the small intents, or train with training.balance=0.5"),
+            related=tuple(intents[name][0] for name in small),
         )
 
 
 def find_similar_names(corpus: Corpus) -> Iterator[Finding]:
-    """`similar-names`; a lookup table or regex named almost as an entity type is none of its hints."""
+    """`similar-names`; a lookup table or regex whose name nearly matches an entity type does not help that type."""
     found = labels_of((*corpus.train, *corpus.test))
     for entry in (*corpus.data.entries, *(corpus.test_data.entries if corpus.test_data else ())):
-        if entry.kind == "intent" and entry.name in found["intent"]:  # the name itself stands there
+        if entry.kind == "intent" and entry.name in found["intent"]:  # the head of the section has the name
             found["intent"][entry.name].insert(0, Place(entry.source, ""))
     for kind, names in found.items():
         yield from _similar(kind, names)
     types = {_folded(name): name for name in found["entity type"]}
     for entry in {(entry.kind, entry.name): entry for entry in reversed(corpus.data.entries)}.values():
-        kin = types.get(_folded(entry.name))
-        if entry.kind in ("lookup", "regex") and kin and entry.name not in found["entity type"]:
-            problem = f"is a {entry.kind} whose name is almost the entity type {shown(kin)}"
+        similar = types.get(_folded(entry.name))
+        if entry.kind in ("lookup", "regex") and similar and entry.name not in found["entity type"]:
+            if entry.kind == "lookup":
+                problem = _("is a lookup table with nearly the name of the entity type {name}", name=shown(similar))
+            else:
+                problem = _("is a regex with nearly the name of the entity type {name}", name=shown(similar))
             yield Finding(
-                "similar-names",
-                entry.source,
-                entry.name,
-                problem,
-                "write both alike",
-                tuple(found["entity type"][kin][:1]),
+                code="similar-names",
+                source=entry.source,
+                text=entry.name,
+                problem=problem,
+                fix=_("use the same name for both"),
+                related=tuple(found["entity type"][similar][:1]),
             )
 
 
-def find_odd_names(corpus: Corpus) -> Iterator[Finding]:
-    """`odd-name`: ("drink") is a type in quotes, (size：L) one with a colon that separates nothing."""
+def find_suspicious_names(corpus: Corpus) -> Iterator[Finding]:
+    """`suspicious-name`: ("drink") is a type in quotes, (size：L) has a colon that does not separate a value."""
     found = labels_of((*corpus.train, *corpus.test))
     for kind, names in found.items():
         for name, places in names.items():
-            if why := _oddity(name, kind == "entity type"):
+            if problem := _name_problem(name, kind == "entity type"):
                 plain = "".join(ch for ch in name if not has_invisible(ch)).strip().strip(_QUOTES).strip()
-                fix = f"write {shown(plain.replace('：', ':'))[1:-1]}" if plain else "name it"
-                yield Finding("odd-name", places[0].source, name, f"is {KINDS[kind]} {why}", fix, tuple(places[1:]))
+                fix = _("write {name}", name=shown(plain.replace("：", ":"))[1:-1]) if plain else _("give it a name")
+                yield Finding("suspicious-name", places[0].source, name, problem, fix, related=tuple(places[1:]))
 
 
-def _oddity(name: str, is_type: bool) -> str:
-    """What is wrong with a name; empty for a good one."""
+def _name_problem(name: str, is_type: bool) -> str:
+    """What is wrong with a label's name; empty if nothing is."""
     if has_invisible(name):
-        return "with invisible characters"
+        return _("is a name with invisible characters")
     if name != name.strip():
-        return "with a space at its edge"
+        return _("is a name that begins or ends with a space")
     if len(name) > 1 and name[0] in _QUOTES and name[-1] in _QUOTES:
-        return "in quotes, which are read as a part of it"
-    return "with a full-width colon, which separates no value" if is_type and "：" in name else ""
+        return _("is a name in quotes, which are read as a part of it")
+    if is_type and "：" in name:
+        return _("is an entity type with a full-width colon, which does not separate a value")
+    return ""
 
 
 def _similar(kind: str, names: dict[str, list[Place]]) -> Iterator[Finding]:
-    kin: dict[str, list[str]] = defaultdict(list)
+    groups: dict[str, list[str]] = defaultdict(list)
     for name in names:
-        kin[_folded(name)].append(name)
-    for group in kin.values():
+        groups[_folded(name)].append(name)
+    for group in groups.values():
         usual, *others = sorted(group, key=lambda name: -len(names[name]))
         for name in others:
             here, there = names[name], names[usual]
-            other = f"{shown(usual)} at {there[0].source} one in {_often(there)}"
-            problem = f"is {KINDS[kind]} in {_often(here)}, and {other}"
-            yield Finding("similar-names", here[0].source, name, problem, "write both alike", (*here[1:], there[0]))
+            yield Finding(
+                code="similar-names",
+                source=here[0].source,
+                text=name,
+                problem=_similar_names(kind, here, usual, there),
+                fix=_("use the same name for both"),
+                related=(*here[1:], there[0]),
+            )
 
 
-def _often(places: list[Place]) -> str:
-    count = sum(bool(place.text) for place in places)
-    return f"{count} example{'s' if count > 1 else ''}"
+def _similar_names(kind: str, here: list[Place], other: str, there: list[Place]) -> str:
+    counts = {"count": _example_count(here), "other_count": _example_count(there)}
+    values = {"other": shown(other), "place": there[0].source, **counts}
+    if kind == "intent":
+        return _("is an intent (examples: {count}), and {other} at {place} is another ({other_count})", **values)
+    if kind == "entity type":
+        return _("is an entity type (examples: {count}), and {other} at {place} is another ({other_count})", **values)
+    if kind == "role":
+        return _("is a role (examples: {count}), and {other} at {place} is another ({other_count})", **values)
+    return _("is a group (examples: {count}), and {other} at {place} is another ({other_count})", **values)
+
+
+def _example_count(places: list[Place]) -> int:
+    return sum(bool(place.text) for place in places)
 
 
 def _folded(name: str) -> str:
-    """Without what people mix up: letter case, width, and the marks between words."""
+    """The name without the differences that people overlook: letter case, width, and separators of words."""
     return "".join(ch for ch in unicodedata.normalize("NFKC", name).casefold() if ch not in "_- ")
 
 
 def labels_of(lines: Iterable[Line]) -> dict[str, dict[str, list[Place]]]:
-    """By kind and name, the place of every example (every annotation, for what is not an intent)."""
+    """By kind and name, the place of every example (for kinds other than intents: of every annotation)."""
     found: dict[str, dict[str, list[Place]]] = {kind: defaultdict(list) for kind in KINDS}
     for line in lines:
         example = line.example
@@ -138,5 +184,5 @@ def labels_of(lines: Iterable[Line]) -> dict[str, dict[str, list[Place]]]:
 
 
 def label_counts(lines: Iterable[Line]) -> Counter[str]:
-    """How many names there are of each kind."""
+    """The number of names of each kind."""
     return Counter({kind: len(names) for kind, names in labels_of(lines).items()})

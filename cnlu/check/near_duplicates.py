@@ -1,7 +1,7 @@
-"""Examples that are nearly the same: they cost work and teach little.
+"""Examples that are nearly the same: they cost work and add little to training.
 
-Only examples of one intent are compared, and what tells sentences apart in a bot is never taken for a small difference:
-entities, numbers and negations must be the same.
+Only examples of one intent are compared. Entities, numbers and negations must be the same, because they change the
+meaning of a sentence.
 """
 
 from __future__ import annotations
@@ -14,55 +14,70 @@ import numpy as np
 
 from cnlu.check.corpus import PARTICLES, Corpus, Line, without_punctuation
 from cnlu.check.findings import Finding
+from cnlu.i18n import _, n_
 from cnlu.io.messages import shown
 from cnlu.text.chars import char_type
 from cnlu.text.near_duplicates import near_duplicate_keys, one_apart_keys
 
 _NEGATIONS = frozenset("不没無无别未非莫勿甭否")
 _LONG = 20
-"""Characters from which on texts are compared by their pairs of characters too."""
+"""Length in characters from which texts are also compared by their character bigrams"""
 _SHORT = 4
-"""Characters below which a particle makes another sentence: a bot should know 好 and 好啊 both."""
-_LOOKED_AT = 8
-"""With so many texts before it that share a hash, each is compared."""
-_VALUES = range(0xF0000, 0x10FFFE)
-"""Private characters that stand for entities, each for one type and surface."""
+"""Length below which a particle makes a different sentence: a bot needs both 好 and 好啊"""
+_MAX_COMPARED = 8
+"""Number of preceding texts with the same hash that a text is compared with"""
+_PLACEHOLDERS = range(0xF0000, 0x10FFFE)
+"""Private-use characters that replace entities, one for each type and surface"""
 
 
 def find_near_duplicates(corpus: Corpus) -> Iterator[Finding]:
-    """`near-duplicate`: one finding for each group. What is quite the same is `duplicate`'s or `two-annotations`'."""
+    """`near-duplicate`: one finding per group. Identical texts are `duplicate` or `two-annotations` instead."""
     groups: dict[tuple[str | None, str], list[Line]] = defaultdict(list)
-    signs: dict[tuple[str, str], str] = {}
+    placeholders: dict[tuple[str, str], str] = {}
     for line in corpus.train:
-        groups[line.example.intent, _essence(line, corpus, signs)].append(line)
+        groups[line.example.intent, _reduced_text(line, corpus, placeholders)].append(line)
     by_intent: dict[str | None, list[str]] = defaultdict(list)
     for intent, text in groups:
         by_intent[intent].append(text)
     for intent, texts in by_intent.items():
-        for joined in _joined(texts, corpus):
-            lines = [line for at in joined for line in groups[intent, texts[at]]]
-            unlike = list({line.key: line for line in reversed(lines)}.values())[::-1]
-            if len(unlike) > 1:
-                yield _finding(unlike)
+        for group in _groups(texts, corpus):
+            lines = [line for at in group for line in groups[intent, texts[at]]]
+            distinct = list({line.key: line for line in reversed(lines)}.values())[::-1]
+            if len(distinct) > 1:
+                yield _finding(distinct)
 
 
 def _finding(lines: list[Line]) -> Finding:
     first, second = lines[0].example, lines[1].example
-    others = f" and {len(lines) - 2} more" if len(lines) > 2 else ""
-    problem = f"is nearly {shown(second.text)} at {second.source}{others}"
-    related = tuple(line.place for line in lines[1:])
-    return Finding("near-duplicate", first.source, first.text, problem, "keep one, or word the others anew", related)
+    problem = n_(
+        "is nearly the same as {text} at {place}",
+        "is nearly the same as {text} at {place} and {others} more",
+        len(lines) - 1,
+        text=shown(second.text),
+        place=second.source,
+        others=len(lines) - 2,
+    )
+    return Finding(
+        code="near-duplicate",
+        source=first.source,
+        text=first.text,
+        problem=problem,
+        fix=_("keep one, or rephrase the others"),
+        related=tuple(line.place for line in lines[1:]),
+    )
 
 
-def _essence(line: Line, corpus: Corpus, signs: dict[tuple[str, str], str]) -> str:
-    """The text without spaces, punctuation and outer particles, each entity as one private character."""
+def _reduced_text(line: Line, corpus: Corpus, placeholders: dict[tuple[str, str], str]) -> str:
+    """The text without spaces, punctuation and particles at its ends, with each entity as one placeholder."""
     text, read, parts = line.example.text, 0, []
     for entity in line.example.entities:
         if entity.start < read:
             continue
         value = corpus.normalizer.normalize(text[entity.start : entity.end]).text
-        sign = signs.setdefault((entity.entity, value), chr(_VALUES[len(signs) % len(_VALUES)]))
-        parts += [_plain(text[read : entity.start], corpus), sign]
+        placeholder = placeholders.setdefault(
+            (entity.entity, value), chr(_PLACEHOLDERS[len(placeholders) % len(_PLACEHOLDERS)])
+        )
+        parts += [_plain(text[read : entity.start], corpus), placeholder]
         read = entity.end
     parts.append(_plain(text[read:], corpus))
     whole = "".join(parts)
@@ -74,8 +89,8 @@ def _plain(text: str, corpus: Corpus) -> str:
     return without_punctuation(corpus.normalizer.normalize(text).text)
 
 
-def _joined(texts: list[str], corpus: Corpus) -> Iterator[list[int]]:
-    """The indices of texts, in order, those that are alike together; every text is in one list."""
+def _groups(texts: list[str], corpus: Corpus) -> Iterator[list[int]]:
+    """Yield the connected components of near duplicates as lists of indices; every text is in one list."""
     heads = list(range(len(texts)))
     for one, two in (*_one_apart(texts, corpus.config.check.near_length), *_overlapping(texts, corpus)):
         one, two = _head(heads, one), _head(heads, two)
@@ -94,10 +109,10 @@ def _head(heads: list[int], at: int) -> int:
 
 
 def _one_apart(texts: list[str], least: int) -> Iterator[tuple[int, int]]:
-    """Pairs of texts that differ by one character which does not tell them apart."""
+    """Pairs of texts that differ by one character that does not change the meaning."""
     keys, owners = one_apart_keys(texts)
     long = np.fromiter((len(text) >= least for text in texts), bool, len(texts))
-    free = ~np.fromiter((_tells_apart(ch) for ch in "".join(texts)), bool, len(owners) - len(texts))
+    free = ~np.fromiter((_changes_meaning(ch) for ch in "".join(texts)), bool, len(owners) - len(texts))
     kept = long[owners] & np.concatenate([free, np.ones(len(texts), bool)])
     keys, owners = keys[kept], owners[kept]
     order = np.argsort(keys, kind="stable")
@@ -107,32 +122,32 @@ def _one_apart(texts: list[str], least: int) -> Iterator[tuple[int, int]]:
 
 
 def _overlapping(texts: list[str], corpus: Corpus) -> Iterator[tuple[int, int]]:
-    """Pairs of long texts with much in common, found by hashes and then compared."""
+    """Pairs of long texts with a high similarity, found by hashes and then compared."""
     long = [at for at, text in enumerate(texts) if len(text) >= _LONG]
     if len(long) < 2:
         return
-    pairs: dict[int, frozenset[str]] = {}
+    bigrams: dict[int, frozenset[str]] = {}
     for band in near_duplicate_keys([texts[at] for at in long]).T:
         buckets: dict[int, list[int]] = defaultdict(list)
         for at, key in zip(long, band.tolist(), strict=True):
             bucket = buckets[key]
-            for other in bucket[-_LOOKED_AT:]:
-                if _alike(texts, other, at, pairs) >= corpus.config.check.similarity:
+            for other in bucket[-_MAX_COMPARED:]:
+                if _similarity(texts, other, at, bigrams) >= corpus.config.check.similarity:
                     yield other, at
             bucket.append(at)
 
 
-def _alike(texts: list[str], one: int, two: int, pairs: dict[int, frozenset[str]]) -> float:
-    """Jaccard similarity of the two texts' pairs of characters; 0 where something that tells apart differs."""
-    if [ch for ch in texts[one] if _tells_apart(ch)] != [ch for ch in texts[two] if _tells_apart(ch)]:
+def _similarity(texts: list[str], one: int, two: int, bigrams: dict[int, frozenset[str]]) -> float:
+    """Jaccard similarity of the texts' character bigrams; 0 if a character that changes the meaning differs."""
+    if [ch for ch in texts[one] if _changes_meaning(ch)] != [ch for ch in texts[two] if _changes_meaning(ch)]:
         return 0.0
-    first, second = (pairs.get(at) or pairs.setdefault(at, _pairs(texts[at])) for at in (one, two))
+    first, second = (bigrams.get(at) or bigrams.setdefault(at, _bigrams(texts[at])) for at in (one, two))
     return len(first & second) / len(first | second)
 
 
-def _pairs(text: str) -> frozenset[str]:
+def _bigrams(text: str) -> frozenset[str]:
     return frozenset(map("".join, pairwise(text)))
 
 
-def _tells_apart(ch: str) -> bool:
-    return ch in _NEGATIONS or char_type(ch) in ("digit", "hannum") or ord(ch) >= _VALUES[0]
+def _changes_meaning(ch: str) -> bool:
+    return ch in _NEGATIONS or char_type(ch) in ("digit", "hannum") or ord(ch) >= _PLACEHOLDERS[0]

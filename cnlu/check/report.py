@@ -1,4 +1,4 @@
-"""Findings as a person reads them in a terminal, and as JSON."""
+"""Reports of findings: text for the terminal, and JSON."""
 
 from __future__ import annotations
 
@@ -9,52 +9,60 @@ from typing import Any
 
 from cnlu.check.corpus import Corpus
 from cnlu.check.dictionaries import build_lexicon
-from cnlu.check.findings import CODES, SEVERITIES, Finding
+from cnlu.check.findings import CODES, SEVERITIES, Finding, title
 from cnlu.check.labels import label_counts
+from cnlu.errors import CnluError
+from cnlu.i18n import _, n_
 from cnlu.io.messages import shown
 
 VERSION = 1
-"""Of the JSON's shape; fields may be added without a new one."""
+"""Version of the JSON format; fields may be added without a new version"""
 
 
 def as_lines(found: Sequence[Finding], corpus: Corpus, show: int) -> Iterator[str]:
-    """Code by code, at most `show` findings of each (0: all), then a summary."""
+    """Yield the lines of the report: for each code at most `show` findings (0: all), then a summary."""
     for code, group in groupby(found, key=lambda one: one.code):
         findings = list(group)
         kept = findings[: show or None]
-        yield f"{CODES[code].severity} {code} ({len(findings)}): {CODES[code].title}"
+        yield f"{CODES[code]} {code} ({len(findings)}): {title(code)}"
         yield from (f"  {_sentence(one)}" for one in kept)
         if len(kept) < len(findings):
-            yield f"  ... and {len(findings) - len(kept)} more; see all with --set check.show=0 or --format json"
+            yield "  " + _(
+                "... and {count} more; see all with --set check.show=0 or --format json",
+                count=len(findings) - len(kept),
+            )
         yield ""
     yield _summary(found, corpus)
 
 
 def _sentence(one: Finding) -> str:
-    text = f"{shown(one.text)} " if one.text else ""
-    return f"{one.source}: {text}{one.problem}; {one.fix}."
+    problem = f"{shown(one.text)} {one.problem}" if one.text else one.problem
+    return str(CnluError(one.source, problem, one.fix))
 
 
 def _summary(found: Sequence[Finding], corpus: Corpus) -> str:
-    figures = _figures(corpus)
-    names = ("example", "intent", "entity type")
-    size = ", ".join(_count(figures[f"{name.replace(' ', '_')}s"], name) for name in names)
+    figures, counts = _figures(corpus), Counter(one.severity for one in found)
+    size = [
+        n_("{count} example", "{count} examples", figures["examples"]),
+        n_("{count} intent", "{count} intents", figures["intents"]),
+        n_("{count} entity type", "{count} entity types", figures["entity_types"]),
+    ]
     if corpus.test_data is not None:
-        size += f", {_count(figures['test_examples'], 'example')} of the test"
+        size.append(n_("{count} test example", "{count} test examples", figures["test_examples"]))
     if corpus.data.lookups or corpus.data.regexes:
         loaded = figures["dictionaries"]
-        size += f"; {loaded['loaded']} lookup entries and regexes loaded, {loaded['rejected']} rejected"
-    counts = Counter(one.severity for one in found)
-    told = [_count(counts[name], name) for name in SEVERITIES if counts[name]]
-    return f"{', '.join(told) or 'nothing found'} in {size}"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
+        size.append(_("{loaded} lookup entries and regexes loaded ({rejected} rejected)", **loaded))
+    kinds = (
+        (counts["error"], n_("{count} error", "{count} errors", counts["error"])),
+        (counts["warning"], n_("{count} warning", "{count} warnings", counts["warning"])),
+        (counts["info"], n_("{count} info", "{count} infos", counts["info"])),
+    )
+    findings = ", ".join(text for count, text in kinds if count) or _("nothing found")
+    return _("{findings} in {size}", findings=findings, size=", ".join(size))
 
 
 def as_json(found: Sequence[Finding], corpus: Corpus, code: int) -> dict[str, Any]:
-    """The shape that docs/writing-examples.md describes."""
+    """The report as JSON; docs/writing-examples.md describes its format."""
     counts = Counter(one.severity for one in found)
     return {
         "version": VERSION,

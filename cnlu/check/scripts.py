@@ -1,7 +1,7 @@
-"""One thing in two scripts: traditional and simplified characters, full and half width.
+"""Mixed scripts: traditional and simplified characters, full and half width.
 
-A character belongs to one script alone where the standard of the other does not have it: GB 2312 for simplified, Big5
-for traditional characters. OpenCC then says whether it is a traditional character at all or merely a rare one.
+A character belongs to one script only if the standard of the other script does not contain it: GB 2312 for simplified,
+Big5 for traditional characters. OpenCC then distinguishes traditional characters from merely rare ones.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 
-from cnlu.check.corpus import Corpus, Line, share, surface
+from cnlu.check.corpus import Corpus, Line, percentage, surface
 from cnlu.check.findings import Finding, Place
+from cnlu.i18n import _, n_
 from cnlu.io.messages import shown
 from cnlu.text.chars import is_han
 
 _MINORITY = 0.1
-"""Share of the examples up to which those of the other script are named one by one."""
+"""Largest share of the examples for which each example of the other script is reported separately"""
 
 
 def find_mixed_scripts(corpus: Corpus) -> Iterator[Finding]:
-    """`mixed-script`; nothing where `text.simplify` makes the two one, or without OpenCC (see `opencc_is_missing`)."""
+    """`mixed-script`; no findings with `text.simplify`, which unifies the scripts, or without OpenCC."""
     if corpus.config.text.simplify or opencc_is_missing():
         return
     lines = [line for part in corpus.parts for line in part]
@@ -29,54 +30,70 @@ def find_mixed_scripts(corpus: Corpus) -> Iterator[Finding]:
     rare, usual = sorted(both, key=lambda script: len(both[script]))
     if not both[rare]:
         return
-    name = "traditional" if rare == "t" else "simplified"
     part = len(both[rare]) / len({id(line) for group in both.values() for line in group})
     if part <= _MINORITY:
         for line in both[rare]:
-            yield _one_line(line, rare, name, len(both[usual]))
+            yield _other_script(line, rare, len(both[usual]))
         return
     first = both[rare][0].example
-    problem = f"has {name} characters, as have {share(len(both[rare]), len(lines))} of the examples"
+    share = percentage(len(both[rare]), len(lines))
+    if rare == "t":
+        problem = _("has traditional characters, like {share} of the examples", share=share)
+    else:
+        problem = _("has simplified characters, like {share} of the examples", share=share)
     yield Finding(
-        "mixed-script",
-        first.source,
-        first.text,
-        problem,
-        "write all in one script, or train with text.simplify=true",
-        tuple(line.place for line in both[rare][1:]),
+        code="mixed-script",
+        source=first.source,
+        text=first.text,
+        problem=problem,
+        fix=_("write all examples in one script, or train with text.simplify=true"),
+        related=tuple(line.place for line in both[rare][1:]),
     )
 
 
-def _one_line(line: Line, rare: str, name: str, others: int) -> Finding:
+def _other_script(line: Line, rare: str, others: int) -> Finding:
     text = line.example.text
-    odd = "".join(dict.fromkeys(ch for ch in text if rare in _script(ch)))
-    same = f" {shown(_converted(odd, 't2s'))[1:-1]}" if rare == "t" else ""
-    problem = f"has the {name} {shown(odd)}, while {others} examples are written otherwise"
-    return Finding(
-        "mixed-script",
-        line.example.source,
-        text,
-        problem,
-        f"write{same or ' it in traditional characters'}, or train with text.simplify=true",
-    )
+    characters = "".join(dict.fromkeys(ch for ch in text if rare in _script(ch)))
+    if rare == "t":
+        problem = n_(
+            "has the traditional characters {characters}, while {count} example is simplified",
+            "has the traditional characters {characters}, while {count} examples are simplified",
+            others,
+            characters=shown(characters),
+        )
+        simplified = shown(_converted(characters, "t2s"))[1:-1]
+        fix = _("write {simplified}, or train with text.simplify=true", simplified=simplified)
+    else:
+        problem = n_(
+            "has the simplified characters {characters}, while {count} example is traditional",
+            "has the simplified characters {characters}, while {count} examples are traditional",
+            others,
+            characters=shown(characters),
+        )
+        fix = _("write it in traditional characters, or train with text.simplify=true")
+    return Finding("mixed-script", line.example.source, text, problem, fix)
 
 
 def find_mixed_widths(corpus: Corpus) -> Iterator[Finding]:
-    """`mixed-width`: one finding for all examples, and one for each value that is written in both widths."""
+    """`mixed-width`: one finding for all examples, and one for each value written in both widths."""
     wide = [line for part in corpus.parts for line in part if _is_wide(line.example.text)]
     total = sum(map(len, corpus.parts))
     if not wide or len(wide) == total:
         return
     first = wide[0].example
-    others = f", as have {len(wide) - 1} more examples of {total}" if len(wide) > 1 else ""
-    problem = f"has full-width letters or digits{others}"
-    folded = corpus.config.text.fold_width
-    fix = (
-        "write half-width ones, for regexes see the text as it is"
-        if folded
-        else ("write half-width ones, or train with text.fold_width=true")
+    problem = n_(
+        "has full-width letters or digits",
+        "has full-width letters or digits, like {others} more of {total} examples",
+        len(wide),
+        others=len(wide) - 1,
+        total=total,
     )
-    yield Finding("mixed-width", first.source, first.text, problem, fix, tuple(line.place for line in wide[1:]))
+    if corpus.config.text.fold_width:
+        fix = _("write half-width ones, because regexes see the text as written")
+    else:
+        fix = _("write half-width ones, or train with text.fold_width=true")
+    related = tuple(line.place for line in wide[1:])
+    yield Finding("mixed-width", first.source, first.text, problem, fix, related=related)
     yield from _values_in_both(corpus)
 
 
@@ -90,14 +107,13 @@ def _values_in_both(corpus: Corpus) -> Iterator[Finding]:
         usual, *others = sorted(forms, key=lambda form: (_is_wide(form), -len(forms[form])))
         for form in others:
             if _is_wide(form):
-                problem = f"is written {shown(usual)} at {forms[usual][0].source}"
                 yield Finding(
-                    "mixed-width",
-                    forms[form][0].source,
-                    form,
-                    problem,
-                    "write it in half width",
-                    (*forms[form][1:], forms[usual][0]),
+                    code="mixed-width",
+                    source=forms[form][0].source,
+                    text=form,
+                    problem=_("is written {usual} at {place}", usual=shown(usual), place=forms[usual][0].source),
+                    fix=_("write it in half width"),
+                    related=(*forms[form][1:], forms[usual][0]),
                 )
 
 
@@ -106,7 +122,7 @@ def _is_wide(text: str) -> bool:
 
 
 def opencc_is_missing() -> bool:
-    """Whether traditional and simplified characters cannot be compared here."""
+    """Whether OpenCC is not installed, so that traditional and simplified characters cannot be compared."""
     try:
         import opencc  # noqa: F401
     except ImportError:
@@ -120,7 +136,7 @@ def _scripts(text: str) -> set[str]:
 
 @cache
 def _script(ch: str) -> str:
-    """ "t" for a character of traditional texts only, "s" for one of simplified only, else nothing."""
+    """ "t" for a character of traditional texts only, "s" for one of simplified texts only, otherwise empty."""
     if not is_han(ch):
         return ""
     simplified, traditional = _has(ch, "gb2312"), _has(ch, "big5")

@@ -1,4 +1,4 @@
-"""What surfaces stand for: synonyms and annotated values that do not fit together."""
+"""Synonyms and annotated values that contradict each other."""
 
 from __future__ import annotations
 
@@ -8,27 +8,28 @@ from dataclasses import dataclass, field
 
 from cnlu.check.corpus import Corpus, surface
 from cnlu.check.findings import Finding, Place
+from cnlu.i18n import _
 from cnlu.io.messages import shown
 
 _Values = dict[str, list[tuple[Place, str]]]
-"""By value, where it is said, and how the surface is written there"""
+"""By value: the places that give it, and the surface as written there"""
 
 
 @dataclass
-class _Meanings:
-    """What one surface, in whatever width and case, stands for."""
+class _SurfaceValues:
+    """The values of one surface, in any width and case."""
 
     general: _Values = field(default_factory=lambda: defaultdict(list))
-    """As the sections of synonyms say"""
+    """From sections of synonyms"""
     of_type: dict[str, _Values] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
-    """As annotations and tables say"""
-    bare: dict[str, list[Place]] = field(default_factory=lambda: defaultdict(list))
-    """By type, where it is annotated without a value"""
+    """By entity type, from annotations and tables"""
+    without_value: dict[str, list[Place]] = field(default_factory=lambda: defaultdict(list))
+    """By entity type, the places that annotate it without a value"""
 
 
-def _meanings(corpus: Corpus) -> dict[str, _Meanings]:
-    """By surface, folded."""
-    found: dict[str, _Meanings] = defaultdict(_Meanings)
+def _values_by_surface(corpus: Corpus) -> dict[str, _SurfaceValues]:
+    """By folded surface."""
+    found: dict[str, _SurfaceValues] = defaultdict(_SurfaceValues)
     for entry in corpus.data.entries:
         if entry.kind == "synonym":
             one = found[corpus.synonyms.fold(entry.text)]
@@ -39,66 +40,107 @@ def _meanings(corpus: Corpus) -> dict[str, _Meanings]:
             covered = surface(line.example, entity)
             one = found[corpus.synonyms.fold(covered)]
             if entity.value == covered:
-                one.bare[entity.entity].append(line.place)
+                one.without_value[entity.entity].append(line.place)
             else:
                 one.of_type[entity.entity][entity.value].append((line.place, covered))
     return found
 
 
 def find_two_values(corpus: Corpus) -> Iterator[Finding]:
-    """`two-values`: one surface with two values for the same entities, or values that differ in width or case alone."""
-    meanings = _meanings(corpus)
-    for one in meanings.values():
+    """`two-values`: a surface with two values for the same entities, or values that differ only in width or case."""
+    by_surface = _values_by_surface(corpus)
+    for one in by_surface.values():
         if len(one.general) > 1 or not corpus.data.synonyms_by_type:
-            competing = [_united(one.general, *(() if corpus.data.synonyms_by_type else one.of_type.values()))]
+            competing = [_merged(one.general, *(() if corpus.data.synonyms_by_type else one.of_type.values()))]
         else:
-            competing = [_united(own, one.general) for own in one.of_type.values()]
+            competing = [_merged(own, one.general) for own in one.of_type.values()]
         yield from (_two(values) for values in competing if len(values) > 1)
-    yield from _spelled_in_two_ways(corpus, meanings.values())
+    yield from _spelled_in_two_ways(corpus, by_surface.values())
 
 
-def _united(*parts: _Values) -> _Values:
-    united: _Values = defaultdict(list)
+def _merged(*parts: _Values) -> _Values:
+    merged: _Values = defaultdict(list)
     for values in parts:
-        for value, said in values.items():
-            united[value] += said
-    return united
+        for value, places in values.items():
+            merged[value] += places
+    return merged
 
 
 def _two(values: _Values) -> Finding:
     ranked = sorted(values, key=lambda value: -len(values[value]))
     first, other = ranked[0], ranked[1]
     (at, written), (there, elsewhere) = values[other][0], values[first][0]
-    also = f", written {shown(elsewhere)}," if elsewhere != written else ""
-    problem = f"stands for {shown(other)} here and for{also} {shown(first)} at {there.source}"
-    rest = tuple(place for value in ranked for place, _ in values[value] if place is not at)
-    return Finding("two-values", at.source, written, problem, "choose one: the last one read counts", rest)
+    names = {"value": shown(other), "other": shown(first), "place": there.source}
+    if elsewhere == written:
+        problem = _("stands for {value} here and for {other} at {place}", **names)
+    else:
+        problem = _(
+            "stands for {value} here and, written {surface}, for {other} at {place}", surface=shown(elsewhere), **names
+        )
+    return Finding(
+        code="two-values",
+        source=at.source,
+        text=written,
+        problem=problem,
+        fix=_("choose one: the last one read is used"),
+        related=tuple(place for value in ranked for place, _surface in values[value] if place is not at),
+    )
 
 
-def _spelled_in_two_ways(corpus: Corpus, meanings: Iterable[_Meanings]) -> Iterator[Finding]:
+def _spelled_in_two_ways(corpus: Corpus, surfaces: Iterable[_SurfaceValues]) -> Iterator[Finding]:
     spelled: dict[str, dict[str, Place]] = defaultdict(dict)
-    for one in meanings:
-        for value, said in _united(one.general, *one.of_type.values()).items():
-            spelled[corpus.synonyms.fold(value)].setdefault(value, said[0][0])
+    for one in surfaces:
+        for value, places in _merged(one.general, *one.of_type.values()).items():
+            spelled[corpus.synonyms.fold(value)].setdefault(value, places[0][0])
     for ways in spelled.values():
         (first, there), *others = ways.items()
         for value, place in others:
-            problem = f"is a value here, and {shown(first)} at {there.source} differs from it in width or case alone"
-            yield Finding("two-values", place.source, value, problem, "write both alike", (there,))
+            problem = _(
+                "is a value here, and {other} at {place} differs from it only in width or case",
+                other=shown(first),
+                place=there.source,
+            )
+            fix = _("write both in the same way")
+            yield Finding("two-values", place.source, value, problem, fix, related=(there,))
 
 
 def find_one_type_values(corpus: Corpus) -> Iterator[Finding]:
-    """`one-type-value`: 大 is annotated as L of one type, and without a value as another; one finding a surface."""
-    for one in _meanings(corpus).values():
-        others = [kind for kind in one.bare if kind not in one.of_type]
+    """`one-type-value`: 大 has the value L as one type and no value as another; one finding per surface."""
+    for one in _values_by_surface(corpus).values():
+        others = [kind for kind in one.without_value if kind not in one.of_type]
         if others and one.of_type and not one.general:
             (valued, values), kind = next(iter(one.of_type.items())), others[0]
             (value, ((there, written), *_)), *_ = values.items()
-            named, other = shown(kind)[1:-1], shown(valued)[1:-1]
-            problem = f"has no value as {named} here, and {shown(value)} as {other} at {there.source}"
-            fix = f"list it under `synonym: {shown(value)[1:-1]}` if it means that as {named} too"
-            if not corpus.data.synonyms_by_type:
-                problem += ", which counts for both"
-                fix = f"train with data.synonyms=by_type, unless it means that as {named} too"
-            at, *more = one.bare[kind]
-            yield Finding("one-type-value", at.source, written, problem, fix, (there, *more))
+            at, *more = one.without_value[kind]
+            names = {"type": shown(kind)[1:-1], "other": shown(valued)[1:-1]}
+            yield Finding(
+                code="one-type-value",
+                source=at.source,
+                text=written,
+                problem=_one_type_problem(corpus, value, there.source, names),
+                fix=_one_type_fix(corpus, value, names["type"]),
+                related=(there, *more),
+            )
+
+
+def _one_type_problem(corpus: Corpus, value: str, place: str, names: dict[str, str]) -> str:
+    if corpus.data.synonyms_by_type:
+        return _(
+            "has no value as {type} here, and {value} as {other} at {place}", value=shown(value), place=place, **names
+        )
+    return _(
+        "has no value as {type} here, and {value} as {other} at {place}, which applies to both",
+        value=shown(value),
+        place=place,
+        **names,
+    )
+
+
+def _one_type_fix(corpus: Corpus, value: str, entity_type: str) -> str:
+    if corpus.data.synonyms_by_type:
+        return _(
+            "list it under `synonym: {value}` if it has this value as {type} too",
+            value=shown(value)[1:-1],
+            type=entity_type,
+        )
+    return _("train with data.synonyms=by_type, unless it has this value as {type} too", type=entity_type)

@@ -1,4 +1,4 @@
-"""`cnlu convert`: the options, the order of its steps, what it prints."""
+"""`cnlu convert`: its options, steps and output."""
 
 from __future__ import annotations
 
@@ -10,90 +10,111 @@ from typing import TYPE_CHECKING
 
 from cnlu.config.needs import refuse_option
 from cnlu.errors import DataError, UsageError
-from cnlu.i18n import _
+from cnlu.i18n import _, n_
 from cnlu.io.messages import encodable
 
 if TYPE_CHECKING:
     from cnlu.convert.result import Result
 
-SHOWN = 50
-"""Most sentences about what was not converted; the rest is counted."""
+MAX_SHOWN = 50
+"""Number of sentences about items that are not converted; the rest is counted"""
 
 
 def add_convert(parser: argparse.ArgumentParser) -> None:
-    """Describes the verb to the parser of the command line."""
+    """Add the options of the command to its parser."""
     from cnlu.convert.formats import FORMATS
     from cnlu.convert.result import CHARACTERS, UTF16
 
     parser.description = (
-        "Turn examples of another tool into Rasa's YAML or JSONL: doccano, Label Studio, BIO and CoNLL, Rasa's old "
-        "JSON and Markdown, Dialogflow, LUIS, CSV and TSV. Exit code 1: something was not converted, and is named."
+        "Convert examples of another tool to Rasa's YAML or JSONL: doccano, Label Studio, BIO and CoNLL, Rasa's old "
+        "JSON and Markdown, Dialogflow, LUIS, CSV and TSV. Exit code 1: some items are not converted; each is reported."
     )
     add = parser.add_argument
-    add("input", metavar="IN", help="a file; of Dialogflow a ZIP or folder too, of JointBERT's data a folder")
+    add("input", metavar="IN", help="a file; for Dialogflow also a ZIP or folder, for JointBERT data a folder")
     add("--to", required=True, choices=("yaml", "jsonl"), help="what to write")
     add("--out", metavar="FILE", help="where to write it (default: standard output)")
     add("--force", action="store_true", help="replace the file at --out")
-    add("--from", choices=FORMATS, dest="format", help="the format (default: told by the content)")
-    add("--encoding", metavar="NAME", help="of the file, such as gb18030 (default: UTF-8 or by its byte order mark)")
-    add("--offsets", choices=(CHARACTERS, UTF16), help="how offsets count (default: as is usual in the format)")
-    add("--text", metavar="COLUMN", help="the column, or Label Studio's key, of the texts")
+    add("--from", choices=FORMATS, dest="format", help="the format (default: detected from the content)")
+    add(
+        "--encoding",
+        metavar="NAME",
+        help="encoding of the file, such as gb18030 (default: from the byte order mark, otherwise UTF-8)",
+    )
+    add("--offsets", choices=(CHARACTERS, UTF16), help="unit of the offsets (default: the usual one of the format)")
+    add("--text", metavar="COLUMN", help="the column (Label Studio: the key) of the texts")
     add("--intent", metavar="COLUMN", help="the column of the intents")
     parser.set_defaults(run=_convert)
 
 
 def _convert(arguments: argparse.Namespace) -> int:
-    from cnlu.convert.formats import Asked, convert
-    from cnlu.convert.write import rendered, write
+    from cnlu.convert.formats import ConvertOptions, convert
+    from cnlu.convert.write import render, write
 
     out = None if arguments.out is None else Path(arguments.out)
     if out is None:
-        fix = _("name the file to replace, or leave it out")
+        fix = _("name the file to replace, or remove the option")
         refuse_option({"--force": arguments.force}, _("has no effect without --out"), fix)
     if out is not None and os.path.lexists(out) and not arguments.force:
-        raise UsageError(f"{out}: exists already; choose another --out or replace the file with --force.")
-    asked = Asked(
-        Path(arguments.input), arguments.format, arguments.encoding, arguments.offsets, arguments.text, arguments.intent
+        raise UsageError(out, _("the file exists"), _("choose another --out or replace the file with --force"))
+    options = ConvertOptions(
+        path=Path(arguments.input),
+        format=arguments.format,
+        encoding=arguments.encoding,
+        offsets=arguments.offsets,
+        text=arguments.text,
+        intent=arguments.intent,
     )
-    name, result = convert(asked)
-    for sentence in result.lost[:SHOWN]:
-        _say(sentence)
-    if len(result.lost) > SHOWN:
-        _say(f"and {len(result.lost) - SHOWN} more that were not converted")
+    name, result = convert(options)
+    for sentence in result.skipped[:MAX_SHOWN]:
+        _print(sentence)
+    if len(result.skipped) > MAX_SHOWN:
+        _print(_("and {count} more that are not converted", count=len(result.skipped) - MAX_SHOWN))
     if not result.data.examples and not (result.data.lookups or result.data.regexes or result.data.synonyms):
-        raise DataError(f"{arguments.input}: read as {name}, and nothing in it can be converted; see --from.")
-    write(rendered(result.data, arguments.to, out), out)
+        problem = _("nothing in it can be converted when it is read as {format}", format=name)
+        raise DataError(arguments.input, problem, _("name another format with --from"))
+    write(render(result.data, arguments.to, out), out)
     for line in _summary(arguments.input, name, result):
-        _say(line)
-    return 1 if result.lost else 0
+        _print(line)
+    return 1 if result.skipped else 0
 
 
-def _summary(given: str, name: str, result: Result) -> list[str]:
+def _summary(path: str, name: str, result: Result) -> list[str]:
+    counts = ", ".join(_counts(result))
+    total = _(
+        "{path}: {format}; {counts}; {skipped} not converted",
+        path=path,
+        format=name,
+        counts=counts,
+        skipped=len(result.skipped),
+    )
+    lines = [_("note: {note}", note=note) for note in result.data.notes]
+    for what, number in result.ignored.items():
+        if number:
+            lines.append(
+                n_("note: {what}: ignored, {count} time", "note: {what}: ignored, {count} times", number, what=what)
+            )
+    return [*lines, total]
+
+
+def _counts(result: Result) -> list[str]:
     data = result.data
-    intents = {example.intent for example in data.examples} - {None}
+    intents = len({example.intent for example in data.examples} - {None})
     kinds = [entity.entity for example in data.examples for entity in example.entities]
-    parts = [
-        _count(len(data.examples), "example"),
-        _count(len(intents), "intent"),
-        f"{len(kinds)} entities of {_count(len(set(kinds)), 'type')}",
+    types = len(set(kinds))
+    patterns, table_lines = sum(map(len, data.regexes.values())), sum(map(len, data.lookups.values()))
+    counts = [
+        n_("{count} example", "{count} examples", len(data.examples)),
+        n_("{count} intent", "{count} intents", intents),
+        n_("{entities} entities of {count} type", "{entities} entities of {count} types", types, entities=len(kinds)),
     ]
-    parts += [
-        _count(number, what)
-        for number, what in (
-            (len(data.synonyms), "synonym"),
-            (sum(map(len, data.regexes.values())), "pattern"),
-            (sum(map(len, data.lookups.values())), "lookup-table line"),
-        )
-        if number
-    ]
-    lines = [f"note: {note}" for note in data.notes]
-    lines += [f"note: {what}: left out, {_count(number, 'time')}" for what, number in result.left_out.items() if number]
-    return [*lines, f"{given}: {name}; {', '.join(parts)}; {len(result.lost)} not converted"]
+    if data.synonyms:
+        counts.append(n_("{count} synonym", "{count} synonyms", len(data.synonyms)))
+    if patterns:
+        counts.append(n_("{count} pattern", "{count} patterns", patterns))
+    if table_lines:
+        counts.append(n_("{count} lookup-table line", "{count} lookup-table lines", table_lines))
+    return counts
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     print(encodable(line), file=sys.stderr, flush=True)

@@ -1,7 +1,7 @@
 """An agent of Dialogflow ES, as a ZIP, as a folder, or one of its files `NAME_usersays_LANGUAGE.json`.
 
-A sentence is a list of pieces; `meta` (@city, @sys.date) is the entity type, and the parameter's name in `alias`, where
-it differs, its role.
+A sentence is a list of pieces; `meta` (@city, @sys.date) is the entity type, and the parameter's name in `alias` is the
+role if it differs.
 """
 
 from __future__ import annotations
@@ -12,28 +12,29 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from cnlu.convert.result import Result, Span
-from cnlu.convert.source import MOST_BYTES, Located, decoded, objects, parse_json, read
+from cnlu.convert.source import MAX_BYTES, Located, decoded, objects, parse_json, read
 from cnlu.errors import DataError
+from cnlu.i18n import _
 
 _SAYS, _ENTRIES = "_usersays_", "_entries_"
 Files = Mapping[str, str]
-"""Names within the agent, and their texts."""
+"""Names of files in the agent, and their texts"""
 
 
-def looks_like(content: object) -> bool:
-    """Whether JSON is a list of sentences in pieces."""
+def matches(content: object) -> bool:
+    """Whether the JSON is a list of sentences in pieces."""
     first = content[0] if isinstance(content, list) and content else None
     pieces = first.get("data") if isinstance(first, dict) else None
     return isinstance(pieces, list) and all(isinstance(piece, dict) and "text" in piece for piece in pieces)
 
 
 def is_agent(path: Path) -> bool:
-    """Whether a folder or a ZIP has sentences of an agent in it."""
+    """Whether a folder or a ZIP contains the sentences of an agent."""
     return any(_SAYS in name for name in _names(path))
 
 
 def read_agent(path: Path, result: Result, encoding: str | None) -> None:
-    """Of several languages the Chinese one is read. Raises DataError for a ZIP or JSON that is damaged."""
+    """Read an agent; of several languages, only Chinese. Raises DataError for a damaged ZIP or JSON file."""
     files = dict(_contents(path, encoding))
     languages = {_language(name, _SAYS) for name in files if _SAYS in name}
     chinese = {language for language in languages if language.startswith("zh")}
@@ -42,18 +43,19 @@ def read_agent(path: Path, result: Result, encoding: str | None) -> None:
             read_usersays(f"{path}/{name}", text, result, _name(files, name, _SAYS))
         elif _SAYS in name:
             others = objects(parse_json(text, f"{path}/{name}"))
-            result.left_out[f"sentences in {_language(name, _SAYS)}"] += len(others)
+            result.ignored[_("sentences in {language}", language=_language(name, _SAYS))] += len(others)
         elif _language(name, _ENTRIES) in (chinese or languages):
-            _read_entries(f"{path}/{name}", text, result, _name(files, name, _ENTRIES), _about(files, name, _ENTRIES))
+            table, metadata = _name(files, name, _ENTRIES), _metadata(files, name, _ENTRIES)
+            _read_entries(f"{path}/{name}", text, result, table, metadata)
 
 
 def read_usersays(place: str, text: str, result: Result, intent: str | None = None) -> None:
-    """The sentences of one intent, named like the file where nothing else is known."""
+    """Read the sentences of one intent; without a name for it, the file name is used."""
     intent = intent or PurePosixPath(place).name.partition(_SAYS)[0]
     for sentence in objects(parse_json(text, place)):
         at, words, spans = f"{place}:{sentence.line}", "", list[Span]()
         if sentence.get("isTemplate"):
-            result.lose(at, "it is a template, not a sentence")
+            result.skip(at, _("it is a template, not a sentence"))
             continue
         for piece in objects(sentence.get("data")):
             start = len(words)
@@ -71,30 +73,30 @@ def _span(piece: Located, start: int, end: int) -> Span | None:
     return Span(start, end, kind or alias, role=alias if kind and alias != kind else None)
 
 
-def _read_entries(place: str, text: str, result: Result, name: str, about: Any) -> None:
+def _read_entries(place: str, text: str, result: Result, name: str, metadata: Any) -> None:
     for entry in objects(parse_json(text, place)):
         at, value = f"{place}:{entry.line}", entry.get("value")
-        if isinstance(about, dict) and about.get("isRegexp"):
-            result.entry(at, result.data.regexes, name, value)
+        if isinstance(metadata, dict) and metadata.get("isRegexp"):
+            result.add_entry(at, result.data.regexes, name, value)
             continue
         for surface in dict.fromkeys([value, *(entry.get("synonyms") or [])]):
-            result.entry(at, result.data.lookups, name, surface)
-            result.synonym(at, surface, value)
+            result.add_entry(at, result.data.lookups, name, surface)
+            result.add_synonym(at, surface, value)
 
 
-def _name(files: Files, name: str, mark: str) -> str:
-    about = _about(files, name, mark)
-    given = about.get("name") if isinstance(about, dict) else None
-    return given if isinstance(given, str) and given.strip() else PurePosixPath(name).name.partition(mark)[0]
+def _name(files: Files, name: str, infix: str) -> str:
+    metadata = _metadata(files, name, infix)
+    given = metadata.get("name") if isinstance(metadata, dict) else None
+    return given if isinstance(given, str) and given.strip() else PurePosixPath(name).name.partition(infix)[0]
 
 
-def _about(files: Files, name: str, mark: str) -> Any:
-    about = name.partition(mark)[0] + ".json"
-    return parse_json(files[about], about) if about in files else None
+def _metadata(files: Files, name: str, infix: str) -> Any:
+    file = name.partition(infix)[0] + ".json"
+    return parse_json(files[file], file) if file in files else None
 
 
-def _language(name: str, mark: str) -> str:
-    return name.rpartition(mark)[2].removesuffix(".json") if mark in name else "-"
+def _language(name: str, infix: str) -> str:
+    return name.rpartition(infix)[2].removesuffix(".json") if infix in name else "-"
 
 
 def _names(path: Path) -> list[str]:
@@ -110,9 +112,11 @@ def _contents(path: Path, encoding: str | None) -> Iterator[tuple[str, str]]:
         return
     try:
         with zipfile.ZipFile(path) as archive:
-            if sum(info.file_size for info in archive.infolist()) > MOST_BYTES:
-                raise DataError(f"{path}: holds more than {MOST_BYTES >> 20} MB, unpacked; convert file by file.")
+            if sum(info.file_size for info in archive.infolist()) > MAX_BYTES:
+                problem = _("the ZIP holds more than {size} MB, unpacked", size=MAX_BYTES >> 20)
+                raise DataError(path, problem, _("convert file by file"))
             for name in _names(path):
                 yield name, decoded(archive.read(name), f"{path}/{name}", encoding)
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise DataError(f"{path}: the ZIP cannot be read ({error}); export it again.") from None
+        problem = _("the ZIP cannot be read ({reason})", reason=error)
+        raise DataError(path, problem, _("export it again")) from None

@@ -1,4 +1,4 @@
-"""doccano: JSONL, or a JSON list, of sequence labelling, text classification, relations, and intents with slots.
+"""doccano: JSONL or a JSON list of sequence labelling, text classification, relations, and intents with slots.
 
 Spans count code points: `[start, end, type]` in `label` or `labels`, objects with `start_offset` in `entities`.
 """
@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cnlu.convert.result import Result, Span, Unusable
+from cnlu.convert.result import NotConvertibleError, Result, Span
 from cnlu.convert.source import Located, objects, parse_json
 from cnlu.errors import DataError
+from cnlu.i18n import _
 
 _TEXT = ("text", "data")
 _LABELS = ("label", "labels", "entities")
 _INTENTS = ("cats", "intent", "category")
 
 
-def looks_like(record: object) -> bool:
-    """Whether an object, or the first of a list, may be one of doccano's."""
+def matches(record: object) -> bool:
+    """Whether an object, or the first one of a list, may be an example of doccano."""
     first = record[0] if isinstance(record, list) and record else record
     return (
         isinstance(first, dict)
@@ -28,21 +29,21 @@ def looks_like(record: object) -> bool:
 
 
 def read_doccano(place: str, text: str, result: Result) -> None:
-    """Raises DataError where the whole is no JSON; a line that is none is lost alone."""
+    """Read the examples; raises DataError for an invalid JSON list, while an invalid JSON line is skipped."""
     for record in _records(place, text, result):
         at = f"{place}:{record.line}"
         words = next((record[key] for key in _TEXT if isinstance(record.get(key), str)), None)
         try:
             intents, spans = _annotations(record)
-        except Unusable as why:
-            result.lose(at, str(why))
+        except NotConvertibleError as why:
+            result.skip(at, str(why))
             continue
         before = len(result.data.examples)
         result.add(at, words, intents, spans)
         if len(result.data.examples) > before:
             for key in record:
                 if key not in (*_TEXT, *_LABELS, *_INTENTS) and record[key] not in ([], {}, None, ""):
-                    result.left_out[f'"{key}"'] += 1
+                    result.ignored[f'"{key}"'] += 1
 
 
 def _records(place: str, text: str, result: Result) -> Iterator[Located]:
@@ -55,19 +56,21 @@ def _records(place: str, text: str, result: Result) -> Iterator[Located]:
         try:
             record = parse_json(line.strip(), place, number)
         except DataError as error:
-            result.lost.append(str(error))
+            result.skipped.append(str(error))
             continue
         if isinstance(record, Located):
             yield record
         else:
-            result.lose(f"{place}:{number}", "it is no JSON object")
+            result.skip(f"{place}:{number}", _("it is not a JSON object"))
 
 
 def _annotations(record: Located) -> tuple[list[str], list[Span]]:
     intents: list[str] = []
     spans: list[Span] = []
     if record.get("annotations"):
-        raise Unusable("its annotations name their labels by number only; export it as JSONL with text labels")
+        raise NotConvertibleError(
+            _("its annotations have numbers instead of labels; export it as JSONL with text labels")
+        )
     for key in (*_INTENTS, *_LABELS):
         written = record.get(key)
         for one in written if isinstance(written, list) else [written]:
@@ -83,4 +86,4 @@ def _span(written: Any) -> Span:
         return Span(*written)
     if isinstance(written, dict) and "start_offset" in written:
         return Span(written["start_offset"], written.get("end_offset", -1), written.get("label", ""))
-    raise Unusable('a label is neither a name, nor [start, end, type], nor an object with "start_offset"')
+    raise NotConvertibleError(_('a label is not a name, [start, end, type] or an object with "start_offset"'))

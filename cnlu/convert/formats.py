@@ -1,4 +1,4 @@
-"""Which format a file is of, told by what is in it, and who reads it."""
+"""Detecting the format of a file from its content, and reading it."""
 
 from __future__ import annotations
 
@@ -11,56 +11,56 @@ from cnlu.convert import columns, dialogflow, doccano, label_studio, luis, rasa_
 from cnlu.convert.result import Result
 from cnlu.convert.source import parse_json, read
 from cnlu.errors import DataError
+from cnlu.i18n import _
 
 FORMATS = ("doccano", "label-studio", "bio", "rasa-json", "rasa-markdown", "dialogflow", "luis", "csv")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the user said of the file."""
+class ConvertOptions:
+    """The options of the command."""
 
     path: Path
     format: str | None = None
     encoding: str | None = None
     offsets: str | None = None
     text: str | None = None
-    """The column, or Label Studio's key, of the texts"""
+    """Column (Label Studio: key) of the texts"""
     intent: str | None = None
-    """The column of the intents"""
+    """Column of the intents"""
 
 
-def convert(asked: Asked) -> tuple[str, Result]:
-    """(format, what was read). Raises DataError where the file cannot be read at all, or nobody knows what it is."""
-    result = Result(asked.offsets)
-    path = asked.path
+def convert(options: ConvertOptions) -> tuple[str, Result]:
+    """(format, converted data). Raises DataError if the file cannot be read or its format is unknown."""
+    result = Result(options.offsets)
+    path = options.path
     if path.is_dir() or _is_zip(path):
-        return _read_folder(asked, result), result
-    text = read(path, asked.encoding)
-    name = asked.format or detected(str(path), text)
+        return _read_folder(options, result), result
+    text = read(path, options.encoding)
+    name = options.format or detect_format(str(path), text)
     readers: dict[str, Callable[[str, str, Result], None]] = {
         "doccano": doccano.read_doccano,
-        "label-studio": lambda place, text, into: label_studio.read_label_studio(place, text, into, asked.text),
+        "label-studio": lambda place, text, into: label_studio.read_label_studio(place, text, into, options.text),
         "bio": columns.read_columns,
         "rasa-json": rasa_json.read_rasa_json,
         "rasa-markdown": rasa_markdown.read_rasa_markdown,
         "dialogflow": dialogflow.read_usersays,
         "luis": luis.read_luis,
-        "csv": lambda place, text, into: tables.read_table(place, text, into, (asked.text, asked.intent)),
+        "csv": lambda place, text, into: tables.read_table(place, text, into, (options.text, options.intent)),
     }
     readers[name](str(path), text, result)
     return name, result
 
 
-def detected(place: str, text: str) -> str:
-    """Raises DataError where a text is of no format that is known."""
+def detect_format(place: str, text: str) -> str:
+    """The format of a text; raises DataError if it is unknown."""
     found = _of_json(place, text) if text.lstrip()[:1] in ("{", "[") else None
     if found is None:
         kinds = (("rasa-markdown", rasa_markdown), ("csv", tables), ("bio", columns))
-        found = next((name for name, kind in kinds if kind.looks_like(text)), None)
+        found = next((name for name, kind in kinds if kind.matches(text)), None)
     if found is None:
-        raise DataError(
-            f"{place}: what this file is cannot be told from its content; name it with --from {'|'.join(FORMATS)}."
-        )
+        fix = _("name it with --from {formats}", formats="|".join(FORMATS))
+        raise DataError(place, _("the format cannot be detected from the content"), fix)
     return found
 
 
@@ -78,13 +78,14 @@ def _of_json(place: str, text: str) -> str | None:
             content = parse_json(part, place)
         except DataError:
             continue
-        if part is first and _is_ours(content):
-            raise DataError(f"{place}: these are cnlu's own JSON lines already; train and check read them as they are.")
-        return next((name for name, kind in kinds if kind.looks_like(content)), None)
+        if part is first and _is_own_format(content):
+            problem = _("the file already has the JSON lines format of cnlu")
+            raise DataError(place, problem, _("use it with cnlu train and cnlu check without conversion"))
+        return next((name for name, kind in kinds if kind.matches(content)), None)
     return None
 
 
-def _is_ours(record: object) -> bool:
+def _is_own_format(record: object) -> bool:
     return (
         isinstance(record, dict)
         and "text" in record
@@ -99,13 +100,12 @@ def _is_zip(path: Path) -> bool:
     return path.is_file() and zipfile.is_zipfile(path)
 
 
-def _read_folder(asked: Asked, result: Result) -> str:
-    if dialogflow.is_agent(asked.path):
-        dialogflow.read_agent(asked.path, result, asked.encoding)
+def _read_folder(options: ConvertOptions, result: Result) -> str:
+    if dialogflow.is_agent(options.path):
+        dialogflow.read_agent(options.path, result, options.encoding)
         return "dialogflow"
-    if asked.path.is_dir() and columns.is_folder(asked.path):
-        columns.read_folder(asked.path, result, asked.encoding)
+    if options.path.is_dir() and columns.is_folder(options.path):
+        columns.read_folder(options.path, result, options.encoding)
         return "bio"
-    raise DataError(
-        f"{asked.path}: is neither an agent of Dialogflow nor a folder with seq.in, seq.out and label; name a file."
-    )
+    problem = _("this is neither a Dialogflow agent nor a folder with seq.in, seq.out and label")
+    raise DataError(options.path, problem, _("name a file"))

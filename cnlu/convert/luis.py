@@ -1,22 +1,23 @@
-"""LUIS's exports: `utterances` with `endPos` inclusive, in .NET's UTF-16 units; lists and patterns."""
+"""LUIS exports: `utterances` with an inclusive `endPos` in UTF-16 units; lists and patterns."""
 
 from __future__ import annotations
 
 from cnlu.convert.result import UTF16, Result, Span
 from cnlu.convert.source import Located, objects, parse_json
+from cnlu.i18n import _
 
 
-def looks_like(content: object) -> bool:
-    """Whether JSON is LUIS's."""
+def matches(content: object) -> bool:
+    """Whether the JSON is a LUIS export."""
     return isinstance(content, dict) and isinstance(content.get("utterances"), list) and "intents" in content
 
 
 def read_luis(place: str, text: str, result: Result) -> None:
-    """Raises DataError where the whole is no JSON."""
+    """Read an export; raises DataError if it is not valid JSON."""
     content = parse_json(text, place)
     for one in objects(content.get("utterances")):
         spans = [_span(entity) for entity in objects(one.get("entities"))]
-        result.left_out["parts of machine-learned entities"] += sum(
+        result.ignored[_("parts of machine-learned entities")] += sum(
             len(objects(entity.get("children"))) for entity in objects(one.get("entities"))
         )
         result.add(f"{place}:{one.line}", one.get("text"), one.get("intent"), spans, UTF16)
@@ -24,13 +25,15 @@ def read_luis(place: str, text: str, result: Result) -> None:
         for row in objects(table.get("subLists")):
             at, value = f"{place}:{row.line}", row.get("canonicalForm")
             for surface in dict.fromkeys([value, *(row.get("list") or [])]):
-                result.entry(at, result.data.lookups, table.get("name"), surface)
-                result.synonym(at, surface, value)
+                result.add_entry(at, result.data.lookups, table.get("name"), surface)
+                result.add_synonym(at, surface, value)
     for pattern in objects(content.get("regex_entities")):
-        result.entry(f"{place}:{pattern.line}", result.data.regexes, pattern.get("name"), pattern.get("regexPattern"))
+        result.add_entry(
+            f"{place}:{pattern.line}", result.data.regexes, pattern.get("name"), pattern.get("regexPattern")
+        )
     for key in ("phraselists", "patterns", "prebuiltEntities", "composites", "hierarchicals"):
         if count := len(objects(content.get(key))):
-            result.left_out[f'"{key}"'] += count
+            result.ignored[f'"{key}"'] += count
 
 
 def _span(written: Located) -> Span:

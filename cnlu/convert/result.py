@@ -1,4 +1,4 @@
-"""What a conversion gives: examples whose spans were looked at, and everything that could not be converted, by name."""
+"""The result of a conversion: examples with validated spans, and a list of everything that is not converted."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from functools import cached_property
 from itertools import accumulate, pairwise
 
 from cnlu.data.schema import Entity, Example, NluData
+from cnlu.errors import CnluError
+from cnlu.i18n import _
 from cnlu.io.messages import shown
 
 CHARACTERS, UTF16 = "characters", "utf16"
-"""How offsets count: code points as Python does, or the 16-bit units of JavaScript and .NET, where 😀 is two."""
+"""Units of offsets: code points as in Python, or the 16-bit units of JavaScript and .NET, where 😀 counts as two."""
 
 
-class Unusable(Exception):
-    """An example that cannot be converted; the words say why."""
+class NotConvertibleError(Exception):
+    """An example cannot be converted; the message is the reason, as a part of a sentence."""
 
 
 @dataclass(frozen=True)
@@ -28,56 +30,57 @@ class Span:
     end: int
     kind: str
     value: str | None = None
-    """What it stands for, where that is not what was said"""
+    """Canonical value, if it differs from the surface"""
     role: str | None = None
     group: str | None = None
-    said: str | None = None
-    """The words that the file itself has for it, to compare; None: none"""
+    surface: str | None = None
+    """Text of the span according to the file, to validate the offsets; None: not given"""
 
 
 @dataclass
 class Result:
-    """Filled by the reader of a format, example by example."""
+    """The converted data; the reader of a format adds examples one by one."""
 
     offsets: str | None = None
-    """How the user says offsets count; None: as is usual in the format, and as the words that stand beside them tell"""
+    """Unit of offsets that the user gives; None: the usual one of the format, checked against the surfaces"""
     data: NluData = field(default_factory=NluData)
-    lost: list[str] = field(default_factory=list)
-    """A sentence for each example or entry that was not converted, with its place"""
-    left_out: Counter[str] = field(default_factory=Counter)
-    """What the examples have beside and cnlu has no use for, with how often"""
+    skipped: list[str] = field(default_factory=list)
+    """A sentence with its place for each example or entry that is not converted"""
+    ignored: Counter[str] = field(default_factory=Counter)
+    """Counts of information that cnlu does not use, by description"""
 
     def add(
         self, place: str, text: object, intents: object = None, spans: Sequence[Span] = (), units: str = CHARACTERS
     ) -> None:
-        """One more example, or one more that is lost. `intents`: a name or several; several are joined by +."""
+        """Add an example, or skip it if it cannot be converted. `intents`: one name or a list, joined by +."""
         try:
-            example = _example(place, text, intents, spans, self.offsets, units)
-        except Unusable as why:
-            self.lose(place, str(why))
+            example = _example(place, text, intents, spans, _units(self.offsets, units))
+        except NotConvertibleError as why:
+            self.skip(place, str(why))
             return
         if example.text != text:
-            self.left_out["white space around a text"] += 1
+            self.ignored[_("white space around a text")] += 1
         self.data.examples.append(example)
         for entity in example.entities:
             surface = example.text[entity.start : entity.end]
             if surface != entity.value:
                 self.data.add_synonym(surface, entity.value, place, entity.entity)
 
-    def lose(self, place: str, why: str) -> None:
-        """Something at a place that cannot be converted, and why, the rest of a sentence."""
-        self.lost.append(f"{place}: not converted: {why}.")
+    def skip(self, place: str, reason: str) -> None:
+        """Record that something is not converted; `reason` is a part of a sentence."""
+        self.skipped.append(str(CnluError(place, _("not converted: {reason}", reason=reason))))
 
-    def synonym(self, place: str, surface: object, value: object) -> None:
+    def add_synonym(self, place: str, surface: object, value: object) -> None:
+        """Add a synonym, or skip it if the surface or the value is empty."""
         if not (_is_name(surface) and _is_name(value)):
-            self.lose(place, "a synonym and what it stands for must both be words")
+            self.skip(place, _("a synonym and its value must not be empty"))
         elif surface != value:
             self.data.add_synonym(str(surface), str(value), place)
 
-    def entry(self, place: str, table: dict[str, list[str]], name: object, entry: object) -> None:
-        """An entry of a lookup table or a pattern of a regex, in `data.lookups` or `data.regexes`."""
+    def add_entry(self, place: str, table: dict[str, list[str]], name: object, entry: object) -> None:
+        """Add an entry of a lookup table or a pattern of a regex; `table` is `data.lookups` or `data.regexes`."""
         if not (_is_name(name) and _is_name(entry)):
-            self.lose(place, "the entry or its table has no name")
+            self.skip(place, _("the entry or the name of its table is empty"))
         elif entry not in table.setdefault(str(name), []):
             table[str(name)].append(str(entry))
 
@@ -86,17 +89,25 @@ def _is_name(word: object) -> bool:
     return isinstance(word, str) and bool(word.strip())
 
 
-def _example(
-    place: str, text: object, intents: object, spans: Sequence[Span], offsets: str | None, units: str
-) -> Example:
+def _units(offsets: str | None, usual: str) -> list[str]:
+    """The units to try, in order: the one that the user gives, or the usual one of the format and then the other."""
+    return [offsets] if offsets else [usual, *({CHARACTERS, UTF16} - {usual})]
+
+
+def _example(place: str, text: object, intents: object, spans: Sequence[Span], units: list[str]) -> Example:
     if not isinstance(text, str) or not text.strip():
-        raise Unusable("it has no text")
-    places = _Places(text)
-    entities = sorted({_entity(places, span, offsets, units) for span in spans}, key=lambda e: (e.start, e.end))
+        raise NotConvertibleError(_("it has no text"))
+    offsets = _Offsets(text)
+    entities = sorted({_entity(offsets, span, units) for span in spans}, key=lambda e: (e.start, e.end))
     for one, other in pairwise(entities):
         if other.start < one.end:
-            pair = " and ".join(f"{shown(text[e.start : e.end])} ({shown(e.entity)})" for e in (one, other))
-            raise Unusable(f"{pair} overlap, and a character belongs to one entity")
+            first, second = (f"{shown(text[e.start : e.end])} ({shown(e.entity)})" for e in (one, other))
+            problem = _(
+                "{first} and {second} overlap, but a character can belong to one entity only",
+                first=first,
+                second=second,
+            )
+            raise NotConvertibleError(problem)
     intent = _intent(intents)
     start = len(text) - len(text.lstrip())
     end = len(text.rstrip())
@@ -109,54 +120,73 @@ def _example(
 def _intent(intents: object) -> str | None:
     names = [intents] if isinstance(intents, str) or intents is None else intents
     if not isinstance(names, list) or not all(name is None or isinstance(name, str) for name in names):
-        raise Unusable(f"its intent {shown(str(intents))} is no name")
+        raise NotConvertibleError(_("its intent {intent} is not a name", intent=shown(str(intents))))
     return "+".join(dict.fromkeys(name.strip() for name in names if name and name.strip())) or None
 
 
-class _Places:
-    """Offsets into a text, in either way of counting."""
+class _Offsets:
+    """Converts offsets into a text from either unit to characters."""
 
     def __init__(self, text: str) -> None:
         self.text = text
 
     @cached_property
-    def _ends(self) -> list[int]:
-        """Where each character begins in UTF-16, and where the last ends."""
+    def _boundaries(self) -> list[int]:
+        """Offsets in UTF-16 units of the beginning of each character, and of the end of the text."""
         return [0, *accumulate(1 + (ch > "\uffff") for ch in self.text)]
 
     def find(self, start: int, end: int, units: str) -> tuple[int, int] | None:
-        """The span in characters; None where it is empty or does not lie in the text on whole characters."""
+        """The span in characters; None if it is empty, outside the text, or splits a character."""
         if units == CHARACTERS:
             return (start, end) if 0 <= start < end <= len(self.text) else None
-        if not 0 <= start < end <= self._ends[-1]:
+        if not 0 <= start < end <= self._boundaries[-1]:
             return None
-        found = bisect_left(self._ends, start), bisect_left(self._ends, end)
-        return found if (self._ends[found[0]], self._ends[found[1]]) == (start, end) else None
+        found = bisect_left(self._boundaries, start), bisect_left(self._boundaries, end)
+        return found if (self._boundaries[found[0]], self._boundaries[found[1]]) == (start, end) else None
 
 
-def _entity(places: _Places, span: Span, offsets: str | None, units: str) -> Entity:
+def _entity(offsets: _Offsets, span: Span, units: list[str]) -> Entity:
     if not _is_name(span.kind):
-        raise Unusable(f"the annotation at {span.start}-{span.end} has no type")
+        raise NotConvertibleError(_("the annotation at {span} has no type", span=f"{span.start}-{span.end}"))
     if type(span.start) is not int or type(span.end) is not int:
-        raise Unusable(f"an annotation of {shown(span.kind)} has no whole numbers for where it starts and ends")
-    text = places.text
-    tried = [offsets] if offsets else [units, *({CHARACTERS, UTF16} - {units})]
-    for way in tried if span.said is not None else tried[:1]:
-        found = places.find(span.start, span.end, way)
-        if found and (span.said is None or text[slice(*found)] == span.said):
-            return Entity(*found, span.kind, span.value or text[slice(*found)], span.role or None, span.group or None)
-    raise Unusable(_why(text, span))
+        problem = _("the start or the end of an annotation {type} is not a whole number", type=shown(span.kind))
+        raise NotConvertibleError(problem)
+    text = offsets.text
+    for unit in units if span.surface is not None else units[:1]:
+        found = offsets.find(span.start, span.end, unit)
+        if found and (span.surface is None or text[slice(*found)] == span.surface):
+            start, end = found
+            return Entity(
+                start=start,
+                end=end,
+                entity=span.kind,
+                value=span.value or text[start:end],
+                role=span.role or None,
+                group=span.group or None,
+            )
+    raise NotConvertibleError(_mismatch(text, span))
 
 
-def _why(text: str, span: Span) -> str:
-    """Why a span does not fit, with what it may have been meant as."""
-    at = f"the annotation {shown(span.kind)} at {span.start}-{span.end}"
-    if span.said is None or not 0 <= span.start < span.end <= len(text):
-        why = f"{at} does not lie in the text of {len(text)} characters"
+def _mismatch(text: str, span: Span) -> str:
+    """Why a span does not match the text, with the probable cause."""
+    at = f"{span.start}-{span.end}"
+    if span.surface is None or not 0 <= span.start < span.end <= len(text):
+        problem = _(
+            "the annotation {type} at {span} does not lie in the text of {length} characters",
+            type=shown(span.kind),
+            span=at,
+            length=len(text),
+        )
     else:
-        why = f"{at} covers {shown(text[span.start : span.end])}, but the file says {shown(span.said)}"
-    if span.said and span.start >= 0 and text[span.start : span.end + 1] == span.said:
-        return f"{why}; the end seems to be inclusive here"
-    if span.said and span.start > 0 and text[span.start - 1 : span.end - 1] == span.said:
-        return f"{why}; offsets seem to count from 1 here"
-    return why
+        problem = _(
+            "the annotation {type} at {span} covers {covered}, but the file says {surface}",
+            type=shown(span.kind),
+            span=at,
+            covered=shown(text[span.start : span.end]),
+            surface=shown(span.surface),
+        )
+    if span.surface and span.start >= 0 and text[span.start : span.end + 1] == span.surface:
+        return _("{problem}; the end seems to be inclusive", problem=problem)
+    if span.surface and span.start > 0 and text[span.start - 1 : span.end - 1] == span.surface:
+        return _("{problem}; offsets seem to count from 1", problem=problem)
+    return problem

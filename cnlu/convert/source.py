@@ -1,4 +1,4 @@
-"""A file of another tool as text, in whatever encoding, and JSON whose objects know their lines."""
+"""Reading files of other tools: text in any encoding, and JSON whose objects have line numbers."""
 
 from __future__ import annotations
 
@@ -12,46 +12,51 @@ from pathlib import Path
 from typing import Any
 
 from cnlu.errors import DataError, UsageError
+from cnlu.i18n import _
 
-MOST_BYTES = 512 << 20
-"""Of a file, unpacked: all of it is in memory, several times over."""
-_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+MAX_BYTES = 512 << 20
+"""Largest size of an unpacked file, which is held in memory several times"""
+_BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
 class Located(dict[str, Any]):
-    """An object of JSON that knows the line it begins on."""
+    """A JSON object with the number of its first line."""
 
     line = 0
 
 
 def read(path: Path, encoding: str | None) -> str:
-    """The text of a file; without an encoding as its byte order mark says, else UTF-8. Raises DataError."""
+    """The text of a file; the default encoding follows the byte order mark, or is UTF-8. Raises DataError."""
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise DataError(f"{path}: is larger than {MOST_BYTES >> 20} MB; divide it and convert the parts.")
+        if path.stat().st_size > MAX_BYTES:
+            problem = _("the file is larger than {size} MB", size=MAX_BYTES >> 20)
+            raise DataError(path, problem, _("split it and convert the parts"))
         content = path.read_bytes()
     except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file or folder; check the path.") from None
+        raise DataError(path, _("there is no such file or folder"), _("check the path")) from None
     except OSError as error:
-        raise DataError(f"{path}: the file cannot be read ({error.strerror}); check what it is.") from None
+        problem = _("the file cannot be read ({reason})", reason=error.strerror)
+        raise DataError(path, problem, _("check what it is")) from None
     return decoded(content, str(path), encoding)
 
 
 def decoded(content: bytes, place: str, encoding: str | None) -> str:
-    """As `read`."""
-    usual = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+    """The text of a file's content; encoding and errors as in `read`."""
+    detected = next((name for mark, name in _BYTE_ORDER_MARKS if content.startswith(mark)), "utf-8")
     try:
-        return content.decode(encoding or usual).removeprefix("\ufeff")
+        return content.decode(encoding or detected).removeprefix("\ufeff")
     except LookupError:
-        raise UsageError(f"--encoding {encoding}: there is no such encoding; gb18030 and utf-8 are usual.") from None
+        problem = _("there is no encoding {name}", name=encoding)
+        raise UsageError("--encoding", problem, _("choose gb18030 or utf-8, for example")) from None
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        advice = "it may be in another" if encoding else "what Excel saves in China is mostly --encoding gb18030"
-        raise DataError(f"{place}:{line}: byte {error.start} is not valid in {encoding or usual}; {advice}.") from None
+        problem = _("byte {byte} is not valid in {encoding}", byte=error.start, encoding=encoding or detected)
+        fix = _("try another encoding") if encoding else _("try --encoding gb18030, which Excel often uses in China")
+        raise DataError(f"{place}:{line}", problem, fix) from None
 
 
 def parse_json(text: str, place: str, first_line: int = 1) -> Any:
-    """The content of JSON, its objects `Located`. Raises DataError, naming the line, for what is none."""
+    """Parse JSON with objects of type `Located`. Raises DataError, with the line, if it is not valid."""
     breaks = [found.start() for found in re.finditer("\n", text)]
     decoder: Any = json.JSONDecoder()
 
@@ -67,13 +72,15 @@ def parse_json(text: str, place: str, first_line: int = 1) -> Any:
         return decoder.decode(text)
     except json.JSONDecodeError as error:
         line = first_line + error.lineno - 1
-        raise DataError(f"{place}:{line}: this is not valid JSON ({error.msg}); export it again.") from None
+        problem = _("this is not valid JSON ({reason})", reason=error.msg)
+        raise DataError(f"{place}:{line}", problem, _("export it again")) from None
     except RecursionError:
-        raise DataError(f"{place}: this JSON nests too deeply; export it again.") from None
-    except ValueError as error:  # a number of thousands of digits
-        raise DataError(f"{place}: this JSON cannot be read ({error}); export it again.") from None
+        raise DataError(place, _("this JSON nests too deeply"), _("export it again")) from None
+    except ValueError as error:  # a number with thousands of digits
+        problem = _("this JSON cannot be read ({reason})", reason=error)
+        raise DataError(place, problem, _("export it again")) from None
 
 
 def objects(value: object) -> list[Located]:
-    """The objects of a list; of anything else none."""
+    """The objects in a list; empty for anything that is not a list."""
     return [item for item in value if isinstance(item, Located)] if isinstance(value, list) else []

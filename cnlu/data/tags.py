@@ -86,7 +86,7 @@ class TagSet:
         spans: list[tuple[int, int, str]] = []
         start, kind = 0, ""
         for position, tag in enumerate([*tag_ids, 0]):
-            prefix, _, name = self.tags[tag].partition("-")
+            prefix, _dash, name = self.tags[tag].partition("-")
             if kind and (name != kind or prefix in "OBU"):
                 spans.append((start, position, kind))
                 kind = ""

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnlu.check.annotations import _cut, _loose, _misplaced, _overlaps
-from cnlu.check.corpus import Line, cover
+from cnlu.check.annotations import _misplaced, _overlaps, _partial_word, _untrimmed
+from cnlu.check.corpus import Line, coverage
 from cnlu.data.schema import Entity, Example
-from tests.check.conftest import Found, jsonl
+from tests.check.examples import Found, jsonl
 
 
 def record(text: str, *spans: tuple[int, int], value: str | None = None) -> str:
@@ -68,7 +68,7 @@ def test_a_canonical_value_is_no_mistake(found: Found, text: str, span: tuple[in
     ],
 )
 def test_loose_edges_are_named_with_what_stays(found: Found, written: str, kept: str) -> None:
-    (one,) = found(record(f"去{written}啊", (1, 1 + len(written))), "loose-span")
+    (one,) = found(record(f"去{written}啊", (1, 1 + len(written))), "untrimmed-span")
     start = 1 + written.index(kept)
     assert f"“{kept}” at {start}-{start + len(kept)}" in one.fix
 
@@ -83,21 +83,25 @@ def test_brackets_that_close_and_signs_belong_to_a_name(found: Found, written: s
     [("坐13号线", (2, 5), "13号线"), ("G1234次", (0, 3), "G1234"), ("找iPhone", (2, 7), "iPhone")],
 )
 def test_a_span_that_cuts_a_number_or_word(found: Found, text: str, span: tuple[int, int], whole: str) -> None:
-    (one,) = found(record(text, span), "cut-span")
-    assert f"cuts “{whole}”" in one.problem
+    (one,) = found(record(text, span), "partial-word-span")
+    assert f"a part of “{whole}”" in one.problem
 
 
 def test_two_values_typed_without_a_space_cut_nothing(found: Found) -> None:
-    assert found(record("看CCTV74月15号", (1, 6), (6, 11)), "cut-span") == []
+    assert found(record("看CCTV74月15号", (1, 6), (6, 11)), "partial-word-span") == []
 
 
 @given(st.text(min_size=1, max_size=12), st.data())
-def test_whatever_the_span_the_mend_lies_inside_the_text(text: str, data: st.DataObject) -> None:
+def test_whatever_the_span_the_fix_lies_inside_the_text(text: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(text) - 1))
     end = data.draw(st.integers(start + 1, len(text)))
     value = data.draw(st.one_of(st.just(text[start:end]), st.text(max_size=4)))
     entity = Entity(start, end, "x", value)
     example = Example(text, "a", (entity,), None, "f:1")
-    for one in (*_misplaced(example, entity), *_loose(example, entity), *_cut(example, entity, cover(example))):
+    for one in (
+        *_misplaced(example, entity),
+        *_untrimmed(example, entity),
+        *_partial_word(example, entity, coverage(example)),
+    ):
         assert one.source == "f:1" and one.text == text
     assert list(_overlaps(Line(example, text, text))) == []

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from tests.check.conftest import Found, line_of
+from tests.check.examples import Found, line_of
 
 TWELVE = [f"去[北京](city){end}" for end in "一二三四五六七八九十甲乙"]
 
 
 def test_another_type_of_a_settled_value(found: Found) -> None:
-    (one,) = found(["|".join(["intent: go", *TWELVE, "叫[北京](person)来"])], "rare-type")
+    (one,) = found(["|".join(["intent: go", *TWELVE, "叫[北京](person)来"])], "conflicting-type")
     assert line_of(one) == 17
-    assert "as person, which is city in 12 other places" in one.problem
+    assert "as person; in 12 other places it is city" in one.problem
 
 
-def test_with_little_evidence_no_type_is_odd(found: Found) -> None:
-    assert found(["|".join(["intent: go", *TWELVE[:4], "叫[北京](person)来"])], "rare-type") == []
+def test_with_little_evidence_no_type_is_reported(found: Found) -> None:
+    assert found(["|".join(["intent: go", *TWELVE[:4], "叫[北京](person)来"])], "conflicting-type") == []
 
 
 def test_types_that_share_values_by_design_are_left_in_peace(found: Found) -> None:
     pairs = (("上海", "南京"), ("南京", "上海"), ("武汉", "武汉"))
     shared = [f"从[{city}](from)到[{other}](to)" for city, other in pairs]
     lines = [line.replace("city", "to") for line in TWELVE]
-    assert found(["|".join(["intent: go", *lines, *shared, "从[北京](from)走"])], "rare-type") == []
+    assert found(["|".join(["intent: go", *lines, *shared, "从[北京](from)走"])], "conflicting-type") == []
 
 
 def test_a_synonym_of_two_values(found: Found) -> None:
@@ -48,7 +48,7 @@ def test_surfaces_that_fold_together_with_two_values(found: Found, other: str) -
 def test_values_that_fold_together(found: Found) -> None:
     sections = ["intent: buy|买[爱疯](product:iPhone)|卖[苹果机](product:IPHONE)"]
     (one,) = found(sections, "two-values")
-    assert (one.text, line_of(one)) == ("IPHONE", 6) and "width or case alone" in one.problem
+    assert (one.text, line_of(one)) == ("IPHONE", 6) and "only in width or case" in one.problem
 
 
 def test_a_surface_may_have_a_value_for_each_type(found: Found) -> None:
@@ -63,7 +63,7 @@ def test_a_value_of_one_type_is_told_where_another_type_has_the_surface_bare(fou
     assert (one.severity, line_of(one)) == ("info", 6)
     assert "no value as portion here, and “L” as size" in one.problem and "`synonym: L`" in one.fix
     (one,) = found(sections, "one-type-value", "data.synonyms=everywhere")
-    assert "counts for both" in one.problem
+    assert "applies to both" in one.problem
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from cnlu.check.check import check
-from cnlu.check.corpus import read_corpus
+from cnlu.check.corpus import build_corpus
 from cnlu.check.report import as_json
 from cnlu.config import Config
 from cnlu.data.load import load_data
-from tests.check.conftest import Found, line_of, write
+from tests.check.examples import Found, line_of, write
 
 GO = "intent: go|去[北京](city)吧|坐[G12](train)"
 
@@ -22,7 +22,7 @@ def test_rejected_entries_have_their_line_and_are_counted(corpus) -> None:
 
 
 def test_a_regex_that_hardly_works(found: Found) -> None:
-    (one,) = found([GO, r"regex: train|\bG\d+"], "odd-regex")
+    (one,) = found([GO, r"regex: train|\bG\d+"], "suspicious-regex")
     assert line_of(one) == 9 and "leave it out" in one.fix
 
 
@@ -48,7 +48,7 @@ def test_an_entry_inside_a_longer_one_is_used(found: Found) -> None:
 def test_entries_of_a_file_have_their_place_in_it(tmp_path: Path) -> None:
     (tmp_path / "cities.txt").write_text("北京\n\n上海\n", encoding="utf-8")
     data = load_data(write(tmp_path, [GO, "lookup: city|cities.txt"]))
-    (one,) = [one for one in check(read_corpus(data, None, Config())) if one.code == "unused-entry"]
+    (one,) = [one for one in check(build_corpus(data, None, Config())) if one.code == "unused-entry"]
     assert one.source == f"{tmp_path / 'cities.txt'}:3"
 
 

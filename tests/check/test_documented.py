@@ -25,7 +25,7 @@ def block(document: str, language: str, begin: str) -> str:
 
 def test_the_table_has_every_code_with_its_severity_in_the_order_of_reports(document: str) -> None:
     rows = re.findall(r"^\| `([\w-]+)` \| (error|warning|info) \|", document, re.MULTILINE)
-    assert rows == [(name, code.severity) for name, code in CODES.items()]
+    assert rows == [(name, severity) for name, severity in CODES.items()]
 
 
 def test_the_output_shown_is_the_real_one(

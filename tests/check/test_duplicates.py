@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.check.conftest import Found, jsonl, line_of
+from tests.check.examples import Found, jsonl, line_of
 
 
 def test_a_text_under_two_intents_is_named_at_both_places(found: Found) -> None:
     (one,) = found(["intent: refund|退票", "intent: change|改签|退票"], "two-intents")
     assert line_of(one) == 9
     assert one.severity == "error"
-    assert "“change” here and under “refund”" in one.problem
+    assert "“change” here and “refund”" in one.problem
     assert [place.source.rpartition(":")[2] for place in one.related] == ["5"]
 
 
@@ -34,7 +34,7 @@ def test_width_case_and_runs_of_spaces_make_no_other_text(found: Found, again: s
 )
 def test_what_differs_in_punctuation_or_particles_only_is_a_warning(found: Found, one: str, other: str) -> None:
     seen = found([f"intent: a|{one}", f"intent: b|{other}"])
-    assert [(finding.code, finding.severity) for finding in seen] == [("two-intents-alike", "warning")]
+    assert [(finding.code, finding.severity) for finding in seen] == [("near-duplicate-two-intents", "warning")]
 
 
 @pytest.mark.parametrize(

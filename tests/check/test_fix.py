@@ -40,7 +40,7 @@ def test_lines_are_fixed_in_place_and_all_else_is_kept_byte_for_byte(
     assert path.stat().st_mode & 0o777 == 0o640 and os.listdir(tmp_path) == ["nlu.yml"]
     out = capsys.readouterr().out
     assert f"fixed {path}:7: “[小杯]（cup）” is now “[小杯](cup)”" in out and out.count("fixed ") == 4
-    assert "unread-markup" not in out
+    assert "mistyped-markup" not in out
     assert [e.text[x.start : x.end] for e in load_data(path).examples for x in e.entities] == [
         "大杯",
         "小杯",
@@ -53,7 +53,7 @@ def test_lines_are_fixed_in_place_and_all_else_is_kept_byte_for_byte(
 def test_without_the_option_nothing_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = put(tmp_path, FILE)
     assert main(["check", str(path), *FEW]) == 1
-    assert path.read_bytes() == FILE.encode() and "unread-markup (4)" in capsys.readouterr().out
+    assert path.read_bytes() == FILE.encode() and "mistyped-markup (4)" in capsys.readouterr().out
 
 
 def test_all_files_of_a_folder_and_of_the_test_are_fixed_by_what_all_know(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_what_cannot_be_fixed_safely_is_left_and_said(
     assert main(["check", str(path), "--fix", *FEW]) == 1
     assert path.read_bytes() == content.encode()
     out = capsys.readouterr().out
-    assert f"not fixed {path}" in out and "by hand" in out and "unread-markup (1)" in out
+    assert f"not fixed {path}" in out and "by hand" in out and "mistyped-markup (1)" in out
 
 
 def test_a_list_item_and_a_line_that_cannot_be_read_beside_it(tmp_path: Path) -> None:

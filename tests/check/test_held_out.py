@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.check.conftest import Found, line_of
+from tests.check.examples import Found, line_of
 
 TRAIN = ["intent: refund|退票|我要退[二等座](seat)", "intent: change|改签"]
 
@@ -10,7 +10,7 @@ TRAIN = ["intent: refund|退票|我要退[二等座](seat)", "intent: change|改
 def test_labels_that_training_lacks(found: Found) -> None:
     test = ["intent: chat|你好|在吗", 'intent: change|改[明天](date)|改[商务座]{"entity": "seat", "role": "new"}']
     seen = found(TRAIN, "unknown-label", test=test)
-    told = [(one.text, "2 examples" in one.problem) for one in seen]
+    told = [(one.text, "2 test examples" in one.problem) for one in seen]
     assert told == [("chat", True), ("date", False), ("new", False)]
     assert all("test.yml" in one.source for one in seen)
 

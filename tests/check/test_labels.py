@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cnlu.check.check import check
-from tests.check.conftest import Found, jsonl, line_of
+from tests.check.examples import Found, jsonl, line_of
 
 
 @pytest.mark.parametrize("other", ["Book_Ticket", "book-ticket", "ｂｏｏｋ_ticket", "bookTicket", "book ticket"])

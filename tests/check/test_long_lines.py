@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.check.conftest import Found
+from tests.check.examples import Found
 
 MANY = 8_000
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnlu.text.near_duplicates import one_apart_keys
-from tests.check.conftest import Found
+from tests.check.examples import Found
 
 LONG = "我昨天晚上在你们网站上买的那张去杭州的票怎么到现在都没有短信通知我啊"
 

@@ -6,7 +6,7 @@ import importlib.util
 
 import pytest
 
-from tests.check.conftest import Found
+from tests.check.examples import Found
 
 SIMPLIFIED = [f"请帮我订{n}张车票" for n in range(2, 30)]
 needs_opencc = pytest.mark.skipif(importlib.util.find_spec("opencc") is None, reason="needs the extra cnlu[zh]")
@@ -15,7 +15,7 @@ needs_opencc = pytest.mark.skipif(importlib.util.find_spec("opencc") is None, re
 @needs_opencc
 def test_a_traditional_example_among_simplified_ones(found: Found) -> None:
     (one,) = found(["|".join(["intent: a", *SIMPLIFIED, "可以帶貓嗎"])], "mixed-script")
-    assert "traditional “帶貓嗎”" in one.problem and "write 带猫吗" in one.fix
+    assert "traditional characters “帶貓嗎”" in one.problem and "write 带猫吗" in one.fix
 
 
 @needs_opencc
@@ -24,7 +24,7 @@ def test_the_other_way_round(found: Found) -> None:
         line.replace("请", "請").replace("帮", "幫").replace("订", "訂").replace("张车", "張車") for line in SIMPLIFIED
     ]
     (one,) = found(["|".join(["intent: a", *traditional, "可以带猫吗"])], "mixed-script")
-    assert "simplified “带猫吗”" in one.problem
+    assert "simplified characters “带猫吗”" in one.problem
 
 
 @needs_opencc

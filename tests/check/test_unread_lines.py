@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.check.conftest import Found, jsonl, line_of
+from tests.check.examples import Found, jsonl, line_of
 
 CUPS = ["来[大杯](cup)美式", "要[中杯](cup)"]
 
@@ -28,7 +28,7 @@ CUPS = ["来[大杯](cup)美式", "要[中杯](cup)"]
     ],
 )
 def test_markup_in_other_brackets_is_an_error_that_names_the_line(found: Found, written: str, meant: str) -> None:
-    (one,) = found(["|".join(["intent: order", *CUPS, f"来{written}的"])], "unread-markup")
+    (one,) = found(["|".join(["intent: order", *CUPS, f"来{written}的"])], "mistyped-markup")
     assert (one.severity, line_of(one)) == ("error", 7)
     assert meant in one.fix and "--fix" in one.fix and "learned as text" in one.problem
 
@@ -49,21 +49,21 @@ def test_markup_in_other_brackets_is_an_error_that_names_the_line(found: Found, 
     ],
 )
 def test_prose_with_brackets_is_left_in_peace(found: Found, text: str) -> None:
-    assert found(["|".join(["intent: order", *CUPS, text])], "unread-markup") == []
+    assert found(["|".join(["intent: order", *CUPS, text])], "mistyped-markup") == []
 
 
 def test_a_chinese_type_counts_where_the_data_has_it(found: Found) -> None:
-    assert found(["intent: order|明天[北京]（城市）见"], "unread-markup") == []
-    assert found(["intent: order|明天[北京]（城市）见|去[上海](城市)"], "unread-markup")
-    assert found(["intent: order|明天[北京]（城市）见", "lookup: 城市|北京"], "unread-markup")
+    assert found(["intent: order|明天[北京]（城市）见"], "mistyped-markup") == []
+    assert found(["intent: order|明天[北京]（城市）见|去[上海](城市)"], "mistyped-markup")
+    assert found(["intent: order|明天[北京]（城市）见", "lookup: 城市|北京"], "mistyped-markup")
 
 
 def test_markup_in_the_text_of_a_jsonl_file_is_text(found: Found) -> None:
     entity = {"start": 1, "end": 3, "entity": "cup"}
     good = {"text": "来大杯", "intent": "order", "entities": [entity]}
-    (one,) = found(jsonl(good, {"text": "来[小杯](cup)", "intent": "order"}), "unread-markup")
+    (one,) = found(jsonl(good, {"text": "来[小杯](cup)", "intent": "order"}), "mistyped-markup")
     assert "offset" not in one.problem and '"start"' in one.fix
-    assert found(jsonl(good, {"text": "看[这里](http)", "intent": "order"}), "unread-markup") == []
+    assert found(jsonl(good, {"text": "看[这里](http)", "intent": "order"}), "mistyped-markup") == []
 
 
 @pytest.mark.parametrize(
@@ -80,13 +80,13 @@ def test_markup_in_the_text_of_a_jsonl_file_is_text(found: Found) -> None:
     ],
 )
 def test_a_name_that_is_hardly_meant_so(found: Found, line: str, said: str) -> None:
-    (one,) = found([f"intent: order|{line}|再来一杯"], "odd-name")
+    (one,) = found([f"intent: order|{line}|再来一杯"], "suspicious-name")
     assert (one.severity, line_of(one)) == ("warning", 5) and said in one.problem
 
 
 def test_names_of_any_other_characters_are_names(found: Found) -> None:
     lines = ["来[拿铁](drink type)", "来[拿铁](饮品/咖啡)", "来[拿铁](it's)"]
-    assert found(["|".join(["intent: faq/a b", *lines])], "odd-name") == []
+    assert found(["|".join(["intent: faq/a b", *lines])], "suspicious-name") == []
 
 
 def test_unknown_keys_of_an_annotation_are_named_with_the_one_that_is_meant(found: Found) -> None:
@@ -123,7 +123,7 @@ def test_a_folded_block_that_joins_lines_is_an_error(found: Found, kind: str) ->
     )
     (one,) = found(content, "folded-block")
     assert (one.severity, line_of(one)) == ("error", 3)
-    assert "3 lines, which its style joins into 1 item" in one.problem and "examples: |" in one.fix
+    assert "3 lines, which its YAML style joins into 1 item" in one.problem and "examples: |" in one.fix
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_a_quoted_block_that_joins_lines_is_one_too(found: Found) -> None:
     ["来杯美式  # 常用", "来杯美式 # 常用", "来杯美式 #常用", "来杯美式  #todo", "来杯美式\u3000# 常用", "# 来杯美式"],
 )
 def test_a_remark_inside_a_block_is_learned_as_text(found: Found, line: str) -> None:
-    (one,) = found([f"intent: order|{line}|再来一杯"], "remark")
+    (one,) = found([f"intent: order|{line}|再来一杯"], "inline-comment")
     assert (one.severity, line_of(one)) == ("warning", 5)
 
 
@@ -168,11 +168,11 @@ def test_a_remark_inside_a_block_is_learned_as_text(found: Found, line: str) -> 
     ],
 )
 def test_a_hash_that_is_text_is_no_remark(found: Found, line: str) -> None:
-    assert found([f"intent: order|{line}|再来一杯"], "remark") == []
+    assert found([f"intent: order|{line}|再来一杯"], "inline-comment") == []
 
 
 def test_a_regex_may_hold_a_hash(found: Found) -> None:
-    assert found(["intent: a|编号 #12", r"regex: no|\d+ # x"], "remark") == []
+    assert found(["intent: a|编号 #12", r"regex: no|\d+ # x"], "inline-comment") == []
 
 
 @pytest.mark.parametrize("line", ["# - 来杯美式", "#- 来杯美式", "  # - 来杯美式"])
@@ -197,7 +197,7 @@ def test_a_file_that_was_taken_for_an_entry(found: Found, examples: str, entry: 
 
 def test_a_file_in_the_place_of_a_table_s_name_is_told_where_to_stand(found: Found) -> None:
     content = "nlu:\n- lookup: cities.csv\n- intent: a\n  examples: |\n    - 去北京\n"
-    (one,) = found(content, "lost-example")
+    (one,) = found(content, "skipped-example")
     assert "`- lookup: cities`, `examples: cities.csv`" in one.fix
 
 

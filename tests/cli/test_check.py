@@ -36,8 +36,8 @@ def test_findings_with_place_text_fault_and_mend(cli: Cli, tmp_path: Path) -> No
     assert done.code == 1
     lines = done.out.splitlines()
     assert lines[:2] == [
-        "error two-intents (1): one text under two intents",
-        f"  {path}:11: “第一句话” stands under “null” here and under “a” at {path}:4; keep it under one of them.",
+        "error two-intents (1): texts with two intents",
+        f"  {path}:11: “第一句话” has the intent “null” here and “a” at {path}:4; keep it in one of them.",
     ]
     assert lines[-1] == "1 error, 1 warning in 7 examples, 2 intents, 0 entity types"
 
@@ -66,8 +66,8 @@ def test_json_holds_all_in_its_documented_shape(cli: Cli, tmp_path: Path) -> Non
         "file": str(path),
         "line": 11,
         "text": "第一句话",
-        "problem": f"stands under “null” here and under “a” at {path}:4",
-        "mend": "keep it under one of them",
+        "problem": f"has the intent “null” here and “a” at {path}:4",
+        "mend": "keep it in one of them",
         "related": [{"file": str(path), "line": 4, "text": "第一句话"}],
     }
 
@@ -102,11 +102,11 @@ def test_many_findings_are_counted_and_cut_short(cli: Cli, tmp_path: Path) -> No
     repeats = "".join(f"    - 句子甲{chr(0x4E00 + 7 * n)}\n" * 2 for n in range(300))
     path = written(tmp_path, f"nlu:\n- intent: a\n  examples: |\n{repeats}")
     done = cli("check", path)
-    assert done.out.count("stands also at") == 10
+    assert done.out.count("occurs also at") == 10
     assert "... and 290 more" in done.out
     findings = json.loads(cli("check", path, "--format", "json").out)["findings"]
     assert [one["code"] for one in findings].count("duplicate") == 300
-    assert cli("check", path, "--set", "check.show=0").out.count("stands also at") == 300
+    assert cli("check", path, "--set", "check.show=0").out.count("occurs also at") == 300
 
 
 def test_unreadable_examples_are_all_named_beside_the_other_findings(cli: Cli, tmp_path: Path) -> None:
@@ -136,7 +136,9 @@ def test_files_that_cannot_be_read(cli: Cli, tmp_path: Path, content: str | byte
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--ignore", "two-intent"], "did you mean 'two-intents'"),
+        (["--ignore", "two-intent"], "--ignore: there is no code 'two-intent'; write 'two-intents'."),
+        (["--ignore", "bare-value"], "--ignore: the code 'bare-value' has a new name; write 'missing-annotation'."),
+        (["--set", "check.ignore=loose-span"], "check.ignore: the code 'loose-span' has a new name"),
         (["--ignore", "unreadable-example"], "cannot be ignored"),
         (["--set", "check.ignore=nothing-at-all"], "there is no code 'nothing-at-all'"),
         (["--set", "check.similarity=2"], "at most 1"),

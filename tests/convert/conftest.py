@@ -1,5 +1,5 @@
-"""The command line, as in tests/cli."""
+"""The command line."""
 
-from tests.cli.conftest import cli
+from tests.command_line import cli
 
 __all__ = ["cli"]

@@ -22,7 +22,7 @@ def test_either_way_of_counting_finds_the_same_words(text: str, data: st.DataObj
     for way, bounds in ((CHARACTERS, (start, end)), (UTF16, (units(text[:start]), units(text[:end])))):
         result = Result()
         result.add("f:1", text, None, [Span(*bounds, "x")], way)
-        found.append((result.data.examples, bool(result.lost)))
+        found.append((result.data.examples, bool(result.skipped)))
     assert found[0] == found[1] and found[0][1] == (not text.strip())
     for one in found[0][0]:
         assert one.text[one.entities[0].start : one.entities[0].end] == text[start:end]
@@ -31,13 +31,15 @@ def test_either_way_of_counting_finds_the_same_words(text: str, data: st.DataObj
 def lost(*spans: Span, text: str = FACES, way: str = CHARACTERS, offsets: str | None = None) -> str:
     result = Result(offsets)
     result.add("f:7", text, "a", spans, way)
-    return "".join(result.lost)
+    return "".join(result.skipped)
 
 
 def test_the_words_beside_the_offsets_tell_how_they_count() -> None:
     for way in (CHARACTERS, UTF16):
-        assert not lost(Span(3, 5, "city", said="北京"), way=way) and not lost(Span(5, 7, "city", said="北京"), way=way)
-    assert lost(Span(5, 7, "city", said="北京"), offsets=CHARACTERS)
+        assert not lost(Span(3, 5, "city", surface="北京"), way=way) and not lost(
+            Span(5, 7, "city", surface="北京"), way=way
+        )
+    assert lost(Span(5, 7, "city", surface="北京"), offsets=CHARACTERS)
 
 
 @pytest.mark.parametrize(
@@ -47,16 +49,16 @@ def test_the_words_beside_the_offsets_tell_how_they_count() -> None:
         ([Span(-1, 2, "city")], "does not lie in the text"),
         ([Span(4, 4, "city")], "does not lie in the text"),
         ([Span(5, 3, "city")], "does not lie in the text"),
-        ([Span(3, 4, "city", said="北京")], "the end seems to be inclusive"),
-        ([Span(4, 6, "city", said="北京")], "seem to count from 1"),
-        ([Span(6, 8, "verb", said="订票")], "characters; offsets seem to count from 1"),
-        ([Span(0, 2, "city", said="北京")], "covers “😀😀”, but the file says “北京”"),
+        ([Span(3, 4, "city", surface="北京")], "the end seems to be inclusive"),
+        ([Span(4, 6, "city", surface="北京")], "seem to count from 1"),
+        ([Span(6, 8, "verb", surface="订票")], "characters; offsets seem to count from 1"),
+        ([Span(0, 2, "city", surface="北京")], "covers “😀😀”, but the file says “北京”"),
         ([Span(2, 5, "a"), Span(3, 5, "b")], "“去北京” (“a”) and “北京” (“b”) overlap"),
         ([Span(3, 5, "a"), Span(3, 5, "b")], "overlap"),
         ([Span(3, 5, "")], "has no type"),
-        ([Span("3", 5, "a")], "no whole numbers"),  # type: ignore[arg-type]
-        ([Span(True, 5, "a")], "no whole numbers"),
-        ([Span(3.0, 5, "a")], "no whole numbers"),  # type: ignore[arg-type]
+        ([Span("3", 5, "a")], "not a whole number"),  # type: ignore[arg-type]
+        ([Span(True, 5, "a")], "not a whole number"),
+        ([Span(3.0, 5, "a")], "not a whole number"),  # type: ignore[arg-type]
     ],
 )
 def test_a_span_that_cannot_be_is_named(spans: list[Span], said: str) -> None:
@@ -76,7 +78,7 @@ def test_white_space_around_a_text_goes_and_the_spans_move_along() -> None:
     result = Result()
     result.add("f:1", " \u3000去北京 \n", "a", [Span(3, 5, "city")])
     result.add("f:2", " 去", "a", [Span(0, 1, "blank")])
-    (first, second), left_out = result.data.examples, result.left_out
+    (first, second), left_out = result.data.examples, result.ignored
     assert (first.text, first.entities[0].start) == ("去北京", 1) and sum(left_out.values()) == 1
     assert second.text == " 去"
 

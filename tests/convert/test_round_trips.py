@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cnlu.convert.formats import Asked, convert
+from cnlu.convert.formats import ConvertOptions, convert
 from cnlu.data.jsonl import to_jsonl
 from cnlu.data.load import load_data
 from tests.convert.files import DICTIONARIES, FILES, MEANT
@@ -42,7 +42,7 @@ def test_by_way_of_jsonl(cli: Cli, tmp_path: Path, name: str) -> None:
 def test_by_way_of_yaml(cli: Cli, tmp_path: Path, name: str) -> None:
     out = tmp_path / "nlu.yml"
     assert cli("convert", written(tmp_path, name), "--to", "yaml", "--out", out).code == 0
-    data, straight = load_data(out), convert(Asked(written(tmp_path, name)))[1].data
+    data, straight = load_data(out), convert(ConvertOptions(written(tmp_path, name)))[1].data
     assert sorted(to_jsonl([x]) for x in data.examples) == sorted(to_jsonl([x]) for x in straight.examples)
     assert (data.synonyms, data.regexes, data.lookups) == (straight.synonyms, straight.regexes, straight.lookups)
 

@@ -1,4 +1,4 @@
-"""Nothing is lost silently: what cannot be converted has a name, what is left out a count."""
+"""Whatever cannot be converted is reported, and whatever is ignored is counted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cnlu.convert.formats import Asked, convert
+from cnlu.convert.formats import ConvertOptions, convert
 from cnlu.data.load import load_data
 from cnlu.errors import DataError
 from tests.convert.files import FACES, FILES, RASA_JSON, lines, studio
@@ -18,12 +18,12 @@ from tests.convert.files import FACES, FILES, RASA_JSON, lines, studio
 Cli = Callable[..., Any]
 
 
-def lost(folder: Path, content: str | bytes, **asked: Any) -> tuple[list[str], dict[str, int]]:
-    """What of a file is lost, without the file's name, and what is left out."""
+def skipped(folder: Path, content: str | bytes, **options: Any) -> tuple[list[str], dict[str, int]]:
+    """The items that are skipped, without the name of the file, and the counts of what is ignored."""
     path = folder / "given"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    result = convert(Asked(path, **asked))[1]
-    return [one.replace(f"{path}:", "").replace("not converted: ", "") for one in result.lost], dict(+result.left_out)
+    result = convert(ConvertOptions(path, **options))[1]
+    return [one.replace(f"{path}:", "").replace("not converted: ", "") for one in result.skipped], dict(+result.ignored)
 
 
 def test_doccano(tmp_path: Path) -> None:
@@ -34,9 +34,9 @@ def test_doccano(tmp_path: Path) -> None:
         {"text": "好", "label": [3]},
         {"text": "好", "annotations": [{"label": 3, "start_offset": 0}]},
     ]
-    found, left_out = lost(tmp_path, lines(*records) + '{"text": \n')
+    found, ignored = skipped(tmp_path, lines(*records) + '{"text": \n')
     assert [one[:2] for one in found] == ["2:", "3:", "4:", "5:", "6:"] and "not valid JSON" in found[-1]
-    assert left_out == {'"Comments"': 1}
+    assert ignored == {'"Comments"': 1}
 
 
 def test_label_studio(tmp_path: Path) -> None:
@@ -47,70 +47,70 @@ def test_label_studio(tmp_path: Path) -> None:
     shifted = studio("去北京", "book", (2, 4, "北京", "city"))
     rated = studio("好", "a")
     rated["annotations"][0]["result"].append({"type": "rating", "value": {"rating": 3}})  # type: ignore[index]
-    found, left_out = lost(tmp_path, json.dumps([twice, nobody, two, shifted, rated], indent=1))
-    assert ["nobody has annotated" in found[0], "--text" in found[1], "count from 1" in found[2]] == [True] * 3
+    found, ignored = skipped(tmp_path, json.dumps([twice, nobody, two, shifted, rated], indent=1))
+    assert ["has no annotation" in found[0], "--text" in found[1], "count from 1" in found[2]] == [True] * 3
     assert len({one.partition(":")[0] for one in found}) == 3
-    assert left_out == {"annotations of one text by others": 1, '"rating"': 1}
-    assert not any("--text" in one for one in lost(tmp_path, json.dumps([two]), text="question")[0])
+    assert ignored == {"further annotations of the same text": 1, '"rating"': 1}
+    assert not any("--text" in one for one in skipped(tmp_path, json.dumps([two]), text="question")[0])
 
 
 def test_columns(tmp_path: Path) -> None:
     content = "去\tO\n京\tX-city\n\n# id: 7\n去\tO\n京\tB-city\n\nabc def\n好\tO\n\n好\tO\n不 好\n吗\tO\n \tO\n"
-    found, left_out = lost(tmp_path, content, format="bio")
-    assert [one[:2] for one in found] == ["1:", "8:", "11"] and left_out == {"comments": 1}
+    found, ignored = skipped(tmp_path, content, format="bio")
+    assert [one[:2] for one in found] == ["1:", "8:", "11"] and ignored == {"comments": 1}
 
 
 def test_rasa_json(tmp_path: Path) -> None:
     content = json.loads(json.dumps(RASA_JSON))
     content["rasa_nlu_data"]["common_examples"][0]["entities"][0]["end"] = 4
     content["rasa_nlu_data"]["lookup_tables"].append({"name": "x", "elements": "../../../etc/passwd"})
-    found, _ = lost(tmp_path, json.dumps(content, indent=1))
-    assert "the end seems to be inclusive" in found[0] and "is not there" in found[1]
+    found, _ = skipped(tmp_path, json.dumps(content, indent=1))
+    assert "the end seems to be inclusive" in found[0] and "is not in the folder" in found[1]
 
 
 def test_rasa_markdown(tmp_path: Path) -> None:
     (tmp_path / "cities.txt").write_text("北京\n上海\n", "utf-8")
     content = '# notes\nhello\n## intent:a\n- 好\nno dash\n- [北京]{"entity": }\n## lookup:city\ncities.txt\n'
-    found, left_out = lost(tmp_path, content)
+    found, ignored = skipped(tmp_path, content)
     assert [one[:2] for one in found] == ["5:", "6:"]
-    assert left_out == {"lines outside of the sections": 1}
+    assert ignored == {"lines outside of the sections": 1}
 
 
 def test_dialogflow_and_luis(tmp_path: Path) -> None:
-    assert lost(tmp_path, FILES["dialogflow"][1])[1] == {"sentences in en": 1}
+    assert skipped(tmp_path, FILES["dialogflow"][1])[1] == {"sentences in en": 1}
     sentences = [{"data": [{"text": "@city:city 天气"}], "isTemplate": True}, {"data": [{"text": "好"}]}]
-    assert "template" in lost(tmp_path, json.dumps(sentences))[0][0]
+    assert "template" in skipped(tmp_path, json.dumps(sentences))[0][0]
     city = {"entity": "city", "startPos": 1, "endPos": 3, "children": [{}]}
     utterances = [{"text": "去北京", "intent": "a", "entities": [city]}]
-    found, left_out = lost(tmp_path, json.dumps({"intents": [], "phraselists": [{}], "utterances": utterances}))
-    assert "does not lie" in found[0] and left_out == {"parts of machine-learned entities": 1, '"phraselists"': 1}
+    found, ignored = skipped(tmp_path, json.dumps({"intents": [], "phraselists": [{}], "utterances": utterances}))
+    assert "does not lie" in found[0] and ignored == {"parts of machine-learned entities": 1, '"phraselists"': 1}
 
 
 def test_tables(tmp_path: Path) -> None:
-    found, left_out = lost(tmp_path, 'text,intent,id\n"好,吧",a,1\n不,好,b,2\n,a,3\n"两\n行",a,4\n')
-    assert [one[:2] for one in found] == ["3:", "4:"] and left_out == {"column id": 2}
-    with pytest.raises(DataError, match=r":1: the columns are 甲, 乙, and which has the texts"):
-        lost(tmp_path, "甲,乙\n好,a\n", format="csv")
-    assert lost(tmp_path, "甲,乙\n好,a\n", format="csv", text="甲", intent="乙")[0] == []
-    with pytest.raises(DataError, match=r":2: .*see its quotes"):
-        lost(tmp_path, 'text,intent\n"好,a\n')
+    found, ignored = skipped(tmp_path, 'text,intent,id\n"好,吧",a,1\n不,好,b,2\n,a,3\n"两\n行",a,4\n')
+    assert [one[:2] for one in found] == ["3:", "4:"] and ignored == {"column id": 2}
+    with pytest.raises(DataError, match=r":1: it is not clear which of the columns 甲, 乙 has the texts"):
+        skipped(tmp_path, "甲,乙\n好,a\n", format="csv")
+    assert skipped(tmp_path, "甲,乙\n好,a\n", format="csv", text="甲", intent="乙")[0] == []
+    with pytest.raises(DataError, match=r":2: .*check its quotes"):
+        skipped(tmp_path, 'text,intent\n"好,a\n')
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("随便写的一些话\n还有一些\n", "cannot be told"),
-        ("", "cannot be told"),
-        ('{"a": 1}', "cannot be told"),
-        ("[" * 100_000, "cannot be told"),
+        ("随便写的一些话\n还有一些\n", "cannot be detected"),
+        ("", "cannot be detected"),
+        ('{"a": 1}', "cannot be detected"),
+        ("[" * 100_000, "cannot be detected"),
         ('{"text": "好", "intent": "a", "entities": []}\n', "already"),
-        (b"PK\x03\x04 no zip", "cannot be told"),
+        (b"PK\x03\x04 no zip", "cannot be detected"),
         (b"\xff\xfe\x00", "not valid in utf-16"),
     ],
 )
 def test_a_file_of_no_known_format_is_refused(tmp_path: Path, content: str | bytes, said: str) -> None:
     with pytest.raises(DataError, match=said) as caught:
-        lost(tmp_path, content)
+        skipped(tmp_path, content)
     assert "\n" not in str(caught.value)
 
 
@@ -120,18 +120,18 @@ def test_damaged_and_enormous_zips_are_refused(tmp_path: Path, monkeypatch: pyte
     for at in (60, 200, 400):  # a damaged name or checksum
         broken = content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :]
         try:
-            lost(tmp_path, broken)
+            skipped(tmp_path, broken)
         except DataError as error:
             assert "\n" not in str(error)
-    monkeypatch.setattr("cnlu.convert.dialogflow.MOST_BYTES", 1 << 20)
+    monkeypatch.setattr("cnlu.convert.dialogflow.MAX_BYTES", 1 << 20)
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for i in range(9):
             archive.writestr(f"intents/{i}_usersays_zh.json", bytes(1 << 17))
     with pytest.raises(DataError, match="more than 1 MB"):
-        convert(Asked(tmp_path / "bomb.zip"))
+        convert(ConvertOptions(tmp_path / "bomb.zip"))
 
 
-def test_what_is_lost_is_named_and_the_rest_is_written_with_exit_code_1(cli: Cli, tmp_path: Path) -> None:
+def test_what_is_skipped_is_named_and_the_rest_is_written_with_exit_code_1(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text(lines({"text": "好", "label": ["a"]}, {"text": "", "label": ["a"]}), "utf-8")
     done = cli("convert", tmp_path / "in.jsonl", "--to", "yaml", "--out", tmp_path / "nlu.yml")
     assert done.code == 1 and "in.jsonl:2: not converted: it has no text." in done.err
