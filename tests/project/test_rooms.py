@@ -146,3 +146,10 @@ def test_preparing_and_masking_need_no_torch(checkout: Path, room: str) -> None:
 def test_every_room_is_known(checkout: Path) -> None:
     rooms = {path.name for path in (checkout / "cnlu").iterdir() if path.is_dir() and path.name[0] not in "_."}
     assert rooms == set(MAY_USE)
+
+
+def test_the_table_of_the_architecture_page_is_the_one_checked_here(checkout: Path) -> None:
+    page = (checkout / "docs" / "architecture.md").read_text("utf-8")
+    table = page.partition("| room | may import |\n|---|---|\n")[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    assert {room.strip("`"): set(used.replace("`", "").split(", ")) - {"nothing"} for room, used in rows} == MAY_USE
