@@ -71,7 +71,7 @@ class Ensemble(nn.Module):
         return torch.stack(rows).mean(0).detach()
 
     def item_weights(self) -> Tensor | None:
-        """float32 [weights]: of the decision on groups, in the order of data.items.WEIGHTS; None without groups."""
+        """float32 [weights]: of the decision on groups, in the order of data.grouping.WEIGHTS; None without groups."""
         chain = self.networks()[0].items
         return None if chain is None else chain.weights
 

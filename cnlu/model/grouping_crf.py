@@ -1,8 +1,8 @@
-"""The learning side of the decision on groups, which runtime.items makes: the likelihood of the annotated items.
+"""The learning side of the decision on groups, which runtime.grouping makes: the likelihood of the annotated items.
 
-The weights of the facts are fitted first and by themselves (training.items), and the network learns what they leave
-open: would they learn together, the network, which soon knows the training's sentences by heart, would leave the facts
-nothing to explain, and those are what holds in other wordings.
+The weights of the features are fitted first and separately (training.fit.grouping_weights), and the network learns what
+they leave open. If both learned together, the network would memorise the training sentences and leave the features
+nothing to explain, although the features are what carries over to other phrasings.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class ItemChain(nn.Module):
     def loss(self, scores: Tensor | None, batch: dict[str, Tensor], weights: Tensor | None = None) -> Tensor:
         """Negative log-likelihood, summed over the entities of all texts, by the chain's or by other `weights`.
 
-        `scores` [B, L, columns] are the network's of the characters, None to go by the facts alone; `batch` as made by
+        `scores` [B, L, columns] are the network's of the characters, None to use the features alone; `batch` as made by
         training.batches.collate.
         """
         gold = batch["items"]
@@ -74,7 +74,7 @@ class ItemChain(nn.Module):
         return (free - held).sum()
 
     def scored(self, batch: dict[str, Tensor], weights: Tensor, scores: Tensor | None = None) -> Scored:
-        """The chains by the facts alone, or with what the network says of the characters."""
+        """The chains by the features alone, or with what the network says of the characters."""
         on = (batch["items_grouped"] @ weights[GROUPED_WEIGHTS])[..., None].expand(-1, -1, 1 + self.labels)
         begins = batch["items_begins"] @ weights[BEGIN_WEIGHTS]
         alike, already = (batch["items_similarity"] * weights[SIMILARITY_WEIGHTS]).unbind(-1)

@@ -56,7 +56,7 @@ class Outputs(NamedTuple):
     roles: Tensor
     """[B, L, 1 + roles] scores of "no role" and each role"""
     groups: Tensor
-    """[B, L, columns] what characters say of the items that entities belong to, as data.items numbers the columns"""
+    """[B, L, columns] what characters say of the items that entities belong to, as Labels.group_columns names them"""
 
 
 def pooled(scores: Tensor, mask: Tensor) -> Tensor:
