@@ -89,7 +89,7 @@ def collate(rows: Sequence[Row], device: torch.device) -> dict[str, Tensor]:
 
 
 def collate_items(rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
-    """items [B, N], items_spans [B, N, 3], and the arrays of runtime.grouping.GroupFeatures filled up, under items_*."""
+    """items [B, N], items_spans [B, N, 3], and the arrays of runtime.grouping.GroupFeatures padded, under items_*."""
     known = [(i, row.items) for i, row in enumerate(rows) if row.items is not None]
     count, most = len(rows), max(len(items.labels) for _, items in known)
     arrays: dict[str, NDArray[Any]] = {
