@@ -43,7 +43,7 @@ def _is_learnable(report_data: ReportData, one: Difference) -> bool:
 def _unseen_labels(report_data: ReportData) -> list[Finding]:
     """Labels of the examples that training has not seen."""
     advice = _(
-        "The model cannot answer it. Train on examples of it, or correct the name if training has it under another name."
+        "The model cannot answer it. Train on examples of it, or correct the name if training has it under another one."
     )
     found = []
     for label, count in _unseen(report_data, "intent", "per_label"):

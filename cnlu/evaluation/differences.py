@@ -36,7 +36,7 @@ class Difference:
 
 
 def differences(gold: Frame, predicted: Frame) -> list[Difference]:
-    """The intent first, then annotated entities in text order, each with the answer that overlaps it, then other answers."""
+    """The intent first, then annotated entities in text order, each with an overlapping answer, then other answers."""
     found = [] if intent_is_right(gold, predicted) else [Difference("intent")]
     extra = in_text_order(predicted.entities - gold.entities)
     for span in in_text_order(gold.entities - predicted.entities):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -38,13 +37,12 @@ class Name(str):
 
 def pieces(message: str) -> Words:
     """The pieces of a formatted message; every `Name` that was formatted into it is a piece of its own."""
-    found: list[str] = []
-    for part in re.split(f"({_OPEN}[^{_CLOSE}]*{_CLOSE})", message):
-        if part.startswith(_OPEN):
-            found.append(Name(part[1:-1]))
-        elif part:
-            found.append(part)
-    return tuple(found)
+    start, *rest = message.split(_OPEN)
+    found: list[str] = [start]
+    for part in rest:
+        name, _close, text = part.partition(_CLOSE)
+        found += [Name(name), text]
+    return tuple(piece for piece in found if piece)
 
 
 @dataclass(frozen=True)

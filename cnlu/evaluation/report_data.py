@@ -36,7 +36,7 @@ class ReportData:
     labels: Labels | None = None
     """The labels that training has seen; None: unknown, all count as seen"""
     counts: Mapping[str, Mapping[str, int]] | None = None
-    """Training label counts: examples for each of the `intents`, annotations for each of the `entities`; None: unknown"""
+    """Training label counts: examples of each of the `intents`, annotations of each of the `entities`; None: unknown"""
     unseen_spans: frozenset[tuple[int, Span]] = frozenset()
     """(index of the example, annotated span) of the spans whose words training has not seen"""
     fold_of: Sequence[int] | None = None

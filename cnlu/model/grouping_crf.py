@@ -1,8 +1,8 @@
 """The likelihood of the annotated items, for training the grouping that `runtime.grouping` decodes.
 
-The weights of the facts are fitted first (`training.fit.grouping_weights`), and the network learns the rest. Trained
-together, the network would memorise the training sentences and leave nothing for the facts to explain, although the
-facts are what generalises to other sentences.
+The weights of the features are fitted first (`training.fit.grouping_weights`), and the network learns the rest. Trained
+together, the network would memorise the training sentences and leave nothing for the features to explain, although the
+features are what generalises to other sentences.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class GroupingCRF(nn.Module):
     def loss(self, scores: Tensor | None, batch: dict[str, Tensor], weights: Tensor | None = None) -> Tensor:
         """Negative log-likelihood, summed over the entities of all texts, under `weights` (default: its own).
 
-        `scores` [B, L, columns] are the network's scores of characters, None to use the facts alone; `batch` is from
+        `scores` [B, L, columns] are the network's scores of characters, None to use the features alone; `batch` is from
         `training.data.batching.collate`.
         """
         gold = batch["items"]

@@ -199,7 +199,7 @@ _MOST_BYTES = 4 << 30
 
 
 def _listed(path: str | Path, manifest: dict[str, Any]) -> dict[str, int]:
-    """Names and sizes of the manifest's files. Raises ModelError for a name outside the directory or excessive sizes."""
+    """Names and sizes of the manifest's files. Raises ModelError for a name outside the directory or excessive size."""
     place = Path(path) / MANIFEST
     distrust = _("do not trust this model, and train it again")
     sizes: dict[str, int] = {}

@@ -59,7 +59,7 @@ def test_a_model_of_before_that_tells_no_counts(cli: Cli, tiny_model: Path, data
         (["--cross-validate", "0", "nlu.yml"], "--cross-validate: '0' is not a whole number from 2"),
         (["--cross-validate", "some", "nlu.yml"], "'some' is not a whole number"),
         (["--cross-validate", "7", "nlu.yml"], "6 different texts are too few for 7 folds"),
-        (["--cross-validate", "2", "MODEL", "nlu.yml"], "is a model, and --cross-validate trains its own"),
+        (["--cross-validate", "2", "MODEL", "nlu.yml"], "is a model, but --cross-validate trains its own models"),
         (["--cross-validate", "2", "nlu.yml", "--force"], "--force: has no effect without --out"),
         (["--cross-validate", "2", "nlu.yml", "--out", "nlu.yml"], "nlu.yml: is a file"),
         (["--cross-validate", "2", "missing.yml"], "missing.yml: there is no such file"),

@@ -31,7 +31,10 @@ def report_data(
         }
         for intent, confidence, found in answers
     ]
-    return ReportData("model on data", examples, results, evaluate(examples, results, labels), labels, **rest)
+    metrics = evaluate(examples, results, labels)
+    return ReportData(
+        subject="model on data", examples=examples, results=results, metrics=metrics, labels=labels, **rest
+    )
 
 
 SCRIPT = "<script>document.title='broken'</script>"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cnlu.data.schema import Entity, Example
-from cnlu.evaluation.advice import Finding, Name, advise
+from cnlu.evaluation.advice import advise
+from cnlu.evaluation.findings import Finding, Name
 from cnlu.runtime.labels import Labels
 from tests.evaluation.report_examples import entity, report_data
 
@@ -69,7 +70,7 @@ def test_edges_and_roles_name_both_sides() -> None:
     answer = [entity(0, 3, "place", "from"), entity(4, 6, "place", "from")]
     edges, role = advise(report_data([text], [(None, 0.0, answer)]))["entities"]
     assert "annotated 南京, answered 从南京" in said(edges)
-    assert "should be to and was from" in said(role)
+    assert "should have the role or group to, but was answered with from" in said(role)
 
 
 def test_nothing_wrong_gives_no_advice() -> None:
@@ -142,11 +143,11 @@ def test_words_are_called_new_or_known_only_as_far_as_they_are() -> None:
     texts = [Example(f"要水饺{i}", None, (entity(1, 3, "meal"),)) for i in range(4)]
     nothing = [(None, 0.0, [])] * 4
     (few_new,) = advise(report_data(texts, nothing, unseen_spans=frozenset({(0, (1, 3, "meal"))})))["entities"]
-    assert "new to training" not in said(few_new) and "Most of the words were read in training" in said(few_new)
+    assert "Training has not seen" not in said(few_new) and "Training has seen most of the values" in said(few_new)
     (some_new,) = advise(report_data(texts, nothing, unseen_spans=frozenset((i, (1, 3, "meal")) for i in range(2))))[
         "entities"
     ]
-    assert "the words of 2 of them are new" in said(some_new)
+    assert "Training has not seen the values of 2 of them" in said(some_new)
 
 
 @pytest.mark.parametrize("answer", [entity(1, 3, "place", "from"), entity(1, 3, "place")])

@@ -118,7 +118,7 @@ def test_every_error_is_there_with_both_sides() -> None:
     assert "test.yml:7" in read.text
 
 
-def test_the_same_study_gives_the_same_page() -> None:
+def test_the_same_data_gives_the_same_page() -> None:
     assert render(many(12)) == render(many(12))
 
 
@@ -133,35 +133,35 @@ def test_the_matrix_has_a_row_for_every_confused_intent(intents: int) -> None:
 def test_of_many_intents_those_that_nothing_is_confused_with_are_left_out() -> None:
     texts = [Example(f"好{i}", f"i{i % 30}") for i in range(90)]
     answers = [("i1" if i == 0 else f"i{i % 30}", 0.9, []) for i in range(90)]
-    assert "28 more intents, which nothing was confused with, are left out" in page(report_data(texts, answers)).text
+    assert "28 more intents without confusions are left out" in page(report_data(texts, answers)).text
 
 
 def test_without_intents_and_without_entities() -> None:
     only_entities = page(report_data([Example("去北京", None, (entity(1, 3, "city"),))], [(None, 0.0, [])]))
-    assert "Nothing is said of intents" in only_entities.text and "Confidence" not in only_entities.text
+    assert "There are no figures for intents" in only_entities.text and "Confidence" not in only_entities.text
     assert "Annotated intent" not in only_entities.text
     only_intents = page(report_data([Example("好", "yes")], [("no", 0.8, [])]))
-    assert "Nothing is said of entities" in only_intents.text and "entity type" not in only_intents.text
+    assert "There are no figures for entities" in only_intents.text and "entity type" not in only_intents.text
     assert page(report_data([], [])).text
 
 
 def test_nothing_wrong_is_said() -> None:
     read = page(report_data([Example("好", "yes")], [("yes", 0.9, [])]))
-    assert "Every sentence was answered rightly" in read.text and "form" not in read.tags
+    assert "Every sentence was answered correctly" in read.text and "form" not in read.tags
 
 
 def test_labels_that_training_never_saw_are_shown_as_such() -> None:
     texts = [Example("好", "yes"), Example("坏", "new")]
     read = page(report_data(texts, [("yes", 0.9, []), ("yes", 0.9, [])], Labels(["yes"], [], {}, {})))
-    assert "not in training" in read.text and "Was another model meant" not in read.text
+    assert "not in training" in read.text and "Did you mean another model" not in read.text
 
 
 def test_a_model_with_other_labels_altogether_gets_a_sentence() -> None:
     texts = [Example("去北京", "go", (entity(1, 3, "city"),))]
     read = page(report_data(texts, [("play", 0.9, [])], Labels(["play", "stop"], [], {}, {})))
-    assert "None of the intents of these examples was in this model's training" in read.text
-    assert "such as play, stop. Was another model meant" in read.text
-    assert "It knows no entity types at all. Was another model meant" in read.text
+    assert "None of the intents of these examples was in the model's training" in read.text
+    assert "The model knows others, such as play, stop." in read.text
+    assert "The model knows no entity types at all. Did you mean another model" in read.text
 
 
 def test_no_answer_at_all_has_a_column_of_its_own() -> None:
@@ -179,6 +179,8 @@ def test_combinations_of_intents_can_be_shown_and_chosen() -> None:
         }
         for name in ("book", "book+weather", "weather")
     ]
-    read = page(ReportData("model on data", examples, results, evaluate(examples, results)))
+    read = page(
+        ReportData(subject="model on data", examples=examples, results=results, metrics=evaluate(examples, results))
+    )
     chosen = {value for name, value in read.attributes if name in ("data-gold", "data-answer")}
     assert "book+weather" in read.text and len(chosen - {None}) >= 2

@@ -57,7 +57,7 @@ def test_texts_are_texts_and_their_marks_are_right(page: Any) -> None:
 
 
 def test_filters_narrow_the_list_and_come_off_again(page: Any) -> None:
-    page.get_by_label("Kind").select_option(label="entity with other edges")
+    page.get_by_label("Kind").select_option(label="entity with other boundaries")
     assert shown(page) == WRONG // 5
     page.get_by_label("Annotated intent").select_option(label="意图_01")
     some = shown(page)

@@ -169,5 +169,5 @@ def test_a_model_that_decided_groups_otherwise_is_refused(counted: Path, tmp_pat
     found = read_model_dir(counted)
     files = {name: content for name, content in found.files.items() if name != "groups.npy"}
     write_model_dir(tmp_path / "old", files, {"segmenter": found.manifest["segmenter"]})
-    with pytest.raises(ModelError, match="decided groups otherwise; train it again"):
+    with pytest.raises(ModelError, match="an older cnlu made the groups of this model; train the model again"):
         cnlu.load(tmp_path / "old")

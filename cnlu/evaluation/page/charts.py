@@ -1,4 +1,4 @@
-"""The confusion matrix as a table, and how far confidences are to be trusted, as two small drawings."""
+"""The confusion matrix as a table, and the reliability of confidences as two small drawings."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from math import sqrt
 
 from cnlu.evaluation.page.elements import Html, inner, tag
 from cnlu.evaluation.report_data import ReportData
+from cnlu.i18n import _, n_
 
 WHOLE_MATRIX = 15
-"""Up to so many intents all of them are shown; of more, those that are confused with any other."""
+"""Most intents of a complete matrix; a larger one shows only the intents that are confused with others."""
 BINS = 10
 THRESHOLDS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95)
 
 
 def matrix(report_data: ReportData, numbers: Mapping[str, int]) -> Html:
-    """Rows: annotated; columns: answered. A cell's shade is its share of the row."""
-    cells = Counter((gold, answer) for _, gold, answer, _ in report_data.intents)
-    rows = sorted({gold for gold, _ in cells})
-    columns = sorted({answer for _, answer in cells if answer is not None} | set(rows))
+    """The confusion matrix. Rows: annotated; columns: answered. The shade of a cell is its share of the row."""
+    cells = Counter((gold, answer) for _i, gold, answer, _confidence in report_data.intents)
+    rows = sorted({gold for gold, _answer in cells})
+    columns = sorted({answer for _gold, answer in cells if answer is not None} | set(rows))
     left_out = 0
     if len(columns) > WHOLE_MATRIX:
         wrong = [(gold, answer) for gold, answer in cells if gold != answer]
@@ -29,21 +30,26 @@ def matrix(report_data: ReportData, numbers: Mapping[str, int]) -> Html:
         rows = [label for label in rows if label in confused]
         columns = [label for label in columns if label in confused]
     shown: list[str | None] = list(columns)
-    if any(answer is None for _, answer in cells):
+    if any(answer is None for _gold, answer in cells):
         shown.append(None)
     if not rows:
-        return tag("p", "No intent was taken for another.")
+        return tag("p", _("No intent was answered as another."))
     head = tag(
-        "tr", tag("td", tag("span", "annotated ↓ answered →", class_="quiet")), [_column(label) for label in shown]
+        "tr", tag("td", tag("span", _("annotated ↓ answered →"), class_="muted")), [_column(label) for label in shown]
     )
     body = [_row(gold, shown, cells, numbers) for gold in rows]
-    note = f" {left_out} more intents, which nothing was confused with, are left out." if left_out else ""
-    caption = tag(
-        "p", "How often each annotated intent (row) was answered as which intent (column).", note, class_="quiet"
-    )
+    caption = [_("How often each annotated intent (row) was answered as each intent (column).")]
+    if left_out:
+        caption.append(
+            n_(
+                "{count} more intent without confusions is left out.",
+                "{count} more intents without confusions are left out.",
+                left_out,
+            )
+        )
     dense = "matrix dense" if len(shown) > WHOLE_MATRIX else "matrix"
     return inner(
-        caption,
+        tag("p", " ".join(caption), class_="muted"),
         tag(
             "div",
             tag("table", tag("thead", head), tag("tbody", body), class_=dense),
@@ -54,26 +60,25 @@ def matrix(report_data: ReportData, numbers: Mapping[str, int]) -> Html:
 
 
 def _column(label: str | None) -> Html:
-    words = tag("span", _short(label)) if label is not None else tag("em", "none")
+    words = tag("span", _short(label)) if label is not None else tag("em", _("none"))
     return tag("th", words, scope="col", title=label)
 
 
 def _row(
     gold: str, columns: Sequence[str | None], cells: Mapping[tuple[str, str | None], int], numbers: Mapping[str, int]
 ) -> Html:
-    total = sum(count for (label, _), count in cells.items() if label == gold)
+    total = sum(count for (label, _answer), count in cells.items() if label == gold)
     found = []
     for answer in columns:
         count = cells.get((gold, answer), 0)
-        right = "right" if answer == gold else "off"
-        shade = f"{right} s{-(-9 * count // total)}" if count else right if answer == gold else None
+        shade = _shade(count, total, answer == gold)
         link = bool(count) and answer != gold and answer is not None
         found.append(
             tag(
                 "td",
                 str(count) if count else "",
                 class_=shade,
-                title=f"{gold} → {answer or 'none'}: {count} of {total}" if count else None,
+                title=_hint(gold, answer, count, total) if count else None,
                 data_gold=numbers[gold] if link else None,
                 data_answer=numbers[str(answer)] if link else None,
             )
@@ -81,15 +86,28 @@ def _row(
     return tag("tr", tag("th", tag("span", _short(gold)), scope="row", title=gold), found)
 
 
+def _shade(count: int, total: int, right: bool) -> str | None:
+    """The classes of a cell."""
+    kind = "right" if right else "off"
+    if count:
+        return f"{kind} s{-(-9 * count // total)}"
+    return kind if right else None
+
+
+def _hint(gold: str, answer: str | None, count: int, total: int) -> str:
+    answered = _("none") if answer is None else answer
+    return _("{gold} → {answer}: {part} of {total}", gold=gold, answer=answered, part=count, total=total)
+
+
 def _short(label: str, limit: int = 20) -> str:
-    """Long names lose their middle: what tells them apart is mostly at the ends."""
+    """A long name without its middle; names mostly differ at the ends."""
     half = limit // 2
     return label if len(label) <= limit else f"{label[: half - 1]}…{label[-half:]}"
 
 
 @dataclass(frozen=True)
 class Bin:
-    """Answers whose confidence lies between two tenths."""
+    """The answers with a confidence within one tenth."""
 
     low: float
     high: float
@@ -99,85 +117,90 @@ class Bin:
 
 
 def bins(report_data: ReportData) -> list[Bin]:
+    """The answers by tenths of confidence."""
     found: list[list[tuple[float, bool]]] = [[] for _ in range(BINS)]
-    for _, gold, answer, confidence in report_data.intents:
+    for _i, gold, answer, confidence in report_data.intents:
         found[min(int(confidence * BINS), BINS - 1)].append((confidence, gold == answer))
     return [
-        Bin(k / BINS, (k + 1) / BINS, len(one), sum(ok for _, ok in one), sum(c for c, _ in one) / (len(one) or 1))
+        Bin(k / BINS, (k + 1) / BINS, len(one), sum(ok for _c, ok in one), sum(c for c, _ok in one) / (len(one) or 1))
         for k, one in enumerate(found)
     ]
 
 
 def histogram(found: Sequence[Bin]) -> Html:
-    """How many answers had which confidence, the wrong ones on top of the right ones."""
+    """The number of answers by confidence, the wrong ones stacked on the right ones."""
     most = max(max(one.count for one in found), 1)
     drawn: list[Html] = []
     for one in found:
         x, whole, right = 40 + one.low * 300, 180 * one.count / most, 180 * one.right / most
-        hint = tag("title", f"{_between(one)}: {one.count} answers, {one.right} right")
+        words = n_(
+            "{range}: {count} answer, {right} right",
+            "{range}: {count} answers, {right} right",
+            one.count,
+            range=_range(one),
+            right=one.right,
+        )
+        hint = tag("title", words)
         drawn.append(
             tag("g", hint, _box(x, 200 - whole, 28, whole - right, "bad"), _box(x, 200 - right, 28, right, "good"))
         )
-    marks = [_label(34, y, str(round(most * (200 - y) / 180)), "end") for y in (20, 110, 200)]
+    ticks = [_label(34, y, str(round(most * (200 - y) / 180)), "end") for y in (20, 110, 200)]
     return _drawing(
-        "How many answers had which confidence: right ones below, wrong ones on top", [*_frame(), *drawn, *marks]
+        _("Number of answers by confidence: right ones below, wrong ones on top"), [*_frame(), *drawn, *ticks]
     )
 
 
 def reliability(found: Sequence[Bin]) -> Html:
-    """How often answers of a confidence were right; circles as large as there are many, on the line when honest."""
+    """Accuracy by confidence. A circle is on the diagonal if calibrated; its area grows with the number of answers."""
     most = max(max(one.count for one in found), 1)
-    drawn = [tag("line", x1="40", y1="200", x2="340", y2="20", class_="honest")]
+    drawn = [tag("line", x1="40", y1="200", x2="340", y2="20", class_="diagonal")]
     for one in found:
         if one.count:
             share = one.right / one.count
-            hint = tag(
-                "title", f"{_between(one)}: {one.count} answers, mean confidence {one.mean:.0%}, {share:.0%} right"
+            words = n_(
+                "{range}: {count} answer, mean confidence {mean}, {share} right",
+                "{range}: {count} answers, mean confidence {mean}, {share} right",
+                one.count,
+                range=_range(one),
+                mean=f"{one.mean:.0%}",
+                share=f"{share:.0%}",
             )
-            drawn.append(
-                tag(
-                    "g",
-                    hint,
-                    tag(
-                        "circle",
-                        cx=_at(40 + 300 * one.mean),
-                        cy=_at(200 - 180 * share),
-                        r=_at(3 + 9 * sqrt(one.count / most)),
-                        class_="dot",
-                    ),
-                )
-            )
-    marks = [_label(34, 200 - 180 * share, f"{share:.0%}", "end") for share in (0.0, 0.5, 1.0)]
+            x, y, radius = 40 + 300 * one.mean, 200 - 180 * share, 3 + 9 * sqrt(one.count / most)
+            circle = tag("circle", cx=_at(x), cy=_at(y), r=_at(radius), class_="dot")
+            drawn.append(tag("g", tag("title", words), circle))
+    ticks = [_label(34, 200 - 180 * share, f"{share:.0%}", "end") for share in (0.0, 0.5, 1.0)]
     return _drawing(
-        "How often answers of each confidence were right, beside the line of honest confidences",
-        [*_frame(), *drawn, *marks],
+        _("Share of right answers by confidence, and the diagonal of perfectly calibrated confidences"),
+        [*_frame(), *drawn, *ticks],
     )
 
 
 def figures(found: Sequence[Bin]) -> Html:
-    """The same as a table, for whoever cannot see the drawings."""
+    """The same figures as a table, for readers who cannot see the drawings."""
     lines = [
-        (_between(one), str(one.count), f"{one.mean:.0%}", f"{one.right / one.count:.0%}") for one in found if one.count
+        (_range(one), str(one.count), f"{one.mean:.0%}", f"{one.right / one.count:.0%}") for one in found if one.count
     ]
     rows = [tag("tr", [tag("td", cell) for cell in line]) for line in lines]
-    head = tag("tr", [tag("th", title, scope="col") for title in ("confidence", "answers", "mean confidence", "right")])
-    return tag("details", tag("summary", "The same in figures"), tag("table", tag("thead", head), tag("tbody", rows)))
+    titles = (_("confidence"), _("answers"), _("mean confidence"), _("right"))
+    head = tag("tr", [tag("th", title, scope="col") for title in titles])
+    table = tag("table", tag("thead", head), tag("tbody", rows))
+    return tag("details", tag("summary", _("The same as a table")), table)
 
 
 def thresholds(report_data: ReportData) -> Html:
-    """What a fallback below a confidence would do."""
+    """The effect of a fallback below a confidence threshold."""
     total = len(report_data.intents)
     rows = []
     for threshold in THRESHOLDS:
-        kept = [gold == answer for _, gold, answer, confidence in report_data.intents if confidence >= threshold]
+        kept = [gold == answer for _i, gold, answer, confidence in report_data.intents if confidence >= threshold]
         right = f"{sum(kept) / len(kept):.1%}" if kept else "-"
         rows.append(tag("tr", tag("td", f"{threshold:.0%}"), tag("td", f"{len(kept) / total:.1%}"), tag("td", right)))
-    head = tag("tr", [tag("th", title, scope="col") for title in ("asked again below", "answered", "of these right")])
+    head = tag("tr", [tag("th", title, scope="col") for title in (_("threshold"), _("answered"), _("of these, right"))])
     return tag("table", tag("thead", head), tag("tbody", rows), class_="short")
 
 
-def _between(one: Bin) -> str:
-    return f"{one.low:.0%} to {one.high:.0%}"
+def _range(one: Bin) -> str:
+    return _("{low:.0%} to {high:.0%}", low=one.low, high=one.high)
 
 
 def _drawing(what: str, parts: Sequence[Html]) -> Html:

@@ -1,4 +1,4 @@
-"""HTML elements as strings: whatever is not an element itself is text and comes out escaped."""
+"""HTML elements as strings. Everything that is not an element is text, and is escaped."""
 
 from __future__ import annotations
 
@@ -8,30 +8,31 @@ from html import escape
 
 _VOID = frozenset({"meta", "input", "br", "col"})
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Marks that turn the direction of what follows: they would let a text run over its neighbours."""
+"""Bidirectional control characters, which would let a text run over its neighbours."""
 
 
 class Html(str):
-    """HTML that `tag` made; any other string is somebody's text."""
+    """HTML from `tag`; any other string is text."""
 
     __slots__ = ()
 
 
 Child = str | None | Iterable["Child"]
-"""An element, a text, nothing, or several of them."""
+"""An element, a text, None, or an iterable of these."""
 
 
 def tag(name: str, /, *children: Child, **attributes: object) -> Html:
-    """The element `name`. Of an attribute's name `_` at the end goes, others become `-`; None and False leave it out.
+    """The element `name` with its children and attributes.
 
-    What is in it may come as lists; a name such as `class_` is written so because Python keeps `class` for itself.
+    In an attribute's name a final `_` is removed (`class_`, because Python reserves `class`) and others become `-`. An
+    attribute that is None or False is left out.
     """
-    given = "".join(_attribute(key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items())
-    return Html(f"<{name}{given}>" if name in _VOID else f"<{name}{given}>{inner(*children)}</{name}>")
+    start = name + "".join(_attribute(key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items())
+    return Html(f"<{start}>" if name in _VOID else f"<{start}>{inner(*children)}</{name}>")
 
 
 def inner(*children: Child) -> Html:
-    """The children one after the other, texts escaped."""
+    """The children in sequence, with text escaped."""
     return Html("".join(map(_content, children)))
 
 
@@ -50,9 +51,10 @@ def _attribute(name: str, value: object) -> str:
 
 
 def visible(text: str) -> str:
-    """What a page cannot hold or must not obey, shown: controls as their signs, lone surrogates and the like as U+FFFD.
+    """The text with visible replacements: control pictures for control characters, U+FFFD for lone surrogates,
+    noncharacters and bidirectional controls.
 
-    As long as `text`, so offsets stay.
+    The length stays the same, so offsets remain valid.
     """
     return text if text.isprintable() and not _BIDI & set(text) else "".join(map(_shown, text))
 

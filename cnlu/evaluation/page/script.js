@@ -1,13 +1,13 @@
 "use strict";
-// Everything can be read without this: it sorts tables and filters the list of wrong sentences.
+// Sorts tables and filters the list of wrong sentences. Without this script the whole page is still readable.
 
 const errors = Array.from(document.querySelectorAll("#errors > li"));
 const filters = document.getElementById("filters");
 const field = (key) => document.getElementById("filter-" + key);
 const chosen = (key) => (field(key) ? field(key).value : "");
 
-// Each wrong sentence as it is searched; what its spans are called is no part of it.
-const said = errors.map((one) => one.querySelector(".text").textContent.toLowerCase());
+// The searchable text of each wrong sentence, without the labels of its spans.
+const texts = errors.map((one) => one.querySelector(".text").textContent.toLowerCase());
 
 function filter() {
   const [gold, answer, kind, type] = ["gold", "answer", "kind", "type"].map(chosen);
@@ -17,22 +17,23 @@ function filter() {
     const data = one.dataset;
     const fits = (!gold || data.gold === gold) && (!answer || data.answer === answer)
       && (!kind || data.kinds.split(" ").includes(kind)) && (!type || data.types.split(" ").includes(type))
-      && (!part || said[i].includes(part));
+      && (!part || texts[i].includes(part));
     one.hidden = !fits;
     shown += fits;
   });
-  document.getElementById("shown").textContent = `${shown} of ${errors.length} shown`;
+  const counter = document.getElementById("shown");
+  counter.textContent = counter.dataset.message.replace("{shown}", shown).replace("{total}", errors.length);
 }
 
-function show(wanted) {
+function show(values) {
   filters.reset();
-  for (const [key, value] of Object.entries(wanted)) if (field(key)) field(key).value = value;
+  for (const [key, value] of Object.entries(values)) if (field(key)) field(key).value = value;
   filter();
   document.getElementById("wrong").scrollIntoView();
   filters.querySelector("select, input").focus({preventScroll: true});
 }
 
-function act(element, action) {
+function makeButton(element, action) {
   element.tabIndex = 0;
   element.setAttribute("role", "button");
   element.addEventListener("click", action);
@@ -45,14 +46,14 @@ if (filters) {
   filters.addEventListener("submit", (event) => event.preventDefault());
   filters.addEventListener("reset", () => setTimeout(filter));
   filter();
-  for (const cell of document.querySelectorAll("td[data-gold]")) act(cell, () => show({...cell.dataset}));
+  for (const cell of document.querySelectorAll("td[data-gold]")) makeButton(cell, () => show({...cell.dataset}));
   for (const button of document.querySelectorAll("button.show")) {
     button.hidden = false;
     button.addEventListener("click", () => show({...button.dataset}));
   }
 }
 
-const words = new Intl.Collator(undefined, {numeric: true});
+const collator = new Intl.Collator(undefined, {numeric: true});
 const value = (row, column) => row.children[column].dataset.value;
 
 function sort(table, column, heading) {
@@ -61,7 +62,7 @@ function sort(table, column, heading) {
   for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
   heading.setAttribute("aria-sort", up ? "ascending" : "descending");
   const rows = Array.from(table.tBodies[0].rows);
-  rows.sort((a, b) => (column === 0 ? words.compare(value(a, 0), value(b, 0)) : value(a, column) - value(b, column)) * (up ? 1 : -1));
+  rows.sort((a, b) => (column === 0 ? collator.compare(value(a, 0), value(b, 0)) : value(a, column) - value(b, column)) * (up ? 1 : -1));
   table.tBodies[0].append(...rows);
 }
 

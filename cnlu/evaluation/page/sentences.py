@@ -1,32 +1,33 @@
-"""Sentences with their entities coloured, and the list of all that are wrong."""
+"""Sentences with their entities highlighted, and the list of all wrong sentences."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from cnlu.evaluation.advice import Name
-from cnlu.evaluation.differences import KINDS
-from cnlu.evaluation.frames import Frame, RoleSpan, in_text_order
+from cnlu.evaluation.differences import kind_titles
+from cnlu.evaluation.findings import Name
+from cnlu.evaluation.frames import RoleSpan, in_text_order
 from cnlu.evaluation.page.elements import Html, inner, tag
 from cnlu.evaluation.report_data import ReportData
+from cnlu.i18n import _
 
 COLOURS = 12
 
 
 def name(text: str) -> Html:
-    """A label or value of the user's, set off from the words around it."""
+    """A label or value from the user's data, set off from the words around it."""
     return tag("code", text)
 
 
-def words(pieces: Iterable[str]) -> Html:
-    """A sentence of advice, its names set off."""
-    return inner([name(piece) if isinstance(piece, Name) else piece for piece in pieces])
+def sentence(words: Iterable[str]) -> Html:
+    """A sentence in pieces, as `findings.pieces` returns it, with its names set off."""
+    return inner([name(piece) if isinstance(piece, Name) else piece for piece in words])
 
 
 def marked(
     text: str, spans: Collection[RoleSpan], colours: Mapping[str, int], wrong: Collection[RoleSpan] = ()
 ) -> Html:
-    """`text` with its spans as marks; of overlapping ones the longest, the others are named behind it."""
+    """`text` with its spans as <mark> elements; the longest of overlapping spans is in the text, the others follow."""
     kept: list[RoleSpan] = []
     for span in sorted(in_text_order(spans), key=lambda s: s[0] - s[1]):
         inside = 0 <= span[0] < span[1] <= len(text)
@@ -38,27 +39,32 @@ def marked(
         parts += [text[at : span[0]], _mark(text[span[0] : span[1]], span, colours, span in wrong)]
         at = span[1]
     rest = [span for span in in_text_order(spans) if span not in kept]
-    also = [
-        tag("span", f"also {s[0]}-{s[1]}: ", _mark(text[s[0] : s[1]], s, colours, s in wrong), class_="also")
+    overlapping = [
+        tag(
+            "span",
+            _("also {start}-{end}: ", start=s[0], end=s[1]),
+            _mark(text[s[0] : s[1]], s, colours, s in wrong),
+            class_="overlapping",
+        )
         for s in rest
     ]
-    return inner(tag("span", parts, text[at:], class_="text"), also)
+    return inner(tag("span", parts, text[at:], class_="text"), overlapping)
 
 
-def _mark(said: str, span: RoleSpan, colours: Mapping[str, int], wrong: bool) -> Html:
-    """The type stands in an attribute, which the style shows, so that copying the sentence copies the sentence."""
+def _mark(value: str, span: RoleSpan, colours: Mapping[str, int], wrong: bool) -> Html:
+    """The label is an attribute that the style sheet displays, so copying the sentence does not copy labels."""
     colour = f"c{colours.get(span[2], 0) % COLOURS}"
-    return tag("mark", said, class_=f"{colour} wrong" if wrong else colour, data_label=label_of(span))
+    return tag("mark", value, class_=f"{colour} wrong" if wrong else colour, data_label=label_of(span))
 
 
 def label_of(span: RoleSpan) -> str:
     """`type`, `type:role`, `type#group` or `type:role#group`."""
-    _, _, kind, role, group = span
+    _start, _end, kind, role, group = span
     return kind + (f":{role}" if role is not None else "") + (f"#{group}" if group is not None else "")
 
 
 def error_list(report_data: ReportData, numbers: Mapping[str, int]) -> Html:
-    """Every wrong example; `numbers` are those that the filters know the intents by."""
+    """All wrong examples; `numbers` maps intents to their values in the filters."""
     colours = {kind: i for i, kind in enumerate(report_data.entity_types)}
     return tag("ol", [_error(report_data, i, numbers, colours) for i in report_data.wrong], id="errors")
 
@@ -69,14 +75,20 @@ def _error(report_data: ReportData, number: int, numbers: Mapping[str, int], col
     kinds = list(dict.fromkeys(one.kind for one in found))
     types = {span[2] for one in found for span in (one.gold, one.predicted) if span}
     wrong = {span for one in found for span in (one.gold, one.predicted) if span}
-    about = [tag("span", KINDS[kind], class_="kind") for kind in kinds]
+    titles = kind_titles()
+    about = [tag("span", titles[kind], class_="kind") for kind in kinds]
     about.append(tag("span", example.source, class_="source"))
     if report_data.fold_of is not None:
-        about.append(tag("span", f"fold {report_data.fold_of[number]}", class_="source"))
-    sides = [
-        _side("annotated", gold, None, example.text, colours, wrong, "intent" in kinds),
-        _side("answered", predicted, report_data.confidence(number), example.text, colours, wrong, "intent" in kinds),
-    ]
+        about.append(tag("span", _("fold {number}", number=report_data.fold_of[number]), class_="source"))
+    confidence = report_data.confidence(number)
+    sides = []
+    for title, frame, percent in (
+        (_("annotated"), gold, ""),
+        (_("answered"), predicted, _(" confidence {percent}", percent=f"{confidence:.0%}")),
+    ):
+        text = marked(example.text, frame.entities, colours, wrong)
+        head = _head(title, frame.intent, percent, "intent" in kinds)
+        sides.append(tag("div", head, tag("p", text, class_="sentence")))
     return tag(
         "li",
         tag("p", about, class_="about"),
@@ -88,25 +100,15 @@ def _error(report_data: ReportData, number: int, numbers: Mapping[str, int], col
     )
 
 
-def _side(
-    title: str,
-    frame: Frame,
-    confidence: float | None,
-    text: str,
-    colours: Mapping[str, int],
-    wrong: Collection[RoleSpan],
-    intent_wrong: bool,
-) -> Html:
-    intent = (
-        tag("span", frame.intent, class_="intent wrong" if intent_wrong else "intent")
-        if frame.intent is not None
-        else ""
-    )
-    if frame.intent is None and intent_wrong:
-        intent = tag("span", tag("em", "no intent"), class_="intent wrong")
-    sure = f" {confidence:.0%} sure" if confidence is not None and frame.intent is not None else ""
-    head = tag("p", tag("span", title, class_="side"), " ", intent, tag("span", sure, class_="quiet"))
-    return tag("div", head, tag("p", marked(text, frame.entities, colours, wrong), class_="sentence"))
+def _head(title: str, intent: str | None, confidence: str, intent_is_wrong: bool) -> Html:
+    """The line above a sentence: which side it is, the intent and, for an answer, its confidence."""
+    label: Html | str = ""
+    if intent is not None:
+        label = tag("span", intent, class_="intent wrong" if intent_is_wrong else "intent")
+    elif intent_is_wrong:
+        label = tag("span", tag("em", _("no intent")), class_="intent wrong")
+    percent = confidence if intent is not None else ""
+    return tag("p", tag("span", title, class_="side"), " ", label, tag("span", percent, class_="muted"))
 
 
 def _number(intent: str | None, numbers: Mapping[str, int]) -> int | None:

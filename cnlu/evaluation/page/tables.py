@@ -1,77 +1,85 @@
-"""The headline figures, tables of labels, tables of folds."""
+"""The headline figures, the tables of labels and the table of folds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from cnlu.evaluation.bootstrap import Interval
 from cnlu.evaluation.page.elements import Html, tag
 from cnlu.evaluation.page.sentences import name
 from cnlu.evaluation.report_data import ReportData
+from cnlu.i18n import _
 
-TITLES = {
-    "frame_accuracy": ("Frames right", "intent and all entities of a sentence are right"),
-    "intent.accuracy": ("Intent accuracy", "the intent is right"),
-    "intent.macro_f1": ("Intent macro F1", "the mean over intents, rare ones counting as much"),
-    "entity.f1": ("Entity F1", "same start, end and type"),
-    "entity_role.f1": ("Entity with role F1", "role and group are right, too"),
-}
-OTHERS = {
-    "intent.weighted_f1": "Intent weighted F1",
-    "intent.ece": "Intent calibration error",
-    "entity.precision": "Entity precision",
-    "entity.recall": "Entity recall",
-    "entity_role.precision": "Entity with role precision",
-    "entity_role.recall": "Entity with role recall",
-}
 SHADES = 10
 
 
+def headline_titles() -> dict[str, tuple[str, str]]:
+    """(title, meaning) of the headline figures, by their keys in metrics.json with dots."""
+    return {
+        "frame_accuracy": (_("Frames right"), _("intent and all entities of a sentence are right")),
+        "intent.accuracy": (_("Intent accuracy"), _("the intent is right")),
+        "intent.macro_f1": (_("Intent macro F1"), _("mean over intents, rare ones count as much as frequent ones")),
+        "entity.f1": (_("Entity F1"), _("start, end and type are right")),
+        "entity_role.f1": (_("Entity with role F1"), _("role and group are right too")),
+    }
+
+
+def _figure_titles() -> dict[str, str]:
+    return {key: title for key, (title, _meaning) in headline_titles().items()} | {
+        "intent.weighted_f1": _("Intent weighted F1"),
+        "intent.ece": _("Intent calibration error"),
+        "entity.precision": _("Entity precision"),
+        "entity.recall": _("Entity recall"),
+        "entity_role.precision": _("Entity with role precision"),
+        "entity_role.recall": _("Entity with role recall"),
+    }
+
+
 def headline(report_data: ReportData) -> Html:
-    """A tile a figure, with the interval that the luck of the sentences leaves."""
+    """A tile for each headline figure, with its confidence interval."""
     tiles = []
+    titles = headline_titles()
     for key, found in report_data.headline.items():
-        title, meaning = TITLES[key]
-        scale = tag(
-            "svg",
-            tag("rect", x="0", y="4", width="100", height="2", class_="grid"),
-            tag(
-                "rect",
-                x=f"{100 * found.low:.1f}",
-                y="2",
-                width=f"{max(100 * (found.high - found.low), 0.5):.1f}",
-                height="6",
-                class_="range",
-            ),
-            tag("rect", x=f"{min(100 * found.value, 99.4):.1f}", y="0", width="0.6", height="10", class_="value"),
-            viewBox="0 0 100 10",
-            preserveAspectRatio="none",
-            aria_hidden="true",
-        )
+        title, meaning = titles[key]
+        scale = _scale(found)
         tiles.append(
             tag(
                 "div",
-                tag("p", title, class_="title"),
-                tag("p", f"{100 * found.value:.1f}%", class_="figure"),
-                scale,
-                tag("p", f"{100 * found.low:.1f} to {100 * found.high:.1f}", class_="range"),
-                tag("p", meaning, class_="quiet"),
+                [
+                    tag("p", title, class_="title"),
+                    tag("p", f"{100 * found.value:.1f}%", class_="figure"),
+                    scale,
+                    tag("p", _("{low:.1f} to {high:.1f}", low=100 * found.low, high=100 * found.high), class_="range"),
+                    tag("p", meaning, class_="muted"),
+                ],
                 class_="tile",
             )
         )
     return tag("div", tiles, class_="tiles")
 
 
+def _scale(found: Interval) -> Html:
+    """A bar from 0 to 100 % with the interval and the figure."""
+    width = max(100 * (found.high - found.low), 0.5)
+    bars = [
+        tag("rect", x="0", y="4", width="100", height="2", class_="grid"),
+        tag("rect", x=f"{100 * found.low:.1f}", y="2", width=f"{width:.1f}", height="6", class_="range"),
+        tag("rect", x=f"{min(100 * found.value, 99.4):.1f}", y="0", width="0.6", height="10", class_="value"),
+    ]
+    return tag("svg", bars, viewBox="0 0 100 10", preserveAspectRatio="none", aria_hidden="true")
+
+
 def folds(summary: Mapping[str, Any]) -> Html:
-    """A cross-validation's figures: mean, spread, and each fold's."""
-    titles = {key: title for key, (title, _) in TITLES.items()} | OTHERS
+    """The figures of a cross-validation: mean, spread, and the figures of each fold."""
+    titles = _figure_titles()
     keys = [key for key in titles if _at(summary["mean"], key) is not None]
     each = summary["each"]
     head = tag(
         "tr",
         [
             tag("th", title, scope="col")
-            for title in ("", "mean", "± spread", *(f"fold {i + 1}" for i in range(len(each))))
+            for title in ("", _("mean"), _("± spread"), *(_("fold {number}", number=i + 1) for i in range(len(each))))
         ],
     )
     rows = [
@@ -87,7 +95,7 @@ def folds(summary: Mapping[str, Any]) -> Html:
     rows.append(
         tag(
             "tr",
-            tag("th", "Sentences held out", scope="row"),
+            tag("th", _("Sentences held out"), scope="row"),
             tag("td"),
             tag("td"),
             [tag("td", str(one["n"])) for one in each],
@@ -98,18 +106,20 @@ def folds(summary: Mapping[str, Any]) -> Html:
 
 
 def labels(title: str, per_label: Mapping[str, Mapping[str, Any]], counts: Mapping[str, int] | None) -> Html:
-    """Worst first; columns can be sorted by the page's script."""
+    """The labels, worst first; the page's script can sort the columns."""
     ranked = sorted(per_label.items(), key=lambda item: (item[1]["f1"], -item[1]["support"], item[0]))
-    columns = [title, "precision", "recall", "F1", "here", *(["in training"] if counts is not None else [])]
+    columns = [title, _("precision"), _("recall"), _("F1"), _("here")]
+    if counts is not None:
+        columns.append(_("in training"))
     head = tag("tr", [tag("th", column, scope="col") for column in columns])
     rows = []
     for label, scores in ranked:
-        marks = tag("span", "not in training", class_="unseen") if not scores["seen"] else None
+        unseen = tag("span", _("not in training"), class_="unseen") if not scores["seen"] else None
         cells = [_share(scores["precision"]), _share(scores["recall"]), _share(scores["f1"], shaded=True)]
         cells.append(tag("td", str(scores["support"]), data_value=scores["support"]))
         if counts is not None:
             cells.append(tag("td", str(counts.get(label, 0)), data_value=counts.get(label, 0)))
-        rows.append(tag("tr", tag("th", name(label), " ", marks, scope="row", data_value=label), cells))
+        rows.append(tag("tr", tag("th", name(label), " ", unseen, scope="row", data_value=label), cells))
     return tag(
         "div",
         tag("table", tag("thead", head), tag("tbody", rows), class_="labels sortable"),
@@ -128,7 +138,9 @@ def _percent(share: float | None) -> str:
 
 
 def _at(figures: Mapping[str, Any], key: str) -> float | None:
-    """A figure by its key with dots; None where its section is."""
+    """A figure by its key with dots; None if its section is None."""
     section, dot, field = key.partition(".")
     found = figures.get(section)
-    return found if not dot else None if found is None else found.get(field)
+    if not dot or found is None:
+        return found
+    return found.get(field)
