@@ -294,7 +294,9 @@ def test_a_cut_off_shard_is_refused(tmp_path, tiny_encoder):
 def test_resuming_with_other_settings_is_refused(tmp_path, tiny_encoder, monkeypatch):
     from cnlu_pretrain.prepare import prepare as room
 
-    monkeypatch.setattr(room, "_finish", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(
+        room, "_finish", lambda *_, **named: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
     with pytest.raises(CnluError, match="No space left"):
         made(tmp_path, tiny_encoder, "我要买票\n")
     with pytest.raises(UsageError, match="other text, settings or tokenizer"):

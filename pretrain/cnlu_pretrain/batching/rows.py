@@ -86,8 +86,8 @@ def assemble(
     if layout.pairs == "sop":
         order = _swap_pairs(start, size, counts, key)
     elif layout.pairs == "nsp":
-        order = _replace_second(rows, which, start, size, layout, key)
-    return _place(arrays, start, size, row, order, layout)
+        order = _replace_second(rows, which, start=start, size=size, layout=layout, key=key)
+    return _place(arrays, layout, start=start, size=size, row=row, order=order)
 
 
 def _wrong_order(key: NDArray[np.uint64]) -> NDArray[np.bool_]:
@@ -109,6 +109,7 @@ def _swap_pairs(
 def _replace_second(
     rows: PackedRows,
     which: NDArray[np.int64],
+    *,
     start: NDArray[np.int64],
     size: NDArray[np.int64],
     layout: Layout,
@@ -133,11 +134,12 @@ def _replace_second(
 
 def _place(
     arrays: Arrays,
+    layout: Layout,
+    *,
     start: NDArray[np.int64],
     size: NDArray[np.int64],
     row: NDArray[np.int64],
     order: NDArray[np.int64],
-    layout: Layout,
 ) -> Batch:
     """Put tokens at their positions: special tokens, a piece, a separator, a piece, ..., special tokens, padding."""
     rows, width, gap = len(order), layout.length, len(layout.separator)

@@ -23,7 +23,7 @@ _ROWS = 32
 class HeldOut:
     """The held-out rows of a corpus: always the same rows with the same masks."""
 
-    def __init__(self, corpus: Corpus, layout: Layout, own: Masker, ordinary: np.ndarray, tokens: int) -> None:
+    def __init__(self, corpus: Corpus, layout: Layout, *, own: Masker, ordinary: np.ndarray, tokens: int) -> None:
         """`own` is the masker of the run; at most `tokens` tokens are used."""
         reference = Masker(REFERENCE_MASKING, seed=0, mask=corpus.mask, ordinary=ordinary)
         self._maskers = {"reference": reference, "own": own}

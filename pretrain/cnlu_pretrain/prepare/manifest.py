@@ -46,13 +46,7 @@ def write_manifest(
         "sources": list(texts),
         "encoder": encoder,
         "lexicon": {"words": len(lexicon.words), "broken": lexicon.broken},
-        "counts": {
-            "lines": state.lines,
-            "characters": state.characters,
-            "unknown": state.unknown,
-            "tokens": _tokens(state.shards),
-            "held_out_tokens": _tokens(state.held_out),
-        },
+        "counts": _counts(state),
         "left_out": state.dropped,
         "left_out_examples": state.dropped_examples,
         "shards": state.shards,
@@ -84,6 +78,16 @@ def _check_not_empty(texts: str, state: State) -> None:
             _("all {lines} lines were left out ({reasons})", lines=state.lines, reasons=_listed(state.dropped)),
             _("loosen prepare.min_length or prepare.han_share"),
         )
+
+
+def _counts(state: State) -> dict[str, int]:
+    return {
+        "lines": state.lines,
+        "characters": state.characters,
+        "unknown": state.unknown,
+        "tokens": _tokens(state.shards),
+        "held_out_tokens": _tokens(state.held_out),
+    }
 
 
 def _tokens(shards: Sequence[Mapping[str, Any]]) -> int:

@@ -110,7 +110,7 @@ def _prepare(request: PrepareRequest, part: Path, log: Log) -> None:
     state = load_state(part, _fingerprint(request, files, lexicon, tokenizer), request.resume)
     processes = request.config.processes or _default_processes(files)
     counts = CharacterCounts()
-    scanned = _scan(request, files, part, state, counts, processes)
+    scanned = _scan(request, files, part, state, counts=counts, processes=processes)
     if request.new_vocab:
         tokenizer = count_vocabulary(counts, request.new_vocab, part)
     write_bytes(part / TOKENIZER, tokenizer.content.encode())
@@ -124,7 +124,7 @@ def _prepare(request: PrepareRequest, part: Path, log: Log) -> None:
         total_bytes=scanned.bytes if scanned else None,
         processes=processes,
     )
-    _finish(request, part, state, tokenizer, lexicon, log)
+    _finish(request, part, state, tokenizer=tokenizer, lexicon=lexicon, log=log)
 
 
 def _files(request: PrepareRequest, part: Path) -> list[Path]:
@@ -155,7 +155,7 @@ def _fingerprint(request: PrepareRequest, files: list[Path], lexicon: Lexicon, t
 
 
 def _scan(
-    request: PrepareRequest, files: list[Path], part: Path, state: State, counts: CharacterCounts, processes: int
+    request: PrepareRequest, files: list[Path], part: Path, state: State, *, counts: CharacterCounts, processes: int
 ) -> Scanned | None:
     """The result of the scan, made now or before an interruption; None where no scan is needed."""
     config = request.config
@@ -178,7 +178,7 @@ def _scan(
 
 
 def _finish(
-    request: PrepareRequest, part: Path, state: State, tokenizer: CorpusTokenizer, lexicon: Lexicon, log: Log
+    request: PrepareRequest, part: Path, state: State, *, tokenizer: CorpusTokenizer, lexicon: Lexicon, log: Log
 ) -> None:
     """Write the manifest and remove everything that only --resume needs."""
     manifest = write_manifest(

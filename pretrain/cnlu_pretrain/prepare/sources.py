@@ -23,7 +23,7 @@ LONGEST_RECORD = 64 << 20
 _SENTENCE_ENDS = tuple(ch.encode() for ch in "。！？；")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Block:
     """Whole lines of one file."""
 
@@ -139,7 +139,7 @@ def _file_blocks(source: str, stream: IO[bytes], jsonl: bool) -> Iterator[Block]
             )
         end = end or _cut_position(data)
         block, pending, size = data[:end], [data[end:]], len(data) - end
-        yield Block(source, jsonl, offset, line, block, ended, cut)
+        yield Block(source=source, jsonl=jsonl, offset=offset, line=line, data=block, last=ended, cut=cut)
         offset, line = offset + len(block), line + block.count(b"\n")
 
 

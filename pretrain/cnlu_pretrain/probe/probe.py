@@ -94,7 +94,7 @@ def _measure(directory: Path, corpus: Corpus, config: PretrainConfig, metadata: 
     layout = Layout(corpus.special_tokens, config.run.length, "none")
     ordinary = ordinary_ids(corpus)
     own = Masker(masking, seed=0, mask=corpus.mask, ordinary=ordinary)
-    held_out = HeldOut(corpus, layout, own, ordinary, config.run.evaluate_tokens)
+    held_out = HeldOut(corpus, layout, own=own, ordinary=ordinary, tokens=config.run.evaluate_tokens)
     if not held_out:
         raise UsageError(
             corpus.folder, _("the corpus has no held-out text"), _("prepare it with prepare.held_out above 0")

@@ -105,7 +105,7 @@ def _phases(request: RunRequest, corpus: Corpus, similar: SimilarWords | None, a
             rows_per_pass = 0 if request.max_steps else stream.rows_per_pass()
             steps = planned_steps(rows_per_pass, rows, config, request.max_steps)
         if last := dict(phase_lengths(steps, config)).get(length):
-            held_out = HeldOut(corpus, layout, masker, ordinary, config.evaluate_tokens)
+            held_out = HeldOut(corpus, layout, own=masker, ordinary=ordinary, tokens=config.evaluate_tokens)
             phases.append(Phase(length, last, stream, held_out))
     return phases
 

@@ -82,7 +82,7 @@ def fit(run: Run, state: State) -> State:
     In both cases a checkpoint to resume from is on disk.
     """
     main = run.accelerator.is_main_process
-    log = Log(run.folder, run.steps, state.step, run.accelerator.device, main)
+    log = Log(run.folder, steps=run.steps, done=state.step, device=run.accelerator.device, main=main)
     with contextlib.closing(log), stop_requested() as stop:
         run.plain.train()
         if not state.step:  # the figures before training, to compare with

@@ -99,7 +99,7 @@ def stacked(sums: ObjectiveSums) -> dict[str, Tensor]:
 class Log:
     """Bar, log.jsonl and TensorBoard; only the main process writes them."""
 
-    def __init__(self, folder: Path, steps: int, done: int, device: torch.device, main: bool) -> None:
+    def __init__(self, folder: Path, *, steps: int, done: int, device: torch.device, main: bool) -> None:
         self._file = _reopen(folder / "log.jsonl", done) if main else None
         self._board = _board(folder) if main else None
         self._bar = progress(

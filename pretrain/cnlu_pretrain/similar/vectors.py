@@ -164,8 +164,8 @@ def _segment(texts: Sequence[str], segmenter: BulkSegmenter, file: TextIO) -> No
     with progress("segmenting words", None, "B") as bar:
         for block in blocks(expand(texts)):
             for line in (line for line in read_lines(block).texts if "\0" not in line):
-                places = np.append(np.flatnonzero(segmenter.starts(line)), len(line)).tolist()
-                words = [line[a:b] for a, b in pairwise(places)]
+                bounds = np.append(np.flatnonzero(segmenter.starts(line)), len(line)).tolist()
+                words = [line[a:b] for a, b in pairwise(bounds)]
                 file.write(" ".join(word for word in words if not word.isspace()) + "\n")
             bar.update(len(block.data))
 
