@@ -60,7 +60,15 @@ def build_corpus(data: NluData, test: NluData | None, config: Config) -> Corpus:
         [_line(example, normalizer) for example in examples]
         for examples in (data.examples, test.examples if test else [])
     )
-    return Corpus(data, test, config, normalizer, train_lines, test_lines, synonyms)
+    return Corpus(
+        data=data,
+        test_data=test,
+        config=config,
+        normalizer=normalizer,
+        train=train_lines,
+        test=test_lines,
+        synonyms=synonyms,
+    )
 
 
 def _line(example: Example, normalizer: Normalizer) -> Line:

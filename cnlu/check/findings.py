@@ -73,6 +73,10 @@ RENAMED = {
 
 def title(code: str) -> str:
     """What all findings of a code have in common, in the user's language."""
+    return {"error": _error_titles, "warning": _warning_titles, "info": _info_titles}[CODES[code]]()[code]
+
+
+def _error_titles() -> dict[str, str]:
     return {
         "unreadable-example": _("lines that cannot be read, so that training refuses the data"),
         "mistyped-markup": _("annotations in wrong brackets, which are learned as text"),
@@ -85,6 +89,11 @@ def title(code: str) -> str:
         "rejected-entry": _("dictionary entries that cannot be used"),
         "unknown-label": _("labels of the test data that no training example has"),
         "test-disagrees": _("texts of the test data that the training data labels differently"),
+    }
+
+
+def _warning_titles() -> dict[str, str]:
+    return {
         "missing-annotation": _("values that are annotated elsewhere but not here"),
         "conflicting-type": _("values that nearly always have another type"),
         "two-values": _("surfaces with two values, or values written in two ways"),
@@ -104,6 +113,11 @@ def title(code: str) -> str:
         "unused-regex": _("regexes that match no example"),
         "unused-table": _("lookup tables without an entry in any example"),
         "test-in-train": _("texts of the test data that are in the training data too"),
+    }
+
+
+def _info_titles() -> dict[str, str]:
+    return {
         "near-duplicate": _("examples that are nearly the same"),
         "missing-annotation-type": _("entity types whose values often have no annotation"),
         "missing-annotation-intent": _("entity types that an intent never has, although their values occur in it"),
@@ -113,7 +127,7 @@ def title(code: str) -> str:
         "mixed-width": _("full-width and half-width letters or digits in the same data"),
         "unused-entry": _("lookup entries that occur in no example"),
         "unused-synonym": _("synonyms that occur in no example"),
-    }[code]
+    }
 
 
 class Place(NamedTuple):

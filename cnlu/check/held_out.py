@@ -82,7 +82,7 @@ def find_test_in_train(corpus: Corpus) -> Iterator[Finding]:
             fix = _("correct one of the two, and keep the text in only one of them")
             code = "test-disagrees"
         related = tuple(match.place for match in matches[:_MAX_RELATED])
-        yield Finding(code, line.example.source, line.example.text, problem, fix, related)
+        yield Finding(code, line.example.source, line.example.text, problem, fix, related=related)
 
 
 def _describe(line: Line) -> str:

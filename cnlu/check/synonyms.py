@@ -110,7 +110,7 @@ def find_one_type_values(corpus: Corpus) -> Iterator[Finding]:
         others = [kind for kind in one.without_value if kind not in one.of_type]
         if others and one.of_type and not one.general:
             (valued, values), kind = next(iter(one.of_type.items())), others[0]
-            (value, ((there, written), *_)), *_ = values.items()
+            (value, ((there, written), *_places)), *_values = values.items()
             at, *more = one.without_value[kind]
             names = {"type": shown(kind)[1:-1], "other": shown(valued)[1:-1]}
             yield Finding(

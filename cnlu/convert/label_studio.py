@@ -34,12 +34,14 @@ def read_label_studio(place: str, text: str, result: Result, column: str | None 
 
 def _text(data: Any, column: str | None) -> str:
     strings = {key: value for key, value in data.items() if isinstance(value, str)} if isinstance(data, dict) else {}
-    name = column or ("text" if "text" in strings else next(iter(strings), "") if len(strings) == 1 else "")
+    name = column or "text"
+    if not column and name not in strings and len(strings) == 1:
+        name = next(iter(strings))
     if name not in strings:
         if not strings:
             raise NotConvertibleError(_("its data has no text; name its key with --text"))
         keys = ", ".join(strings)
-        raise NotConvertibleError(_("its data has several texts, {keys}; name the right key with --text", keys=keys))
+        raise NotConvertibleError(_("its data has the texts {keys}; name the right key with --text", keys=keys))
     return strings[name]
 
 

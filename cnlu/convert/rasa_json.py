@@ -48,7 +48,8 @@ def _span(written: Located, text: Any) -> Span:
             return Span(start, end, str(written.get("entity") or ""), surface=value)
     if value is not None and not isinstance(value, str):
         value = str(value)
-    return Span(start, end, str(written.get("entity") or ""), value, written.get("role"), written.get("group"))
+    kind = str(written.get("entity") or "")
+    return Span(start, end, kind, value, role=written.get("role"), group=written.get("group"))
 
 
 def _read_table(place: str, table: Located, result: Result) -> None:

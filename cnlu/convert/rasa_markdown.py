@@ -56,5 +56,5 @@ def _read_item(kind: str, name: str, line: str, at: str, result: Result) -> None
         except DataError as error:
             result.skipped.append(str(error))
             return
-        spans = [Span(e.start, e.end, e.entity, e.value, e.role, e.group) for e in entities]
+        spans = [Span(e.start, e.end, e.entity, e.value, role=e.role, group=e.group) for e in entities]
         result.add(at, text, name, spans)

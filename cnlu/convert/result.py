@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate, pairwise
 
@@ -113,7 +113,7 @@ def _example(place: str, text: object, intents: object, spans: Sequence[Span], u
     end = len(text.rstrip())
     if entities:
         start, end = min(start, entities[0].start), max(end, entities[-1].end)
-    moved = (Entity(e.start - start, e.end - start, e.entity, e.value, e.role, e.group) for e in entities)
+    moved = (replace(e, start=e.start - start, end=e.end - start) for e in entities)
     return Example(text[start:end], intent, tuple(moved), source=place)
 
 

@@ -72,7 +72,7 @@ def _sample(texts: Iterable[str], most: int, seed: int) -> tuple[list[str], int]
             size += len(text) - len(dropped)
         if size > MAX_CHARACTERS:
             problem = _("the sampled texts have more than {most:,} characters together", most=MAX_CHARACTERS)
-            raise DataError("--max-texts", problem, _("sample fewer texts"))
+            raise DataError("", problem, _("sample fewer with --max-texts"))
     return [text for _, text in sorted(heap, reverse=True)], total
 
 

@@ -85,7 +85,7 @@ def test_arguments_that_cannot_be_used(
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [("\n  \n", "there is no text"), (b"\xc4\xe3\xba\xc3\n", ":1: is not valid UTF-8")]
+    ("content", "said"), [("\n  \n", "there is no text"), (b"\xc4\xe3\xba\xc3\n", ":1: the line is not valid UTF-8")]
 )
 def test_sentences_that_cannot_be_used(
     cli: Cli, tiny_model: Path, tmp_path: Path, content: str | bytes, said: str

@@ -110,11 +110,11 @@ def test_shares_that_cannot_be(cli: Cli, nlu: Path, tmp_path: Path, options: lis
 
 def test_parts_and_what_they_are_made_from_lie_apart(cli: Cli, nlu: Path, tmp_path: Path) -> None:
     inside = cli("split", tmp_path, "--out", tmp_path / "parts")
-    assert inside.code == 2 and "lie in each other" in inside.sentence
+    assert inside.code == 2 and "overlap" in inside.sentence
     cli("split", nlu, "--out", tmp_path / "parts")
     before = contents(tmp_path / "parts")
     eaten = cli("split", tmp_path / "parts" / "train.yml", "--out", tmp_path / "parts", "--force")
-    assert eaten.code == 2 and "lie in each other" in eaten.sentence and contents(tmp_path / "parts") == before
+    assert eaten.code == 2 and "overlap" in eaten.sentence and contents(tmp_path / "parts") == before
 
 
 def test_data_that_cannot_be_read_leaves_nothing(cli: Cli, tmp_path: Path) -> None:
@@ -125,4 +125,4 @@ def test_data_that_cannot_be_read_leaves_nothing(cli: Cli, tmp_path: Path) -> No
 def test_intents_too_small_for_every_part_are_named(cli: Cli, nlu: Path, tmp_path: Path) -> None:
     (tmp_path / "more.jsonl").write_text('{"text": "喂", "intent": "打招呼"}\n', "utf-8")
     done = cli("split", nlu, tmp_path / "more.jsonl", "--out", tmp_path / "parts")
-    assert done.code == 0 and "“打招呼” (1, none in dev and test)" in done.err
+    assert done.code == 0 and "“打招呼” (1, none in dev, test)" in done.err
