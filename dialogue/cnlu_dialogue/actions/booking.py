@@ -1,4 +1,4 @@
-"""Buying: a train for what the form gathered, the user's word, the order; and the waiting list."""
+"""Buying a ticket: the offer, the confirmation and the order; and the waiting list."""
 
 from __future__ import annotations
 
@@ -7,36 +7,37 @@ from datetime import date, timedelta
 from cnlu_dialogue.actions.lookup import matching
 from cnlu_dialogue.actions.phrases import clock_text, day_text, money_text, order_text, train_text
 from cnlu_dialogue.actions.store import Fare, Order, Train
-from cnlu_dialogue.actions.turn import TRIP, WORK, Reply, Turn, answer, cleared
+from cnlu_dialogue.actions.turn import STATE_SLOTS, TRIP_SLOTS, Reply, Turn, clear_slots, reply
 
 PRESALE = 15
-"""Days, today among them, whose tickets are on sale."""
-DONE = cleared(*TRIP, *WORK)
+"""Number of days, including today, whose tickets are on sale."""
+DONE = clear_slots(*TRIP_SLOTS, *STATE_SLOTS)
 
 
 def offer_train(turn: Turn) -> Reply:
-    """What fits the form's slots, with its price, for the user to confirm."""
-    missing = [name for name in ("origin", "destination", "travel_date", "seat_class") if not turn.said(name)]
+    """Offers a train for the form's slots, with its price, for the user to confirm."""
+    missing = [name for name in ("origin", "destination", "travel_date", "seat_class") if not turn.text_slot(name)]
     day = turn.day
     if missing or day is None:
-        return answer("还差一些信息，请说一下从哪里到哪里、哪天走、坐什么席别。", pending=None)
-    if trouble := _trouble(turn, day):
-        return trouble
+        return reply("还差一些信息，请说一下从哪里到哪里、哪天走、坐什么席别。", pending=None)
+    if problem := _find_problem(turn, day):
+        return problem
     trains = _candidates(turn, day)
     found = [
         (train, fare)
         for train in trains
         for fare in turn.store.fares(train.number, day)
-        if fare.seat_class == turn.said("seat_class")
+        if fare.seat_class == turn.text_slot("seat_class")
     ]
     if not found:
-        return _nothing(turn, trains, day)
+        return _no_seat(turn, trains, day)
     free = [(train, fare) for train, fare in found if fare.left >= turn.count]
     if free:
-        return _offered(turn, free, day)
+        return _offer(turn, free, day)
     train, fare = found[0]
-    head = f"{day_text(day, turn.now.date())}{turn.said('origin')}到{turn.said('destination')}的{fare.seat_class}"
-    return answer(
+    route = f"{turn.text_slot('origin')}到{turn.text_slot('destination')}"
+    head = f"{day_text(day, turn.now.date())}{route}的{fare.seat_class}"
+    return reply(
         f"{head}已经不够{turn.count}张了。要候补{train.number}（{clock_text(train.departure)}开）吗？"
         "也可以换个日期、时间或席别。",
         pending="waitlist",
@@ -44,10 +45,10 @@ def offer_train(turn: Turn) -> Reply:
     )
 
 
-def _trouble(turn: Turn, day: date) -> Reply | None:
+def _find_problem(turn: Turn, day: date) -> Reply | None:
     today = turn.now.date()
-    if turn.said("origin") == turn.said("destination"):
-        return answer(
+    if turn.text_slot("origin") == turn.text_slot("destination"):
+        return reply(
             "出发地和目的地是同一个地方，您要去哪里？",
             destination=None,
             pending="booking",
@@ -55,7 +56,7 @@ def _trouble(turn: Turn, day: date) -> Reply | None:
             asked="destination",
         )
     if day < today:
-        return answer(
+        return reply(
             f"{day_text(day, today)}已经过去了，换个日期吧。",
             travel_date=None,
             pending="booking",
@@ -64,7 +65,7 @@ def _trouble(turn: Turn, day: date) -> Reply | None:
         )
     if (day - today).days >= PRESALE:
         opens = day_text(day - timedelta(days=PRESALE - 1), today)
-        return answer(
+        return reply(
             f"车票提前{PRESALE}天开售，{day_text(day, today)}的票要到{opens}才能买。要换个日期吗？",
             pending="booking",
             offer=None,
@@ -74,7 +75,7 @@ def _trouble(turn: Turn, day: date) -> Reply | None:
 
 
 def _candidates(turn: Turn, day: date) -> list[Train]:
-    number = turn.said("train_no")
+    number = turn.text_slot("train_no")
     if not number:
         return matching(turn, day)
     train = turn.store.train(number)
@@ -82,17 +83,17 @@ def _candidates(turn: Turn, day: date) -> list[Train]:
     return [train] if train and not gone else []
 
 
-def _nothing(turn: Turn, trains: list[Train], day: date) -> Reply:
+def _no_seat(turn: Turn, trains: list[Train], day: date) -> Reply:
     if trains:
         classes = "、".join(fare.seat_class for fare in turn.store.fares(trains[0].number, day))
-        return answer(
-            f"{trains[0].number}没有{turn.said('seat_class')}，有{classes}，您要哪种？",
+        return reply(
+            f"{trains[0].number}没有{turn.text_slot('seat_class')}，有{classes}，您要哪种？",
             pending="booking",
             offer=None,
             asked="seat_class",
         )
-    if number := turn.said("train_no"):
-        return answer(
+    if number := turn.text_slot("train_no"):
+        return reply(
             f"{day_text(day, turn.now.date())}没有能买的{number[:10]}次，换一趟或者换个日期吧。",
             train_no=None,
             pending="booking",
@@ -100,8 +101,8 @@ def _nothing(turn: Turn, trains: list[Train], day: date) -> Reply:
             asked=None,
         )
     part = "这个时间段" if turn.times else ""
-    way = f"{turn.said('origin')}到{turn.said('destination')}"
-    return answer(
+    way = f"{turn.text_slot('origin')}到{turn.text_slot('destination')}"
+    return reply(
         f"{day_text(day, turn.now.date())}{part}没有{way}合适的车，换个日期、时间或车站试试？",
         pending="booking",
         offer=None,
@@ -109,12 +110,12 @@ def _nothing(turn: Turn, trains: list[Train], day: date) -> Reply:
     )
 
 
-def _offered(turn: Turn, free: list[tuple[Train, Fare]], day: date) -> Reply:
+def _offer(turn: Turn, free: list[tuple[Train, Fare]], day: date) -> Reply:
     train, fare = free[0]
-    people = f"，乘车人{turn.said('passengers')}" if turn.said("passengers") else ""
+    people = f"，乘车人{turn.text_slot('passengers')}" if turn.text_slot("passengers") else ""
     others = [f"{other.number}（{clock_text(other.departure)}开）" for other, _ in free[1:3]]
     more = f"另外还有{'、'.join(others)}，想换直接说车次。" if others else ""
-    return answer(
+    return reply(
         f"为您选了{day_text(day, turn.now.date())}的{train_text(train)}。{fare.seat_class}{turn.count}张{people}，"
         f"共{money_text(fare.cents * turn.count)}。确认下单吗？{more}",
         pending="booking",
@@ -124,51 +125,51 @@ def _offered(turn: Turn, free: list[tuple[Train, Fare]], day: date) -> Reply:
 
 
 def place_order(turn: Turn, state: str = "booked") -> Reply:
-    """What was offered becomes an order, if it is still there."""
-    train, day = turn.store.train(turn.said("offer") or ""), turn.day
+    """Turns the offer into an order, if it is still available."""
+    train, day = turn.store.train(turn.text_slot("offer") or ""), turn.day
     if train is None or day is None:
-        return answer("还没有选好车次，请告诉我从哪里到哪里、哪天走。", **cleared("pending", "offer"))
-    fare = next((f for f in turn.store.fares(train.number, day) if f.seat_class == turn.said("seat_class")), None)
+        return reply("还没有选好车次，请告诉我从哪里到哪里、哪天走。", **clear_slots("pending", "offer"))
+    fare = next((f for f in turn.store.fares(train.number, day) if f.seat_class == turn.text_slot("seat_class")), None)
     if fare is None:
         return offer_train(turn)
     order = turn.store.book(
         turn.sender,
         Order(
-            "",
-            train.number,
-            day,
-            fare.seat_class,
-            turn.count,
-            fare.cents * turn.count,
-            turn.said("passengers") or "",
-            state,
+            number="",
+            train=train.number,
+            day=day,
+            seat_class=fare.seat_class,
+            count=turn.count,
+            cents=fare.cents * turn.count,
+            passengers=turn.text_slot("passengers") or "",
+            state=state,
         ),
         turn.now,
     )
-    if order is None:  # sold in the meantime
+    if order is None:  # sold out in the meantime
         return offer_train(turn)
     head = "下单成功！" if state == "booked" else "候补已提交，有票会马上兑现。"
-    return answer(head + order_text(order, train, turn.now.date()) + "。", **{**DONE, "order_no": order.number})
+    return reply(head + order_text(order, train, turn.now.date()) + "。", **{**DONE, "order_no": order.number})
 
 
 def waitlist(turn: Turn) -> Reply:
-    """候补: for what is sold out, or with the number of a train."""
-    if turn.said("pending") == "waitlist":
+    """候补: joins the waiting list, for a sold-out offer or for a train number."""
+    if turn.text_slot("pending") == "waitlist":
         return place_order(turn, state="waiting")
-    number, day, seat = turn.said("train_no"), turn.day, turn.said("seat_class")
+    number, day, seat = turn.text_slot("train_no"), turn.day, turn.text_slot("seat_class")
     train = turn.store.train(number) if number else None
     if train is None or day is None or seat is None:
-        return answer("候补要知道车次、日期和席别，比如“候补明天G101的二等座”。", last_query=None)
+        return reply("候补要知道车次、日期和席别，比如“候补明天G101的二等座”。", last_query=None)
     fares = {fare.seat_class: fare for fare in turn.store.fares(train.number, day)}
     if seat not in fares:
-        return answer(f"{train.number}没有{seat}，有{'、'.join(fares)}。", seat_class=None)
+        return reply(f"{train.number}没有{seat}，有{'、'.join(fares)}。", seat_class=None)
     if fares[seat].left >= turn.count:
-        return answer(
+        return reply(
             f"{day_text(day, turn.now.date())}{train.number}的{seat}还有票，直接买就行。要下单吗？",
             pending="booking",
             offer=train.number,
         )
-    return answer(
+    return reply(
         f"要候补{day_text(day, turn.now.date())}的{train.number} {seat}{turn.count}张吗？",
         pending="waitlist",
         offer=train.number,

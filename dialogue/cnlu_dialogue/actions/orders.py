@@ -1,30 +1,31 @@
-"""Changing and refunding an order."""
+"""Changes and refunds orders."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 
 from cnlu_dialogue.actions.lookup import matching
 from cnlu_dialogue.actions.phrases import day_text, money_text, order_text, train_text
-from cnlu_dialogue.actions.slots import Reading, read_turn
-from cnlu_dialogue.actions.store import Order, Train
-from cnlu_dialogue.actions.turn import TRIP, WORK, Reply, Turn, answer, cleared
+from cnlu_dialogue.actions.slots import Extraction, extract_slots
+from cnlu_dialogue.actions.store import Fare, Order, Train
+from cnlu_dialogue.actions.turn import STATE_SLOTS, TRIP_SLOTS, Reply, Turn, clear_slots, reply
 
 FEES = ((timedelta(days=8), 0), (timedelta(hours=48), 5), (timedelta(hours=24), 10), (timedelta(0), 20))
-"""How long before departure, and what per cent of the price a refund then costs."""
+"""Minimum time before departure, and the refund fee in per cent of the price."""
 
 
 def refund_ticket(turn: Turn) -> Reply:
-    """Which order, what it costs to give it back, and whether that is meant."""
-    order, question = _which(turn, read_turn(turn), "退")
+    """Finds the order and asks the user to confirm the refund and its fee."""
+    order, question = _which(turn, extract_slots(turn), "退")
     if order is None:
-        return answer(question, pending="refund_order")
+        return reply(question, pending="refund_order")
     train = turn.store.train(order.train)
     cents = _fee(turn, order, train)
     if cents is None:
-        return answer(f"{order_text(order, train, turn.now.date())}。车已经开了，不能退了。", **cleared("pending"))
+        return reply(f"{order_text(order, train, turn.now.date())}。车已经开了，不能退了。", **clear_slots("pending"))
     fee = f"手续费{money_text(cents)}，退回{money_text(order.cents - cents)}" if cents else "不收手续费"
-    return answer(
+    return reply(
         f"{order_text(order, train, turn.now.date())}。现在退票{fee}，确认退吗？",
         pending="refund",
         order_no=order.number,
@@ -32,106 +33,109 @@ def refund_ticket(turn: Turn) -> Reply:
 
 
 def confirm_refund(turn: Turn) -> Reply:
-    order = turn.store.order(turn.said("order_no") or "")
+    order = turn.store.order(turn.text_slot("order_no") or "")
     cents = _fee(turn, order, turn.store.train(order.train)) if order else None
     if order is None or order.state == "refunded" or cents is None:
-        return answer("这张票已经不能退了，请再查一下订单。", **cleared("pending"))
+        return reply("这张票已经不能退了，请再查一下订单。", **clear_slots("pending"))
     turn.store.set_state(order.number, "refunded")
     back = money_text(order.cents - cents)
-    return answer(f"订单{order.number}已退，{back}将原路退回。", **cleared("pending", "order_no"))
+    return reply(f"订单{order.number}已退，{back}将原路退回。", **clear_slots("pending", "order_no"))
 
 
 def change_ticket(turn: Turn) -> Reply:
-    """Which order, to which train, and whether that is meant."""
-    reading = read_turn(turn)
-    if reading.problems:
+    """Finds the order and a new train, and asks the user to confirm."""
+    extraction = extract_slots(turn)
+    if extraction.problems:
         return Reply([], {"pending": "change_wish"})
-    order, question = _which(turn, reading, "改签")
+    order, question = _which(turn, extraction, "改签")
     if order is None:
-        return answer(question, pending="change_order")
+        return reply(question, pending="change_order")
     train = turn.store.train(order.train)
     if train is None or _fee(turn, order, train) is None:
-        return answer(f"{order_text(order, train, turn.now.date())}。车已经开了，不能改签了。", **cleared("pending"))
+        return reply(f"{order_text(order, train, turn.now.date())}。车已经开了，不能改签了。", **clear_slots("pending"))
     if not any(turn.slots.get(name) for name in ("travel_date", "travel_time", "train_no")):
-        return answer(
+        return reply(
             f"{order_text(order, train, turn.now.date())}。您想改到哪天、几点的车？",
             pending="change_wish",
             order_no=order.number,
             asked="travel_date",
         )
-    return _offered(turn, order, train)
+    return _offer_change(turn, order, train)
 
 
-def _offered(turn: Turn, order: Order, train: Train) -> Reply:
+def _offer_change(turn: Turn, order: Order, train: Train) -> Reply:
     day = turn.day or order.day
-    seat = turn.said("seat_class") or order.seat_class
-    wanted = Turn(
-        turn.text,
-        turn.intent,
-        turn.entities,
-        {
-            **turn.slots,
-            "origin": train.origin_city,
-            "destination": train.destination_city,
-            "train_kind": turn.said("train_kind"),
-        },
-        turn.sender,
-        turn.now,
-        turn.store,
-    )
-    for other in matching(wanted, day):
-        if turn.said("train_no") not in (None, other.number) or (other.number, day) == (order.train, order.day):
-            continue
-        fare = next((f for f in turn.store.fares(other.number, day) if f.seat_class == seat), None)
-        if fare and fare.left >= order.count:
-            more = fare.cents * order.count - order.cents
-            money = f"需补{money_text(more)}" if more > 0 else f"退您差价{money_text(-more)}" if more else "票价不变"
-            offer = f"{day_text(day, turn.now.date())}的{train_text(other)}，{seat}{order.count}张，{money}"
-            return answer(
-                f"可以改签到{offer}。确认改签吗？",
-                pending="change",
-                offer=other.number,
-                order_no=order.number,
-                travel_date=str(day),
-                seat_class=seat,
-                asked=None,
-            )
-    return answer(
-        f"{day_text(day, turn.now.date())}没有合适的{train.origin_city}到{train.destination_city}的{seat}，"
-        "换个日期、时间或席别？",
-        pending="change_wish",
+    seat = turn.text_slot("seat_class") or order.seat_class
+    found = _find_replacement(turn, order, train, day, seat)
+    if found is None:
+        return reply(
+            f"{day_text(day, turn.now.date())}没有合适的{train.origin_city}到{train.destination_city}的{seat}，"
+            "换个日期、时间或席别？",
+            pending="change_wish",
+            order_no=order.number,
+            asked="travel_date",
+            train_no=None,
+        )
+    other, fare = found
+    difference = _difference_text(fare.cents * order.count - order.cents)
+    offer = f"{day_text(day, turn.now.date())}的{train_text(other)}，{seat}{order.count}张，{difference}"
+    return reply(
+        f"可以改签到{offer}。确认改签吗？",
+        pending="change",
+        offer=other.number,
         order_no=order.number,
-        asked="travel_date",
-        train_no=None,
+        travel_date=str(day),
+        seat_class=seat,
+        asked=None,
     )
+
+
+def _find_replacement(turn: Turn, order: Order, train: Train, day: date, seat: str) -> tuple[Train, Fare] | None:
+    """The first other train between the same cities with enough seats, and its fare."""
+    cities = {"origin": train.origin_city, "destination": train.destination_city}
+    wanted = replace(turn, slots={**turn.slots, **cities, "train_kind": turn.text_slot("train_kind")})
+    for other in matching(wanted, day):
+        if turn.text_slot("train_no") not in (None, other.number) or (other.number, day) == (order.train, order.day):
+            continue
+        fare = next((fare for fare in turn.store.fares(other.number, day) if fare.seat_class == seat), None)
+        if fare and fare.left >= order.count:
+            return other, fare
+    return None
+
+
+def _difference_text(cents: int) -> str:
+    """What a change costs or returns."""
+    if cents > 0:
+        return f"需补{money_text(cents)}"
+    return f"退您差价{money_text(-cents)}" if cents else "票价不变"
 
 
 def confirm_change(turn: Turn) -> Reply:
-    order, day = turn.store.order(turn.said("order_no") or ""), turn.day
-    train = turn.store.train(turn.said("offer") or "")
+    order, day = turn.store.order(turn.text_slot("order_no") or ""), turn.day
+    train = turn.store.train(turn.text_slot("offer") or "")
     if order is None or train is None or day is None or order.state != "booked":
-        return answer("这张票已经不能改签了，请再查一下订单。", **cleared(*TRIP, *WORK))
-    seat = turn.said("seat_class") or order.seat_class
+        return reply("这张票已经不能改签了，请再查一下订单。", **clear_slots(*TRIP_SLOTS, *STATE_SLOTS))
+    seat = turn.text_slot("seat_class") or order.seat_class
     fare = next((f for f in turn.store.fares(train.number, day) if f.seat_class == seat), None)
     if fare is None or not turn.store.rebook(order, train.number, day, seat, fare.cents * order.count):
-        return answer("刚才那趟车没票了，您想换成哪天、几点的？", pending="change_wish", offer=None)
+        return reply("刚才那趟车没票了，您想换成哪天、几点的？", pending="change_wish", offer=None)
     moved = turn.store.order(order.number) or order
-    return answer(f"改签成功！{order_text(moved, train, turn.now.date())}。", **cleared(*TRIP, *WORK))
+    return reply(f"改签成功！{order_text(moved, train, turn.now.date())}。", **clear_slots(*TRIP_SLOTS, *STATE_SLOTS))
 
 
-def _which(turn: Turn, reading: Reading, verb: str) -> tuple[Order | None, str]:
-    """The order that is meant, or a question: the number said, the day said, or the only one there is."""
-    number = reading.slots.get("order_no")
+def _which(turn: Turn, extraction: Extraction, verb: str) -> tuple[Order | None, str]:
+    """The order with the given number or day, or the user's only order; otherwise a question."""
+    number = extraction.slots.get("order_no")
     if number:
         order = turn.store.order(number)
         if order is None or order.state == "refunded":
             return None, f"没有查到能{verb}的订单{number[:20]}，请核对一下订单号。"
         return order, ""
     orders = turn.store.orders_of(turn.sender)
-    if reading.old_day:
-        orders = [order for order in orders if order.day == reading.old_day] or orders
-    known = [order for order in orders if order.number == turn.said("order_no")]
-    if len(orders) == 1 or (known and turn.said("pending")):
+    if extraction.old_day:
+        orders = [order for order in orders if order.day == extraction.old_day] or orders
+    known = [order for order in orders if order.number == turn.text_slot("order_no")]
+    if len(orders) == 1 or (known and turn.text_slot("pending")):
         return (known or orders)[0], ""
     if not orders:
         return None, f"您在这里没有能{verb}的订单，请告诉我订单号。"
@@ -140,7 +144,7 @@ def _which(turn: Turn, reading: Reading, verb: str) -> tuple[Order | None, str]:
 
 
 def _fee(turn: Turn, order: Order, train: Train | None) -> int | None:
-    """Cents that a refund costs now; None when the train has left."""
+    """The refund fee in cents; None if the train has left."""
     if order.state == "waiting":
         return 0
     midnight = datetime(order.day.year, order.day.month, order.day.day, tzinfo=turn.now.tzinfo)

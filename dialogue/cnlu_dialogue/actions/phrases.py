@@ -1,4 +1,4 @@
-"""How days, trains, money and orders sound in an answer."""
+"""How replies phrase days, trains, money and orders."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def length_text(minutes: int) -> str:
 
 
 def money_text(cents: int) -> str:
-    """A hundredth is shown only where there is one: 553元, 54.5元."""
+    """An amount without trailing zeros: 553元, 54.5元."""
     return f"{cents / 100:.2f}".rstrip("0").rstrip(".") + "元"
 
 
@@ -41,14 +41,16 @@ def train_text(train: Train) -> str:
 
 
 def fares_text(fares: list[Fare], left: bool) -> str:
-    """Classes with their prices, and what is left of each where that was asked."""
+    """Seat classes with their prices, and with the seats left if `left`."""
     return "，".join(
         f"{fare.seat_class}{money_text(fare.cents)}" + (f"（{left_text(fare.left)}）" if left else "") for fare in fares
     )
 
 
 def left_text(left: int) -> str:
-    return "无票" if not left else f"余{left}张" if left < 20 else "有票"
+    if left == 0:
+        return "无票"
+    return f"余{left}张" if left < 20 else "有票"
 
 
 def order_text(order: Order, train: Train | None, today: date) -> str:

@@ -1,6 +1,7 @@
-"""The actions as rasa-sdk runs them: `python -m rasa_sdk --actions cnlu_dialogue.actions.sdk`.
+"""The actions for rasa-sdk: `python -m rasa_sdk --actions cnlu_dialogue.actions.sdk`.
 
-Each of Rasa's actions is a function of a turn in the rooms beside this; here they get their names and their guard."""
+Each action is a function of a `Turn` in a module beside this one; here they get their names and error handling.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +20,8 @@ from cnlu_dialogue.actions.store import Store
 from cnlu_dialogue.actions.turn import Reply, Turn
 
 LOG = logging.getLogger(__name__)
-SORRY = "抱歉，系统出了点问题，这一步没有办成，请稍后再试。"
-READING = "action_validate_slot_mappings"
+FAILURE_TEXT = "抱歉，系统出了点问题，这一步没有办成，请稍后再试。"
+READ_SLOTS = "action_validate_slot_mappings"
 ACTIONS: dict[str, Callable[[Turn], Reply]] = {
     "action_validate_slot_mappings": lookup.read_slots,
     "action_query_trains": lookup.query_trains,
@@ -38,7 +39,7 @@ ACTIONS: dict[str, Callable[[Turn], Reply]] = {
     "action_unclear": contextual.unclear,
     "action_stop": contextual.stop,
 }
-"""The names that the domain lists, and what each does."""
+"""The domain's action names, and the function of each."""
 
 
 def _turn(tracker: Tracker) -> Turn:
@@ -56,7 +57,7 @@ def _turn(tracker: Tracker) -> Turn:
 
 
 def _run(name: str, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[dict[str, Any]]:
-    """One action; a fault of ours or of the files is logged, and the user gets a sentence."""
+    """Runs one action; an error is logged, and the user gets a sentence."""
     try:
         reply = ACTIONS[name](_turn(tracker))
     except Exception as error:
@@ -64,7 +65,7 @@ def _run(name: str, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[
             LOG.error("%s: %s", name, error)
         else:
             LOG.exception("%s failed: %s", name, one_line(error))
-        reply = Reply([] if name == READING else [SORRY])  # after reading comes an action, or the form's question
+        reply = Reply([] if name == READ_SLOTS else [FAILURE_TEXT])  # another reply follows extraction
     for text in reply.texts:
         dispatcher.utter_message(text=text)
     return [SlotSet(slot, value) for slot, value in reply.slots.items()]
@@ -82,5 +83,5 @@ def _action(called: str) -> type[Action]:
     return Named
 
 
-# rasa-sdk finds its actions among the subclasses of Action; the newer one also sends them to its workers by name.
+# rasa-sdk finds its actions among the subclasses of Action; newer versions also look them up by name.
 globals().update({action.__name__: action for action in map(_action, ACTIONS)})

@@ -1,4 +1,4 @@
-"""From a turn's entities to slots: plain values where the user named them, a sentence where they make no sense."""
+"""Extracts slots from a turn's entities: plain values, or a sentence about values that make no sense."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cnlu_dialogue.values.counts import read_count
 from cnlu_dialogue.values.phones import read_phone
 from cnlu_dialogue.values.when import read_when
 
-ASIDE = {
+NON_ANSWER_INTENTS = {
     "query_luggage",
     "query_station_info",
     "order_meal",
@@ -28,8 +28,8 @@ ASIDE = {
     "transfer_human",
     "goodbye",
 }
-"""Intents whose values are not an answer to what a form asks."""
-ELSEWHERE = {
+"""Intents whose values do not answer a form's question."""
+ACTION_INTENTS = {
     "query_trains",
     "query_price",
     "query_remaining",
@@ -38,7 +38,7 @@ ELSEWHERE = {
     "refund_ticket",
     "waitlist",
 }
-"""Intents that have an action of their own, which reads their values; within a form they fill no slot."""
+"""Intents with an action of their own, which extracts their values; within a form they fill no slot."""
 SEATS = {
     "卧铺": "硬卧",
     "坐票": "二等座",
@@ -62,8 +62,8 @@ KINDS = {
     "慢车": "K",
     "普速": "K",
 }
-"""The invented timetable has two kinds of train."""
-MOST_TICKETS = 20
+"""The invented timetable has two train kinds."""
+MAX_TICKETS = 20
 _NOT = re.compile(r"(?:不是|不去|别去|不到|不从|不要|而不是)(?:到|去|从|在)?$")
 _SIDE = re.compile(r"^的?(?:之后|以后|往后|过后|之前|以前|左右|前后|上下|后|前)")
 _TO = re.compile(r"^\s*(?:到|至|[-~—－])\s*$")
@@ -72,33 +72,33 @@ _MONTH_DAY = re.compile(r"\d+(?:/\d+)+")
 
 
 @dataclass
-class Reading:
-    """Slots that the turn set (None empties one), what was wrong, and, for a change, the day of the old ticket."""
+class Extraction:
+    """Slots that the turn sets (None empties one), problems to report, and for a change the day of the old ticket."""
 
     slots: dict[str, Any] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     old_day: date | None = None
 
 
-def read_turn(turn: Turn) -> Reading:
-    """What this turn's entities say, or, where a question was asked and none answers it, its words."""
-    if turn.form and turn.intent in ASIDE:
-        reading = _read(turn)
-        return reading if turn.intent == "out_of_scope" and turn.asked in reading.slots else Reading()
+def extract_slots(turn: Turn) -> Extraction:
+    """The slots from this turn's entities, or from its whole text if that answers the bot's question."""
+    if turn.form and turn.intent in NON_ANSWER_INTENTS:
+        extraction = _read(turn)
+        return extraction if turn.intent == "out_of_scope" and turn.asked in extraction.slots else Extraction()
     return _read(turn)
 
 
-def _read(turn: Turn) -> Reading:
-    reading = Reading()
+def _read(turn: Turn) -> Extraction:
+    extraction = Extraction()
     entities = sorted((e for e in turn.entities if _whole(e)), key=lambda e: int(e.get("start") or 0))
     wanted = [e for e in entities if not _NOT.search(turn.text[: int(e.get("start") or 0)])] or entities
-    _places(turn, _of(wanted, "place"), reading)
-    _when(turn, wanted, reading)
-    _ticket(turn, _of(wanted, "seat_class"), _of(wanted, "count"), reading)
-    _names(turn, wanted, reading)
-    if not reading.slots and not reading.problems:
-        _words_alone(turn, reading)
-    return reading
+    _places(turn, _of(wanted, "place"), extraction)
+    _when(turn, wanted, extraction)
+    _ticket(turn, _of(wanted, "seat_class"), _of(wanted, "count"), extraction)
+    _names(turn, wanted, extraction)
+    if not extraction.slots and not extraction.problems:
+        _answer_from_text(turn, extraction)
+    return extraction
 
 
 def _whole(entity: dict[str, Any]) -> bool:
@@ -109,81 +109,81 @@ def _of(entities: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return [entity for entity in entities if entity["entity"] == kind]
 
 
-def _places(turn: Turn, places: list[dict[str, Any]], reading: Reading) -> None:
+def _places(turn: Turn, places: list[dict[str, Any]], extraction: Extraction) -> None:
     for entity in places:
         slot = {"from": "origin", "to": "destination"}.get(entity.get("role") or "")
         if slot is None and entity.get("role") is None:
             slot = turn.asked if turn.asked in ("origin", "destination") else None
         if slot is None:
             continue
-        _place(entity["value"], slot, reading)
+        _place(entity["value"], slot, extraction)
     if (
         turn.asked == "origin"
-        and "destination" in reading.slots
-        and "origin" not in reading.slots
-        and turn.said("destination") == reading.slots["destination"]
+        and "destination" in extraction.slots
+        and "origin" not in extraction.slots
+        and turn.text_slot("destination") == extraction.slots["destination"]
     ):
-        reading.slots["origin"] = None  # the same place again: not an answer
+        extraction.slots["origin"] = None  # the same place again is not an answer
 
 
-def _place(value: str, slot: str, reading: Reading) -> None:
+def _place(value: str, slot: str, extraction: Extraction) -> None:
     place = resolve(value)
     if place is None:
-        reading.slots[slot] = None
-        reading.problems.append(f"抱歉，我这里还没有“{value[:20]}”的车，换个城市或车站试试？")
+        extraction.slots[slot] = None
+        extraction.problems.append(f"抱歉，我这里还没有“{value[:20]}”的车，换个城市或车站试试？")
     else:
-        reading.slots[slot] = place
+        extraction.slots[slot] = place
 
 
-def _when(turn: Turn, entities: list[dict[str, Any]], reading: Reading) -> None:
+def _when(turn: Turn, entities: list[dict[str, Any]], extraction: Extraction) -> None:
     days, times = _of(entities, "date"), _of(entities, "time")
     change = re.search("改|换", turn.text) if turn.intent == "change_ticket" else None
     if change and days:
         old = [e for e in days if int(e.get("start") or 0) < change.start()]
         if old and (when := read_when(_said(turn.text, old[-1]), turn.now)) and when.days:
-            reading.old_day = when.days.first
+            extraction.old_day = when.days.first
         days = [e for e in days if e not in old]
     if not days and not times:
         return
     day = _said(turn.text, days[-1]) if days else ""
     base = turn.now
-    if not day and turn.day:  # a time alone is of the day that is known already
+    if not day and turn.day:  # a time alone is on the day that is already known
         day = str(turn.day)
     time = _time_words(turn.text, times) if times else ""
     both = read_when(f"{day}{time}" if not _MONTH_DAY.fullmatch(day) else f"{day}的{time}", base)
     if both is None and days:
         both = read_when(day, base)
     if both is None:
-        reading.problems.append(f"抱歉，没听懂“{(day if days else time)[:20]}”是什么时候，能换个说法吗？")
+        extraction.problems.append(f"抱歉，没听懂“{(day if days else time)[:20]}”是什么时候，能换个说法吗？")
         return
     if both.times:
-        reading.slots["travel_time"] = str(both.times)
+        extraction.slots["travel_time"] = str(both.times)
     if both.days and days:
-        _day(turn, both.days.first, both.days.last, reading)
+        _day(turn, both.days.first, both.days.last, extraction)
 
 
-def _day(turn: Turn, first: date, last: date, reading: Reading) -> None:
+def _day(turn: Turn, first: date, last: date, extraction: Extraction) -> None:
     today = turn.now.date()
     if first == last:
         if first < today:
-            reading.slots["travel_date"] = None
-            reading.problems.append(f"{day_text(first, today)}已经过去了，您想哪天走？")
+            extraction.slots["travel_date"] = None
+            extraction.problems.append(f"{day_text(first, today)}已经过去了，您想哪天走？")
         else:
-            reading.slots["travel_date"] = str(first)
+            extraction.slots["travel_date"] = str(first)
         return
-    reading.slots["travel_date"] = None
-    two = last - first == timedelta(days=1)
-    reading.problems.append(f"{day_text(first, today)}{'和' if two else '到'}{day_text(last, today)}，您想哪一天走？")
+    extraction.slots["travel_date"] = None
+    joint = "和" if last - first == timedelta(days=1) else "到"
+    extraction.problems.append(f"{day_text(first, today)}{joint}{day_text(last, today)}，您想哪一天走？")
 
 
 def _said(text: str, entity: dict[str, Any]) -> str:
-    """An entity's value with 以后, 左右 and their like, which stand behind it in the text."""
+    """An entity's value with a following 以后, 左右 or similar word."""
     side = _SIDE.match(text[int(entity.get("end") or len(text)) :])
     return entity["value"] + (side[0].lstrip("的") if side and entity["entity"] == "time" else "")
 
 
 def _time_words(text: str, times: list[dict[str, Any]]) -> str:
-    """The last time said; two with 到 between them are one span, 晚上 with 八点 behind it one time."""
+    """The last time in the text; two times joined by 到 are one span, and 晚上 before 八点 is part of it."""
     said = _said(text, times[-1])
     if len(times) > 1:
         between = text[int(times[-2].get("end") or 0) : int(times[-1].get("start") or 0)]
@@ -194,60 +194,60 @@ def _time_words(text: str, times: list[dict[str, Any]]) -> str:
     return said
 
 
-def _ticket(turn: Turn, seats: list[dict[str, Any]], counts: list[dict[str, Any]], reading: Reading) -> None:
+def _ticket(turn: Turn, seats: list[dict[str, Any]], counts: list[dict[str, Any]], extraction: Extraction) -> None:
     if seats:
         seat = SEATS.get(seats[-1]["value"], seats[-1]["value"])
         if seat in KNOWN_SEATS:
-            reading.slots["seat_class"] = seat
+            extraction.slots["seat_class"] = seat
         else:
-            reading.slots["seat_class"] = None
-            reading.problems.append(f"没有“{seat[:20]}”可卖，可以选{'、'.join(KNOWN_SEATS)}。")
+            extraction.slots["seat_class"] = None
+            extraction.problems.append(f"没有“{seat[:20]}”可卖，可以选{'、'.join(KNOWN_SEATS)}。")
     if not counts or turn.intent in ("order_meal", "change_ticket", "refund_ticket"):
         return
     between = turn.text[int(counts[0].get("end") or 0) : int(counts[-1].get("start") or 0)]
     said = counts[-1:] if len(counts) > 1 and _INSTEAD.search(between) else counts
     parties = [read_count(entity["value"]) for entity in said]
-    _count(sum(party.total for party in parties if party) if all(parties) else 0, reading)
+    _count(sum(party.total for party in parties if party) if all(parties) else 0, extraction)
 
 
-def _count(total: int, reading: Reading) -> None:
-    if 1 <= total <= MOST_TICKETS:
-        reading.slots["ticket_count"] = total
+def _count(total: int, extraction: Extraction) -> None:
+    if 1 <= total <= MAX_TICKETS:
+        extraction.slots["ticket_count"] = total
         return
-    reading.slots["ticket_count"] = None
-    reading.problems.append("没听清要几张，一次可以买一到二十张。")
+    extraction.slots["ticket_count"] = None
+    extraction.problems.append("没听清要几张，一次可以买一到二十张。")
 
 
-def _names(turn: Turn, entities: list[dict[str, Any]], reading: Reading) -> None:
+def _names(turn: Turn, entities: list[dict[str, Any]], extraction: Extraction) -> None:
     if trains := _of(entities, "train_no"):
-        reading.slots["train_no"] = clean(trains[-1]["value"]).upper()
-    elif "origin" in reading.slots or "destination" in reading.slots:
-        reading.slots.update({"train_no": None} if turn.said("train_no") else {})
+        extraction.slots["train_no"] = clean(trains[-1]["value"]).upper()
+    elif "origin" in extraction.slots or "destination" in extraction.slots:
+        extraction.slots.update({"train_no": None} if turn.text_slot("train_no") else {})
     if kinds := _of(entities, "train_type"):
-        reading.slots["train_kind"] = KINDS.get(kinds[-1]["value"])
+        extraction.slots["train_kind"] = KINDS.get(kinds[-1]["value"])
     if orders := _of(entities, "order_no"):
-        reading.slots["order_no"] = clean(orders[-1]["value"]).upper()
+        extraction.slots["order_no"] = clean(orders[-1]["value"]).upper()
     if (phones := _of(entities, "phone")) and (phone := read_phone(phones[-1]["value"])):
-        reading.slots["phone"] = phone
+        extraction.slots["phone"] = phone
     if people := _of(entities, "passenger"):
         names = list(dict.fromkeys(person["value"][:20] for person in people))
-        reading.slots["passengers"] = "、".join(names)
-        if turn.asked == "ticket_count" and "ticket_count" not in reading.slots:
-            reading.slots["ticket_count"] = len(names)
+        extraction.slots["passengers"] = "、".join(names)
+        if turn.asked == "ticket_count" and "ticket_count" not in extraction.slots:
+            extraction.slots["ticket_count"] = len(names)
 
 
-def _words_alone(turn: Turn, reading: Reading) -> None:
-    """The whole text as an answer to the question, where no entity was found in it."""
+def _answer_from_text(turn: Turn, extraction: Extraction) -> None:
+    """Treats the whole text as the answer to the bot's question if it has no entity."""
     for slot, value in _answers(turn):
-        reading.slots[slot] = value
+        extraction.slots[slot] = value
     if turn.asked == "travel_date" and (when := read_when(turn.text, turn.now)) and when.days:
-        _day(turn, when.days.first, when.days.last, reading)
+        _day(turn, when.days.first, when.days.last, extraction)
 
 
 def _answers(turn: Turn) -> Iterator[tuple[str, Any]]:
     if turn.asked in ("origin", "destination") and (place := resolve(clean(turn.text))):
         yield turn.asked, place
-    if turn.asked == "ticket_count" and (party := read_count(turn.text)) and party.total <= MOST_TICKETS:
+    if turn.asked == "ticket_count" and (party := read_count(turn.text)) and party.total <= MAX_TICKETS:
         yield "ticket_count", party.total
     if turn.asked == "seat_class" and clean(turn.text) in KNOWN_SEATS:
         yield "seat_class", clean(turn.text)

@@ -1,4 +1,4 @@
-"""One turn of a conversation as the actions see it, and what they answer."""
+"""One turn of a conversation, and the reply of an action."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from cnlu_dialogue.actions.store import Store
 from cnlu_dialogue.values.intervals import Times, times_of
 
-TRIP = (
+TRIP_SLOTS = (
     "origin",
     "destination",
     "travel_date",
@@ -20,14 +20,14 @@ TRIP = (
     "ticket_count",
     "passengers",
 )
-"""The slots of a trip that is being asked about or booked."""
-WORK = ("pending", "offer", "asked", "last_query")
-"""The slots that say what the bot waits for."""
+"""The slots of the trip that the user asks about or books."""
+STATE_SLOTS = ("pending", "offer", "asked", "last_query")
+"""The slots that record what the bot waits for."""
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What the user said, what is known by now, and the world around."""
+    """The user's message, the current slots, the time and the data."""
 
     text: str
     intent: str
@@ -38,27 +38,27 @@ class Turn:
     store: Store
     form: str | None = None
 
-    def said(self, name: str) -> str | None:
-        """A text slot's value, None where it is empty or of another kind."""
+    def text_slot(self, name: str) -> str | None:
+        """The value of a text slot; None if it is empty or not a string."""
         value = self.slots.get(name)
         return value if isinstance(value, str) and value else None
 
     @property
     def asked(self) -> str | None:
-        """The slot that the bot's last question was about."""
-        return self.said("requested_slot") or self.said("asked")
+        """The slot that the bot last asked for."""
+        return self.text_slot("requested_slot") or self.text_slot("asked")
 
     @property
     def day(self) -> date | None:
         try:
-            return date.fromisoformat(self.said("travel_date") or "")
+            return date.fromisoformat(self.text_slot("travel_date") or "")
         except ValueError:
             return None
 
     @property
     def times(self) -> Times | None:
         try:
-            return times_of(self.said("travel_time") or "")
+            return times_of(self.text_slot("travel_time") or "")
         except ValueError:
             return None
 
@@ -76,11 +76,11 @@ class Reply:
     slots: dict[str, Any] = field(default_factory=dict)
 
 
-def answer(*texts: str, **slots: Any) -> Reply:
-    """A reply in one call."""
+def reply(*texts: str, **slots: Any) -> Reply:
+    """Builds a reply from texts and slots."""
     return Reply(list(texts), slots)
 
 
-def cleared(*names: str) -> dict[str, Any]:
-    """Slots to be emptied."""
+def clear_slots(*names: str) -> dict[str, Any]:
+    """Values that empty these slots."""
     return dict.fromkeys(names)

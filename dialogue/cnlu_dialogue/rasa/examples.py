@@ -62,7 +62,16 @@ def _entities(text: str, annotated: Iterable[Mapping[str, Any]], synonyms: dict[
         value = str(entity["value"]) if entity.get("value") is not None else surface
         if value != surface and value.strip():
             synonyms[surface] = value
-        found.append(Entity(start, end, str(entity["entity"]), surface, _name(entity, "role"), _name(entity, "group")))
+        found.append(
+            Entity(
+                start=start,
+                end=end,
+                entity=str(entity["entity"]),
+                value=surface,
+                role=_name(entity, "role"),
+                group=_name(entity, "group"),
+            )
+        )
     return sorted(found, key=lambda entity: entity.start)
 
 

@@ -77,7 +77,7 @@ def make_model(data: Sequence[Path], out: Path, settings: Settings, log: Log, or
         copy_model(Path(settings.model), out)
     elif settings.trainer is not None:
         log(f"trains with {settings.trainer}")
-        _train_with(settings.trainer, data, out, settings, log, origin)
+        _train_with(settings.trainer, data, out, settings=settings, log=log, origin=origin)
     else:
         log("trains in this process")
         _train_here(data, out, settings, log, origin)
@@ -105,7 +105,7 @@ def _train_here(data: Sequence[Path], out: Path, settings: Settings, log: Log, o
 
 
 def _train_with(
-    python: str, data: Sequence[Path], out: Path, settings: Settings, log: Log, origin: Path | None
+    python: str, data: Sequence[Path], out: Path, *, settings: Settings, log: Log, origin: Path | None
 ) -> None:
     command = [python, "-m", "cnlu", "train", *map(str, data), "--out", str(out)]
     if (file := settings_file(settings)) is not None:

@@ -108,7 +108,9 @@ def _in_year(match: re.Match[str], today: date) -> Days | None:
 
 def _weeks(shift: str | None) -> int:
     """How many weeks 下下 or 上 is away."""
-    return 0 if not shift or shift in "这本" else len(shift) if shift[0] == "下" else -len(shift)
+    if not shift or shift in "这本":
+        return 0
+    return len(shift) if shift[0] == "下" else -len(shift)
 
 
 def _weekday(match: re.Match[str], today: date) -> Days | None:

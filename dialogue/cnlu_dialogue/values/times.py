@@ -152,7 +152,7 @@ def _in_part(part: str, hour: int, minute: int) -> int | None:
     if hour > 12:
         return hour * 60 + minute if begin <= hour <= end else None
     if part in _NIGHT:
-        hour += 12 if 4 <= hour < 12 else 12 if hour == 12 else 24
+        hour += 12 if 4 <= hour <= 12 else 24
     elif begin >= 11:
         hour += 12 if hour < begin - 1 else 0
     elif hour == 12:

@@ -11,7 +11,7 @@ import yaml
 
 from cnlu.data.load import load_data
 from cnlu.data.markup import parse_markup
-from cnlu_dialogue.actions.turn import TRIP, WORK
+from cnlu_dialogue.actions.turn import STATE_SLOTS, TRIP_SLOTS
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_the_domain_lists_the_actions_that_there_are(checkout: Path, domain: dic
 
 
 def test_the_slots_that_actions_clear_are_in_the_domain(domain: dict[str, Any]) -> None:
-    assert {*TRIP, *WORK, "order_no"} <= set(domain["slots"])
+    assert {*TRIP_SLOTS, *STATE_SLOTS, "order_no"} <= set(domain["slots"])
 
 
 def test_there_are_conversations_enough_and_none_is_in_the_training_data(bot: Path, checkout: Path) -> None:
