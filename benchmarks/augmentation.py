@@ -156,11 +156,11 @@ def one_run(arguments: argparse.Namespace, source: Path, shots: int, draw: int, 
 
 def _planned(log: Path, settings: list[str]) -> dict[str, float]:
     """How many examples were learned from, copies included, and the steps of all planned passes."""
-    told = re.search(r"^(\d+) examples((?: and \d+ [^,\n]+)*), .* (\d+) epochs at most$", log.read_text("utf-8"), re.M)
-    if told is None:
+    plan = re.search(r"^(\d+) examples((?: and \d+ [^,\n]+)*), .* (\d+) epochs at most$", log.read_text("utf-8"), re.M)
+    if plan is None:
         sys.exit(f"{log}: does not say how many examples and epochs there were.")
-    examples = int(told[1]) + sum(map(int, re.findall(r"and (\d+) ", told[2])))
-    steps = math.ceil(examples / load_config(None, settings).training.batch_size) * int(told[3])
+    examples = int(plan[1]) + sum(map(int, re.findall(r"and (\d+) ", plan[2])))
+    steps = math.ceil(examples / load_config(None, settings).training.batch_size) * int(plan[3])
     return {"examples": examples, "steps": steps}
 
 

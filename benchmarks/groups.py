@@ -314,13 +314,13 @@ def measured(gold: Sequence[Example], parsed: Sequence[Mapping[str, Any]]) -> di
     """The figures of the module's text."""
     frames = [(gold_frame(e).entities, predicted_frame(p).entities) for e, p in zip(gold, parsed, strict=True)]
     entities = sum(len(wanted) for wanted, _ in frames)
-    met = sum(len({e[:3] for e in wanted} & {e[:3] for e in got}) for wanted, got in frames)
+    found_entities = sum(len({e[:3] for e in wanted} & {e[:3] for e in got}) for wanted, got in frames)
     several = [(wanted, got) for wanted, got in frames if any(e[4] for e in wanted)]
     found = sum(len({e[:3] for e in wanted} & {e[:3] for e in got}) for wanted, got in several)
     pairs = [(wanted, got) for wanted, got in several if max(e[4] or "" for e in wanted) == "2"]
     whole = [(wanted, got) for wanted, got in pairs if {e[:3] for e in wanted} == {e[:3] for e in got}]
     figures = (
-        met / entities,
+        found_entities / entities,
         sum(len(wanted & got) for wanted, got in several) / max(1, found),
         sum(wanted == got for wanted, got in pairs) / len(pairs),
         sum(wanted == got for wanted, got in whole) / max(1, len(whole)),

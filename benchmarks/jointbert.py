@@ -65,7 +65,7 @@ def main() -> None:
             check_report_out(arguments.keep, force=True)
         train, dev, test = gather(arguments)
         peer = Peer.start(arguments.encoder, train, torch.device(arguments.device))
-        story = fit(peer, train, dev, arguments)
+        history = fit(peer, train, dev, arguments)
         found = peer.parse(test)
         metrics = evaluate(test, found, Labels.collect(train))
         if arguments.keep:
@@ -84,7 +84,7 @@ def main() -> None:
         "frame_accuracy": metrics["frame_accuracy"],
     }
     names = {"encoder": arguments.encoder.resolve().name, "data": arguments.data.resolve().name}
-    print(json.dumps({**names, **settings, "train": len(train), "dev": len(dev), **story, **figures}))
+    print(json.dumps({**names, **settings, "train": len(train), "dev": len(dev), **history, **figures}))
 
 
 def _arguments() -> argparse.Namespace:
@@ -283,8 +283,8 @@ def fit(peer: Peer, train: list[Example], dev: list[Example], arguments: argpars
         score = float(rightness(dev, peer.parse(dev)).mean()) if dev else float(number)
         if score >= best:
             best, best_pass, weights = score, number, copy.deepcopy(network.state_dict())
-        told = f", dev frames {score:.4f} (best {best:.4f}, pass {best_pass})" if dev else ""
-        print(f"pass {number}/{epochs}: loss {total:.3f}{told}, {time.process_time() - cpu:.0f} CPU s", flush=True)
+        on_dev = f", dev frames {score:.4f} (best {best:.4f}, pass {best_pass})" if dev else ""
+        print(f"pass {number}/{epochs}: loss {total:.3f}{on_dev}, {time.process_time() - cpu:.0f} CPU s", flush=True)
     network.load_state_dict(weights)
     return {
         "epochs": epochs,

@@ -44,7 +44,7 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 def rasa_environment() -> dict[str, str]:
     """The same for a process of Rasa: no telemetry, TensorFlow on one thread, nothing of this checkout."""
-    quiet = {
+    silent = {
         "RASA_TELEMETRY_ENABLED": "false",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "PYTHONWARNINGS": "ignore",
@@ -56,7 +56,7 @@ def rasa_environment() -> dict[str, str]:
         "TF_NUM_INTRAOP_THREADS",
         "TF_NUM_INTEROP_THREADS",
     )
-    return {**environment(), **quiet, **dict.fromkeys(threads, "1"), "PYTHONPATH": ""}
+    return {**environment(), **silent, **dict.fromkeys(threads, "1"), "PYTHONPATH": ""}
 
 
 def run(command: Sequence[str | Path], log: Path, env: Mapping[str, str] | None = None) -> Cost:

@@ -31,7 +31,7 @@ from cnlu.data.jsonl import write_jsonl
 from cnlu.data.load import load_data
 from cnlu.training.data.multi_intent import synthesize_multi_intent
 
-KINDS = {"several": ["--set", "model.multi_label=true"], "usual": []}
+KINDS = {"multi-intent": ["--set", "model.multi_label=true"], "usual": []}
 FIGURES = ("intents right", "intent F1", "frames right")
 
 
@@ -74,7 +74,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--encoder", type=Path, metavar="DIR")
     parser.add_argument("--pairs", type=int, default=400, metavar="N")
-    parser.add_argument("--keep", type=Path, default=Path("out/several-intents"), metavar="DIR")
+    parser.add_argument("--keep", type=Path, default=Path("out/multi-intent"), metavar="DIR")
     parser.add_argument("--out", type=Path, metavar="FIGURES.json")
     return parser.parse_args()
 
@@ -103,7 +103,7 @@ def _measured(model: Path, test: Path, report: Path) -> dict[str, float]:
 def markdown(runs: dict[str, dict[str, list[dict[str, float]]]]) -> str:
     rows = [
         [name, kind, *(_shown([one[figure] for one in found]) for figure in FIGURES)]
-        for name in runs["several"]
+        for name in runs["multi-intent"]
         for kind, by_name in runs.items()
         for found in [by_name[name]]
     ]

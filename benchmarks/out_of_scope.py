@@ -1,4 +1,4 @@
-"""Is a sentence of a kind that was never learned told from the others? The out-of-scope score beside plain softmax.
+"""How well does the out-of-scope score separate sentences of held-out intents from the others?
 
     python benchmarks/out_of_scope.py DATA_DIR... [--draws 5] [--share 0.2] [--encoder DIR] [--keep DIR]
                                       [--out FIGURES.json]
@@ -31,7 +31,7 @@ from cnlu.data.jsonl import write_jsonl
 from cnlu.data.load import load_data
 from cnlu.data.schema import Example
 
-STRANGER = ModelConfig().out_of_scope
+OUT_OF_SCOPE = ModelConfig().out_of_scope
 FIGURES = ("AUROC, out_of_scope", "AUROC, softmax", "out of scope at 0.5", "in scope at 0.5")
 
 
@@ -106,7 +106,7 @@ def one_draw(arguments: argparse.Namespace, folder: Path, draw: int) -> dict[str
 def _examples(path: Path | None) -> list[Example]:
     if path is None:
         return []
-    return [e for e in load_data([path]).examples if e.intent is not None and e.intent != STRANGER]
+    return [e for e in load_data([path]).examples if e.intent is not None and e.intent != OUT_OF_SCOPE]
 
 
 def auroc(scores: NDArray[Any], positive: NDArray[np.bool_]) -> float:

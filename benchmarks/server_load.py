@@ -109,27 +109,27 @@ def load(url: str, script: Path, clients: int, seconds: int, threads: int = 1) -
         str(script),
         url.rstrip("/") + "/model/parse",
     ]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    line = re.search(r"^FIGURES (.*)$", told, re.MULTILINE)
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    line = re.search(r"^FIGURES (.*)$", output, re.MULTILINE)
     if line is None:
-        sys.exit(f"wrk told no figures:\n{told}")
-    told_numbers = {name: float(value) for name, value in (pair.split("=") for pair in line[1].split())}
+        sys.exit(f"wrk printed no figures:\n{output}")
+    numbers = {name: float(value) for name, value in (pair.split("=") for pair in line[1].split())}
     statuses: dict[str, int] = {}
-    for words in re.findall(r"^STATUSES (.*)$", told, re.MULTILINE):
+    for words in re.findall(r"^STATUSES (.*)$", output, re.MULTILINE):
         for code, count in (pair.split("=") for pair in words.split()):
             statuses[code] = statuses.get(code, 0) + int(count)
     served = statuses.get("200", 0)
-    seconds_run = told_numbers["us"] / 1e6
+    seconds_run = numbers["us"] / 1e6
     return {
         "clients": clients,
-        "requests": int(told_numbers["requests"]),
+        "requests": int(numbers["requests"]),
         "seconds": round(seconds_run, 2),
         "served_per_s": round(served / seconds_run, 1),
         "answers": statuses,
-        "p50_ms": round(told_numbers["p50"] / 1000, 2),
-        "p99_ms": round(told_numbers["p99"] / 1000, 2),
-        "max_ms": round(told_numbers["max"] / 1000, 2),
-        "unanswered": {kind: int(told_numbers[kind]) for kind in ("connect", "read", "write", "timeout")},
+        "p50_ms": round(numbers["p50"] / 1000, 2),
+        "p99_ms": round(numbers["p99"] / 1000, 2),
+        "max_ms": round(numbers["max"] / 1000, 2),
+        "unanswered": {kind: int(numbers[kind]) for kind in ("connect", "read", "write", "timeout")},
     }
 
 

@@ -114,7 +114,7 @@ def one_bot(arguments: argparse.Namespace, name: str, size: int, draw: int, seed
     (place / "texts.json").write_text(json.dumps([t for texts in groups.values() for t in texts]), encoding="utf-8")
     run([sys.executable, "-c", PARSE, place], place / "parse.log", code)
     results = iter(json.loads((place / "results.json").read_text("utf-8")))
-    told = json.loads((place / "model" / "training.json").read_text("utf-8"))
+    report = json.loads((place / "model" / "training.json").read_text("utf-8"))
     found = {what: [next(results) for _ in texts] for what, texts in groups.items()}
     strange = {what: float(np.mean([one[2] > 0.5 for one in found[what]])) for what in outside}
     right = [one[0] == example.intent for one, example in zip(found["in"], inside, strict=True)]
@@ -131,8 +131,8 @@ def one_bot(arguments: argparse.Namespace, name: str, size: int, draw: int, seed
         "accuracy": float(np.mean(right)),
         "own > .5": float(np.mean([one[2] > 0.5 for one in found["own"]])),
         "own < fallback": float(np.mean([one[1] < RASA_FALLBACK for one in found["own"]])),
-        "temperature": told["temperature"],
-        "oos_scorer": told["oos_scorer"],
+        "temperature": report["temperature"],
+        "oos_scorer": report["oos_scorer"],
         "cpu_s": cost.cpu_s,
     }
 

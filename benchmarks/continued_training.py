@@ -1,17 +1,17 @@
-"""A model that grows: what it forgets, what it learns, and what that costs beside training anew.
+"""Continued training: what it forgets, what it learns, and what it costs beside retraining.
 
-    python benchmarks/growth.py DATA_DIR [--held-out 8] [--seeds 3] [--encoder DIR] [--on test|dev]
-                                [--set training.continue_share=X ...] [--keep DIR] [--out FIGURES.json]
+    python benchmarks/continued_training.py DATA_DIR [--held-out 8] [--seeds 3] [--encoder DIR] [--on test|dev]
+                                            [--set training.continue_share=X ...] [--keep DIR] [--out FIGURES.json]
 
-DATA_DIR is what accuracy.py takes, with train, dev and test. Of each seed a lot holds out some intents, and then
+DATA_DIR is what accuracy.py takes, with train, dev and test. Each seed holds out random intents, and then
 
-    before   learns from the examples of the other intents            cnlu train OLD --dev OLD_DEV
-    grown    goes on from it with the examples of those held out      cnlu train NEW --from before --dev DEV
-    anew     learns from all of them                                  cnlu train ALL --dev DEV
+    before      trains on the examples of the other intents            cnlu train OLD --dev OLD_DEV
+    continued   starts from it, with the examples of those held out    cnlu train NEW --from before --dev DEV
+    retrained   trains on all of them                                  cnlu train ALL --dev DEV
 
-All through the command line with its default settings (--set goes to `grown` alone). Frames are counted apart on the
-sentences of the old and of the new intents; CPU seconds are those of the whole command. What is finished is kept and
-not repeated.
+All through the command line with its default settings (--set applies to `continued` alone). Frames are counted
+separately on the sentences of the old and of the new intents; CPU seconds are those of the whole command. Finished
+parts are kept and not repeated.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from cnlu.data.jsonl import write_jsonl
 from cnlu.data.load import load_data
 from cnlu.data.schema import Example
 
-WAYS = ("before", "grown", "anew")
+WAYS = ("before", "continued", "retrained")
 
 
 def main() -> None:
@@ -64,11 +64,11 @@ def one_seed(arguments: argparse.Namespace, seed: int) -> dict[str, Any]:
     place.mkdir(parents=True, exist_ok=True)
     late = write_parts(arguments, place, seed)
     encoder = ["--encoder", arguments.encoder] if arguments.encoder else []
-    grown = ["--from", place / "before", *(word for one in arguments.overrides for word in ("--set", one))]
+    continued = ["--from", place / "before", *(word for one in arguments.overrides for word in ("--set", one))]
     commands = {
         "before": ["train-old.jsonl", "dev-old.jsonl", encoder],
-        "grown": ["train-new.jsonl", "dev.jsonl", grown],
-        "anew": ["train.jsonl", "dev.jsonl", encoder],
+        "continued": ["train-new.jsonl", "dev.jsonl", continued],
+        "retrained": ["train.jsonl", "dev.jsonl", encoder],
     }
     found: dict[str, Any] = {"intents held out": late}
     for way, (train, dev, more) in commands.items():
@@ -141,9 +141,9 @@ def markdown(runs: list[dict[str, Any]]) -> str:
     for way in WAYS:
         old, new = ([one[way]["frames"][kind] for one in runs] for kind in ("old", "new"))
         cpu = [one[way]["cpu_s"] for one in runs]
-        share = statistics.fmean(one[way]["cpu_s"] / one["anew"]["cpu_s"] for one in runs)
+        share = statistics.fmean(one[way]["cpu_s"] / one["retrained"]["cpu_s"] for one in runs)
         rows.append([way, _shown(old), _shown(new), f"{statistics.fmean(cpu):.0f}", f"{share:.2f}"])
-    return table(["", "frames, old intents", "frames, new intents", "CPU s", "of anew"], rows)
+    return table(["", "frames, old intents", "frames, new intents", "CPU s", "of retraining"], rows)
 
 
 def _shown(values: Sequence[float]) -> str:
