@@ -32,7 +32,7 @@ class Dataset:
     dev: list[Example]
     """The examples that are only evaluated on; empty if there are too few to hold any out."""
     held_out_by: Sequence[int] = ()
-    """For each of `train` the mask of the members that learn from it only after calibration; empty: all learn from all"""
+    """The mask per example of `train` of the members that learn from it only after calibration; empty: none"""
 
     def calibration_examples(self) -> tuple[list[Example], list[int]]:
         """The examples that calibrate, and their masks: the dev examples, or those that some member leaves out."""

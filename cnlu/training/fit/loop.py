@@ -61,7 +61,7 @@ class Run:
 
 
 def planned_epochs(config: TrainingConfig, rows: int) -> int:
-    """`epochs`, fewer for more data than `max_examples`, more until `min_steps`, within `min_epochs` and `max_epochs`."""
+    """`epochs`, capped by `max_examples`, raised to reach `min_steps`, within `min_epochs` and `max_epochs`."""
     at_most = min(config.epochs, config.max_examples // rows)
     at_least = config.min_steps // math.ceil(rows / config.batch_size)
     return min(config.max_epochs, max(config.min_epochs, at_most, at_least))

@@ -38,7 +38,7 @@ class GradientAccumulator:
     """The teacher's targets; None to learn from annotations"""
 
     def accumulate(self, chosen: Sequence[int]) -> dict[str, float]:
-        """Add the gradients of the batch; returns the parts of its loss. Raises ModelError if one row exceeds the memory."""
+        """Add the gradients of the batch; returns the parts of its loss. Raises ModelError if one row is too large."""
         while True:
             try:
                 return self._in_parts(chosen)
