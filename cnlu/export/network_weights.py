@@ -8,6 +8,7 @@ Parsing never opens it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -21,8 +22,10 @@ from cnlu.i18n import _
 from cnlu.model.encoder_output import VIEWS
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.network import Sizes
-from cnlu.runtime.interpreter import Interpreter
 from cnlu.runtime.model_dir import ModelFiles
+
+if TYPE_CHECKING:
+    from cnlu.runtime.interpreter import Interpreter  # brings ONNX Runtime, which writing does not need
 
 NETWORK_WEIGHTS = "network.safetensors"
 _TABLES = ("characters", "sentence")

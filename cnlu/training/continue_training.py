@@ -20,18 +20,28 @@ from cnlu.data.split import stratified_split
 from cnlu.errors import UsageError
 from cnlu.features.vocabulary import Vocabularies
 from cnlu.i18n import _
+from cnlu.model.ensemble import Ensemble
 from cnlu.runtime.calibration import Calibration
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.out_of_scope import OosScorer
 from cnlu.training.data.dataset import Dataset, build_dataset, collect_labels
 from cnlu.training.data.replay import replay_examples
 from cnlu.training.fit.encoder_setup import prepare_encoder
+from cnlu.training.inputs import Features, TrainingInputs, prepare, refuse_settings_without_effect
+from cnlu.training.pipeline import TrainingResult, run_pipeline
 from cnlu.training.request import Log, Request
-from cnlu.training.train import TrainingInputs, TrainingResult, learn, prepare
 from cnlu.training.transfer.trained_model import TrainedModel
 from cnlu.training.transfer.warm_start import WarmStart
 
-_FREE = ("learning_rate", "layer_decay", "weight_decay", "accumulate", "checkpointing", "precision", "cache_mb")
+_TRAINABLE_SETTINGS = (
+    "learning_rate",
+    "layer_decay",
+    "weight_decay",
+    "accumulate",
+    "checkpointing",
+    "precision",
+    "cache_mb",
+)
 """Settings of the encoder that say how it learns, not what it is"""
 
 
@@ -50,9 +60,9 @@ def continue_training(origin: Path, request: Request, log: Log = lambda line: No
     _refuse_other_words(trained)
     encoded = trained.pretrained() if trained.model.tokens else None
     request = replace(request, config=inherited(request.config, trained))
-    found = _gather(trained, request, log)
-    labels = _united(trained.model.labels, collect_labels(found, request.config))
-    _tell(trained, found, labels, log)
+    dataset = _dataset(trained, request, log)
+    labels = _union(trained.model.labels, collect_labels(dataset, request.config))
+    _log_labels(trained, dataset, labels, log)
     warm_start = WarmStart(
         trained.network_weights(encoded.backbone.width if encoded else 0),
         trained.item_weights(),
@@ -63,7 +73,25 @@ def continue_training(origin: Path, request: Request, log: Log = lambda line: No
         trained.digest,
     )
     encoder = prepare_encoder(str(origin), request.config, log, encoded) if encoded else None
-    return learn(TrainingInputs(found, labels, device, encoder, warm_start=warm_start), request, log)
+    refuse_settings_without_effect(request.config, continues=True, stores_examples=request.store_examples)
+
+    def initialize(network: Ensemble, labels: Labels, features: Features) -> None:
+        tags = labels.tag_set(request.config.model.tagging).tags
+        warm_start.initialize(network, tags, labels, features.vocabularies)
+
+    inputs = TrainingInputs(
+        dataset=dataset,
+        labels=labels,
+        device=device,
+        encoder=encoder,
+        initialize=initialize,
+        known=warm_start.vocabularies,
+        item_weights=warm_start.item_weights,
+        earlier_calibration=warm_start.calibration,
+        epoch_share=request.config.training.continue_share,
+        fingerprint={"from": warm_start.digest},
+    )
+    return run_pipeline(inputs, request, log)
 
 
 def _refuse_other_words(trained: TrainedModel) -> None:
@@ -82,7 +110,7 @@ def inherited(config: Config, trained: TrainedModel) -> Config:
     usual: Config = build_config(ENCODER_DEFAULTS if trained.model.tokens else {})
     for section in ("text", "features", "model", "encoder"):
         given, kept, default = (getattr(one, section) for one in (config, own, usual))
-        names = [f.name for f in dataclasses.fields(given) if section != "encoder" or f.name not in _FREE]
+        names = [f.name for f in dataclasses.fields(given) if section != "encoder" or f.name not in _TRAINABLE_SETTINGS]
         for name in names:
             if getattr(given, name) not in (getattr(default, name), getattr(kept, name)):
                 raise UsageError(
@@ -94,7 +122,7 @@ def inherited(config: Config, trained: TrainedModel) -> Config:
     return config
 
 
-def _gather(trained: TrainedModel, request: Request, log: Log) -> Dataset:
+def _dataset(trained: TrainedModel, request: Request, log: Log) -> Dataset:
     """The new examples, and the kept ones whose texts are not among them: what is given anew is right."""
     data = load_data(list(request.data), settings=request.config.data)
     training = request.config.training
@@ -122,7 +150,7 @@ def _with_dictionaries(data: NluData, old: NluData) -> None:
             mine[name] = list(dict.fromkeys([*entries, *mine.get(name, [])]))
 
 
-def _united(old: Labels, new: Labels) -> Labels:
+def _union(old: Labels, new: Labels) -> Labels:
     def both(one: dict[str, list[str]], other: dict[str, list[str]]) -> dict[str, list[str]]:
         return {kind: _sorted(one.get(kind, []), other.get(kind, [])) for kind in _sorted(list(one), list(other))}
 
@@ -143,13 +171,13 @@ def _sorted(one: Sequence[str], other: Sequence[str]) -> list[str]:
     return sorted({*one, *other})
 
 
-def _tell(trained: TrainedModel, found: Dataset, labels: Labels, log: Log) -> None:
+def _log_labels(trained: TrainedModel, dataset: Dataset, labels: Labels, log: Log) -> None:
     """What is new, and which labels may be forgotten."""
     old = trained.model.labels
     for what, known, now in (("intents", old.intents, labels.intents), ("entity types", old.entities, labels.entities)):
         new = [name for name in now if name not in known]
         log(f"from {trained.path}: {len(known)} {what} known, {len(new)} new{': ' if new else ''}{', '.join(new)}")
-    shown = collect_labels(found, trained.model.config)
+    shown = collect_labels(dataset, trained.model.config)
     gone = [name for name in (*old.intents, *old.entities) if name not in {*shown.intents, *shown.entities}]
     if gone:
         log(
@@ -164,7 +192,7 @@ def _vocabularies(trained: TrainedModel) -> Vocabularies:
 
 
 def _calibration(trained: TrainedModel) -> Calibration:
-    told = trained.model.training
-    oos_scorer = told.get("oos_scorer")
-    fitted = float(told.get("temperature", 1.0)), float(told.get("decision_bias", 0.0))
-    return Calibration(*fitted, OosScorer(**oos_scorer) if oos_scorer else None, int(told.get("calibrated_on", 0)))
+    metadata = trained.model.training
+    oos_scorer = metadata.get("oos_scorer")
+    fitted = float(metadata.get("temperature", 1.0)), float(metadata.get("decision_bias", 0.0))
+    return Calibration(*fitted, OosScorer(**oos_scorer) if oos_scorer else None, int(metadata.get("calibrated_on", 0)))

@@ -20,10 +20,10 @@ from cnlu.evaluation.report_data import ReportData, find_unseen_spans, seen_in_e
 from cnlu.io.temporary import scratch_folder
 from cnlu.runtime.interpreter import Interpreter
 from cnlu.runtime.labels import Labels
-from cnlu.training.data.dataset import collect_labels, counted, split_dataset
-from cnlu.training.fit.encoder_setup import prepare_encoder
+from cnlu.training.data.dataset import counted, split_dataset
+from cnlu.training.inputs import prepare
 from cnlu.training.request import Log, Request
-from cnlu.training.train import TrainingInputs, learn, prepare
+from cnlu.training.train import train_on
 
 
 @dataclass(frozen=True)
@@ -135,9 +135,8 @@ def _train(request: Request, data: NluData, examples: Sequence[Example], log: Lo
             log(line)
 
     device = prepare(request)
-    found = split_dataset(replace(data, notes=[]), examples, request, log)
-    encoder = prepare_encoder(request.encoder, request.config, log) if request.encoder else None
-    learn(TrainingInputs(found, collect_labels(found, request.config), device, encoder), request, without_place)
+    dataset = split_dataset(replace(data, notes=[]), examples, request, log)
+    train_on(dataset, request, device, without_place)
 
 
 def _nobody(line: str) -> None:

@@ -21,8 +21,9 @@ from cnlu.training.data.augment.value_substitution import substitute_values
 from cnlu.training.data.dataset import Dataset
 from cnlu.training.data.featurize import plan_windows
 from cnlu.training.fit.encoder_setup import Encoder, prepare_encoder
+from cnlu.training.inputs import TrainingInputs, prepare, refuse_settings_without_effect
+from cnlu.training.pipeline import TrainingResult, run_pipeline
 from cnlu.training.request import Log, Request
-from cnlu.training.train import TrainingInputs, TrainingResult, learn, prepare
 from cnlu.training.transfer.distillation_targets import DistillationTargets
 from cnlu.training.transfer.teacher import as_example, ask, with_vectors
 from cnlu.training.transfer.trained_model import TrainedModel
@@ -90,11 +91,11 @@ def distill(options: Distillation, request: Request, log: Log = lambda line: Non
 
     Raises UsageError, DataError or ModelError, each one sentence with its mend.
     """
-    inputs, request = _course(options, request, log)  # the teacher itself need not stay in memory
-    return learn(inputs, request, log)
+    inputs, request = _student_inputs(options, request, log)  # the teacher itself need not stay in memory
+    return run_pipeline(inputs, request, log)
 
 
-def _course(options: Distillation, request: Request, log: Log) -> tuple[TrainingInputs, Request]:
+def _student_inputs(options: Distillation, request: Request, log: Log) -> tuple[TrainingInputs, Request]:
     """What the student learns and how, and the request with the settings that follow from its teacher."""
     if request.int8 and options.student == NONE:
         raise UsageError("--int8", _("has no effect with --student none, which has no encoder"), _("leave it out"))
@@ -114,10 +115,27 @@ def _course(options: Distillation, request: Request, log: Log) -> tuple[Training
     answers, examples = ask(teacher, pieces, MEMORY, folder, quiet)
     if reader is not None:
         answers = with_vectors(answers, teacher, reader, pieces, device, MEMORY, folder, quiet)
-    width = encoder.aligned_encoder.width if encoder else 0
-    distillation = DistillationTargets.build(teacher, answers, width, options.temperature, _weight(options), device)
-    found = Dataset(teacher.dictionaries(), examples, dev)
-    return TrainingInputs(found, teacher.model.labels, device, encoder, distillation), request
+    targets = DistillationTargets.build(
+        teacher=teacher,
+        answers=answers,
+        width=encoder.aligned_encoder.width if encoder else 0,
+        temperature=options.temperature,
+        hidden=_weight(options),
+        device=device,
+    )
+    refuse_settings_without_effect(request.config, student=True)
+    inputs = TrainingInputs(
+        dataset=Dataset(teacher.dictionaries(), examples, dev),
+        labels=teacher.model.labels,
+        device=device,
+        encoder=encoder,
+        targets=targets,
+        augment=False,
+        keep_examples=False,
+        fingerprint=targets.about,
+        metadata={"distilled": targets.about},
+    )
+    return inputs, request
 
 
 def _as_teacher(config: Config, teacher: TrainedModel) -> Config:

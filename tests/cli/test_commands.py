@@ -141,7 +141,7 @@ def test_a_shipped_settings_file_goes_by_its_name(cli: Cli, yaml_file: Path, tmp
 def test_force_replaces_a_model(
     cli: Cli, yaml_file: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cnlu.training.train.export_onnx", lambda network: b"")  # seconds, and not the point here
+    monkeypatch.setattr("cnlu.training.pipeline.export_onnx", lambda network: b"")  # seconds, and not the point here
     out = shutil.copytree(tiny_model, tmp_path / "model")
     assert cli("train", yaml_file, "--out", out, "--force", *QUICK).code == 0
     assert json.loads((out / "labels.json").read_text(encoding="utf-8"))["intents"] == ["ask", "go"]

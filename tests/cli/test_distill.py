@@ -48,7 +48,7 @@ def test_a_model_teaches_another_from_sentences(cli: Cli, tiny_model: Path, sent
 def test_examples_lend_their_texts_and_it_is_said(
     cli: Cli, tiny_model: Path, tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cnlu.training.train.export_onnx", lambda network: b"")
+    monkeypatch.setattr("cnlu.training.pipeline.export_onnx", lambda network: b"")
     done = cli("distill", tiny_model, "--data", tiny_data, "--out", tmp_path / "student", "--max-texts", 40, *QUICK)
     assert done.code == 0
     assert "its annotations are not learned, only its texts" in done.err

@@ -22,8 +22,9 @@ from cnlu.errors import ModelError
 from cnlu.export.network_weights import NETWORK_WEIGHTS, read_weights, to_safetensors
 from cnlu.runtime.interpreter import Interpreter
 from cnlu.runtime.model_dir import ModelFiles, read_model_dir
+from cnlu.training.pipeline import TrainingResult
 from cnlu.training.request import Request
-from cnlu.training.train import TrainingResult, train
+from cnlu.training.train import train
 from tests.training.conftest import EXAMPLES, SMALL
 
 TABLES = ("characters", "sentence")

@@ -24,9 +24,11 @@ MAY_USE = {
     "convert": {"data"},
     "model": {"data", "encoder"},
     "pytorch": set(),
-    "export": {"data", "text", "features", "runtime", "encoder", "model", "training"},
+    "export": {"data", "text", "features", "runtime", "encoder", "model"},
     "training": {"data", "text", "features", "runtime", "evaluation", "encoder", "model", "export", "pytorch"},
 }
+TRAINING_MAY_USE = {"data": set(), "transfer": {"data"}, "fit": {"data", "transfer"}}
+"""Which rooms of cnlu.training each may import; cnlu.training.request, the command line's options, belongs to all"""
 PRETRAIN_MAY_USE = {"text", "encoder", "data", "pytorch"}  # of cnlu's rooms; for the rest the wings meet in files
 RASA_MAY_USE = {"data", "features", "runtime"}  # the component; where it trains in Rasa's process also cnlu.training
 PRETRAIN_ROOMS = {
@@ -63,6 +65,90 @@ def test_a_room_imports_only_the_rooms_it_may(checkout: Path, room: str) -> None
     for path in (checkout / "cnlu" / room).rglob("*.py"):
         rooms = {name.split(".")[1] for name in imports(path) if name.startswith("cnlu.")}
         assert rooms - EVERYONES - {room} <= MAY_USE[room], path
+
+
+@pytest.mark.parametrize("room", sorted(TRAINING_MAY_USE))
+def test_arrows_within_training_point_one_way(checkout: Path, room: str) -> None:
+    for path in (checkout / "cnlu" / "training" / room).rglob("*.py"):
+        own = {name.split(".")[2] for name in imports(path) if name.startswith("cnlu.training.")}
+        assert own - {room, "request"} <= TRAINING_MAY_USE[room], path
+    (used,) = {frozenset(imports(checkout / "cnlu" / "training" / "request.py"))}
+    assert not any(name.startswith("cnlu.training") for name in used)
+
+
+def modules(checkout: Path) -> dict[str, Path]:
+    """Full name -> file, of the three packages; a package by its own name."""
+    found = {}
+    for folder in (checkout / "cnlu", checkout / "pretrain" / "cnlu_pretrain", checkout / "dialogue" / "cnlu_dialogue"):
+        for path in folder.rglob("*.py"):
+            parts = path.relative_to(folder.parent).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def module_imports(name: str, path: Path, known: dict[str, Path]) -> set[str]:
+    """The modules of `known` that a module imports when it is loaded; what a function imports comes later."""
+    found, waiting = set(), list(ast.parse(path.read_text("utf-8")).body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            submodules = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (submodules & known.keys()) or {str(node.module)}
+        elif not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            waiting += ast.iter_child_nodes(node)
+    return (found & known.keys()) - {name}
+
+
+def cycles(arrows: dict[str, set[str]]) -> list[set[str]]:
+    """The sets of nodes that reach one another."""
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        waiting = list(arrows[start])
+        while waiting:
+            node = waiting.pop()
+            if node not in seen:
+                seen.add(node)
+                waiting += arrows[node]
+        return seen
+
+    reach = {node: reached(node) for node in arrows}
+    found: list[set[str]] = []
+    for node in sorted(arrows):
+        if node in reach[node] and not any(node in cycle for cycle in found):
+            found.append({other for other in reach[node] if node in reach[other]})
+    return found
+
+
+def room_of(name: str, known: dict[str, Path]) -> str:
+    """The package that a module lies in; a module beside packages is a room by itself."""
+    if known[name].name == "__init__.py":
+        return name
+    package = name.rpartition(".")[0]
+    has_packages = any(path.parent.parent == known[name].parent for path in known.values())
+    return name if has_packages else package
+
+
+def test_no_modules_import_one_another(checkout: Path) -> None:
+    known = modules(checkout)
+    assert cycles({name: module_imports(name, path, known) for name, path in known.items()}) == []
+
+
+def test_no_rooms_import_one_another(checkout: Path) -> None:
+    known = modules(checkout)
+    room = {name: room_of(name, known) for name in known}
+    arrows: dict[str, set[str]] = {own: set() for own in room.values()}
+    for name, path in known.items():
+        arrows[room[name]] |= {room[other] for other in module_imports(name, path, known)} - {room[name]}
+    assert cycles(arrows) == []
+
+
+def test_cycles_are_found() -> None:
+    assert cycles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == [{"b", "c"}]
 
 
 @pytest.mark.parametrize("room", sorted(set(MAY_USE) - {"encoder", "export", "model", "pytorch", "training"}))

@@ -18,8 +18,9 @@ from cnlu.runtime.assemble import Scores
 from cnlu.text.tokens import AlignedTokenizer, pad_tokens
 from cnlu.text.view import view
 from cnlu.training.data.featurize import feature_ids
+from cnlu.training.pipeline import TrainingResult
 from cnlu.training.request import Request
-from cnlu.training.train import TrainingResult, train
+from cnlu.training.train import train
 
 SETTINGS = [
     "model.members=2",

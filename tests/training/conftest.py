@@ -73,4 +73,4 @@ def run(tmp_path: Path, small: Callable[..., Config]) -> Callable[..., tuple[Any
 @pytest.fixture
 def without_export(monkeypatch: pytest.MonkeyPatch) -> None:
     """The graph's export takes seconds; most tests of training do not need it."""
-    monkeypatch.setattr("cnlu.training.train.export_onnx", lambda network: b"")
+    monkeypatch.setattr("cnlu.training.pipeline.export_onnx", lambda network: b"")

@@ -26,8 +26,9 @@ from cnlu.text.view import view
 from cnlu.training.continue_training import _with_dictionaries, continue_training
 from cnlu.training.data import replay
 from cnlu.training.data.replay import replay_examples, replay_files, sample_by_intent
+from cnlu.training.pipeline import TrainingResult
 from cnlu.training.request import Request
-from cnlu.training.train import TrainingResult, train
+from cnlu.training.train import train
 from tests.training.conftest import EXAMPLES, SMALL
 
 LONGER = [*SMALL, "training.max_epochs=60", "training.learning_rate=2e-2", "training.continue_share=1.0"]
@@ -99,7 +100,7 @@ def test_it_begins_with_the_answers_of_the_model(base: Path, tmp_path: Path, mon
         begun.append(network)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cnlu.training.train.fit", lambda run, resume: stop(run.network))
+    monkeypatch.setattr("cnlu.training.pipeline.fit", lambda run, resume: stop(run.network))
     with pytest.raises(KeyboardInterrupt):
         continue_training(base, options(tmp_path, NEW, "grown"))
     network: Any = begun[0].eval()

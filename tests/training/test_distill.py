@@ -22,8 +22,9 @@ from cnlu.errors import DataError, ModelError, UsageError
 from cnlu.runtime.model_dir import read_model_dir, write_model_dir
 from cnlu.training.distill import Distillation, _copies, distill
 from cnlu.training.fit.dev_evaluator import DevEvaluator
+from cnlu.training.pipeline import TrainingResult
 from cnlu.training.request import Request
-from cnlu.training.train import TrainingResult, train
+from cnlu.training.train import train
 from cnlu.training.transfer.teacher import as_example, ask
 from cnlu.training.transfer.trained_model import TrainedModel
 

@@ -53,9 +53,9 @@ def test_training_stops_when_the_dev_split_gets_no_better(
 
 
 def test_the_best_epochs_weights_are_kept(run: Run, examples: list[Example], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cnlu.training.train._finish", lambda network: None)
+    monkeypatch.setattr("cnlu.training.pipeline._finish", lambda network: None)
     for name in ("halve_tables", "round_tables"):
-        monkeypatch.setattr(f"cnlu.training.train.{name}", lambda network: None, raising=False)
+        monkeypatch.setattr(f"cnlu.training.pipeline.{name}", lambda network: None, raising=False)
     seen = scores(monkeypatch, [0.1, 0.9, 0.3, 0.4])
     trained, _ = run(examples, "training.max_epochs=4")
     kept = next(trained.network.parameters())  # type: ignore[attr-defined]

@@ -20,8 +20,9 @@ from cnlu.runtime.interpreter import Interpreter
 from cnlu.runtime.model_dir import read_model_dir, write_model_dir
 from cnlu.training.continue_training import continue_training
 from cnlu.training.distill import Distillation, distill
+from cnlu.training.pipeline import TrainingResult
 from cnlu.training.request import Request
-from cnlu.training.train import TrainingResult, train
+from cnlu.training.train import train
 from tests.training.conftest import SMALL
 
 LEARNS = [
