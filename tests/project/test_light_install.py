@@ -25,8 +25,9 @@ sys.meta_path.insert(0, Absent())
 IMPORT_ALL = """
 import importlib, json, pkgutil
 import cnlu
+HEAVY = ("cnlu.encoder", "cnlu.export", "cnlu.model", "cnlu.pytorch", "cnlu.training", "cnlu._")
 names = ["cnlu"] + [m.name for m in pkgutil.walk_packages(cnlu.__path__, "cnlu.")
-                    if not m.name.startswith(("cnlu.encoder", "cnlu.export", "cnlu.model", "cnlu.pytorch", "cnlu.training", "cnlu._"))]
+                    if not m.name.startswith(HEAVY)]
 for name in names:
     importlib.import_module(name)
 print(json.dumps(names))
