@@ -11,9 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-import onnx
 import torch
-from onnx import numpy_helper
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -113,6 +111,9 @@ def _checked(content: bytes, expected: Mapping[str, Tensor]) -> dict[str, Tensor
 
 def _sparse_tables(graph: bytes, expected: Ensemble) -> dict[str, Tensor]:
     """The rows of sparse features as the graph holds them: 8-bit steps [V, members * D] times scales [V, members]."""
+    import onnx  # training itself does without it
+    from onnx import numpy_helper
+
     initializers = {tensor.name: tensor for tensor in onnx.load_from_string(graph).graph.initializer}
     tables: dict[str, Tensor] = {}
     for part in _TABLES:
