@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from cnlu.config.setting import SEEDS, real, whole
-from cnlu.errors import CnluError, UsageError
+from cnlu.errors import UsageError
 
 
 def add_split(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +42,7 @@ def _split(arguments: argparse.Namespace) -> int:
     try:
         write_dir(resolve(out), files)
     except OSError as error:
-        raise CnluError(could_not_write(out, "split", error)) from None
+        raise could_not_write(out, "split", error) from None
     for note in (*data.notes, *refusals, *too_small(parts)):
         _print(f"note: {note}", sys.stderr)
     for line in counts(out, parts, files):
