@@ -1,4 +1,4 @@
-"""What only some installs have, such as PyTorch."""
+"""Packages that only some installs have, such as PyTorch."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from cnlu import interrupts
 from cnlu.errors import UsageError
+from cnlu.i18n import _
 
 
 @contextmanager
@@ -16,6 +17,5 @@ def needed_for(what: str, extra: str) -> Iterator[None]:
         try:
             yield
         except ImportError as error:
-            raise UsageError(
-                f"{what} needs {error.name}, which is not installed; install it with: pip install 'cnlu[{extra}]'."
-            ) from error
+            problem = _("{what} needs {package}, which is not installed", what=what, package=error.name)
+            raise UsageError("", problem, _("run `{command}`", command=f"pip install 'cnlu[{extra}]'")) from error

@@ -1,4 +1,4 @@
-"""Paths of the command line, looked at before any verb begins: what can be no file and no folder is refused."""
+"""Checks the paths of the command line before a verb begins: each must be able to name a file or a folder."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator
 
 from cnlu.errors import UsageError
+from cnlu.i18n import _
 
 _PATHS = {
     "data": "DATA",
@@ -37,31 +38,33 @@ _PATHS = {
     "antonyms": "--antonyms",
     "texts": "TEXT",
 }
-"""Where argparse puts what is a path (for encoders: or a name) -> how the user knows it."""
+"""Where argparse stores a path (an encoder may be a hub name) -> what the user calls it."""
 _STREAMED = ("input",)
-"""Read once and line by line, so that a pipe will do."""
+"""These are read once, line by line, so a pipe is allowed."""
 _STANDARD_INPUT = (("input", "-"), ("texts", "-"))
 
 
 def check_paths(arguments: argparse.Namespace) -> None:
     """Raises UsageError for an empty path, one that no file system can have, a pipe and a device.
 
-    A device may have no end, and a pipe blocks until somebody writes; what is merely missing is for the verbs to say.
+    A device may have no end, and a pipe blocks until somebody writes. The verbs themselves report missing paths.
     """
     for place, path in _given(arguments):
         title = _PATHS[place]
         if not path.strip():
-            raise UsageError(f"{title}: the path is empty; name a file or folder.")
+            raise UsageError(title, _("the path is empty"), _("name a file or folder"))
         try:
             mode = os.stat(path).st_mode
         except ValueError:
-            raise UsageError(f"{title} {path!r}: is no path (it has a NUL or half a character); correct it.") from None
+            problem = _("is not a path (it has a NUL or half a character)")
+            raise UsageError(f"{title} {path!r}", problem, _("correct it")) from None
         except OSError as error:
             if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
-                raise UsageError(f"{title} {_short(path)}: {error.strerror}; name another.") from None
+                raise UsageError(f"{title} {_short(path)}", str(error.strerror), _("name another")) from None
             continue
         if place not in _STREAMED and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise UsageError(f"{title} {path}: is a pipe or a device; save what it gives to a file and name that.")
+            fix = _("save what it gives to a file and name that")
+            raise UsageError(f"{title} {path}", _("is a pipe or a device"), fix)
 
 
 def _given(arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cnlu.errors import UsageError
+from cnlu.i18n import _
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -17,7 +18,8 @@ def config_path(name: str) -> Path:
         if path is not None and path.is_file():
             return path
     known = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*.yaml"))
-    raise UsageError(f"no settings file '{name}' is shipped with cnlu; there are: {_listed(known)}.")
+    problem = _("no settings file '{name}' is shipped with cnlu", name=name)
+    raise UsageError("", problem, _("there are: {names}", names=_listed(known)))
 
 
 def corpus_path(name: str) -> Path:
@@ -29,7 +31,8 @@ def corpus_path(name: str) -> Path:
     if path is not None and path.exists():
         return path
     known = sorted(p.name for p in folder.glob("*") if p.is_dir())
-    raise UsageError(f"no corpus '{name}' is shipped with cnlu; there are: {_listed(known)}.")
+    problem = _("no corpus '{name}' is shipped with cnlu", name=name)
+    raise UsageError("", problem, _("there are: {names}", names=_listed(known)))
 
 
 def _folder(kind: str) -> Path:
@@ -47,4 +50,4 @@ def _inside(folder: Path, name: str) -> Path | None:
 
 
 def _listed(names: list[str]) -> str:
-    return ", ".join(names) if names else "none"
+    return ", ".join(names) if names else _("none")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from cnlu.config.setting import SEEDS, real, whole
-from cnlu.errors import CnluError, UsageError
+from cnlu.errors import UsageError
 from cnlu.i18n import _
 
 
@@ -50,7 +50,7 @@ def _split(arguments: argparse.Namespace) -> int:
     try:
         write_dir(resolve(out), files)
     except OSError as error:
-        raise CnluError(could_not_write(out, "split", error)) from None
+        raise could_not_write(out, "split", error) from None
     for note in (*data.notes, *refusals, *describe_small_intents(parts)):
         _print(_("note: {note}", note=note), sys.stderr)
     for line in describe_files(out, parts, files):

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from cnlu.data.schema import Example
-from cnlu.errors import CnluError
 from cnlu.evaluation.differences import differences
 from cnlu.evaluation.frames import Frame, RoleSpan, frame_is_right, in_text_order, paired_frames
 from cnlu.evaluation.terminal_table import align, display_width, pad
@@ -98,7 +97,7 @@ def write_report(
     try:
         atomic_directory.write_dir(atomic_directory.resolve(out_dir), files)
     except OSError as error:
-        raise CnluError(atomic_directory.could_not_write(out_dir, "report", error)) from error
+        raise atomic_directory.could_not_write(out_dir, "report", error) from error
 
 
 def check_report_out(out_dir: str | Path, force: bool = False) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 
 from cnlu.errors import UsageError
+from cnlu.i18n import _
 from cnlu.text.chars import is_han
 
 
@@ -44,10 +45,9 @@ def _reader() -> Callable[[str], list[str]]:
     try:
         from pypinyin import lazy_pinyin
     except ImportError as error:
-        raise UsageError(
-            "Pinyin features and training.homophones need pypinyin, which is not installed: "
-            'run `pip install "cnlu[zh]"`, or turn them off.'
-        ) from error
+        problem = _("pinyin features and training.homophones need pypinyin, which is not installed")
+        fix = _("run `{command}`, or turn them off", command="pip install 'cnlu[zh]'")
+        raise UsageError("", problem, fix) from error
 
     def read(word: str) -> list[str]:
         return lazy_pinyin(word, errors="ignore")

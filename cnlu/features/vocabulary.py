@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cnlu.errors import ModelError
+from cnlu.i18n import _
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Vocabulary:
         for number, line in enumerate(text.split("\n")[:-1], 1):
             count, tab, feature = line.partition("\t")
             if not tab or not count.isdigit():
-                raise ModelError(f"{name}:{number}: not 'count<TAB>feature'; train the model again.")
+                raise ModelError(f"{name}:{number}", _("not 'count<TAB>feature'"), _("train the model again"))
             ids[feature] = number
             counts.append(int(count))
         return cls(ids, counts)

@@ -18,7 +18,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cnlu.errors import UsageError
+from cnlu.errors import CnluError, UsageError
+from cnlu.i18n import _
 from cnlu.interrupts import held_back
 
 _STALE_AFTER = 3600.0
@@ -88,16 +89,15 @@ def check_out(path: str | Path, force: bool, what: str, is_ours: Callable[[Path]
     """
     target = resolve(path)
     if not target.name:
-        raise UsageError(f"{path}: is the root of the file system, name a directory in it with --out.")
+        raise UsageError(path, _("is the root of the file system"), _("name a directory in it with --out"))
     with _alone(target.parent):  # or another writer's new directory could be taken for something else
         if os.path.lexists(locate(target)):
             _check_replaceable(path, target, force, what, is_ours)
     try:
         _probe_parent(target)
     except OSError as error:
-        raise UsageError(
-            f"{path}: cannot be written there ({reason(error)}), choose another --out or free the place."
-        ) from error
+        problem = _("cannot be written there ({reason})", reason=reason(error))
+        raise UsageError(path, problem, _("choose another --out or free the place")) from error
 
 
 def reason(error: OSError) -> str:
@@ -105,14 +105,27 @@ def reason(error: OSError) -> str:
     return error.strerror or type(error).__name__
 
 
-def could_not_write(path: str | Path, what: str, error: OSError) -> str:
-    """The sentence for a `write_dir` that failed; `what` was not written ("model", "report")."""
+def could_not_write(path: str | Path, what: str, error: OSError, cls: type[CnluError] = CnluError) -> CnluError:
+    """The error, a `cls`, for a `write_dir` that failed; `what` was not written ("model", "report")."""
     if error.errno in _COLLISIONS:
-        return f"{path}: another program replaces the {what} at the same time; try again when it has finished."
-    return (
-        f"{path}: the {what} could not be written ({reason(error)}) and nothing was changed: "
-        "free the disk or choose another --out."
-    )
+        problem = _("another program replaces the {kind} at the same time", kind=_kind(what))
+        return cls(path, problem, _("try again when it has finished"))
+    values = {"kind": _kind(what), "reason": reason(error)}
+    problem = _("the {kind} could not be written ({reason}) and nothing was changed", **values)
+    return cls(path, problem, _("free the disk or choose another --out"))
+
+
+def _kind(what: str) -> str:
+    """What a directory holds, in the user's language."""
+    kinds = {
+        "model": _("model"),
+        "model directory": _("model directory"),
+        "report": _("report"),
+        "split": _("split"),
+        "corpus": _("corpus"),
+        "encoder": _("encoder"),
+    }
+    return kinds.get(what, what)
 
 
 _PATIENCE = 10.0
@@ -158,14 +171,15 @@ def _put_back(path: Path) -> None:
 def _check_replaceable(path: str | Path, target: Path, force: bool, what: str, is_ours: Callable[[Path], bool]) -> None:
     found = locate(target)
     if not found.is_dir():
-        raise UsageError(f"{path}: is a file, choose a directory that does not exist yet with --out.")
+        raise UsageError(path, _("is a file"), _("choose a directory that does not exist yet with --out"))
     if not force:
-        raise UsageError(f"{path}: exists already, choose another --out or replace the {what} with --force.")
+        raise UsageError(path, _("exists already"), _("choose another --out or replace it with --force"))
     here = resolve(os.curdir)
     if target == here or target in here.parents:
-        raise UsageError(f"{path}: holds the working directory, go elsewhere or choose another --out.")
+        raise UsageError(path, _("holds the working directory"), _("go elsewhere or choose another --out"))
     if any(found.iterdir()) and not is_ours(found):
-        raise UsageError(f"{path}: is not a {what}, so --force will not replace it; choose another --out or delete it.")
+        problem = _("is not a {kind}, so --force will not replace it", kind=_kind(what))
+        raise UsageError(path, problem, _("choose another --out or delete it"))
 
 
 def _probe_parent(path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from cnlu.errors import DataError
+from cnlu.i18n import _
 
 MEMORY = 256 << 20
 """Bytes that unpacking a .xz file may ask for; `xz -9` needs 65 MB."""
@@ -28,7 +29,7 @@ def open_packed(path: Path) -> IO[bytes]:
 
 
 class _Xz(io.RawIOBase):
-    """As lzma.LZMAFile, which cannot be told how much memory a file may ask for."""
+    """As lzma.LZMAFile, but with a limit on the memory that a file may ask for."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._file = path, path.open("rb")
@@ -71,9 +72,8 @@ class _Xz(io.RawIOBase):
         except lzma.LZMAError as error:
             if "memory usage limit" not in str(error).lower():
                 raise
-            raise DataError(
-                f"{self._path}: unpacking it needs more than {MEMORY >> 20} MB of memory; pack it with xz -9 or less."
-            ) from None
+            problem = _("unpacking it needs more than {size} MB of memory", size=MEMORY >> 20)
+            raise DataError(self._path, problem, _("pack it with xz -9 or less")) from None
 
     def close(self) -> None:
         self._file.close()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from cnlu.errors import CnluError, DataError
+from cnlu.i18n import _
 from cnlu.interrupts import held_back
 from cnlu.io.limits import LARGEST_FILE, LONGEST_LINE
 
@@ -32,21 +33,19 @@ def read_text(path: Path) -> str:
     try:
         raw = _read(path)
     except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file; check the path.") from None
+        raise DataError(path, _("there is no such file"), _("check the path")) from None
     except OSError as error:
-        raise DataError(
-            f"{path}: the file cannot be read ({error.strerror}); check what it is and its permissions."
-        ) from None
+        problem = _("the file cannot be read ({reason})", reason=error.strerror)
+        raise DataError(path, problem, _("check what it is and its permissions")) from None
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         # `utf-8-sig` counts its positions after the mark.
         at = error.start + (3 if raw.startswith(b"\xef\xbb\xbf") else 0)
         line = raw.count(b"\n", 0, at) + 1
-        raise DataError(
-            f"{path}:{line}: byte {at} (0x{raw[at]:02X}) is not valid UTF-8; save the file "
-            f"as UTF-8 (it may be in GBK or UTF-16)."
-        ) from None
+        problem = _("byte {position} ({byte}) is not valid UTF-8", position=at, byte=f"0x{raw[at]:02X}")
+        fix = _("save the file as UTF-8 (it may be in GBK or UTF-16)")
+        raise DataError(f"{path}:{line}", problem, fix) from None
     _refuse_long_lines(text, path)
     return text
 
@@ -60,10 +59,8 @@ def _read(path: Path) -> bytearray:
             if not (chunk := stream.read(_CHUNK)):
                 return raw
             raw += chunk
-    raise DataError(
-        f"{path}: the file is larger than {LARGEST_FILE >> 20} MB, the most that is read at once; divide "
-        "it into several files."
-    )
+    problem = _("the file is larger than {size} MB, the most that is read at once", size=LARGEST_FILE >> 20)
+    raise DataError(path, problem, _("divide it into several files"))
 
 
 def _refuse_long_lines(text: str, path: Path) -> None:
@@ -71,15 +68,14 @@ def _refuse_long_lines(text: str, path: Path) -> None:
     while len(text) - start > LONGEST_LINE:
         end = text.rfind("\n", start, start + LONGEST_LINE + 1)
         if end < 0:
-            raise _long_line(path, text.count("\n", 0, start) + 1, LONGEST_LINE, "characters")
+            most = f"{LONGEST_LINE:,}"
+            problem = _("this line is longer than {most} characters, the most that is read", most=most)
+            raise _long_line(path, text.count("\n", 0, start) + 1, problem)
         start = end + 1
 
 
-def _long_line(path: str | Path, number: int, most: int, unit: str) -> DataError:
-    return DataError(
-        f"{path}:{number}: this line is longer than {most:,} {unit}, the most that is read; divide it, "
-        "or check what the file is."
-    )
+def _long_line(path: str | Path, number: int, problem: str) -> DataError:
+    return DataError(f"{path}:{number}", problem, _("divide it, or check what the file is"))
 
 
 def bounded_lines(stream: IO[bytes], path: str | Path) -> Iterator[tuple[int, bytes]]:
@@ -88,7 +84,8 @@ def bounded_lines(stream: IO[bytes], path: str | Path) -> Iterator[tuple[int, by
     number = 1
     while line := stream.readline(most + 1):
         if len(line) > most:
-            raise _long_line(path, number, most, "bytes")
+            problem = _("this line is longer than {most} bytes, the most that is read", most=f"{most:,}")
+            raise _long_line(path, number, problem)
         yield number, line
         number += 1
 
@@ -118,9 +115,8 @@ def write_bytes(path: Path, content: bytes) -> None:
             with held_back():
                 temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise CnluError(
-            f"{path}: the file cannot be written ({error.strerror}); choose another place or make room there."
-        ) from error
+        problem = _("the file cannot be written ({reason})", reason=error.strerror)
+        raise CnluError(path, problem, _("choose another place or make room there")) from error
 
 
 def _permit(path: Path, mode: int) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from cnlu.errors import DataError
+from cnlu.i18n import _
 from cnlu.io.messages import shown
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -67,34 +68,35 @@ def parse_yaml(text: str, path: str) -> Document:
     """The node tree of `text`; raises DataError (`path:line`) for what YAML does not allow."""
     if found := _FORBIDDEN.search(text):
         line = text.count("\n", 0, found.start()) + 1
-        raise DataError(
-            f"{path}:{line}: YAML does not allow the character U+{ord(found[0]):04X}; remove "
-            f"it, or keep this example in a JSONL file."
-        )
+        problem = _("YAML does not allow the character {character}", character=f"U+{ord(found[0]):04X}")
+        raise DataError(f"{path}:{line}", problem, _("remove it, or keep this example in a JSONL file"))
     try:
         return _build(yaml.parse(text, Loader=_Loader), path)
     except yaml.MarkedYAMLError as error:
-        raise DataError(_sentence(error, text, path)) from None
+        raise _invalid(error, text, path) from None
     except yaml.YAMLError as error:
-        raise DataError(f"{path}: this is not YAML ({error}); correct it.") from None
+        raise DataError(path, _("this is not YAML ({reason})", reason=error), _("correct it")) from None
 
 
-def _sentence(error: yaml.MarkedYAMLError, text: str, path: str) -> str:
+def _invalid(error: yaml.MarkedYAMLError, text: str, path: str) -> DataError:
+    """The error for a text that is not YAML, at the line that is wrong."""
     mark = error.problem_mark or error.context_mark
     line = mark.line + 1 if mark else 1
     lines = text.split("\n")
     written = lines[line - 1] if line <= len(lines) else ""
     blank = written[: len(written) - len(written.lstrip())]
     if "\t" in blank or (mark and written[mark.column : mark.column + 1] == "\t"):
-        return f"{path}:{line}: a tab stands where YAML wants spaces; indent with spaces."
+        return DataError(f"{path}:{line}", _("a tab stands where YAML wants spaces"), _("indent with spaces"))
     if odd := re.search("[\x85\u2028\u2029]", text):
         line = text.count("\n", 0, odd.start()) + 1
-        return (
-            f"{path}:{line}: YAML takes the character U+{ord(odd[0]):04X} for a line break, which "
-            f"leaves this line broken; remove that character, or keep the example in a JSONL file."
+        character = f"U+{ord(odd[0]):04X}"
+        problem = _(
+            "YAML takes the character {character} for a line break, which breaks this line", character=character
         )
-    problem = (error.problem or "it does not parse").rstrip(".")
-    return f"{path}:{line}: this is not valid YAML ({problem}); check the indentation, colons and quotes."
+        fix = _("remove that character, or keep the example in a JSONL file")
+        return DataError(f"{path}:{line}", problem, fix)
+    problem = _("this is not valid YAML ({reason})", reason=(error.problem or "it does not parse").rstrip("."))
+    return DataError(f"{path}:{line}", problem, _("check the indentation, colons and quotes"))
 
 
 def _build(events: Iterator[Any], path: str) -> Document:
@@ -105,7 +107,7 @@ def _build(events: Iterator[Any], path: str) -> Document:
         kind = type(event).__name__
         line = event.start_mark.line + 1
         if kind == "DocumentStartEvent" and document.root is not None:
-            raise DataError(f"{path}:{line}: a second YAML document starts here; put it in a file of its own.")
+            raise DataError(f"{path}:{line}", _("a second YAML document starts here"), _("put it in a file of its own"))
         if kind in ("SequenceEndEvent", "MappingEndEvent"):
             parents.pop()
             keys.pop()
@@ -126,7 +128,8 @@ def _build(events: Iterator[Any], path: str) -> Document:
             parents.append(node)
             keys.append(None)
             if len(parents) > _MAX_DEPTH:
-                raise DataError(f"{path}:{line}: the YAML nests deeper than {_MAX_DEPTH} levels; flatten it.")
+                problem = _("the YAML nests deeper than {count} levels", count=_MAX_DEPTH)
+                raise DataError(f"{path}:{line}", problem, _("flatten it"))
     return document
 
 
@@ -146,18 +149,15 @@ def _node(kind: str, event: Any, line: int, document: Document) -> Node | None:
 def mapping(node: Node, path: str, what: str) -> dict[str, Node]:
     """A mapping's values by key; raises DataError for anything else, and for a key that comes twice."""
     if node.kind != "mapping":
-        raise DataError(
-            f"{path}:{node.line}: {what} must be a mapping (`key: value` lines), and "
-            f"{_described(node)} stands here; correct it."
-        )
+        values = {"what": what, "found": _described(node)}
+        problem = _("{what} must be a mapping (`key: value` lines), and {found} stands here", **values)
+        raise DataError(f"{path}:{node.line}", problem, _("correct it"))
     found: dict[str, tuple[int, Node]] = {}
     for key, value in node.pairs:
-        name = scalar(key, path, "a key")
+        name = scalar(key, path, _("a key"))
         if name in found:
-            raise DataError(
-                f"{path}:{key.line}: the key {shown(name)} already stands on line "
-                f"{found[name][0]}; merge the two or remove one."
-            )
+            problem = _("the key {key} already stands on line {line}", key=shown(name), line=found[name][0])
+            raise DataError(f"{path}:{key.line}", problem, _("merge the two or remove one"))
         found[name] = (key.line, value)
     return {name: value for name, (_, value) in found.items()}
 
@@ -165,16 +165,17 @@ def mapping(node: Node, path: str, what: str) -> dict[str, Node]:
 def scalar(node: Node, path: str, what: str) -> str:
     """A scalar's text as written; raises DataError for anything else."""
     if node.kind != "scalar":
-        raise DataError(f"{path}:{node.line}: {what} must be text, and {_described(node)} stands here; write it out.")
+        problem = _("{what} must be text, and {found} stands here", what=what, found=_described(node))
+        raise DataError(f"{path}:{node.line}", problem, _("write it out"))
     return node.text
 
 
 def _described(node: Node) -> str:
     return {
-        "alias": "an alias (*name), which is not followed,",
+        "alias": _("an alias (*name), which is not followed,"),
         "scalar": shown(node.text),
-        "sequence": "a list",
-        "mapping": "a mapping",
+        "sequence": _("a list"),
+        "mapping": _("a mapping"),
     }[node.kind]
 
 

@@ -66,7 +66,7 @@ def write_model_dir(
     try:
         atomic_directory.write_dir(target, {**files, MANIFEST: (text + "\n").encode()})
     except OSError as error:
-        raise ModelError(atomic_directory.could_not_write(path, "model", error)) from error
+        raise atomic_directory.could_not_write(path, "model", error, ModelError) from error
 
 
 def check_out(path: str | Path, force: bool = False) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from cnlu.errors import UsageError
+from cnlu.i18n import _
 
 REPLACEMENT = "\ufffd"
 """Stands in for a lone surrogate, which no encoding can write."""
@@ -87,7 +88,7 @@ class _PieceTable(dict[str, str]):
         if "\ud800" <= ch <= "\udfff":
             return REPLACEMENT
         piece = ch
-        for _ in range(3):  # folding case can undo a compatibility form and the other way round
+        for _round in range(3):  # folding case can undo a compatibility form and the other way round
             before = piece
             if self.width:
                 piece = unicodedata.normalize("NFKC", piece)
@@ -113,10 +114,9 @@ def simplifier() -> Callable[[str], str]:
     try:
         from opencc import OpenCC
     except ImportError as error:
-        raise UsageError(
-            "`simplify` turns traditional into simplified characters with OpenCC, which is not installed: "
-            'run `pip install "cnlu[zh]"`, or set `simplify` to false.'
-        ) from error
+        problem = _("turns traditional into simplified characters with OpenCC, which is not installed")
+        fix = _("run `{command}`, or set it to false", command="pip install 'cnlu[zh]'")
+        raise UsageError("text.simplify", problem, fix) from error
     convert = OpenCC("t2s").convert
 
     def simplified(ch: str) -> str:

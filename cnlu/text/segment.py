@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from cnlu.errors import CnluError, UsageError
+from cnlu.i18n import _
 from cnlu.text.chars import LATIN
 from cnlu.text.oov_words import import_jieba, load_unknown_cut
 
@@ -56,11 +57,11 @@ class Segmenter:
 
     def __init__(self, words: Iterable[str] = (), backend: str = "auto") -> None:
         if backend not in BACKENDS:
-            raise UsageError(f"Unknown segmenter backend {backend!r}: choose one of {', '.join(BACKENDS)}.")
+            problem = _("is {value}", value=repr(backend))
+            raise UsageError("text.segmenter", problem, _("choose one of: {choices}", choices=", ".join(BACKENDS)))
         if backend == "rjieba" and importlib.util.find_spec("rjieba") is None:
-            raise UsageError(
-                'The segmenter backend "rjieba" is not installed: run `pip install rjieba`, or use "auto".'
-            )
+            fix = _("run `{command}`, or set it to auto", command="pip install rjieba")
+            raise UsageError("text.segmenter", _("rjieba is not installed"), fix)
         given = sorted(set(words))
         self.words = [word for word in given if _USER_WORD.fullmatch(word)]
         """User words in the dictionary, in the order in which they are added (it shifts frequencies)."""
@@ -137,7 +138,8 @@ def _load_jieba(words: list[str]) -> Dictionary:
     try:
         freq, total = _read_dictionary(path)
     except (OSError, ValueError) as error:
-        raise CnluError(f"{path}: jieba's dictionary cannot be read ({error}); reinstall jieba.") from error
+        problem = _("jieba's dictionary cannot be read ({reason})", reason=error)
+        raise CnluError(path, problem, _("install jieba again")) from error
     # Filled here and marked as ready: jieba's own loading would write a cache into the shared temp folder.
     tokenizer.FREQ, tokenizer.total, tokenizer.initialized = freq, total, True
     for word in words:
@@ -228,7 +230,7 @@ def word_frequencies() -> dict[str, int]:
 def _dictionary_path() -> Path:
     spec = importlib.util.find_spec("jieba")  # finds the package without importing it
     if spec is None or spec.origin is None:
-        raise UsageError("jieba is not installed: run `pip install jieba`.")
+        raise UsageError("", _("jieba is not installed"), _("run `{command}`", command="pip install jieba"))
     return Path(spec.origin).with_name("dict.txt")
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnlu.errors import UsageError
+from cnlu.i18n import _
 from cnlu.text.normalize import REPLACEMENT
 
 _NOBODY = "\uffff\ufffe"
@@ -84,10 +85,8 @@ class AlignedTokenizer:
         try:
             from tokenizers import Tokenizer
         except ImportError as error:
-            raise UsageError(
-                "A model with an encoder needs the tokenizers library, which is not installed; install it with: "
-                "pip install 'cnlu[encoder]'."
-            ) from error
+            problem = _("a model with an encoder needs the tokenizers library, which is not installed")
+            raise UsageError("", problem, _("run `{command}`", command="pip install 'cnlu[encoder]'")) from error
         content = _without_accents(json.loads(tokenizer), special_tokens)
         model = content["model"]
         self.special_tokens = special_tokens
@@ -111,7 +110,7 @@ class AlignedTokenizer:
         alignment = np.zeros(
             (len(text), len(special_tokens.before) + len(pieces) + len(special_tokens.after)), np.float32
         )
-        for t, (_, start, end) in enumerate(pieces, len(special_tokens.before)):
+        for t, (_piece, start, end) in enumerate(pieces, len(special_tokens.before)):
             alignment[start:end, t] = 1.0
         alignment /= np.maximum(alignment.sum(1, keepdims=True), 1.0)
         ids = [*special_tokens.before, *(piece for piece, _, _ in pieces), *special_tokens.after]
