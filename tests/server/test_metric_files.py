@@ -106,7 +106,7 @@ with metrics_folder() as folder:
 
 @contextlib.contextmanager
 def holding(place: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
-    """A process that holds a folder of figures as a server does, and the folder."""
+    """A process that holds a metrics folder as a server does, and the folder."""
     env = {**os.environ, "TMPDIR": str(place), "PYTHONPATH": PYTHONPATH}
     with subprocess.Popen(
         [sys.executable, "-c", HOLD], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -30,7 +30,7 @@ class Amount:
 
 
 def read_amount(text: str) -> Amount | None:
-    """The amount that `text` is; None where it is none or a vague one (一百多块)."""
+    """The amount in `text`; None if there is none or a vague one (一百多块)."""
     plain = re.sub("^[¥￥$]|^人民币", "", clean(text))
     if limit := _LIMIT.fullmatch(plain):
         exact = read_amount(limit[2] or limit[3])

@@ -9,7 +9,7 @@ from cnlu_dialogue.values.clean import clean
 from cnlu_dialogue.values.numbers import NUMERAL, PAIRS, read_whole
 
 LIMIT = 1000
-"""More people than a train holds are a misreading."""
+"""A higher count is treated as a misreading."""
 _CHILD = "小孩子|小孩|孩子|儿童票|儿童|娃娃|娃|小朋友|小"
 _ADULT = "大人|成年人|成人票|成人|老人|学生票|学生|大"
 _MEASURE = "张票|张|个人|个|位|名|口人|口|人|份|杯|瓶|桶|盒|件|只|根|包|箱|袋|碗|套"
@@ -34,7 +34,7 @@ class Party:
 
 
 def read_count(text: str) -> Party | None:
-    """The party that `text` counts; None where it counts nothing or vaguely (十几张)."""
+    """The party that `text` counts; None if it counts nothing or is vague (十几张)."""
     plain = clean(text)
     if plain in ("就我自己", "就我", "我自己", "我一个人"):
         return Party(1)

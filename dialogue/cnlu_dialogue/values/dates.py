@@ -53,7 +53,7 @@ _FEAST = "|".join(sorted(FEASTS, key=len, reverse=True))
 
 
 def read_date(text: str, now: datetime) -> Days | None:
-    """The days that `text` names, seen from `now`; None where it names none."""
+    """The days that `text` names, relative to `now`; None if it names none."""
     plain = re.sub(r"(?<=.)(?:那天|那一天|当天|这天|[那这][趟班次])$", "", clean(text))
     plain = re.sub(r"(?<=[今明昨后])儿个$", "儿", plain)
     if re.fullmatch(r".+(?:到|至|[-~])(?!\d).+", plain) and (span := _span(plain, now)):

@@ -30,7 +30,7 @@ _PART = re.compile(
 
 
 def read_duration(text: str) -> timedelta | None:
-    """The length of time that `text` is, a month counted as 30 days; None where it is none or vague (好一会儿)."""
+    """The length of time that `text` is, a month counted as 30 days; None if it is none or vague (好一会儿)."""
     plain, place, minutes, smallest = clean(text), 0, 0.0, float("inf")
     while place < len(plain):
         match = _PART.match(plain, place)

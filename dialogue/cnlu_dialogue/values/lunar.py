@@ -9,7 +9,7 @@ from borax.calendars.lunardate import LCalendars, LunarDate, TermUtils
 
 
 def lunar_day(year: int, month: int, day: int) -> date | None:
-    """The day `day` of a month of a lunar year (which begins at 春节), leap months aside; None where there is none."""
+    """A day of a month of a lunar year (which begins at 春节), ignoring leap months; None if it does not exist."""
     try:
         return LunarDate(year, month, day).to_solar_date() if 1 <= day <= LCalendars.ndays(year, month) else None
     except ValueError:
@@ -17,7 +17,7 @@ def lunar_day(year: int, month: int, day: int) -> date | None:
 
 
 def last_day_of_year(year: int) -> date:
-    """除夕 of a lunar year; it falls into the next year of the common calendar."""
+    """除夕 of a lunar year, which is in the next year of the common calendar."""
     return LunarDate(year + 1, 1, 1).to_solar_date() - timedelta(days=1)
 
 
@@ -69,7 +69,7 @@ FEASTS: dict[str, Callable[[int], date | None]] = {
     "大年夜": last_day_of_year,
     "清明": qingming,
 }
-"""A feast's name to its day in a year; of lunar feasts, a lunar year's."""
+"""A feast's name to its day in a year; lunar feasts take a lunar year."""
 
 
 def next_feast(name: str, today: date) -> date | None:

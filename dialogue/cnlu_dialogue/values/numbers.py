@@ -13,8 +13,8 @@ PAIRS = {"俩": 2, "仨": 3}
 UNITS = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 10**8}
 FORMAL = str.maketrans("拾佰仟萬億", "十百千万亿")
 NUMERAL = rf"(?:[\d{''.join(DIGITS)}十百千万亿拾佰仟廿卅点]|(?<=\d)(?:\.\d|,\d{{3}}))+"
-"""A run of characters that may be a number; `read_number` says whether it is. Each matches in one way only, so that a
-long run is read in linear time."""
+"""A run of characters that may be a number, which `read_number` decides. Each character matches in one way only, so a
+long run takes linear time."""
 _DIGIT = "[一二两三四五六七八九壹贰叁肆伍陆柒捌玖]"
 _BELOW_WAN = re.compile(
     rf"(?:(?P<千>{_DIGIT})千)?(?:(?P<百>零?{_DIGIT})百)?(?:(?P<十>零?{_DIGIT}?)十)?(?P<rest>零?{_DIGIT})?"
@@ -23,7 +23,7 @@ _ARABIC = re.compile(r"(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?([百千万亿]?)(\d?)")
 
 
 def read_number(text: str) -> Decimal | None:
-    """The exact number that `text` is; None for anything more, less or vague (十几, 一百百)."""
+    """The exact number that `text` states; None for anything else, including vague numbers (十几, 一百百)."""
     plain = clean(text).translate(FORMAL).replace("廿", "二十").replace("卅", "三十").replace("〇", "零")
     if plain in PAIRS:
         return Decimal(PAIRS[plain])
@@ -74,7 +74,7 @@ def _arabic(whole: str, decimals: str | None, unit: str, after: str) -> Decimal 
 
 
 def _chinese(words: str) -> int | None:
-    """A whole number in Chinese characters alone; None where they are not one."""
+    """A whole number in Chinese characters; None if they are not one."""
     if not words:
         return None
     if all(character in DIGITS for character in words):

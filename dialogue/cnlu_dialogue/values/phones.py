@@ -7,7 +7,7 @@ import unicodedata
 
 from cnlu_dialogue.values.clean import LONGEST_RAW
 
-_SPOKEN = {
+_SPOKEN_DIGITS = {
     "零": "0",
     "〇": "0",
     "洞": "0",
@@ -30,12 +30,12 @@ _REPEATED = re.compile(r"([二两三四五六])个([零〇一幺二三四五六�
 
 
 def read_digits(text: str) -> str:
-    """Every digit said in `text`, in order, 四个零 counted out; the rest left out. Nothing where there is too much."""
+    """All digits in `text`, in order, with 四个零 expanded; empty if the text is too long."""
     if len(text) > LONGEST_RAW:
         return ""
     plain = unicodedata.normalize("NFKC", text)
-    plain = _REPEATED.sub(lambda match: match[2] * int(_SPOKEN[match[1]]), plain)
-    return "".join(_SPOKEN.get(character, character if character.isdecimal() else "") for character in plain)
+    plain = _REPEATED.sub(lambda match: match[2] * int(_SPOKEN_DIGITS[match[1]]), plain)
+    return "".join(_SPOKEN_DIGITS.get(character, character if character.isdecimal() else "") for character in plain)
 
 
 def read_phone(text: str) -> str | None:

@@ -52,7 +52,7 @@ _SPAN = re.compile(r"(?P<first>.+?)(?:到|至|[-~])(?P<last>.+)")
 
 
 def read_time(text: str, now: datetime, day: date | None = None) -> Times | None:
-    """The times of day that `text` names, on `day` (today unless told); None where it names none."""
+    """The times of day that `text` names, on `day` (today by default); None if it names none."""
     return _read(clean(text), now, day or now.date())
 
 
@@ -100,7 +100,7 @@ def _opened(times: Times, side: str) -> Times | None:
 
 
 def _span(first: str, last: str, now: datetime, day: date) -> Times | None:
-    """三点到五点: what part of the day the first names, the second means too."""
+    """三点到五点: the second time is in the same part of the day as the first."""
     begin, end = _read(first, now, day), _read(last, now, day)
     part = re.match(PART, first)
     if part and not re.match(PART, last):
@@ -114,7 +114,7 @@ def _span(first: str, last: str, now: datetime, day: date) -> Times | None:
 def _clock(plain: str, now: datetime, day: date) -> int | None:
     """Minutes from midnight of an exact time, or None."""
     match = _CLOCK.fullmatch(plain)
-    if not match or plain in ("早一点", "晚一点"):  # a wish, not one o'clock
+    if not match or plain in ("早一点", "晚一点"):  # "a bit earlier", not one o'clock
         return None
     if match["h"]:
         hour, minute = int(match["h"]), int(match["m"])
@@ -147,7 +147,7 @@ def _minute(match: re.Match[str]) -> int | None:
 
 
 def _in_part(part: str, hour: int, minute: int) -> int | None:
-    """晚上八点 is 20:00, 晚上十二点 24:00, 半夜两点 26:00; None where they contradict each other."""
+    """晚上八点 is 20:00, 晚上十二点 24:00, 半夜两点 26:00; None if they contradict each other."""
     begin, end = PARTS[part]
     if hour > 12:
         return hour * 60 + minute if begin <= hour <= end else None

@@ -27,7 +27,7 @@ _LATER = re.compile(r"(?:再?过)?(.+?)(?:之后|以后|后)")
 
 
 def read_when(text: str, now: datetime) -> When | None:
-    """The days, the times of day, or both that `text` names; None where it names neither, or more than can be read."""
+    """The days, the times of day, or both that `text` names; None if it names neither, or anything else."""
     plain = clean(text)
     if plain in ("现在", "这会儿", "此刻", "马上", "立刻"):
         return _moment(now)
@@ -44,7 +44,7 @@ def read_when(text: str, now: datetime) -> When | None:
 
 
 def _split(plain: str, now: datetime) -> When | None:
-    """The day first or the time first; of several ways to cut, the one with the longest day."""
+    """Splits the text into a day and a time, in either order; prefers the longest day."""
     for place in range(len(plain) - 1, 0, -1):
         head, tail = plain[:place], plain[place:].lstrip("的,在")
         if (days := read_date(head, now)) and (times := read_time(tail, now, days.first)):
