@@ -26,7 +26,8 @@ IMPORT_ALL = """
 import importlib, json, pkgutil
 import cnlu
 names = ["cnlu"] + [m.name for m in pkgutil.walk_packages(cnlu.__path__, "cnlu.")
-                    if not m.name.startswith(("cnlu.encoder", "cnlu.export", "cnlu.model", "cnlu.pytorch", "cnlu.training", "cnlu._"))]
+                    if not m.name.startswith(
+                        ("cnlu.encoder", "cnlu.export", "cnlu.model", "cnlu.pytorch", "cnlu.training", "cnlu._"))]
 for name in names:
     importlib.import_module(name)
 print(json.dumps(names))
