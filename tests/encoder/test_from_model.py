@@ -95,7 +95,7 @@ def test_layers_of_another_shape_than_the_settings_say_get_no_note(graph: bytes,
 
 
 def test_a_model_without_an_encoder_to_take_out_is_refused_by_name(graph: bytes) -> None:
-    with pytest.raises(UsageError, match="some/model: the encoder cannot be taken out"):
+    with pytest.raises(UsageError, match="some/model: the encoder cannot be recovered"):
         load_from_graph(graph, "some/model")
 
 
@@ -104,8 +104,8 @@ def test_a_model_without_an_encoder_to_take_out_is_refused_by_name(graph: bytes)
     [
         (CONFIG, {"hidden_size": 1 << 20, "num_attention_heads": 4}, "weights in"),
         (CONFIG, {"num_hidden_layers": 10**9}, "1000000000 layers"),
-        (CONFIG, {"model_type": "nothing"}, "knows no model family"),
-        (WEIGHTS, {"model.encoder.layer.0.output.dense.weight": ["nothing", "plain"]}, "does not fit its weights"),
+        (CONFIG, {"model_type": "nothing"}, "has no model family"),
+        (WEIGHTS, {"model.encoder.layer.0.output.dense.weight": ["nothing", "plain"]}, "does not match its weights"),
     ],
 )
 def test_notes_that_somebody_changed_are_a_sentence(

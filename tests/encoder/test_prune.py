@@ -115,7 +115,7 @@ def test_a_head_without_weights_but_with_a_bias_still_counts(bert: Backbone) -> 
 
 @pytest.mark.parametrize("share", [1.0, -0.1])
 def test_not_all_heads_can_go(bert: Backbone, share: float) -> None:
-    with pytest.raises(UsageError, match="prune_heads is"):
+    with pytest.raises(UsageError, match="prune_heads: is"):
         prune_heads(bert, share)
 
 

@@ -85,23 +85,23 @@ LAYER = "encoder.layer.1.output.dense.weight"
 INDEX = json.dumps({"weight_map": {"a": "model-1.safetensors"}})
 OUTSIDE = json.dumps({"weight_map": {"a": "../model.safetensors"}})
 CASES: dict[str, tuple[Spoil, str]] = {
-    "no config": (without("config.json"), "has no config.json, so it is no encoder"),
+    "no config": (without("config.json"), "has no config.json, so it is not an encoder"),
     "config is not JSON": (content("config.json", "{"), "is not JSON"),
-    "config is a list": (content("config.json", "[]"), "does not hold a model's settings"),
-    "no family": (settings(model_type=None), 'does not say its model_type; .* "model_type": "bert"'),
-    "unknown family": (settings(model_type="bort2"), "knows no model family 'bort2'"),
-    "family is no name": (settings(model_type=["bert"]), "knows no model family"),
+    "config is a list": (content("config.json", "[]"), "does not hold a model's config"),
+    "no family": (settings(model_type=None), 'has no model_type; .* "model_type": "bert"'),
+    "unknown family": (settings(model_type="bort2"), "has no model family 'bort2'"),
+    "family is no name": (settings(model_type=["bert"]), "has no model family"),
     "its own code": (settings(model_type="mine", auto_map={"AutoModel": "mine.Model"}), "code .* which is never run"),
-    "sequence to sequence": (settings(model_type="t5"), "t5 is an encoder with a decoder"),
+    "sequence to sequence": (settings(model_type="t5"), "t5 is an encoder-decoder"),
     "writes": (settings(model_type="gpt2"), "gpt2 is a decoder here"),
     "a BERT that writes": (settings(is_decoder=True), "bert is a decoder here"),
-    "pictures": (settings(model_type="vit"), "vit is no encoder of text"),
-    "quantised": (settings(quantization_config={"quant_method": "gptq"}), "its weights are quantised"),
-    "a wrong setting": (settings(hidden_size="wide"), "its config.json is not one of bert"),
+    "pictures": (settings(model_type="vit"), "vit is not a text encoder"),
+    "quantised": (settings(quantization_config={"quant_method": "gptq"}), "its weights are quantized"),
+    "a wrong setting": (settings(hidden_size="wide"), "its config.json is not a config of bert"),
     "an impossible setting": (settings(num_attention_heads=5), "no encoder can be built"),
     "no tokenizer": (without("tokenizer.json"), "has no tokenizer"),
     "tokenizer is not JSON": (content("tokenizer.json", "{"), "is not JSON"),
-    "tokenizer is a list": (content("tokenizer.json", "[]"), "is no tokenizer"),
+    "tokenizer is a list": (content("tokenizer.json", "[]"), "is not a tokenizer"),
     "tokenizer of nothing": (content("tokenizer.json", "{}"), "its tokenizer.json is damaged"),
     "half a tokenizer": (both(without("tokenizer.json"), content("merges.txt", "a b")), "tokenizer has no vocabulary"),
     "SentencePiece": (
@@ -116,10 +116,10 @@ CASES: dict[str, tuple[Spoil, str]] = {
         ),
         "its tokenizer has no fast form",
     ),
-    "no weights": (without("model.safetensors"), "has no weights"),
+    "no weights": (without("model.safetensors"), "has no complete weights"),
     "a lost part": (
         both(without("model.safetensors"), content("model.safetensors.index.json", INDEX)),
-        "has no weights",
+        "has no complete weights",
     ),
     "parts outside": (
         both(without("model.safetensors"), content("model.safetensors.index.json", OUTSIDE)),
@@ -127,21 +127,21 @@ CASES: dict[str, tuple[Spoil, str]] = {
     ),
     "a broken index": (
         both(without("model.safetensors"), content("model.safetensors.index.json", "[1]")),
-        "no index of weight files",
+        "not an index of weight files",
     ),
-    "half a file": (halved("model.safetensors"), "is damaged or no safetensors file"),
-    "an empty file": (content("model.safetensors", ""), "is damaged or no safetensors file"),
+    "half a file": (halved("model.safetensors"), "is damaged or not a safetensors file"),
+    "an empty file": (content("model.safetensors", ""), "is damaged or not a safetensors file"),
     "a pointer": (content("model.safetensors", "version https://git-lfs.github.com/spec/v1\n"), "git lfs pull"),
     "half a pickle": (
         both(pickled({"a": torch.zeros(999)}), halved("pytorch_model.bin")),
         "cannot be read as plain weights",
     ),
-    "a pickled list": (pickled([1, 2]), "something else than weights"),
+    "a pickled list": (pickled([1, 2]), "something other than weights"),
     "a missing weight": (weights(lambda w: w.pop(LAYER)), f"this bert lacks 1 of its weights: {LAYER}"),
     "another family's weights": (settings(model_type="distilbert"), "this distilbert lacks 32 of its weights"),
     "a weight of another shape": (
         settings(intermediate_size=48),
-        r"shape of 6 of its weights, such as \[48\] of encoder.layer.0.intermediate.dense.bias, which is \[64\]",
+        r"shape of 6 of its weights, such as encoder.layer.0.intermediate.dense.bias: \[48\], not \[64\]",
     ),
     "fewer layers than said": (settings(num_hidden_layers=3), "this bert lacks 16 of its weights: encoder.layer.2"),
     "weights that are no numbers": (weights(lambda w: w[LAYER].fill_(float("nan"))), "its vectors are not finite"),
@@ -197,11 +197,11 @@ def test_a_tokenizer_that_puts_no_mark_around_a_text_is_refused(write_encoder: W
     tokenizer = Tokenizer(models.WordPiece({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.save(str(folder / "tokenizer.json"))
-    assert "puts no mark such as [CLS] around a text" in refusal(folder)
+    assert "adds no special token such as [CLS] to a text" in refusal(folder)
 
 
 def test_an_encoder_that_has_no_room_for_a_text_is_refused(write_encoder: Write) -> None:
-    assert "reads at most 2 tokens, which leaves none for a text" in refusal(
+    assert "takes at most 2 tokens, which leaves none for a text" in refusal(
         write_encoder("bert", max_position_embeddings=2)
     )
 
@@ -225,10 +225,13 @@ SMALL = {
 @pytest.mark.parametrize(
     ("family", "said"),
     [
-        ({"model_type": "fnet", **SMALL}, "padding behind a text changes what fnet says"),
-        ({"model_type": "convbert", **SMALL, "embedding_size": 32}, "padding behind a text changes what convbert says"),
+        ({"model_type": "fnet", **SMALL}, "padding after a text changes the vectors of fnet"),
+        (
+            {"model_type": "convbert", **SMALL, "embedding_size": 32},
+            "padding after a text changes the vectors of convbert",
+        ),
         ({"model_type": "longformer", **SMALL, "attention_window": 8}, "longformer cannot be exported to ONNX"),
-        ({"model_type": "ibert", **SMALL, "pad_token_id": 1}, "ibert cannot read a text of 66 tokens"),
+        ({"model_type": "ibert", **SMALL, "pad_token_id": 1}, "ibert cannot encode a text of 66 tokens"),
         (
             {
                 "model_type": "funnel",
@@ -266,7 +269,10 @@ def test_an_encoder_that_looks_at_no_other_token_is_refused_for_just_that(write_
     folder = write_encoder("bert")
     weights(without_attention)(folder)
     sentence = refusal(folder)
-    assert "looks at no other token" in sentence and "left to right" not in sentence
+    assert (
+        "bert has no context: each vector depends on its own token alone" in sentence
+        and "left to right" not in sentence
+    )
 
 
 class Reach(torch.nn.Module):
@@ -291,7 +297,7 @@ class Reach(torch.nn.Module):
         (9, 0, "reads from left to right only"),
         (1, 1, "only the nearest neighbours"),
         (0, 1, "only the nearest"),
-        (0, 0, "looks at no other token"),
+        (0, 0, "bert has no context: each vector depends on its own token alone"),
     ],
 )
 def test_what_an_encoder_sees_is_told_as_it_is(before: int, behind: int, said: str) -> None:

@@ -150,7 +150,7 @@ def test_a_file_an_empty_name_and_an_impossible_name_are_said_to_be_that(tmp_pat
         local_directory(tmp_path / "model.safetensors")
     with pytest.raises(UsageError, match="name is empty"):
         local_directory(" ")
-    with pytest.raises(UsageError, match="neither a directory nor a possible name"):
+    with pytest.raises(UsageError, match="neither a directory nor a valid name"):
         local_directory("some--one/x..y")
 
 

@@ -263,7 +263,7 @@ def test_a_teacher_whose_encoder_cannot_be_taken_out_still_teaches_its_answers(
     assert any(line.startswith("note: no hidden states are learned from") for line in said)
     assert "hidden" not in history(tmp_path / "student")[0]
     for student, options in (("layers=1", {}), (str(tiny_bert), {"hidden": 1.0})):
-        with pytest.raises(UsageError, match="rounded: the encoder cannot be taken out"):
+        with pytest.raises(UsageError, match="rounded: the encoder cannot be recovered"):
             run(student, of=rounded, name="other", options=options)
 
 

@@ -170,9 +170,9 @@ def _epoch(
 
 
 def _diverged(network: Ensemble) -> ModelError:
-    place = "training.learning_rate and encoder.learning_rate" if network.aligned_encoder else "training.learning_rate"
     problem = _("training diverged: the loss is no longer a number")
-    return ModelError(place, problem, _("lower the learning rate"))
+    fix = _("lower it and encoder.learning_rate") if network.aligned_encoder else _("lower it")
+    return ModelError("training.learning_rate", problem, fix)
 
 
 def _progress(run: Run, epochs: int, done: int) -> Bar | Lines:

@@ -59,7 +59,7 @@ def test_training_says_how_many_were_made_and_shows_some(run: Run, examples: lis
 
 def test_a_broken_table_of_synonyms_leaves_no_model(run: Run, examples: list[Example], tmp_path: Path):
     (tmp_path / "mine.txt").write_text("天气\n", encoding="utf-8")
-    with pytest.raises(CnluError, match=r"mine.txt:1: “天气” stands alone"):
+    with pytest.raises(CnluError, match=r"mine.txt:1: “天气” has no synonyms"):
         run(examples, "training.synonym_replacement=1", f"training.synonym_table={tmp_path / 'mine.txt'}")
     assert not (tmp_path / "model").exists()
 
