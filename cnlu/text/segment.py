@@ -139,7 +139,7 @@ def _load_jieba(words: list[str]) -> Dictionary:
         freq, total = _read_dictionary(path)
     except (OSError, ValueError) as error:
         problem = _("jieba's dictionary cannot be read ({reason})", reason=error)
-        raise CnluError(path, problem, _("install jieba again")) from error
+        raise CnluError(path, problem, _("reinstall jieba")) from error
     # Filled here and marked as ready: jieba's own loading would write a cache into the shared temp folder.
     tokenizer.FREQ, tokenizer.total, tokenizer.initialized = freq, total, True
     for word in words:

@@ -119,5 +119,5 @@ def test_simplifying_joins_traditional_and_simplified() -> None:
 
 
 def test_an_unknown_choice_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UsageError, match=r"features.pinyin is 'loud'; choose one of: off, plain, fuzzy"):
+    with pytest.raises(UsageError, match=r"features.pinyin: is 'loud'; choose one of: off, plain, fuzzy"):
         FeatureConfig(pinyin="loud")
