@@ -26,7 +26,7 @@ from cnlu.runtime.model_dir import read_model_dir, write_model_dir
 from cnlu.text.view import view
 from cnlu.training.continue_training import _with_dictionaries, continue_training
 from cnlu.training.data import replay
-from cnlu.training.data.replay import sample_by_intent, replay_examples, replay_files
+from cnlu.training.data.replay import replay_examples, replay_files, sample_by_intent
 from cnlu.training.request import Request
 from cnlu.training.train import TrainingResult, train
 from cnlu.training.transfer.trained_model import TrainedModel
