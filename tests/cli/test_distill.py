@@ -58,7 +58,7 @@ def test_examples_lend_their_texts_and_it_is_said(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--student", "layers=2"], "the encoder cannot be taken out of this model, because it has none"),
+        (["--student", "layers=2"], "the encoder cannot be recovered from this model: it has none"),
         (["--student", "layers=two"], "--student layers=two: write a whole number"),
         (["--student", "no/such/encoder"], "no/such/encoder: there is no such directory"),
         (["--hidden", "1"], "--hidden: has no effect on a student without an encoder"),

@@ -70,7 +70,7 @@ def test_layers_kept_are_evenly_spread(write_encoder: Callable[..., Path]) -> No
 
 @pytest.mark.parametrize("count", [0, 3, -1])
 def test_more_layers_than_there_are_cannot_be_kept(bert: Backbone, count: int) -> None:
-    with pytest.raises(UsageError, match=r"keep_layers is -?\d, and this encoder has 2 layers"):
+    with pytest.raises(UsageError, match=r"keep_layers: is -?\d, but this encoder has 2 layers"):
         keep_layers(bert, count)
 
 
