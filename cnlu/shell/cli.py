@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 import cnlu
 from cnlu import interrupts
 from cnlu.errors import UsageError
 from cnlu.i18n import _, n_
-from cnlu.runtime.interpreter import Interpreter
 from cnlu.shell.terminal import visible
+
+if TYPE_CHECKING:
+    from cnlu.runtime.interpreter import Interpreter
 
 
 def add_shell(parser: argparse.ArgumentParser) -> None:

@@ -40,7 +40,7 @@ def data(folder: Path, content: str | bytes, name: str = "nlu.yml") -> Path:
         ("nlu.yml", "nlu:\n- intent: a\n  examples: |\n    - a\x00b\n", "nlu.yml:4", "U\\+0000"),
         ("nlu.jsonl", b'{"text": "\xff"}\n', "nlu.jsonl:1", "not valid UTF-8"),
         ("nlu.jsonl", '{"text": "好", "intent": "a"}\n{"text": \n', "nlu.jsonl:2", "not valid JSON"),
-        ("nlu.txt", GOOD, "nlu.txt", "of this kind"),
+        ("nlu.txt", GOOD, "nlu.txt", "files of this type are not read"),
     ],
 )
 def test_examples_that_cannot_be_used(
@@ -154,7 +154,7 @@ def test_a_line_that_is_not_utf8_is_named_after_the_answers_before_it(
 ) -> None:
     done = cli("parse", tiny_model, "--input", data(tmp_path, "你好\n退票\n".encode() + b"\xc4\xe3\n", "in.txt"))
     assert [json.loads(line)["text"] for line in done.out.splitlines()] == ["你好", "退票"]
-    assert done.code == 2 and "in.txt:3: not UTF-8" in done.sentence
+    assert done.code == 2 and "in.txt:3: the line is not UTF-8" in done.sentence
 
 
 @pytest.mark.parametrize("arguments", [[], ["你好", "--input", "in.txt"]])

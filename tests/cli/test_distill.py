@@ -51,8 +51,8 @@ def test_examples_lend_their_texts_and_it_is_said(
     monkeypatch.setattr("cnlu.training.pipeline.export_onnx", lambda network: b"")
     done = cli("distill", tiny_model, "--data", tiny_data, "--out", tmp_path / "student", "--max-texts", 40, *QUICK)
     assert done.code == 0
-    assert "its annotations are not learned, only its texts" in done.err
-    assert re.search("note: 40 texts are drawn of the files' [0-9]+", done.err) and "36 examples" in done.err
+    assert "only its texts are used, not its annotations" in done.err
+    assert re.search("note: 40 of the files' [0-9]+ texts", done.err) and "36 examples" in done.err
 
 
 @pytest.mark.parametrize(

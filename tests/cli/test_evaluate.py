@@ -48,7 +48,7 @@ def test_a_model_of_before_that_tells_no_counts(cli: Cli, tiny_model: Path, data
     files = {**model.files, "training.json": json.dumps(training).encode()}
     write_model_dir(tmp_path / "old", files, {"segmenter": model.manifest["segmenter"]})
     assert cli("evaluate", tmp_path / "old", data, "--out", tmp_path / "report").code == 0
-    assert "is not known of this model" in (tmp_path / "report" / "report.html").read_text("utf-8")
+    assert "does not record its training label counts" in (tmp_path / "report" / "report.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_cross_validation_leaves_its_report_and_nothing_else(
     assert metrics["n"] == 6 and [one["n"] for one in metrics["folds"]["each"]] == [3, 3]
     errors = [json.loads(line) for line in (tmp_path / "report" / "errors.jsonl").read_text("utf-8").splitlines()]
     assert errors and {error["fold"] for error in errors} <= {1, 2}
-    assert "Fold by fold" in (tmp_path / "report" / "report.html").read_text("utf-8")
+    assert "Figures by fold" in (tmp_path / "report" / "report.html").read_text("utf-8")
 
 
 def test_an_interrupted_cross_validation_leaves_nothing(

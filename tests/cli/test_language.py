@@ -12,7 +12,7 @@ import pytest
 
 from cnlu import i18n
 from cnlu.errors import UsageError
-from tests.cli.conftest import Done
+from tests.command_line import Done
 from tests.places import PYTHONPATH
 
 Cli = Callable[..., Done]

@@ -133,7 +133,10 @@ def test_the_page_carries_the_language_that_the_server_was_started_with() -> Non
     assert '<html lang="en">' in pages.playground_page(None)
 
 
-def test_the_page_speaks_chinese_by_the_address_or_by_the_browser(browser: Any, server: Server) -> None:
+def test_the_page_speaks_chinese_by_the_address_or_by_the_browser(
+    browser: Any, tiny_model: Path, serve: Any, tmp_path: Path
+) -> None:
+    server = serve(tiny_model, "--annotate", tmp_path / "corrections.yml", CNLU_LANG="")
     for locale, query in (("en-US", "?lang=zh"), ("zh-CN", "")):
         page = browser.new_page(locale=locale)
         page.set_default_timeout(120_000)

@@ -213,7 +213,7 @@ def test_out_of_memory_halves_what_is_computed_at_once_and_says_so(
             raise torch.OutOfMemoryError("CUDA out of memory")
         return read(self, batch)
 
-    monkeypatch.setattr(Ensemble, "read", little_memory)
+    monkeypatch.setattr(Ensemble, "encode", little_memory)
     said: list[str] = []
     small = stepper(network, rows, 16, said.append)
     small.accumulate(range(16))
@@ -231,7 +231,7 @@ def test_out_of_memory_with_a_single_example_names_the_way_out(
     def no_memory(self: Ensemble, batch: dict[str, torch.Tensor]) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(Ensemble, "read", no_memory)
+    monkeypatch.setattr(Ensemble, "encode", no_memory)
     with pytest.raises(ModelError, match=r"with a single example; set encoder.checkpointing"):
         stepper(network, rows, 2).accumulate(range(4))
 

@@ -82,8 +82,8 @@ def test_the_ranking_names_single_intents_only(model: Interpreter) -> None:
 
 def test_a_known_combination_is_written_as_the_examples_write_it(model: Interpreter) -> None:
     assert model.labels.combined == ["bye+weather"]
-    assert model.assembler._combined(["weather", "bye"]) == "bye+weather"
-    assert model.assembler._combined(["weather", "book"]) == "weather+book"
+    assert model.assembler._combined_name(["weather", "bye"]) == "bye+weather"
+    assert model.assembler._combined_name(["weather", "book"]) == "weather+book"
 
 
 def test_a_blank_text_has_no_intents(model: Interpreter) -> None:
@@ -115,7 +115,9 @@ def test_a_model_of_several_intents_learns_another(folder: Path, tmp_path: Path,
 
 @pytest.mark.usefixtures("without_export")
 def test_an_intent_named_twice_is_refused_with_its_line(run: Run) -> None:
-    with pytest.raises(DataError, match=r"examples.jsonl:24: .*has an intent twice in .*bye\+bye.*; write each once"):
+    with pytest.raises(
+        DataError, match=r"examples.jsonl:24: .*has an intent twice in .*bye\+bye.*; write each intent once"
+    ):
         run([*THREE, Example("再见再见", "bye+bye")], *QUICK)
 
 
