@@ -112,7 +112,7 @@ def _attentions(layers: nn.ModuleList) -> list[_Attention]:
             if not isinstance(depth, int) or not isinstance(out, nn.Linear):
                 continue
             if isinstance(query, nn.Linear) and isinstance(key, nn.Linear) and isinstance(value, nn.Linear):
-                found.append(_Attention(module, query, key, value, out, depth))
+                found.append(_Attention(module=module, query=query, key=key, value=value, out=out, depth=depth))
     return found
 
 

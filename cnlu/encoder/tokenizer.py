@@ -217,7 +217,14 @@ def special_tokens_of(
         )
     padding = _named(tokenizer, settings, "pad_token", "[PAD]", "<pad>")
     padding_id = padding[0] if padding else (pad or 0)
-    return SpecialTokens(before, after, 0 if before else -1, padding_id, _unknown(content["model"]), limit)
+    return SpecialTokens(
+        before=before,
+        after=after,
+        summary=0 if before else -1,
+        pad=padding_id,
+        unknown=_unknown(content["model"]),
+        limit=limit,
+    )
 
 
 def _named(tokenizer: Any, settings: dict[str, Any], key: str, *usual: str) -> list[int]:

@@ -193,13 +193,13 @@ def _row(
     segment_intents = _segment_intents(example, len(characters), labels) if config.model.multi_label else None
     items = None if _has_groups_twice(example) else _items(example.text[window.start : window.end], kept, labels)
     return Row(
-        characters,
-        sentence,
-        np.array(tags, np.int64),
-        roles,
-        intent,
-        tuple(second_intent),
-        tokens,
+        characters=characters,
+        sentence=sentence,
+        tags=np.array(tags, np.int64),
+        roles=roles,
+        intent=intent,
+        second_intent=tuple(second_intent),
+        tokens=tokens,
         segment_intents=segment_intents,
         items=items,
     )
@@ -246,7 +246,7 @@ def _segment_intents(example: Example, length: int, labels: Labels) -> Array:
 
 def _clipped(entity: Entity, window: Window) -> Entity:
     start, end = max(entity.start, window.start) - window.start, min(entity.end, window.end) - window.start
-    return Entity(start, end, entity.entity, entity.value, entity.role, entity.group)
+    return Entity(start=start, end=end, entity=entity.entity, value=entity.value, role=entity.role, group=entity.group)
 
 
 def _roles(length: int, entities: list[Entity], labels: Labels) -> Array:

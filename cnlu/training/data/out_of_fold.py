@@ -68,7 +68,14 @@ def featurize_by_mask(
     known: Vocabularies | None = None,
 ) -> tuple[list[Row], Vocabularies]:
     """`featurize` for examples by member mask, with the mask in each row."""
-    groups, vocabularies = featurize(list(examples.values()), extractor, labels, config, tokenizer, known)
+    groups, vocabularies = featurize(
+        groups=list(examples.values()),
+        extractor=extractor,
+        labels=labels,
+        config=config,
+        tokenizer=tokenizer,
+        known=known,
+    )
     rows = [replace(row, held_out_by=mask) for mask, group in zip(examples, groups, strict=True) for row in group]
     return rows, vocabularies
 

@@ -238,4 +238,13 @@ def _stitched(plan: Plan, scores: Mapping[int, Scores]) -> Scores:
 def _unlabelled_row(characters: np.ndarray, sentence: np.ndarray, tokens: Tokens | None, held_out_by: int) -> Row:
     """A row without gold labels."""
     nothing = np.zeros(len(characters), np.int64)
-    return Row(characters, sentence, nothing, nothing, 0, (), tokens, held_out_by=held_out_by)
+    return Row(
+        characters=characters,
+        sentence=sentence,
+        tags=nothing,
+        roles=nothing,
+        intent=0,
+        second_intent=(),
+        tokens=tokens,
+        held_out_by=held_out_by,
+    )

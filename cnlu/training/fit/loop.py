@@ -53,7 +53,14 @@ class Run:
         automatic = self.encoder.precision == "auto" and computes_bfloat16(self.device)
         half = self.encoder.precision == "bfloat16" or automatic
         return GradientAccumulator(
-            self.network, self.rows, self.device, self.character_masking, part, half, self.log, self.distillation
+            network=self.network,
+            rows=self.rows,
+            device=self.device,
+            character_masking=self.character_masking,
+            part=part,
+            half=half,
+            log=self.log,
+            distillation=self.distillation,
         )
 
     def epochs(self) -> int:
@@ -103,7 +110,9 @@ def _train_epochs(run: Run, state: TrainingState, optimizer: torch.optim.AdamW, 
     with _progress(run, epochs, state.epoch) as bar:
         for epoch in range(state.epoch, epochs):
             torch.manual_seed(config.seed * 100_003 + epoch)  # a resumed run has the same dropout
-            loss = _epoch(run, stepper, optimizer, average, epoch, steps, bar)
+            loss = _epoch(
+                run=run, stepper=stepper, optimizer=optimizer, average=average, epoch=epoch, steps=steps, bar=bar
+            )
             state.epoch = epoch + 1
             score = run.dev_score(average) if run.dev_score else float(epoch)
             if score >= state.best_score:
@@ -130,7 +139,7 @@ def refit(run: Run) -> int:
     with _progress(run, epochs, 0) as bar:
         for epoch in range(epochs):
             torch.manual_seed(config.seed * 100_003 + epoch)
-            _epoch(run, stepper, optimizer, average, epoch, steps, bar)
+            _epoch(run=run, stepper=stepper, optimizer=optimizer, average=average, epoch=epoch, steps=steps, bar=bar)
             bar.passed()
     network.load_state_dict(average.state_dict())
     return epochs
