@@ -51,7 +51,16 @@ def messages_of(path: Path) -> Iterator[str | tuple[str, ...]]:
 def translated() -> Catalog:
     """The catalogue of Chinese as it is stored; empty where there is none yet."""
     if not PO.exists():
-        return Catalog(locale="zh", header_comment="# The messages of cnlu in Chinese.", fuzzy=False)
+        return Catalog(
+            locale="zh",
+            header_comment="# The messages of cnlu in Chinese.",
+            project="cnlu",
+            version="0.1",
+            msgid_bugs_address="",
+            last_translator="The cnlu authors",
+            language_team="Chinese",
+            fuzzy=False,
+        )
     with PO.open("rb") as file:
         return read_po(file, locale="zh")
 
