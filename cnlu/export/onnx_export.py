@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from cnlu.errors import UsageError
 from cnlu.export.fused_ensemble import FusedEnsemble
+from cnlu.i18n import _
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.mask_value import MASK_VALUE
 from cnlu.runtime.graph_check import ENCODER_INPUTS, INPUTS, unsupported_operators
@@ -102,10 +103,9 @@ def export_onnx(network: Ensemble) -> bytes:
     _keep_norms_apart(model)
     content = bytes(model.SerializeToString())
     if strange := unsupported_operators(content):
-        raise UsageError(
-            f"this encoder's export has operators that no model may have ({', '.join(strange)}), so it "
-            "could not be loaded; name an encoder of another family."
-        )
+        operators = ", ".join(strange)
+        problem = _("its export has operators that no model may have ({operators})", operators=operators)
+        raise UsageError("--encoder", problem, _("name an encoder of another family"))
     return content
 
 

@@ -98,10 +98,8 @@ def _refuse_other_words(trained: TrainedModel) -> None:
     """Of words cut by another dictionary, the model would know other features than those it is given."""
     used, config = trained.files.manifest.get("segmenter"), trained.model.config
     if config.features.words and used != trained.model.extractor.segmenter.digest:
-        raise UsageError(
-            f"--from: {trained.path} was trained with another jieba dictionary than the one here; "
-            "install the same jieba, or train anew."
-        )
+        problem = _("{model} was trained with another jieba dictionary than the one installed", model=trained.path)
+        raise UsageError("--from", problem, _("install the same jieba, or train from scratch"))
 
 
 def inherited(config: Config, trained: TrainedModel) -> Config:
@@ -113,10 +111,9 @@ def inherited(config: Config, trained: TrainedModel) -> Config:
         names = [f.name for f in dataclasses.fields(given) if section != "encoder" or f.name not in _TRAINABLE_SETTINGS]
         for name in names:
             if getattr(given, name) not in (getattr(default, name), getattr(kept, name)):
-                raise UsageError(
-                    f"{section}.{name}: {trained.path} keeps its own, {getattr(kept, name)}, under --from; leave the "
-                    "setting out, or train anew."
-                )
+                value = getattr(kept, name)
+                problem = _("with --from, {model} keeps its own value, {value}", model=trained.path, value=value)
+                raise UsageError(f"{section}.{name}", problem, _("leave the setting out, or train from scratch"))
         values = {name: getattr(kept, name) for name in names}
         config = replace(config, **{section: replace(given, **values)})
     return config

@@ -17,6 +17,7 @@ from cnlu.evaluation.cross_validation import pooled
 from cnlu.evaluation.frames import Span
 from cnlu.evaluation.metrics import evaluate
 from cnlu.evaluation.report_data import ReportData, find_unseen_spans, seen_in_examples
+from cnlu.i18n import _
 from cnlu.io.temporary import scratch_folder
 from cnlu.runtime.interpreter import Interpreter
 from cnlu.runtime.labels import Labels
@@ -61,9 +62,8 @@ def cross_validate(options: CrossValidation, log: Log = lambda line: None) -> Re
     for note in data.notes:
         log(f"note: {note}")
     if not any(example.intent is not None or example.entities for example in data.examples):
-        raise DataError(
-            f"{', '.join(map(str, options.data))}: no example has an intent or an entity; annotate some first."
-        )
+        place = ", ".join(map(str, options.data))
+        raise DataError(place, _("no example has an intent or an entity"), _("annotate some first"))
     fold_of = stratified_folds(data.examples, options.folds, options.config.training.seed)
     _note_rare(data.examples, options.folds, log)
     done = [_answered(options, data, fold_of, fold, log) for fold in range(options.folds)]

@@ -13,7 +13,7 @@ from cnlu.data.load import load_data
 from cnlu.data.schema import Example
 from cnlu.data.unlabelled import annotated, read_texts
 from cnlu.errors import DataError, UsageError
-from cnlu.i18n import _
+from cnlu.i18n import _, n_
 from cnlu.model.encoder_output import AlignedEncoder
 from cnlu.text.tokens import AlignedTokenizer
 from cnlu.text.view import view
@@ -73,7 +73,8 @@ class Distillation:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 option = name.replace("_", "-")
-                raise UsageError(f"--{option} is {value}; it must be at least {low:g} and at most {high:g}.")
+                fix = _("it must be at least {low} and at most {high}", low=f"{low:g}", high=f"{high:g}")
+                raise UsageError(f"--{option}", _("is {value}", value=value), fix)
 
     @property
     def layers(self) -> int | None:
@@ -82,7 +83,8 @@ class Distillation:
         if found is None:
             return None
         if not re.fullmatch(r"[1-9][0-9]{0,3}", found[1]):
-            raise UsageError(f"--student {self.student}: write a whole number from 1 up, as in layers=4.")
+            problem = _("is not a number of layers")
+            raise UsageError(f"--student {self.student}", problem, _("write a whole number from 1 up, as in layers=4"))
         return int(found[1])
 
 
@@ -144,12 +146,14 @@ def _as_teacher(config: Config, teacher: TrainedModel) -> Config:
     for section, name in _TEACHERS:
         mine, wanted = getattr(getattr(config, section), name), getattr(getattr(own, section), name)
         if mine not in (wanted, getattr(getattr(usual, section), name)):
-            raise UsageError(f"{section}.{name}: a student has its teacher's, {wanted}; leave the setting out.")
+            problem = _("a student has its teacher's, {value}", value=wanted)
+            raise UsageError(f"{section}.{name}", problem, _("leave the setting out"))
         config = replace(config, **{section: replace(getattr(config, section), **{name: wanted})})
     refuse_without_effect(config, {"annotations": _("has no effect on a student, which learns no annotations")})
     for name in ("intent_weight", "entity_weight"):
         if not getattr(config.model, name):
-            raise UsageError(f"model.{name} is 0, but a student learns all that its teacher says; leave it out.")
+            problem = _("is 0, but a student learns both intents and entities from its teacher")
+            raise UsageError(f"model.{name}", problem, _("leave it out"))
     return config
 
 
@@ -172,9 +176,14 @@ def _encoder(
         return prepare_encoder(options.student, config, log)
     given = teacher.pretrained()
     if layers > given.backbone.depth:
-        raise UsageError(
-            f"--student layers={layers}: {teacher.path} has an encoder of {given.backbone.depth}; keep fewer."
+        depth = given.backbone.depth
+        problem = n_(
+            "the encoder of {model} has {count} layer",
+            "the encoder of {model} has {count} layers",
+            depth,
+            model=teacher.path,
         )
+        raise UsageError(f"--student layers={layers}", problem, _("keep at most {count}", count=depth))
     return prepare_encoder(str(teacher.path), config, log, given)
 
 
@@ -207,7 +216,7 @@ def _held_out(texts: list[str], teacher: TrainedModel, request: Request, log: Lo
         known = {example.text for example in dev}
         texts = [text for text in texts if text not in known]
         if not texts:
-            raise DataError("All texts to learn from are dev texts too; give others with --data.")
+            raise DataError("--data", _("all its texts are also dev texts"), _("give other texts"))
         return texts, dev
     count = min(MOST_DEV, int(len(texts) * request.config.training.dev_fraction))
     if count:
@@ -231,7 +240,8 @@ def _copies(count: int, texts: list[str], dev: list[Example], request: Request, 
     found = {copy.text: None for i in range(count) for copy in substitute_values(examples, 1.0, seed + i)}
     new = [text for text in found if text not in known]
     if not new:
-        raise UsageError("--copies finds no annotated entities to exchange in --data; give examples, or leave it out.")
+        problem = _("there are no annotated entities in --data to replace")
+        raise UsageError("--copies", problem, _("add annotated examples, or leave it out"))
     log(f"learning from {len(new)} more sentences: copies with other values of their entities")
     return new
 

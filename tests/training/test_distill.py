@@ -311,19 +311,19 @@ def test_an_interrupted_distillation_resumes_to_the_same_student(
 @pytest.mark.parametrize(
     ("student", "overrides", "options", "said"),
     [
-        ("layers=4", [], {}, "layers=4: .*model has an encoder of 3; keep fewer"),
-        ("layers=0", [], {}, "--student layers=0: write a whole number"),
-        ("layers=all", [], {}, "--student layers=all: write a whole number"),
+        ("layers=4", [], {}, "layers=4: the encoder of .*model has 3 layers; keep at most 3"),
+        ("layers=0", [], {}, "--student layers=0: is not a number of layers; write a whole number"),
+        ("layers=all", [], {}, "--student layers=all: is not a number of layers; write a whole number"),
         ("no/such/directory", [], {}, "no/such/directory: there is no such directory"),
         ("layers=1", ["encoder.keep_layers=2"], {}, "encoder.keep_layers: has no effect with --student layers=1"),
         ("none", ["model.tagging=BIO", "features.lexicon=off"], {}, "features.lexicon: a student has its teacher's"),
-        ("none", ["model.entity_weight=0"], {}, "model.entity_weight is 0"),
+        ("none", ["model.entity_weight=0"], {}, "model.entity_weight: is 0"),
         ("none", ["model.negatives=3"], {}, "model.negatives: has no effect on a student"),
         ("none", [], {"hidden": 1.0}, "--hidden: has no effect on a student without an encoder"),
-        ("none", [], {"temperature": 0.0}, "--temperature is 0.0; it must be at least 0.1"),
-        ("none", [], {"copies": 2}, "--copies finds no annotated entities to exchange"),
-        ("none", [], {"copies": -1}, "--copies is -1; it must be at least 0"),
-        ("none", [], {"max_texts": 0}, "--max-texts is 0; it must be at least 1"),
+        ("none", [], {"temperature": 0.0}, "--temperature: is 0.0; it must be at least 0.1"),
+        ("none", [], {"copies": 2}, "--copies: there are no annotated entities in --data"),
+        ("none", [], {"copies": -1}, "--copies: is -1; it must be at least 0"),
+        ("none", [], {"max_texts": 0}, "--max-texts: is 0; it must be at least 1"),
     ],
 )
 def test_wishes_that_cannot_be_granted(
