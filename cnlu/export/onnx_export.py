@@ -102,8 +102,8 @@ def export_onnx(network: Ensemble) -> bytes:
     model = program.model_proto
     _keep_norms_apart(model)
     content = bytes(model.SerializeToString())
-    if strange := unsupported_operators(content):
-        operators = ", ".join(strange)
+    if unsupported := unsupported_operators(content):
+        operators = ", ".join(unsupported)
         problem = _("its export has operators that no model may have ({operators})", operators=operators)
         raise UsageError("--encoder", problem, _("name an encoder of another family"))
     return content
@@ -149,7 +149,7 @@ def _plain_mask() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet():  # type: ignore[no-untyped-def]
-    """The exporter tells its own story at length; a failure raises all the same."""
+    """Silence the exporter's output; a failure still raises."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -15,6 +15,7 @@ from cnlu.data.unlabelled import annotated, read_texts
 from cnlu.errors import DataError, UsageError
 from cnlu.i18n import _, n_
 from cnlu.model.encoder_output import AlignedEncoder
+from cnlu.progress import no_log
 from cnlu.text.tokens import AlignedTokenizer
 from cnlu.text.view import view
 from cnlu.training.data.augment.value_substitution import substitute_values
@@ -88,10 +89,10 @@ class Distillation:
         return int(found[1])
 
 
-def distill(options: Distillation, request: Request, log: Log = lambda line: None) -> TrainingResult:
+def distill(options: Distillation, request: Request, log: Log = no_log) -> TrainingResult:
     """Train the student and write its model directory, as `train` does; `request.data` are the texts.
 
-    Raises UsageError, DataError or ModelError, each one sentence with its mend.
+    Raises UsageError, DataError or ModelError.
     """
     inputs, request = _student_inputs(options, request, log)  # the teacher itself need not stay in memory
     return run_pipeline(inputs, request, log)
@@ -112,11 +113,11 @@ def _student_inputs(options: Distillation, request: Request, log: Log) -> tuple[
     reader = _reader(options, teacher, encoder, log)
     texts, dev = _held_out(texts, teacher, request, log)
     texts += _copies(options.copies, texts, dev, request, log)
-    pieces = _pieces(texts, request.config, encoder.tokenizer if encoder else None)
+    windows = _windows(texts, request.config, encoder.tokenizer if encoder else None)
     folder, quiet = request.out.parent, request.quiet
-    answers, examples = ask(teacher, pieces, MEMORY, folder, quiet)
+    answers, examples = ask(teacher, windows, MEMORY, folder, quiet)
     if reader is not None:
-        answers = with_vectors(answers, teacher, reader, pieces, device, MEMORY, folder, quiet)
+        answers = with_vectors(answers, teacher, reader, windows, device, MEMORY, folder, quiet)
     targets = DistillationTargets.build(
         teacher=teacher,
         answers=answers,
@@ -199,7 +200,7 @@ def _reader(options: Distillation, teacher: TrainedModel, encoder: Encoder | Non
     except UsageError as error:
         if options.hidden is not None:
             raise
-        log(f"note: no hidden states are learned from: {error}")
+        log(f"note: the student does not learn from hidden states: {error}")
         return None
 
 
@@ -223,7 +224,10 @@ def _held_out(texts: list[str], teacher: TrainedModel, request: Request, log: Lo
         log(f"dev: the student is compared with its teacher on texts held out ({count})")
     else:
         refuse_without_effect(request.config, {"dev_choice": _("has no effect with no dev texts")})
-        log("note: no dev texts (too few, or training.dev_fraction is 0): the last epoch is kept, uncalibrated.")
+        log(
+            "note: there are no dev texts (too few texts, or training.dev_fraction is 0): "
+            "the last epoch is kept, uncalibrated."
+        )
     return texts[count:], [as_example(result) for result in teacher.model.parse_batch(texts[:count])]
 
 
@@ -242,11 +246,11 @@ def _copies(count: int, texts: list[str], dev: list[Example], request: Request, 
     if not new:
         problem = _("there are no annotated entities in --data to replace")
         raise UsageError("--copies", problem, _("add annotated examples, or leave it out"))
-    log(f"learning from {len(new)} more sentences: copies with other values of their entities")
+    log(f"adding {len(new)} copies of sentences with other entity values")
     return new
 
 
-def _pieces(texts: Sequence[str], config: Config, tokens: AlignedTokenizer | None) -> list[str]:
+def _windows(texts: Sequence[str], config: Config, tokens: AlignedTokenizer | None) -> list[str]:
     """What the student reads at once: of a long text its windows, each a text of its own, and the intent's part."""
     found: dict[str, None] = {}
     for text in texts:

@@ -293,7 +293,7 @@ def _resumable(checkpoint: Checkpoint, log: Log) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         if checkpoint.exists():
-            log("interrupted; the same command with --resume goes on from the last saved state.")
+            log("interrupted; run the same command with --resume to continue from the last saved state.")
         else:
             log("interrupted before a state was saved; nothing was written.")
         raise

@@ -166,7 +166,7 @@ def test_copies_with_other_values_are_learned_from_but_no_dev_text(
     _, said = run("none", data=[tmp_path / "given.jsonl"], dev=[tmp_path / "dev.jsonl"], options={"copies": 3})
     told = json.loads((tmp_path / "student" / "training.json").read_text(encoding="utf-8"))
     copies = told["distilled"]["texts"] - len(given)
-    assert f"learning from {copies} more sentences: copies with other values of their entities" in said
+    assert f"adding {copies} copies of sentences with other entity values" in said
     config = load_config(None, NARROW)
     request = Request([tmp_path / "given.jsonl"], tmp_path / "x", config)
     texts = _copies(3, [example.text for example in given], dev, request, said.append)
@@ -260,7 +260,7 @@ def test_a_teacher_whose_encoder_cannot_be_taken_out_still_teaches_its_answers(
     run: Run, rounded: Path, tmp_path: Path, tiny_bert: Path, without_export: None
 ) -> None:
     _, said = run(str(tiny_bert), of=rounded)
-    assert any(line.startswith("note: no hidden states are learned from") for line in said)
+    assert any(line.startswith("note: the student does not learn from hidden states") for line in said)
     assert "hidden" not in history(tmp_path / "student")[0]
     for student, options in (("layers=1", {}), (str(tiny_bert), {"hidden": 1.0})):
         with pytest.raises(UsageError, match="rounded: the encoder cannot be recovered"):

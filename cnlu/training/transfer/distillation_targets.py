@@ -66,6 +66,7 @@ class DistillationTargets:
     @classmethod
     def build(
         cls,
+        *,
         teacher: TrainedModel,
         answers: Answers,
         width: int,
