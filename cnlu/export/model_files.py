@@ -18,6 +18,7 @@ from cnlu.runtime.labels import Labels
 
 
 def model_files(
+    *,
     config: Config,
     labels: Labels,
     data: NluData,

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from cnlu.errors import UsageError
 from cnlu.export.fused_ensemble import FusedEnsemble
+from cnlu.i18n import _
 from cnlu.model.ensemble import Ensemble
 from cnlu.model.mask_value import MASK_VALUE
 from cnlu.runtime.graph_check import ENCODER_INPUTS, INPUTS, unsupported_operators
@@ -98,14 +99,17 @@ def export_onnx(network: Ensemble) -> bytes:
             verbose=False,
         )
     assert program is not None
-    model = program.model_proto
+    return _serialized(program.model_proto)
+
+
+def _serialized(model: onnx.ModelProto) -> bytes:
+    """The graph's bytes. Raises UsageError for operators that no model directory may have: an encoder brought them."""
     _keep_norms_apart(model)
     content = bytes(model.SerializeToString())
-    if strange := unsupported_operators(content):
-        raise UsageError(
-            f"this encoder's export has operators that no model may have ({', '.join(strange)}), so it "
-            "could not be loaded; name an encoder of another family."
-        )
+    if unsupported := unsupported_operators(content):
+        operators = ", ".join(unsupported)
+        problem = _("its export has operators that no model may have ({operators})", operators=operators)
+        raise UsageError("--encoder", problem, _("name an encoder of another family"))
     return content
 
 
@@ -149,7 +153,7 @@ def _plain_mask() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet():  # type: ignore[no-untyped-def]
-    """The exporter tells its own story at length; a failure raises all the same."""
+    """Silence the exporter's output; a failure still raises."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

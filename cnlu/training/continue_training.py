@@ -1,7 +1,7 @@
-"""`cnlu train --from MODEL`: a trained model learns more examples, new intents and entity types among them.
+"""`cnlu train --from MODEL`: train a model further on more examples, which may have new intents and entity types.
 
-The examples that the model's directory keeps are learned again beside the new ones (experience replay, Rolnick et al.
-2019, arXiv 1811.11682), for a network that sees new labels alone forgets the old ones.
+Training also replays the examples that the model directory keeps (experience replay, Rolnick et al. 2019, arXiv
+1811.11682), because a network that sees only new labels forgets the old ones.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from cnlu.errors import UsageError
 from cnlu.features.vocabulary import Vocabularies
 from cnlu.i18n import _
 from cnlu.model.ensemble import Ensemble
+from cnlu.progress import no_log
 from cnlu.runtime.calibration import Calibration
 from cnlu.runtime.labels import Labels
 from cnlu.runtime.out_of_scope import OosScorer
@@ -42,13 +43,13 @@ _TRAINABLE_SETTINGS = (
     "precision",
     "cache_mb",
 )
-"""Settings of the encoder that say how it learns, not what it is"""
+"""Encoder settings that control training and do not change the architecture"""
 
 
-def continue_training(origin: Path, request: Request, log: Log = lambda line: None) -> TrainingResult:
+def continue_training(origin: Path, request: Request, log: Log = no_log) -> TrainingResult:
     """Train on from the model at `origin` and write the model directory, as `train` does.
 
-    Raises UsageError, DataError or ModelError, each one sentence with its mend.
+    Raises UsageError, DataError or ModelError.
     """
     if request.encoder:
         problem = _("has no effect with --from, for {model} keeps its own", model=origin)
@@ -57,21 +58,13 @@ def continue_training(origin: Path, request: Request, log: Log = lambda line: No
     trained = TrainedModel.load(origin, request.config.training.threads)
     if request.int8 and trained.model.tokens is None:
         raise UsageError("--int8", _("has no effect, for {model} has no encoder", model=origin), _("leave it out"))
-    _refuse_other_words(trained)
+    _check_segmenter(trained)
     encoded = trained.pretrained() if trained.model.tokens else None
     request = replace(request, config=inherited(request.config, trained))
     dataset = _dataset(trained, request, log)
     labels = _union(trained.model.labels, collect_labels(dataset, request.config))
     _log_labels(trained, dataset, labels, log)
-    warm_start = WarmStart(
-        trained.network_weights(encoded.backbone.width if encoded else 0),
-        trained.item_weights(),
-        trained.tags.tags,
-        trained.model.labels,
-        _vocabularies(trained),
-        _calibration(trained),
-        trained.digest,
-    )
+    warm_start = _warm_start(trained, encoded.backbone.width if encoded else 0)
     encoder = prepare_encoder(str(origin), request.config, log, encoded) if encoded else None
     refuse_settings_without_effect(request.config, continues=True, stores_examples=request.store_examples)
 
@@ -94,18 +87,31 @@ def continue_training(origin: Path, request: Request, log: Log = lambda line: No
     return run_pipeline(inputs, request, log)
 
 
-def _refuse_other_words(trained: TrainedModel) -> None:
-    """Of words cut by another dictionary, the model would know other features than those it is given."""
+def _warm_start(trained: TrainedModel, encoder_width: int) -> WarmStart:
+    return WarmStart(
+        weights=trained.network_weights(encoder_width),
+        item_weights=trained.item_weights(),
+        tags=trained.tags.tags,
+        labels=trained.model.labels,
+        vocabularies=_vocabularies(trained),
+        calibration=_calibration(trained),
+        digest=trained.digest,
+    )
+
+
+def _check_segmenter(trained: TrainedModel) -> None:
+    """Raises UsageError for another jieba dictionary, which would give other word features than the trained ones."""
     used, config = trained.files.manifest.get("segmenter"), trained.model.config
     if config.features.words and used != trained.model.extractor.segmenter.digest:
-        raise UsageError(
-            f"--from: {trained.path} was trained with another jieba dictionary than the one here; "
-            "install the same jieba, or train anew."
-        )
+        problem = _("{model} was trained with another jieba dictionary than the one installed", model=trained.path)
+        raise UsageError("--from", problem, _("install the same jieba, or train from scratch"))
 
 
 def inherited(config: Config, trained: TrainedModel) -> Config:
-    """The settings, but what decides the network's form and features as the model has it; refuses others."""
+    """The settings, with those of the architecture and the features taken from the model.
+
+    Raises UsageError for one that is set to another value.
+    """
     own = trained.model.config
     usual: Config = build_config(ENCODER_DEFAULTS if trained.model.tokens else {})
     for section in ("text", "features", "model", "encoder"):
@@ -113,17 +119,16 @@ def inherited(config: Config, trained: TrainedModel) -> Config:
         names = [f.name for f in dataclasses.fields(given) if section != "encoder" or f.name not in _TRAINABLE_SETTINGS]
         for name in names:
             if getattr(given, name) not in (getattr(default, name), getattr(kept, name)):
-                raise UsageError(
-                    f"{section}.{name}: {trained.path} keeps its own, {getattr(kept, name)}, under --from; leave the "
-                    "setting out, or train anew."
-                )
+                value = getattr(kept, name)
+                problem = _("with --from, {model} keeps its own value, {value}", model=trained.path, value=value)
+                raise UsageError(f"{section}.{name}", problem, _("leave the setting out, or train from scratch"))
         values = {name: getattr(kept, name) for name in names}
         config = replace(config, **{section: replace(given, **values)})
     return config
 
 
 def _dataset(trained: TrainedModel, request: Request, log: Log) -> Dataset:
-    """The new examples, and the kept ones whose texts are not among them: what is given anew is right."""
+    """The new examples, and the replayed ones with other texts: a new annotation of a text replaces the old one."""
     data = load_data(list(request.data), settings=request.config.data)
     training = request.config.training
     if request.dev:
@@ -172,7 +177,7 @@ def _sorted(one: Sequence[str], other: Sequence[str]) -> list[str]:
 
 
 def _log_labels(trained: TrainedModel, dataset: Dataset, labels: Labels, log: Log) -> None:
-    """What is new, and which labels may be forgotten."""
+    """Log the new labels, and those that the model may forget."""
     old = trained.model.labels
     for what, known, now in (("intents", old.intents, labels.intents), ("entity types", old.entities, labels.entities)):
         new = [name for name in now if name not in known]
@@ -181,8 +186,8 @@ def _log_labels(trained: TrainedModel, dataset: Dataset, labels: Labels, log: Lo
     gone = [name for name in (*old.intents, *old.entities) if name not in {*shown.intents, *shown.entities}]
     if gone:
         log(
-            f"warning: no example of {', '.join(gone)} is learned from again, for {trained.path} keeps none and the "
-            "data have none; such labels are soon forgotten: add examples of them."
+            f"warning: neither {trained.path} nor the data have examples of {', '.join(gone)}, so the model soon "
+            "forgets these labels; add examples of them."
         )
 
 

@@ -1,4 +1,4 @@
-"""Every example answered by a model that did not learn from it: the steps of `cnlu evaluate --cross-validate`."""
+"""Parse every example with a model that was not trained on it: the steps of `cnlu evaluate --cross-validate`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from cnlu.evaluation.cross_validation import pooled
 from cnlu.evaluation.frames import Span
 from cnlu.evaluation.metrics import evaluate
 from cnlu.evaluation.report_data import ReportData, find_unseen_spans, seen_in_examples
+from cnlu.i18n import _
 from cnlu.io.temporary import scratch_folder
+from cnlu.progress import no_log
 from cnlu.runtime.interpreter import Interpreter
 from cnlu.runtime.labels import Labels
 from cnlu.training.data.dataset import counted, split_dataset
@@ -52,18 +54,17 @@ class _Fold:
     unseen_spans: frozenset[tuple[int, Span]]
 
 
-def cross_validate(options: CrossValidation, log: Log = lambda line: None) -> ReportData:
-    """Trains `wish.folds` models one after the other, each in a temporary folder that is gone afterwards.
+def cross_validate(options: CrossValidation, log: Log = no_log) -> ReportData:
+    """Train `options.folds` models one after the other, each in a temporary folder that is deleted afterwards.
 
-    Raises UsageError, DataError or ModelError, each one sentence with its mend.
+    Raises UsageError, DataError or ModelError.
     """
     data = load_data(list(options.data), settings=options.config.data)
     for note in data.notes:
         log(f"note: {note}")
     if not any(example.intent is not None or example.entities for example in data.examples):
-        raise DataError(
-            f"{', '.join(map(str, options.data))}: no example has an intent or an entity; annotate some first."
-        )
+        place = ", ".join(map(str, options.data))
+        raise DataError(place, _("no example has an intent or an entity"), _("annotate some first"))
     fold_of = stratified_folds(data.examples, options.folds, options.config.training.seed)
     _note_rare(data.examples, options.folds, log)
     done = [_answered(options, data, fold_of, fold, log) for fold in range(options.folds)]
@@ -111,15 +112,14 @@ def _answered(options: CrossValidation, data: NluData, fold_of: Sequence[int], f
     log(f"{title}: {len(rest)} examples to learn from, {len(held)} held out")
     with scratch_folder() as folder:
         request = Request(
-            options.data,
-            folder / "model",
-            options.config,
-            (),
-            options.encoder,
+            data=options.data,
+            out=folder / "model",
+            config=options.config,
+            encoder=options.encoder,
             device=options.device,
             quiet=options.quiet,
         )
-        _train(request, data, rest, log if fold == 0 else _nobody)
+        _train(request, data, rest, log if fold == 0 else no_log)
         model = Interpreter.load(request.out)
         results = model.parse_batch([example.text for example in held])
     metrics = evaluate(held, results, model.labels)
@@ -137,10 +137,6 @@ def _train(request: Request, data: NluData, examples: Sequence[Example], log: Lo
     device = prepare(request)
     dataset = split_dataset(replace(data, notes=[]), examples, request, log)
     train_on(dataset, request, device, without_place)
-
-
-def _nobody(line: str) -> None:
-    """The folds after the first have nothing new to say of the data."""
 
 
 def _labels(metrics: Mapping[str, Any], examples: Sequence[Example]) -> Labels:

@@ -7,14 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
 from cnlu.config import Config
 from cnlu.config.needs import refuse_without_effect
 from cnlu.data.load import load_data
 from cnlu.data.schema import Example
 from cnlu.data.unlabelled import annotated, read_texts
 from cnlu.errors import DataError, UsageError
-from cnlu.i18n import _
+from cnlu.i18n import _, n_
 from cnlu.model.encoder_output import AlignedEncoder
+from cnlu.progress import no_log
 from cnlu.text.tokens import AlignedTokenizer
 from cnlu.text.view import view
 from cnlu.training.data.augment.value_substitution import substitute_values
@@ -73,7 +76,8 @@ class Distillation:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 option = name.replace("_", "-")
-                raise UsageError(f"--{option} is {value}; it must be at least {low:g} and at most {high:g}.")
+                fix = _("it must be at least {low} and at most {high}", low=f"{low:g}", high=f"{high:g}")
+                raise UsageError(f"--{option}", _("is {value}", value=value), fix)
 
     @property
     def layers(self) -> int | None:
@@ -82,14 +86,15 @@ class Distillation:
         if found is None:
             return None
         if not re.fullmatch(r"[1-9][0-9]{0,3}", found[1]):
-            raise UsageError(f"--student {self.student}: write a whole number from 1 up, as in layers=4.")
+            problem = _("is not a number of layers")
+            raise UsageError(f"--student {self.student}", problem, _("write a whole number from 1 up, as in layers=4"))
         return int(found[1])
 
 
-def distill(options: Distillation, request: Request, log: Log = lambda line: None) -> TrainingResult:
+def distill(options: Distillation, request: Request, log: Log = no_log) -> TrainingResult:
     """Train the student and write its model directory, as `train` does; `request.data` are the texts.
 
-    Raises UsageError, DataError or ModelError, each one sentence with its mend.
+    Raises UsageError, DataError or ModelError.
     """
     inputs, request = _student_inputs(options, request, log)  # the teacher itself need not stay in memory
     return run_pipeline(inputs, request, log)
@@ -110,11 +115,20 @@ def _student_inputs(options: Distillation, request: Request, log: Log) -> tuple[
     reader = _reader(options, teacher, encoder, log)
     texts, dev = _held_out(texts, teacher, request, log)
     texts += _copies(options.copies, texts, dev, request, log)
-    pieces = _pieces(texts, request.config, encoder.tokenizer if encoder else None)
+    windows = _windows(texts, request.config, encoder.tokenizer if encoder else None)
     folder, quiet = request.out.parent, request.quiet
-    answers, examples = ask(teacher, pieces, MEMORY, folder, quiet)
+    answers, examples = ask(teacher, windows, MEMORY, folder, quiet)
     if reader is not None:
-        answers = with_vectors(answers, teacher, reader, pieces, device, MEMORY, folder, quiet)
+        answers = with_vectors(
+            answers=answers,
+            teacher=teacher,
+            reader=reader,
+            texts=windows,
+            device=device,
+            memory=MEMORY,
+            folder=folder,
+            quiet=quiet,
+        )
     targets = DistillationTargets.build(
         teacher=teacher,
         answers=answers,
@@ -124,8 +138,16 @@ def _student_inputs(options: Distillation, request: Request, log: Log) -> tuple[
         device=device,
     )
     refuse_settings_without_effect(request.config, student=True)
-    inputs = TrainingInputs(
-        dataset=Dataset(teacher.dictionaries(), examples, dev),
+    dataset = Dataset(teacher.dictionaries(), examples, dev)
+    return _inputs(dataset, teacher, device, encoder, targets), request
+
+
+def _inputs(
+    dataset: Dataset, teacher: TrainedModel, device: torch.device, encoder: Encoder | None, targets: DistillationTargets
+) -> TrainingInputs:
+    """A student learns its teacher's targets: nothing is augmented, and the model keeps no examples."""
+    return TrainingInputs(
+        dataset=dataset,
         labels=teacher.model.labels,
         device=device,
         encoder=encoder,
@@ -135,7 +157,6 @@ def _student_inputs(options: Distillation, request: Request, log: Log) -> tuple[
         fingerprint=targets.about,
         metadata={"distilled": targets.about},
     )
-    return inputs, request
 
 
 def _as_teacher(config: Config, teacher: TrainedModel) -> Config:
@@ -144,12 +165,14 @@ def _as_teacher(config: Config, teacher: TrainedModel) -> Config:
     for section, name in _TEACHERS:
         mine, wanted = getattr(getattr(config, section), name), getattr(getattr(own, section), name)
         if mine not in (wanted, getattr(getattr(usual, section), name)):
-            raise UsageError(f"{section}.{name}: a student has its teacher's, {wanted}; leave the setting out.")
+            problem = _("a student has its teacher's, {value}", value=wanted)
+            raise UsageError(f"{section}.{name}", problem, _("leave the setting out"))
         config = replace(config, **{section: replace(getattr(config, section), **{name: wanted})})
     refuse_without_effect(config, {"annotations": _("has no effect on a student, which learns no annotations")})
     for name in ("intent_weight", "entity_weight"):
         if not getattr(config.model, name):
-            raise UsageError(f"model.{name} is 0, but a student learns all that its teacher says; leave it out.")
+            problem = _("is 0, but a student learns both intents and entities from its teacher")
+            raise UsageError(f"model.{name}", problem, _("leave it out"))
     return config
 
 
@@ -172,9 +195,14 @@ def _encoder(
         return prepare_encoder(options.student, config, log)
     given = teacher.pretrained()
     if layers > given.backbone.depth:
-        raise UsageError(
-            f"--student layers={layers}: {teacher.path} has an encoder of {given.backbone.depth}; keep fewer."
+        depth = given.backbone.depth
+        problem = n_(
+            "the encoder of {model} has {count} layer",
+            "the encoder of {model} has {count} layers",
+            depth,
+            model=teacher.path,
         )
+        raise UsageError(f"--student layers={layers}", problem, _("keep at most {count}", count=depth))
     return prepare_encoder(str(teacher.path), config, log, given)
 
 
@@ -190,7 +218,7 @@ def _reader(options: Distillation, teacher: TrainedModel, encoder: Encoder | Non
     except UsageError as error:
         if options.hidden is not None:
             raise
-        log(f"note: no hidden states are learned from: {error}")
+        log(f"note: the student does not learn from hidden states: {error}")
         return None
 
 
@@ -207,14 +235,17 @@ def _held_out(texts: list[str], teacher: TrainedModel, request: Request, log: Lo
         known = {example.text for example in dev}
         texts = [text for text in texts if text not in known]
         if not texts:
-            raise DataError("All texts to learn from are dev texts too; give others with --data.")
+            raise DataError("--data", _("all its texts are also dev texts"), _("give other texts"))
         return texts, dev
     count = min(MOST_DEV, int(len(texts) * request.config.training.dev_fraction))
     if count:
         log(f"dev: the student is compared with its teacher on texts held out ({count})")
     else:
         refuse_without_effect(request.config, {"dev_choice": _("has no effect with no dev texts")})
-        log("note: no dev texts (too few, or training.dev_fraction is 0): the last epoch is kept, uncalibrated.")
+        log(
+            "note: there are no dev texts (too few texts, or training.dev_fraction is 0): "
+            "the last epoch is kept, uncalibrated."
+        )
     return texts[count:], [as_example(result) for result in teacher.model.parse_batch(texts[:count])]
 
 
@@ -231,12 +262,13 @@ def _copies(count: int, texts: list[str], dev: list[Example], request: Request, 
     found = {copy.text: None for i in range(count) for copy in substitute_values(examples, 1.0, seed + i)}
     new = [text for text in found if text not in known]
     if not new:
-        raise UsageError("--copies finds no annotated entities to exchange in --data; give examples, or leave it out.")
-    log(f"learning from {len(new)} more sentences: copies with other values of their entities")
+        problem = _("there are no annotated entities in --data to replace")
+        raise UsageError("--copies", problem, _("add annotated examples, or leave it out"))
+    log(f"adding {len(new)} copies of sentences with other entity values")
     return new
 
 
-def _pieces(texts: Sequence[str], config: Config, tokens: AlignedTokenizer | None) -> list[str]:
+def _windows(texts: Sequence[str], config: Config, tokens: AlignedTokenizer | None) -> list[str]:
     """What the student reads at once: of a long text its windows, each a text of its own, and the intent's part."""
     found: dict[str, None] = {}
     for text in texts:

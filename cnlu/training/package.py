@@ -74,7 +74,8 @@ def _weights(network: Ensemble, request: Request, log: Log) -> bytes | None:
         return None
     if not request.store_weights:
         log(
-            "note: the model holds no weights for training: `cnlu train --from` cannot continue it; parsing needs none."
+            "note: the model directory holds no weights for training: it can parse, but "
+            "`cnlu train --from` cannot continue it."
         )
         return None
     return to_safetensors(network)
@@ -87,8 +88,8 @@ def _examples(inputs: TrainingInputs, request: Request, log: Log) -> dict[str, b
         return {}
     if not request.store_examples:
         log(
-            "note: the model keeps none of its examples: `cnlu train --from` it will forget every label that the data "
-            "given then have no examples of."
+            "note: the model directory holds no examples: a later `cnlu train --from` forgets the labels that its data "
+            "have no examples of."
         )
         return {}
     return replay_files(dataset.train, [] if request.dev else dataset.dev, training.replay, training.seed)

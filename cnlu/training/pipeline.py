@@ -77,7 +77,15 @@ def run_pipeline(inputs: TrainingInputs, request: Request, log: Log) -> Training
     features = featurize(inputs, request, log)
     network, masker = build_network(inputs, features, request.config)
     evaluation = _evaluation(inputs, features, request, log)
-    run = _run(inputs, features, network, masker, evaluation, request, log)
+    run = _run(
+        inputs=inputs,
+        features=features,
+        network=network,
+        masker=masker,
+        evaluation=evaluation,
+        request=request,
+        log=log,
+    )
     with _resumable(run.checkpoint, log):
         run, all_rows = _with_encoder_output(run, features.rows, evaluation.dev, inputs, request)
         state = fit(run, request.resume)
@@ -89,10 +97,24 @@ def run_pipeline(inputs: TrainingInputs, request: Request, log: Log) -> Training
             rounded = _calibrate_rounded(evaluation.dev, network, graph, log)
             keeps = inputs.dataset.held_out_by or evaluation.keeps_calibration
             calibration, metrics = (calibration, metrics) if keeps else rounded
-        fitted = Fitted(network, graph, calibration, metrics, state, refit_epochs)
+        fitted = Fitted(
+            network=network,
+            graph=graph,
+            calibration=calibration,
+            dev_metrics=metrics,
+            state=state,
+            refit_epochs=refit_epochs,
+        )
         package(inputs, features, fitted, request, log)
     run.checkpoint.clear()
-    log_summary(request.out, state, metrics, evaluation.chooses_epoch, evaluation.out_of_fold, log)
+    log_summary(
+        out=request.out,
+        state=state,
+        metrics=metrics,
+        chosen=evaluation.chooses_epoch,
+        out_of_fold=evaluation.out_of_fold,
+        log=log,
+    )
     return TrainingResult(network, features.extractor, features.vocabularies, inputs.labels, metrics)
 
 
@@ -102,7 +124,9 @@ def featurize(inputs: TrainingInputs, request: Request, log: Log) -> Features:
     extractor = build_extractor(config, dataset.data.lookups, dataset.data.regexes)
     learned, made = _augment(inputs, config, extractor)
     tokens = encoder.tokenizer if encoder else None
-    rows, vocabularies = featurize_by_mask(learned, extractor, inputs.labels, config, tokens, inputs.known)
+    rows, vocabularies = featurize_by_mask(
+        examples=learned, extractor=extractor, labels=inputs.labels, config=config, tokenizer=tokens, known=inputs.known
+    )
     if not rows:
         problem = _("all training examples are empty texts")
         raise DataError(", ".join(map(str, request.data)), problem, _("write some text into them"))
@@ -232,7 +256,13 @@ def _with_encoder_output(
     def read(given: list[Row]) -> list[Row]:
         memory, folder = config.encoder.cache_mb << 20, request.out.parent
         return add_frozen_features(
-            given, encoder.aligned_encoder, encoder.views, inputs.device, memory, folder, request.quiet
+            rows=given,
+            aligned_encoder=encoder.aligned_encoder,
+            views=encoder.views,
+            device=inputs.device,
+            memory=memory,
+            folder=folder,
+            quiet=request.quiet,
         )
 
     if dev is not None:
@@ -293,7 +323,7 @@ def _resumable(checkpoint: Checkpoint, log: Log) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         if checkpoint.exists():
-            log("interrupted; the same command with --resume goes on from the last saved state.")
+            log("interrupted; run the same command with --resume to continue from the last saved state.")
         else:
             log("interrupted before a state was saved; nothing was written.")
         raise

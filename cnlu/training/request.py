@@ -9,7 +9,7 @@ from pathlib import Path
 from cnlu.config import Config
 
 Log = Callable[[str], None]
-"""Takes the story of a training, a line at a time."""
+"""Receives the progress of a training, one line at a time"""
 
 
 @dataclass

@@ -6,6 +6,7 @@ import torch
 
 from cnlu.errors import UsageError
 from cnlu.i18n import _
+from cnlu.progress import no_log
 from cnlu.training.data.dataset import Dataset, collect_labels, read_dataset
 from cnlu.training.fit.encoder_setup import prepare_encoder
 from cnlu.training.inputs import TrainingInputs, prepare, refuse_settings_without_effect
@@ -13,7 +14,7 @@ from cnlu.training.pipeline import TrainingResult, run_pipeline
 from cnlu.training.request import Log, Request
 
 
-def train(request: Request, log: Log = lambda line: None) -> TrainingResult:
+def train(request: Request, log: Log = no_log) -> TrainingResult:
     """Train and write the model directory; `log` takes the progress, a line at a time.
 
     Raises UsageError, DataError or ModelError. An existing model at `out` stays as it is until the new one is complete.

@@ -209,7 +209,7 @@ def test_ctrl_c_in_training_keeps_the_old_model_and_tells_how_to_go_on(
         running.send_signal(signal.SIGINT)
         told = running.communicate(timeout=60)[1].decode()
         assert running.returncode == 130
-    assert "--resume goes on" in told and told.rstrip().endswith("cnlu: stopped.") and "Traceback" not in told
+    assert "--resume to continue" in told and told.rstrip().endswith("cnlu: stopped.") and "Traceback" not in told
     assert {path.name: path.read_bytes() for path in model.iterdir()} == before
     # The interrupt may fall into the saving of a state: then the one before it is still beside it.
     assert {path.name for path in tmp_path.iterdir()} - {"model.training.old"} == {"model", "model.training"}

@@ -59,7 +59,7 @@ def test_examples_lend_their_texts_and_it_is_said(
     ("arguments", "said"),
     [
         (["--student", "layers=2"], "the encoder cannot be recovered from this model: it has none"),
-        (["--student", "layers=two"], "--student layers=two: write a whole number"),
+        (["--student", "layers=two"], "--student layers=two: is not a number of layers; write a whole number"),
         (["--student", "no/such/encoder"], "no/such/encoder: there is no such directory"),
         (["--hidden", "1"], "--hidden: has no effect on a student without an encoder"),
         (["--temperature", "nan"], "--temperature: .nan. is not a number"),

@@ -166,7 +166,7 @@ def test_copies_with_other_values_are_learned_from_but_no_dev_text(
     _, said = run("none", data=[tmp_path / "given.jsonl"], dev=[tmp_path / "dev.jsonl"], options={"copies": 3})
     told = json.loads((tmp_path / "student" / "training.json").read_text(encoding="utf-8"))
     copies = told["distilled"]["texts"] - len(given)
-    assert f"learning from {copies} more sentences: copies with other values of their entities" in said
+    assert f"adding {copies} copies of sentences with other entity values" in said
     config = load_config(None, NARROW)
     request = Request([tmp_path / "given.jsonl"], tmp_path / "x", config)
     texts = _copies(3, [example.text for example in given], dev, request, said.append)
@@ -260,7 +260,7 @@ def test_a_teacher_whose_encoder_cannot_be_taken_out_still_teaches_its_answers(
     run: Run, rounded: Path, tmp_path: Path, tiny_bert: Path, without_export: None
 ) -> None:
     _, said = run(str(tiny_bert), of=rounded)
-    assert any(line.startswith("note: no hidden states are learned from") for line in said)
+    assert any(line.startswith("note: the student does not learn from hidden states") for line in said)
     assert "hidden" not in history(tmp_path / "student")[0]
     for student, options in (("layers=1", {}), (str(tiny_bert), {"hidden": 1.0})):
         with pytest.raises(UsageError, match="rounded: the encoder cannot be recovered"):
@@ -311,19 +311,19 @@ def test_an_interrupted_distillation_resumes_to_the_same_student(
 @pytest.mark.parametrize(
     ("student", "overrides", "options", "said"),
     [
-        ("layers=4", [], {}, "layers=4: .*model has an encoder of 3; keep fewer"),
-        ("layers=0", [], {}, "--student layers=0: write a whole number"),
-        ("layers=all", [], {}, "--student layers=all: write a whole number"),
+        ("layers=4", [], {}, "layers=4: the encoder of .*model has 3 layers; keep at most 3"),
+        ("layers=0", [], {}, "--student layers=0: is not a number of layers; write a whole number"),
+        ("layers=all", [], {}, "--student layers=all: is not a number of layers; write a whole number"),
         ("no/such/directory", [], {}, "no/such/directory: there is no such directory"),
         ("layers=1", ["encoder.keep_layers=2"], {}, "encoder.keep_layers: has no effect with --student layers=1"),
         ("none", ["model.tagging=BIO", "features.lexicon=off"], {}, "features.lexicon: a student has its teacher's"),
-        ("none", ["model.entity_weight=0"], {}, "model.entity_weight is 0"),
+        ("none", ["model.entity_weight=0"], {}, "model.entity_weight: is 0"),
         ("none", ["model.negatives=3"], {}, "model.negatives: has no effect on a student"),
         ("none", [], {"hidden": 1.0}, "--hidden: has no effect on a student without an encoder"),
-        ("none", [], {"temperature": 0.0}, "--temperature is 0.0; it must be at least 0.1"),
-        ("none", [], {"copies": 2}, "--copies finds no annotated entities to exchange"),
-        ("none", [], {"copies": -1}, "--copies is -1; it must be at least 0"),
-        ("none", [], {"max_texts": 0}, "--max-texts is 0; it must be at least 1"),
+        ("none", [], {"temperature": 0.0}, "--temperature: is 0.0; it must be at least 0.1"),
+        ("none", [], {"copies": 2}, "--copies: there are no annotated entities in --data"),
+        ("none", [], {"copies": -1}, "--copies: is -1; it must be at least 0"),
+        ("none", [], {"max_texts": 0}, "--max-texts: is 0; it must be at least 1"),
     ],
 )
 def test_wishes_that_cannot_be_granted(

@@ -15,7 +15,7 @@ from cnlu.config import EncoderConfig, TrainingConfig
 from cnlu.errors import ModelError
 from cnlu.i18n import _
 from cnlu.model.ensemble import Ensemble
-from cnlu.progress import Bar, Lines, progress
+from cnlu.progress import Bar, Lines, no_log, progress
 from cnlu.pytorch.bfloat16 import computes_bfloat16
 from cnlu.pytorch.optimizer_state import optimizer_tensors, restore_optimizer
 from cnlu.training.data.batching import plan_epoch
@@ -28,7 +28,7 @@ from cnlu.training.request import Log
 from cnlu.training.transfer.distillation_targets import DistillationTargets
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Run:
     """The inputs of one training."""
 
@@ -42,7 +42,7 @@ class Run:
     character_masking: CharacterMasking | None = None
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     quiet: bool = False
-    log: Log = lambda line: None
+    log: Log = no_log
     distillation: DistillationTargets | None = None
     """The teacher's targets, which replace the annotations; None without a teacher"""
     share: float = 1.0

@@ -66,6 +66,7 @@ class DistillationTargets:
     @classmethod
     def build(
         cls,
+        *,
         teacher: TrainedModel,
         answers: Answers,
         width: int,
@@ -84,7 +85,15 @@ class DistillationTargets:
             "temperature": temperature,
             "hidden": 0.0 if answers.vectors is None else hidden,
         }
-        return cls(answers, teacher.tagger().to(device), with_roles, temperature, hidden, bridge, about)
+        return cls(
+            answers=answers,
+            crf=teacher.tagger().to(device),
+            with_roles=with_roles,
+            temperature=temperature,
+            hidden=hidden,
+            bridge=bridge,
+            about=about,
+        )
 
     def join(self, network: Ensemble, optimizer: torch.optim.Optimizer, config: TrainingConfig) -> None:
         """The bridge learns, is averaged and saved with the network."""
@@ -106,7 +115,9 @@ class DistillationTargets:
         if answers.vectors is not None:
             vectors = _padded(answers.of(answers.vectors, numbers), mask)
             read = (vectors != 0).any(-1).float() * (batch["alignment"].sum(-1) > 0)
-        return BatchTargets(tags, intent, roles, tags.tags @ self.with_roles, vectors, read)
+        return BatchTargets(
+            tags=tags, intent=intent, roles=roles, in_role=tags.tags @ self.with_roles, vectors=vectors, read=read
+        )
 
     def losses(
         self,

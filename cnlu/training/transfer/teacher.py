@@ -74,7 +74,15 @@ def ask(
 def as_example(result: dict[str, Any]) -> Example:
     """A parse result as if it were annotated."""
     entities = [
-        Entity(e["start"], e["end"], e["entity"], e["value"], e.get("role"), e.get("group")) for e in result["entities"]
+        Entity(
+            start=e["start"],
+            end=e["end"],
+            entity=e["entity"],
+            value=e["value"],
+            role=e.get("role"),
+            group=e.get("group"),
+        )
+        for e in result["entities"]
     ]
     return Example(result["text"], result["intent"]["name"], tuple(entities))
 
@@ -98,7 +106,15 @@ def with_vectors(
             few = [view(text).text for text in texts[first : first + AT_ONCE]]
             rows = [_bare(len(text), read(text)) for text in few]
             for i, row in enumerate(
-                add_frozen_features(rows, reader, VIEWS[reader.sentence], device, memory, folder), first
+                add_frozen_features(
+                    rows=rows,
+                    aligned_encoder=reader,
+                    views=VIEWS[reader.sentence],
+                    device=device,
+                    memory=memory,
+                    folder=folder,
+                ),
+                first,
             ):
                 assert row.frozen_features is not None
                 vectors[starts[i] : starts[i + 1]] = row.frozen_features[0]
@@ -109,4 +125,12 @@ def with_vectors(
 def _bare(length: int, tokens: Tokens) -> Row:
     """A row of nothing but tokens."""
     nothing = np.zeros(length, np.int64)
-    return Row(np.zeros((length, 1), np.int32), np.zeros(0, np.int32), nothing, nothing, IGNORE_INDEX, (), tokens)
+    return Row(
+        characters=np.zeros((length, 1), np.int32),
+        sentence=np.zeros(0, np.int32),
+        tags=nothing,
+        roles=nothing,
+        intent=IGNORE_INDEX,
+        second_intent=(),
+        tokens=tokens,
+    )

@@ -1,4 +1,4 @@
-"""Warm start: the weights of a trained network go into a new one, which knows the same labels and features and more."""
+"""Warm start: copy the weights of a trained network into one with the same labels and features, and more."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cnlu.runtime.calibration import Calibration
 from cnlu.runtime.labels import Labels
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class WarmStart:
     """What training takes over from a trained model."""
 

@@ -35,9 +35,7 @@ def augment(
     Each kind starts from the given examples, so copies are not copied again. Raises DataError for an invalid
     training.synonym_table, UsageError for homophones without pypinyin.
     """
-    training = config.training
-    seed = training.seed
-
+    training, seed = config.training, config.training.seed
     canonical = Synonyms(data.synonyms, data.synonyms_of, build_normalizer(config.text))
 
     def synonyms() -> list[Example]:
