@@ -87,35 +87,36 @@ def run_pipeline(inputs: TrainingInputs, request: Request, log: Log) -> Training
         log=log,
     )
     with _resumable(run.checkpoint, log):
-        run, all_rows = _with_encoder_output(run, features.rows, evaluation.dev, inputs, request)
-        state = fit(run, request.resume)
-        _finish(network)
-        calibration, metrics = calibrate(inputs, features, evaluation, network)
-        refit_epochs = _refit(run, all_rows, inputs.dataset)
-        graph = _export(network, inputs.encoder, request)
-        if request.int8 and evaluation.dev:
-            rounded = _calibrate_rounded(evaluation.dev, network, graph, log)
-            keeps = inputs.dataset.held_out_by or evaluation.keeps_calibration
-            calibration, metrics = (calibration, metrics) if keeps else rounded
-        fitted = Fitted(
-            network=network,
-            graph=graph,
-            calibration=calibration,
-            dev_metrics=metrics,
-            state=state,
-            refit_epochs=refit_epochs,
-        )
+        fitted = _fit_and_calibrate(inputs, features, run, evaluation, request)
         package(inputs, features, fitted, request, log)
     run.checkpoint.clear()
-    log_summary(
-        out=request.out,
+    chooses, out_of_fold = evaluation.chooses_epoch, evaluation.out_of_fold
+    log_summary(request.out, fitted, chosen=chooses, out_of_fold=out_of_fold, log=log)
+    return TrainingResult(network, features.extractor, features.vocabularies, inputs.labels, fitted.dev_metrics)
+
+
+def _fit_and_calibrate(
+    inputs: TrainingInputs, features: Features, run: Run, evaluation: Evaluation, request: Request
+) -> Fitted:
+    """The trained network, its graph and its calibration, which is that of the graph that is shipped."""
+    run, all_rows = _with_encoder_output(run, features.rows, evaluation.dev, inputs, request)
+    state = fit(run, request.resume)
+    _finish(run.network)
+    calibration, metrics = calibrate(inputs, features, evaluation, run.network)
+    refit_epochs = _refit(run, all_rows, inputs.dataset)
+    graph = _export(run.network, inputs.encoder, request)
+    if request.int8 and evaluation.dev:
+        rounded = _calibrate_rounded(evaluation.dev, run.network, graph, run.log)
+        keeps = inputs.dataset.held_out_by or evaluation.keeps_calibration
+        calibration, metrics = (calibration, metrics) if keeps else rounded
+    return Fitted(
+        network=run.network,
+        graph=graph,
+        calibration=calibration,
+        dev_metrics=metrics,
         state=state,
-        metrics=metrics,
-        chosen=evaluation.chooses_epoch,
-        out_of_fold=evaluation.out_of_fold,
-        log=log,
+        refit_epochs=refit_epochs,
     )
-    return TrainingResult(network, features.extractor, features.vocabularies, inputs.labels, metrics)
 
 
 def featurize(inputs: TrainingInputs, request: Request, log: Log) -> Features:

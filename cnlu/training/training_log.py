@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from cnlu.config import Config
 from cnlu.config.needs import refuse_without_effect
@@ -11,8 +10,8 @@ from cnlu.i18n import _
 from cnlu.io.messages import shown
 from cnlu.training.data.dataset import Dataset, dictionary_notes
 from cnlu.training.data.out_of_fold import all_members
-from cnlu.training.fit.checkpoint import TrainingState
 from cnlu.training.inputs import Features, TrainingInputs
+from cnlu.training.package import Fitted
 from cnlu.training.request import Log
 
 SHOWN = 3
@@ -56,10 +55,9 @@ def log_last_epoch_kept(dataset: Dataset, config: Config, keeps_calibration: boo
     )
 
 
-def log_summary(
-    out: Path, state: TrainingState, metrics: dict[str, Any] | None, chosen: bool, out_of_fold: bool, log: Log
-) -> None:
+def log_summary(out: Path, fitted: Fitted, *, chosen: bool, out_of_fold: bool, log: Log) -> None:
     """Where the model is, which epoch was kept, and the dev metrics."""
+    state, metrics = fitted.state, fitted.dev_metrics
     written = f"best of {state.epoch} epochs was {state.best_epoch}" if chosen else f"after {state.epoch} epochs"
     if metrics is None:
         log(f"{out}: written {written}")
