@@ -34,7 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as stop:
         return _stopped(getattr(stop, "number", signal.SIGINT))
     except (Exception, SystemExit) as error:
-        if (number := interrupts.heard()) is not None:  # an import, or C code, made another error of the interrupt
+        if (
+            number := interrupts.received_signal()
+        ) is not None:  # an import, or C code, made another error of the interrupt
             return _stopped(number)
         return _failed(error)
 

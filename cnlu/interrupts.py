@@ -35,7 +35,7 @@ class _State:
     """There is nothing to clean up yet"""
     held = 0
     """How many parts of the program, one in the other, must not be interrupted now"""
-    heard: int | None = None
+    received_signal: int | None = None
     """The first signal"""
     said = False
     """The sentence has been printed"""
@@ -65,14 +65,14 @@ def end() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def heard() -> int | None:
+def received_signal() -> int | None:
     """The signal that asked to stop; None where none did. Code that wraps errors may have hidden the `Stop`."""
-    return _State.heard
+    return _State.received_signal
 
 
 def answered() -> None:
     """The signal was answered in another way than by ending."""
-    _State.heard = None
+    _State.received_signal = None
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, 0)
 
@@ -104,8 +104,8 @@ def held_back() -> Iterator[None]:
         yield
     finally:
         _State.held -= 1
-        if _State.heard is not None and not _State.held and not _unwinding():
-            raise Stop(_State.heard)
+        if _State.received_signal is not None and not _State.held and not _unwinding():
+            raise Stop(_State.received_signal)
 
 
 @contextmanager
@@ -130,8 +130,8 @@ def _hear(number: int, frame: FrameType | None) -> None:
             with suppress(OSError):
                 os.write(2, f"\n{SAID}\n".encode())
         os._exit(128 + number)
-    if _State.heard is None:
-        _State.heard = number
+    if _State.received_signal is None:
+        _State.received_signal = number
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, AGAIN, AGAIN)
     if not _State.held:
@@ -139,8 +139,8 @@ def _hear(number: int, frame: FrameType | None) -> None:
 
 
 def _insist(number: int, frame: FrameType | None) -> None:
-    if _State.heard is not None and not _State.held and not _unwinding():
-        raise Stop(_State.heard)
+    if _State.received_signal is not None and not _State.held and not _unwinding():
+        raise Stop(_State.received_signal)
 
 
 def _unwinding() -> bool:

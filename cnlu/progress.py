@@ -33,7 +33,7 @@ class Lines:
         self.n, self.total, self.desc, self._leave = initial, total, desc, leave
         self._initial, self._unit, self._scale = initial, unit, unit_scale
         self._postfix = ""
-        self._began = self._told = time.monotonic()
+        self._began = self._logged_at = time.monotonic()
         self._shown: int | None = None
 
     def __enter__(self) -> Lines:
@@ -44,7 +44,7 @@ class Lines:
 
     def update(self, n: int = 1) -> None:
         self.n += n
-        self._tell(EVERY)
+        self._log(EVERY)
 
     def set_postfix_str(self, postfix: str) -> None:
         self._postfix = postfix
@@ -54,18 +54,18 @@ class Lines:
 
     def passed(self) -> None:
         """The end of a pass."""
-        self._tell(SHORT_PASS)
+        self._log(SHORT_PASS)
 
     def close(self) -> None:
         """A step ends with a line, unless it should leave none."""
         if self._leave and self.n != self._shown:
-            self._tell(0)
+            self._log(0)
 
-    def _tell(self, after: float) -> None:
+    def _log(self, after: float) -> None:
         now = time.monotonic()
-        if now - self._told < after:
+        if now - self._logged_at < after:
             return
-        self._told, self._shown = now, self.n
+        self._logged_at, self._shown = now, self.n
         line = tqdm.format_meter(
             self.n,
             self.total,
@@ -110,7 +110,7 @@ def progress(
     return Lines(total, desc, unit, scale, initial, leave)
 
 
-def say_above(log: Callable[[str], None], line: str) -> None:
+def log_above(log: Callable[[str], None], line: str) -> None:
     """Says a line above the bars, not into them."""
     with tqdm.external_write_mode(sys.stderr):
         log(line)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from cnlu.i18n import _
 
-ALIKE = 0.7
+MIN_SIMILARITY = 0.7
 """difflib's ratio from which a name counts as a misspelling: `layer` and `layers` have .91, `lr` and `layers` .5."""
 
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
@@ -90,7 +90,7 @@ OPTIONS = {"--max-steps": "run"}
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that is most like this one, if it could be a misspelling."""
-    close = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=ALIKE)
+    close = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=MIN_SIMILARITY)
     return close[0] if close else None
 
 

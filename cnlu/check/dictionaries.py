@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from cnlu.check.corpus import Corpus
 from cnlu.check.findings import Finding, Place
 from cnlu.data.schema import Entry
-from cnlu.features.lexicon import Complaint, Lexicon
+from cnlu.features.lexicon import DictionaryIssue, Lexicon
 from cnlu.features.regexes import BadRegexError, Clock, compile_regex
 from cnlu.i18n import _, n_
 from cnlu.io.messages import shown
@@ -18,11 +18,11 @@ from cnlu.text.view import view
 def find_unusable_entries(corpus: Corpus) -> Iterator[Finding]:
     """`rejected-entry`, `suspicious-regex`."""
     places = _places(corpus)
-    for complaint in build_lexicon(corpus).complaints:
-        at = places.get((complaint.kind, complaint.name, complaint.entry), [Place("", complaint.entry)])
-        text, problem, fix = _described(complaint)
+    for issue in build_lexicon(corpus).issues:
+        at = places.get((issue.kind, issue.name, issue.entry), [Place("", issue.entry)])
+        text, problem, fix = _described(issue)
         yield Finding(
-            code="rejected-entry" if complaint.rejected else "suspicious-regex",
+            code="rejected-entry" if issue.rejected else "suspicious-regex",
             source=at[0].source,
             text=text,
             problem=problem,
@@ -31,20 +31,19 @@ def find_unusable_entries(corpus: Corpus) -> Iterator[Finding]:
         )
 
 
-def _described(complaint: Complaint) -> tuple[str, str, str]:
+def _described(issue: DictionaryIssue) -> tuple[str, str, str]:
     """(text, problem, fix)"""
-    reason, _separator, fix = complaint.said.rstrip(".?").rpartition("; ")
-    reason = reason.partition(": ")[2]
-    is_table = complaint.kind == "lookup"
-    if not complaint.entry.strip():
+    reason, fix = issue.problem, issue.fix
+    is_table = issue.kind == "lookup"
+    if not issue.entry.strip():
         if is_table:
-            return complaint.name, _("is a lookup table with a blank entry"), fix
-        return complaint.name, _("is a regex with a blank entry"), fix
+            return issue.name, _("is a lookup table with a blank entry"), fix
+        return issue.name, _("is a regex with a blank entry"), fix
     if is_table:
-        problem = _("is an entry of the lookup table {name}: {reason}", name=shown(complaint.name), reason=reason)
+        problem = _("is an entry of the lookup table {name}: {reason}", name=shown(issue.name), reason=reason)
     else:
-        problem = _("is an entry of the regex {name}: {reason}", name=shown(complaint.name), reason=reason)
-    return complaint.entry, problem, fix
+        problem = _("is an entry of the regex {name}: {reason}", name=shown(issue.name), reason=reason)
+    return issue.entry, problem, fix
 
 
 def find_unused_entries(corpus: Corpus) -> Iterator[Finding]:

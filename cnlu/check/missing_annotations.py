@@ -212,14 +212,15 @@ class _Estimator:
 
     def is_mistake(self, text: str, has_type: bool) -> bool:
         """Whether an unannotated place is a mistake. `has_type`: whether its intent has the type anywhere."""
-        if self.annotated_share(text) < self._settings.bare_share:
+        if self.annotated_share(text) < self._settings.missing_annotation_share:
             return False
         value = self._values[text]
-        inconsistent = self._shares[value.type] < self._settings.bare_share
+        inconsistent = self._shares[value.type] < self._settings.missing_annotation_share
         if has_type and not inconsistent and not _is_common(text, self._words):
             return True
         return (
-            _annotated_count(value) / (_annotated_count(value) + value.unannotated) >= self._settings.bare_common_share
+            _annotated_count(value) / (_annotated_count(value) + value.unannotated)
+            >= self._settings.missing_annotation_common_share
         )
 
     def is_name(self, text: str) -> bool:

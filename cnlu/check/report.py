@@ -92,7 +92,7 @@ def _record(one: Finding) -> dict[str, Any]:
         **_place(one.source),
         "text": one.text,
         "problem": one.problem,
-        "mend": one.fix,
+        "fix": one.fix,
         "related": related,
     }
 

@@ -28,6 +28,8 @@ RENAMED: Mapping[str, str] = {
     "training.settle": "training.refit",
     "training.swap_values": "training.value_substitution",
     "training.synonyms": "training.synonym_replacement",
+    "check.bare_share": "check.missing_annotation_share",
+    "check.bare_common_share": "check.missing_annotation_common_share",
 }
 """A setting's old name, or a section's -> the new one."""
 

@@ -56,8 +56,8 @@ def unmet_settings(config: Any) -> dict[str, str]:
         name, _colon, wanted = need.partition(": ")
         section, _dot, setting = name.partition(".")
         now = _written(getattr(getattr(config, section), setting))
-        is_met = now in wanted.split(" | ") if wanted else now not in ("false", "0", "")
-        if not is_met:
+        holds = now in wanted.split(" | ") if wanted else now not in ("false", "0", "")
+        if not holds:
             found[need] = _("has no effect with {setting}", setting=f"{name}: {now}")
     return found
 

@@ -243,14 +243,14 @@ class CheckConfig:
     imbalance: float = setting(
         20.0, "an intent is reported where the largest one has more than this many times its examples", low=1
     )
-    bare_share: float = setting(
+    missing_annotation_share: float = setting(
         0.8,
-        "a value left bare is reported where it is annotated in at least this share of its places; a value seen rarely "
-        "is judged by the others of its type too",
+        "a missing annotation is reported if the value is annotated in at least this share of its places; a value seen "
+        "rarely is judged by the others of its type too",
         low=0.5,
         high=1,
     )
-    bare_common_share: float = setting(
+    missing_annotation_common_share: float = setting(
         0.9,
         "the same for ordinary words and numbers, and where the intent never has the type: judged by themselves alone",
         low=0.5,

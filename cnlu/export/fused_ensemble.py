@@ -69,9 +69,9 @@ class FusedEnsemble(nn.Module):
         for layer in self.layers:
             x = layer(x, padding, index)
         x = _norm(x).view(self.count, batch, 1 + length, -1).permute(1, 2, 0, 3).flatten(2)
-        emissions, roles, groups, *several = self.reading(torch.cat([x[:, 1:], *known], -1)).split(self.parts, -1)
+        emissions, roles, groups, *per_label = self.reading(torch.cat([x[:, 1:], *known], -1)).split(self.parts, -1)
         if self.intent is None:
-            return Outputs(emissions, pooled(several[0], mask), roles, groups)
+            return Outputs(emissions, pooled(per_label[0], mask), roles, groups)
         return Outputs(emissions, self.intent(torch.cat([x[:, 0], *views], -1)), roles, groups)
 
 

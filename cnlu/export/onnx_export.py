@@ -87,7 +87,7 @@ def export_onnx(network: Ensemble) -> bytes:
         shapes.append(({0: batch, 1: tokens}, {0: batch, 1: tokens}, {0: batch, 1: length, 2: tokens}))
         names += (*ENCODER_INPUTS,)
     exported = _Exported(network).eval()
-    with _quiet(), _plain_mask() if network.aligned_encoder is not None else contextlib.nullcontext():
+    with _silent_exporter(), _plain_mask() if network.aligned_encoder is not None else contextlib.nullcontext():
         program = torch.onnx.export(
             exported,
             tuple(example),
@@ -152,7 +152,7 @@ def _plain_mask() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _quiet():  # type: ignore[no-untyped-def]
+def _silent_exporter():  # type: ignore[no-untyped-def]
     """Silence the exporter's output; a failure still raises."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)

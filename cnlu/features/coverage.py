@@ -25,16 +25,16 @@ def _own(text: Features) -> set[str]:
     return characters_of(row[0] for row in text.characters if row)
 
 
-def known_share(features: Features, known: int, met: Container[str]) -> float:
+def known_share(features: Features, known: int, seen: Container[str]) -> float:
     """0..1: the mean of two shares: `known` of its characters' features, and those of its characters that were met."""
     every, characters = sum(map(len, features.characters)), _own(features)
     if not every or not characters:
         return 1.0
-    return (known / every + sum(one in met for one in characters) / len(characters)) / 2
+    return (known / every + sum(one in seen for one in characters) / len(characters)) / 2
 
 
 @dataclass
-class Met:
+class SeenFeatures:
     """What texts have features and characters, so that of each can be told what the others alone make known."""
 
     least: int
@@ -43,7 +43,7 @@ class Met:
     characters: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, texts: Iterable[Features], least: int) -> Met:
+    def of(cls, texts: Iterable[Features], least: int) -> SeenFeatures:
         found = cls(least)
         for text in texts:
             found.features.update(feature for row in text.characters for feature in row)

@@ -10,8 +10,10 @@ from typing import NamedTuple
 import regex
 from ahocorasick_rs import AhoCorasick
 
+from cnlu.errors import DataError
 from cnlu.features.regex_risk import has_nested_repeat, samples
 from cnlu.features.regexes import BadRegexError, Clock, compile_regex
+from cnlu.i18n import _
 from cnlu.text.chars import char_type
 from cnlu.text.normalize import Normalized, Normalizer
 from cnlu.text.view import FINAL, View, view
@@ -38,8 +40,8 @@ class Match(NamedTuple):
     """The table's entry or the pattern, as the user wrote it."""
 
 
-class Complaint(NamedTuple):
-    """An entry or pattern that could not be used, or that works but hardly as intended."""
+class DictionaryIssue(NamedTuple):
+    """An entry or pattern that cannot be used, or that works but hardly as intended."""
 
     kind: str
     """"lookup" or "regex"."""
@@ -48,8 +50,16 @@ class Complaint(NamedTuple):
     entry: str
     """The entry or pattern, as the user wrote it."""
     rejected: bool
-    said: str
-    """What is wrong and how to mend it, a sentence that begins with kind and name."""
+    """Whether it cannot be used at all"""
+    problem: str
+    """What is wrong, a part of a sentence"""
+    fix: str
+    """What to do about it, a part of a sentence"""
+
+    def __str__(self) -> str:
+        """The whole sentence, which begins with kind and name."""
+        place = _("Lookup table `{name}`") if self.kind == "lookup" else _("Regex `{name}`")
+        return str(DataError(place.format(name=self.name), self.problem, self.fix))
 
 
 class Lexicon:
@@ -63,8 +73,8 @@ class Lexicon:
     Each match of a pattern counts once, from left to right, as `re.finditer` finds them; empty ones are
     ignored. A pattern that takes too long on a text (see `regexes`) has no hit in it, and a warning says so once.
 
-    `complaints`: one for each entry or pattern that could not be used, or works but hardly as intended; `rejected`
-    and `notes` are the sentences of the former and the latter. `loaded`: how many entries and patterns are in use.
+    `issues`: one for each entry or pattern that cannot be used, or that works but hardly as intended; `rejected` and
+    `notes` are the sentences of the former and the latter. `loaded`: how many entries and patterns are in use.
     """
 
     def __init__(
@@ -73,7 +83,7 @@ class Lexicon:
         regexes: Mapping[str, Sequence[str]],
         normalizer: Normalizer,
     ) -> None:
-        self.complaints: list[Complaint] = []
+        self.issues: list[DictionaryIssue] = []
         self.loaded = 0
         self._owners: list[list[tuple[str, str]]] = []  # for each needle, the (name, entry)s it stands for
         self._edges: list[tuple[str, str]] = []  # for each needle, see _edge
@@ -83,16 +93,12 @@ class Lexicon:
     @property
     def rejected(self) -> list[str]:
         """One sentence for each entry or pattern that could not be used."""
-        return [complaint.said for complaint in self.complaints if complaint.rejected]
+        return [str(issue) for issue in self.issues if issue.rejected]
 
     @property
     def notes(self) -> list[str]:
         """One sentence for each pattern that works but hardly as intended."""
-        return [complaint.said for complaint in self.complaints if not complaint.rejected]
-
-    def _complain(self, kind: str, name: str, entry: str, said: str, rejected: bool = True) -> None:
-        title = "Lookup table" if kind == "lookup" else "Regex"
-        self.complaints.append(Complaint(kind, name, entry, rejected, f"{title} `{name}`: {said}"))
+        return [str(issue) for issue in self.issues if not issue.rejected]
 
     def matches(self, normalized: Normalized, seen: View | None = None) -> list[Match]:
         """All hits in a text, sorted by start, end, kind and name.
@@ -149,7 +155,8 @@ class Lexicon:
             for entry in entries:
                 needle = normalizer.normalize(view(entry).text).text
                 if not needle:
-                    self._complain("lookup", name, entry, f"the entry {entry!r} is blank; remove it.")
+                    problem = _("the entry {entry} is blank", entry=repr(entry))
+                    self.issues.append(DictionaryIssue("lookup", name, entry, True, problem, _("remove it")))
                     continue
                 self.loaded += 1
                 if needle not in seen:
@@ -166,8 +173,8 @@ class Lexicon:
                 try:
                     pattern = compile_regex(source)
                 except BadRegexError as error:
-                    said = f"the pattern `{source}` cannot be compiled ({error}); correct it."
-                    self._complain("regex", name, source, said)
+                    problem = _("the pattern `{pattern}` cannot be compiled ({reason})", pattern=source, reason=error)
+                    self.issues.append(DictionaryIssue("regex", name, source, True, problem, _("correct it")))
                     continue
                 compiled.append((name, pattern))
                 self.loaded += 1
@@ -176,22 +183,25 @@ class Lexicon:
 
     def _note_pitfalls(self, name: str, pattern: regex.Pattern[str]) -> None:
         source = pattern.pattern
+        found = []
         if re.search(r"(?<!\\)(?:\\\\)*\\b", source):
-            said = (
-                rf"\b in `{source}` does not match between a Chinese character and another, "
-                r"a letter or a digit; leave it out, or name the neighbours, as in (?<!\d)\d{4}(?!\d)."
+            problem = _(
+                "\\b in `{pattern}` does not match between a Chinese character and another, a letter or a digit",
+                pattern=source,
             )
-            self._complain("regex", name, source, said, rejected=False)
+            fix = _("leave it out, or name the neighbours, as in {example}", example=r"(?<!\d)\d{4}(?!\d)")
+            found.append((problem, fix))
         if pattern.match(""):
-            said = f"`{source}` also matches the empty string, which is ignored; write + for *?"
-            self._complain("regex", name, source, said, rejected=False)
+            problem = _("`{pattern}` also matches the empty string, which is ignored", pattern=source)
+            found.append((problem, _("write + for *")))
         if has_nested_repeat(source) or _takes_long(pattern):
-            said = (
-                f"`{source}` can take very long on some texts, where it is stopped without a hit: it repeats something "
-                "that repeats by itself, as (a+)+ does, or that has two ways to match the same; "
-                "leave out one of the repeats."
+            problem = _(
+                "`{pattern}` can take very long on some texts, where it is stopped without a match: it repeats "
+                "something that repeats by itself, as (a+)+ does, or that has two ways to match the same",
+                pattern=source,
             )
-            self._complain("regex", name, source, said, rejected=False)
+            found.append((problem, _("leave out one of the repeats")))
+        self.issues += [DictionaryIssue("regex", name, source, False, *parts) for parts in found]
 
 
 def without_overlaps(matches: Sequence[Match]) -> list[Match]:

@@ -84,10 +84,10 @@ class VocabularyBuilder:
         kept = sorted([*before, *(feature for _, feature in sorted(counted)[:max_features])])
         ids = {feature: i for i, feature in enumerate(kept, 1)}
         final = np.zeros(len(self.counts), np.int32)
-        met = {feature: number for feature, number in self.provisional.items() if feature in ids}
-        for feature, number in met.items():
+        numbers = {feature: number for feature, number in self.provisional.items() if feature in ids}
+        for feature, number in numbers.items():
             final[number] = ids[feature]
-        counts = [max(before.get(f, 0), self.counts[met[f]] if f in met else 0) for f in kept]
+        counts = [max(before.get(f, 0), self.counts[numbers[f]] if f in numbers else 0) for f in kept]
         return Vocabulary(ids, counts), final
 
 
@@ -95,5 +95,5 @@ class VocabularyBuilder:
 class Vocabularies:
     characters: Vocabulary
     sentence: Vocabulary
-    met: str = ""
-    """All characters of the texts, those included that stand in one only and are in no vocabulary"""
+    seen_characters: str = ""
+    """All characters of the texts, including those that occur in one text only and are in no vocabulary"""

@@ -72,7 +72,7 @@ def replace_dir(path: Path, fresh: Path) -> None:
         _sweep(path)
         with held_back():
             try:
-                _swap(fresh, path)
+                _exchange(fresh, path)
             finally:
                 if os.path.lexists(path):
                     _discard(aside(path), path)
@@ -193,7 +193,7 @@ def _probe_parent(path: Path) -> None:
         probe.rmdir()
 
 
-def _swap(temporary: Path, path: Path) -> None:
+def _exchange(temporary: Path, path: Path) -> None:
     """Renames `path` aside and `temporary` in."""
     for attempt in range(3):
         if os.path.lexists(path):

@@ -76,7 +76,7 @@ class GroupingCRF(nn.Module):
         """The scores by the features, plus the network's scores of the characters if given."""
         on = (batch["items_grouped"] @ weights[GROUPED_WEIGHTS])[..., None].expand(-1, -1, 1 + self.labels)
         begins = batch["items_begins"] @ weights[BEGIN_WEIGHTS]
-        alike, already = (batch["items_similarity"] * weights[SIMILARITY_WEIGHTS]).unbind(-1)
+        similarity, already = (batch["items_similarity"] * weights[SIMILARITY_WEIGHTS]).unbind(-1)
         if self.counting:
             turn = F.one_hot((batch["items_rank"] + 1).clamp_max(self.labels + 1), self.labels + 2)
             on = on + weights[IN_ORDER] * turn[..., : 1 + self.labels]
@@ -85,7 +85,7 @@ class GroupingCRF(nn.Module):
             begins = begins + own[..., BEGINS] + between[..., BETWEEN]
             if not self.counting:
                 on = on + F.pad((own + between)[..., BETWEEN + 1 :], (1, 0))
-        begins = F.pad((begins[..., None] + alike)[..., 1:], (1, 0))  # the first item must begin somewhere
+        begins = F.pad((begins[..., None] + similarity)[..., 1:], (1, 0))  # the first item must begin somewhere
         most = batch["items_max_repeats"][:, None]
         alone = (self.item_count == 1).long().expand(len(most), -1)
         counted = torch.stack([alone, most - self.item_count, self.item_count - most], -1).clamp_min(0)

@@ -105,7 +105,7 @@ def _grouped_and_similarity(
     """`GroupFeatures.grouped` and `GroupFeatures.similarity`."""
     count, types = len(kinds), Counter(kind for kind, _ in kinds)
     repeating = [i for i, kind in enumerate(kinds) if counts[kind] > 1]
-    several_repeat = sum(n > 1 for n in counts.values()) > 1
+    types_repeat = sum(n > 1 for n in counts.values()) > 1
     grouped = np.zeros((count, 7), np.float32)
     similarity = np.zeros((count, count + 1, 2), np.float32)
     for i, kind in enumerate(kinds):
@@ -116,7 +116,7 @@ def _grouped_and_similarity(
             apart = any(pauses[i + 1 : repeating[0] + 1] if i < repeating[0] else pauses[repeating[-1] + 1 : i + 1])
         type_repeats = not repeats and types[kind[0]] > 1
         another_repeats = bool(repeating) and not repeats
-        grouped[i] = 1.0, repeats, type_repeats, another_repeats, several_repeat, outside, apart
+        grouped[i] = 1.0, repeats, type_repeats, another_repeats, types_repeat, outside, apart
         for start in range(i):
             similarity[i, start + 1] = kind == kinds[start], kind in kinds[start:i]
     return grouped, similarity

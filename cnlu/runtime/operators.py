@@ -51,7 +51,7 @@ def _cast(node: Node, inputs: Inputs) -> InferredValue:
     return InferredValue(inputs[0].shape, None if to_float else inputs[0].content)
 
 
-def _divide(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:
+def _div(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:
     if not np.all(b):
         raise BadShape("a division by 0")
     return np.sign(a) * np.sign(b) * (np.abs(a) // np.abs(b))
@@ -131,7 +131,7 @@ SHAPE_RULES: dict[str, ShapeRule] = {
     "Sum": _elementwise(),
     "Sub": _elementwise(np.subtract),
     "Mul": _elementwise(np.multiply),
-    "Div": _elementwise(_divide),
+    "Div": _elementwise(_div),
     "Neg": _elementwise(np.negative),
     "Abs": _elementwise(np.abs),
     "Pow": _elementwise(),

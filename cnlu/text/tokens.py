@@ -28,7 +28,7 @@ _NOBODY = "\uffff\ufffe"
 """Put before the name of a mark in the vocabulary, so that no text spells it."""
 _BLANK = "\u2581"
 """How vocabularies of the SentencePiece kind write a space."""
-_ALIKE = {**dict.fromkeys("“”„", '"'), **dict.fromkeys("‘’‚", "'"), **dict.fromkeys("—–―‐‑", "-")}
+_EQUIVALENT = {**dict.fromkeys("“”„", '"'), **dict.fromkeys("‘’‚", "'"), **dict.fromkeys("—–―‐‑", "-")}
 """Punctuation of every Chinese text that the vocabularies of Chinese BERTs lack, and that NFKC leaves as it is."""
 _CACHE_SIZE = 1 << 15
 
@@ -214,7 +214,7 @@ class _Forms(dict[str, str]):
         if ch.isspace() or self._known(ch):
             return ch
         plain = unicodedata.normalize("NFKC", ch)
-        spelled = (plain, ch.lower(), plain.lower(), _ALIKE.get(ch, ch))
+        spelled = (plain, ch.lower(), plain.lower(), _EQUIVALENT.get(ch, ch))
         forms = [form[0] for form in spelled if len(set(form)) == 1]  # one character, or … as one of its dots
         return next((form for form in forms if self._known(form)), ch)
 

@@ -163,11 +163,11 @@ def _as_teacher(config: Config, teacher: TrainedModel) -> Config:
     """The settings with what the teacher's answers decide; refuses those that could have no effect."""
     usual, own = Config(), teacher.model.config
     for section, name in _TEACHERS:
-        mine, wanted = getattr(getattr(config, section), name), getattr(getattr(own, section), name)
-        if mine not in (wanted, getattr(getattr(usual, section), name)):
-            problem = _("a student has its teacher's, {value}", value=wanted)
+        mine, inherited = getattr(getattr(config, section), name), getattr(getattr(own, section), name)
+        if mine not in (inherited, getattr(getattr(usual, section), name)):
+            problem = _("a student has its teacher's, {value}", value=inherited)
             raise UsageError(f"{section}.{name}", problem, _("leave the setting out"))
-        config = replace(config, **{section: replace(getattr(config, section), **{name: wanted})})
+        config = replace(config, **{section: replace(getattr(config, section), **{name: inherited})})
     refuse_without_effect(config, {"annotations": _("has no effect on a student, which learns no annotations")})
     for name in ("intent_weight", "entity_weight"):
         if not getattr(config.model, name):

@@ -278,7 +278,7 @@ def calibrate(
     """(How scores become confidences, the dev metrics under it or None)."""
     calibration, metrics = evaluation.dev.calibrate(network) if evaluation.dev else (Calibration(), None)
     if inputs.earlier_calibration and evaluation.keeps_calibration:
-        return inputs.earlier_calibration.with_characters(features.vocabularies.met), None
+        return inputs.earlier_calibration.with_characters(features.vocabularies.seen_characters), None
     return calibration, metrics
 
 

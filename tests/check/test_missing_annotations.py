@@ -96,7 +96,7 @@ def test_bare_values_of_the_test_are_found_with_the_evidence_of_training(found: 
 
 
 def test_the_share_asked_for_is_a_setting(found: Found) -> None:
-    assert found(bot("北京那边还有票吗"), "missing-annotation", "check.bare_share=0.99") == []
+    assert found(bot("北京那边还有票吗"), "missing-annotation", "check.missing_annotation_share=0.99") == []
 
 
 def test_the_worked_domain_has_no_finding_above_info(checkout: Path) -> None:

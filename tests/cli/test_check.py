@@ -67,7 +67,7 @@ def test_json_holds_all_in_its_documented_shape(cli: Cli, tmp_path: Path) -> Non
         "line": 11,
         "text": "第一句话",
         "problem": f"has the intent “null” here and “a” at {path}:4",
-        "mend": "keep it in one of them",
+        "fix": "keep it in one of them",
         "related": [{"file": str(path), "line": 4, "text": "第一句话"}],
     }
 

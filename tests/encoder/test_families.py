@@ -171,10 +171,10 @@ def test_it_exports_and_onnx_runtime_gives_the_same(family: str, tiny_encoder: C
 def exported(backbone: Backbone) -> bytes:
     """With dynamic batch and length, as training does it with the whole network."""
     rows, length = torch.export.Dim("batch"), torch.export.Dim("length")
-    heard, level = io.StringIO(), logging.root.manager.disable
+    received_signal, level = io.StringIO(), logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(heard):
+        with warnings.catch_warnings(), contextlib.redirect_stdout(received_signal):
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
                 backbone,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cnlu.config import Config
 from cnlu.features.build_extractor import build_extractor
-from cnlu.features.coverage import Met, characters_of, known_share
+from cnlu.features.coverage import SeenFeatures, characters_of, known_share
 from cnlu.features.extract import Features
 from cnlu.features.vocabulary import Vocabulary, VocabularyBuilder
 from cnlu.text.view import view
@@ -43,7 +43,7 @@ def test_other_words_than_any_that_were_learned_are_less_known() -> None:
 @given(texts)
 def test_a_text_left_out_is_known_by_what_the_others_teach(given: list[str]) -> None:
     every = [EXTRACTOR.extract(view(text)) for text in given]
-    met, known = Met.of(every, 2), vocabulary(every).ids
+    met, known = SeenFeatures.of(every, 2), vocabulary(every).ids
     for i, text in enumerate(every):
         others = [one for k, one in enumerate(every) if k != i]
         assert met.share_without(text, known) == pytest.approx(share(text, others))

@@ -99,7 +99,7 @@ def featurize(
         if provisional_ids:
             ids = _known_first(provisional_ids, character_ids), _known(sentence_ids[sentence_id])
             rows[number].append(_row(part, window, *ids, labels, config, tokens))
-    seen_characters = {*characters_of(characters.provisional), *(known.met if known else "")}
+    seen_characters = {*characters_of(characters.provisional), *(known.seen_characters if known else "")}
     return rows, Vocabularies(character_vocabulary, sentence_vocabulary, "".join(sorted(seen_characters)))
 
 

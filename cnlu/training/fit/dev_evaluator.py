@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cnlu.config import Config
 from cnlu.data.schema import Example
 from cnlu.evaluation.metrics import evaluate
-from cnlu.features.coverage import Met, known_share
+from cnlu.features.coverage import SeenFeatures, known_share
 from cnlu.features.extract import Extractor
 from cnlu.features.synonyms import Synonyms
 from cnlu.features.vocabulary import Vocabularies
@@ -111,9 +111,9 @@ class DevEvaluator:
         views = [view(example.text) for example in self.scored]
         self.hits = [extractor.hits(seen) for seen in views[: len(examples)]]
         self.plans = [plan_windows(seen.text, config, tokenizer) for seen in views]
-        self.seen_characters, self.learned = vocabularies.met, len(learned)
+        self.seen_characters, self.learned = vocabularies.seen_characters, len(learned)
         features_of_learned = (extractor.extract(view(example.text)) for example in learned)
-        coverage = Met.of(features_of_learned, config.features.min_count) if any(masks) else None
+        coverage = SeenFeatures.of(features_of_learned, config.features.min_count) if any(masks) else None
 
         def dev_window(number: int, window: int, part: View) -> DevWindow:
             features = extractor.extract(part)
@@ -122,7 +122,7 @@ class DevEvaluator:
             if coverage:
                 known = coverage.share_without(features, vocabularies.characters.ids)
             else:
-                known = known_share(features, int(np.count_nonzero(characters)), vocabularies.met)
+                known = known_share(features, int(np.count_nonzero(characters)), vocabularies.seen_characters)
             return DevWindow(number, window, _unlabelled_row(characters, sentence, tokens, masks[number]), known)
 
         parts = ((i, *part) for i, pair in enumerate(zip(views, self.plans, strict=True)) for part in _parts(*pair))

@@ -77,8 +77,8 @@ class DistillationTargets:
         """`width` is that of the student's encoder, 0 without one."""
         labels, tags = teacher.model.labels, teacher.tags.tags
         with_roles = torch.tensor([float(tag.partition("-")[2] in labels.roles) for tag in tags], device=device)
-        wanted = width if answers.vectors is None else answers.vectors.shape[1]
-        bridge = nn.Identity() if wanted == width else nn.Linear(width, wanted).to(device)
+        target_width = width if answers.vectors is None else answers.vectors.shape[1]
+        bridge = nn.Identity() if target_width == width else nn.Linear(width, target_width).to(device)
         about = {
             "teacher": teacher.digest,
             "texts": len(answers.whole),

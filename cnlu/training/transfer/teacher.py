@@ -104,7 +104,7 @@ def with_vectors(
     with progress("the teacher's hidden states", len(texts), " texts", quiet=quiet) as bar:
         for first in range(0, len(texts), AT_ONCE):
             few = [view(text).text for text in texts[first : first + AT_ONCE]]
-            rows = [_bare(len(text), read(text)) for text in few]
+            rows = [_unlabelled_row(len(text), read(text)) for text in few]
             for i, row in enumerate(
                 add_frozen_features(
                     rows=rows,
@@ -122,7 +122,7 @@ def with_vectors(
     return replace(answers, vectors=vectors)
 
 
-def _bare(length: int, tokens: Tokens) -> Row:
+def _unlabelled_row(length: int, tokens: Tokens) -> Row:
     """A row of nothing but tokens."""
     nothing = np.zeros(length, np.int64)
     return Row(

@@ -16,7 +16,7 @@ from torch import Tensor
 from cnlu.errors import ModelError
 from cnlu.i18n import _
 from cnlu.io.text_files import write_bytes
-from cnlu.progress import progress, say_above
+from cnlu.progress import log_above, progress
 from cnlu_pretrain.objectives.losses import ObjectiveSums
 
 PEAKS = {
@@ -131,7 +131,7 @@ class Log:
 
     def message(self, log: Callable[[str], None], line: str) -> None:
         """Log a line above the bar."""
-        say_above(log, line)
+        log_above(log, line)
 
     def close(self) -> None:
         self._bar.close()
