@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
         ("check", 0.05, signal.SIGINT),
         ("train", 0.2, signal.SIGINT),
         ("serve", 0.4, signal.SIGINT),
-        ("split", 0.1, signal.SIGTERM),
+        ("split", 0.02, signal.SIGTERM),
         ("train", 1.5, signal.SIGTERM),
     ],
 )
