@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.test_commands import QUICK, YAML
+from tests.cli.quick import QUICK, YAML
 
 Cli = Callable[..., Any]
 

@@ -25,7 +25,7 @@ from cnlu.runtime.model_dir import ModelFiles, read_model_dir
 from cnlu.training.pipeline import TrainingResult
 from cnlu.training.request import Request
 from cnlu.training.train import train
-from tests.training.conftest import EXAMPLES, SMALL
+from tests.training.small import EXAMPLES, SMALL
 
 TABLES = ("characters", "sentence")
 

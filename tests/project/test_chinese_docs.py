@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.project.test_docs import BLOCK, COMMENT, DOCS, ROOT
+from tests.project.documents import BLOCK, COMMENT, DOCS, ROOT
 
 PAGES = ("first-bot", "writing-examples", "user-guide", "encoders", "pretraining", "rasa", "server", "troubleshooting")
 COMMENTED = ("bash", "python", "yaml")

@@ -13,24 +13,9 @@ from cnlu.cli import _parser
 from cnlu.config import Config
 from cnlu.data.load import load_data
 from cnlu_pretrain.config import PretrainConfig
+from tests.project.documents import BLOCK, COMMENT, DOCS, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
-DOCS = [
-    path
-    for path in (
-        ROOT / "README.md",
-        ROOT / "README.zh-CN.md",
-        *sorted((ROOT / "docs").rglob("*.md")),
-        ROOT / "CHANGELOG.md",
-        ROOT / "CONTRIBUTING.md",
-        ROOT / "SECURITY.md",
-        ROOT / "dialogue" / "railway" / "README.md",
-    )
-    if path.exists()
-]
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]\[]+\]\(([^)\s]+)\)")
-COMMENT = re.compile(r"(^|\s)#.*$", re.MULTILINE)
 
 
 def blocks(path: Path, language: str) -> list[str]:

@@ -38,3 +38,10 @@ def test_the_source_distribution_has_every_document_and_tool_file_at_the_top(che
     listed = set(re.findall(r'"/([\w.-]+)"', (checkout / "pyproject.toml").read_text("utf-8")))
     kinds = ("*.md", "*.txt", ".editorconfig", ".pre-commit-config.yaml", "Makefile", "LICENSE")
     assert {path.name for kind in kinds for path in checkout.glob(kind)} <= listed
+
+
+def test_no_test_imports_from_another_test(checkout: Path) -> None:
+    """What several tests share lies in a module of its own, so that a test can change without breaking others."""
+    for path in sorted((checkout / "tests").rglob("*.py")):
+        others = re.findall(r"^\s*from tests\.(\S+) import", path.read_text("utf-8"), re.MULTILINE)
+        assert not [name for name in others if re.search(r"(^|\.)(test_\w+|conftest)$", name)], path

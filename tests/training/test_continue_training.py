@@ -29,7 +29,7 @@ from cnlu.training.data.replay import replay_examples, replay_files, sample_by_i
 from cnlu.training.pipeline import TrainingResult
 from cnlu.training.request import Request
 from cnlu.training.train import train
-from tests.training.conftest import EXAMPLES, SMALL
+from tests.training.small import EXAMPLES, SMALL
 
 LONGER = [*SMALL, "training.max_epochs=60", "training.learning_rate=2e-2", "training.continue_share=1.0"]
 NEW = [

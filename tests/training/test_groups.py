@@ -23,7 +23,7 @@ from cnlu.training.distill import Distillation, distill
 from cnlu.training.pipeline import TrainingResult
 from cnlu.training.request import Request
 from cnlu.training.train import train
-from tests.training.conftest import SMALL
+from tests.training.small import SMALL
 
 LEARNS = [
     *SMALL,

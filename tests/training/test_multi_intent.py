@@ -31,7 +31,7 @@ from cnlu.training.data.multi_intent import synthesize_multi_intent
 from cnlu.training.distill import Distillation, distill
 from cnlu.training.request import Request
 from cnlu.training.train import train
-from tests.training.conftest import SMALL
+from tests.training.small import SMALL
 
 Run = Callable[..., tuple[Any, list[str]]]
 QUICK = ["model.multi_label=true", "training.max_epochs=60", "training.learning_rate=2e-2"]
