@@ -1,4 +1,4 @@
-"""Where the process of a command begins: signals are heard before anything large is imported."""
+"""Entry point of the command `cnlu`: installs the signal handlers before importing anything large."""
 
 from __future__ import annotations
 

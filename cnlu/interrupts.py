@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, from the first moment of a command to its last.
+"""Handles Ctrl-C and SIGTERM from the start of a command to its end.
 
 Python raises KeyboardInterrupt wherever the main thread is. In a callback of a weak reference, in `__del__` and in C
 code that clears errors it is lost there, and the imports of NumPy, ONNX Runtime and PyTorch are full of such places. So
@@ -58,7 +58,7 @@ def begin() -> None:
 
 
 def end() -> None:
-    """The command has ended and only the interpreter's end is left: Ctrl-C would change nothing, SIGTERM hastens it."""
+    """The command has ended and the interpreter shuts down: ignore Ctrl-C; SIGTERM ends the process immediately."""
     _State.held += 1
     _State.at_once = True
     answered()
@@ -71,14 +71,14 @@ def received_signal() -> int | None:
 
 
 def answered() -> None:
-    """The signal was answered in another way than by ending."""
+    """Forget the signal: it was handled without ending the process."""
     _State.received_signal = None
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def stopped(number: int) -> int:
-    """Says so, and nothing interrupts any more; returns the exit code that shells give to a process so ended."""
+    """Print that the command stopped and ignore further signals; returns the exit code that reports the signal."""
     _State.held += _State.listening  # what comes again now would find nobody who handles it
     with suppress(OSError, ValueError, AttributeError):  # nobody may be left to hear it
         print(f"\n{SAID}", file=sys.stderr, flush=True)
@@ -88,7 +88,7 @@ def stopped(number: int) -> int:
 
 @contextmanager
 def at_once() -> Iterator[None]:
-    """For long imports before any work: a signal ends the process on the spot."""
+    """For long imports before any work: a signal ends the process immediately."""
     before, _State.at_once = _State.at_once, _State.listening
     try:
         yield
@@ -98,7 +98,7 @@ def at_once() -> Iterator[None]:
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """For a few steps that belong together and take no time: a signal waits until they are done."""
+    """For a few quick steps that belong together: a signal waits until they are done."""
     _State.held += 1
     try:
         yield
@@ -110,7 +110,7 @@ def held_back() -> Iterator[None]:
 
 @contextmanager
 def block_sigint_in_children() -> Iterator[None]:
-    """Processes started within never hear Ctrl-C, which a terminal sends to all: their parent tells them to end."""
+    """Processes started inside ignore Ctrl-C, which a terminal sends to all processes: their parent ends them."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows, where nothing can be done about it
         yield
         return
@@ -155,6 +155,6 @@ def _unwinding() -> bool:
 
 
 def _unraisable(lost: Any) -> None:
-    """A Stop that could not be raised where it fell comes again; everything else is told as usual."""
+    """Ignores a Stop that Python could not raise, because it comes again; reports everything else as usual."""
     if not isinstance(lost.exc_value, Stop):
         sys.__unraisablehook__(lost)

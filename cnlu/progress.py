@@ -1,4 +1,4 @@
-"""How far a long step is, on standard error: a bar on a terminal; in a file or a pipe a line now and then."""
+"""Progress of long steps on standard error: a bar on a terminal, lines in a file or a pipe."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Bar(tqdm):
 
 
 class Lines:
-    """The same in lines, each complete in itself."""
+    """The same as complete lines, for a file or a pipe."""
 
     def __init__(
         self, total: int | None, desc: str, unit: str, unit_scale: bool, initial: int, leave: bool = True
@@ -111,7 +111,7 @@ def progress(
 
 
 def log_above(log: Callable[[str], None], line: str) -> None:
-    """Says a line above the bars, not into them."""
+    """Logs a line above the bars."""
     with tqdm.external_write_mode(sys.stderr):
         log(line)
 

@@ -1,4 +1,4 @@
-"""One extractor from settings and dictionaries: training builds it from the data, running from the model."""
+"""Builds the feature extractor from settings and dictionaries, for training and for a model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def build_normalizer(text: TextConfig) -> Normalizer:
 def build_extractor(
     config: Config, lookups: Mapping[str, Sequence[str]], regexes: Mapping[str, Sequence[str]]
 ) -> Extractor:
-    """The lookup tables' entries are words to the segmenter too."""
+    """The extractor of these settings; the segmenter also learns the entries of the lookup tables as words."""
     normalizer = build_normalizer(config.text)
     if config.features.lexicon == "off":
         lookups, regexes = {}, {}

@@ -1,4 +1,4 @@
-"""How much of a text training had met: what is said in other words than any that were learned is told by that.
+"""How much of a text training has seen, which tells phrasing that is new to the model.
 
 With a few dozen examples this says more of a sentence out of scope than what the network makes of the rest of it:
 docs/benchmarks/small-bots.md.
@@ -17,7 +17,7 @@ _CHARACTER = "c[0]="
 
 
 def characters_of(features: Iterable[str]) -> set[str]:
-    """The different characters that such features name, as they write them."""
+    """The set of characters in these feature names."""
     return {feature[len(_CHARACTER) :] for feature in features if feature.startswith(_CHARACTER)}
 
 
@@ -26,7 +26,7 @@ def _own(text: Features) -> set[str]:
 
 
 def known_share(features: Features, known: int, seen: Container[str]) -> float:
-    """0..1: the mean of two shares: `known` of its characters' features, and those of its characters that were met."""
+    """0..1: the mean of two shares: `known` of the features, and those of the characters that training has seen."""
     every, characters = sum(map(len, features.characters)), _own(features)
     if not every or not characters:
         return 1.0
@@ -35,7 +35,7 @@ def known_share(features: Features, known: int, seen: Container[str]) -> float:
 
 @dataclass
 class SeenFeatures:
-    """What texts have features and characters, so that of each can be told what the others alone make known."""
+    """The features and characters of texts, to compute for each text what the other texts cover."""
 
     least: int
     """Places where a feature must stand to be in the vocabulary"""
@@ -51,7 +51,7 @@ class SeenFeatures:
         return found
 
     def share_without(self, text: Features, vocabulary: Container[str]) -> float:
-        """`known_share` of one of these texts, had it not been among them."""
+        """`known_share` of one of these texts, as if it were not among them."""
         own = Counter(feature for row in text.characters for feature in row)
         known = sum(
             count for one, count in own.items() if one in vocabulary and self.features[one] - count >= self.least

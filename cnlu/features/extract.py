@@ -1,4 +1,4 @@
-"""Sparse features as readable strings: of every character that is read, and of the sentence.
+"""Sparse features as readable strings, for every character of the view and for the sentence.
 
 A feature is `template=value`; `c[-1:1]=去北` reads "the characters from one before to this one are
 去北". One code serves training and parsing, so the two cannot disagree. What templates exist is
@@ -57,11 +57,11 @@ class Extractor:
         return Features(rows, self._sentence(pieces, words))
 
     def hits(self, seen: View) -> list[Match]:
-        """What the dictionaries report as entities by themselves: nothing unless they are extractors."""
+        """The dictionary matches that become entities by themselves: none unless the dictionaries are extractors."""
         return self.matches(seen) if self.config.lexicon == "extractor" else []
 
     def matches(self, seen: View) -> list[Match]:
-        """What the dictionaries find, offsets within the view."""
+        """The dictionary matches, with offsets in the view."""
         return self.lexicon.matches(self.normalizer.normalize(seen.text), seen)
 
     def _add_words(self, rows: list[list[str]], normalized: Normalized) -> list[str]:
@@ -138,7 +138,7 @@ def _add_types(rows: list[list[str]], pieces: list[str]) -> None:
 
 
 def _mark(rows: list[list[str]], start: int, end: int, kind: str, name: str) -> None:
-    """A hit's characters learn its name and their place in it."""
+    """Adds a match's name and the position in it to its characters."""
     name = _visible(name)
     for i in range(start, end):
         place = "S" if end - start == 1 else "B" if i == start else "E" if i == end - 1 else "I"
@@ -149,7 +149,7 @@ def _mark(rows: list[list[str]], start: int, end: int, kind: str, name: str) -> 
 
 @lru_cache(maxsize=65536)
 def _visible(piece: str) -> str:
-    """Spaces, line breaks and controls as visible signs, so that a vocabulary stays one feature a line."""
+    """Shows spaces, line breaks and controls as visible signs: a vocabulary has one feature per line."""
     if piece.isprintable() and not piece.isspace() and " " not in piece:
         return piece
     return "".join(_HIDDEN.get(unicodedata.category(ch), ch) for ch in piece)

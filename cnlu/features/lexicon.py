@@ -1,4 +1,4 @@
-"""Where a text holds an entry of the user's lookup tables or a match of the user's regexes."""
+"""Finds the entries of lookup tables and the matches of regexes in a text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LEFT_OUT = re.compile(
 
 
 class Match(NamedTuple):
-    """A hit of a lookup table or a regex."""
+    """A match of a lookup table or a regex."""
 
     start: int
     """First character, an index into the text that was normalised."""
@@ -92,7 +92,7 @@ class Lexicon:
 
     @property
     def rejected(self) -> list[str]:
-        """One sentence for each entry or pattern that could not be used."""
+        """One sentence for each entry or pattern that cannot be used."""
         return [str(issue) for issue in self.issues if issue.rejected]
 
     @property
@@ -101,7 +101,7 @@ class Lexicon:
         return [str(issue) for issue in self.issues if not issue.rejected]
 
     def matches(self, normalized: Normalized, seen: View | None = None) -> list[Match]:
-        """All hits in a text, sorted by start, end, kind and name.
+        """All matches in a text, sorted by start, end, kind and name.
 
         `seen` is the view whose text was normalised. A regex that names what a view leaves out looks at its raw text
         too; the offsets are the view's all the same.
@@ -205,7 +205,7 @@ class Lexicon:
 
 
 def without_overlaps(matches: Sequence[Match]) -> list[Match]:
-    """The matches that can stand side by side, whatever the name: leftmost first, of those the longest."""
+    """The matches without overlaps: the leftmost first, and the longest of those."""
     kept: list[Match] = []
     for match in sorted(matches, key=lambda m: (m.start, -m.end)):
         if not kept or match.start >= kept[-1].end:
@@ -214,7 +214,7 @@ def without_overlaps(matches: Sequence[Match]) -> list[Match]:
 
 
 def _takes_long(pattern: regex.Pattern[str]) -> bool:
-    """Whether a short text of one of the pattern's own characters, and an end that does not fit, is too much for it."""
+    """Whether a short text of the pattern's own characters with an end that does not match takes it too long."""
     own = samples(pattern.pattern)[:16]
     for text in (character * 40 + end for character in own for end in ("\0", "\n" + own)):
         try:

@@ -1,4 +1,4 @@
-"""What can be told of a regex without a text: whether it repeats what already repeats, and how large it gets.
+"""Analyses a regex without a text: whether it has nested repeats, and how large it gets.
 
 Read off the parse tree of Python's own `re`.
 """
@@ -38,7 +38,7 @@ def expanded_size(source: str) -> int:
 
 
 def has_nested_repeat(source: str) -> bool:
-    """Whether a repeat stands in a repeat and nothing between tells where one round ends, as in `(a+)+`.
+    """Whether a repeat contains another repeat and nothing marks where one round ends, as in `(a+)+`.
 
     `(\\d+,)+` is fine: a comma is no digit. Sets of characters are compared by samples, so rare ones can escape.
     """
@@ -46,7 +46,7 @@ def has_nested_repeat(source: str) -> bool:
 
 
 def samples(source: str) -> str:
-    """Some characters that the pattern speaks of, to try it on."""
+    """Some characters that the pattern mentions, to test it with."""
     found = {character for node in _nodes(parser.parse(source)) for character in _characters([node])}
     return "".join(sorted(found))
 

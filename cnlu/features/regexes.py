@@ -40,7 +40,7 @@ def compile_regex(source: str) -> regex.Pattern[str]:
 
 
 class Clock:
-    """The time that is left to the patterns on one text of `characters` characters."""
+    """The time budget of all patterns on one text of `characters` characters."""
 
     def __init__(self, characters: int) -> None:
         self.left = SECONDS + SECONDS_PER_CHARACTER * characters
@@ -48,7 +48,7 @@ class Clock:
     def find_all(self, pattern: regex.Pattern[str], text: str) -> list[tuple[int, int]]:
         """Start and end of each match that is not empty, left to right; raises TimeoutError when it takes too long.
 
-        One pattern gets half of what is left, so that the others are not lost with it.
+        One pattern gets half of the remaining time, so that a slow one leaves time for the others.
         """
         allowed, started = self.left / 2, time.perf_counter()
         try:

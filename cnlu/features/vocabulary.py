@@ -51,7 +51,7 @@ class Vocabulary:
 
 @dataclass
 class VocabularyBuilder:
-    """Numbers features as they are met and counts them, so that a corpus is read once and no string kept twice."""
+    """Numbers and counts features as they occur, so that a corpus is read once and each string is kept once."""
 
     provisional: dict[str, int] = field(default_factory=dict)
     counts: list[int] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Long texts in overlapping windows, each character answered for by the window that sees it best."""
+"""Splits long texts into overlapping windows; each character is labelled by the window that has most context for it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Window:
-    """Characters [start, end) are looked at; those in [keep_start, keep_end) are answered for."""
+    """The model reads the characters [start, end) and keeps the labels of [keep_start, keep_end)."""
 
     start: int
     end: int
@@ -36,7 +36,7 @@ def windows(length: int, size: int) -> list[Window]:
 
 @dataclass(frozen=True)
 class Plan:
-    """How a text is read: window by window for its entities, and a long one once more for its intent."""
+    """The windows of a text for its entities, and the part of a long text for its intent."""
 
     windows: list[Window]
     intent: list[tuple[int, int]]

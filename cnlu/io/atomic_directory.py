@@ -1,4 +1,4 @@
-"""Replaces a directory as a whole: at every moment the old content or the new one can be found.
+"""Replaces a directory atomically: at every moment either the old content or the new one is in place.
 
 `DIR` is written as a hidden sibling, `.DIR.tmp-*`; then an old `DIR` is renamed to `.DIR.old`, the sibling to
 `DIR`, and the old one deleted. A kill between the two renames leaves only `.DIR.old`: readers take it from there
@@ -101,7 +101,7 @@ def check_out(path: str | Path, force: bool, what: str, is_ours: Callable[[Path]
 
 
 def reason(error: OSError) -> str:
-    """The system's words for a failure, for the middle of a sentence."""
+    """The system's description of a failure, to be used inside a sentence."""
     return error.strerror or type(error).__name__
 
 
@@ -210,7 +210,7 @@ def _exchange(temporary: Path, path: Path) -> None:
 
 
 def _sweep(path: Path) -> None:
-    """Deletes what killed writers left beside an intact `path`."""
+    """Deletes leftovers of killed writers beside an intact `path`."""
     if os.path.lexists(path):
         _discard(aside(path), path)
     prefix = _prefix(path)

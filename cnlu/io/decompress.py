@@ -1,4 +1,4 @@
-"""Packed files as streams of bytes that need little memory, whatever they unpack to."""
+"""Reads compressed files as streams of bytes with bounded memory, whatever their size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of a file and a line is read: far beyond what people write, far below what a machine cannot hold."""
+"""Limits of a file and a line: far above what people write, far below what a machine cannot hold."""
 
 from __future__ import annotations
 

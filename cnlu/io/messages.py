@@ -1,4 +1,4 @@
-"""How a piece of the user's text appears in a message: short, on one line, printable in any terminal."""
+"""Formats the user's text for messages: short, on one line, printable in any terminal."""
 
 from __future__ import annotations
 

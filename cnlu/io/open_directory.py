@@ -1,4 +1,4 @@
-"""A directory held open while it is read: every file comes out of that one, whoever replaces it meanwhile.
+"""Keeps a directory open while it is read, so that all files come from it even if somebody replaces it.
 
 Where the system can open files by a directory's handle (not on Windows), names are looked up in the handle. A file is
 read only if it is a regular one: no link is followed, no pipe or device waited for.

@@ -1,4 +1,4 @@
-"""Folders for what is needed for a while; those of killed processes are deleted by the next that needs one."""
+"""Temporary folders; the next user deletes those of killed processes."""
 
 from __future__ import annotations
 

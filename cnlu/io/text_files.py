@@ -1,4 +1,4 @@
-"""Reading a user's text file and writing one: strict UTF-8 in, within limits, all or nothing out."""
+"""Reads text files as strict UTF-8 within limits, and writes files atomically."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def _permit(path: Path, mode: int) -> None:
 
 
 def sweep(path: Path) -> None:
-    """Deletes what killed writers of the file left beside it; for a caller that knows of no other writer."""
+    """Deletes leftovers of killed writers beside the file. Call it only when no other process writes the file."""
     _sweep(Path(os.path.realpath(path)), 0.0)
 
 

@@ -1,4 +1,4 @@
-"""YAML as a tree of plain nodes that know their lines; nothing is ever constructed from a tag.
+"""Parses YAML into plain nodes with line numbers; no object is ever constructed from a tag.
 
 Scalars stay as written: an intent called `yes`, `null` or `123` is that string. The tree is built from parser
 events, so nesting is bounded and an alias is never followed.

@@ -1,4 +1,4 @@
-"""The words of much text at once: the same cuts as `Segmenter.spans`, a few array steps for many lines.
+"""Segments much text at once: the same words as `Segmenter.spans`, with a few array steps for many lines.
 
 Serves the preparation of large corpora. Instead of a call for each run of Chinese characters there is one for a
 block of text in which everything else is a line break, which no word holds.

@@ -1,4 +1,4 @@
-"""What kind of character is it? A handful of readable names, for features and for cutting text into runs."""
+"""The type of a character, such as Chinese, Latin or digit, for features and for splitting text into runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of many texts are nearly alike, by hashes instead of comparing each with each."""
+"""Finds near duplicates among many texts by hashes, without comparing all pairs."""
 
 from __future__ import annotations
 

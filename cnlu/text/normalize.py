@@ -1,4 +1,4 @@
-"""Normalisation that never loses track of the raw text: one piece of output for every raw character.
+"""Normalization with an exact map to the raw text: one piece of output for every raw character.
 
 Everything works character by character, without looking at the neighbours. That is what makes the
 offset map exact, the result cacheable, and a lookup entry normalise as it does inside a sentence.
@@ -47,7 +47,7 @@ class Normalized:
 
 @dataclass(frozen=True, slots=True)
 class Normalizer:
-    """How texts are brought to one form before features are read off them.
+    """Normalizes texts before features are computed.
 
     Raises UsageError when `simplify` is asked for and OpenCC is not installed.
     """

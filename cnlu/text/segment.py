@@ -1,4 +1,4 @@
-"""Words of a text as jieba sees them, from a dictionary of our own.
+"""Splits a text into words as jieba does, with a private dictionary.
 
 The text is first cut into runs of Chinese characters, of Latin letters and of digits; any other character
 stands alone. Only runs of Chinese characters are cut further, so jieba and rjieba, which treat strings
@@ -73,7 +73,7 @@ class Segmenter:
         self._lock = threading.Lock()
 
     def load(self) -> Cut:
-        """Load the dictionary now, not at first use, and return what cuts a run of Chinese characters."""
+        """Load the dictionary now instead of at first use; returns its function that splits Chinese runs."""
         with self._lock:
             if self._cut is None:
                 self._cut = _joining_unknown(self.dictionary())

@@ -1,4 +1,4 @@
-"""An encoder's tokens of a text, and which raw characters each stands for.
+"""Tokenizes a text for an encoder and aligns the tokens to raw characters.
 
 Runs on the `tokenizers` library alone, so a trained model needs no transformers to be used.
 
@@ -35,7 +35,7 @@ _CACHE_SIZE = 1 << 15
 
 @dataclass(frozen=True)
 class SpecialTokens:
-    """What surrounds a text's own tokens, and how many tokens the encoder can read."""
+    """The special tokens around a text, and the encoder's maximum length."""
 
     before: list[int]
     """Ids put in front: [CLS] in BERT."""
@@ -55,7 +55,7 @@ class SpecialTokens:
 
 @dataclass(frozen=True)
 class Tokens:
-    """T tokens, marks included, of a text of L characters."""
+    """T tokens, special tokens included, of a text of L characters."""
 
     ids: NDArray[np.int64]
     """[T]"""
@@ -245,7 +245,7 @@ def _without_accents(content: dict[str, Any], special_tokens: SpecialTokens) -> 
 
 @dataclass(frozen=True)
 class Unknown:
-    """What an encoder's vocabulary lacks of some texts."""
+    """The characters of some texts that an encoder's vocabulary lacks."""
 
     share: float
     """Of all characters."""
@@ -282,7 +282,7 @@ def pad_tokens(found: Sequence[Tokens], length: int) -> dict[str, NDArray[Any]]:
 
 
 def to_json(tokenizer: str, special_tokens: SpecialTokens) -> str:
-    """What a model directory keeps in tokens.json."""
+    """The content of tokens.json in a model directory."""
     return json.dumps(
         {"special_tokens": special_tokens.to_dict(), "tokenizer": json.loads(tokenizer)}, ensure_ascii=True
     )

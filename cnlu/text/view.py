@@ -1,4 +1,4 @@
-"""Which characters of a raw text are read: those that carry meaning, each knowing where it stands.
+"""The characters of a raw text that the model reads: those that carry meaning, with their positions.
 
 Features, tokens, tags and dictionaries are read off the view, and their spans go back to raw offsets. What is left
 out cannot change an answer:
@@ -39,7 +39,7 @@ _UNSPACED = ("han", "hannum", "kana")
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A raw text and the characters of it that are read. Make one with `view`."""
+    """A raw text and the characters that the model reads. Create one with `view`."""
 
     raw: str
     text: str
@@ -75,7 +75,7 @@ class View:
 
 
 def view(raw: str) -> View:
-    """What is read of a text; nothing where it has only white space and invisible characters."""
+    """The view of a text; it is empty for a text of white space and invisible characters only."""
     text, at = (raw, range(len(raw))) if _GAP.search(raw) is None else _closed(raw)
     size = len(text)
     while size and (text[size - 1] in FINAL or text[size - 1] == " "):
