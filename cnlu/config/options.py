@@ -1,4 +1,4 @@
-"""The options of the command line that decide about the settings, and the settings they lead to."""
+"""The command-line options that change settings."""
 
 from __future__ import annotations
 

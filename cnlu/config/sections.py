@@ -231,7 +231,7 @@ class EncoderConfig:
 
 @dataclass(frozen=True)
 class CheckConfig:
-    """What `cnlu check` finds fault with; no model depends on it."""
+    """What `cnlu check` reports; no model depends on it."""
 
     ignore: str = setting("", "codes of findings that are left out, separated by commas")
     fail_on: str = setting(

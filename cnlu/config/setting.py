@@ -1,4 +1,4 @@
-"""How a setting is declared: a dataclass field with its documentation and limits; and the command line's numbers."""
+"""Declares settings as dataclass fields with documentation and limits; and number types for the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings of training: batches, optimiser, stopping, and the examples that are made of the given ones."""
+"""The settings of training: batches, optimizer, stopping and augmentation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cnlu.i18n import _
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Batches, optimiser, stopping."""
+    """Batches, optimizer, stopping, augmentation."""
 
     epochs: int = setting(30, "passes over the training data, where neither much nor little data asks otherwise", low=1)
     max_examples: int = setting(

@@ -1,4 +1,4 @@
-"""The members of an ensemble as one network of fewer steps: what is exported.
+"""Fuses the members of an ensemble into one network with fewer operations, for the export.
 
 The same answers as the ensemble's own without dropout, up to rounding; a test compares them. On a short text a step
 costs more than its arithmetic, so whatever the members do alike is one step on a tensor with the members first. What
@@ -76,7 +76,7 @@ class FusedEnsemble(nn.Module):
 
 
 class _Product(nn.Module):
-    """A linear layer that is read, not trained."""
+    """A linear layer with fixed weights."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class _Product(nn.Module):
 
 
 class _Each(nn.Module):
-    """A linear layer a member, each for its own rows; in two dimensions the runtime multiplies fastest."""
+    """One linear layer per member, each for its own rows; the runtime is fastest with two dimensions."""
 
     def __init__(self, layers: Sequence[tuple[Tensor, Tensor]]) -> None:
         super().__init__()
@@ -103,7 +103,7 @@ class _Each(nn.Module):
 
 
 class _Scaled(nn.Module):
-    """A layer norm a member."""
+    """One layer norm per member."""
 
     def __init__(self, norms: Sequence[nn.LayerNorm]) -> None:
         super().__init__()
@@ -176,7 +176,7 @@ def _of_views(member: JointNetwork, weight: Tensor) -> Tensor:
 
 
 def _filled(weight: Tensor, width: int) -> Tensor:
-    """Zeros for what a member does not hear of."""
+    """Zeros for a member without the encoder."""
     return weight if weight.shape[1] else weight.new_zeros(len(weight), width)
 
 
@@ -198,7 +198,7 @@ def _spread(
 
 
 def _mean(products: Sequence[tuple[Tensor, Tensor]]) -> _Product:
-    """The mean of what several products of the same vector give."""
+    """One product that gives the mean of several products of the same vector."""
     weights, biases = zip(*products, strict=True)
     return _Product(torch.stack(weights).mean(0), torch.stack(biases).mean(0))
 

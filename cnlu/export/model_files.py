@@ -1,4 +1,4 @@
-"""The content of a model directory, file by file; `cnlu.runtime.interpreter` reads it back."""
+"""The files of a model directory; `cnlu.runtime.interpreter` reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The trained network as an ONNX graph of feature ids to scores."""
+"""Exports the trained network as an ONNX graph from feature ids to scores."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OUTPUTS = ("emissions", "intent", "roles", "groups")
 
 
 def round_tables(network: Ensemble) -> None:
-    """Round the sparse rows to 8 bits and a scale each: the model directory keeps them so, and torch then agrees."""
+    """Round the sparse rows to 8 bits with a scale each, as the model directory stores them."""
     with torch.no_grad():
         for member in network.networks():
             for projection in (member.characters, member.sentence):
@@ -122,7 +122,7 @@ def _keep_norms_apart(model: onnx.ModelProto) -> None:
 
 
 def without_notes(graph: bytes) -> bytes:
-    """The graph without the exporter's notes, which tell where on this machine its source lies."""
+    """The graph without the exporter's notes, which contain paths of this machine."""
     model = onnx.load_from_string(graph)
     for node in model.graph.node:
         del node.metadata_props[:]

@@ -30,7 +30,7 @@ from cnlu.training.train import train_on
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """What was asked for."""
+    """The options of a cross-validation."""
 
     data: Sequence[str | Path]
     folds: int
@@ -45,7 +45,7 @@ class CrossValidation:
 
 @dataclass(frozen=True)
 class _Fold:
-    """What one model answered to what was held out from it."""
+    """The answers of one model to its held-out examples."""
 
     numbers: list[int]
     """Of the examples, in the whole"""
@@ -128,7 +128,7 @@ def _answered(options: CrossValidation, data: NluData, fold_of: Sequence[int], f
 
 
 def _train(request: Request, data: NluData, examples: Sequence[Example], log: Log) -> None:
-    """As `cnlu train` would; what it says of the model's own place would mean nothing to the user."""
+    """Trains as `cnlu train` does, without the log lines that name the temporary folder."""
 
     def without_place(line: str) -> None:
         if str(request.out) not in line and not line.startswith("interrupted"):
@@ -140,7 +140,7 @@ def _train(request: Request, data: NluData, examples: Sequence[Example], log: Lo
 
 
 def _labels(metrics: Mapping[str, Any], examples: Sequence[Example]) -> Labels:
-    """The labels that the models knew when they were asked for them."""
+    """The labels that all models know."""
     every = Labels.collect(examples)
     intents, entities = (
         [label for label in labels if (metrics[section] or {key: {}})[key].get(label, {"seen": True})["seen"]]

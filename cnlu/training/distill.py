@@ -1,4 +1,4 @@
-"""A trained model teaches a smaller one from sentences without annotations: the steps of `cnlu distill`, in order."""
+"""Knowledge distillation: a trained model teaches a smaller one on unlabelled sentences, for `cnlu distill`."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _TEACHERS = (
 
 @dataclass(frozen=True)
 class Distillation:
-    """Who teaches whom, and how."""
+    """The options of a distillation."""
 
     teacher: Path
     """Its model directory"""
@@ -81,7 +81,7 @@ class Distillation:
 
     @property
     def layers(self) -> int | None:
-        """N of `layers=N`. Raises UsageError where it is no number from 1 up."""
+        """N of `layers=N`. Raises UsageError if it is not a whole number of at least 1."""
         found = _LAYERS.fullmatch(self.student)
         if found is None:
             return None
@@ -101,7 +101,7 @@ def distill(options: Distillation, request: Request, log: Log = no_log) -> Train
 
 
 def _student_inputs(options: Distillation, request: Request, log: Log) -> tuple[TrainingInputs, Request]:
-    """What the student learns and how, and the request with the settings that follow from its teacher."""
+    """The student's training inputs, and the request with the settings that follow from the teacher."""
     if request.int8 and options.student == NONE:
         raise UsageError("--int8", _("has no effect with --student none, which has no encoder"), _("leave it out"))
     layers, notes = options.layers, list[str]()
@@ -160,7 +160,7 @@ def _inputs(
 
 
 def _as_teacher(config: Config, teacher: TrainedModel) -> Config:
-    """The settings with what the teacher's answers decide; refuses those that could have no effect."""
+    """The settings, with those of the teacher that a student must share. Raises UsageError for one without effect."""
     usual, own = Config(), teacher.model.config
     for section, name in _TEACHERS:
         mine, inherited = getattr(getattr(config, section), name), getattr(getattr(own, section), name)
@@ -188,7 +188,7 @@ def _cut(config: Config, layers: int | None) -> Config:
 def _encoder(
     options: Distillation, layers: int | None, teacher: TrainedModel, config: Config, log: Log
 ) -> Encoder | None:
-    """The student's."""
+    """The encoder of the student."""
     if options.student == NONE:
         return None
     if layers is None:
@@ -207,7 +207,7 @@ def _encoder(
 
 
 def _reader(options: Distillation, teacher: TrainedModel, encoder: Encoder | None, log: Log) -> AlignedEncoder | None:
-    """The teacher's encoder, whose hidden states are learned from; None where they are not."""
+    """The teacher's encoder if the student learns from its hidden states, else None."""
     learns = encoder is not None and encoder.tuning != "frozen"
     if not learns and options.hidden is not None:
         raise UsageError("--hidden", _("has no effect on a student without an encoder that learns"), _("leave it out"))
@@ -227,7 +227,7 @@ def _weight(options: Distillation) -> float:
 
 
 def _held_out(texts: list[str], teacher: TrainedModel, request: Request, log: Log) -> tuple[list[str], list[Example]]:
-    """(the texts to learn from, the dev examples): those the user gave, else some texts as the teacher reads them."""
+    """(The training texts, the dev examples): those of --dev, else some texts with the teacher's answers."""
     if request.dev:
         refuse_without_effect(request.config, {"dev_split": _("has no effect with --dev")})
         given = load_data(list(request.dev), settings=request.config.data).examples
@@ -269,7 +269,7 @@ def _copies(count: int, texts: list[str], dev: list[Example], request: Request, 
 
 
 def _windows(texts: Sequence[str], config: Config, tokens: AlignedTokenizer | None) -> list[str]:
-    """What the student reads at once: of a long text its windows, each a text of its own, and the intent's part."""
+    """The texts that the student reads: windows of long texts, and the part that gives their intent."""
     found: dict[str, None] = {}
     for text in texts:
         seen = view(text)

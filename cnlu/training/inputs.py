@@ -1,4 +1,4 @@
-"""What a training begins with: its examples, first weights and targets, and what differs between kinds of training."""
+"""The inputs of a training: its examples, initial weights, targets, and what differs between kinds of training."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from cnlu.training.transfer.distillation_targets import DistillationTargets
 
 @dataclass(frozen=True)
 class Features:
-    """What the network reads: the rows of the examples, and what made them."""
+    """The featurized examples, with the extractor and the vocabularies."""
 
     extractor: Extractor
     rows: list[Row]
@@ -42,7 +42,7 @@ class Features:
 
 
 def random_start(network: Ensemble, labels: Labels, features: Features) -> None:
-    """Keep the random weights; a member's rows of features that it does not learn from at first are zero."""
+    """Keep the random weights, but zero the rows of features that a member does not see before the refit."""
     if any(row.held_out_by for row in features.rows):
         zero_unseen_features(network, features.rows)
 

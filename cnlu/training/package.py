@@ -67,7 +67,7 @@ def _metadata(inputs: TrainingInputs, fitted: Fitted, request: Request) -> dict[
 
 
 def _weights(network: Ensemble, request: Request, log: Log) -> bytes | None:
-    """The content of network.safetensors. None with --no-store-weights, and with --int8: --from cannot use either, for
+    """The content of network.safetensors. None with --no-store-weights and with --int8, because
     an 8-bit encoder cannot be trained.
     """
     if request.int8:
@@ -82,7 +82,7 @@ def _weights(network: Ensemble, request: Request, log: Log) -> bytes | None:
 
 
 def _examples(inputs: TrainingInputs, request: Request, log: Log) -> dict[str, bytes]:
-    """Files with the examples that a later training from this model learns again."""
+    """Files with the examples that a later training from this model replays."""
     dataset, training = inputs.dataset, request.config.training
     if not inputs.keep_examples:
         return {}

@@ -98,7 +98,7 @@ def run_pipeline(inputs: TrainingInputs, request: Request, log: Log) -> Training
 def _fit_and_calibrate(
     inputs: TrainingInputs, features: Features, run: Run, evaluation: Evaluation, request: Request
 ) -> Fitted:
-    """The trained network, its graph and its calibration, which is that of the graph that is shipped."""
+    """Train, calibrate and export. The calibration belongs to the exported graph, 8-bit or not."""
     run, all_rows = _with_encoder_output(run, features.rows, evaluation.dev, inputs, request)
     state = fit(run, request.resume)
     _finish(run.network)
@@ -157,14 +157,14 @@ def _augment(
 
 
 def _learned_first(rows: list[Row], config: Config) -> list[bool]:
-    """Which rows some member learns from before the refit."""
+    """Which rows at least one member learns from before the refit."""
     return [row.held_out_by != all_members(config.model.members) for row in rows]
 
 
 def build_network(
     inputs: TrainingInputs, features: Features, config: Config
 ) -> tuple[Ensemble, CharacterMasking | None]:
-    """The network with its first weights. A frozen encoder is no part of it: its output is computed once."""
+    """The network with its initial weights. It does not contain a frozen encoder, whose output is computed once."""
     labels, encoder, vocabularies = inputs.labels, inputs.encoder, features.vocabularies
     masker = CharacterMasking.build(vocabularies.characters, inputs.device) if config.model.masked_tokens else None
     sizes = Sizes(
@@ -227,7 +227,7 @@ def _run(
     request: Request,
     log: Log,
 ) -> Run:
-    """What the training loop works on."""
+    """The inputs of the training loop."""
     config, dataset = request.config, inputs.dataset
     about = config.to_dict() | ({"weights": inputs.encoder.digest} if inputs.encoder else {}) | inputs.fingerprint
     return Run(
@@ -275,7 +275,7 @@ def _with_encoder_output(
 def calibrate(
     inputs: TrainingInputs, features: Features, evaluation: Evaluation, network: Ensemble
 ) -> tuple[Calibration, dict[str, Any] | None]:
-    """(How scores become confidences, the dev metrics under it or None)."""
+    """(The calibration, the dev metrics with it or None)."""
     calibration, metrics = evaluation.dev.calibrate(network) if evaluation.dev else (Calibration(), None)
     if inputs.earlier_calibration and evaluation.keeps_calibration:
         return inputs.earlier_calibration.with_characters(features.vocabularies.seen_characters), None
@@ -283,7 +283,7 @@ def calibrate(
 
 
 def _refit(run: Run, rows: list[Row], dataset: Dataset) -> int:
-    """Train on with the examples that were left out for calibration; returns how many epochs."""
+    """Continue training on all examples, including those held out for calibration; returns the number of epochs."""
     if not dataset.held_out_by:
         return 0
     epochs = refit(replace(run, rows=[replace(row, held_out_by=0) for row in rows]))

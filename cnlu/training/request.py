@@ -1,4 +1,4 @@
-"""What the user asked of `cnlu train`."""
+"""The request of a training command."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Log = Callable[[str], None]
 
 @dataclass
 class Request:
-    """The command line, settings read."""
+    """The command line, with its settings read."""
 
     data: Sequence[str | Path]
     out: Path

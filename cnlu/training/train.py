@@ -26,7 +26,7 @@ def train(request: Request, log: Log = no_log) -> TrainingResult:
 
 
 def train_on(dataset: Dataset, request: Request, device: torch.device, log: Log) -> TrainingResult:
-    """As `train`, on a dataset that is read already."""
+    """Like `train`, on a dataset in memory."""
     encoder = prepare_encoder(request.encoder, request.config, log) if request.encoder else None
     refuse_settings_without_effect(request.config, stores_examples=request.store_examples)
     labels = collect_labels(dataset, request.config)

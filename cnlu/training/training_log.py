@@ -1,4 +1,4 @@
-"""The lines that a training logs: what it learns from and how, and what came of it."""
+"""The log lines of a training: its data, its schedule and its result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHOWN = 3
 
 
 def log_dataset(inputs: TrainingInputs, features: Features, config: Config, schedule: str, log: Log) -> None:
-    """What is about to be learned; `schedule` is the last part of the line, such as the device and the epochs."""
+    """Logs the data of the training; `schedule` is the end of the line, such as the device and the epochs."""
     dataset, labels, vocabularies = inputs.dataset, inputs.labels, features.vocabularies
     for note in dataset.data.notes:
         log(f"note: {note}")
@@ -56,7 +56,7 @@ def log_last_epoch_kept(dataset: Dataset, config: Config, keeps_calibration: boo
 
 
 def log_summary(out: Path, fitted: Fitted, *, chosen: bool, out_of_fold: bool, log: Log) -> None:
-    """Where the model is, which epoch was kept, and the dev metrics."""
+    """Logs where the model is, which epoch was kept, and the dev metrics."""
     state, metrics = fitted.state, fitted.dev_metrics
     written = f"best of {state.epoch} epochs was {state.best_epoch}" if chosen else f"after {state.epoch} epochs"
     if metrics is None:

@@ -1,4 +1,4 @@
-"""A student's lessons: for each batch what the teacher said of its texts, and how far the student is from that."""
+"""Distillation targets: the teacher's scores for each batch, and the student's losses against them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from cnlu.training.transfer.trained_model import TrainedModel
 
 @dataclass(frozen=True)
 class BatchTargets:
-    """What the teacher says of a batch of B texts of at most L characters."""
+    """The targets of a batch of B texts of at most L characters."""
 
     tags: Expected
     intent: Tensor
@@ -48,7 +48,7 @@ class BatchTargets:
 
 @dataclass(frozen=True)
 class DistillationTargets:
-    """Lessons for the rows of a training, by their numbers."""
+    """The targets of all rows of a training, by row number."""
 
     answers: Answers
     crf: LegalCRF
@@ -96,17 +96,17 @@ class DistillationTargets:
         )
 
     def join(self, network: Ensemble, optimizer: torch.optim.Optimizer, config: TrainingConfig) -> None:
-        """The bridge learns, is averaged and saved with the network."""
+        """Adds the bridge to the network, so that it is trained, averaged and saved with it."""
         network.add_module("bridge", self.bridge)
         if learned := list(self.bridge.parameters()):
             optimizer.add_param_group({"params": learned, "lr": config.learning_rate, "peak": config.learning_rate})
 
     def leave(self, network: Ensemble) -> None:
-        """What only the lessons needed is no part of the model."""
+        """Removes the bridge, which the model does not need."""
         del network.bridge
 
     def targets(self, numbers: Sequence[int], batch: dict[str, Tensor]) -> BatchTargets:
-        """For the rows of these numbers, which are collated in `batch`."""
+        """The targets of the rows with these numbers, which are collated in `batch`."""
         mask, answers = batch["mask"], self.answers
         emissions, roles = _padded(answers.of(answers.each, numbers), mask).split(answers.sizes, -1)
         tags = expected_counts(self.crf, emissions, mask)

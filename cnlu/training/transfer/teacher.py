@@ -1,4 +1,4 @@
-"""What a teacher, a trained model, says of texts: asked once and kept."""
+"""Computes a teacher's scores of texts once and keeps them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Answers:
 def ask(
     teacher: TrainedModel, texts: Sequence[str], memory: int, folder: Path, quiet: bool
 ) -> tuple[Answers, list[Example]]:
-    """The teacher's answers to texts that are not blank, and the texts annotated as it reads them.
+    """The teacher's scores of texts that are not blank, and the texts with its answers as annotations.
 
     More than `memory` bytes of scores go to a nameless file in `folder`.
     """
@@ -72,7 +72,7 @@ def ask(
 
 
 def as_example(result: dict[str, Any]) -> Example:
-    """A parse result as if it were annotated."""
+    """A parse result as an annotated example."""
     entities = [
         Entity(
             start=e["start"],
@@ -97,7 +97,7 @@ def with_vectors(
     folder: Path,
     quiet: bool,
 ) -> Answers:
-    """The answers with what the teacher's encoder makes of the characters, kept as the scores are."""
+    """The answers with the character vectors of the teacher's encoder, stored like the scores."""
     assert teacher.model.tokens is not None
     read, starts = teacher.model.tokens.read, answers.starts
     vectors = open_store((int(starts[-1]), reader.width), memory, folder)
@@ -123,7 +123,7 @@ def with_vectors(
 
 
 def _unlabelled_row(length: int, tokens: Tokens) -> Row:
-    """A row of nothing but tokens."""
+    """A row with tokens and no labels."""
     nothing = np.zeros(length, np.int64)
     return Row(
         characters=np.zeros((length, 1), np.int32),

@@ -1,4 +1,4 @@
-"""A trained model as training meets it again: to teach another, or to go on from."""
+"""A trained model loaded for training: as a teacher, or to continue from."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from cnlu.text.tokens import SpecialTokens
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A trained model, as its directory holds it and at work."""
+    """A trained model: the content of its directory, and the interpreter."""
 
     path: Path
     files: ModelFiles
@@ -54,7 +54,7 @@ class TrainedModel:
         )
 
     def tagger(self) -> LegalCRF:
-        """Its transitions."""
+        """The tagger with the model's transitions."""
         trained = read_tagger(self.files.files["tagger.npy"], self.tags)
         crf = LegalCRF(self.tags)
         parts = {"transitions": trained[:-2], "start_transitions": trained[-2], "end_transitions": trained[-1]}
@@ -66,12 +66,12 @@ class TrainedModel:
         return read_weights(self.files, self.model, encoder_width)
 
     def item_weights(self) -> Tensor | None:
-        """Of the decision on groups; None without groups."""
+        """The weights of the grouping CRF; None without groups."""
         decoder = self.model.assembler.group_decoder
         return None if decoder is None else torch.from_numpy(decoder.weights).float()
 
     def aligned_encoder(self) -> AlignedEncoder:
-        """Its encoder as PyTorch runs it. Raises UsageError where it has none that can be taken out."""
+        """The encoder as a PyTorch module. Raises UsageError if the model has none that can be recovered."""
         from cnlu.encoder.from_model import load_from_graph  # brings transformers, which takes seconds
 
         backbone = load_from_graph(self.files.files["model.onnx"], str(self.path))
@@ -79,7 +79,7 @@ class TrainedModel:
         return AlignedEncoder(backbone, self.model.config.encoder.sentence, self.model.tokens.special_tokens.summary)
 
     def pretrained(self) -> Pretrained:
-        """Its encoder as another training begins with it; raises as `aligned_encoder`."""
+        """The encoder as the start of another training; raises as `aligned_encoder`."""
         backbone = self.aligned_encoder().backbone
         tokens = json.loads(self.files.files["tokens.json"])
         return Pretrained(backbone, json.dumps(tokens["tokenizer"]), SpecialTokens(**tokens["special_tokens"]), [])
