@@ -22,16 +22,16 @@ class DataConfig:
 
     synonyms: str = setting(
         "by_type",
-        "the value that an annotation such as [大](size:L) gives counts for entities of its type (by_type), or, as in "
-        "Rasa, for all that read so (everywhere); what a `synonym:` section lists counts for all types either way, "
-        "unless it is written [大](size) there",
+        "an annotated value such as [大](size:L) applies to entities of its type (by_type) or, as in Rasa, to all "
+        "with this surface (everywhere); a `synonym:` section always applies to all types, except entries such as "
+        "[大](size)",
         among=("by_type", "everywhere"),
         needs=("annotations",),
     )
     files: str = setting(
         "inside",
-        "where a file may lie that the data lead to, as the name of a lookup table's file or as a link in a folder: in "
-        "the folder of the YAML file that names it or in a folder that is read (inside), or anywhere",
+        "where files may lie that the data refer to, such as lookup files and links: in the folder of the YAML file "
+        "or in a folder that is read (inside), or anywhere",
         among=("inside", "anywhere"),
     )
 
@@ -48,7 +48,7 @@ class TextConfig:
     simplify: bool = setting(False, "traditional characters count as simplified ones; needs cnlu[zh]")
     segmenter: str = setting(
         "auto",
-        "who cuts words: auto takes rjieba when installed (same words, faster), else jieba",
+        "word segmenter: auto takes rjieba if it is installed (same words, faster), else jieba",
         among=("auto", "jieba", "rjieba"),
         needs=("features.words",),
     )
@@ -61,7 +61,9 @@ class TextConfig:
 class FeatureConfig:
     """The sparse features of characters and of the sentence."""
 
-    words: bool = setting(True, "the jieba word a character stands in, its place in it, and the words around")
+    words: bool = setting(
+        True, "features of the jieba word around a character, its position in it, and the neighbouring words"
+    )
     pinyin: str = setting(
         "off",
         "tone-less pinyin of characters, robust to speech-recognition homophones; fuzzy also joins zh/z, n/l, "
@@ -70,15 +72,17 @@ class FeatureConfig:
     )
     lexicon: str = setting(
         "hint",
-        "lookup tables and regexes: hint makes their hits features that the model may follow or not; extractor "
-        "also reports a hit as an entity of the table's name wherever the model found none; off ignores them",
+        "lookup tables and regexes: hint makes their matches features of the model; extractor also reports a match "
+        "as an entity of the table's name if the model found none there; off ignores them",
         among=("hint", "extractor", "off"),
     )
-    min_count: int = setting(2, "a feature of characters seen in fewer places is dropped", low=1)
-    max_features: int = setting(28_000, "most features of characters that are kept, the most frequent", low=1)
+    min_count: int = setting(2, "character features with fewer occurrences are dropped", low=1)
+    max_features: int = setting(28_000, "maximum number of character features; the most frequent are kept", low=1)
     sentence_ngram: int = setting(5, "longest character n-gram of the sentence's own features", low=1, high=8)
-    sentence_min_count: int = setting(2, "a sentence feature seen in fewer examples is dropped", low=1)
-    sentence_max_features: int = setting(10_000, "most features of sentences that are kept, the most frequent", low=1)
+    sentence_min_count: int = setting(2, "sentence features in fewer examples are dropped", low=1)
+    sentence_max_features: int = setting(
+        10_000, "maximum number of sentence features; the most frequent are kept", low=1
+    )
 
     def __post_init__(self) -> None:
         check_limits(self, "features")
@@ -89,7 +93,7 @@ class ModelConfig:
     """The joint network."""
 
     members: int = setting(
-        4, "networks trained side by side, their scores averaged: steadier, at so many times the cost", low=1, high=16
+        4, "networks of the ensemble, whose scores are averaged; the cost grows with their number", low=1, high=16
     )
     sparse_width: int = setting(64, "width of the sparse features' projection", low=8, high=1024)
     width: int = setting(128, "width of the transformer", low=8, high=1024)
@@ -103,8 +107,8 @@ class ModelConfig:
     sentence_dropout: float = setting(0.3, "share of the sentence's features dropped in training", low=0, high=0.95)
     value_dropout: float = setting(
         0.0,
-        "chance that an entity's own characters lose all features in training, so that type and role are also "
-        "learned from what stands around it",
+        "probability that an entity's characters lose all features in training, so that type and role are also "
+        "learned from the context",
         low=0,
         high=0.95,
         needs=("model.entity_weight",),
@@ -114,7 +118,11 @@ class ModelConfig:
         "BIO", "tag scheme of the entity tagger", among=("BIO", "BILOU"), needs=("model.entity_weight",)
     )
     label_width: int = setting(
-        64, "width of the space where sentences meet intent labels", low=2, high=1024, needs=("model.intent_weight",)
+        64,
+        "width of the space that sentences and intent labels share",
+        low=2,
+        high=1024,
+        needs=("model.intent_weight",),
     )
     intent_loss: str = setting(
         "similarity",
@@ -144,15 +152,15 @@ class ModelConfig:
     )
     multi_label: bool = setting(
         False,
-        "a sentence may have several intents, written a+b in the examples: each is scored by itself, and all that "
-        "are likelier than not are given, in combinations never seen too; settings of the intent's loss and its label "
-        "width are of no use then",
+        "a sentence may have several intents, written a+b in the examples: each is scored by itself, and all above "
+        "0.5 are returned, in new combinations too; the settings of the intent loss and of label_width have no "
+        "effect then",
         needs=("model.intent_weight",),
     )
     out_of_scope: str = setting(
         "out_of_scope",
-        "an intent of this name holds sentences that belong to no other: its probability counts into the score of the "
-        "same name, which needs no such intent",
+        "name of the intent, if there is one, whose examples are out of scope; its probability adds to the "
+        "out_of_scope score, which works without it too",
     )
     intent_weight: float = setting(1.0, "weight of the intent loss", low=0, high=100)
     entity_weight: float = setting(1.0, "weight of the entity loss", low=0, high=100)
@@ -173,8 +181,8 @@ class EncoderConfig:
 
     tuning: str = setting(
         "full",
-        "full trains all of the encoder, lora small additions to it (needs cnlu[lora]), frozen none of it: its vectors "
-        "are computed once",
+        "full trains the whole encoder, lora trains low-rank additions (needs cnlu[lora]), frozen trains nothing: "
+        "its vectors are computed once",
         among=("full", "lora", "frozen"),
     )
     sentence: str = setting(
@@ -185,44 +193,53 @@ class EncoderConfig:
     )
     members: int = setting(
         2,
-        "how many of model.members read the encoder; the others go by sparse features alone, and all are averaged",
+        "how many of model.members use the encoder; the others use sparse features alone, and all are averaged",
         low=1,
         high=16,
     )
     learning_rate: float = setting(
-        1e-4, "peak rate of the encoder's last layer", low=0, high=1, needs=("encoder.tuning: full | lora",)
+        1e-4, "peak learning rate of the encoder's last layer", low=0, high=1, needs=("encoder.tuning: full | lora",)
     )
     layer_decay: float = setting(
         0.9,
-        "each layer below learns at this share of the rate above it",
+        "learning rate of each layer as a share of the one above it",
         low=0.01,
         high=1,
         needs=("encoder.tuning: full | lora",),
     )
     weight_decay: float = setting(
-        0.01, "AdamW's decay; biases and norms are exempt", low=0, high=1, needs=("encoder.tuning: full | lora",)
+        0.01,
+        "weight decay of AdamW; biases and norms are exempt",
+        low=0,
+        high=1,
+        needs=("encoder.tuning: full | lora",),
     )
-    accumulate: int = setting(1, "parts a batch is computed in, one after another, to save memory", low=1, high=1024)
+    accumulate: int = setting(
+        1,
+        "gradient accumulation: parts of a batch that are computed one after another, to save memory",
+        low=1,
+        high=1024,
+    )
     checkpointing: bool = setting(
         False,
-        "compute activations twice instead of keeping them: less memory, slower",
+        "gradient checkpointing: compute activations twice instead of storing them; less memory, slower",
         needs=("encoder.tuning: full | lora",),
     )
     precision: str = setting(
         "auto",
-        "of the encoder's arithmetic in training; auto takes bfloat16 where the device computes it natively",
+        "number format of the encoder in training; auto takes bfloat16 where the device computes it natively",
         among=("auto", "float32", "bfloat16"),
     )
     lora_rank: int = setting(16, "rank of the additions under lora", low=1, high=1024, needs=("encoder.tuning: lora",))
     cache_mb: int = setting(
         1024,
-        "a frozen encoder's vectors beyond this many megabytes lie on disk",
+        "vectors of a frozen encoder beyond this many megabytes are kept on disk",
         low=1,
         needs=("encoder.tuning: frozen",),
     )
     keep_layers: int = setting(0, "layers kept of the encoder, evenly spread; 0 keeps all", low=0, high=1000)
     prune_heads: float = setting(
-        0.0, "share of each layer's attention heads removed before training, the weakest", low=0, high=0.9
+        0.0, "share of the weakest attention heads of each layer to remove before training", low=0, high=0.9
     )
 
     def __post_init__(self) -> None:
@@ -233,35 +250,38 @@ class EncoderConfig:
 class CheckConfig:
     """What `cnlu check` reports; no model depends on it."""
 
-    ignore: str = setting("", "codes of findings that are left out, separated by commas")
+    ignore: str = setting("", "codes of findings to leave out, separated by commas")
     fail_on: str = setting(
-        "warning", "the exit code is 1 where a finding is at least this severe", among=("info", "warning", "error")
+        "warning", "the exit code is 1 if a finding is at least this severe", among=("info", "warning", "error")
     )
-    show: int = setting(10, "most findings of one code that the terminal shows; JSON holds all; 0 shows all", low=0)
+    show: int = setting(
+        10, "findings of one code that the terminal shows at most; 0 shows all, JSON always has all", low=0
+    )
     min_intent_examples: int = setting(5, "an intent with fewer examples is reported", low=1)
     min_entity_examples: int = setting(5, "an entity type with fewer annotations is reported", low=1)
     imbalance: float = setting(
-        20.0, "an intent is reported where the largest one has more than this many times its examples", low=1
+        20.0, "an intent is reported if the largest one has more than this many times its examples", low=1
     )
     missing_annotation_share: float = setting(
         0.8,
-        "a missing annotation is reported if the value is annotated in at least this share of its places; a value seen "
-        "rarely is judged by the others of its type too",
+        "a missing annotation is reported if the value is annotated in at least this share of its places; a value "
+        "seen rarely is judged by the others of its type too",
         low=0.5,
         high=1,
     )
     missing_annotation_common_share: float = setting(
         0.9,
-        "the same for ordinary words and numbers, and where the intent never has the type: judged by themselves alone",
+        "the same for ordinary words and numbers, and if the intent never has the type; judged without the rest of "
+        "the type",
         low=0.5,
         high=1,
     )
     near_length: int = setting(
-        8, "texts of at least this many characters that differ in one are nearly the same", low=2
+        8, "texts of at least this many characters that differ in one character are near duplicates", low=2
     )
     similarity: float = setting(
         0.8,
-        "longer texts are nearly the same where they share this much of their pairs of neighbouring characters",
+        "longer texts that share this much of their character bigrams are near duplicates",
         low=0.5,
         high=1,
     )
