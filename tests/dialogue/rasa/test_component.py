@@ -193,7 +193,7 @@ def test_a_training_that_fails_gives_the_trainer_s_sentence(bot: Any, driver: An
     (bot.folder / "plain.yml").write_text(plain, encoding="utf-8")
     options = {"trainer": bot.nlu_server[0], "set": {"model.intent_weight": 0}}
     error = driver.train(bot.alone(**options), "failed", data="plain.yml")["error"]
-    assert "nothing is left to learn, for model.intent_weight is 0; annotate some first" in error
+    assert "nothing is left to learn, because model.intent_weight is 0; annotate some first" in error
     assert "Traceback" not in error
 
 
