@@ -4,11 +4,12 @@
                                       [--set training.max_epochs=2 ...] [--keep DIR] [--out FIGURES.json]
 
 DATA_DIR is what accuracy.py takes. Draws are those of few_shot.py: min(k, available) examples of every intent, by a
-lot that (k, d) alone decides. Beside a draw lie the dictionaries of the train part (lookup tables, regexes, synonyms),
-for values are exchanged with those of lookup tables too; `plain` learns with them as well. Each way trains on sparse
-features with the default settings and its own (WAYS), with d as the seed, and is measured on the *dev* part, never on
-the test part. Where there is no dev part a stratified tenth of the train part is held out first, and draws are taken
-from the rest; both lie in --keep. Gains are paired by draw, with 95 % intervals from a bootstrap over the draws.
+random generator seeded by (k, d) alone. Beside a draw lie the dictionaries of the train part (lookup tables, regexes,
+synonyms), for values are exchanged with those of lookup tables too; `plain` learns with them as well. Each way trains
+on sparse features with the default settings and its own (WAYS), with d as the seed, and is measured on the *dev*
+part, never on the test part. Where there is no dev part a stratified tenth of the train part is held out first, and
+draws are taken from the rest; both lie in --keep. Gains are paired by draw, with 95 % intervals from a bootstrap over
+the draws.
 
 Copies as much as double the examples (all ways together: five times as many), but passes are planned by steps: training
 makes fewer over more examples (`planned_epochs` in cnlu/training/fit/loop.py), so that a way takes as many steps as

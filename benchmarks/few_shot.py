@@ -4,11 +4,11 @@
                                   [--systems sparse encoder jointbert] [--keep DIR] [--out FIGURES.json]
 
 DATA_DIR is what accuracy.py takes. For k shots and draw d, min(k, available) examples of every intent of the train
-part are taken by a lot that (d, k) alone decides. Draws are not nested: the 5 shots of draw 1 are no part of its 10.
-A draw holds examples only. The dictionaries of a data set (lookup tables, regexes, synonyms) stay out, for the peer
-could not read them, and its dev file does too: each system holds out of the draw what it holds out by default, a
-tenth. All of them learn from the same draw, with d as their seed, through their command lines and with their default
-settings, and the whole test split measures them.
+part are taken by a random generator seeded by (d, k) alone. Draws are not nested: the 5 shots of draw 1 are no part
+of its 10. A draw holds examples only. The dictionaries of a data set (lookup tables, regexes, synonyms) stay out, for
+the peer could not read them, and its dev file does too: each system holds out of the draw what it holds out by
+default, a tenth. All of them learn from the same draw, with d as their seed, through their command lines and with
+their default settings, and the whole test split measures them.
 
     sparse      cnlu train DRAW
     encoder     cnlu train DRAW --encoder DIR

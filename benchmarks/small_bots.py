@@ -4,14 +4,15 @@
                                     [--code CHECKOUT] [--name NAME] [--keep DIR] [--table NAME...]
 
 DATA_DIR holds the folders smp2019_ecdt and faq_general. A bot is a few intents with a few examples each, drawn from a
-set's train part by a lot that set, size and draw decide: 16 is 4 intents of 4, 25 5 of 5, 50 5 of 10, 100 10 of 10 and
-200 10 of 20. `cnlu train` learns it with the draw as seed. In scope are the test sentences of its intents. Out of scope
-are, for a railway bot, test sentences of smp2019_ecdt and corpora/railway/out-of-scope/test.txt; for a bot of
-smp2019_ecdt, railway test sentences; for both everyday questions (faq_general). Intents of smp2019_ecdt about travel
-are in no bot and in no test, for they are in scope of the railway. `--part dev` measures on what training did not draw
-and on dev parts instead, to choose by. A finished run is a line of KEEP/NAME.jsonl and is not repeated; `--table`
-prints means. The calibration error of a few dozen answers is above 0 whatever the confidences: the table has it for the
-draws' answers taken together, and what it would be by chance if every confidence were exactly true.
+set's train part by a random generator seeded by set, size and draw: 16 is 4 intents of 4, 25 5 of 5, 50 5 of 10, 100
+10 of 10 and 200 10 of 20. `cnlu train` learns it with the draw as seed. In scope are the test sentences of its
+intents. Out of scope are, for a railway bot, test sentences of smp2019_ecdt and corpora/railway/out-of-
+scope/test.txt; for a bot of smp2019_ecdt, railway test sentences; for both everyday questions (faq_general). Intents
+of smp2019_ecdt about travel are in no bot and in no test, for they are in scope of the railway. `--part dev` measures
+on what training did not draw and on dev parts instead, to choose by. A finished run is a line of KEEP/NAME.jsonl and
+is not repeated; `--table` prints means. The calibration error of a few dozen answers is above 0 whatever the
+confidences: the table has it for the draws' answers taken together, and what it would be by chance if every
+confidence were exactly true.
 """
 
 from __future__ import annotations

@@ -146,7 +146,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add_check(verbs.add_parser("check", help="find what is wrong in examples before training"))
     add_init(verbs.add_parser("init", help="a starter project: examples, settings, a test file, a README"))
-    add_split(verbs.add_parser("split", help="divide examples into train, dev and test"))
+    add_split(verbs.add_parser("split", help="split examples into train, dev and test"))
     add_convert(verbs.add_parser("convert", help="turn examples of another tool into YAML or JSONL"))
     add_train(verbs.add_parser("train", help="train a model from YAML or JSONL examples"))
     add_distill(verbs.add_parser("distill", help="let a model teach a smaller one from sentences alone"))

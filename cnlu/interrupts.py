@@ -79,8 +79,8 @@ def answered() -> None:
 
 def stopped(number: int) -> int:
     """Print that the command stopped and ignore further signals; returns the exit code that reports the signal."""
-    _State.held += _State.listening  # what comes again now would find nobody who handles it
-    with suppress(OSError, ValueError, AttributeError):  # nobody may be left to hear it
+    _State.held += _State.listening  # nothing would handle a further Stop
+    with suppress(OSError, ValueError, AttributeError):  # standard error may be closed
         print(f"\n{SAID}", file=sys.stderr, flush=True)
     _State.said = True
     return 128 + number

@@ -11,7 +11,7 @@ from tqdm import tqdm
 EVERY = 30.0
 """Seconds between two lines where there is no terminal."""
 SHORT_PASS = 1.0
-"""Passes end with a line, but not sooner than so many seconds after the last: tiny data have a thousand passes."""
+"""Minimum seconds between two lines at the ends of passes: tiny data have a thousand passes."""
 
 _KNOWN = "{desc}: {percentage:.0f}% {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
 _UNKNOWN = "{desc}: {n_fmt} [{elapsed}, {rate_fmt}{postfix}]"
@@ -28,7 +28,7 @@ class Lines:
     """The same as complete lines, for a file or a pipe."""
 
     def __init__(
-        self, total: int | None, desc: str, unit: str, unit_scale: bool, initial: int, leave: bool = True
+        self, *, total: int | None, desc: str, unit: str, unit_scale: bool, initial: int, leave: bool = True
     ) -> None:
         self.n, self.total, self.desc, self._leave = initial, total, desc, leave
         self._initial, self._unit, self._scale = initial, unit, unit_scale
@@ -93,7 +93,7 @@ def progress(
 ) -> Bar | Lines:
     """Counts `unit`s up to `total` (None: unknown), from `initial`; `quiet` shows nothing.
 
-    `leave`: what was shown last stays; `delay`: a bar comes only after so many seconds.
+    `leave`: the last state stays visible; `delay`: seconds before a bar appears.
     """
     if quiet or sys.stderr is None or sys.stderr.isatty():
         return Bar(
@@ -107,7 +107,7 @@ def progress(
             delay=delay,
             disable=quiet or sys.stderr is None,
         )
-    return Lines(total, desc, unit, scale, initial, leave)
+    return Lines(total=total, desc=desc, unit=unit, unit_scale=scale, initial=initial, leave=leave)
 
 
 def log_above(log: Callable[[str], None], line: str) -> None:

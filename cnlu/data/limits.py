@@ -21,7 +21,7 @@ def check_text_length(text: str, place: str) -> None:
             length=len(text),
             most=LONGEST_TEXT,
         )
-        raise DataError(place, problem, _("divide it into sentences"))
+        raise DataError(place, problem, _("split it into sentences"))
 
 
 def check_span_length(entities: Sequence[Entity], place: str) -> None:

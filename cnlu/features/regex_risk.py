@@ -27,7 +27,7 @@ _SAMPLES = {
 }
 _ANYTHING = frozenset("a0_中 ,")
 MANY = 8
-"""A repeat that may be left at so many places or more counts as one without an end."""
+"""A repeat whose maximum exceeds its minimum by at least this counts as unbounded."""
 
 Node = tuple[Any, Any]
 

@@ -18,7 +18,7 @@ SECONDS, SECONDS_PER_CHARACTER = 0.004, 1e-5
 LEAST = 0.0005
 """What is left to a pattern behind others that used it up"""
 TRIES = 3
-"""A pattern may take so many times its part before it counts as too slow."""
+"""Attempts, each within its time limit, before a pattern counts as too slow."""
 MOST_REPEATED = 100_000
 """Steps that a pattern may have once its counted repeats, such as `(a{100}){100}`, are written out."""
 

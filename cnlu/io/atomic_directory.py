@@ -129,9 +129,9 @@ def _kind(what: str) -> str:
 
 
 _PATIENCE = 10.0
-"""Seconds that a writer waits for others: a swap takes milliseconds, but anybody may lock a directory for good."""
+"""Seconds that a writer waits for others: a replacement takes milliseconds, but a lock may never be released."""
 _COLLISIONS = (errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY)
-"""What a rename fails with where another writer, whom no lock kept waiting, was faster."""
+"""Errors of a rename when another writer was faster, on a file system without locks."""
 
 
 @contextlib.contextmanager

@@ -60,7 +60,7 @@ def _read(path: Path) -> bytearray:
                 return raw
             raw += chunk
     problem = _("the file is larger than {size} MB, the most that is read at once", size=LARGEST_FILE >> 20)
-    raise DataError(path, problem, _("divide it into several files"))
+    raise DataError(path, problem, _("split it into several files"))
 
 
 def _refuse_long_lines(text: str, path: Path) -> None:
@@ -75,7 +75,7 @@ def _refuse_long_lines(text: str, path: Path) -> None:
 
 
 def _long_line(path: str | Path, number: int, problem: str) -> DataError:
-    return DataError(f"{path}:{number}", problem, _("divide it, or check what the file is"))
+    return DataError(f"{path}:{number}", problem, _("split it, or check what the file is"))
 
 
 def bounded_lines(stream: IO[bytes], path: str | Path) -> Iterator[tuple[int, bytes]]:

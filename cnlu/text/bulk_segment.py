@@ -82,7 +82,7 @@ class BulkSegmenter:
         return starts
 
     def _joined(self, run: str) -> tuple[int, ...]:
-        """Which characters of a run of single ones do not start a word after all."""
+        """The characters of a run of single ones that continue a word."""
         joined: tuple[int, ...] = ()
         if not self._known(run):
             inside: list[int] = []

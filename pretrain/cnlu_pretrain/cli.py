@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from cnlu.config.options import add_config
 from cnlu.config.setting import SEEDS, whole
 from cnlu_pretrain.commands import run_prepare, run_probe, run_similar, run_training
 
@@ -128,15 +129,7 @@ def _add_similar(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_settings(parser: argparse.ArgumentParser, example: str) -> None:
-    parser.add_argument("--config", metavar="F.yaml", help="settings: a file, or the name of a shipped one")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="overrides",
-        help=f"override one setting, for example {example}",
-    )
+    add_config(parser, example)
     parser.add_argument("--force", action="store_true", help="replace an existing --out")
 
 

@@ -85,9 +85,6 @@ CLASSES = {
 }
 """Retired class names, where the word itself is an honest part of other names."""
 
-PENDING: set[str] = set()
-"""What parallel branches are renaming. Whoever merges the last of them empties this set and keeps it empty."""
-
 TEXT = {
     "mend": "fix",
     "mends": "fixes",
@@ -184,8 +181,6 @@ def test_the_search_finds_words_in_names(name: str, word: str, found: bool) -> N
 )
 def test_no_name_holds_a_retired_word(retired: Retired, word: str) -> None:
     found = retired_uses(retired, word)
-    if found and word in PENDING:
-        pytest.xfail(f"being renamed: {found}")
     assert not found, f"the field's word is {retired.instead}; see docs/glossary.md"
 
 
@@ -193,8 +188,6 @@ def test_no_name_holds_a_retired_word(retired: Retired, word: str) -> None:
 def test_no_class_has_a_retired_name(name: str) -> None:
     found = sorted(use.file for use in uses() if use.is_class and use.name.lstrip("_") == name)
     found = [file for file in found if not file.startswith("benchmarks/")]
-    if found and name in PENDING:
-        pytest.xfail(f"being renamed: {found}")
     assert not found, f"name {CLASSES[name]}"
 
 
@@ -216,8 +209,6 @@ def texts() -> list[tuple[str, str]]:
 def test_no_text_has_a_retired_word(word: str) -> None:
     pattern = re.compile(rf"(?<!frame-)\b{word.replace('_', ' ')}\b", re.IGNORECASE)
     found = [place for place, text in texts() if pattern.search(text)]
-    if found and f"{word} (text)" in PENDING:
-        pytest.xfail(f"being rewritten: {found}")
     assert not found, f"write: {TEXT[word]}"
 
 

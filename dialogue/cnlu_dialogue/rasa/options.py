@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from cnlu.config import Config
-from cnlu.config.files import known_settings, load_config
+from cnlu.config.files import find_config, known_settings, load_config
 from cnlu.config.setting import check_limits, setting
 from cnlu.errors import CnluError, UsageError
 from cnlu.i18n import _, n_
-from cnlu.resources import config_path
 from cnlu.suggest import elsewhere, nearest
 
 COMPONENT = "CnluClassifier"
@@ -78,16 +77,16 @@ def training_config(settings: Settings) -> Config:
         return load_config(settings_file(settings), overrides(settings), encoder=settings.encoder is not None)
     except CnluError as error:
         # The message names options of the command line; in config.yml they have no dashes.
-        parts = (re.sub(r"--(set|encoder|config)\b", r"\1", part) for part in (error.place, error.problem, error.fix))
+        parts = (
+            re.sub(r"--(set|encoder|config)(?![a-z-])", r"\1", part) for part in (error.place, error.problem, error.fix)
+        )
         raise type(error)(*parts) from error
 
 
 def settings_file(settings: Settings) -> Path | None:
     """The file that `config` names, in the working directory or among the shipped files."""
-    name = settings.config
-    if name is None:
-        return None
-    return Path(name) if os.path.exists(name) or os.sep in name else config_path(name)
+    found = find_config(settings.config)
+    return None if found is None else Path(found)
 
 
 def overrides(settings: Settings) -> list[str]:

@@ -1,0 +1,12 @@
+"""Two model directories' contents, and what stands beside a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+OLD = {"model.onnx": b"old weights" * 50, "labels.json": b'["O"]'}
+NEW = {"model.onnx": b"new weights" * 70, "words.txt": "词\n".encode()}
+
+
+def siblings(path: Path) -> list[str]:
+    return sorted(entry.name for entry in path.parent.iterdir())
