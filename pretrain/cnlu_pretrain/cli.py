@@ -6,7 +6,7 @@ import argparse
 
 from cnlu.config.options import add_config
 from cnlu.config.setting import SEEDS, whole
-from cnlu_pretrain.commands import run_prepare, run_probe, run_similar, run_training
+from cnlu_pretrain.commands import run_distillation, run_prepare, run_probe, run_similar, run_training
 
 
 def add_verbs(parser: argparse.ArgumentParser) -> None:
@@ -16,6 +16,7 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
     _add_prepare(verbs.add_parser("prepare", help="turn text into a corpus for training"))
     _add_similar(verbs.add_parser("similar", help="make or show a table of similar words"))
     _add_run(verbs.add_parser("run", help="train an encoder on a corpus"))
+    _add_distill(verbs.add_parser("distill", help="make a small encoder that learns from a large one"))
     _add_probe(verbs.add_parser("probe", help="compare encoders: on held-out text, and by an NLU model on top of each"))
 
 
@@ -67,13 +68,32 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-steps", type=whole(1), metavar="N", help="number of steps (default: run.passes over the corpus)"
     )
+    _add_training(parser)
+    parser.set_defaults(run=run_training)
+
+
+def _add_distill(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Make a small encoder, in the size of the encoder.* settings, that learns from a TEACHER on CORPUS, which "
+        "prepare made with the teacher's tokenizer. A row holds isolated sentences."
+    )
+    parser.add_argument("corpus", metavar="CORPUS")
+    parser.add_argument("--teacher", required=True, metavar="DIR|NAME", help="an encoder: a directory or a hub name")
+    parser.add_argument("--out", required=True, metavar="ENCODER", help="the encoder directory to write")
+    parser.add_argument(
+        "--max-steps", type=whole(1), metavar="N", help="number of steps (default: run.passes over the corpus)"
+    )
+    _add_training(parser)
+    parser.set_defaults(run=run_distillation)
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--similar", metavar="F.npz", help="similar words, for masking.replacement=similar")
     _add_probe_data(parser, "--probe", "--probe-test")
     parser.add_argument("--seed", type=whole(0, SEEDS), metavar="N", help="random seed (default 1)")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: CUDA if available")
     _add_settings(parser, "masking.rate=0.3")
     _add_resume(parser)
-    parser.set_defaults(run=run_training)
 
 
 def _add_probe_data(parser: argparse.ArgumentParser, data: str, test: str) -> None:

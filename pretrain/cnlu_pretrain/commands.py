@@ -36,22 +36,33 @@ def run_prepare(arguments: argparse.Namespace) -> int:
 
 
 def run_training(arguments: argparse.Namespace) -> int:
-    from cnlu_pretrain.load_config import load_config
-
     if bool(arguments.encoder) == bool(arguments.init):
         raise UsageError(
             "--encoder, --init",
             _("exactly one of them is needed"),
             _("give --encoder DIR|NAME to continue from an encoder, or --init random to start from random weights"),
         )
+    return _train(arguments, encoder=arguments.encoder)
+
+
+def run_distillation(arguments: argparse.Namespace) -> int:
+    return _train(arguments, teacher=arguments.teacher)
+
+
+def _train(arguments: argparse.Namespace, encoder: str | None = None, teacher: str | None = None) -> int:
+    from cnlu_pretrain.load_config import load_config
+
     with needed_for("Pretraining", "pretrain"):
         from cnlu_pretrain.run.run import RunRequest, run
+        from cnlu_pretrain.run.start import for_distillation
     seed = [] if arguments.seed is None else [f"run.seed={arguments.seed}"]
+    config = load_config(arguments.config, [*arguments.overrides, *seed])
     request = RunRequest(
         corpus=Path(arguments.corpus),
         out=Path(arguments.out),
-        config=load_config(arguments.config, [*arguments.overrides, *seed]),
-        encoder=arguments.encoder,
+        config=for_distillation(config) if teacher else config,
+        encoder=encoder,
+        teacher=teacher,
         similar=_path(arguments.similar),
         max_steps=arguments.max_steps,
         device=arguments.device,

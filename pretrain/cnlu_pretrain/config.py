@@ -206,10 +206,13 @@ class ObjectivesConfig:
 
 @dataclass(frozen=True)
 class ArchitectureConfig:
-    """The size of a new encoder, `--init random`; the names are those of Hugging Face's BertConfig."""
+    """The size of a new encoder, of `--init random` or `cnlu pretrain distill`; the names are those of Hugging Face."""
 
     num_hidden_layers: int = setting(4, "number of transformer layers", low=1, high=96)
     hidden_size: int = setting(256, "width of the hidden states", low=8, high=8192)
+    embedding_size: int = setting(
+        0, "width of the token embeddings, which a linear layer widens; 0 means hidden_size", low=0, high=8192
+    )
     num_attention_heads: int = setting(4, "number of attention heads; must divide hidden_size", low=1, high=128)
     intermediate_size: int = setting(1024, "width of the feed-forward layers", low=8, high=65536)
     max_position_embeddings: int = setting(512, "maximum number of tokens in a text", low=16, high=65536)
@@ -229,6 +232,28 @@ class ArchitectureConfig:
 
 
 @dataclass(frozen=True)
+class DistillConfig:
+    """Learning from a teacher: `cnlu pretrain distill`. The size of the student is that of the `encoder` section."""
+
+    hidden: float = setting(
+        1.0, "weight of the distance to the teacher's hidden states, layer by layer (TinyBERT)", low=0, high=1000
+    )
+    sentence: float = setting(
+        1.0, "weight of the distance to the teacher's sentence vector, that of [CLS]", low=0, high=1000
+    )
+    min_count: int = setting(
+        5, "leave out pieces of the teacher's vocabulary that are rarer in the corpus; single characters stay", low=1
+    )
+
+    def __post_init__(self) -> None:
+        check_limits(self, "distill")
+        if not self.hidden and not self.sentence:
+            raise UsageError(
+                "distill", _("both weights are 0, so nothing is learned from the teacher"), _("raise one of them")
+            )
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """Training: `cnlu pretrain run`."""
 
@@ -238,6 +263,13 @@ class RunConfig:
         0, "tokens of a row in the last part of training; 0 turns that part off", low=0, high=8192
     )
     long_share: float = setting(0.1, "share of the steps with long rows", low=0.001, high=1, needs=("run.long_length",))
+    isolate: str = setting(
+        "none",
+        "which text of a packed row a token attends to: none: the whole row; document: its part of a document; "
+        "sentence: its sentence. Isolated text has its own special tokens, and its positions start at 0",
+        among=("none", "document", "sentence"),
+        needs=("objectives.order: none", "run.attention: sdpa"),
+    )
     batch_tokens: int = setting(8192, "tokens of a step, over all processes", low=16)
     accumulate: int = setting(1, "gradient accumulation: parts of a step that are computed one after another", low=1)
     optimizer: str = setting("adamw", "adamw, or lamb for very large batches", among=("adamw", "lamb"))
@@ -297,6 +329,7 @@ class PretrainConfig:
     similar: SimilarConfig = field(default_factory=SimilarConfig)
     objectives: ObjectivesConfig = field(default_factory=ObjectivesConfig)
     encoder: ArchitectureConfig = field(default_factory=ArchitectureConfig)
+    distill: DistillConfig = field(default_factory=DistillConfig)
     run: RunConfig = field(default_factory=RunConfig)
 
     def __post_init__(self) -> None:

@@ -34,13 +34,14 @@ RASA_MAY_USE = {"data", "features", "runtime"}  # the component; where it trains
 PRETRAIN_ROOMS = {
     "corpus": set(),
     "objectives": set(),
+    "distill": {"corpus", "objectives"},
     "prepare": {"corpus"},
     "encoder": {"corpus"},
     "similar": {"prepare"},
     "masking": {"corpus", "similar"},
     "batching": {"corpus", "masking", "objectives"},
     "evaluation": {"corpus", "masking", "objectives", "batching"},
-    "run": {"corpus", "similar", "masking", "objectives", "batching", "encoder", "evaluation"},
+    "run": {"corpus", "distill", "similar", "masking", "objectives", "batching", "encoder", "evaluation"},
     "probe": {"corpus", "masking", "objectives", "batching", "encoder", "evaluation"},
 }
 PRETRAIN_EVERYONES = {"config", "load_config", "rng"}

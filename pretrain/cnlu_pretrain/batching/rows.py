@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,10 @@ class Batch:
     """False for padding"""
     order: NDArray[np.int64]
     """[B] 1 where the second piece of a pair does not follow the first, else 0; NO_ORDER where there is no pair"""
+    piece: NDArray[np.int64] | None = None
+    """The number of each token's piece in its row, from 0, and -1 for padding; None where pieces are not isolated"""
+    position: NDArray[np.int64] | None = None
+    """The position of each token in its piece, special tokens included, and 0 for padding; None as above"""
 
 
 @dataclass(frozen=True)
@@ -40,11 +45,15 @@ class Layout:
     """Tokens of a row, with special tokens"""
     pairs: str
     """none: packed rows; sop: pairs of pieces, half of them swapped; nsp: pairs, half with a wrong second piece"""
+    isolate: str = "none"
+    """none: the pieces of a row attend to each other; document, sentence: each piece is a text of its own"""
 
     @property
     def separator(self) -> list[int]:
-        """The special tokens between two pieces."""
-        return self.special_tokens.after[:1]
+        """The special tokens between two pieces: one [SEP], or the end of one text and the start of the next."""
+        if self.isolate == "none":
+            return self.special_tokens.after[:1]
+        return [*self.special_tokens.after, *self.special_tokens.before]
 
     @property
     def room(self) -> int:
@@ -54,7 +63,9 @@ class Layout:
     def rows(self, arrays: Arrays) -> PackedRows:
         """All rows of a shard."""
         if self.pairs == "none":
-            return pack(arrays.sentences, arrays.documents, self.room, len(self.separator))
+            one_each = self.isolate == "sentence"
+            documents = np.ones_like(arrays.sentences) if one_each else arrays.documents
+            return pack(arrays.sentences, documents, self.room, len(self.separator))
         return _pairs(arrays, self.room - len(self.separator))
 
 
@@ -166,7 +177,19 @@ def _place(
     if layout.pairs != "none":
         second[row[between]] = column[between] + size[between] + gap
     kinds = ((np.arange(width) >= second[:, None]) & mask).astype(np.int64)
-    return Batch(tokens.reshape(rows, width), flags.reshape(rows, width), kinds, mask, order)
+    isolated = _isolated(mask, (position + size)[between] + len(after)) if layout.isolate != "none" else (None, None)
+    return Batch(tokens.reshape(rows, width), flags.reshape(rows, width), kinds, mask, order, *isolated)
+
+
+def _isolated(mask: NDArray[np.bool_], starts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """([B, T] piece, [B, T] position) of a batch; `starts` are the flat positions where a further piece begins."""
+    is_start = np.zeros(mask.shape, bool)
+    is_start[:, 0] = True
+    is_start.reshape(-1)[starts] = True
+    piece = np.cumsum(is_start, 1) - 1
+    column = np.arange(mask.shape[1])
+    within = column - np.maximum.accumulate(np.where(is_start, column, 0), 1)
+    return np.where(mask, piece, -1), np.where(mask, within, 0)
 
 
 def _ranges(start: NDArray[np.int64], size: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -176,6 +199,7 @@ def _ranges(start: NDArray[np.int64], size: NDArray[np.int64]) -> NDArray[np.int
 
 
 def concatenate(parts: list[Batch]) -> Batch:
-    """One batch of the rows of is_pair."""
-    names = ("tokens", "flags", "kinds", "mask", "order")
-    return Batch(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    """One batch of the rows of all parts."""
+    columns: dict[str, Any] = {f.name: [getattr(part, f.name) for part in parts] for f in fields(Batch)}
+    joined: dict[str, Any] = {n: None if c[0] is None else np.concatenate(c) for n, c in columns.items()}
+    return Batch(**joined)

@@ -54,6 +54,8 @@ def _part(batch: Batch, masked: Masked, which: slice, device: torch.device, fixe
         span_first=tensor(first),
         span_last=tensor(last),
         order=tensor(batch.order[which]),
+        piece=None if batch.piece is None else tensor(batch.piece[which]),
+        position=None if batch.position is None else tensor(batch.position[which]),
     )
 
 

@@ -114,22 +114,29 @@ def _masked_lm(directory: Path, config: RunConfig) -> tuple[Any, set[str]]:
 
 
 def random_encoder(corpus: Corpus, config: PretrainConfig) -> Loaded:
-    """A BERT with random weights and the vocabulary of the corpus; the same seed gives the same weights."""
-    size = config.encoder
-    torch.manual_seed(config.run.seed)
-    settings = BertConfig(
-        vocab_size=corpus.vocabulary,
-        hidden_size=size.hidden_size,
-        num_hidden_layers=size.num_hidden_layers,
-        num_attention_heads=size.num_attention_heads,
-        intermediate_size=size.intermediate_size,
-        max_position_embeddings=size.max_position_embeddings,
-        pad_token_id=corpus.special_tokens.pad,
-        hidden_dropout_prob=config.run.dropout,
-        attention_probs_dropout_prob=config.run.dropout,
-    )
+    """A BERT, or an ELECTRA where the embeddings are narrower, with random weights and the vocabulary of the corpus.
+
+    The same seed gives the same weights.
+    """
+    size, run = config.encoder, config.run
+    torch.manual_seed(run.seed)
+    shape: dict[str, Any] = {
+        "vocab_size": corpus.vocabulary,
+        "hidden_size": size.hidden_size,
+        "num_hidden_layers": size.num_hidden_layers,
+        "num_attention_heads": size.num_attention_heads,
+        "intermediate_size": size.intermediate_size,
+        "max_position_embeddings": size.max_position_embeddings,
+        "pad_token_id": corpus.special_tokens.pad,
+        "hidden_dropout_prob": run.dropout,
+        "attention_probs_dropout_prob": run.dropout,
+    }
     with silent_transformers():
-        model = BertForMaskedLM._from_config(settings, attn_implementation=config.run.attention, dtype=torch.float32)
+        if size.embedding_size in (0, size.hidden_size):
+            family, settings = BertForMaskedLM, BertConfig(**shape)
+        else:  # ELECTRA has BERT's layers, and a linear layer behind its embeddings
+            family, settings = ElectraForMaskedLM, ElectraConfig(**shape, embedding_size=size.embedding_size)
+        model = family._from_config(settings, attn_implementation=run.attention, dtype=torch.float32)
     _check_positions(model, config.run, "encoder.max_position_embeddings")
     return Loaded(model, False, [])
 

@@ -37,6 +37,16 @@ class TensorBatch:
     """[M] position of the last token of the unit"""
     order: Tensor
     """[B] 1 where a pair is out of order, -100 where there is no pair"""
+    piece: Tensor | None = None
+    """[B, T] the number of each token's piece, -1 for padding; a token attends to its own piece. None: to its row"""
+    position: Tensor | None = None
+    """[B, T] the position of each token in its piece"""
+
+    def originals(self) -> Tensor:
+        """[B, T] the tokens before masking."""
+        flat = self.tokens.flatten()
+        at = torch.where(self.labels >= 0, self.at, len(flat))  # a filler entry goes to a place beyond the end
+        return torch.cat([flat, flat[:1]]).index_copy(0, at, self.labels)[:-1].view_as(self.tokens)
 
 
 ObjectiveSums = dict[str, tuple[Tensor, Tensor, Tensor]]
@@ -60,10 +70,24 @@ class Pretrainer(nn.Module):
         self.frozen = False
         """Whether only the modules around the encoder are trained"""
 
+    @property
+    def weights(self) -> dict[str, float]:
+        """The weight of each objective in the loss."""
+        return {
+            "masked": self.config.masked,
+            "order": self.config.order_weight,
+            "span_boundary": self.config.span_boundary,
+            "replaced_token": self.config.replaced_token,
+        }
+
     def forward(self, batch: TensorBatch) -> ObjectiveSums:
         if self.replaced is not None:
             return self._electra(batch)
         hidden = self._hidden(self.model, batch.tokens, batch)
+        return self._predictions(hidden, batch)
+
+    def _predictions(self, hidden: Tensor, batch: TensorBatch) -> ObjectiveSums:
+        """The objectives of masked language, from the hidden states [B, T, width] of the last layer."""
         flat = hidden.reshape(-1, hidden.shape[-1])
         sums: ObjectiveSums = {}
         if self.config.masked:
@@ -82,9 +106,7 @@ class Pretrainer(nn.Module):
 
     def _hidden(self, model: Any, tokens: Tensor, batch: TensorBatch) -> Tensor:
         """[B, T, width] the last layer's hidden states."""
-        more = {"attention_mask": batch.mask} if batch.mask is not None else {}
-        if getattr(model.config, "type_vocab_size", 0) > 1:  # RoBERTa has one type, DistilBERT none
-            more["token_type_ids"] = batch.kinds
+        more = model_inputs(model.config, batch)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not (self.frozen and model is self.model)):
             hidden: Tensor = model.base_model(input_ids=tokens, **more).last_hidden_state
         return hidden
@@ -114,17 +136,18 @@ class Pretrainer(nn.Module):
         return sums
 
 
+def model_inputs(config: Any, batch: TensorBatch) -> dict[str, Tensor]:
+    """What a transformers model with this config takes beside the tokens: attention mask, token types, positions."""
+    inputs = {"attention_mask": batch.mask} if batch.mask is not None else {}
+    if batch.piece is not None and batch.position is not None:
+        same = batch.piece[:, None, :, None] == batch.piece[:, None, None, :]
+        inputs = {"attention_mask": same, "position_ids": batch.position}  # [B, 1, T, T]
+    if getattr(config, "type_vocab_size", 0) > 1:  # RoBERTa has one type, DistilBERT none
+        inputs["token_type_ids"] = batch.kinds
+    return inputs
+
+
 def _classified(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     scores = scores.float()
     loss = nn.functional.cross_entropy(scores, labels, ignore_index=-100, reduction="sum")
     return loss, (labels >= 0).sum().float(), (scores.argmax(-1) == labels).sum().float()
-
-
-def weights_of(config: ObjectivesConfig) -> dict[str, float]:
-    """The weight of each objective in the loss."""
-    return {
-        "masked": config.masked,
-        "order": config.order_weight,
-        "span_boundary": config.span_boundary,
-        "replaced_token": config.replaced_token,
-    }

@@ -20,7 +20,6 @@ from cnlu_pretrain.batching.replacement_tokens import ordinary_ids
 from cnlu_pretrain.batching.rows import Layout
 from cnlu_pretrain.batching.stream import Stream
 from cnlu_pretrain.corpus.corpus import Corpus
-from cnlu_pretrain.encoder.load import Loaded, generator_for
 from cnlu_pretrain.encoder.save import write_encoder
 from cnlu_pretrain.evaluation.held_out import HeldOut
 from cnlu_pretrain.evaluation.nlu_probe import Examples, frame_accuracy
@@ -30,6 +29,7 @@ from cnlu_pretrain.run.loop import Phase, Run
 from cnlu_pretrain.run.optimizer import build_optimizer
 from cnlu_pretrain.run.request import RunRequest
 from cnlu_pretrain.run.schedule import phase_lengths, planned_steps, without_reporting
+from cnlu_pretrain.run.start import Start
 from cnlu_pretrain.similar.table import SimilarWords
 
 
@@ -38,14 +38,13 @@ def build_run(
     corpus: Corpus,
     *,
     similar: SimilarWords | None,
-    loaded: Loaded,
+    start: Start,
     accelerator: Accelerator,
     folder: Path,
     log: Callable[[str], None],
 ) -> Run:
     """Model, optimizer and data on the device of `accelerator`; raises UsageError for settings that do not fit."""
-    config = request.config.run
-    plain = _pretrainer(request, loaded)
+    config, plain = request.config.run, start.plain
     with silent_transformers():
         plain.to(accelerator.device)
         optimizer = build_optimizer(plain, config, accelerator.device)
@@ -63,23 +62,12 @@ def build_run(
         phases=phases,
         config=config,
         masking_rate=request.config.masking.rate,
-        head_warmup=config.head_warmup if loaded.head_is_new else 0,
+        head_warmup=config.head_warmup if start.head_is_new else 0,
         folder=folder,
         fingerprint=_fingerprint(request, corpus, phases[-1].last),
         log=log,
         probe=_probe(request.probe, corpus, plain, folder) if request.probe else None,
     )
-
-
-def _pretrainer(request: RunRequest, loaded: Loaded) -> Pretrainer:
-    objectives, model = request.config.objectives, loaded.model
-    torch.manual_seed(request.config.run.seed)
-    generator = generator_for(model, objectives.generator_share) if objectives.replaced_token else None
-    torch.manual_seed(request.config.run.seed)  # the heads start alike with and without a generator
-    plain = Pretrainer(model, objectives, str(request.encoder), generator)
-    if request.config.run.checkpointing:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
-    return plain
 
 
 def _phases(request: RunRequest, corpus: Corpus, similar: SimilarWords | None, accelerator: Accelerator) -> list[Phase]:
@@ -90,7 +78,7 @@ def _phases(request: RunRequest, corpus: Corpus, similar: SimilarWords | None, a
     phases: list[Phase] = []
     steps = 0
     for length in dict.fromkeys((config.length, config.long_length or config.length)):
-        layout = Layout(corpus.special_tokens, length, request.config.objectives.order)
+        layout = Layout(corpus.special_tokens, length, request.config.objectives.order, config.isolate)
         rows = _rows(config.batch_tokens, length, accelerator.num_processes)
         stream = Stream(
             corpus,
@@ -129,11 +117,18 @@ def _rows(batch_tokens: int, length: int, processes: int) -> int:
 def _fingerprint(request: RunRequest, corpus: Corpus, steps: int) -> str:
     """A hash of everything that determines the result; a resumed run must have the same."""
     config = request.config
-    sections: tuple[Any, ...] = (config.masking, config.objectives, config.encoder, without_reporting(config.run))
+    sections: tuple[Any, ...] = (
+        config.masking,
+        config.objectives,
+        config.encoder,
+        config.distill,
+        without_reporting(config.run),
+    )
     inputs = [
         corpus.fingerprint,
         [shard.to_dict() for shard in corpus.shards],
         str(request.encoder),
+        str(request.teacher),
         steps,
         *(asdict(section) for section in sections),
     ]

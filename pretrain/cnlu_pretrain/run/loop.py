@@ -19,7 +19,7 @@ from cnlu_pretrain.batching.stream import Position, Step, Stream, prefetch
 from cnlu_pretrain.batching.tensors import parts
 from cnlu_pretrain.config import RunConfig
 from cnlu_pretrain.evaluation.held_out import HeldOut
-from cnlu_pretrain.objectives.losses import Pretrainer, weights_of
+from cnlu_pretrain.objectives.losses import Pretrainer
 from cnlu_pretrain.run.checkpoint import State, save_checkpoint
 from cnlu_pretrain.run.optimizer import rate_at, set_rate
 from cnlu_pretrain.run.progress import Log, Window, flops_per_token, peak_of, stacked
@@ -118,7 +118,7 @@ def _step(run: Run, step: Step, number: int, phase: Phase) -> tuple[Tensor, dict
     torch.manual_seed((config.seed * 1_000_003 + number) * 1009 + accelerator.process_index)
     set_rate(run.optimizer, config.learning_rate * rate_at(number, run.steps, config))
     run.plain.frozen = number < run.head_warmup
-    weights = weights_of(run.plain.config)
+    weights = run.plain.weights
     fixed = run.masking_rate if config.compile else 0.0
     counts = _counts(run, step)
     pieces = list(parts(step.batch, step.masked, config.accumulate, device, fixed))
@@ -144,14 +144,22 @@ def _step(run: Run, step: Step, number: int, phase: Phase) -> tuple[Tensor, dict
 
 def _counts(run: Run, step: Step) -> dict[str, Tensor]:
     """The number of predictions of each objective over all processes; known before the forward pass."""
-    masked = float((step.masked.labels >= 0).sum())
-    own = torch.tensor(
-        [masked, float((step.batch.order >= 0).sum()), float(step.batch.mask.sum())], device=run.accelerator.device
-    )
+    masked, batch = float((step.masked.labels >= 0).sum()), step.batch
+    tokens = float(batch.mask.sum())
+    sentences = 0.0 if batch.position is None else float(((batch.position == 0) & batch.mask).sum())
+    own = torch.tensor([masked, float((batch.order >= 0).sum()), tokens, sentences], device=run.accelerator.device)
     if run.accelerator.num_processes > 1:
         own = run.accelerator.reduce(own, "sum")
     own = own.clamp(min=1.0)
-    return {"masked": own[0], "span_boundary": own[0], "order": own[1], "replaced_token": own[2]}
+    masked_count, pairs, all_tokens, texts = own.unbind()
+    return {
+        "masked": masked_count,
+        "span_boundary": masked_count,
+        "order": pairs,
+        "replaced_token": all_tokens,
+        "hidden": all_tokens,
+        "sentence": texts,
+    }
 
 
 def _after(run: Run, state: State, phase: Phase, window: Window, log: Log, *, stop: int) -> Window:

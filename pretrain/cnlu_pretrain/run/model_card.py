@@ -23,7 +23,7 @@ def card(metadata: Mapping[str, Any]) -> str:
         "tags: [fill-mask, cnlu]",
         "---",
         "",
-        "# A Chinese encoder, pretrained further on domain text",
+        f"# {_title(metadata)}",
         "",
         *_facts(metadata),
         *_table(results_of(metadata["history"])),
@@ -41,13 +41,19 @@ def card(metadata: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _title(metadata: Mapping[str, Any]) -> str:
+    if teacher := metadata.get("teacher"):
+        return f"A small Chinese encoder, distilled from {Path(teacher).name}"
+    return "A Chinese encoder, pretrained further on domain text"
+
+
 def _facts(metadata: Mapping[str, Any]) -> list[str]:
     masking, run = metadata["settings"]["masking"], metadata["settings"]["run"]
     counts, sources = metadata["corpus"], ", ".join(Path(source).name for source in metadata["sources"])
     long_rows = f", then {run['long_length']}" if run["long_length"] else ""
     replacement = "[MASK]" if masking["replacement"] == "mask" else "similar words"
     return [
-        f"- starting point: {metadata['encoder'] or 'random weights'}",
+        f"- {_origin(metadata)}",
         f"- text: {counts['lines']} lines, {counts['tokens']} training tokens, {counts['held_out_tokens']} held-out "
         f"tokens ({sources})",
         f"- training: {metadata['steps']} steps, {metadata['tokens']} tokens, peak learning rate "
@@ -55,6 +61,16 @@ def _facts(metadata: Mapping[str, Any]) -> list[str]:
         f"- masking: {masking['rate']:.0%} of the tokens, strategy {masking['strategy']}, {masking['replaced']:.0%} "
         f"{replacement}, {masking['random']:.0%} random",
     ]
+
+
+def _origin(metadata: Mapping[str, Any]) -> str:
+    if teacher := metadata.get("teacher"):
+        weights = metadata["settings"]["distill"]
+        return (
+            f"teacher: {teacher}; weights of its hidden states {weights['hidden']:g}, of its sentence vectors "
+            f"{weights['sentence']:g}, of masked language {metadata['settings']['objectives']['masked']:g}"
+        )
+    return f"starting point: {metadata['encoder'] or 'random weights'}"
 
 
 def _table(results: Sequence[ProbeResult]) -> list[str]:

@@ -49,6 +49,7 @@ def _fill(new: Path, request: RunRequest, corpus: Corpus, job: Run, state: State
         "steps": state.step,
         "tokens": state.tokens,
         "encoder": request.encoder,
+        "teacher": request.teacher,
         "corpus": corpus.manifest["counts"],
         "sources": corpus.manifest["sources"],
         "settings": asdict(request.config),

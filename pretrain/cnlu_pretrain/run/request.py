@@ -1,4 +1,4 @@
-"""The options of `cnlu pretrain run`."""
+"""The options of `cnlu pretrain run` and `cnlu pretrain distill`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ class RunRequest:
     config: PretrainConfig
     encoder: str | None = None
     """None: random weights"""
+    teacher: str | None = None
+    """The encoder that a new, smaller one learns from"""
     similar: Path | None = None
     max_steps: int | None = None
     device: str | None = None

@@ -13,13 +13,13 @@ from cnlu.interrupts import held_back
 from cnlu.io.atomic_directory import check_out, resolve
 from cnlu.progress import no_log
 from cnlu_pretrain.corpus.corpus import Corpus, open_corpus
-from cnlu_pretrain.encoder.load import load_encoder, random_encoder
 from cnlu_pretrain.run.build import build_run
 from cnlu_pretrain.run.checkpoint import State, checkpoints, load_checkpoint
 from cnlu_pretrain.run.device import accelerator_for
 from cnlu_pretrain.run.loop import Run, fit
 from cnlu_pretrain.run.output import write_result
 from cnlu_pretrain.run.request import RunRequest
+from cnlu_pretrain.run.start import start_training
 from cnlu_pretrain.similar.table import SimilarWords, load_table
 
 
@@ -36,18 +36,19 @@ def run(request: RunRequest, log: Callable[[str], None] = no_log) -> None:
     if not corpus.shards or not corpus.tokens:
         raise UsageError(request.corpus, _("the corpus has no text to train on"), _("prepare it again"))
     similar = _similar(request, corpus)
-    loaded = load_encoder(request.encoder, corpus, config.run) if request.encoder else random_encoder(corpus, config)
-    accelerator = accelerator_for(request.device, config.run, unused_parameters=loaded.head_is_new)
+    start = start_training(request, corpus)
+    corpus = start.corpus
+    accelerator = accelerator_for(request.device, config.run, unused_parameters=start.head_is_new)
     main_log = log if accelerator.is_main_process else no_log
-    for note in loaded.notes:
+    for note in start.notes:
         main_log(note)
     folder = resolve(request.out).with_name(request.out.name + ".training")
     with _kept_for_resuming(folder, accelerator.is_main_process):
         folder.mkdir(parents=True, exist_ok=True)
         job = build_run(
-            request, corpus, similar=similar, loaded=loaded, accelerator=accelerator, folder=folder, log=main_log
+            request, corpus, similar=similar, start=start, accelerator=accelerator, folder=folder, log=main_log
         )
-        state = _start(request, job)
+        state = _state(request, job)
         accelerator.wait_for_everyone()
         _announce(request, corpus, job)
         fit(job, state)
@@ -61,7 +62,7 @@ def run(request: RunRequest, log: Callable[[str], None] = no_log) -> None:
     accelerator.end_training()
 
 
-def _start(request: RunRequest, job: Run) -> State:
+def _state(request: RunRequest, job: Run) -> State:
     """The state of the newest checkpoint with --resume, else a new one in an empty folder."""
     if request.resume:
         return load_checkpoint(job.folder, job.fingerprint, job.plain, job.optimizer)

@@ -1,0 +1,152 @@
+"""The student: a small encoder whose first weights come from its teacher where the shapes allow it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import ElectraConfig, ElectraForMaskedLM
+
+from cnlu.encoder.transformers_logging import silent_transformers
+from cnlu.errors import UsageError
+from cnlu.i18n import _
+from cnlu_pretrain.config import PretrainConfig
+
+EMBEDDING_STD = 0.05
+"""Standard deviation of the student's token embeddings at first. A layer norm follows, so it matters only to the
+optimizer and to the head, which scores the vocabulary with the same vectors."""
+
+
+@dataclass(frozen=True)
+class Factors:
+    """The teacher's token embeddings as a product: [V, rank] @ [rank, width] + mean [width]."""
+
+    tokens: Tensor
+    positions: Tensor
+    """[P, rank]"""
+    directions: Tensor
+    """[rank, width]"""
+    mean: Tensor
+    kept: float
+    """Share of the variance that the rank keeps"""
+
+
+def layer_map(student: int, teacher: int) -> list[int]:
+    """[student] the teacher's layer, counted from 1, that each layer of the student learns from.
+
+    Evenly spaced, the last one included: the uniform mapping of TinyBERT (arXiv 1909.10351, section 3.1). Raises
+    UsageError where the student has more layers than its teacher.
+    """
+    if student > teacher:
+        raise UsageError(
+            "encoder.num_hidden_layers",
+            _("{student} is more than the {teacher} layers of the teacher", student=student, teacher=teacher),
+            _("lower it"),
+        )
+    return [-(-(i + 1) * teacher // student) for i in range(student)]
+
+
+def build_student(teacher: Any, keep: Tensor, config: PretrainConfig, pad: int) -> tuple[Any, list[str]]:
+    """(an ELECTRA masked language model, which has BERT's layers and factorised embeddings; notes for the user).
+
+    `teacher` is an encoder of transformers, `keep` [N] the ids of its pieces that the student has. The student starts
+    from the teacher's layers where its hidden_size and the structure of the layers are the same.
+    """
+    size, seed = config.encoder, config.run.seed
+    settings = ElectraConfig(
+        vocab_size=len(keep),
+        embedding_size=size.embedding_size or size.hidden_size,
+        hidden_size=size.hidden_size,
+        num_hidden_layers=size.num_hidden_layers,
+        num_attention_heads=size.num_attention_heads,
+        intermediate_size=size.intermediate_size,
+        max_position_embeddings=min(size.max_position_embeddings, teacher.config.max_position_embeddings),
+        hidden_dropout_prob=config.run.dropout,
+        attention_probs_dropout_prob=config.run.dropout,
+        pad_token_id=pad,
+        layer_norm_eps=getattr(teacher.config, "layer_norm_eps", 1e-12),
+    )
+    torch.manual_seed(seed)
+    with silent_transformers():
+        student = ElectraForMaskedLM._from_config(
+            settings, attn_implementation=config.run.attention, dtype=torch.float32
+        )
+    if not _same_layers(student, teacher):
+        return student, ["the student starts from random weights: its layers have another shape than the teacher's"]
+    with torch.no_grad():
+        kept = _start_embeddings(student, teacher, keep)
+        _start_layers(student, teacher)
+    parameters = sum(p.numel() for p in student.parameters())
+    return student, [
+        f"student: {parameters / 1e6:.1f} M parameters, {len(keep)} pieces; it starts from the teacher's layers, and "
+        f"its embeddings keep {kept:.0%} of the variance of the teacher's"
+    ]
+
+
+def _same_layers(student: Any, teacher: Any) -> bool:
+    """Whether the student's layers are the teacher's, or the teacher's with fewer feed-forward units."""
+    own, other = student.config, teacher.config
+    same = ("hidden_size", "num_attention_heads", "hidden_act")
+    if any(getattr(own, name) != getattr(other, name, None) for name in same):
+        return False
+    layers = getattr(getattr(teacher, "encoder", None), "layer", None)
+    if layers is None or own.intermediate_size > other.intermediate_size:
+        return False
+    names = set(layers[0].state_dict())
+    return names == set(student.electra.encoder.layer[0].state_dict()) and hasattr(teacher, "embeddings")
+
+
+def factorize(teacher: Any, keep: Tensor, rank: int) -> Factors:
+    """The best approximation of the normalized embeddings of the pieces `keep` (principal components)."""
+    embeddings = teacher.embeddings
+    words = embeddings.word_embeddings.weight[keep]
+    types, positions = embeddings.token_type_embeddings.weight[0], embeddings.position_embeddings.weight
+    usual = positions[: min(64, len(positions))].mean(0)
+    summed = words + types + usual
+    normalized: Tensor = embeddings.LayerNorm(summed)
+    mean = normalized.mean(0)
+    _u, sizes, directions = torch.linalg.svd(normalized - mean, full_matrices=False)
+    directions = directions[:rank]
+    scale = embeddings.LayerNorm.weight / summed.std(-1, unbiased=False).mean()
+    kept = float((sizes[:rank] ** 2).sum() / (sizes**2).sum())
+    return Factors(
+        (normalized - mean) @ directions.T, (positions - usual) * scale @ directions.T, directions, mean, kept
+    )
+
+
+def _start_embeddings(student: Any, teacher: Any, keep: Tensor) -> float:
+    """Factorise the teacher's embeddings; returns the share of their variance that the student's keep."""
+    own = student.electra.embeddings
+    if own.word_embeddings.weight.shape[1] == teacher.config.hidden_size:
+        own.word_embeddings.weight.copy_(teacher.embeddings.word_embeddings.weight[keep])
+        own.position_embeddings.weight.copy_(
+            teacher.embeddings.position_embeddings.weight[: own.position_embeddings.num_embeddings]
+        )
+        own.token_type_embeddings.weight.copy_(
+            teacher.embeddings.token_type_embeddings.weight[: own.token_type_embeddings.num_embeddings]
+        )
+        own.LayerNorm.load_state_dict(teacher.embeddings.LayerNorm.state_dict())
+        return 1.0
+    factors = factorize(teacher, keep, own.word_embeddings.weight.shape[1])
+    spread = factors.tokens.std() / EMBEDDING_STD
+    own.word_embeddings.weight.copy_(factors.tokens / spread)
+    own.position_embeddings.weight.copy_(factors.positions[: own.position_embeddings.num_embeddings] / spread)
+    own.token_type_embeddings.weight.zero_()
+    student.electra.embeddings_project.weight.copy_(factors.directions.T * spread)
+    student.electra.embeddings_project.bias.copy_(factors.mean)
+    return factors.kept
+
+
+def _start_layers(student: Any, teacher: Any) -> None:
+    """Copy layers of the teacher, with the feed-forward units whose weights are largest."""
+    layers = student.electra.encoder.layer
+    for layer, number in zip(layers, layer_map(len(layers), len(teacher.encoder.layer)), strict=True):
+        weights = dict(teacher.encoder.layer[number - 1].state_dict())
+        inner, outer = weights["intermediate.dense.weight"], weights["output.dense.weight"]
+        largest = (inner.norm(dim=1) * outer.norm(dim=0)).topk(student.config.intermediate_size).indices.sort().values
+        weights["intermediate.dense.weight"] = inner[largest]
+        weights["intermediate.dense.bias"] = weights["intermediate.dense.bias"][largest]
+        weights["output.dense.weight"] = outer[:, largest]
+        layer.load_state_dict(weights)

@@ -1,0 +1,74 @@
+"""Where a run starts: the encoder with its objectives, and the corpus in its ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from cnlu.errors import UsageError
+from cnlu.i18n import _
+from cnlu_pretrain.config import PretrainConfig
+from cnlu_pretrain.corpus.corpus import Corpus
+from cnlu_pretrain.distill.distiller import Distiller
+from cnlu_pretrain.distill.student import build_student
+from cnlu_pretrain.distill.vocabulary import kept_ids, smaller_corpus
+from cnlu_pretrain.encoder.load import generator_for, load_encoder, random_encoder
+from cnlu_pretrain.objectives.losses import Pretrainer
+from cnlu_pretrain.run.request import RunRequest
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a run trains, on the CPU in float32."""
+
+    plain: Pretrainer
+    corpus: Corpus
+    head_is_new: bool
+    """Whether the head alone trains at first"""
+    notes: list[str]
+
+
+def start_training(request: RunRequest, corpus: Corpus) -> Start:
+    """A given encoder, random weights, or a student; raises CnluError for what cannot be trained on this corpus."""
+    return _student(request, corpus) if request.teacher else _encoder(request, corpus)
+
+
+def _encoder(request: RunRequest, corpus: Corpus) -> Start:
+    config = request.config
+    loaded = load_encoder(request.encoder, corpus, config.run) if request.encoder else random_encoder(corpus, config)
+    model, objectives = loaded.model, config.objectives
+    torch.manual_seed(config.run.seed)
+    generator = generator_for(model, objectives.generator_share) if objectives.replaced_token else None
+    torch.manual_seed(config.run.seed)  # the heads start alike with and without a generator
+    plain = Pretrainer(model, objectives, str(request.encoder), generator)
+    if config.run.checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    return Start(plain, corpus, loaded.head_is_new, loaded.notes)
+
+
+def _student(request: RunRequest, corpus: Corpus) -> Start:
+    assert request.teacher
+    config = request.config
+    teacher = load_encoder(request.teacher, corpus, replace(config.run, dropout=0.0)).model.base_model
+    keep = kept_ids(corpus, config.distill.min_count)
+    smaller = smaller_corpus(corpus, keep)
+    teacher_ids = torch.from_numpy(keep)
+    student, notes = build_student(teacher, teacher_ids, config, pad=smaller.special_tokens.pad)
+    torch.manual_seed(config.run.seed)
+    plain = Distiller(student, config, teacher, teacher_ids)
+    if config.run.checkpointing:
+        student.gradient_checkpointing_enable({"use_reentrant": False})
+    return Start(plain, smaller, False, notes)
+
+
+def for_distillation(config: PretrainConfig) -> PretrainConfig:
+    """The settings with rows of isolated sentences, since the teacher reads sentence by sentence.
+
+    Raises UsageError for settings that exclude that.
+    """
+    if config.run.isolate == "document":
+        raise UsageError("run.isolate", _("is document, but a teacher reads sentence by sentence"), _("leave it out"))
+    if config.objectives.replaced_token:
+        raise UsageError("objectives.replaced_token", _("cannot be learned from a teacher"), _("leave it out"))
+    return replace(config, run=replace(config.run, isolate="sentence"))

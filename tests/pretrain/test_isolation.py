@@ -1,0 +1,82 @@
+"""Packed rows whose texts do not attend to each other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from cnlu.errors import UsageError
+from cnlu_pretrain import rng
+from cnlu_pretrain.batching.rows import Layout, assemble
+from cnlu_pretrain.batching.tensors import parts
+from cnlu_pretrain.config import MaskingConfig, ObjectivesConfig, PretrainConfig, RunConfig
+from cnlu_pretrain.corpus.corpus import Corpus, open_corpus
+from cnlu_pretrain.encoder.load import load_encoder
+from cnlu_pretrain.masking.masker import Masker
+from cnlu_pretrain.objectives.losses import TensorBatch, model_inputs
+
+
+@pytest.fixture(scope="module")
+def opened(corpus) -> Corpus:
+    return open_corpus(corpus)
+
+
+def batch_of(corpus: Corpus, isolate: str, rows: int = 6) -> TensorBatch:
+    layout = Layout(corpus.special_tokens, 64, "none", isolate)
+    arrays = corpus.read(corpus.shards[0])
+    which = np.arange(rows)
+    batch = assemble(arrays, layout.rows(arrays), which, layout, rng.keys(0, 0, which))
+    masker = Masker(MaskingConfig(), seed=1, mask=corpus.mask, ordinary=np.arange(5, corpus.vocabulary))
+    return next(parts(batch, masker(batch.tokens, batch.flags, 0, which), 1, torch.device("cpu")))
+
+
+@pytest.mark.parametrize("isolate", ["document", "sentence"])
+def test_an_isolated_text_reads_as_it_would_alone(opened, tiny_encoder, isolate):
+    model = load_encoder(str(tiny_encoder), opened, RunConfig(dropout=0)).model.base_model.eval()
+    batch = batch_of(opened, isolate)
+    together = model(input_ids=batch.tokens, **model_inputs(model.config, batch)).last_hidden_state
+    for row in range(len(batch.tokens)):
+        for piece in range(int(batch.piece[row].max()) + 1):
+            inside = batch.piece[row] == piece
+            alone = model(input_ids=batch.tokens[row][inside][None]).last_hidden_state[0]
+            assert torch.allclose(together[row][inside], alone, atol=1e-5)
+
+
+def test_every_isolated_text_has_its_own_special_tokens(opened):
+    batch = batch_of(opened, "sentence")
+    first, last = opened.special_tokens.before[0], opened.special_tokens.after[-1]
+    starts = (batch.position == 0) & (batch.piece >= 0)
+    assert (batch.originals()[starts] == first).all()
+    assert int((batch.originals() == last).sum()) == int(starts.sum())
+
+
+def test_sentences_are_isolated_one_by_one(opened):
+    batch, arrays = batch_of(opened, "sentence"), opened.read(opened.shards[0])
+    real = [int((batch.piece[0] == piece).sum()) - 2 for piece in range(int(batch.piece[0].max()) + 1)]
+    assert set(real) <= set(arrays.sentences.tolist())
+
+
+def test_rows_without_isolation_have_neither_pieces_nor_positions(opened):
+    batch = batch_of(opened, "none")
+    assert batch.piece is None and batch.position is None
+
+
+def test_the_original_tokens_come_back_from_a_masked_batch(opened):
+    layout, which = Layout(opened.special_tokens, 64, "none"), np.arange(6)
+    arrays = opened.read(opened.shards[0])
+    rows = assemble(arrays, layout.rows(arrays), which, layout, rng.keys(0, 0, which))
+    masker = Masker(MaskingConfig(rate=0.4), seed=1, mask=opened.mask, ordinary=np.arange(5, opened.vocabulary))
+    masked = masker(rows.tokens, rows.flags, 0, which)
+    for fixed in (0.0, 0.4):
+        (part,) = parts(rows, masked, 1, torch.device("cpu"), fixed)
+        assert not torch.equal(part.tokens, torch.from_numpy(rows.tokens))
+        assert torch.equal(part.originals(), torch.from_numpy(rows.tokens))
+
+
+@pytest.mark.parametrize("settings", [{"objectives": ObjectivesConfig(order="sop")}, {"attention": "eager"}])
+def test_isolation_is_refused_where_it_has_no_effect(settings):
+    sections = {name: value for name, value in settings.items() if name == "objectives"}
+    more = {name: value for name, value in settings.items() if name != "objectives"}
+    with pytest.raises(UsageError, match=r"run\.isolate: has no effect with"):
+        PretrainConfig(run=RunConfig(isolate="sentence", **more), **sections)
