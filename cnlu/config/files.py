@@ -48,15 +48,21 @@ def build_config(values: Mapping[str, Any], where: str = "", kind: Any = Config)
 
 
 def load_config(
-    path: str | Path | None, overrides: list[str] | None = None, seed: int | None = None, encoder: bool = False
+    path: str | Path | None,
+    overrides: list[str] | None = None,
+    seed: int | None = None,
+    encoder: bool = False,
+    *,
+    option_prefix: str = "--",
 ) -> Config:
     """Read a YAML file (None: the defaults), then apply `section.key=value` overrides and the seed.
 
-    With `encoder`, ENCODER_DEFAULTS replace the defaults.
+    With `encoder`, ENCODER_DEFAULTS replace the defaults. Errors write an option's name after `option_prefix`, which is
+    empty where the options come from a file.
 
     Raises UsageError for a wrong setting and for one without effect, DataError for a file that cannot be read.
     """
-    values = read_values(path, overrides or [])
+    values = read_values(path, overrides or [], option_prefix=option_prefix)
     if seed is not None:
         _put(values, "training", "seed", seed)
     where = "" if path is None else str(path)
@@ -65,7 +71,7 @@ def load_config(
             if values.get(section) is None or isinstance(values[section], dict):
                 values[section] = {**usual, **(values.get(section) or {})}
     config: Config = build_config(values, where)
-    no_encoder = {} if encoder else {"encoder": _("has no effect without --encoder")}
+    no_encoder = {} if encoder else {"encoder": _("has no effect without {option}", option=f"{option_prefix}encoder")}
     refuse_without_effect(config, unmet_settings(config) | no_encoder, where)
     return config
 
@@ -77,18 +83,21 @@ def find_config(named: str | None) -> str | Path | None:
     return config_path(named)
 
 
-def read_values(path: str | Path | None, overrides: list[str], kind: Any = Config) -> dict[str, Any]:
+def read_values(
+    path: str | Path | None, overrides: list[str], kind: Any = Config, option_prefix: str = "--"
+) -> dict[str, Any]:
     """The values of a YAML file, then of the overrides, as mappings for `build_config`; raises as `load_config`."""
     values = _read_yaml(Path(path)) if path is not None else {}
     sections = [f.name for f in dataclasses.fields(kind)]
     for override in overrides:
         key, equals, text = override.partition("=")
         section, dot, name = key.strip().partition(".")
+        place = f"{option_prefix}set {override!r}"
         if not equals or not dot:
             fix = _("write it as section.key=value, for example {example}", example=_example(kind))
-            raise UsageError(f"--set {override!r}", _("is not an override"), fix)
+            raise UsageError(place, _("is not an override"), fix)
         if section not in sections:
-            raise _unknown_section(section, [name.strip()], kind, place=f"--set {override!r}")
+            raise _unknown_section(section, [name.strip()], kind, place)
         _put(values, section, name.strip(), _read_scalar(text))
     return values
 

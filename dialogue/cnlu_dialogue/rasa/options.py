@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 from cnlu.config import Config
 from cnlu.config.files import find_config, known_settings, load_config
 from cnlu.config.setting import check_limits, setting
-from cnlu.errors import CnluError, UsageError
+from cnlu.errors import UsageError
 from cnlu.i18n import _, n_
 from cnlu.suggest import elsewhere, nearest
 
@@ -73,14 +72,8 @@ def _advice(name: str, known: list[str]) -> str:
 
 def training_config(settings: Settings) -> Config:
     """cnlu's own settings from `config` and `set`; raises CnluError if cnlu rejects them."""
-    try:
-        return load_config(settings_file(settings), overrides(settings), encoder=settings.encoder is not None)
-    except CnluError as error:
-        # The message names options of the command line; in config.yml they have no dashes.
-        parts = (
-            re.sub(r"--(set|encoder|config)(?![a-z-])", r"\1", part) for part in (error.place, error.problem, error.fix)
-        )
-        raise type(error)(*parts) from error
+    file, encoder = settings_file(settings), settings.encoder is not None
+    return load_config(file, overrides(settings), encoder=encoder, option_prefix="")
 
 
 def settings_file(settings: Settings) -> Path | None:
