@@ -1,8 +1,8 @@
 """Trains and parses on request in a process of Rasa's Python, so that Rasa is imported only once.
 
-It runs in a bot's folder. A request is a line of JSON on standard input, {"do": NAME, ...arguments}. The answer is a line
-of JSON on standard output: the return value of the function NAME below, with Rasa's log messages in "log" and a failure in
-"error".
+It runs in a bot's folder. A request is a line of JSON on standard input, {"do": NAME, ...arguments}. The answer is a
+line of JSON on standard output: the return value of the function NAME below, with Rasa's log messages in "log" and a
+failure in "error".
 """
 
 from __future__ import annotations
