@@ -1,4 +1,4 @@
-"""The Markdown format of Rasa before 2.0: `## intent:name` and examples in the markup that YAML also has."""
+"""Reads the Markdown format of Rasa before 2.0: `## intent:name` and examples with the same markup as in YAML."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading files of other tools: text in any encoding, and JSON whose objects have line numbers."""
+"""Reads files of other tools: text in any encoding, and JSON whose objects have line numbers."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ def parse_json(text: str, place: str, first_line: int = 1) -> Any:
 
     def parse_object(where: tuple[str, int], *rest: Any) -> tuple[Located, int]:
         value, end = JSONObject(where, *rest)
-        found = Located(value)
-        found.line = first_line + bisect_right(breaks, where[1] - 1)
-        return found, end
+        located = Located(value)
+        located.line = first_line + bisect_right(breaks, where[1] - 1)
+        return located, end
 
     decoder.parse_object = parse_object
     decoder.scan_once = py_make_scanner(decoder)

@@ -60,15 +60,16 @@ def report_mistyped_markup(data: NluData) -> None:
     types = {entity.entity for example in data.examples for entity in example.entities}
     known = {name.casefold() for name in (*types, *data.lookups, *data.regexes)}
     likely = []
-    for one in data.mistyped_markup:
-        jsonl = not one.correction
-        if one.entity.casefold() not in known and (jsonl or not _IDENTIFIER.fullmatch(one.entity)):
+    for markup in data.mistyped_markup:
+        jsonl = not markup.correction
+        if markup.entity.casefold() not in known and (jsonl or not _IDENTIFIER.fullmatch(markup.entity)):
             continue
-        likely.append(one)
-        problem = _("has {written}, which is not a valid annotation and is learned as text", written=shown(one.written))
+        likely.append(markup)
+        written = shown(markup.written)
+        problem = _("has {written}, which is not a valid annotation and is learned as text", written=written)
         if jsonl:
             fix = _('list it in "entities", with "start" and "end", and write the text without brackets')
         else:
-            fix = _("write {correction}; cnlu check --fix does this", correction=shown(one.correction)[1:-1])
-        data.add_issue("mistyped-markup", one.source, one.text, problem, fix)
+            fix = _("write {correction}; cnlu check --fix does this", correction=shown(markup.correction)[1:-1])
+        data.add_issue("mistyped-markup", markup.source, markup.text, problem, fix)
     data.mistyped_markup = likely

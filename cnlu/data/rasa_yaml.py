@@ -1,6 +1,6 @@
-"""Reading Rasa NLU YAML 3.1: examples, synonyms, regexes and lookup tables, each with its file and line.
+"""Reads Rasa NLU YAML 3.1: examples, synonyms, regexes and lookup tables, each with its file and line.
 
-Whatever Rasa skips with a warning is skipped here with a note; everything else is read as Rasa reads it.
+What Rasa skips with a warning is skipped with a note; everything else is read as Rasa reads it.
 """
 
 from __future__ import annotations

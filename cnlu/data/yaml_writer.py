@@ -1,4 +1,4 @@
-"""Writing Rasa NLU YAML 3.1 that Rasa and this package read back as the same data.
+"""Writes Rasa NLU YAML 3.1 that Rasa and this package read back as the same data.
 
 Rasa's notation has no escapes: data that it cannot express raises an error that recommends JSONL.
 """

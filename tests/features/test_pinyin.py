@@ -41,7 +41,7 @@ def test_other_sounds_stay_apart(pair):
 
 def test_without_the_library_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "pypinyin", None)
-    pinyin._reader.cache_clear()
+    pinyin._load_pypinyin.cache_clear()
     pinyin_of.cache_clear()
     with pytest.raises(UsageError, match=r"cnlu\[zh\]"):
         pinyin_of("上")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cnlu.features.lexicon import Lexicon
 from cnlu.features.regex_risk import has_nested_repeat
-from cnlu.features.regexes import BadRegexError, Clock, compile_regex
+from cnlu.features.regexes import BadRegexError, TimeBudget, compile_regex
 from cnlu.text.normalize import Normalizer
 
 NORMALIZER = Normalizer()
@@ -61,7 +61,7 @@ def test_a_pattern_that_is_stopped_is_named_once_and_takes_nothing_from_the_othe
 @given(st.sampled_from(USUAL), st.text("一二三张个路号订单你好，。:： GDvVipPOK0139-/年月a_", max_size=40))
 def test_a_usual_pattern_matches_as_in_python_s_re(pattern, text):
     wanted = [match.span() for match in re.finditer(pattern, text) if match[0]]
-    assert Clock(len(text)).find_all(compile_regex(pattern), text) == wanted
+    assert TimeBudget(len(text)).find_all(compile_regex(pattern), text) == wanted
 
 
 @pytest.mark.parametrize(

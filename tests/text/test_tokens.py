@@ -268,7 +268,7 @@ def test_a_text_is_read_the_same_whatever_was_read_before(case: Case, text: str,
 
 @given(TEXTS)
 def test_what_is_lost_is_covered_by_unknown_tokens_only(case: Case, text: str) -> None:
-    lost = case.reader.lost(text)
+    lost = case.reader.unknown_positions(text)
     assert len(lost) == case.reader.unknown(text)
     own = case.own(text)
     for i in range(len(text)):
@@ -308,7 +308,7 @@ def test_chinese_punctuation_that_the_vocabulary_lacks_is_read_as_its_plain_kin(
 
 
 def test_a_word_with_an_unknown_character_loses_only_that(uncased: Case) -> None:
-    assert uncased.reader.lost("play☃music🎵ok") == [4, 10]
+    assert uncased.reader.unknown_positions("play☃music🎵ok") == [4, 10]
     whole = uncased.reader.read("play").ids.tolist()
     assert uncased.reader.read("play☃").ids.tolist() == [*whole[:-1], 1, 3]
 
