@@ -103,7 +103,7 @@ class AlignedTokenizer:
         """Maximum number of tokens of a text, without special tokens."""
         return self.special_tokens.limit - len(self.special_tokens.before) - len(self.special_tokens.after)
 
-    def read(self, text: str) -> Tokens:
+    def encode(self, text: str) -> Tokens:
         """The tokens of a text; those beyond the encoder's limit are cut off. `fits` tests that in advance."""
         all_pieces, special_tokens = self._pieces(text), self.special_tokens
         pieces = all_pieces[: self.room]

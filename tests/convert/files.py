@@ -1,4 +1,4 @@
-"""The same examples as each tool would have written them, and what they mean."""
+"""The same examples in the format of each tool, and the data that they become."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ FACES = "😀😀去北京订票"
 """Two characters beyond the Basic Multilingual Plane before the entity: 北京 is 3-5 in Python, 5-7 in JavaScript."""
 
 
-def entity(text: str, said: str, kind: str, value: str | None = None, role: str | None = None) -> Entity:
-    start = text.index(said)
-    return Entity(start, start + len(said), kind, value or said, role)
+def entity(text: str, surface: str, kind: str, value: str | None = None, role: str | None = None) -> Entity:
+    start = text.index(surface)
+    return Entity(start, start + len(surface), kind, value or surface, role)
 
 
 def example(text: str, intent: str | None, *spans: tuple[str, ...]) -> Example:
@@ -39,16 +39,16 @@ def studio(text: str, intent: str, *spans: tuple[int, int, str, str]) -> dict[st
             "type": "labels",
             "from_name": "label",
             "to_name": "text",
-            "value": {"start": start, "end": end, "text": said, "labels": [kind]},
+            "value": {"start": start, "end": end, "text": surface, "labels": [kind]},
         }
-        for start, end, said, kind in spans
+        for start, end, surface, kind in spans
     ]
     result.append({"type": "choices", "from_name": "intent", "to_name": "text", "value": {"choices": [intent]}})
     return {"id": 1, "data": {"text": text}, "annotations": [{"result": result, "was_cancelled": False}]}
 
 
 def column_file(tag_of: Mapping[str, str], intents: bool = False, mark: str = "\t") -> str:
-    """Character by character; `tag_of` renames B, I, E, S."""
+    """One character per line; `tag_of` renames B, I, E, S."""
     blocks = []
     for one in MEANT:
         tags = ["O"] * len(one.text)
@@ -227,6 +227,6 @@ FILES: dict[str, tuple[str, str | bytes, list[Example]]] = {
     "csv": ("csv", "\ufefftext,intent\r\n" + "".join(f'"{x.text}",{x.intent}\r\n' for x in MEANT), NO_ENTITIES),
     "tsv": ("csv", "编号\t意图\t文本\n" + "".join(f"7\t{x.intent}\t{x.text}\n" for x in MEANT), NO_ENTITIES),
 }
-"""Format, content and meaning of files that `cnlu convert` reads."""
+"""Format, content and converted data of files that `cnlu convert` reads."""
 DICTIONARIES = {"rasa json", "rasa markdown", "dialogflow", "luis"}
-"""Those with the synonyms, the pattern and the table that stand above."""
+"""Those with the synonyms, the pattern and the table above."""

@@ -1,4 +1,4 @@
-"""Whatever cannot be converted is reported, and whatever is ignored is counted."""
+"""What cannot be converted is reported, and what is ignored is counted."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Cli = Callable[..., Any]
 
 def skipped(folder: Path, content: str | bytes, **options: Any) -> tuple[list[str], dict[str, int]]:
     """The items that are skipped, without the name of the file, and the counts of what is ignored."""
-    path = folder / "given"
+    path = folder / "export"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     result = convert(ConvertOptions(path, **options))[1]
     return [one.replace(f"{path}:", "").replace("not converted: ", "") for one in result.skipped], dict(+result.ignored)
 
 
-def test_doccano(tmp_path: Path) -> None:
+def test_items_of_doccano_are_skipped_with_a_reason(tmp_path: Path) -> None:
     records = [
         {"text": "去北京", "label": [[1, 3, "city"]], "Comments": ["?"]},
         {"text": "去北京", "label": [[1, 4, "city"]]},
@@ -39,7 +39,7 @@ def test_doccano(tmp_path: Path) -> None:
     assert ignored == {'"Comments"': 1}
 
 
-def test_label_studio(tmp_path: Path) -> None:
+def test_items_of_label_studio_are_skipped_with_a_reason(tmp_path: Path) -> None:
     twice = studio("去北京", "book", (1, 3, "北京", "city"))
     twice["annotations"] = twice["annotations"] * 2  # type: ignore[operator]
     nobody = {**studio("好", "a"), "annotations": [{"was_cancelled": True, "result": []}]}
@@ -54,13 +54,13 @@ def test_label_studio(tmp_path: Path) -> None:
     assert not any("--text" in one for one in skipped(tmp_path, json.dumps([two]), text="question")[0])
 
 
-def test_columns(tmp_path: Path) -> None:
+def test_sentences_in_columns_are_skipped_with_a_reason(tmp_path: Path) -> None:
     content = "去\tO\n京\tX-city\n\n# id: 7\n去\tO\n京\tB-city\n\nabc def\n好\tO\n\n好\tO\n不 好\n吗\tO\n \tO\n"
     found, ignored = skipped(tmp_path, content, format="bio")
     assert [one[:2] for one in found] == ["1:", "8:", "11"] and ignored == {"comments": 1}
 
 
-def test_rasa_json(tmp_path: Path) -> None:
+def test_items_of_rasa_json_are_skipped_with_a_reason(tmp_path: Path) -> None:
     content = json.loads(json.dumps(RASA_JSON))
     content["rasa_nlu_data"]["common_examples"][0]["entities"][0]["end"] = 4
     content["rasa_nlu_data"]["lookup_tables"].append({"name": "x", "elements": "../../../etc/passwd"})
@@ -68,7 +68,7 @@ def test_rasa_json(tmp_path: Path) -> None:
     assert "the end seems to be inclusive" in found[0] and "is not in the folder" in found[1]
 
 
-def test_rasa_markdown(tmp_path: Path) -> None:
+def test_items_of_rasa_markdown_are_skipped_with_a_reason(tmp_path: Path) -> None:
     (tmp_path / "cities.txt").write_text("北京\n上海\n", "utf-8")
     content = '# notes\nhello\n## intent:a\n- 好\nno dash\n- [北京]{"entity": }\n## lookup:city\ncities.txt\n'
     found, ignored = skipped(tmp_path, content)
@@ -76,7 +76,7 @@ def test_rasa_markdown(tmp_path: Path) -> None:
     assert ignored == {"lines outside of the sections": 1}
 
 
-def test_dialogflow_and_luis(tmp_path: Path) -> None:
+def test_items_of_dialogflow_and_luis_are_skipped_with_a_reason(tmp_path: Path) -> None:
     assert skipped(tmp_path, FILES["dialogflow"][1])[1] == {"sentences in en": 1}
     sentences = [{"data": [{"text": "@city:city 天气"}], "isTemplate": True}, {"data": [{"text": "好"}]}]
     assert "template" in skipped(tmp_path, json.dumps(sentences))[0][0]
@@ -86,7 +86,7 @@ def test_dialogflow_and_luis(tmp_path: Path) -> None:
     assert "does not lie" in found[0] and ignored == {"parts of machine-learned entities": 1, '"phraselists"': 1}
 
 
-def test_tables(tmp_path: Path) -> None:
+def test_rows_of_tables_are_skipped_with_a_reason(tmp_path: Path) -> None:
     found, ignored = skipped(tmp_path, 'text,intent,id\n"好,吧",a,1\n不,好,b,2\n,a,3\n"两\n行",a,4\n')
     assert [one[:2] for one in found] == ["3:", "4:"] and ignored == {"column id": 2}
     with pytest.raises(DataError, match=r":1: it is not clear which of the columns 甲, 乙 has the texts"):
@@ -97,7 +97,7 @@ def test_tables(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         ("随便写的一些话\n还有一些\n", "cannot be detected"),
         ("", "cannot be detected"),
@@ -108,13 +108,13 @@ def test_tables(tmp_path: Path) -> None:
         (b"\xff\xfe\x00", "not valid in utf-16"),
     ],
 )
-def test_a_file_of_no_known_format_is_refused(tmp_path: Path, content: str | bytes, said: str) -> None:
-    with pytest.raises(DataError, match=said) as caught:
+def test_a_file_of_an_unknown_format_is_refused(tmp_path: Path, content: str | bytes, expected: str) -> None:
+    with pytest.raises(DataError, match=expected) as caught:
         skipped(tmp_path, content)
     assert "\n" not in str(caught.value)
 
 
-def test_damaged_and_enormous_zips_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_and_too_large_zips_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = FILES["dialogflow"][1]
     assert isinstance(content, bytes)
     for at in (60, 200, 400):  # a damaged name or checksum
@@ -131,7 +131,7 @@ def test_damaged_and_enormous_zips_are_refused(tmp_path: Path, monkeypatch: pyte
         convert(ConvertOptions(tmp_path / "bomb.zip"))
 
 
-def test_what_is_skipped_is_named_and_the_rest_is_written_with_exit_code_1(cli: Cli, tmp_path: Path) -> None:
+def test_skipped_items_are_reported_the_rest_is_written_and_the_exit_code_is_1(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text(lines({"text": "好", "label": ["a"]}, {"text": "", "label": ["a"]}), "utf-8")
     done = cli("convert", tmp_path / "in.jsonl", "--to", "yaml", "--out", tmp_path / "nlu.yml")
     assert done.code == 1 and "in.jsonl:2: not converted: it has no text." in done.err
@@ -139,14 +139,14 @@ def test_what_is_skipped_is_named_and_the_rest_is_written_with_exit_code_1(cli: 
     assert [one.text for one in load_data(tmp_path / "nlu.yml").examples] == ["好"]
 
 
-def test_what_yaml_cannot_say_is_refused_naming_jsonl_and_nothing_is_written(cli: Cli, tmp_path: Path) -> None:
+def test_data_that_yaml_cannot_express_is_refused_and_nothing_is_written(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text(lines({"text": "见[1](注)", "label": ["a"]}), "utf-8")
     done = cli("convert", tmp_path / "in.jsonl", "--to", "yaml", "--out", tmp_path / "nlu.yml")
     assert done.code == 2 and "in.jsonl:1" in done.sentence and "JSONL" in done.sentence
     assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
 
 
-def test_a_file_that_is_there_stays_without_force(cli: Cli, tmp_path: Path) -> None:
+def test_an_existing_file_is_not_replaced_without_force(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text(lines({"text": FACES, "label": ["a"]}), "utf-8")
     out = tmp_path / "nlu.yml"
     out.write_text("mine")
@@ -155,7 +155,7 @@ def test_a_file_that_is_there_stays_without_force(cli: Cli, tmp_path: Path) -> N
     assert cli("convert", tmp_path / "in.jsonl", "--to", "yaml", "--out", out, "--force").code == 0
 
 
-def test_dictionaries_need_a_file_beside_jsonl(cli: Cli, tmp_path: Path) -> None:
+def test_jsonl_on_standard_output_is_refused_if_there_are_dictionaries(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "old.json").write_text(json.dumps(RASA_JSON), "utf-8")
     done = cli("convert", tmp_path / "old.json", "--to", "jsonl")
     assert done.code == 2 and "--out" in done.sentence and done.out == ""
