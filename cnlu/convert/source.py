@@ -57,7 +57,7 @@ def decoded(content: bytes, place: str, encoding: str | None) -> str:
 
 def parse_json(text: str, place: str, first_line: int = 1) -> Any:
     """Parse JSON with objects of type `Located`. Raises DataError, with the line, if it is not valid."""
-    breaks = [found.start() for found in re.finditer("\n", text)]
+    breaks = [match.start() for match in re.finditer("\n", text)]
     decoder: Any = json.JSONDecoder()
 
     def parse_object(where: tuple[str, int], *rest: Any) -> tuple[Located, int]:

@@ -26,15 +26,15 @@ _ASCII = str.maketrans("｛｝“”：，", '{}"":,')
 
 def find_mistyped_markup(line: str, source: str, jsonl: bool = False) -> Iterator[MistypedMarkup]:
     """Find all matches in a line, in linear time; in the text of a JSONL file, correct annotations are matches too."""
-    for found in _PATTERN.finditer(line):
-        behind = found["fields"] or found["open"] + found["close"]
-        exact = found["left"] + found["right"] == "[]" and not found["gap"] and behind[0] + behind[-1] in ("()", "{}")
+    for match in _PATTERN.finditer(line):
+        behind = match["fields"] or match["open"] + match["close"]
+        exact = match["left"] + match["right"] == "[]" and not match["gap"] and behind[0] + behind[-1] in ("()", "{}")
         if exact and not jsonl:
             continue
-        entity, annotation = _from_fields(found["fields"]) if found["fields"] else _short(found["inside"])
+        entity, annotation = _from_fields(match["fields"]) if match["fields"] else _short(match["inside"])
         if entity:
-            correction = f"[{found['surface']}]{annotation}" if annotation and not jsonl else ""
-            yield MistypedMarkup(source, line, found[0], correction, entity)
+            correction = f"[{match['surface']}]{annotation}" if annotation and not jsonl else ""
+            yield MistypedMarkup(source, line, match[0], correction, entity)
 
 
 def _short(inside: str) -> tuple[str, str]:

@@ -66,9 +66,9 @@ class Document:
 
 def parse_yaml(text: str, path: str) -> Document:
     """The node tree of `text`; raises DataError (`path:line`) for what YAML does not allow."""
-    if found := _FORBIDDEN.search(text):
-        line = text.count("\n", 0, found.start()) + 1
-        problem = _("YAML does not allow the character {character}", character=f"U+{ord(found[0]):04X}")
+    if match := _FORBIDDEN.search(text):
+        line = text.count("\n", 0, match.start()) + 1
+        problem = _("YAML does not allow the character {character}", character=f"U+{ord(match[0]):04X}")
         raise DataError(f"{path}:{line}", problem, _("remove it, or keep this example in a JSONL file"))
     try:
         return _build(yaml.parse(text, Loader=_Loader), path)
