@@ -56,8 +56,8 @@ def unmet_settings(config: Any) -> dict[str, str]:
         name, _colon, accepted = need.partition(": ")
         section, _dot, setting = name.partition(".")
         value = _written(getattr(getattr(config, section), setting))
-        is_met = value in accepted.split(" | ") if accepted else value not in ("false", "0", "")
-        if not is_met:
+        holds = value in accepted.split(" | ") if accepted else value not in ("false", "0", "")
+        if not holds:
             unmet[need] = _("has no effect with {setting}", setting=f"{name}: {value}")
     return unmet
 

@@ -139,7 +139,7 @@ class AlignedTokenizer:
             plain = "".join(map(self._forms.__getitem__, text))
             cut = self._cut(plain, 0, len(text))
             pieces = [piece for original in cut for piece in self._corrected(plain, original)]
-            last = self._last = text, _with_combining_marks(plain, pieces)
+            last = self._last = text, _with_combining_characters(plain, pieces)
         return last[1]
 
     def _cut(self, plain: str, start: int, end: int) -> list[Piece]:
@@ -184,8 +184,8 @@ class AlignedTokenizer:
         return bool(ids) and self.special_tokens.unknown not in ids
 
 
-def _with_combining_marks(plain: str, pieces: list[Piece]) -> list[Piece]:
-    """Lets a letter's token also cover its combining marks, which the library drops or composes with the letter."""
+def _with_combining_characters(plain: str, pieces: list[Piece]) -> list[Piece]:
+    """Lets a letter's token also cover its combining characters, which the library drops or composes with the letter."""
     following = len(plain)
     for k in reversed(range(len(pieces))):
         piece, start, end = pieces[k]

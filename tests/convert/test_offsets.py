@@ -18,13 +18,13 @@ def units(text: str) -> int:
 def test_offsets_in_either_unit_give_the_same_span(text: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(text) - 1))
     end = data.draw(st.integers(start + 1, len(text)))
-    found = []
+    results = []
     for unit, bounds in ((CHARACTERS, (start, end)), (UTF16, (units(text[:start]), units(text[:end])))):
         result = Result()
         result.add("f:1", text, None, [Span(*bounds, "x")], unit)
-        found.append((result.data.examples, bool(result.skipped)))
-    assert found[0] == found[1] and found[0][1] == (not text.strip())
-    for one in found[0][0]:
+        results.append((result.data.examples, bool(result.skipped)))
+    assert results[0] == results[1] and results[0][1] == (not text.strip())
+    for one in results[0][0]:
         assert one.text[one.entities[0].start : one.entities[0].end] == text[start:end]
 
 

@@ -34,8 +34,9 @@ def test_items_of_doccano_are_skipped_with_a_reason(tmp_path: Path) -> None:
         {"text": "好", "label": [3]},
         {"text": "好", "annotations": [{"label": 3, "start_offset": 0}]},
     ]
-    found, ignored = skipped(tmp_path, lines(*records) + '{"text": \n')
-    assert [one[:2] for one in found] == ["2:", "3:", "4:", "5:", "6:"] and "not valid JSON" in found[-1]
+    sentences, ignored = skipped(tmp_path, lines(*records) + '{"text": \n')
+    assert [sentence[:2] for sentence in sentences] == ["2:", "3:", "4:", "5:", "6:"]
+    assert "not valid JSON" in sentences[-1]
     assert ignored == {'"Comments"': 1}
 
 
@@ -47,32 +48,32 @@ def test_items_of_label_studio_are_skipped_with_a_reason(tmp_path: Path) -> None
     shifted = studio("去北京", "book", (2, 4, "北京", "city"))
     rated = studio("好", "a")
     rated["annotations"][0]["result"].append({"type": "rating", "value": {"rating": 3}})  # type: ignore[index]
-    found, ignored = skipped(tmp_path, json.dumps([twice, nobody, two, shifted, rated], indent=1))
-    assert ["has no annotation" in found[0], "--text" in found[1], "count from 1" in found[2]] == [True] * 3
-    assert len({one.partition(":")[0] for one in found}) == 3
+    sentences, ignored = skipped(tmp_path, json.dumps([twice, nobody, two, shifted, rated], indent=1))
+    assert ["has no annotation" in sentences[0], "--text" in sentences[1], "count from 1" in sentences[2]] == [True] * 3
+    assert len({sentence.partition(":")[0] for sentence in sentences}) == 3
     assert ignored == {"further annotations of the same text": 1, '"rating"': 1}
     assert not any("--text" in one for one in skipped(tmp_path, json.dumps([two]), text="question")[0])
 
 
 def test_sentences_in_columns_are_skipped_with_a_reason(tmp_path: Path) -> None:
     content = "去\tO\n京\tX-city\n\n# id: 7\n去\tO\n京\tB-city\n\nabc def\n好\tO\n\n好\tO\n不 好\n吗\tO\n \tO\n"
-    found, ignored = skipped(tmp_path, content, format="bio")
-    assert [one[:2] for one in found] == ["1:", "8:", "11"] and ignored == {"comments": 1}
+    sentences, ignored = skipped(tmp_path, content, format="bio")
+    assert [sentence[:2] for sentence in sentences] == ["1:", "8:", "11"] and ignored == {"comments": 1}
 
 
 def test_items_of_rasa_json_are_skipped_with_a_reason(tmp_path: Path) -> None:
     content = json.loads(json.dumps(RASA_JSON))
     content["rasa_nlu_data"]["common_examples"][0]["entities"][0]["end"] = 4
     content["rasa_nlu_data"]["lookup_tables"].append({"name": "x", "elements": "../../../etc/passwd"})
-    found, _ = skipped(tmp_path, json.dumps(content, indent=1))
-    assert "the end seems to be inclusive" in found[0] and "is not in the folder" in found[1]
+    sentences, _ = skipped(tmp_path, json.dumps(content, indent=1))
+    assert "the end seems to be inclusive" in sentences[0] and "is not in the folder" in sentences[1]
 
 
 def test_items_of_rasa_markdown_are_skipped_with_a_reason(tmp_path: Path) -> None:
     (tmp_path / "cities.txt").write_text("北京\n上海\n", "utf-8")
     content = '# notes\nhello\n## intent:a\n- 好\nno dash\n- [北京]{"entity": }\n## lookup:city\ncities.txt\n'
-    found, ignored = skipped(tmp_path, content)
-    assert [one[:2] for one in found] == ["5:", "6:"]
+    sentences, ignored = skipped(tmp_path, content)
+    assert [sentence[:2] for sentence in sentences] == ["5:", "6:"]
     assert ignored == {"lines outside of the sections": 1}
 
 
@@ -82,13 +83,13 @@ def test_items_of_dialogflow_and_luis_are_skipped_with_a_reason(tmp_path: Path) 
     assert "template" in skipped(tmp_path, json.dumps(sentences))[0][0]
     city = {"entity": "city", "startPos": 1, "endPos": 3, "children": [{}]}
     utterances = [{"text": "去北京", "intent": "a", "entities": [city]}]
-    found, ignored = skipped(tmp_path, json.dumps({"intents": [], "phraselists": [{}], "utterances": utterances}))
-    assert "does not lie" in found[0] and ignored == {"parts of machine-learned entities": 1, '"phraselists"': 1}
+    sentences, ignored = skipped(tmp_path, json.dumps({"intents": [], "phraselists": [{}], "utterances": utterances}))
+    assert "does not lie" in sentences[0] and ignored == {"parts of machine-learned entities": 1, '"phraselists"': 1}
 
 
 def test_rows_of_tables_are_skipped_with_a_reason(tmp_path: Path) -> None:
-    found, ignored = skipped(tmp_path, 'text,intent,id\n"好,吧",a,1\n不,好,b,2\n,a,3\n"两\n行",a,4\n')
-    assert [one[:2] for one in found] == ["3:", "4:"] and ignored == {"column id": 2}
+    sentences, ignored = skipped(tmp_path, 'text,intent,id\n"好,吧",a,1\n不,好,b,2\n,a,3\n"两\n行",a,4\n')
+    assert [sentence[:2] for sentence in sentences] == ["3:", "4:"] and ignored == {"column id": 2}
     with pytest.raises(DataError, match=r":1: it is not clear which of the columns 甲, 乙 has the texts"):
         skipped(tmp_path, "甲,乙\n好,a\n", format="csv")
     assert skipped(tmp_path, "甲,乙\n好,a\n", format="csv", text="甲", intent="乙")[0] == []

@@ -14,9 +14,9 @@ def lines() -> list[str]:
 
 
 def test_there_are_more_than_3000_different_lines() -> None:
-    found = [line for line in lines() if line]
-    assert len(found) >= 3000
-    assert len(set(found)) == len(found)
+    sentences = [line for line in lines() if line]
+    assert len(sentences) >= 3000
+    assert len(set(sentences)) == len(sentences)
 
 
 def test_the_text_has_no_sentence_of_the_examples() -> None:

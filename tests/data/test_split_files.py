@@ -31,8 +31,8 @@ def read(files: dict[str, bytes], folder: Path) -> dict[str, NluData]:
     return {part: load_data(paths) for part, paths in names.items() if paths}
 
 
-def keys(found: list[Example]) -> Counter[Any]:
-    return Counter((e.text, e.intent, e.entities, repr(e.metadata)) for e in found)
+def keys(examples: list[Example]) -> Counter[Any]:
+    return Counter((e.text, e.intent, e.entities, repr(e.metadata)) for e in examples)
 
 
 def test_every_part_has_its_share_of_every_intent() -> None:
@@ -94,12 +94,12 @@ def test_yaml_examples_are_written_as_yaml_with_the_dictionaries_in_train(tmp_pa
     )
     files, refusals = render(data, split_examples(data.examples, 0.1, 0.1, 1))
     assert (sorted(files), refusals) == (["dev.yml", "test.yml", "train.yml"], [])
-    found = read(files, tmp_path)
-    assert sum((keys(part.examples) for part in found.values()), Counter[Any]()) == keys(data.examples)
-    train = found["train"]
+    parts = read(files, tmp_path)
+    assert sum((keys(part.examples) for part in parts.values()), Counter[Any]()) == keys(data.examples)
+    train = parts["train"]
     assert (train.synonyms, train.regexes, train.lookups) == (data.synonyms, data.regexes, data.lookups)
     assert train.synonyms_of == data.synonyms_of
-    assert not found["test"].lookups and not found["dev"].regexes
+    assert not parts["test"].lookups and not parts["dev"].regexes
 
 
 def test_jsonl_examples_are_written_as_jsonl(tmp_path: Path) -> None:

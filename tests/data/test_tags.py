@@ -17,13 +17,13 @@ SCHEMES = pytest.mark.parametrize("scheme", ["BIO", "BILOU"])
 
 def spans(draw: st.DrawFn, length: int) -> list[tuple[int, int, str]]:
     """Non-overlapping spans, many of them adjacent."""
-    found, at = [], 0
+    drawn, at = [], 0
     while at < length:
         end = draw(st.integers(at, min(length, at + 4)))
         if end > at and draw(st.integers(0, 3)):
-            found.append((at, end, draw(st.sampled_from(TYPES))))
+            drawn.append((at, end, draw(st.sampled_from(TYPES))))
         at = max(end, at + 1)
-    return found
+    return drawn
 
 
 def entity(start: int, end: int, kind: str = "city") -> Entity:

@@ -29,8 +29,8 @@ def test_every_character_of_the_view_has_one_row(text: str) -> None:
 
 @given(ANY_TEXT)
 def test_features_are_single_printable_lines_in_utf8(text: str) -> None:
-    found = PLAIN.extract(view(text))
-    for feature in [*found.sentence, *(feature for row in found.characters for feature in row)]:
+    features = PLAIN.extract(view(text))
+    for feature in [*features.sentence, *(feature for row in features.characters for feature in row)]:
         assert feature.isprintable() and " " not in feature
         feature.encode()
 
@@ -43,16 +43,16 @@ def test_the_feature_of_a_dictionary_with_an_odd_name_is_one_line() -> None:
 
 @given(ANY_TEXT)
 def test_the_features_of_a_sentence_are_unique(text: str) -> None:
-    found = PLAIN.extract(view(text)).sentence
-    assert len(set(found)) == len(found)
+    features = PLAIN.extract(view(text)).sentence
+    assert len(set(features)) == len(features)
 
 
 def test_width_and_case_do_not_matter() -> None:
     assert PLAIN.extract(view("坐Ｇ12去ny")) == PLAIN.extract(view("坐g１２去NY"))
 
 
-def all_features(found: Features) -> list[str]:
-    return [*found.sentence, *(feature for row in found.characters for feature in row)]
+def all_features(features: Features) -> list[str]:
+    return [*features.sentence, *(feature for row in features.characters for feature in row)]
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_a_setting_turns_its_features_off(setting: dict[str, object], prefix: st
 def test_matches_are_entities_only_if_dictionaries_are_extractors() -> None:
     text = "坐G12去哈尔滨西"
     assert PLAIN.hits(view(text)) == []
-    found = extractor(lexicon="extractor").hits(view(text))
-    assert [(text[hit.start : hit.end], hit.name, hit.kind) for hit in found] == [
+    matches = extractor(lexicon="extractor").hits(view(text))
+    assert [(text[match.start : match.end], match.name, match.kind) for match in matches] == [
         ("G12", "train", "regex"),
         ("哈尔滨西", "city", "lookup"),
     ]
@@ -77,14 +77,14 @@ def test_matches_are_entities_only_if_dictionaries_are_extractors() -> None:
 
 def hits(text: str, lookups: dict[str, list[str]], regexes: dict[str, list[str]]) -> list[tuple[str, str]]:
     text_view = view(text)
-    found = build_extractor(Config(features=FeatureConfig(lexicon="extractor")), lookups, regexes).hits(text_view)
-    return [(text_view.text[hit.start : hit.end], hit.name) for hit in found]
+    matches = build_extractor(Config(features=FeatureConfig(lexicon="extractor")), lookups, regexes).hits(text_view)
+    return [(text_view.text[match.start : match.end], match.name) for match in matches]
 
 
 @pytest.mark.parametrize("text", ["去北京", "去 北 京", "去北\u200b京", "去 New \n York吧", "宁波。"])
 def test_spaces_and_invisible_characters_do_not_hide_a_lookup_entry(text: str) -> None:
-    (hit,) = hits(text, {"city": ["北 京", "New  York", "\ufeff宁波"]}, {})
-    assert hit[1] == "city"
+    (match,) = hits(text, {"city": ["北 京", "New  York", "\ufeff宁波"]}, {})
+    assert match[1] == "city"
 
 
 def test_a_regex_is_matched_on_the_view() -> None:
