@@ -19,8 +19,8 @@ class TrainingConfig:
         "epochs are lowered so that training sees at most this many examples, but not below min_epochs",
         low=1,
     )
-    min_epochs: int = setting(8, "minimum of planned epochs", low=1)
-    max_epochs: int = setting(1000, "maximum of planned epochs", low=1)
+    min_epochs: int = setting(8, "minimum number of planned epochs", low=1)
+    max_epochs: int = setting(1000, "maximum number of planned epochs", low=1)
     min_steps: int = setting(600, "with few examples, epochs are raised to reach about this many steps", low=1)
     batch_size: int = setting(64, "examples per step", low=1)
     balance: float = setting(

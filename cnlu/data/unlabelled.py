@@ -51,7 +51,7 @@ def annotated(paths: Sequence[str | Path], settings: DataConfig | None = None) -
 
 
 def _sample(texts: Iterable[str], most: int, seed: int) -> tuple[list[str], int]:
-    """(the texts with the smallest hashes, which are a uniform sample whatever the repeats; the number of all texts)"""
+    """(the texts with the smallest hashes, a uniform sample that ignores repeats; the number of texts)"""
     heap: list[tuple[int, str]] = []
     sampled = set[str]()
     key, total, size = seed.to_bytes(8, "little"), 0, 0

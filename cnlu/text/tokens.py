@@ -185,7 +185,7 @@ class AlignedTokenizer:
 
 
 def _with_combining_characters(plain: str, pieces: list[Piece]) -> list[Piece]:
-    """Lets a letter's token also cover its combining characters, which the library drops or composes with the letter."""
+    """Lets a letter's token also cover its combining characters, which the library drops or composes with it."""
     following = len(plain)
     for k in reversed(range(len(pieces))):
         piece, start, end = pieces[k]
