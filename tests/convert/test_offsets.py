@@ -24,8 +24,8 @@ def test_offsets_in_either_unit_give_the_same_span(text: str, data: st.DataObjec
         result.add("f:1", text, None, [Span(*bounds, "x")], unit)
         results.append((result.data.examples, bool(result.skipped)))
     assert results[0] == results[1] and results[0][1] == (not text.strip())
-    for one in results[0][0]:
-        assert one.text[one.entities[0].start : one.entities[0].end] == text[start:end]
+    for example in results[0][0]:
+        assert example.text[example.entities[0].start : example.entities[0].end] == text[start:end]
 
 
 def skipped_reason(*spans: Span, text: str = FACES, unit: str = CHARACTERS, offsets: str | None = None) -> str:

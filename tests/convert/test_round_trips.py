@@ -11,7 +11,7 @@ import pytest
 from cnlu.convert.formats import ConvertOptions, convert
 from cnlu.data.jsonl import to_jsonl
 from cnlu.data.load import load_data
-from tests.convert.files import DICTIONARIES, FILES, MEANT
+from tests.convert.files import DICTIONARIES, EXPECTED, FILES
 
 Cli = Callable[..., Any]
 
@@ -62,11 +62,11 @@ def test_folders_in_the_format_of_jointbert_are_read(cli: Cli, tmp_path: Path) -
 
 
 def test_the_usual_encodings_of_excel_are_read(cli: Cli, tmp_path: Path) -> None:
-    table = "text,intent\n" + "".join(f"{x.text},{x.intent}\n" for x in MEANT[:2])
+    table = "text,intent\n" + "".join(f"{x.text},{x.intent}\n" for x in EXPECTED[:2])
     (tmp_path / "utf16.csv").write_bytes(table.replace(",", "\t").encode("utf-16"))
     (tmp_path / "gb.csv").write_bytes(table.encode("gb18030"))
     assert "2 examples" in cli("convert", tmp_path / "utf16.csv", "--to", "jsonl").err
     refused = cli("convert", tmp_path / "gb.csv", "--to", "jsonl")
     assert refused.code == 2 and "gb.csv:2" in refused.sentence and "--encoding gb18030" in refused.sentence
     done = cli("convert", tmp_path / "gb.csv", "--to", "jsonl", "--encoding", "gb18030")
-    assert done.code == 0 and MEANT[0].text in done.out
+    assert done.code == 0 and EXPECTED[0].text in done.out

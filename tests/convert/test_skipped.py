@@ -23,7 +23,8 @@ def skipped(folder: Path, content: str | bytes, **options: Any) -> tuple[list[st
     path = folder / "export"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     result = convert(ConvertOptions(path, **options))[1]
-    return [one.replace(f"{path}:", "").replace("not converted: ", "") for one in result.skipped], dict(+result.ignored)
+    sentences = [sentence.replace(f"{path}:", "").replace("not converted: ", "") for sentence in result.skipped]
+    return sentences, dict(+result.ignored)
 
 
 def test_items_of_doccano_are_skipped_with_a_reason(tmp_path: Path) -> None:
@@ -52,7 +53,7 @@ def test_items_of_label_studio_are_skipped_with_a_reason(tmp_path: Path) -> None
     assert ["has no annotation" in sentences[0], "--text" in sentences[1], "count from 1" in sentences[2]] == [True] * 3
     assert len({sentence.partition(":")[0] for sentence in sentences}) == 3
     assert ignored == {"further annotations of the same text": 1, '"rating"': 1}
-    assert not any("--text" in one for one in skipped(tmp_path, json.dumps([two]), text="question")[0])
+    assert not any("--text" in sentence for sentence in skipped(tmp_path, json.dumps([two]), text="question")[0])
 
 
 def test_sentences_in_columns_are_skipped_with_a_reason(tmp_path: Path) -> None:
@@ -137,7 +138,7 @@ def test_skipped_items_are_reported_the_rest_is_written_and_the_exit_code_is_1(c
     done = cli("convert", tmp_path / "in.jsonl", "--to", "yaml", "--out", tmp_path / "nlu.yml")
     assert done.code == 1 and "in.jsonl:2: not converted: it has no text." in done.err
     assert done.err.splitlines()[-1].endswith("doccano; 1 example, 1 intent, 0 entities of 0 types; 1 not converted")
-    assert [one.text for one in load_data(tmp_path / "nlu.yml").examples] == ["好"]
+    assert [example.text for example in load_data(tmp_path / "nlu.yml").examples] == ["好"]
 
 
 def test_data_that_yaml_cannot_express_is_refused_and_nothing_is_written(cli: Cli, tmp_path: Path) -> None:

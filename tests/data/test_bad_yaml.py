@@ -70,9 +70,9 @@ def test_an_error_names_the_line_and_the_problem(tmp_path: Path, written: str, l
 
 @pytest.mark.parametrize("tag", ["!!python/object/apply:os.mkdir", "!!python/name:os.system", "!own", "!!binary"])
 def test_a_tag_that_asks_for_an_object_is_refused_and_builds_nothing(tmp_path: Path, tag: str) -> None:
-    made = tmp_path / "made"
-    assert "asks for an object" in refusal(tmp_path, GOOD + f"x: {tag} ['{made}']\n")
-    assert not made.exists()
+    created = tmp_path / "created"
+    assert "asks for an object" in refusal(tmp_path, GOOD + f"x: {tag} ['{created}']\n")
+    assert not created.exists()
 
 
 @pytest.mark.parametrize(

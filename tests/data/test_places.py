@@ -64,7 +64,7 @@ def test_invalid_examples_are_collected_with_keep_invalid_and_an_error_otherwise
     lines = written(tmp_path, content, "nlu.jsonl")
     data = load_data(tmp_path, keep_invalid=True)
     assert data.invalid is not None
-    assert [one.source for one in data.invalid] == [f"{lines}:1", f"{lines}:2", f"{yaml}:4"]
+    assert [example.source for example in data.invalid] == [f"{lines}:1", f"{lines}:2", f"{yaml}:4"]
     assert data.invalid[2].line == '去[北京]{"entity"}' and not data.invalid[2].problem.startswith(str(yaml))
     assert len(data.examples) == 2
     with pytest.raises(DataError, match=r"nlu.jsonl:1: this line is not valid JSON"):

@@ -39,10 +39,10 @@ def test_only_the_texts_of_examples_are_read_and_a_note_says_so(tmp_path: Path) 
 
 def test_the_sample_depends_only_on_the_texts_and_the_seed(tmp_path: Path) -> None:
     texts = [f"第{i}句" for i in range(300)]
-    one, other = write(tmp_path / "one.txt", *texts), write(tmp_path / "other.txt", *reversed(texts + texts[:50]))
-    assert read(one, most=40) == read(other, most=40) == read(one, other, most=40)
-    assert read(one, most=40) != read(one, most=40, seed=2)
-    assert read(one, most=40) == read(one, most=300)[:40]
+    first, second = write(tmp_path / "one.txt", *texts), write(tmp_path / "other.txt", *reversed(texts + texts[:50]))
+    assert read(first, most=40) == read(second, most=40) == read(first, second, most=40)
+    assert read(first, most=40) != read(first, most=40, seed=2)
+    assert read(first, most=40) == read(first, most=300)[:40]
 
 
 def test_repeats_do_not_make_a_text_likelier_to_be_sampled(tmp_path: Path) -> None:

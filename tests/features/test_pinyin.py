@@ -28,15 +28,15 @@ def test_other_characters_have_no_reading(ch):
 @pytest.mark.usefixtures("_pypinyin")
 @pytest.mark.parametrize("pair", ["张脏", "吃疵", "山桑", "南蓝", "江间", "生森", "京金", "女吕"])
 def test_fuzzy_pinyin_merges_similar_sounds(pair):
-    one, other = pair
-    assert pinyin_of(one, fuzzy=True) == pinyin_of(other, fuzzy=True)
+    first, second = pair
+    assert pinyin_of(first, fuzzy=True) == pinyin_of(second, fuzzy=True)
 
 
 @pytest.mark.usefixtures("_pypinyin")
 @pytest.mark.parametrize("pair", ["张江", "东登", "法哈", "嗯了"])
 def test_fuzzy_pinyin_distinguishes_other_sounds(pair):
-    one, other = pair
-    assert pinyin_of(one, fuzzy=True) != pinyin_of(other, fuzzy=True)
+    first, second = pair
+    assert pinyin_of(first, fuzzy=True) != pinyin_of(second, fuzzy=True)
 
 
 def test_without_pypinyin_the_error_names_the_extra(monkeypatch):
