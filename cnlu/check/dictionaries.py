@@ -9,7 +9,7 @@ from cnlu.check.corpus import Corpus
 from cnlu.check.findings import Finding, Place
 from cnlu.data.schema import Entry
 from cnlu.features.lexicon import DictionaryIssue, Lexicon
-from cnlu.features.regexes import BadRegexError, Clock, compile_regex
+from cnlu.features.regexes import BadRegexError, TimeBudget, compile_regex
 from cnlu.i18n import _, n_
 from cnlu.io.messages import shown
 from cnlu.text.view import view
@@ -145,7 +145,7 @@ def _unused_regex(entry: Entry, corpus: Corpus) -> Iterator[Finding]:
     try:
         pattern = compile_regex(entry.text)
         texts = (text for line in corpus.train for text in (view(line.example.text).text, line.example.text))
-        used = any(Clock(len(text)).find_all(pattern, text) for text in texts)
+        used = any(TimeBudget(len(text)).find_all(pattern, text) for text in texts)
     except (BadRegexError, TimeoutError):
         return  # a rejected entry, or one that takes too long to judge
     if not used:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cnlu.convert.result import Result
 
 MAX_SHOWN = 50
-"""Number of sentences about items that are not converted; the rest is counted"""
+"""Number of sentences to print about items that are not converted; the others are only counted"""
 
 
 def add_convert(parser: argparse.ArgumentParser) -> None:

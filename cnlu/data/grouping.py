@@ -103,11 +103,11 @@ class ItemSet:
 
 def counting_order(names: Iterable[str]) -> list[str]:
     """The names in counting order: numbers, letters or Chinese numerals after one common prefix; else an empty list."""
-    found = [(match, name) for name in names if (match := _COUNTING.fullmatch(name))]
-    prefixes = {(match[1], _numeral_kind(match[2])) for match, _ in found}
-    if len(prefixes) != 1 or len(found) < len(list(names)):
+    counted = [(match, name) for name in names if (match := _COUNTING.fullmatch(name))]
+    prefixes = {(match[1], _numeral_kind(match[2])) for match, _ in counted}
+    if len(prefixes) != 1 or len(counted) < len(list(names)):
         return []
-    return [name for _, name in sorted(found, key=lambda pair: _ordinal(pair[0][2]))]
+    return [name for _, name in sorted(counted, key=lambda pair: _ordinal(pair[0][2]))]
 
 
 def _numeral_kind(numeral: str) -> str:

@@ -1,4 +1,4 @@
-"""The examples as plain data: readers of files produce them, and every later stage uses them."""
+"""The examples as plain data, which the readers of files produce and every later stage uses."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class Example:
 
 
 class Entry(NamedTuple):
-    """One entry as a section of a file has it, repeats and contradictions included."""
+    """One entry of a section of a file; repeats and contradictions are kept."""
 
     kind: str
     """"synonym", "regex" or "lookup"; "intent" for the head of an intent's section."""
     name: str
-    """What stands after `synonym:`, `regex:`, `lookup:` or `intent:`."""
+    """The name after `synonym:`, `regex:`, `lookup:` or `intent:`."""
     text: str
     """The surface, pattern or table entry; empty for an intent."""
     source: str
@@ -111,7 +111,7 @@ class NluData:
     notes: list[str] = field(default_factory=list)
     """One sentence, with its `file:line`, for everything that was ignored or looks suspicious."""
     entries: list[Entry] = field(default_factory=list, compare=False)
-    """Sections of YAML files and their entries, with the lines they stand on."""
+    """Sections of YAML files and their entries, with their lines."""
     issues: list[Issue] = field(default_factory=list, compare=False)
     """Problems noticed while reading."""
     invalid: list[InvalidExample] | None = field(default=None, compare=False)

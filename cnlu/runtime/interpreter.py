@@ -156,7 +156,7 @@ class Interpreter:
             known.append(known_share(features, int(np.count_nonzero(characters)), seen))
         inputs = _padded(rows)
         if self.tokens is not None:
-            inputs |= pad_tokens([self.tokens.read(text.text) for text in texts], inputs["mask"].shape[1])
+            inputs |= pad_tokens([self.tokens.encode(text.text) for text in texts], inputs["mask"].shape[1])
         try:
             outputs = self.session.run(None, inputs)
         except Exception as error:  # ONNX Runtime's errors have no common base class

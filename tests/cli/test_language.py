@@ -85,7 +85,7 @@ def test_an_unknown_language_is_refused(cli: Cli) -> None:
 
 def test_processes_started_later_speak_the_language(cli: Cli) -> None:
     cli("--lang", "zh", "--version")
-    code = "from cnlu import i18n; print(i18n._of_environment())"
+    code = "from cnlu import i18n; print(i18n._from_environment())"
     child = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": PYTHONPATH}, capture_output=True, text=True
     )

@@ -134,7 +134,7 @@ def test_a_text_of_as_many_tokens_as_the_limit_is_read(family: str, pretrained: 
 
 def test_a_text_goes_through_reader_and_encoder(family: str, pretrained: Pretrained) -> None:
     reader = AlignedTokenizer(pretrained.tokenizer, pretrained.special_tokens)
-    tokens = reader.read("从北京到上海 OK")
+    tokens = reader.encode("从北京到上海 OK")
     summary = tokens.ids[pretrained.special_tokens.summary]
     assert summary == {"xlnet": 3, "roberta": 0, "xlm-roberta": 0}.get(family, 2)
     assert reader.unknown("从北京到上海") == 0

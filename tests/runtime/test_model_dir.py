@@ -136,7 +136,7 @@ def test_a_link_in_the_directory_is_not_followed(model: Path, listed: bool) -> N
 def test_a_pipe_in_the_directory_is_not_waited_for(model: Path, name: str) -> None:
     (model / name).unlink()
     os.mkfifo(model / name)
-    with pytest.raises(ModelError, match=f"{name}: cannot be read .it is no regular file"):
+    with pytest.raises(ModelError, match=f"{name}: cannot be read .it is not a regular file"):
         read_model_dir(model)
 
 

@@ -322,7 +322,7 @@ def test_a_writer_that_meets_another_without_a_lock_is_told_so(model: Path, monk
 
 def test_a_lock_that_somebody_keeps_delays_a_writer_only(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fcntl = pytest.importorskip("fcntl", reason="this system locks no directories")
-    monkeypatch.setattr(atomic_directory, "_PATIENCE", 0.05)
+    monkeypatch.setattr(atomic_directory, "_LOCK_TIMEOUT", 0.05)
     handle = os.open(model.parent, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

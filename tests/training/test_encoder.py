@@ -127,7 +127,7 @@ def test_a_model_on_an_encoder_runs_without_torch_as_it_was_trained(
     text = "我要去New York"
     characters, sentence = feature_ids(trained.extractor.extract(view(text)), trained.vocabularies)
     batch = {"characters": characters[None], "sentence": sentence[None], "mask": np.ones((1, len(text)), np.float32)}
-    batch |= pad_tokens([model.tokens.read(text)], len(text))
+    batch |= pad_tokens([model.tokens.encode(text)], len(text))
     with torch.no_grad():
         expected = trained.network.eval()({name: torch.from_numpy(array) for name, array in batch.items()})
     found = model.scores(text)
@@ -170,7 +170,7 @@ def test_every_sentence_vector_leaves_padding_and_other_texts_out(kind: str, tin
     config = load_config(None, SMALL, encoder=True)
     encoder = prepare_encoder(str(tiny_bert), config, lambda line: None)
     reader = AlignedEncoder(encoder.aligned_encoder.backbone, kind, 0).eval()
-    short, long = (encoder.tokenizer.read(text) for text in ("去北京", "帮我看看明天去上海的票"))
+    short, long = (encoder.tokenizer.encode(text) for text in ("去北京", "帮我看看明天去上海的票"))
 
     def views(found: list[Any], length: int) -> torch.Tensor:
         inputs = {name: torch.from_numpy(array) for name, array in pad_tokens(found, length).items()}
@@ -185,7 +185,7 @@ def test_every_sentence_vector_leaves_padding_and_other_texts_out(kind: str, tin
 
 def test_a_text_of_nothing_the_tokenizer_keeps_has_a_sentence_vector(tiny_bert: Path) -> None:
     encoder = prepare_encoder(str(tiny_bert), load_config(None, SMALL, encoder=True), lambda line: None)
-    inputs = {name: torch.from_numpy(array) for name, array in pad_tokens([encoder.tokenizer.read(" ")], 1).items()}
+    inputs = {name: torch.from_numpy(array) for name, array in pad_tokens([encoder.tokenizer.encode(" ")], 1).items()}
     for kind in VIEWS:
         assert torch.isfinite(AlignedEncoder(encoder.aligned_encoder.backbone, kind, 0).eval()(**inputs).views).all()
 

@@ -85,7 +85,7 @@ def featurize(
         for part, window, seen in _parts_of(example, config, tokenizer):
             features = extractor.extract(seen)
             provisional_ids = [characters.add(row) for row in features.characters]
-            tokens = tokenizer.read(seen.text) if tokenizer else None
+            tokens = tokenizer.encode(seen.text) if tokenizer else None
             windows.append((number, part, window, provisional_ids, sentence.add(features.sentence), tokens))
     settings = config.features
     character_vocabulary, character_ids = characters.build(

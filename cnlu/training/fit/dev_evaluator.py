@@ -118,7 +118,7 @@ class DevEvaluator:
         def dev_window(number: int, window: int, part: View) -> DevWindow:
             features = extractor.extract(part)
             characters, sentence = feature_ids(features, vocabularies)
-            tokens = tokenizer.read(part.text) if tokenizer else None
+            tokens = tokenizer.encode(part.text) if tokenizer else None
             if coverage:
                 known = coverage.share_without(features, vocabularies.characters.ids)
             else:

@@ -99,7 +99,7 @@ def with_vectors(
 ) -> Answers:
     """The answers with the character vectors of the teacher's encoder, stored like the scores."""
     assert teacher.model.tokens is not None
-    read, starts = teacher.model.tokens.read, answers.starts
+    read, starts = teacher.model.tokens.encode, answers.starts
     vectors = open_store((int(starts[-1]), reader.width), memory, folder)
     with progress("the teacher's hidden states", len(texts), " texts", quiet=quiet) as bar:
         for first in range(0, len(texts), AT_ONCE):
