@@ -57,8 +57,8 @@ def _summary(found: Sequence[Finding], corpus: Corpus) -> str:
         (counts["warning"], n_("{count} warning", "{count} warnings", counts["warning"])),
         (counts["info"], n_("{count} info", "{count} infos", counts["info"])),
     )
-    findings = ", ".join(text for count, text in kinds if count) or _("nothing found")
-    return _("{findings} in {size}", findings=findings, size=", ".join(size))
+    findings = _(", ").join(text for count, text in kinds if count) or _("nothing found")
+    return _("{findings} in {size}", findings=findings, size=_(", ").join(size))
 
 
 def as_json(found: Sequence[Finding], corpus: Corpus, code: int) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def _convert(arguments: argparse.Namespace) -> int:
 
 
 def _summary(path: str, name: str, result: Result) -> list[str]:
-    counts = ", ".join(_counts(result))
+    counts = _(", ").join(_counts(result))
     total = _(
         "{path}: {format}; {counts}; {skipped} not converted",
         path=path,
