@@ -115,7 +115,7 @@ def operations(network: Ensemble) -> Callable[[int, int], float]:
     def of(length: int, tokens: int) -> float:
         products = encoder * tokens + body.width * length * tokens  # the second brings vectors to characters
         products += places * (length + 1) + characters * length + once
-        attention = body.depth * body.width * tokens**2
+        attention = body.num_hidden_layers * body.width * tokens**2
         attention += len(members) * config.layers * config.width * (length + 1) ** 2
         return 6.0 * products + 12.0 * attention
 

@@ -41,12 +41,12 @@ class Backbone(nn.Module):
         return max(stacks, key=lambda stack: sum(p.numel() for p in stack.parameters()))
 
     @property
-    def depth(self) -> int:
-        """How many layers a text runs through, one less than the number of hidden states."""
+    def num_hidden_layers(self) -> int:
+        """How many layers a text runs through: one less than the number of hidden states."""
         return int(self.config.num_hidden_layers)
 
     @property
-    def vocabulary(self) -> int:
+    def vocab_size(self) -> int:
         """Size of the embedding table."""
         embeddings: Any = self.model
         return int(embeddings.get_input_embeddings().weight.shape[0])

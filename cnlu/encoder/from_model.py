@@ -105,7 +105,7 @@ def _rebuilt(model: onnx.ModelProto) -> Backbone:
 
 def _agree(one: Backbone, other: Backbone) -> bool:
     """Whether both give the same hidden states of a fixed batch with padding."""
-    ids = (torch.arange(3 * 11).reshape(3, 11) * 37) % one.vocabulary
+    ids = (torch.arange(3 * 11).reshape(3, 11) * 37) % one.vocab_size
     mask = torch.ones(3, 11)
     mask[1, 7:] = 0
     with torch.no_grad():

@@ -53,18 +53,18 @@ def load_encoder(source: str | Path) -> Pretrained:
         content, settings, getattr(backbone.config, "pad_token_id", None), _limit(backbone, settings), where
     )
     largest = largest_id(content, special_tokens)
-    if largest >= backbone.vocabulary:
+    if largest >= backbone.vocab_size:
         raise DataError(
             where,
             _(
                 "its tokenizer gives ids up to {largest}, but its model has vectors for only {size}",
                 largest=largest,
-                size=backbone.vocabulary,
+                size=backbone.vocab_size,
             ),
             _("name an encoder with its own tokenizer"),
         )
-    if largest + 1 < backbone.vocabulary:
-        more.append(f"{where}: its tokenizer has {largest + 1} tokens, its model vectors for {backbone.vocabulary}")
+    if largest + 1 < backbone.vocab_size:
+        more.append(f"{where}: its tokenizer has {largest + 1} tokens, its model vectors for {backbone.vocab_size}")
     if special_tokens.limit <= len(special_tokens.before) + len(special_tokens.after):
         problem = _("takes at most {limit} tokens, which leaves none for a text", limit=special_tokens.limit)
         raise DataError(where, problem, _("name another encoder"))

@@ -23,6 +23,7 @@ class NezhaConfig(PretrainedConfig):
 
     def __init__(
         self,
+        *,
         vocab_size: int = 21128,
         hidden_size: int = 768,
         num_hidden_layers: int = 12,

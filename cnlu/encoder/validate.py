@@ -43,7 +43,7 @@ def validate_encoder(backbone: Backbone, limit: int, where: str) -> None:
     padding. A text may have `limit` tokens, and the model exports to ONNX.
     """
     family = backbone.config.model_type
-    ids = torch.arange(5, 11)[None] % backbone.vocabulary
+    ids = torch.arange(5, 11)[None] % backbone.vocab_size
     other = ids.clone()
     other[0, -1] = 1
     longer = torch.cat([ids, torch.zeros_like(ids)], 1)
@@ -101,7 +101,7 @@ def _differs(one: Tensor, other: Tensor) -> bool:
 
 
 def _check_length(backbone: Backbone, limit: int, where: str) -> None:
-    ids = torch.full((1, limit), 5 % backbone.vocabulary)
+    ids = torch.full((1, limit), 5 % backbone.vocab_size)
     try:
         with torch.no_grad(), silent_transformers():
             backbone(ids, torch.ones(ids.shape))

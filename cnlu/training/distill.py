@@ -194,8 +194,8 @@ def _encoder(
     if layers is None:
         return prepare_encoder(options.student, config, log)
     given = teacher.pretrained()
-    if layers > given.backbone.depth:
-        depth = given.backbone.depth
+    if layers > given.backbone.num_hidden_layers:
+        depth = given.backbone.num_hidden_layers
         problem = n_(
             "the encoder of {model} has {count} layer",
             "the encoder of {model} has {count} layers",

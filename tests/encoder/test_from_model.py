@@ -59,7 +59,7 @@ def test_the_encoder_built_again_has_the_hidden_states_of_the_exported_one(graph
     with torch.no_grad():
         for found, expected in zip(stored(ids, mask), backbone(ids, mask), strict=True):
             assert torch.allclose(found, expected, atol=1e-6)
-    assert (stored.width, stored.depth, stored.training) == (32, 1, False)
+    assert (stored.width, stored.num_hidden_layers, stored.training) == (32, 1, False)
 
 
 def test_weights_that_the_exporter_transposed_are_found(graph: bytes, backbone: Backbone) -> None:

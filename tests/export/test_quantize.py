@@ -60,7 +60,7 @@ def graphs(tiny_bert: Path) -> Iterator[Graphs]:
     plain = export_onnx(network)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "SMALLEST", SMALLEST)
-        yield Graphs(network, plain, quantize(plain), body.vocabulary)
+        yield Graphs(network, plain, quantize(plain), body.vocab_size)
 
 
 def inputs(tokens: int, rows: int = 3, length: int = 9) -> dict[str, NDArray[np.generic]]:

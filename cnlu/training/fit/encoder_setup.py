@@ -104,7 +104,7 @@ def _check(source: str, tokens: AlignedTokenizer, backbone: Backbone, config: Co
             ),
             _("set training.max_length to {room} or less", room=tokens.room),
         )
-    layers, sentence = config.encoder.keep_layers or backbone.depth, config.encoder.sentence
+    layers, sentence = config.encoder.keep_layers or backbone.num_hidden_layers, config.encoder.sentence
     if VIEWS[sentence] > layers + 1:
         problem = _("{value} needs more layers than {layers}", value=sentence, layers=layers)
         raise UsageError("encoder.sentence", problem, _("choose another value"))
