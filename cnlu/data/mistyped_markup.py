@@ -34,7 +34,7 @@ def find_mistyped_markup(line: str, source: str, jsonl: bool = False) -> Iterato
         entity, annotation = _from_fields(found["fields"]) if found["fields"] else _short(found["inside"])
         if entity:
             correction = f"[{found['surface']}]{annotation}" if annotation and not jsonl else ""
-            yield MistypedMarkup(source, line, found[0], correction, entity)
+            yield MistypedMarkup(source=source, text=line, written=found[0], correction=correction, entity=entity)
 
 
 def _short(inside: str) -> tuple[str, str]:

@@ -79,7 +79,7 @@ def prune_heads(backbone: Backbone, share: float) -> None:
         raise UsageError("encoder.prune_heads", problem, _("leave it 0"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Attention:
     """The attention of one layer; a head is `head_size` rows of query, key and value, and as many columns of `out`."""
 

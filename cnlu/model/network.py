@@ -26,7 +26,7 @@ from cnlu.model.mask_value import MASK_VALUE
 from cnlu.model.sparse import SparseProjection
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sizes:
     """The sizes of the network that follow from the data."""
 

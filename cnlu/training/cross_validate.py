@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class CrossValidation:
     data: Sequence[str | Path]
     folds: int
     config: Config
+    _: KW_ONLY
     encoder: str | None = None
     """Directory or hub name of a pretrained encoder; None trains on sparse features alone"""
     device: str | None = None

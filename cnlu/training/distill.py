@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -57,6 +57,7 @@ class Distillation:
     student: str = NONE
     """`none`: on sparse features alone; `layers=N`: on N layers of the teacher's encoder; else a directory or hub name
     of another encoder"""
+    _: KW_ONLY
     max_texts: int = 50_000
     """Most texts that are used, drawn evenly"""
     temperature: float = 2.0

@@ -28,7 +28,7 @@ from cnlu.training.request import Request
 from cnlu.training.transfer.distillation_targets import DistillationTargets
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Features:
     """The featurized examples, with the extractor and the vocabularies."""
 

@@ -18,7 +18,7 @@ from cnlu.training.inputs import Features, TrainingInputs
 from cnlu.training.request import Log, Request
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Fitted:
     """The outcome of fit and calibrate."""
 

@@ -47,7 +47,7 @@ FEW_DEV = 20
 """DevEvaluator examples; fewer do not calibrate again a model that continues from a calibrated one"""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class TrainingResult:
     """What training leaves in memory beside the directory it wrote."""
 
@@ -92,7 +92,13 @@ def run_pipeline(inputs: TrainingInputs, request: Request, log: Log) -> Training
     run.checkpoint.clear()
     chooses, out_of_fold = evaluation.chooses_epoch, evaluation.out_of_fold
     log_summary(request.out, fitted, chosen=chooses, out_of_fold=out_of_fold, log=log)
-    return TrainingResult(network, features.extractor, features.vocabularies, inputs.labels, fitted.dev_metrics)
+    return TrainingResult(
+        network=network,
+        extractor=features.extractor,
+        vocabularies=features.vocabularies,
+        labels=inputs.labels,
+        dev_metrics=fitted.dev_metrics,
+    )
 
 
 def _fit_and_calibrate(
@@ -123,7 +129,7 @@ def featurize(inputs: TrainingInputs, request: Request, log: Log) -> Features:
     """Augment the examples and turn them into rows. Raises DataError where no example has text."""
     config, dataset, encoder = request.config, inputs.dataset, inputs.encoder
     extractor = build_extractor(config, dataset.data.lookups, dataset.data.regexes)
-    learned, made = _augment(inputs, config, extractor)
+    learned, augmented = _augment(inputs, config, extractor)
     tokens = encoder.tokenizer if encoder else None
     rows, vocabularies = featurize_by_mask(
         examples=learned, extractor=extractor, labels=inputs.labels, config=config, tokenizer=tokens, known=inputs.known
@@ -132,7 +138,9 @@ def featurize(inputs: TrainingInputs, request: Request, log: Log) -> Features:
         problem = _("all training examples are empty texts")
         raise DataError(", ".join(map(str, request.data)), problem, _("write some text into them"))
     examples = [example for group in learned.values() for example in group]
-    features = Features(extractor, rows, vocabularies, examples, made)
+    features = Features(
+        extractor=extractor, rows=rows, vocabularies=vocabularies, examples=examples, augmented=augmented
+    )
     epochs = scaled_epochs(config.training, sum(_learned_first(rows, config)), inputs.epoch_share)
     log_dataset(inputs, features, config, f"device {inputs.device.type}, {epochs} epochs at most", log)
     if encoder:

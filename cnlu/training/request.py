@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 from cnlu.config import Config
@@ -19,6 +19,7 @@ class Request:
     data: Sequence[str | Path]
     out: Path
     config: Config
+    _: KW_ONLY
     dev: Sequence[str | Path] = ()
     """Empty: a part of `data` is held out."""
     encoder: str | None = None

@@ -15,7 +15,7 @@ FACES = "😀😀去北京订票"
 
 def entity(text: str, said: str, kind: str, value: str | None = None, role: str | None = None) -> Entity:
     start = text.index(said)
-    return Entity(start, start + len(said), kind, value or said, role)
+    return Entity(start, start + len(said), kind, value or said, role=role)
 
 
 def example(text: str, intent: str | None, *spans: tuple[str, ...]) -> Example:

@@ -49,7 +49,9 @@ def graphs(tiny_bert: Path) -> Iterator[Graphs]:
     torch.manual_seed(0)
     body = load_encoder(tiny_bert).backbone
     config = ModelConfig(members=2, sparse_width=16, width=32, heads=4, feedforward=48, label_width=8)
-    sizes = Sizes(50, 40, 30, 1, 0, encoder=body.width, views=1)
+    sizes = Sizes(
+        character_features=50, sentence_features=40, intents=30, roles=1, groups=0, encoder=body.width, views=1
+    )
     network = Ensemble(
         config, sizes, TagSet(["city", "date"], "BIO"), aligned_encoder=AlignedEncoder(body, "cls", 0)
     ).eval()

@@ -47,7 +47,7 @@ def word_pieces(lowercase: bool) -> tuple[Any, SpecialTokens]:
     trainer = trainers.WordPieceTrainer(vocab_size=260, special_tokens=BERT, show_progress=False)
     tokenizer.train_from_iterator(SENTENCES, trainer)
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-    return tokenizer, SpecialTokens([2], [3], 0, 0, 1, 512)
+    return tokenizer, SpecialTokens(before=[2], after=[3], summary=0, pad=0, unknown=1, limit=512)
 
 
 def pieces_with_blanks(split: bool) -> tuple[Any, SpecialTokens]:
@@ -63,7 +63,7 @@ def pieces_with_blanks(split: bool) -> tuple[Any, SpecialTokens]:
     tokenizer.pre_tokenizer = blanks
     trainer = trainers.UnigramTrainer(vocab_size=150, special_tokens=XLNET, unk_token="<unk>", show_progress=False)
     tokenizer.train_from_iterator(SENTENCES, trainer)
-    return tokenizer, SpecialTokens([], [4, 3], -1, 5, 0, 512)
+    return tokenizer, SpecialTokens(before=[], after=[4, 3], summary=-1, pad=5, unknown=0, limit=512)
 
 
 def byte_pairs(prefix: bool) -> tuple[Any, SpecialTokens]:
@@ -76,7 +76,7 @@ def byte_pairs(prefix: bool) -> tuple[Any, SpecialTokens]:
     )
     tokenizer.train_from_iterator(SENTENCES, trainer)
     tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), True, prefix)
-    return tokenizer, SpecialTokens([0], [2], 0, 1, None, 512)
+    return tokenizer, SpecialTokens(before=[0], after=[2], summary=0, pad=1, unknown=None, limit=512)
 
 
 def published(folder: Path) -> tuple[Any, SpecialTokens]:
@@ -88,7 +88,7 @@ def published(folder: Path) -> tuple[Any, SpecialTokens]:
         tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     pad, unknown, before, after, _ = map(tokenizer.token_to_id, BERT)
-    return tokenizer, SpecialTokens([before], [after], 0, pad, unknown, 512)
+    return tokenizer, SpecialTokens(before=[before], after=[after], summary=0, pad=pad, unknown=unknown, limit=512)
 
 
 MADE: dict[str, Callable[[], tuple[Any, SpecialTokens]]] = {
@@ -295,7 +295,9 @@ def test_a_full_width_capital_is_read_as_the_plain_letter(uncased: Case) -> None
 def test_a_known_character_keeps_its_form() -> None:
     tokenizer = Tokenizer(models.WordPiece({"[UNK]": 0, "，": 1, ",": 2, "…": 3, ".": 4}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    reader = AlignedTokenizer(tokenizer.to_str(), SpecialTokens([], [], 0, 0, 0, 9))
+    reader = AlignedTokenizer(
+        tokenizer.to_str(), SpecialTokens(before=[], after=[], summary=0, pad=0, unknown=0, limit=9)
+    )
     assert reader.read("，…．").ids.tolist() == [1, 3, 4]
 
 
@@ -304,7 +306,12 @@ def test_chinese_punctuation_that_the_vocabulary_lacks_is_read_as_its_plain_kin(
     pieces = {"[UNK]": 0, ".": 1, '"': 2, "'": 3, "-": 4}
     tokenizer = Tokenizer(models.WordPiece(pieces, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    assert AlignedTokenizer(tokenizer.to_str(), SpecialTokens([], [], 0, 0, 0, 9)).read(text).ids.tolist() == ids
+    assert (
+        AlignedTokenizer(tokenizer.to_str(), SpecialTokens(before=[], after=[], summary=0, pad=0, unknown=0, limit=9))
+        .read(text)
+        .ids.tolist()
+        == ids
+    )
 
 
 def test_a_word_with_an_unknown_character_loses_only_that(uncased: Case) -> None:
@@ -331,7 +338,9 @@ def test_a_character_that_is_simplified_is_read_as_the_simplified_one(uncased: C
 
 
 def test_tokens_beyond_the_limit_are_cut_off_and_said_to_be(uncased: Case) -> None:
-    reader = AlignedTokenizer(uncased.content, SpecialTokens([2], [3], 0, 0, 1, 6))
+    reader = AlignedTokenizer(
+        uncased.content, SpecialTokens(before=[2], after=[3], summary=0, pad=0, unknown=1, limit=6)
+    )
     assert reader.room == 4
     assert reader.fits("北京上海") and reader.read("北京上海").whole
     assert not reader.fits("北京上海的") and not reader.read("北京上海的").whole

@@ -65,7 +65,7 @@ Run = Callable[..., tuple[TrainingResult, list[str]]]
 def _journey(sentence: str, one: str, other: str) -> Example:
     text = sentence.format(one, other)
     spans = [(text.index(one), one, "from"), (text.index(other), other, "to")]
-    entities = [Entity(start, start + len(city), "city", city, role) for start, city, role in spans]
+    entities = [Entity(start, start + len(city), "city", city, role=role) for start, city, role in spans]
     return Example(text, "book" if "订" in text else "ask", tuple(sorted(entities, key=lambda e: e.start)))
 
 
@@ -187,7 +187,9 @@ def test_a_student_on_a_part_of_the_teachers_encoder_reads_as_the_teacher_does(
     run: Run, teacher: Path, tmp_path: Path, without_export: None
 ) -> None:
     trained, said = run("layers=1", "encoder.members=1")
-    assert trained.network.aligned_encoder is not None and trained.network.aligned_encoder.backbone.num_hidden_layers == 1
+    assert (
+        trained.network.aligned_encoder is not None and trained.network.aligned_encoder.backbone.num_hidden_layers == 1
+    )
     assert (tmp_path / "student" / "tokens.json").read_bytes() == (teacher / "tokens.json").read_bytes()
     assert any("[UNK] to the encoder" in line for line in said)
     assert [epoch["hidden"] > 0 for epoch in history(tmp_path / "student")] == [True, True]

@@ -36,7 +36,7 @@ class RowItems(NamedTuple):
     features: GroupFeatures
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """The inputs and gold labels of one text or window."""
 
@@ -97,8 +97,16 @@ def featurize(
     rows: list[list[Row]] = [[] for _ in groups]
     for number, part, window, provisional_ids, sentence_id, tokens in windows:
         if provisional_ids:
-            ids = _known_first(provisional_ids, character_ids), _known(sentence_ids[sentence_id])
-            rows[number].append(_row(part, window, *ids, labels, config, tokens))
+            row = _row(
+                example=part,
+                window=window,
+                characters=_remove_unknown(provisional_ids, character_ids),
+                sentence=_nonzero(sentence_ids[sentence_id]),
+                labels=labels,
+                config=config,
+                tokens=tokens,
+            )
+            rows[number].append(row)
     seen_characters = {*characters_of(characters.provisional), *(known.seen_characters if known else "")}
     return rows, Vocabularies(character_vocabulary, sentence_vocabulary, "".join(sorted(seen_characters)))
 
@@ -162,8 +170,8 @@ def _intent_example(example: Example, plan: Plan) -> Example:
     return Example(plan.intent_text(example.text), example.intent, tuple(entities))
 
 
-def _known_first(rows: list[list[int]], final: Array) -> Array:
-    """The final ids [L, F] of provisional ones, unknown features removed."""
+def _remove_unknown(rows: list[list[int]], final: Array) -> Array:
+    """The final ids [L, F] of provisional ones, without unknown features."""
     width = max(map(len, rows))
     table = np.zeros((len(rows), width), np.int32)
     for i, row in enumerate(rows):
@@ -172,7 +180,7 @@ def _known_first(rows: list[list[int]], final: Array) -> Array:
     return table[:, : max(1, int((table > 0).sum(axis=1).max()))]
 
 
-def _known(ids: Array) -> Array:
+def _nonzero(ids: Array) -> Array:
     return ids[ids > 0]
 
 
@@ -187,11 +195,11 @@ def _row(
 ) -> Row:
     inside = [_clipped(e, window) for e in example.entities if e.start < window.end and e.end > window.start]
     tags, dropped = labels.tag_set(config.model.tagging).encode(len(characters), inside)
-    kept = [e for e in inside if not any(e is lost for lost in dropped)]  # of two equal entities, one is dropped
+    entities = [e for e in inside if not any(e is lost for lost in dropped)]  # of two equal entities, one is dropped
     intent, *second_intent = intent_ids(example.intent, labels, config.model.multi_label) or [IGNORE_INDEX]
-    roles = _roles(len(characters), kept, labels)
+    roles = _roles(len(characters), entities, labels)
     segment_intents = _segment_intents(example, len(characters), labels) if config.model.multi_label else None
-    items = None if _has_groups_twice(example) else _items(example.text[window.start : window.end], kept, labels)
+    items = None if _has_groups_twice(example) else _items(example.text[window.start : window.end], entities, labels)
     return Row(
         characters=characters,
         sentence=sentence,

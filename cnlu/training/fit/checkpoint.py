@@ -19,7 +19,7 @@ from cnlu.i18n import _
 from cnlu.interrupts import held_back
 
 
-@dataclass
+@dataclass(kw_only=True)
 class TrainingState:
     """Everything a run needs to continue after `epoch` epochs as if it had never stopped."""
 

@@ -29,7 +29,7 @@ UNKNOWN_WARNING = 0.01
 """Share of unknown characters above which the user is warned."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Encoder:
     """The encoder as training uses it."""
 
@@ -85,11 +85,11 @@ def prepare_encoder(source: str, config: Config, log: Log, given: Pretrained | N
     _tune(source, backbone, settings)
     aligned_encoder = AlignedEncoder(backbone, settings.sentence, pretrained.special_tokens.summary)
     return Encoder(
-        aligned_encoder,
-        tokens,
-        to_json(pretrained.tokenizer, pretrained.special_tokens),
-        digest.hexdigest(),
-        settings.tuning,
+        aligned_encoder=aligned_encoder,
+        tokenizer=tokens,
+        tokens_json=to_json(pretrained.tokenizer, pretrained.special_tokens),
+        digest=digest.hexdigest(),
+        tuning=settings.tuning,
     )
 
 

@@ -92,7 +92,7 @@ def fit(run: Run, resume: bool = False) -> TrainingState:
     if resume:
         state = _restore(run, optimizer, average)
     else:
-        state = TrainingState(0, 0, -1.0)
+        state = TrainingState(epoch=0, best_epoch=0, best_score=-1.0)
         run.checkpoint.clear()
     best = _train_epochs(run, state, optimizer, average)
     network.load_state_dict(best)

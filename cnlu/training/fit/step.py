@@ -21,7 +21,7 @@ from cnlu.training.request import Log
 from cnlu.training.transfer.distillation_targets import BatchTargets, DistillationTargets
 
 
-@dataclass
+@dataclass(kw_only=True)
 class GradientAccumulator:
     """Accumulates the gradients of batches in the network's parameters."""
 

@@ -29,7 +29,7 @@ from cnlu.training.transfer.teacher import Answers
 from cnlu.training.transfer.trained_model import TrainedModel
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BatchTargets:
     """The targets of a batch of B texts of at most L characters."""
 
@@ -46,7 +46,7 @@ class BatchTargets:
     """[B, L]: 1 for the characters that both encoders read"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DistillationTargets:
     """The targets of all rows of a training, by row number."""
 

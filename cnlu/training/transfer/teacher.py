@@ -26,7 +26,7 @@ AT_ONCE = 1024
 """Texts whose tokens are in memory together."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Answers:
     """The scores of N texts, in float16."""
 
@@ -68,7 +68,7 @@ def ask(
                 hits = teacher.model.extractor.hits(seen[i])
                 found[i] = as_example(teacher.model.assembler.result(texts[i], answer, hits))
             bar.update(len(numbers))
-    return Answers(each, whole, starts, sizes), found
+    return Answers(each=each, whole=whole, starts=starts, sizes=sizes), found
 
 
 def as_example(result: dict[str, Any]) -> Example:

@@ -24,7 +24,7 @@ RANKING = 10
 PATHS = ("model", "trainer", "config", "encoder")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """The options; docs/rasa.md repeats each field's doc line."""
 

@@ -51,7 +51,7 @@ class Arrays:
         return np.cumsum(self.flags & WORD, dtype=np.int64) - 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Shard:
     """The entry of a shard in the manifest."""
 
@@ -93,7 +93,13 @@ def write_shard(folder: Path, name: str, arrays: Arrays) -> Shard:
         for kind in KINDS:
             (folder / f"{name}.{kind}").unlink(missing_ok=True)
         raise
-    return Shard(name, len(arrays.tokens), len(arrays.sentences), len(arrays.documents), sha256)
+    return Shard(
+        name=name,
+        tokens=len(arrays.tokens),
+        sentences=len(arrays.sentences),
+        documents=len(arrays.documents),
+        sha256=sha256,
+    )
 
 
 def read_shard(folder: Path, shard: Shard, token_type: str) -> Arrays:

@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import KW_ONLY, asdict, dataclass
 from pathlib import Path
 
 from cnlu.errors import CnluError, DataError, UsageError
@@ -46,6 +46,7 @@ class PrepareRequest:
     out: Path
     config: PrepareConfig
     encoder: str | None = None
+    _: KW_ONLY
     new_vocab: int | None = None
     add_tokens: Path | None = None
     lexicon: Sequence[str] = ()

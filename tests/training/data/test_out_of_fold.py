@@ -135,7 +135,7 @@ def rows_of(trained: Any, given: list[Example]) -> list[Any]:
     from cnlu.config import Config
     from cnlu.training.data.featurize import featurize
 
-    (rows,), _ = featurize([given], trained.extractor, trained.labels, Config(), None, trained.vocabularies)
+    (rows,), _ = featurize([given], trained.extractor, trained.labels, Config(), known=trained.vocabularies)
     return rows
 
 
