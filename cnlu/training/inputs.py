@@ -57,8 +57,8 @@ class TrainingInputs:
     encoder: Encoder | None
     initialize: Callable[[Ensemble, Labels, Features], None] = random_start
     """Gives the network its first weights"""
-    known: Vocabularies | None = None
-    """Features that the vocabularies contain in any case"""
+    initial_vocabularies: Vocabularies | None = None
+    """Those of a model that is trained further, which the new ones extend"""
     item_weights: Tensor | None = None
     """Where the weights of the decision on groups begin; None: at their defaults"""
     earlier_calibration: Calibration | None = None

@@ -55,10 +55,10 @@ def log_last_epoch_kept(dataset: Dataset, config: Config, keeps_calibration: boo
     )
 
 
-def log_summary(out: Path, fitted: Fitted, *, chosen: bool, out_of_fold: bool, log: Log) -> None:
+def log_summary(out: Path, fitted: Fitted, *, best_epoch: bool, out_of_fold: bool, log: Log) -> None:
     """Logs where the model is, which epoch was kept, and the dev metrics."""
     state, metrics = fitted.state, fitted.dev_metrics
-    written = f"best of {state.epoch} epochs was {state.best_epoch}" if chosen else f"after {state.epoch} epochs"
+    written = f"best of {state.epoch} epochs was {state.best_epoch}" if best_epoch else f"after {state.epoch} epochs"
     if metrics is None:
         log(f"{out}: written {written}")
         return
@@ -68,4 +68,4 @@ def log_summary(out: Path, fitted: Fitted, *, chosen: bool, out_of_fold: bool, l
     if metrics["entity"]:
         parts.append(f"entity F1 {metrics['entity']['f1']:.3f}")
     where = "left out" if out_of_fold else "on dev"
-    log(f"{out}: written{';' if chosen else ''} {written}; {where}: {', '.join(parts)}")
+    log(f"{out}: written{';' if best_epoch else ''} {written}; {where}: {', '.join(parts)}")

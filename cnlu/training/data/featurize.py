@@ -73,27 +73,21 @@ def featurize(
     labels: Labels,
     config: Config,
     tokenizer: AlignedTokenizer | None = None,
-    known: Vocabularies | None = None,
+    initial_vocabularies: Vocabularies | None = None,
 ) -> tuple[list[list[Row]], Vocabularies]:
-    """The rows of each group of examples, and the vocabularies of all groups, which extend the `known` ones.
+    """The rows of each group of examples, and the vocabularies of all groups, which extend the initial ones.
 
     A text without characters has no row.
     """
     characters, sentence = VocabularyBuilder(), VocabularyBuilder()
     windows = []
     for number, example in ((number, example) for number, group in enumerate(groups) for example in group):
-        for part, window, seen in _parts_of(example, config, tokenizer):
-            features = extractor.extract(seen)
+        for part, window, visible in _parts_of(example, config, tokenizer):
+            features = extractor.extract(visible)
             provisional_ids = [characters.add(row) for row in features.characters]
-            tokens = tokenizer.read(seen.text) if tokenizer else None
+            tokens = tokenizer.read(visible.text) if tokenizer else None
             windows.append((number, part, window, provisional_ids, sentence.add(features.sentence), tokens))
-    settings = config.features
-    character_vocabulary, character_ids = characters.build(
-        settings.min_count, settings.max_features, known.characters if known else None
-    )
-    sentence_vocabulary, sentence_ids = sentence.build(
-        settings.sentence_min_count, settings.sentence_max_features, known.sentence if known else None
-    )
+    vocabularies, character_ids, sentence_ids = _build_vocabularies(characters, sentence, config, initial_vocabularies)
     rows: list[list[Row]] = [[] for _ in groups]
     for number, part, window, provisional_ids, sentence_id, tokens in windows:
         if provisional_ids:
@@ -107,8 +101,23 @@ def featurize(
                 tokens=tokens,
             )
             rows[number].append(row)
-    seen_characters = {*characters_of(characters.provisional), *(known.seen_characters if known else "")}
-    return rows, Vocabularies(character_vocabulary, sentence_vocabulary, "".join(sorted(seen_characters)))
+    return rows, vocabularies
+
+
+def _build_vocabularies(
+    characters: VocabularyBuilder, sentence: VocabularyBuilder, config: Config, initial: Vocabularies | None
+) -> tuple[Vocabularies, Array, Array]:
+    """(The vocabularies, the final id of each provisional character feature, of each provisional sentence feature)"""
+    settings = config.features
+    character_vocabulary, character_ids = characters.build(
+        settings.min_count, settings.max_features, initial.characters if initial else None
+    )
+    sentence_vocabulary, sentence_ids = sentence.build(
+        settings.sentence_min_count, settings.sentence_max_features, initial.sentence if initial else None
+    )
+    seen_characters = {*characters_of(characters.provisional), *(initial.seen_characters if initial else "")}
+    vocabularies = Vocabularies(character_vocabulary, sentence_vocabulary, "".join(sorted(seen_characters)))
+    return vocabularies, character_ids, sentence_ids
 
 
 def feature_ids(features: Features, vocabularies: Vocabularies) -> tuple[Array, Array]:

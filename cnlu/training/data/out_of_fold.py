@@ -65,7 +65,7 @@ def featurize_by_mask(
     labels: Labels,
     config: Config,
     tokenizer: AlignedTokenizer | None = None,
-    known: Vocabularies | None = None,
+    initial_vocabularies: Vocabularies | None = None,
 ) -> tuple[list[Row], Vocabularies]:
     """`featurize` for examples by member mask, with the mask in each row."""
     groups, vocabularies = featurize(
@@ -74,7 +74,7 @@ def featurize_by_mask(
         labels=labels,
         config=config,
         tokenizer=tokenizer,
-        known=known,
+        initial_vocabularies=initial_vocabularies,
     )
     rows = [replace(row, held_out_by=mask) for mask, group in zip(examples, groups, strict=True) for row in group]
     return rows, vocabularies

@@ -135,7 +135,9 @@ def rows_of(trained: Any, given: list[Example]) -> list[Any]:
     from cnlu.config import Config
     from cnlu.training.data.featurize import featurize
 
-    (rows,), _ = featurize([given], trained.extractor, trained.labels, Config(), known=trained.vocabularies)
+    (rows,), _ = featurize(
+        [given], trained.extractor, trained.labels, Config(), initial_vocabularies=trained.vocabularies
+    )
     return rows
 
 
