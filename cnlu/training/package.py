@@ -67,8 +67,9 @@ def _metadata(inputs: TrainingInputs, fitted: Fitted, request: Request) -> dict[
 
 
 def _weights(network: Ensemble, request: Request, log: Log) -> bytes | None:
-    """The content of network.safetensors. None with --no-store-weights and with --int8, because
-    an 8-bit encoder cannot be trained.
+    """The content of network.safetensors.
+
+    None with --no-store-weights, and with --int8, because an 8-bit encoder cannot be trained.
     """
     if request.int8:
         return None
@@ -82,7 +83,7 @@ def _weights(network: Ensemble, request: Request, log: Log) -> bytes | None:
 
 
 def _examples(inputs: TrainingInputs, request: Request, log: Log) -> dict[str, bytes]:
-    """Files with the examples that a later training from this model replays."""
+    """Files with the examples that a training continued from this model replays."""
     dataset, training = inputs.dataset, request.config.training
     if not inputs.keep_examples:
         return {}

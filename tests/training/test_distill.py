@@ -25,7 +25,7 @@ from cnlu.training.fit.dev_evaluator import DevEvaluator
 from cnlu.training.pipeline import TrainingResult
 from cnlu.training.request import Request
 from cnlu.training.train import train
-from cnlu.training.transfer.teacher import as_example, ask
+from cnlu.training.transfer.teacher import as_example, teacher_answers
 from cnlu.training.transfer.trained_model import TrainedModel
 
 NARROW = [
@@ -209,10 +209,10 @@ def test_the_layers_kept_begin_as_the_teachers(run: Run, teacher: Path, without_
 def test_the_teachers_encoder_reads_in_torch_what_it_reads_in_its_graph(teacher: Path) -> None:
     """Its hidden states are those that its answers rest on."""
     found = TrainedModel.load(teacher, 1)
-    answers, _ = ask(found, ["订从北京到上海的票"], 1 << 20, teacher.parent, True)
+    answers, _ = teacher_answers(found, ["订从北京到上海的票"], 1 << 20, teacher.parent, True)
     scores = found.model.scores("订从北京到上海的票")
-    assert answers.each[:, : answers.sizes[0]] == pytest.approx(scores.emissions, abs=0.02)
-    assert answers.whole[0] == pytest.approx(scores.intent, abs=0.02)
+    assert answers.characters[:, : answers.columns[0]] == pytest.approx(scores.emissions, abs=0.02)
+    assert answers.intents[0] == pytest.approx(scores.intent, abs=0.02)
 
 
 def wide_bert(folder: Path, tiny_bert: Path) -> str:

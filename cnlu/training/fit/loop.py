@@ -87,7 +87,7 @@ def fit(run: Run, resume: bool = False) -> TrainingState:
     config, network = run.config, run.network
     optimizer = build_optimizer(network, config, run.encoder)
     if run.distillation:
-        run.distillation.join(network, optimizer, config)
+        run.distillation.add_bridge(network, optimizer, config)
     average = copy.deepcopy(network)
     if resume:
         state = _restore(run, optimizer, average)
@@ -97,12 +97,12 @@ def fit(run: Run, resume: bool = False) -> TrainingState:
     best = _train_epochs(run, state, optimizer, average)
     network.load_state_dict(best)
     if run.distillation:
-        run.distillation.leave(network)
+        run.distillation.remove_bridge(network)
     return state
 
 
 def _train_epochs(run: Run, state: TrainingState, optimizer: torch.optim.AdamW, average: Ensemble) -> dict[str, Tensor]:
-    """Train until the last epoch or out of patience, and save checkpoints; returns the best weights."""
+    """Train until the last epoch or until patience runs out, and save checkpoints; returns the best weights."""
     config, epochs = run.config, run.epochs()
     best = unprefixed("best", state.tensors) or copy.deepcopy(average.state_dict())
     steps = math.ceil(len(run.rows) / config.batch_size) * epochs
@@ -160,21 +160,21 @@ def _epoch(
     totals: dict[str, float] = {}
     batches = plan_epoch(run.rows, config, epoch)
     pairs = zip(average.parameters(), network.parameters(), strict=True)
-    kept, current = map(list, zip(*((old, new) for old, new in pairs if new.requires_grad), strict=True))
-    for step, chosen in enumerate(batches, 1 + epoch * len(batches)):
+    averaged, current = map(list, zip(*((old, new) for old, new in pairs if new.requires_grad), strict=True))
+    for step, indices in enumerate(batches, 1 + epoch * len(batches)):
         set_rate(optimizer, step, steps, config.warmup)
         optimizer.zero_grad()
-        losses = stepper.accumulate(chosen)
+        losses = stepper.accumulate(indices)
         if not math.isfinite(sum(losses.values())):
             raise _diverged(network)
         clip_gradients(network, config.clip)
         optimizer.step()
         decay = min(config.average, (1 + step) / (10 + step))
         with torch.no_grad():
-            torch._foreach_lerp_(kept, current, 1.0 - decay)
+            torch._foreach_lerp_(averaged, current, 1.0 - decay)
         for name, loss in losses.items():
-            totals[name] = totals.get(name, 0.0) + loss * len(chosen) / len(run.rows)
-        bar.update(len(chosen))
+            totals[name] = totals.get(name, 0.0) + loss * len(indices) / len(run.rows)
+        bar.update(len(indices))
     return {name: round(total, 4) for name, total in totals.items()}
 
 
