@@ -59,7 +59,7 @@ class Row:
     segment_intents: Array | None = None
     """int64 [L]: for multi-intent, the intent of each character; IGNORE_INDEX if unknown"""
     held_out_by: int = 0
-    """Bit m is set while member m of the ensemble does not learn from the row; see `out_of_fold`"""
+    """Bit m is set if member m of the ensemble does not learn from the row before the refit; see `out_of_fold`"""
     items: RowItems | None = None
     """None without entities that can belong to an item"""
 
@@ -137,32 +137,32 @@ def _parts_of(
 
     The texts and offsets of the examples are those of the view.
     """
-    seen = view(example.text)
-    example = _in_view(example, seen)
-    plan = plan_windows(seen.text, config, tokenizer)
+    visible = view(example.text)
+    example = _in_view(example, visible)
+    plan = plan_windows(visible.text, config, tokenizer)
     if not plan.intent:
-        return [(example, plan.windows[0], seen)]
+        return [(example, plan.windows[0], visible)]
     parts = [
-        (replace(example, intent=None), window, seen.part([(window.start, window.end)])) for window in plan.windows
+        (replace(example, intent=None), window, visible.part([(window.start, window.end)])) for window in plan.windows
     ]
     if example.intent is None:
         return parts
     intent_example = _intent_example(example, plan)
     length = len(intent_example.text)
-    return [*parts, (intent_example, Window(0, length, 0, length), seen.part(plan.intent))]
+    return [*parts, (intent_example, Window(0, length, 0, length), visible.part(plan.intent))]
 
 
-def _in_view(example: Example, seen: View) -> Example:
+def _in_view(example: Example, visible: View) -> Example:
     """The example with the text and offsets of the view; entities outside the view are dropped."""
     entities = []
     for entity in example.entities:
-        start, end = seen.of_raw(entity.start, entity.end)
+        start, end = visible.of_raw(entity.start, entity.end)
         if start < end:
             entities.append(replace(entity, start=start, end=end))
     if isinstance(example, MultiIntentExample):
-        segment_intents = tuple((seen.of_raw(start, start)[0], intent) for start, intent in example.segment_intents)
+        segment_intents = tuple((visible.of_raw(start, start)[0], intent) for start, intent in example.segment_intents)
         example = replace(example, segment_intents=segment_intents)
-    return replace(example, text=seen.text, entities=tuple(entities))
+    return replace(example, text=visible.text, entities=tuple(entities))
 
 
 def _intent_example(example: Example, plan: Plan) -> Example:
