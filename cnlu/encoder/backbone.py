@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class Backbone(nn.Module):
-    """Hides the differences between families: argument names, outputs, where the layers are."""
+    """Hides the differences between families: argument names, outputs, and the place of the layers."""
 
     def __init__(self, model: Any, width: int) -> None:
         """`model` is an encoder of transformers, or has the same interface; its pooler is removed."""
@@ -27,12 +27,12 @@ class Backbone(nn.Module):
 
         Every row has at least one token; the states of padding are undefined. All tokens have token type 0.
         """
-        more: dict[str, Any] = {"attention_mask": mask.long()}
+        arguments: dict[str, Any] = {"attention_mask": mask.long()}
         if self._xlnet:  # its mask is a float, and its last token <cls> has token type 2
             last = (mask.cumsum(1) == mask.sum(1, keepdim=True)) & (mask > 0)
-            more = {"attention_mask": mask.float(), "token_type_ids": last.long() * 2, "use_mems": False}
-        found: Any = self.model(input_ids=ids, output_hidden_states=True, return_dict=True, **more)
-        states: tuple[Tensor, ...] = found.hidden_states
+            arguments = {"attention_mask": mask.float(), "token_type_ids": last.long() * 2, "use_mems": False}
+        output: Any = self.model(input_ids=ids, output_hidden_states=True, return_dict=True, **arguments)
+        states: tuple[Tensor, ...] = output.hidden_states
         return states
 
     def layers(self) -> nn.ModuleList:

@@ -1,7 +1,7 @@
-"""NEZHA: a BERT whose attention knows the distance between two tokens by a fixed function of it (arXiv 1909.00204).
+"""NEZHA: a BERT whose attention uses a fixed encoding of the distance between two tokens (arXiv 1909.00204).
 
-Transformers no longer has this model. The parameters have the published names. `NezhaModel` has the interface of a
-transformers encoder, as far as `Backbone` uses it.
+The transformers library no longer has this model. The parameters have the published names. `NezhaModel` has the
+interface of a transformers encoder, as far as `Backbone` uses it.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class _Embeddings(nn.Module):
 
 
 class States(NamedTuple):
-    """What `NezhaModel` returns."""
+    """The output of `NezhaModel`."""
 
     hidden_states: tuple[Tensor, ...]
     """(layers + 1) x [B, T, width], embeddings first"""

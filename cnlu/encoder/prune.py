@@ -65,15 +65,15 @@ def prune_heads(backbone: Backbone, share: float) -> None:
         problem = _("the heads of {family} cannot be removed one by one", family=backbone.config.model_type)
         raise UsageError("encoder.prune_heads", problem, _("leave it 0"))
     cuts = [(attention, _weakest(attention, round(share * attention.heads))) for attention in attentions]
-    if not any(gone for _, gone in cuts):
+    if not any(pruned for _, pruned in cuts):
         return
     with torch.no_grad():
-        for attention, gone in cuts:
-            for head in gone:
+        for attention, pruned in cuts:
+            for head in pruned:
                 attention.out.weight[:, attention.rows(head)] = 0.0
     expected = _states(backbone)
-    for attention, gone in cuts:
-        _cut(attention, [head for head in range(attention.heads) if head not in gone])
+    for attention, pruned in cuts:
+        _keep_heads(attention, [head for head in range(attention.heads) if head not in pruned])
     if not all(torch.allclose(a, b, atol=1e-4) for a, b in zip(expected, _states(backbone), strict=True)):
         problem = _("{family} does not work with heads removed", family=backbone.config.model_type)
         raise UsageError("encoder.prune_heads", problem, _("leave it 0"))
@@ -101,19 +101,21 @@ class _Attention:
 def _attentions(layers: nn.ModuleList) -> list[_Attention]:
     """All attention modules that are built like those of BERT, ALBERT or DistilBERT."""
     modules = dict(layers.named_modules())
-    found = []
+    attentions = []
     for path, module in modules.items():
         head_size = getattr(module, "attention_head_size", None)
         for names in (("query", "key", "value"), ("q_lin", "k_lin", "v_lin")):
             query, key, value = (modules.get(f"{path}.{name}") for name in names)
-            around = path.rpartition(".")[0]
-            places = (f"{around}.output.dense", f"{path}.dense", f"{path}.out_lin")
+            parent = path.rpartition(".")[0]
+            places = (f"{parent}.output.dense", f"{path}.dense", f"{path}.out_lin")
             out = next((modules[place] for place in places if place in modules), None)
             if not isinstance(head_size, int) or not isinstance(out, nn.Linear):
                 continue
             if isinstance(query, nn.Linear) and isinstance(key, nn.Linear) and isinstance(value, nn.Linear):
-                found.append(_Attention(module=module, query=query, key=key, value=value, out=out, head_size=head_size))
-    return found
+                attentions.append(
+                    _Attention(module=module, query=query, key=key, value=value, out=out, head_size=head_size)
+                )
+    return attentions
 
 
 def _weakest(attention: _Attention, count: int) -> set[int]:
@@ -130,8 +132,8 @@ def _weakest(attention: _Attention, count: int) -> set[int]:
     return set(order[: min(count, attention.heads - 1)])
 
 
-def _cut(attention: _Attention, kept: list[int]) -> None:
-    index = torch.cat([torch.arange(attention.head_size) + head * attention.head_size for head in kept])
+def _keep_heads(attention: _Attention, heads: list[int]) -> None:
+    index = torch.cat([torch.arange(attention.head_size) + head * attention.head_size for head in heads])
     for linear in (attention.query, attention.key, attention.value):
         linear.weight = _parameter(linear.weight[index])
         if linear.bias is not None:
@@ -139,7 +141,7 @@ def _cut(attention: _Attention, kept: list[int]) -> None:
         linear.out_features = len(index)
     attention.out.weight = _parameter(attention.out.weight[:, index])
     attention.out.in_features = len(index)
-    for name, size in (("num_attention_heads", len(kept)), ("n_heads", len(kept)), ("all_head_size", len(index))):
+    for name, size in (("num_attention_heads", len(heads)), ("n_heads", len(heads)), ("all_head_size", len(index))):
         if hasattr(attention.module, name):
             setattr(attention.module, name, size)
 

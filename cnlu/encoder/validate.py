@@ -30,10 +30,10 @@ EXPORTABLE_FAMILIES = (
     "xlm-roberta",
     "xlnet",
 )
-"""Families that are known to export; any other is exported once when it is loaded."""
+"""Families that are known to export; an encoder of another family is exported once when it is loaded."""
 OPSET = 20
 _CLOSE = 1e-3
-"""Largest relative change of a vector that padding may cause, which allows for rounding only."""
+"""Maximum relative change of a vector by padding, which allows for rounding only."""
 
 
 def validate_encoder(backbone: Backbone, limit: int, where: str) -> None:
@@ -44,13 +44,13 @@ def validate_encoder(backbone: Backbone, limit: int, where: str) -> None:
     """
     family = backbone.config.model_type
     ids = torch.arange(5, 11)[None] % backbone.vocab_size
-    other = ids.clone()
-    other[0, -1] = 1
+    changed_ids = ids.clone()
+    changed_ids[0, -1] = 1
     longer = torch.cat([ids, torch.zeros_like(ids)], 1)
     mask = torch.cat([torch.ones_like(ids), torch.zeros_like(ids)], 1).float()
     try:
         with torch.no_grad(), silent_transformers():
-            plain, changed = (backbone(x, torch.ones(x.shape)) for x in (ids, other))
+            plain, changed = (backbone(x, torch.ones(x.shape)) for x in (ids, changed_ids))
             padded = backbone(longer, mask)
     except Exception as error:  # the exceptions depend on the family
         problem = _("{family} cannot be run as an encoder ({reason})", family=family, reason=one_line(error))
@@ -58,7 +58,7 @@ def validate_encoder(backbone: Backbone, limit: int, where: str) -> None:
     _check_states(backbone, ids, plain, where)
     if torch.equal(plain[-1][:, 0], changed[-1][:, 0]):
         raise DataError(where, _missing_context(backbone, ids, plain[-1]), choose_bert_family())
-    if any(_differs(state, more[:, : ids.shape[1]]) for state, more in zip(plain, padded, strict=True)):
+    if any(_differs(state, with_padding[:, : ids.shape[1]]) for state, with_padding in zip(plain, padded, strict=True)):
         problem = _("padding after a text changes the vectors of {family}", family=family)
         raise DataError(where, problem, choose_bert_family())
     if family not in EXPORTABLE_FAMILIES:

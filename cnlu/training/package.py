@@ -7,7 +7,7 @@ from typing import Any
 
 from cnlu.export.model_files import model_files
 from cnlu.export.network_weights import to_safetensors
-from cnlu.export.onnx_export import without_notes
+from cnlu.export.onnx_export import without_exporter_metadata
 from cnlu.model.ensemble import Ensemble
 from cnlu.runtime.calibration import Calibration
 from cnlu.runtime.model_dir import write_model_dir
@@ -40,7 +40,7 @@ def package(inputs: TrainingInputs, features: Features, fitted: Fitted, request:
         data=inputs.dataset.data,
         vocabularies=features.vocabularies,
         network=fitted.network,
-        graph=without_notes(fitted.graph),
+        graph=without_exporter_metadata(fitted.graph),
         metadata=_metadata(inputs, fitted, request),
         tokens=encoder.tokens_json if encoder else None,
         weights=_weights(fitted.network, request, log),

@@ -61,7 +61,7 @@ def graphs(tiny_bert: Path) -> Iterator[Graphs]:
     round_tables(network)
     plain = export_onnx(network)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "SMALLEST", SMALLEST)
+        patch.setattr(module, "MIN_WEIGHTS", SMALLEST)
         yield Graphs(network, plain, quantize(plain), body.vocab_size)
 
 
@@ -133,7 +133,7 @@ def test_products_below_the_limit_are_left_alone(
     graphs: Graphs, monkeypatch: pytest.MonkeyPatch, smallest: int
 ) -> None:
     """The tiny encoder's largest matrix is its table of word-pieces."""
-    monkeypatch.setattr(module, "SMALLEST", smallest)
+    monkeypatch.setattr(module, "MIN_WEIGHTS", smallest)
     graph = quantize(graphs.plain)
     assert "MatMulInteger" not in {node.op_type for node in onnx.load_from_string(graph).graph.node}
     rounded = any(name.endswith("word_embeddings.weight_rows") for name in constants(graph))

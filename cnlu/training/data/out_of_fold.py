@@ -29,7 +29,7 @@ from cnlu.text.tokens import AlignedTokenizer
 from cnlu.training.data.featurize import Row, featurize
 
 FOLDS = 4
-"""Minimum number of folds: one per member; with fewer members, all of them learn from the remaining folds"""
+"""Minimum number of folds. With more members there is one fold each; with fewer, all members learn from the rest"""
 
 
 def hold_out_by_member(examples: Sequence[Example], members: int, seed: int) -> list[int]:

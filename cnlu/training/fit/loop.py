@@ -121,7 +121,7 @@ def _train_epochs(run: Run, state: TrainingState, optimizer: torch.optim.AdamW, 
             state.history.append({"epoch": state.epoch, **loss, **({"dev": score} if run.dev_score else {})})
             if run.dev_score:
                 bar.set_postfix_str(f"dev frames {score:.3f}, best {state.best_score:.3f}")
-            bar.passed()
+            bar.epoch_done()
             if state.epoch - state.best_epoch >= max(config.patience, epochs // 4):
                 break
             if state.epoch < epochs and time.monotonic() - last_saved >= config.checkpoint_seconds:
@@ -140,7 +140,7 @@ def refit(run: Run) -> int:
         for epoch in range(epochs):
             torch.manual_seed(config.seed * 100_003 + epoch)
             _epoch(run=run, stepper=stepper, optimizer=optimizer, average=average, epoch=epoch, steps=steps, bar=bar)
-            bar.passed()
+            bar.epoch_done()
     network.load_state_dict(average.state_dict())
     return epochs
 
