@@ -97,7 +97,7 @@ def _meta_network(model: Interpreter, encoder_width: int) -> Ensemble:
 
 
 def _checked(content: bytes, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The file's tensors as float32. Raises ValueError unless they are the `expected` ones, before allocating memory."""
+    """The file's tensors as float32. Raises ValueError for other ones than `expected`, before allocating memory."""
     if len(content) > 2 * sum(tensor.numel() for tensor in expected.values()) + _MAX_HEADER:
         raise ValueError(f"{len(content)} bytes are too many")
     weights = load(content)

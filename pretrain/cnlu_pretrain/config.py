@@ -113,7 +113,7 @@ class MaskingConfig:
         return {"token": "token", "word": "token", "ngram": "word"}.get(self.strategy, "unit")
 
     def ngram_probabilities(self) -> list[float]:
-        """Probabilities of n-grams of 1, 2, ... words; raises UsageError where `ngram_shares` cannot be read."""
+        """Probabilities of n-grams of 1, 2, ... words; raises UsageError if `ngram_shares` cannot be read."""
         try:
             shares = [float(share) for share in self.ngram_shares.split()]
         except ValueError:

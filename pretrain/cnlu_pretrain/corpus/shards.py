@@ -105,7 +105,7 @@ def write_shard(folder: Path, name: str, arrays: Arrays) -> Shard:
 def read_shard(folder: Path, shard: Shard, token_type: str) -> Arrays:
     """Read a shard: tokens and flags are memory-mapped, the bounds are loaded.
 
-    Raises ModelError where a file is missing or has another size than the manifest says.
+    Raises ModelError if a file is missing or has another size than the manifest says.
     """
     sizes = {"tokens": shard.tokens, "flags": shard.tokens, "sentences": shard.sentences, "documents": shard.documents}
     types = {"tokens": token_type, "flags": "<u1", "sentences": "<u4", "documents": "<u4"}
