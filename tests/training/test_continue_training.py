@@ -294,7 +294,7 @@ def test_an_encoder_stays_under_the_model(tiny_bert_model: Path, tmp_path: Path)
 def test_kept_examples_that_somebody_else_packed_are_unpacked_within_a_limit(
     monkeypatch: pytest.MonkeyPatch, content: bytes, said: str
 ) -> None:
-    monkeypatch.setattr(replay, "_MOST_BYTES", 1000)
+    monkeypatch.setattr(replay, "_MAX_BYTES", 1000)
     with pytest.raises(DataError, match=said):
         replay_examples({replay.TRAINED: content})
 
