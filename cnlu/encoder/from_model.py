@@ -103,11 +103,11 @@ def _rebuilt(model: onnx.ModelProto) -> Backbone:
     return backbone.eval()
 
 
-def _agree(one: Backbone, other: Backbone) -> bool:
+def _agree(first: Backbone, second: Backbone) -> bool:
     """Whether both give the same hidden states of a fixed batch with padding."""
-    ids = (torch.arange(3 * 11).reshape(3, 11) * 37) % one.vocab_size
+    ids = (torch.arange(3 * 11).reshape(3, 11) * 37) % first.vocab_size
     mask = torch.ones(3, 11)
     mask[1, 7:] = 0
     with torch.no_grad():
-        states = zip(one(ids, mask), other(ids, mask), strict=True)
+        states = zip(first(ids, mask), second(ids, mask), strict=True)
         return all(torch.allclose(a[mask > 0], b[mask > 0], atol=_TOLERANCE) for a, b in states)

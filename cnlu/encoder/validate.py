@@ -82,11 +82,11 @@ def _missing_context(backbone: Backbone, ids: Tensor, plain: Tensor) -> str:
     """
     family = backbone.config.model_type
 
-    def sees(place: int, other: int) -> bool:
+    def sees(position: int, other: int) -> bool:
         changed = ids.clone()
         changed[0, other] = 1
         with torch.no_grad(), silent_transformers():
-            return not torch.equal(plain[:, place], backbone(changed, torch.ones(ids.shape))[-1][:, place])
+            return not torch.equal(plain[:, position], backbone(changed, torch.ones(ids.shape))[-1][:, position])
 
     before, after = sees(3, 2), sees(2, 3)
     if before and not after:
@@ -96,8 +96,8 @@ def _missing_context(backbone: Backbone, ids: Tensor, plain: Tensor) -> str:
     return _("{family} has no context: each vector depends on its own token alone", family=family)
 
 
-def _differs(one: Tensor, other: Tensor) -> bool:
-    return bool((one - other).abs().max() > _CLOSE * one.abs().max())
+def _differs(expected: Tensor, actual: Tensor) -> bool:
+    return bool((expected - actual).abs().max() > _CLOSE * expected.abs().max())
 
 
 def _check_length(backbone: Backbone, limit: int, where: str) -> None:

@@ -106,8 +106,8 @@ class GroupingCRF(nn.Module):
         at = torch.full((batch, len(label), 1), MASK_VALUE, device=is_entity.device)
         at[:, 0] = 0.0
         for i in range(count):
-            left = torch.logsumexp(at + chains.begins[:, i, None, : i + 1], -1)
-            begun = torch.logsumexp(left[:, :, None] + moves, 1) + on[:, i]
+            begin_scores = torch.logsumexp(at + chains.begins[:, i, None, : i + 1], -1)
+            begun = torch.logsumexp(begin_scores[:, :, None] + moves, 1) + on[:, i]
             going = at + on[:, i, :, None] + chains.goes_on[:, i, None, : i + 1]
             after = torch.cat([torch.logaddexp(at + penalty[:, i, :1, None], going), begun[..., None]], -1)
             at = torch.where(is_entity[:, i, None, None], after, F.pad(at, (0, 1), value=MASK_VALUE))
@@ -119,7 +119,7 @@ def _means(scores: Tensor, spans: Tensor) -> tuple[Tensor, Tensor]:
     characters and over those before them, both [B, N, C]."""
     sums = F.pad(scores.cumsum(1), (0, 0, 1, 0))
     before, start, end = (
-        sums.gather(1, place[..., None].expand(-1, -1, scores.shape[-1])) for place in spans.unbind(-1)
+        sums.gather(1, offsets[..., None].expand(-1, -1, scores.shape[-1])) for offsets in spans.unbind(-1)
     )
     width = (spans[..., 1:] - spans[..., :-1]).clamp_min(1)[..., None]
     return (end - start) / width[:, :, 1], (start - before) / width[:, :, 0]

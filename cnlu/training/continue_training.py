@@ -157,8 +157,8 @@ def _add_dictionaries(data: NluData, old: NluData) -> None:
 
 
 def _union(old: Labels, new: Labels) -> Labels:
-    def both(one: dict[str, list[str]], other: dict[str, list[str]]) -> dict[str, list[str]]:
-        return {kind: _sorted(one.get(kind, []), other.get(kind, [])) for kind in _sorted(list(one), list(other))}
+    def both(first: dict[str, list[str]], second: dict[str, list[str]]) -> dict[str, list[str]]:
+        return {kind: _sorted(first.get(kind, []), second.get(kind, [])) for kind in _sorted(list(first), list(second))}
 
     groups = both(old.groups, new.groups)
     all_counting = all(side.counting or not side.groups for side in (old, new))
@@ -173,8 +173,8 @@ def _union(old: Labels, new: Labels) -> Labels:
     )
 
 
-def _sorted(one: Sequence[str], other: Sequence[str]) -> list[str]:
-    return sorted({*one, *other})
+def _sorted(first: Sequence[str], second: Sequence[str]) -> list[str]:
+    return sorted({*first, *second})
 
 
 def _log_labels(trained: TrainedModel, dataset: Dataset, labels: Labels, log: Log) -> None:

@@ -79,8 +79,8 @@ def _collate_sequences(rows: Sequence[Row], length: int) -> dict[str, NDArray[An
 
 def _collate_intents(rows: Sequence[Row], length: int) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {"intent": np.array([row.intent for row in rows], np.int64)}
-    if most := max(len(row.second_intent) for row in rows):
-        padded = [[*row.second_intent, *[IGNORE_INDEX] * (most - len(row.second_intent))] for row in rows]
+    if width := max(len(row.second_intent) for row in rows):
+        padded = [[*row.second_intent, *[IGNORE_INDEX] * (width - len(row.second_intent))] for row in rows]
         arrays["second_intent"] = np.array(padded, np.int64)
     if rows[0].segment_intents is not None:
         arrays["segment_intents"] = np.full((len(rows), length), IGNORE_INDEX)
@@ -93,10 +93,10 @@ def _collate_intents(rows: Sequence[Row], length: int) -> dict[str, NDArray[Any]
 def collate_items(rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
     """items [B, N], items_spans [B, N, 3], and the padded arrays of `runtime.grouping.GroupFeatures` under items_*."""
     rows_with_items = [(i, row.items) for i, row in enumerate(rows) if row.items is not None]
-    count, most = len(rows), max(len(items.labels) for _, items in rows_with_items)
+    count, max_items = len(rows), max(len(items.labels) for _, items in rows_with_items)
     arrays: dict[str, NDArray[Any]] = {
-        "items": np.full((count, most), IGNORE_INDEX),
-        "items_spans": np.zeros((count, most, 3), np.int64),
+        "items": np.full((count, max_items), IGNORE_INDEX),
+        "items_spans": np.zeros((count, max_items, 3), np.int64),
         "items_max_repeats": np.zeros(count, np.int64),
     }
     for i, items in rows_with_items:
@@ -105,10 +105,14 @@ def collate_items(rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
         arrays["items_max_repeats"][i] = items.features.max_repeats
         for name in GroupFeatures._fields[:-1]:
             values: NDArray[Any] = getattr(items.features, name)
-            shape = (count, most, most + 1, values.shape[2]) if values.ndim == 3 else (count, most, *values.shape[1:])
+            shape = (
+                (count, max_items, max_items + 1, values.shape[2])
+                if values.ndim == 3
+                else (count, max_items, *values.shape[1:])
+            )
             array = arrays.setdefault(f"items_{name}", np.zeros(shape, values.dtype))
-            place: tuple[Any, ...] = (i, *map(slice, values.shape))
-            array[place] = values
+            index: tuple[Any, ...] = (i, *map(slice, values.shape))
+            array[index] = values
     return arrays
 
 

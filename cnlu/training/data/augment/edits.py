@@ -55,10 +55,10 @@ def _user_words(segmenter: Segmenter) -> frozenset[str]:
     return frozenset(segmenter.words)
 
 
-def phrases(words: Sequence[Word], known: Container[str], longest: int) -> list[tuple[int, int]]:
-    """(first word, one past the last) of each phrase of free words in `known`, from the left; the longest one wins.
+def phrases(words: Sequence[Word], table: Container[str], longest: int) -> list[tuple[int, int]]:
+    """(first word, one past the last) of each phrase of free words in `table`, from the left; the longest one wins.
 
-    `longest` is the number of characters of the longest known phrase. Phrases are whole words and do not overlap.
+    `longest` is the number of characters of the longest phrase in `table`. Phrases are whole words and do not overlap.
     """
     spans, at = list[tuple[int, int]](), 0
     while at < len(words):
@@ -67,7 +67,7 @@ def phrases(words: Sequence[Word], known: Container[str], longest: int) -> list[
             text += words[last].text
             if not words[last].free or len(text) > longest:
                 break
-            if text in known:
+            if text in table:
                 best = last + 1
         if best > at:
             spans.append((at, best))
