@@ -120,11 +120,11 @@ def _network(model: Interpreter, graph: bytes, where: str) -> Ensemble:
     assert model.tokens is not None
     reader = AlignedEncoder(body, settings.encoder.sentence, model.tokens.special_tokens.summary)
     sizes = Sizes(
-        len(model.characters),
-        len(model.sentence),
-        len(labels.intents),
-        len(labels.role_names),
-        len(labels.group_columns),
+        character_features=len(model.characters),
+        sentence_features=len(model.sentence),
+        intents=len(labels.intents),
+        roles=len(labels.role_names),
+        groups=len(labels.group_columns),
         encoder=body.width,
         views=VIEWS[settings.encoder.sentence],
     )

@@ -105,7 +105,9 @@ def main() -> None:
             continue
         shape = training.Shape(2, 64, 4, 128, 200) if arguments.tiny else training.Shape(*SHAPES[model])
         try:
-            one = training.measure(model, shape, batch, length, device, half, seconds)
+            one = training.measure(
+                model=model, shape=shape, batch=batch, length=length, device=device, half=half, seconds=seconds
+            )
         except (ModelError, torch.OutOfMemoryError) as error:
             print(f"{about}: {error}", flush=True)
             continue
@@ -147,7 +149,14 @@ def pretraining(arguments: argparse.Namespace, device: torch.device, half: bool,
         seconds = 0.2 if tiny else arguments.seconds
         try:
             for one in gpu_pretraining.measure(
-                model, shape, rows, length, device, half, seconds, compiled and device.type == "cuda"
+                name=model,
+                shape=shape,
+                rows=rows,
+                length=length,
+                device=device,
+                half=half,
+                seconds=seconds,
+                compiled=compiled and device.type == "cuda",
             ):
                 found.append(one)
                 print(f"pretraining {model}, {one.loop}: {one.tokens:.0f} tokens/s", flush=True)

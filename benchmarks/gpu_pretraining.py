@@ -78,12 +78,25 @@ def measure(
 ) -> Iterator[Pretrained]:
     """cnlu's loop, then the usual one: concatenated lines, tokens masked one by one, the head on every token."""
     arrays = made_up(rows * length * 12, shape.word_pieces)
-    layout = Layout(SpecialTokens([2], [3], 0, 0, 1, length), length, "none")
+    layout = Layout(SpecialTokens(before=[2], after=[3], summary=0, pad=0, unknown=1, limit=length), length, "none")
     packed = layout.rows(arrays)
     for loop, make in (("cnlu", _ours), ("run_mlm, packed", _usual)):
         torch.manual_seed(1)
         model = build(shape, length).to(device).train()
-        yield _timed(name, loop, make, model, arrays, layout, packed, rows, device, half, seconds, compiled)
+        yield _timed(
+            name=name,
+            loop=loop,
+            make=make,
+            model=model,
+            arrays=arrays,
+            layout=layout,
+            packed=packed,
+            rows=rows,
+            device=device,
+            half=half,
+            seconds=seconds,
+            compiled=compiled,
+        )
         del model
 
 
@@ -101,7 +114,9 @@ def _timed(
     seconds: float,
     compiled: bool,
 ) -> Pretrained:
-    module, batches, loss_of, rate = make(model, arrays, layout, packed, rows, device, compiled)
+    module, batches, loss_of, rate = make(
+        model=model, arrays=arrays, layout=layout, packed=packed, rows=rows, device=device, compiled=compiled
+    )
     optimizer = build_optimizer(module, RunConfig(length=layout.length, batch_tokens=1_000_000_000), device)
     run = torch.compile(module) if compiled else module
     count = tokens = 0
@@ -130,7 +145,9 @@ def _timed(
     steps = count - WARM_UP
     work = flops_per_token(model, layout.length, rate) * rows * layout.length * steps / spent
     memory = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
-    return Pretrained(name, loop, tokens / spent, work, waited / spent, memory)
+    return Pretrained(
+        model=name, loop=loop, tokens=tokens / spent, operations=work, waiting=waited / spent, peak_memory=memory
+    )
 
 
 def _wait(device: torch.device) -> None:

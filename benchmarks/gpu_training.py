@@ -74,7 +74,15 @@ def build(shape: Shape) -> tuple[Ensemble, TagSet]:
     model = BertModel._from_config(config, attn_implementation="eager")
     reader = AlignedEncoder(Backbone(model, shape.width), EncoderConfig().sentence, 0)
     tags = TagSet([f"type{i}" for i in range(ENTITY_TYPES)], ModelConfig().tagging)
-    sizes = Sizes(CHARACTER_FEATURES, SENTENCE_FEATURES, INTENTS, 0, 0, encoder=shape.width, views=1)
+    sizes = Sizes(
+        character_features=CHARACTER_FEATURES,
+        sentence_features=SENTENCE_FEATURES,
+        intents=INTENTS,
+        roles=0,
+        groups=0,
+        encoder=shape.width,
+        views=1,
+    )
     return Ensemble(ModelConfig(), sizes, tags, aligned_encoder=reader), tags
 
 
@@ -95,7 +103,16 @@ def made_up(count: int, longest: int, word_pieces: int, tags: TagSet) -> list[Ro
         sentence = random.integers(1, SENTENCE_FEATURES, 3 * length).astype(np.int32)
         tagged = np.array(tags.encode(length, spans)[0], np.int64)
         tokens = Tokens(ids.astype(np.int64), np.eye(length + 2, dtype=np.float32)[1:-1])
-        rows.append(Row(characters, sentence, tagged, nothing, int(random.integers(INTENTS)), tokens=tokens))
+        rows.append(
+            Row(
+                characters=characters,
+                sentence=sentence,
+                tags=tagged,
+                roles=nothing,
+                intent=int(random.integers(INTENTS)),
+                tokens=tokens,
+            )
+        )
     return rows
 
 
@@ -115,7 +132,7 @@ def operations(network: Ensemble) -> Callable[[int, int], float]:
     def of(length: int, tokens: int) -> float:
         products = encoder * tokens + body.width * length * tokens  # the second brings vectors to characters
         products += places * (length + 1) + characters * length + once
-        attention = body.depth * body.width * tokens**2
+        attention = body.num_hidden_layers * body.width * tokens**2
         attention += len(members) * config.layers * config.width * (length + 1) ** 2
         return 6.0 * products + 12.0 * attention
 
@@ -133,7 +150,15 @@ def measure(
     kept, current = list(copy.deepcopy(network).parameters()), list(network.parameters())
     config, encoder = TrainingConfig(batch_size=batch), EncoderConfig()
     optimizer = build_optimizer(network, config, encoder)
-    stepper = GradientAccumulator(network, rows, device, None, batch, half, lambda line: print(line, flush=True))
+    stepper = GradientAccumulator(
+        network=network,
+        rows=rows,
+        device=device,
+        character_masking=None,
+        part=batch,
+        half=half,
+        log=lambda line: print(line, flush=True),
+    )
     work = operations(network)
     done: list[Row] = []
     if device.type == "cuda":
@@ -164,7 +189,18 @@ def measure(
     memory = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
     tokens = [len(row.tokens or ()) for row in done]
     total = sum(work(len(row), count) for row, count in zip(done, tokens, strict=True))
-    return Measured(model, batch, length, steps, spent, len(done), sum(tokens), total, memory, min(batch, stepper.part))
+    return Measured(
+        model=model,
+        batch=batch,
+        length=length,
+        steps=steps,
+        seconds=spent,
+        examples=len(done),
+        tokens=sum(tokens),
+        operations=total,
+        peak_memory=memory,
+        part=min(batch, stepper.part),
+    )
 
 
 def matrix_product(device: torch.device, half: bool, size: int) -> float:

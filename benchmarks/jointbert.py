@@ -146,16 +146,16 @@ class Coder:
         ids = tokenizer.get_vocab()
         kinds = sorted({_kind(entity) for example in examples for entity in example.entities})
         return cls(
-            ids,
-            tokenizer.cls_token_id,
-            tokenizer.sep_token_id,
-            tokenizer.pad_token_id,
-            tokenizer.unk_token_id,
-            not any(chr(code) in ids for code in range(ord("A"), ord("Z") + 1)),
-            min(positions, 512) - 2,
-            sorted({example.intent for example in examples if example.intent is not None}),
-            kinds,
-            TagSet([str(number) for number in range(len(kinds))], "BIO"),
+            ids=ids,
+            cls=tokenizer.cls_token_id,
+            sep=tokenizer.sep_token_id,
+            pad=tokenizer.pad_token_id,
+            unknown=tokenizer.unk_token_id,
+            lower=not any(chr(code) in ids for code in range(ord("A"), ord("Z") + 1)),
+            limit=min(positions, 512) - 2,
+            intents=sorted({example.intent for example in examples if example.intent is not None}),
+            kinds=kinds,
+            tags=TagSet([str(number) for number in range(len(kinds))], "BIO"),
         )
 
     def tokens(self, text: str) -> list[int]:

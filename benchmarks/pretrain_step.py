@@ -56,8 +56,17 @@ def main() -> None:
     half = torch.autocast(device.type, torch.bfloat16, enabled=not arguments.float32)
     systems = {
         "cnlu": ours(corpus, copy.deepcopy(model), device, half, arguments),
-        "run_mlm, packed": theirs(packed(corpus, arguments), copy.deepcopy(model), device, half, corpus, arguments),
-        "run_mlm, lines": theirs(lines(corpus, arguments), copy.deepcopy(model), device, half, corpus, arguments),
+        "run_mlm, packed": theirs(
+            packed(corpus, arguments),
+            copy.deepcopy(model),
+            device=device,
+            half=half,
+            corpus=corpus,
+            arguments=arguments,
+        ),
+        "run_mlm, lines": theirs(
+            lines(corpus, arguments), copy.deepcopy(model), device=device, half=half, corpus=corpus, arguments=arguments
+        ),
     }
     found: dict[str, list[float]] = {name: [] for name in systems}
     for step in systems.values():

@@ -35,7 +35,7 @@ class Line:
         return Place(self.example.source, self.example.text)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Corpus:
     """All data that is checked."""
 

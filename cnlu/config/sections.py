@@ -57,7 +57,7 @@ class TextConfig:
         check_limits(self, "text")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FeatureConfig:
     """The sparse features of characters and of the sentence."""
 
@@ -88,7 +88,7 @@ class FeatureConfig:
         check_limits(self, "features")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ModelConfig:
     """The joint network."""
 
@@ -175,7 +175,7 @@ class ModelConfig:
             raise UsageError("model.intent_weight", problem, _("give one of the two a weight"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EncoderConfig:
     """The pretrained encoder that `--encoder` names; without it these settings have no effect."""
 
@@ -246,7 +246,7 @@ class EncoderConfig:
         check_limits(self, "encoder")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CheckConfig:
     """What `cnlu check` reports; no model depends on it."""
 
@@ -290,7 +290,7 @@ class CheckConfig:
         check_limits(self, "check")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """All settings: of a model, and of the check of its examples."""
 

@@ -9,7 +9,7 @@ from cnlu.errors import UsageError
 from cnlu.i18n import _
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
     """Batches, optimizer, stopping, augmentation."""
 

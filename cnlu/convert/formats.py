@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 from cnlu.convert import columns, dialogflow, doccano, label_studio, luis, rasa_json, rasa_markdown, tables
@@ -21,6 +21,7 @@ class ConvertOptions:
     """The options of the command."""
 
     path: Path
+    _: KW_ONLY
     format: str | None = None
     encoding: str | None = None
     offsets: str | None = None

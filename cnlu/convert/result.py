@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate, pairwise
 
@@ -31,6 +31,7 @@ class Span:
     kind: str
     value: str | None = None
     """Canonical value, if it differs from the surface"""
+    _: KW_ONLY
     role: str | None = None
     group: str | None = None
     surface: str | None = None

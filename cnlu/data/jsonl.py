@@ -134,7 +134,7 @@ def _example(record: dict[str, Any], place: str) -> Example:
     entities = [_entity(item, text, place) for item in written or []]
     check_span_length(entities, place)
     entities.sort(key=lambda entity: entity.start)
-    return Example(text, intent, tuple(entities), record.get("metadata"), place)
+    return Example(text, intent, tuple(entities), metadata=record.get("metadata"), source=place)
 
 
 def _entity(item: Any, text: str, place: str) -> Entity:

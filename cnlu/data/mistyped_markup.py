@@ -34,7 +34,7 @@ def find_mistyped_markup(line: str, source: str, jsonl: bool = False) -> Iterato
         entity, annotation = _from_fields(match["fields"]) if match["fields"] else _short(match["inside"])
         if entity:
             correction = f"[{match['surface']}]{annotation}" if annotation and not jsonl else ""
-            yield MistypedMarkup(source, line, match[0], correction, entity)
+            yield MistypedMarkup(source=source, text=line, written=match[0], correction=correction, entity=entity)
 
 
 def _short(inside: str) -> tuple[str, str]:

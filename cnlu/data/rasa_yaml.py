@@ -227,7 +227,7 @@ def _read_example(line: str, intent: str, metadata: Any, source: str, data: NluD
     if text != line and not entities:
         problem = _("brackets are read as an annotation without an entity, as in Rasa")
         data.skip(source, problem, _("annotate an entity, or move the example to JSONL if the brackets are text"))
-    data.examples.append(Example(text, intent, tuple(entities), metadata, source))
+    data.examples.append(Example(text, intent, tuple(entities), metadata=metadata, source=source))
     for entity in entities:
         surface = text[entity.start : entity.end]
         if surface != entity.value:

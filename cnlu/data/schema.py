@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, NamedTuple
 
 from cnlu.errors import CnluError, DataError
@@ -22,6 +22,7 @@ class Entity:
     """Entity type."""
     value: str
     """The canonical value; the surface `text[start:end]` unless the annotation says otherwise."""
+    _: KW_ONLY
     role: str | None = None
     group: str | None = None
 
@@ -34,6 +35,7 @@ class Example:
     intent: str | None = None
     entities: tuple[Entity, ...] = ()
     """Sorted by start."""
+    _: KW_ONLY
     metadata: Any = None
     source: str = field(default="", compare=False)
     """`file:line`, for messages."""
@@ -82,7 +84,7 @@ class InvalidExample(NamedTuple):
     fix: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MistypedMarkup:
     """Text that looks like an annotation but is not one: `[小杯]（cup）`."""
 
@@ -108,6 +110,7 @@ class NluData:
     """name -> patterns, in file order."""
     lookups: dict[str, list[str]] = field(default_factory=dict)
     """name -> entries, in file order without repeats."""
+    _: KW_ONLY
     notes: list[str] = field(default_factory=list)
     """One sentence, with its `file:line`, for everything that was ignored or looks suspicious."""
     entries: list[Entry] = field(default_factory=list, compare=False)

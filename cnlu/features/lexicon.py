@@ -156,7 +156,11 @@ class Lexicon:
                 needle = normalizer.normalize(view(entry).text).text
                 if not needle:
                     problem = _("the entry {entry} is blank", entry=repr(entry))
-                    self.issues.append(DictionaryIssue("lookup", name, entry, True, problem, _("remove it")))
+                    self.issues.append(
+                        DictionaryIssue(
+                            kind="lookup", name=name, entry=entry, rejected=True, problem=problem, fix=_("remove it")
+                        )
+                    )
                     continue
                 self.loaded += 1
                 if needle not in seen:
@@ -174,7 +178,11 @@ class Lexicon:
                     pattern = compile_regex(source)
                 except BadRegexError as error:
                     problem = _("the pattern `{pattern}` cannot be compiled ({reason})", pattern=source, reason=error)
-                    self.issues.append(DictionaryIssue("regex", name, source, True, problem, _("correct it")))
+                    self.issues.append(
+                        DictionaryIssue(
+                            kind="regex", name=name, entry=source, rejected=True, problem=problem, fix=_("correct it")
+                        )
+                    )
                     continue
                 compiled.append((name, pattern))
                 self.loaded += 1
@@ -201,7 +209,10 @@ class Lexicon:
                 pattern=source,
             )
             pitfalls.append((problem, _("leave out one of the repeats")))
-        self.issues += [DictionaryIssue("regex", name, source, False, *parts) for parts in pitfalls]
+        self.issues += [
+            DictionaryIssue(kind="regex", name=name, entry=source, rejected=False, problem=problem, fix=fix)
+            for problem, fix in pitfalls
+        ]
 
 
 def without_overlaps(matches: Sequence[Match]) -> list[Match]:

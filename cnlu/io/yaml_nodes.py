@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import yaml
@@ -46,6 +46,7 @@ class Node:
     kind: str
     line: int
     """Line of its first character, from 1."""
+    _: KW_ONLY
     end_line: int = 0
     text: str = ""
     style: str = ""
@@ -138,7 +139,7 @@ def _node(kind: str, event: Any, line: int, document: Document) -> Node | None:
     if tag and not _CORE_TAG.fullmatch(tag):
         document.tags.append((line, tag))
     if kind == "ScalarEvent":
-        return Node("scalar", line, event.end_mark.line + 1, event.value, event.style or "")
+        return Node("scalar", line, end_line=event.end_mark.line + 1, text=event.value, style=event.style or "")
     if kind == "SequenceStartEvent":
         return Node("sequence", line)
     if kind == "MappingStartEvent":

@@ -16,7 +16,7 @@ from cnlu.server.settings import ServerSettings
 _log = logging.getLogger("cnlu.server")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Service:
     """The parts of one worker."""
 

@@ -8,7 +8,7 @@ import multiprocessing
 import signal
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -44,6 +44,7 @@ class _Worker:
     pipe: Connection
     started: float
     last_message: float
+    _: KW_ONLY
     ready: bool = False
     failure: CnluError | None = None
     """Why it could not start."""

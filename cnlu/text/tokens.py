@@ -33,7 +33,7 @@ _EQUIVALENT = {**dict.fromkeys("“”„", '"'), **dict.fromkeys("‘’‚", "
 _CACHE_SIZE = 1 << 15
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SpecialTokens:
     """The special tokens around a text, and the encoder's maximum length."""
 

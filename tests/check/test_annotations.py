@@ -97,7 +97,7 @@ def test_whatever_the_span_the_fix_lies_inside_the_text(text: str, data: st.Data
     end = data.draw(st.integers(start + 1, len(text)))
     value = data.draw(st.one_of(st.just(text[start:end]), st.text(max_size=4)))
     entity = Entity(start, end, "x", value)
-    example = Example(text, "a", (entity,), None, "f:1")
+    example = Example(text, "a", (entity,), metadata=None, source="f:1")
     for one in (
         *_misplaced(example, entity),
         *_untrimmed(example, entity),

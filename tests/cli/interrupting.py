@@ -136,7 +136,9 @@ def interrupted(command: list[object], made: set[str], after: float, number: int
             return ["does not end"]
         finally:
             left = _left(process.pid)
-        return _faults(process.returncode, number, said, made, here, temporary, left)
+        return _faults(
+            code=process.returncode, number=number, said=said, made=made, here=here, temporary=temporary, left=left
+        )
 
 
 def _faults(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cnlu import progress as module
-from cnlu.progress import EVERY, SHORT_PASS, Bar, Lines, progress
+from cnlu.progress import EPOCH_LINE_SECONDS, LINE_SECONDS, Bar, Lines, progress
 
 
 def test_training_into_a_pipe_writes_few_lines_each_whole(process: Callable[..., Any], tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_a_line_every_half_minute_and_one_at_each_pass(clock: Clock, capsys: pyt
             clock.now = float(second)
             bar.update(10)
             if second == 45:
-                bar.passed()
+                bar.epoch_done()
     told = capsys.readouterr().err.splitlines()
     assert [re.search(r"(\S+)/1.00k", line)[1] for line in told] == ["300", "450", "750", "1.00k"]  # type: ignore[index]
     assert told[0] == "working: 30% 300/1.00k [00:30<01:10, 10.0 rows/s]"
@@ -60,9 +60,9 @@ def test_a_line_every_half_minute_and_one_at_each_pass(clock: Clock, capsys: pyt
 def test_a_thousand_short_passes_are_no_thousand_lines(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     with progress("working", 1000, " rows") as bar:
         for number in range(1000):
-            clock.now = number * SHORT_PASS / 100
+            clock.now = number * EPOCH_LINE_SECONDS / 100
             bar.update()
-            bar.passed()
+            bar.epoch_done()
     assert len(capsys.readouterr().err.splitlines()) <= 11
 
 
@@ -75,7 +75,7 @@ def test_a_step_of_a_moment_has_one_line_or_none(leave: bool, clock: Clock, caps
 
 def test_what_has_no_known_end_tells_how_far_it_is(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     with progress("reading", None, "B") as bar:
-        clock.now = EVERY
+        clock.now = LINE_SECONDS
         bar.update(3_000_000)
     assert capsys.readouterr().err == "reading: 3.00M [00:30, 100kB/s]\n"
 

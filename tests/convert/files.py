@@ -15,7 +15,7 @@ FACES = "😀😀去北京订票"
 
 def entity(text: str, surface: str, kind: str, value: str | None = None, role: str | None = None) -> Entity:
     start = text.index(surface)
-    return Entity(start, start + len(surface), kind, value or surface, role)
+    return Entity(start, start + len(surface), kind, value or surface, role=role)
 
 
 def example(text: str, intent: str | None, *spans: tuple[str, ...]) -> Example:

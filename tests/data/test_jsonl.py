@@ -28,8 +28,8 @@ def test_all_fields_of_an_example_are_read(tmp_path: Path) -> None:
         '\n  \n{"text": "嗯", "intent": null, "metadata": {"a": [1]}}\n{"text": "啊"}',
     )
     assert data.examples == [
-        Example("去😀上海", "订票", (Entity(1, 2, "e", "😀"), Entity(2, 4, "city", "沪", "to", "1"))),
-        Example("嗯", None, (), {"a": [1]}),
+        Example("去😀上海", "订票", (Entity(1, 2, "e", "😀"), Entity(2, 4, "city", "沪", role="to", group="1"))),
+        Example("嗯", None, (), metadata={"a": [1]}),
         Example("啊"),
     ]
     assert [example.source for example in data.examples] == [f"{tmp_path}/d.jsonl:{n}" for n in (1, 4, 5)]
@@ -108,18 +108,13 @@ def test_any_text_is_read_back_unchanged(tmp_path_factory: pytest.TempPathFactor
     for _ in range(data.draw(st.integers(0, 3))):
         start = data.draw(st.integers(0, len(text) - 1))
         end = data.draw(st.integers(start + 1, len(text)))
-        entities.append(
-            Entity(
-                start,
-                end,
-                data.draw(_TEXT),
-                data.draw(_TEXT),
-                *data.draw(st.tuples(*[st.none() | _TEXT] * 2)),
-            )
-        )
+        role, group = data.draw(st.tuples(*[st.none() | _TEXT] * 2))
+        entities.append(Entity(start, end, data.draw(_TEXT), data.draw(_TEXT), role=role, group=group))
     entities.sort(key=lambda entity: entity.start)
     intent = data.draw(st.none() | _TEXT.filter(lambda name: bool(name.strip())))
-    example = Example(text, intent, tuple(entities), data.draw(st.none() | st.lists(st.integers() | st.booleans())))
+    example = Example(
+        text, intent, tuple(entities), metadata=data.draw(st.none() | st.lists(st.integers() | st.booleans()))
+    )
     file = tmp_path_factory.getbasetemp() / "round_trip.jsonl"
     try:
         write_jsonl([example], file)

@@ -20,7 +20,7 @@ from cnlu.errors import DataError
         (
             '从[A]{"entity": "c", "role": "from", "group": "1", "value": "b"}',
             "从A",
-            [Entity(1, 2, "c", "b", "from", "1")],
+            [Entity(1, 2, "c", "b", role="from", group="1")],
         ),
         (
             '[果][{"entity": "x"}, {"entity": "y", "value": 2}]',
@@ -103,7 +103,7 @@ def test_a_written_line_is_read_back_unchanged(data: st.DataObject) -> None:
         end = data.draw(st.integers(start + 1, len(text)))
         value = data.draw(st.one_of(st.just(text[start:end]), _TEXT))
         role, group = data.draw(st.tuples(*[st.one_of(st.none(), _TEXT)] * 2))
-        entities.append(Entity(start, end, data.draw(_TEXT), value, role, group))
+        entities.append(Entity(start, end, data.draw(_TEXT), value, role=role, group=group))
     entities.sort(key=lambda entity: entity.start)
     try:
         line = emit_markup(text, entities, "")

@@ -146,8 +146,8 @@ def nasty_data() -> NluData:
         end = draw.randint(start + 1, len(text))
         label = "".join(draw.choices(NASTY, k=3))
         value = draw.choice([text[start:end], label[:2]])
-        entity = Entity(start, end, label, value, draw.choice([None, label]))
-        example = Example(text, label, draw.choice([(), (entity,)]), draw.choice([None, {label: text}]))
+        entity = Entity(start, end, label, value, role=draw.choice([None, label]))
+        example = Example(text, label, draw.choice([(), (entity,)]), metadata=draw.choice([None, {label: text}]))
         with contextlib.suppress(DataError):
             to_yaml(NluData([example]))
             kept.append(example)

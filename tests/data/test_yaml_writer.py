@@ -103,7 +103,7 @@ nlu:
     ],
 )
 def test_the_error_about_an_example_that_yaml_cannot_express_names_its_place_and_jsonl(example: Example) -> None:
-    placed = Example(example.text, example.intent, example.entities, example.metadata, "data.jsonl:7")
+    placed = Example(example.text, example.intent, example.entities, metadata=example.metadata, source="data.jsonl:7")
     with pytest.raises(DataError, match=r"^data\.jsonl:7: .*JSONL"):
         to_yaml(NluData([placed]))
 
@@ -171,8 +171,9 @@ def _examples(draw: st.DrawFn) -> Example:
     for start, end in zip(spans[::2], spans[1::2], strict=False):
         for _ in range(draw(st.integers(1, 2))):
             value = draw(st.just(text[start:end]) | _TEXT)
-            entities.append(Entity(start, end, draw(_TEXT), value, *draw(st.tuples(*[st.none() | _TEXT] * 2))))
-    return Example(text, draw(_TEXT), tuple(entities), draw(_METADATA))
+            role, group = draw(st.tuples(*[st.none() | _TEXT] * 2))
+            entities.append(Entity(start, end, draw(_TEXT), value, role=role, group=group))
+    return Example(text, draw(_TEXT), tuple(entities), metadata=draw(_METADATA))
 
 
 @given(st.lists(_examples(), min_size=1, max_size=4))

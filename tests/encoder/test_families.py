@@ -41,7 +41,7 @@ def pretrained(family: str, tiny_encoder: Callable[[str], Path]) -> Pretrained:
 
 def batch(backbone: Backbone, rows: int = 3, longest: int = 13) -> tuple[torch.Tensor, torch.Tensor]:
     """Random ids of texts of different lengths, padded with 0."""
-    ids = torch.from_numpy(np.random.default_rng(1).integers(5, backbone.vocabulary, (rows, longest)))
+    ids = torch.from_numpy(np.random.default_rng(1).integers(5, backbone.vocab_size, (rows, longest)))
     mask = torch.ones(rows, longest)
     for row in range(1, rows):
         mask[row, longest - 2 * row :] = 0
@@ -52,7 +52,7 @@ def test_hidden_states_of_every_layer_have_one_width(pretrained: Pretrained) -> 
     backbone = pretrained.backbone
     states = backbone(*batch(backbone))
     assert [tuple(state.shape) for state in states] == [(3, 13, WIDTH)] * (LAYERS + 1)
-    assert (backbone.width, backbone.depth) == (WIDTH, LAYERS)
+    assert (backbone.width, backbone.num_hidden_layers) == (WIDTH, LAYERS)
     assert not backbone.training
     assert pretrained.notes == []
 
@@ -85,7 +85,7 @@ def test_padding_changes_nothing(pretrained: Pretrained) -> None:
 def test_every_token_matters_to_every_other(pretrained: Pretrained) -> None:
     backbone, (ids, mask) = pretrained.backbone, batch(pretrained.backbone)
     changed = ids.clone()
-    changed[0, -1] = 5 + (changed[0, -1] - 4) % (backbone.vocabulary - 5)
+    changed[0, -1] = 5 + (changed[0, -1] - 4) % (backbone.vocab_size - 5)
     with torch.no_grad():
         assert not torch.allclose(backbone(ids, mask)[-1][0, 0], backbone(changed, mask)[-1][0, 0], atol=1e-6)
 

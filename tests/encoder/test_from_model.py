@@ -19,7 +19,7 @@ from cnlu.encoder.from_model import CONFIG, WEIGHTS, add_encoder_metadata, load_
 from cnlu.encoder.load import load_encoder
 from cnlu.encoder.prune import keep_layers
 from cnlu.errors import CnluError, UsageError
-from cnlu.export.onnx_export import export_onnx, without_notes
+from cnlu.export.onnx_export import export_onnx, without_exporter_metadata
 from cnlu.export.quantize import quantize
 from cnlu.model.encoder_output import AlignedEncoder
 from cnlu.model.ensemble import Ensemble
@@ -53,13 +53,13 @@ def notes(graph: bytes) -> dict[str, str]:
 
 
 def test_the_encoder_built_again_has_the_hidden_states_of_the_exported_one(graph: bytes, backbone: Backbone) -> None:
-    stored = load_from_graph(without_notes(add_encoder_metadata(graph, backbone)), "model")
+    stored = load_from_graph(without_exporter_metadata(add_encoder_metadata(graph, backbone)), "model")
     ids, mask = torch.randint(5, 100, (4, 12)), torch.ones(4, 12)
     mask[1, 5:] = 0
     with torch.no_grad():
         for found, expected in zip(stored(ids, mask), backbone(ids, mask), strict=True):
             assert torch.allclose(found, expected, atol=1e-6)
-    assert (stored.width, stored.depth, stored.training) == (32, 1, False)
+    assert (stored.width, stored.num_hidden_layers, stored.training) == (32, 1, False)
 
 
 def test_weights_that_the_exporter_transposed_are_found(graph: bytes, backbone: Backbone) -> None:
@@ -76,7 +76,7 @@ def test_the_note_tells_nothing_of_this_machine(graph: bytes, backbone: Backbone
 def test_weights_in_8_bits_are_not_taken_for_the_encoder(
     graph: bytes, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cnlu.export.quantize.SMALLEST", 1)
+    monkeypatch.setattr("cnlu.export.quantize.MIN_WEIGHTS", 1)
     rounded = quantize(graph)
     assert add_encoder_metadata(rounded, backbone) == rounded
 

@@ -158,7 +158,7 @@ def test_a_family_that_was_never_tried_is_exported_once_and_taken(
     folder = write_encoder("bert", num_hidden_layers=1)
     monkeypatch.setattr(validate, "EXPORTABLE_FAMILIES", ())
     capfd.readouterr()
-    assert load_encoder(folder).backbone.depth == 1
+    assert load_encoder(folder).backbone.num_hidden_layers == 1
     assert capfd.readouterr() == ("", "")
 
 

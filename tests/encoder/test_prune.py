@@ -53,7 +53,7 @@ def test_one_layer_kept_is_the_last_one(family: str, backbone: Backbone) -> None
     first, second = list(backbone.layers()) * (2 if family == "albert" else 1)
     before = size(backbone)
     keep_layers(backbone, 1)
-    assert backbone.depth == 1
+    assert backbone.num_hidden_layers == 1
     assert list(backbone.layers()) == [second]
     assert len(states(backbone)) == 2
     assert (size(backbone) < before) == (first is not second)
@@ -110,7 +110,7 @@ def test_a_head_without_weights_but_with_a_bias_still_counts(bert: Backbone) -> 
     attention.value.bias.data[attention.rows(3)] = 100.0
     before = attention.value.bias.data[attention.rows(3)].clone()
     prune_heads(bert, 0.5)
-    assert before.tolist() == attention.value.bias.data[-attention.depth :].tolist()
+    assert before.tolist() == attention.value.bias.data[-attention.head_size :].tolist()
 
 
 @pytest.mark.parametrize("share", [1.0, -0.1])

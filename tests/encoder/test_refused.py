@@ -281,7 +281,7 @@ class Reach(torch.nn.Module):
     def __init__(self, before: int, behind: int) -> None:
         super().__init__()
         self.config = SimpleNamespace(model_type="bert")
-        self.vocabulary, self.width, self._reach = 20, 4, (before, behind)
+        self.vocab_size, self.width, self._reach = 20, 4, (before, behind)
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, ...]:
         length = ids.shape[1]

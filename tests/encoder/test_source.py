@@ -192,7 +192,7 @@ def test_a_hub_that_never_answers_is_given_up_soon(monkeypatch: pytest.MonkeyPat
     """As where looking its name up hangs, which heeds no time limit."""
     from huggingface_hub import HfApi
 
-    monkeypatch.setattr(source, "PATIENCE", 0.2)
+    monkeypatch.setattr(source, "HUB_TIMEOUT", 0.2)
     monkeypatch.setattr(HfApi, "model_info", lambda *_, **__: time.sleep(5))
     start = time.monotonic()
     with pytest.raises(UsageError, match="no answer within 0.2 seconds"):

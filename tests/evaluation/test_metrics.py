@@ -26,7 +26,7 @@ KEYS = {
 
 
 def _entity(start: int, end: int, kind: str, role: str | None = None, group: str | None = None) -> Entity:
-    return Entity(start, end, kind, "", role, group)
+    return Entity(start, end, kind, "", role=role, group=group)
 
 
 def _result(intent: str | None, *entities: Entity, confidence: float = 1.0) -> dict[str, Any]:

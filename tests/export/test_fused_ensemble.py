@@ -24,7 +24,9 @@ LENGTHS = [7, 4, 1]
 def build(encoder: int = 0, views: int = 0, intents: int = 5, reading: int | None = None, **settings: int) -> Ensemble:
     """An ensemble none of whose weights is at its start, where norms do nothing and mixtures are even."""
     torch.manual_seed(0)
-    sizes = Sizes(50, 40, intents, roles=2, groups=1, encoder=encoder, views=views)
+    sizes = Sizes(
+        character_features=50, sentence_features=40, intents=intents, roles=2, groups=1, encoder=encoder, views=views
+    )
     config = ModelConfig(**{**SMALL, **settings})  # type: ignore[arg-type]
     network = Ensemble(config, sizes, TAGS, members_with_encoder=reading).eval()
     with torch.no_grad():

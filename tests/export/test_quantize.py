@@ -49,7 +49,9 @@ def graphs(tiny_bert: Path) -> Iterator[Graphs]:
     torch.manual_seed(0)
     body = load_encoder(tiny_bert).backbone
     config = ModelConfig(members=2, sparse_width=16, width=32, heads=4, feedforward=48, label_width=8)
-    sizes = Sizes(50, 40, 30, 1, 0, encoder=body.width, views=1)
+    sizes = Sizes(
+        character_features=50, sentence_features=40, intents=30, roles=1, groups=0, encoder=body.width, views=1
+    )
     network = Ensemble(
         config, sizes, TagSet(["city", "date"], "BIO"), aligned_encoder=AlignedEncoder(body, "cls", 0)
     ).eval()
@@ -59,8 +61,8 @@ def graphs(tiny_bert: Path) -> Iterator[Graphs]:
     round_tables(network)
     plain = export_onnx(network)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "SMALLEST", SMALLEST)
-        yield Graphs(network, plain, quantize(plain), body.vocabulary)
+        patch.setattr(module, "MIN_WEIGHTS", SMALLEST)
+        yield Graphs(network, plain, quantize(plain), body.vocab_size)
 
 
 def inputs(tokens: int, rows: int = 3, length: int = 9) -> dict[str, NDArray[np.generic]]:
@@ -131,7 +133,7 @@ def test_products_below_the_limit_are_left_alone(
     graphs: Graphs, monkeypatch: pytest.MonkeyPatch, smallest: int
 ) -> None:
     """The tiny encoder's largest matrix is its table of word-pieces."""
-    monkeypatch.setattr(module, "SMALLEST", smallest)
+    monkeypatch.setattr(module, "MIN_WEIGHTS", smallest)
     graph = quantize(graphs.plain)
     assert "MatMulInteger" not in {node.op_type for node in onnx.load_from_string(graph).graph.node}
     rounded = any(name.endswith("word_embeddings.weight_rows") for name in constants(graph))

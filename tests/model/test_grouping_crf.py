@@ -47,11 +47,11 @@ def given(names: list[str]) -> tuple[Labels, list[Row], dict[str, torch.Tensor]]
     nothing = np.zeros((9, 1), np.int64)
     rows = [
         Row(
-            nothing[: len(e.text)],
-            nothing[0],
-            nothing[: len(e.text), 0],
-            nothing[: len(e.text), 0],
-            0,
+            characters=nothing[: len(e.text)],
+            sentence=nothing[0],
+            tags=nothing[: len(e.text), 0],
+            roles=nothing[: len(e.text), 0],
+            intent=0,
             items=_items(e.text, list(e.entities), labels),
         )
         for e in examples

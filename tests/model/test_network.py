@@ -26,7 +26,14 @@ def build(**settings: object) -> JointNetwork:
     torch.manual_seed(0)
     config = ModelConfig(**{**SMALL, **settings})  # type: ignore[arg-type]
     tags = TagSet(["city", "date"], config.tagging)
-    sizes = Sizes(50, 40, 30, 2, 2, 20 if config.masked_tokens else 0)
+    sizes = Sizes(
+        character_features=50,
+        sentence_features=40,
+        intents=30,
+        roles=2,
+        groups=2,
+        characters=20 if config.masked_tokens else 0,
+    )
     network = JointNetwork(config, sizes, tags, ItemSet(["1"], True))
     torch.nn.init.normal_(network.hidden) if config.masked_tokens else None
     return network

@@ -85,7 +85,13 @@ def test_the_work_counted_is_the_work_done(gpu_training: ModuleType) -> None:
     network, tags = gpu_training.build(shape)
     rows = [row for row in gpu_training.made_up(400, length, shape.word_pieces, tags) if len(row) == length][:8]
     stepper = gpu_training.GradientAccumulator(
-        network.train(), rows, torch.device("cpu"), None, len(rows), False, print
+        network=network.train(),
+        rows=rows,
+        device=torch.device("cpu"),
+        character_masking=None,
+        part=len(rows),
+        half=False,
+        log=print,
     )
     with FlopCounterMode(display=False) as counter:
         stepper.accumulate(range(len(rows)))

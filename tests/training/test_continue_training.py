@@ -23,7 +23,7 @@ from cnlu.errors import DataError, ModelError, UsageError
 from cnlu.export.network_weights import NETWORK_WEIGHTS
 from cnlu.runtime.model_dir import read_model_dir, write_model_dir
 from cnlu.text.view import view
-from cnlu.training.continue_training import _with_dictionaries, continue_training
+from cnlu.training.continue_training import _add_dictionaries, continue_training
 from cnlu.training.data import replay
 from cnlu.training.data.replay import replay_examples, replay_files, sample_by_intent
 from cnlu.training.pipeline import TrainingResult
@@ -294,14 +294,14 @@ def test_an_encoder_stays_under_the_model(tiny_bert_model: Path, tmp_path: Path)
 def test_kept_examples_that_somebody_else_packed_are_unpacked_within_a_limit(
     monkeypatch: pytest.MonkeyPatch, content: bytes, said: str
 ) -> None:
-    monkeypatch.setattr(replay, "_MOST_BYTES", 1000)
+    monkeypatch.setattr(replay, "_MAX_BYTES", 1000)
     with pytest.raises(DataError, match=said):
         replay_examples({replay.TRAINED: content})
 
 
 def test_dictionaries_are_united_and_of_two_values_the_new_one_counts_type_by_type() -> None:
     new = NluData(synonyms={"京": "北京"}, synonyms_of={"size": {"大": "L"}})
-    _with_dictionaries(
+    _add_dictionaries(
         new,
         NluData(
             synonyms={"京": "东京", "沪": "上海"}, synonyms_of={"size": {"大": "XL", "小": "S"}, "cup": {"大": "大杯"}}

@@ -55,7 +55,7 @@ def test_no_text_is_answered_by_a_model_that_learned_from_it(
         data = room.load_data([tiny_data])
         own = room.stratified_folds(data.examples, 3, tiny_config.training.seed)
         with pytest.raises(Stop):
-            room._answered(options, data, own, fold, lambda line: None)
+            room._run_fold(options, data, own, fold, lambda line: None)
         held = {example.text for example, one in zip(data.examples, own, strict=True) if one == fold}
         assert held and not held & learned[-1] and held | learned[-1] == {example.text for example in data.examples}
 

@@ -25,7 +25,7 @@ from cnlu.training.fit.dev_evaluator import DevEvaluator
 from cnlu.training.pipeline import TrainingResult
 from cnlu.training.request import Request
 from cnlu.training.train import train
-from cnlu.training.transfer.teacher import as_example, ask
+from cnlu.training.transfer.teacher import as_example, teacher_answers
 from cnlu.training.transfer.trained_model import TrainedModel
 
 NARROW = [
@@ -65,7 +65,7 @@ Run = Callable[..., tuple[TrainingResult, list[str]]]
 def _journey(sentence: str, one: str, other: str) -> Example:
     text = sentence.format(one, other)
     spans = [(text.index(one), one, "from"), (text.index(other), other, "to")]
-    entities = [Entity(start, start + len(city), "city", city, role) for start, city, role in spans]
+    entities = [Entity(start, start + len(city), "city", city, role=role) for start, city, role in spans]
     return Example(text, "book" if "订" in text else "ask", tuple(sorted(entities, key=lambda e: e.start)))
 
 
@@ -187,7 +187,9 @@ def test_a_student_on_a_part_of_the_teachers_encoder_reads_as_the_teacher_does(
     run: Run, teacher: Path, tmp_path: Path, without_export: None
 ) -> None:
     trained, said = run("layers=1", "encoder.members=1")
-    assert trained.network.aligned_encoder is not None and trained.network.aligned_encoder.backbone.depth == 1
+    assert (
+        trained.network.aligned_encoder is not None and trained.network.aligned_encoder.backbone.num_hidden_layers == 1
+    )
     assert (tmp_path / "student" / "tokens.json").read_bytes() == (teacher / "tokens.json").read_bytes()
     assert any("[UNK] to the encoder" in line for line in said)
     assert [epoch["hidden"] > 0 for epoch in history(tmp_path / "student")] == [True, True]
@@ -207,10 +209,10 @@ def test_the_layers_kept_begin_as_the_teachers(run: Run, teacher: Path, without_
 def test_the_teachers_encoder_reads_in_torch_what_it_reads_in_its_graph(teacher: Path) -> None:
     """Its hidden states are those that its answers rest on."""
     found = TrainedModel.load(teacher, 1)
-    answers, _ = ask(found, ["订从北京到上海的票"], 1 << 20, teacher.parent, True)
+    answers, _ = teacher_answers(found, ["订从北京到上海的票"], 1 << 20, teacher.parent, True)
     scores = found.model.scores("订从北京到上海的票")
-    assert answers.each[:, : answers.sizes[0]] == pytest.approx(scores.emissions, abs=0.02)
-    assert answers.whole[0] == pytest.approx(scores.intent, abs=0.02)
+    assert answers.characters[:, : answers.columns[0]] == pytest.approx(scores.emissions, abs=0.02)
+    assert answers.intents[0] == pytest.approx(scores.intent, abs=0.02)
 
 
 def wide_bert(folder: Path, tiny_bert: Path) -> str:

@@ -84,11 +84,11 @@ def prepared(tiny_bert: Path, examples: list[Example], *overrides: str) -> tuple
     labels = Labels.collect(examples)
     [rows], vocabularies = featurize([examples], build_extractor(config, {}, {}), labels, config, encoder.tokenizer)
     sizes = Sizes(
-        len(vocabularies.characters),
-        len(vocabularies.sentence),
-        len(labels.intents),
-        0,
-        0,
+        character_features=len(vocabularies.characters),
+        sentence_features=len(vocabularies.sentence),
+        intents=len(labels.intents),
+        roles=0,
+        groups=0,
         encoder=encoder.aligned_encoder.width,
         views=encoder.views,
     )
@@ -100,7 +100,7 @@ def stepper(
     network: Ensemble, rows: list[Row], part: int, log: Callable[[str], None] = lambda line: None
 ) -> GradientAccumulator:
     return GradientAccumulator(
-        network.eval(), rows, CPU, None, part, False, log
+        network=network.eval(), rows=rows, device=CPU, character_masking=None, part=part, half=False, log=log
     )  # eval: no dropout, so that runs compare
 
 
@@ -265,7 +265,9 @@ def test_a_frozen_encoders_answers_are_those_of_the_encoder_wherever_they_lie(
     memory: int, tiny_bert: Path, examples: list[Example], tmp_path: Path
 ) -> None:
     encoder, rows, _ = prepared(tiny_bert, examples, "encoder.sentence=last_four")
-    for row in add_frozen_features(rows, encoder.aligned_encoder, encoder.views, CPU, memory, tmp_path):
+    for row in add_frozen_features(
+        rows, encoder.aligned_encoder, views=encoder.views, device=CPU, memory=memory, folder=tmp_path
+    ):
         assert row.tokens is not None and row.frozen_features is not None
         tokens, mask = torch.from_numpy(row.tokens.ids)[None], torch.ones(1, len(row.tokens))
         with torch.no_grad():

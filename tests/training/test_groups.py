@@ -80,7 +80,9 @@ def options(place: Path, given: list[Example], name: str, dev: Sequence[Example]
     write_jsonl(given, place / f"{name}.jsonl")
     write_jsonl(list(dev), place / "dev.jsonl")
     held = [place / "dev.jsonl"] if dev else []
-    return Request([place / f"{name}.jsonl"], place / name, load_config(None, LEARNS), held, device="cpu", quiet=True)
+    return Request(
+        [place / f"{name}.jsonl"], place / name, load_config(None, LEARNS), dev=held, device="cpu", quiet=True
+    )
 
 
 @pytest.fixture(scope="module")

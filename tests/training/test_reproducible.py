@@ -147,7 +147,7 @@ def test_a_kill_while_a_state_is_saved_leaves_the_old_or_the_new_one(
 ) -> None:
     """Every change to the disk may be the last; the `finally` that tidies up is not run by a kill either."""
     checkpoint = Checkpoint(tmp_path / "model.training", "same")
-    checkpoint.save(TrainingState(1, 1, 0.5))
+    checkpoint.save(TrainingState(epoch=1, best_epoch=1, best_score=0.5))
     checkpoint.folder.rename(checkpoint.folder.with_name("model.training.old"))  # as an earlier kill left it
     calls = iter(range(100))
 
@@ -167,8 +167,8 @@ def test_a_kill_while_a_state_is_saved_leaves_the_old_or_the_new_one(
             patch.setattr(Path, name, dying(getattr(Path, name)))
         patch.setattr("cnlu.training.fit.checkpoint.shutil.rmtree", dying(__import__("shutil").rmtree))
         try:
-            checkpoint.save(TrainingState(2, 2, 0.6))
-            checkpoint.save(TrainingState(3, 3, 0.7))
+            checkpoint.save(TrainingState(epoch=2, best_epoch=2, best_score=0.6))
+            checkpoint.save(TrainingState(epoch=3, best_epoch=3, best_score=0.7))
         except Killed:
             pass
     assert checkpoint.exists()
@@ -181,5 +181,5 @@ def test_a_state_that_cannot_be_written_leaves_nothing_half(tmp_path: Path, monk
 
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(ModelError, match=r"No space left on device\); free the disk"):
-        Checkpoint(tmp_path / "model.training", "").save(TrainingState(1, 1, 0.5))
+        Checkpoint(tmp_path / "model.training", "").save(TrainingState(epoch=1, best_epoch=1, best_score=0.5))
     assert list(tmp_path.iterdir()) == []

@@ -105,7 +105,7 @@ def _short(label: str, limit: int = 20) -> str:
     return label if len(label) <= limit else f"{label[: half - 1]}…{label[-half:]}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Bin:
     """The answers with a confidence within one tenth."""
 
@@ -122,7 +122,13 @@ def bins(report_data: ReportData) -> list[Bin]:
     for _i, gold, answer, confidence in report_data.intents:
         found[min(int(confidence * BINS), BINS - 1)].append((confidence, gold == answer))
     return [
-        Bin(k / BINS, (k + 1) / BINS, len(one), sum(ok for _c, ok in one), sum(c for c, _ok in one) / (len(one) or 1))
+        Bin(
+            low=k / BINS,
+            high=(k + 1) / BINS,
+            count=len(one),
+            right=sum(ok for _c, ok in one),
+            mean=sum(c for c, _ok in one) / (len(one) or 1),
+        )
         for k, one in enumerate(found)
     ]
 

@@ -25,7 +25,7 @@ STATE_SLOTS = ("pending", "offer", "asked", "last_query")
 """The slots that record what the bot waits for."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Turn:
     """The user's message, the current slots, the time and the data."""
 

@@ -23,7 +23,7 @@ MAX_RANKING = 10
 PATH_OPTIONS = ("model", "trainer", "config", "encoder")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """The options; docs/rasa.md repeats each field's doc line."""
 

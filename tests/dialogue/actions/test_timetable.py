@@ -44,13 +44,32 @@ def test_an_order_moves_only_to_a_train_with_enough_seats(store: Store, now: dat
     day = now.date()
     trains = store.trains("北京", "上海")
     available = [(train, fare) for train in trains for fare in store.fares(train.number, day) if fare.seats_left]
-    (train, fare), (other, target) = (
-        available[0],
-        next((t, f) for t, f in available if t.number != available[0][0].number),
+    (train, fare), (other, target) = available[0], next((t, f) for t, f in available if t.number != available[0][0].number)
+    order = store.book(
+        "甲",
+        Order(
+            number="",
+            train=train.number,
+            day=day,
+            seat_class=fare.seat_class,
+            count=1,
+            cents=fare.cents,
+            passengers="",
+            state="booked",
+        ),
+        now,
     )
-    order = store.book("甲", Order("", train.number, day, fare.seat_class, 1, fare.cents, "", "booked"), now)
     assert order is not None
-    sold_out = Order("", other.number, day, target.seat_class, target.seats_left, 0, "", "booked")
+    sold_out = Order(
+        number="",
+        train=other.number,
+        day=day,
+        seat_class=target.seat_class,
+        count=target.seats_left,
+        cents=0,
+        passengers="",
+        state="booked",
+    )
     assert store.book("乙", sold_out, now) is not None
     assert not store.rebook(order, other.number, day, target.seat_class, target.cents)
     assert store.order(order.number) == order
@@ -113,7 +132,20 @@ def test_a_refunded_seat_can_be_sold_again(store: Store, now: datetime) -> None:
     day = date(2026, 3, 14)
     train = store.trains("北京", "上海")[0]
     fare = next(fare for fare in store.fares(train.number, day) if fare.seats_left)
-    order = store.book("u", Order("", train.number, day, fare.seat_class, 1, fare.cents, "", "booked"), now)
+    order = store.book(
+        "u",
+        Order(
+            number="",
+            train=train.number,
+            day=day,
+            seat_class=fare.seat_class,
+            count=1,
+            cents=fare.cents,
+            passengers="",
+            state="booked",
+        ),
+        now,
+    )
     assert order
     sold = next(f for f in store.fares(train.number, day) if f.seat_class == fare.seat_class)
     store.set_state(order.number, "refunded")

@@ -30,7 +30,7 @@ def message(text: str, intent: str | None = "go", *entities: dict[str, Any], **m
 def test_text_intent_and_spans_are_converted() -> None:
     entity = {"start": 1, "end": 3, "entity": "city", "value": "北京", "role": "to", "group": 1}
     data = collect(rasa_data(message("去北京", "go", entity)), read_settings({}))
-    assert data.examples == [Example("去北京", "go", (Entity(1, 3, "city", "北京", "to", "1"),))]
+    assert data.examples == [Example("去北京", "go", (Entity(1, 3, "city", "北京", role="to", group="1"),))]
 
 
 def test_a_retrieval_intent_is_learned_as_its_first_part() -> None:

@@ -124,7 +124,7 @@ def test_a_batch_without_what_a_member_leaves_out_is_the_rest_of_it(run: Run, ex
     rows[2] = replace(rows[2], intent=-100)
     own, _ = select_learned(0, collate(rows, CPU), None)
     whole = collate([replace(rows[i], held_out_by=0) for i in (0, 2, 3)], CPU)
-    assert own["known"].tolist() == [0, 2]
+    assert own["labelled_rows"].tolist() == [0, 2]
     assert all(
         torch.equal(own[name], whole[name][:, : own[name].shape[1]] if own[name].ndim > 1 else whole[name])
         for name in ("intent", "tags", "mask")
@@ -135,7 +135,9 @@ def rows_of(trained: Any, given: list[Example]) -> list[Any]:
     from cnlu.config import Config
     from cnlu.training.data.featurize import featurize
 
-    (rows,), _ = featurize([given], trained.extractor, trained.labels, Config(), None, trained.vocabularies)
+    (rows,), _ = featurize(
+        [given], trained.extractor, trained.labels, Config(), initial_vocabularies=trained.vocabularies
+    )
     return rows
 
 

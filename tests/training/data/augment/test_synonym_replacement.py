@@ -24,9 +24,9 @@ def example(*parts: str | tuple[str, str]) -> Example:
         surface = part if plain else part[0]
         if not plain:
             span = len(text), len(text) + len(surface)
-            entities.append(Entity(*span, part[1], f"<{surface}>", "role", "1"))
+            entities.append(Entity(*span, part[1], f"<{surface}>", role="role", group="1"))
         text += surface
-    return Example(text, "ask", tuple(entities), {"kept": True})
+    return Example(text, "ask", tuple(entities), metadata={"kept": True})
 
 
 def in_other_words(one: Example, seed: int = 1, chance: float = 1.0) -> str | None:

@@ -19,7 +19,7 @@ def example(*parts: str | tuple[str, str] | tuple[str, str, str]) -> Example:
             text += part
             continue
         surface, kind, *role = part
-        entities.append(Entity(len(text), len(text) + len(surface), kind, surface, *role))
+        entities.append(Entity(len(text), len(text) + len(surface), kind, surface, role=role[0] if role else None))
         text += surface
     return Example(text, "ask", tuple(entities))
 
