@@ -130,24 +130,24 @@ def interrupted(command: list[object], made: set[str], after: float, number: int
             # A terminal sends Ctrl-C to all processes of the command; what ends one process is meant for it alone.
             (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
         try:
-            said = process.communicate(timeout=120)[1].decode()
+            stderr = process.communicate(timeout=120)[1].decode()
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             return ["does not end"]
         finally:
             left = _left(process.pid)
-        return _faults(process.returncode, number, said, made, here, temporary, left)
+        return _faults(process.returncode, number, stderr, made, here, temporary, left)
 
 
 def _faults(
-    code: int, number: int, said: str, made: set[str], here: Path, temporary: Path, left: list[str]
+    code: int, number: int, stderr: str, made: set[str], here: Path, temporary: Path, left: list[str]
 ) -> list[str]:
     found = []
     if code not in (0, 128 + number):
         found.append(f"exit code {code}")
-    if code == 128 + number and not re.search(r"^cnlu: (stopped\.|Stopped after step .*)$", said, re.MULTILINE):
+    if code == 128 + number and not re.search(r"^cnlu: (stopped\.|Stopped after step .*)$", stderr, re.MULTILINE):
         found.append("no sentence")
-    if "Traceback" in said or "Exception ignored" in said or "terminate called" in said or "leaked" in said:
+    if "Traceback" in stderr or "Exception ignored" in stderr or "terminate called" in stderr or "leaked" in stderr:
         found.append("a traceback")
     there = {path.name for path in here.iterdir()}
     if not there <= (RESUMABLE | made if code else made):
@@ -156,7 +156,7 @@ def _faults(
         found.append(f"left in the temporary folder: {forgotten}")
     if left:
         found.append(f"left processes: {left}")
-    return [*found, said] if found else []
+    return [*found, stderr] if found else []
 
 
 def _hear_ctrl_c() -> None:

@@ -83,9 +83,7 @@ def test_standard_input_is_answered_line_by_line(process: Callable[..., Any], ti
         assert running.wait() == 0
 
 
-def test_a_reader_that_closes_the_pipe_gets_no_complaint(
-    process: Callable[..., Any], tiny_model: Path, tmp_path: Path
-) -> None:
+def test_a_closed_pipe_gets_no_message(process: Callable[..., Any], tiny_model: Path, tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_text("明天去上海\n" * 2000, encoding="utf-8")
     with process("parse", tiny_model, "--input", "in.txt") as running:
         assert json.loads(running.stdout.readline())["text"] == "明天去上海"
@@ -103,7 +101,7 @@ def test_a_report_is_written_even_if_nobody_reads_the_table(
     assert json.loads((tmp_path / "report" / "metrics.json").read_text(encoding="utf-8"))["n"]
 
 
-def test_a_shipped_settings_file_goes_by_its_name(cli: Cli, yaml_file: Path, tmp_path: Path) -> None:
+def test_a_shipped_settings_file_is_found_by_its_name(cli: Cli, yaml_file: Path, tmp_path: Path) -> None:
     done = cli("train", yaml_file, "--out", tmp_path / "model", "--config", "nonesuch")
     assert done.code == 2 and "nonesuch" in done.sentence and "default.yaml" in done.sentence
 

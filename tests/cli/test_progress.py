@@ -18,13 +18,21 @@ def test_training_into_a_pipe_writes_few_lines_each_whole(process: Callable[...,
     examples = "".join(f"    - {word}{n}号\n" for word in ("退票", "改签") for n in range(10))
     content = f"nlu:\n- intent: a\n  examples: |\n{examples}- intent: b\n  examples: |\n    - 好"
     (tmp_path / "nlu.yml").write_text(content, "utf-8")
-    settings = ["model.members=1", "training.max_epochs=30", "training.dev_fraction=0"]
+    settings = [
+        "model.members=1",
+        "model.layers=1",
+        "model.sparse_width=8",
+        "model.width=8",
+        "model.feedforward=16",
+        "training.max_epochs=30",
+        "training.dev_fraction=0",
+    ]
     with process(
         "train", "nlu.yml", "--out", "model", "--device", "cpu", *(word for one in settings for word in ("--set", one))
     ) as running:
-        told = running.communicate()[1].decode()
-    assert running.returncode == 0 and "\r" not in told
-    lines = [line for line in told.splitlines() if line.startswith("training on")]
+        stderr = running.communicate()[1].decode()
+    assert running.returncode == 0 and "\r" not in stderr
+    lines = [line for line in stderr.splitlines() if line.startswith("training on")]
     assert 1 <= len(lines) <= 25
     assert re.fullmatch(r"training on cpu: \d+% \S+/630 \[\d\d:\d\d<\d\d:\d\d, .*examples/s.*\]", lines[0])
 
@@ -52,9 +60,9 @@ def test_a_line_every_half_minute_and_one_at_each_pass(clock: Clock, capsys: pyt
             bar.update(10)
             if second == 45:
                 bar.passed()
-    told = capsys.readouterr().err.splitlines()
-    assert [re.search(r"(\S+)/1.00k", line)[1] for line in told] == ["300", "450", "750", "1.00k"]  # type: ignore[index]
-    assert told[0] == "working: 30% 300/1.00k [00:30<01:10, 10.0 rows/s]"
+    lines = capsys.readouterr().err.splitlines()
+    assert [re.search(r"(\S+)/1.00k", line)[1] for line in lines] == ["300", "450", "750", "1.00k"]  # type: ignore[index]
+    assert lines[0] == "working: 30% 300/1.00k [00:30<01:10, 10.0 rows/s]"
 
 
 def test_a_thousand_short_passes_are_no_thousand_lines(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,14 +81,14 @@ def test_a_step_of_a_moment_has_one_line_or_none(leave: bool, clock: Clock, caps
     assert len(capsys.readouterr().err.splitlines()) == leave
 
 
-def test_what_has_no_known_end_tells_how_far_it_is(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_without_a_total_shows_the_amount_done(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     with progress("reading", None, "B") as bar:
         clock.now = EVERY
         bar.update(3_000_000)
     assert capsys.readouterr().err == "reading: 3.00M [00:30, 100kB/s]\n"
 
 
-def test_a_terminal_gets_a_bar_and_whoever_wants_quiet_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_shows_a_bar_and_quiet_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(progress("working", 1, " rows"), Lines)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert isinstance(progress("working", 1, " rows"), Bar)

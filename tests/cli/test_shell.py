@@ -149,9 +149,9 @@ def test_leaving(tiny_model: Path, tmp_path: Path, key: bytes, start: list[str])
         before = termios.tcgetattr(talk.master)[3] & termios.ECHO
         time.sleep(0.5)  # without readline Python misses a Ctrl-C between writing its prompt and reading
         talk.send(key)
-        said = talk.rest()
+        output = talk.rest()
         assert talk.process.wait(PATIENCE) == 0
-        assert "Traceback" not in said and said.endswith("\n")
+        assert "Traceback" not in output and output.endswith("\n")
         assert before in (0, termios.ECHO) and termios.tcgetattr(talk.master)[3] & termios.ECHO
 
 

@@ -57,7 +57,7 @@ def test_hidden_states_of_every_layer_have_one_width(pretrained: Pretrained) -> 
     assert pretrained.notes == []
 
 
-def test_they_are_those_that_transformers_gives(
+def test_hidden_states_equal_those_of_transformers(
     family: str, pretrained: Pretrained, tiny_encoder: Callable[[str], Path]
 ) -> None:
     if family in ("nezha", "xlnet"):
@@ -90,7 +90,7 @@ def test_every_token_matters_to_every_other(pretrained: Pretrained) -> None:
         assert not torch.allclose(backbone(ids, mask)[-1][0, 0], backbone(changed, mask)[-1][0, 0], atol=1e-6)
 
 
-def test_its_parameters_learn(pretrained: Pretrained) -> None:
+def test_all_parameters_get_gradients(pretrained: Pretrained) -> None:
     backbone = copy.deepcopy(pretrained.backbone).train()
     backbone(*batch(backbone))[-1].square().sum().backward()
     unreached = [name for name, p in backbone.named_parameters() if p.requires_grad and p.grad is None]
@@ -117,7 +117,7 @@ def test_computing_activations_twice_changes_no_gradient(family: str, pretrained
     assert all(torch.allclose(one, other, rtol=1e-3, atol=1e-3) for one, other in zip(*gradients, strict=True))
 
 
-def test_its_layers_are_found(family: str, pretrained: Pretrained) -> None:
+def test_the_layers_are_found(family: str, pretrained: Pretrained) -> None:
     layers = pretrained.backbone.layers()
     assert len(layers) == (1 if family == "albert" else LAYERS)
     inside = sum(p.numel() for p in layers.parameters())

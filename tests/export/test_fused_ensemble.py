@@ -58,7 +58,9 @@ def joined(network: Ensemble, given: dict[str, Tensor]) -> Outputs:
 @pytest.mark.parametrize("members", [1, 3])
 @pytest.mark.parametrize(("encoder", "views"), [(0, 0), (12, 1), (12, 4)])
 @torch.no_grad()
-def test_it_answers_as_the_ensemble_does(layers: int, members: int, encoder: int, views: int) -> None:
+def test_the_fused_ensemble_gives_the_scores_of_the_ensemble(
+    layers: int, members: int, encoder: int, views: int
+) -> None:
     network, given = build(encoder, views, layers=layers, members=members), batch(encoder, views)
     expected, found = network(given), joined(network, given)
     there = given["mask"] > 0
@@ -70,7 +72,7 @@ def test_it_answers_as_the_ensemble_does(layers: int, members: int, encoder: int
 
 @pytest.mark.parametrize("reading", [0, 1, 2])
 @torch.no_grad()
-def test_members_that_do_not_hear_of_the_encoder_stay_deaf(reading: int) -> None:
+def test_members_without_the_encoder_ignore_its_output(reading: int) -> None:
     network, given = build(12, 4, members=3, reading=reading), batch(12, 4)
     expected, found = network(given), joined(network, given)
     assert torch.allclose(found.intent, expected.intent, atol=1e-5)
@@ -94,7 +96,7 @@ def test_several_intents_are_scored_over_the_characters_that_there_are(encoder: 
 
 @pytest.mark.parametrize("intents", [0, 1, 16, 17, 200])
 @torch.no_grad()
-def test_however_many_intents_there_are(intents: int) -> None:
+def test_the_fused_scores_match_for_any_number_of_intents(intents: int) -> None:
     network, given = build(12, 4, intents, members=2), batch(12, 4)
     found = joined(network, given).intent
     assert found.shape == (len(LENGTHS), intents)

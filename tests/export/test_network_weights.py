@@ -126,7 +126,7 @@ def too_large(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (without_one, f"missing or unknown: {NAME}"),
         (with_another, "missing or unknown: members.0.more"),
@@ -138,10 +138,10 @@ def too_large(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     ],
 )
 def test_another_file_is_refused(
-    trained: tuple[TrainingResult, ModelFiles], change: Callable[[dict[str, Tensor]], dict[str, Tensor]], said: str
+    trained: tuple[TrainingResult, ModelFiles], change: Callable[[dict[str, Tensor]], dict[str, Tensor]], message: str
 ) -> None:
     content = save(change(load(trained[1].files[NETWORK_WEIGHTS])))
-    with pytest.raises(ModelError, match=rf"{NETWORK_WEIGHTS}: does not fit the model's other files \(.*{said}"):
+    with pytest.raises(ModelError, match=rf"{NETWORK_WEIGHTS}: does not fit the model's other files \(.*{message}"):
         read(trained[1], **{NETWORK_WEIGHTS: content})
 
 

@@ -138,7 +138,7 @@ def test_products_below_the_limit_are_left_alone(
     assert rounded == (smallest < 1 << 30)
 
 
-def test_all_its_operators_are_ones_that_a_model_may_have(graphs: Graphs) -> None:
+def test_the_graph_has_only_operators_that_a_model_may_have(graphs: Graphs) -> None:
     assert unsupported_operators(graphs.rounded) == []
     given = inputs(graphs.tokens)
     session = onnxruntime.InferenceSession(graphs.rounded, providers=["CPUExecutionProvider"])

@@ -96,7 +96,7 @@ def test_a_text_has_the_same_loss_alone_and_among_longer_ones(names: list[str]) 
     assert chain.loss(scores, batch).item() == pytest.approx(sum(loss.item() for loss in alone), rel=1e-4)
 
 
-def test_where_the_facts_are_sure_the_network_has_little_to_learn() -> None:
+def test_certain_facts_leave_little_loss_for_the_network() -> None:
     """So that it does not learn the training's sentences by heart."""
     labels, rows, batch = given(["1", "2", "3"])
     chain, _ = decision(labels)

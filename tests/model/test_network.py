@@ -100,7 +100,7 @@ def test_without_a_choice_of_intents_there_is_no_loss(scores: torch.Tensor) -> N
     assert intent_loss(scores, torch.tensor([IGNORE_INDEX, IGNORE_INDEX]), ModelConfig()).item() == 0.0
 
 
-def test_hidden_characters_leave_no_trace_in_the_input() -> None:
+def test_masked_characters_do_not_reach_the_input() -> None:
     """Two texts that differ in the hidden characters alone give the same inputs: far-reaching words included."""
     from cnlu.config import Config
     from cnlu.features.build_extractor import build_extractor

@@ -45,11 +45,11 @@ def test_an_interrupted_training_resumes_to_the_same_model(
     tiny_model: Path, tiny_data: Path, tiny_config: Config, tmp_path: Path
 ) -> None:
     request = Request([tiny_data], tmp_path / "model", tiny_config, device="cpu", quiet=True)
-    said: list[str] = []
+    messages: list[str] = []
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
         interrupt(patch, 3)
-        train(request, said.append)
-    assert "--resume" in said[-1]
+        train(request, messages.append)
+    assert "--resume" in messages[-1]
     assert not request.out.exists()
     train(Request(**{**vars(request), "resume": True}))
     assert content(request.out) == content(tiny_model)
@@ -77,8 +77,8 @@ def test_a_killed_training_resumes_to_the_same_model(
         "settings.yaml",
     ]
     environment = {**os.environ, "PYTHONPATH": PYTHONPATH}
-    with open(tmp_path / "said", "wb") as said:
-        process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=said)
+    with open(tmp_path / "log", "wb") as log:
+        process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=log)
         while not (tmp_path / "model.training").exists() and process.poll() is None:
             time.sleep(0.02)
         process.kill()
@@ -175,7 +175,9 @@ def test_a_kill_while_a_state_is_saved_leaves_the_old_or_the_new_one(
     assert checkpoint.load().epoch in (1, 2, 3)
 
 
-def test_a_state_that_cannot_be_written_leaves_nothing_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_that_cannot_be_written_leaves_no_partial_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(self: Path, *arguments: object, **options: object) -> None:
         raise OSError(28, "No space left on device")
 

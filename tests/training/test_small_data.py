@@ -94,9 +94,7 @@ ELSEWHERE = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
-def test_sixteen_sentences_are_in_scope_of_the_bot_they_made_and_other_domains_mostly_are_not(
-    tmp_path: Path, seed: int
-) -> None:
+def test_sixteen_training_sentences_are_in_scope_and_most_of_other_domains_are_not(tmp_path: Path, seed: int) -> None:
     examples = [Example(text, intent) for intent, texts in BANK.items() for text in texts]
     write_jsonl(examples, tmp_path / "bank.jsonl")
     config = load_config(None, [f"training.seed={seed}", "training.min_steps=200"])
