@@ -75,7 +75,7 @@ class Worker:
         line = self.process.stdout.readline()
         if not line:
             self.log.seek(0)
-            last = self.log.read().decode("utf-8", "replace").strip().splitlines()[-1:] or ["it said nothing"]
+            last = self.log.read().decode("utf-8", "replace").strip().splitlines()[-1:] or ["no output"]
             sys.exit(f"{self.name} gave no answer: {last[0]}")
         return json.loads(line)
 

@@ -1,4 +1,4 @@
-"""Whatever a user gives wrongly: one sentence with the place and the mend, an exit code, nothing half-written."""
+"""Wrong input of any kind: one message with place and fix, an exit code, no partial files."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_an_out_directory_that_cannot_be_written_is_refused(cli: Cli, tmp_path: 
 
 
 def damage(model: Path, how: str) -> str:
-    """Damages a model; returns what the sentence must name."""
+    """Damage a model; returns the part of the error message that names it."""
     graph, manifest = model / "model.onnx", model / "manifest.json"
     if how == "missing":
         shutil.rmtree(model)
@@ -134,7 +134,7 @@ def test_a_model_that_cannot_be_used_is_refused(cli: Cli, tiny_model: Path, tmp_
 
 
 def test_files_of_different_models_are_refused(cli: Cli, tiny_model: Path, tmp_path: Path) -> None:
-    """Checksums are right, but the labels are another model's."""
+    """The checksums match, but the labels are those of another model."""
     from cnlu.runtime.model_dir import read_model_dir, write_model_dir
 
     model = read_model_dir(tiny_model)
@@ -213,13 +213,13 @@ def test_ctrl_c_in_training_keeps_the_old_model_and_names_resume(
         assert running.returncode == 130
     assert "--resume to continue" in stderr and stderr.rstrip().endswith("cnlu: stopped.") and "Traceback" not in stderr
     assert {path.name: path.read_bytes() for path in model.iterdir()} == before
-    # The interrupt may fall into the saving of a state: then the one before it is still beside it.
+    # An interrupt while a state is saved leaves the previous one beside it.
     assert {path.name for path in tmp_path.iterdir()} - {"model.training.old"} == {"model", "model.training"}
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Callable[..., Path]]:
-    """Mounts a small file system; skips where that is not permitted."""
+    """`disk(options)` mounts a small file system; the test skips where that is not permitted."""
     mounted: list[Path] = []
 
     def mount(options: str) -> Path:

@@ -1,4 +1,4 @@
-"""`cnlu check` as a user meets it: exit codes, what is shown, JSON, what can be silenced, what cannot be read."""
+"""`cnlu check` from the command line: exit codes, text and JSON output, ignored findings, unreadable files."""
 
 from __future__ import annotations
 

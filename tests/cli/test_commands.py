@@ -1,4 +1,4 @@
-"""train, evaluate and parse as the contract describes them."""
+"""train, evaluate and parse from the command line."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_lone_surrogates_come_back_as_escapes(cli: Cli, tiny_model: Path) -> Non
 
 
 def test_standard_input_is_answered_line_by_line(process: Callable[..., Any], tiny_model: Path) -> None:
-    """The answer comes before the next line is asked: a program can hold a conversation."""
+    """Each result is printed before the next line is read, so that a program can converse."""
     with process("parse", tiny_model, "--input", "-", stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
         for text in ("明天去上海", "退票"):
             running.stdin.write(f"{text}\n".encode())

@@ -1,4 +1,4 @@
-"""The verb distill, as a user meets it."""
+"""`cnlu distill` from the command line."""
 
 from __future__ import annotations
 

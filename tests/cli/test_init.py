@@ -1,4 +1,4 @@
-"""`cnlu init` as a user meets it."""
+"""`cnlu init` from the command line."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_an_error_or_interrupt_midway_leaves_nothing(
 
 
 def test_the_commands_that_follow_work(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trained on next to nothing: only that each command takes what the one before made."""
+    """Each command accepts the output of the one before; the training is minimal."""
     cli("init", tmp_path / "my bot")
     monkeypatch.chdir(tmp_path / "my bot")
     small = ("model.members=1", "model.sparse_width=8", "model.width=8", "model.feedforward=16")

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM at any moment: one sentence, the exit code of the signal, nothing left behind."""
+"""Ctrl-C and SIGTERM at any moment: one message, the exit code of the signal, no files left."""
 
 from __future__ import annotations
 

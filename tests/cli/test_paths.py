@@ -1,4 +1,4 @@
-"""Whatever stands where a path is meant: one sentence and an exit code, soon, and nothing is written."""
+"""Bad paths in every argument: one message and an exit code at once, and nothing is written."""
 
 from __future__ import annotations
 
@@ -124,19 +124,19 @@ OFTEN = (
     "similar --out",
     "probe --corpus",
 )
-"""Of every verb at least one; the others take longer."""
+"""At least one argument of each command; the slow tests cover the others."""
 FINE = {
     **{(verb, name): "a new place" for verb in VERBS if "--out" in verb for name in ("dangling", "home")},
     **{(f"{verb} --out", "a file"): "a file that --force replaces" for verb in ("similar", "probe")},
     ("prepare --lexicon", "a file"): "a lexicon whose lines are not words; the command says so",
     **{("init DIR", name): "a new folder, or an empty one" for name in ("here", "dangling", "home")},
 }
-"""What is no mistake."""
+"""Cases that are not errors"""
 
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, tiny_bert: Path) -> dict[str, str]:
-    """What is right, by the names in VERBS."""
+    """Valid paths for the placeholders in VERBS."""
     from cnlu.cli import main
 
     place = tmp_path_factory.mktemp("right")
@@ -157,7 +157,7 @@ def places(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, tiny_bert
 
 
 def bad_paths(place: Path) -> dict[str, str]:
-    """Files and folders where others are meant, and what is missing."""
+    """Name: files and folders of the wrong kind, and missing paths."""
     (place / "file").write_bytes(b"\xff\xfe\x00")
     (place / "folder").mkdir()
     (place / "folder" / "mine").write_text("mine")
@@ -174,7 +174,7 @@ def bad_paths(place: Path) -> dict[str, str]:
 
 
 def no_paths(place: Path) -> list[str]:
-    """What is neither a file nor a folder and never will be one."""
+    """Paths that are neither files nor folders and cannot become one."""
     (place / "loop").symlink_to(place / "loop")
     for kind in ("yml", "txt", "onnx"):
         os.mkfifo(place / f"pipe.{kind}")
@@ -207,7 +207,7 @@ def test_a_bad_path_is_an_error_message(
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 @pytest.mark.parametrize("verb", VERBS)
 def test_an_impossible_path_is_refused_before_the_command_begins(tmp_path: Path, verb: str) -> None:
-    """A pipe would be waited for, and a device read without end; only `parse --input` takes them, line by line."""
+    """A pipe would block and a device may be endless; only `parse --input` accepts them, line by line."""
     given = dict.fromkeys(("data", "text", "cilin", "model", "encoder", "corpus"), str(tmp_path))
     parser = _parser()
     for path in no_paths(tmp_path):

@@ -1,4 +1,4 @@
-"""Progress in a log is a line now and then."""
+"""Progress: occasional lines in a log, a bar in a terminal."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_training_into_a_pipe_writes_few_lines_each_whole(process: Callable[...,
 
 
 class Clock:
-    """A clock that the test moves."""
+    """A clock that the test sets."""
 
     now = 0.0
 

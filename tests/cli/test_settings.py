@@ -1,4 +1,4 @@
-"""Settings from files and from --set: what is wrong with one is said in a sentence."""
+"""Settings from files and from --set; a wrong one is an error message that names it."""
 
 from __future__ import annotations
 

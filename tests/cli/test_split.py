@@ -1,4 +1,4 @@
-"""`cnlu split` as a user meets it."""
+"""`cnlu split` from the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is suggested for a name that does not exist: what the field means by it, a misspelling, or nothing."""
+"""Suggestions for unknown names: a synonym of the field, a similar name, or none."""
 
 from __future__ import annotations
 

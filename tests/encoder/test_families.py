@@ -1,4 +1,4 @@
-"""Every family gives a vector for every token in every layer, whatever the padding, and the same on ONNX Runtime."""
+"""Every family gives one vector per token and layer, whatever the padding, and the same in ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_a_text_goes_through_reader_and_encoder(family: str, pretrained: Pretrai
 
 
 def test_it_exports_and_onnx_runtime_gives_the_same(family: str, tiny_encoder: Callable[[str], Path]) -> None:
-    """With one layer, which is what takes the time, and half of its heads where they can be removed."""
+    """The encoder has one layer, which saves time, and half of its heads if they can be removed."""
     assert family in EXPORTABLE_FAMILIES
     if family == "xlm-roberta":
         pytest.skip("the same network as RoBERTa's, and exporting takes time")
@@ -169,7 +169,7 @@ def test_it_exports_and_onnx_runtime_gives_the_same(family: str, tiny_encoder: C
 
 
 def exported(backbone: Backbone) -> bytes:
-    """With dynamic batch and length, as training does it with the whole network."""
+    """The export has a dynamic batch and length, like that of a whole network."""
     rows, length = torch.export.Dim("batch"), torch.export.Dim("length")
     received_signal, level = io.StringIO(), logging.root.manager.disable
     logging.disable(logging.WARNING)

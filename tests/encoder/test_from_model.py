@@ -1,4 +1,4 @@
-"""An encoder comes out of the exported graph as it went in, or is refused."""
+"""An encoder is recovered unchanged from an exported graph, or refused."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SIZES = Sizes(character_features=5, sentence_features=5, intents=2, roles=0, gro
 
 
 def cut(directory: Path) -> Backbone:
-    """With a layer less than its directory says."""
+    """The encoder without its last layers."""
     backbone = load_encoder(directory).backbone
     keep_layers(backbone, 1)
     return backbone

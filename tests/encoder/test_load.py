@@ -1,4 +1,4 @@
-"""What stands in published directories loads, whatever its form; the hidden states are those of its weights."""
+"""Encoders load from every published form of directory, with the hidden states of their weights."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def edit(path: Path, **changes: Any) -> None:
 
 
 def rename(folder: Path, to: Callable[[str], str], kind: str = "model.safetensors") -> None:
-    """The weights under other names, and perhaps pickled."""
+    """Store the weights under other names, optionally pickled."""
     weights = {to(name): value for name, value in load_file(folder / "model.safetensors").items()}
     (folder / "model.safetensors").unlink()
     if kind.endswith(".bin"):

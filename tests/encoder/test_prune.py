@@ -1,4 +1,4 @@
-"""Fewer layers and fewer heads: smaller, and nothing else than what was removed has changed."""
+"""Pruned layers and heads: the encoder is smaller and the rest is unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is no encoder, or not a whole one, gets one sentence that says what to do; nothing in it is ever run."""
+"""Incomplete, foreign and malicious encoders are refused with one message that names a fix; their code never runs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def refusal(folder: Path) -> str:
 
 
 def settings(**changes: Any) -> Spoil:
-    """Changes in config.json; None takes a setting out."""
+    """Change settings of config.json; None removes one."""
 
     def spoil(folder: Path) -> None:
         path = folder / "config.json"
@@ -174,7 +174,7 @@ def test_a_pickle_with_code_in_it_is_refused_and_the_code_never_runs(write_encod
 
 
 def test_code_beside_the_weights_never_runs(write_encoder: Write, tmp_path: Path) -> None:
-    """Not even where transformers knows the family too."""
+    """The code does not run even if transformers knows the family."""
     folder = write_encoder("bert")
     code = f"from pathlib import Path\nPath({str(tmp_path / 'ran')!r}).touch()\n"
     (folder / "mine.py").write_text(code, "utf-8")
@@ -276,7 +276,7 @@ def test_an_encoder_without_attention_to_other_tokens_is_refused(write_encoder: 
 
 
 class Reach(torch.nn.Module):
-    """A body whose vectors are sums of the tokens from so many before to so many behind."""
+    """A backbone whose vectors are sums of the tokens from `before` to `behind` positions away."""
 
     def __init__(self, before: int, behind: int) -> None:
         super().__init__()
@@ -300,7 +300,7 @@ class Reach(torch.nn.Module):
         (0, 0, "bert has no context: each vector depends on its own token alone"),
     ],
 )
-def test_an_encoders_context_is_reported(before: int, behind: int, message: str) -> None:
+def test_an_encoder_with_limited_context_is_refused(before: int, behind: int, message: str) -> None:
     with pytest.raises(DataError, match=message):
         validate_encoder(Reach(before, behind), 5, "here")  # type: ignore[arg-type]
     validate_encoder(Reach(9, 9), 5, "here")  # type: ignore[arg-type]

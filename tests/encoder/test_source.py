@@ -1,4 +1,4 @@
-"""A directory, else the hub's model: from the cache, or downloaded, or one sentence at once."""
+"""Sources of an encoder: a directory, the cache, a download from the hub, or an immediate error."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NAME = "someone/tiny-bert"
 
 @pytest.fixture(autouse=True)
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Neither the user's own cache nor a network is touched."""
+    """Use neither the user's cache nor a network."""
     cache = tmp_path / "hub"
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_PROGRESS_BARS", True)
@@ -41,14 +41,14 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def named(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
-    """As HF_ENDPOINT does in a new process."""
+    """Set the hub's address, as HF_ENDPOINT does in a new process."""
     monkeypatch.setattr(constants, "ENDPOINT", endpoint)
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", endpoint + "/{repo_id}/resolve/{revision}/{filename}")
 
 
 @contextmanager
 def hub(files: dict[str, bytes], asked: list[str]) -> Iterator[str]:
-    """A hub on this machine that has one model, and writes down what it was asked for."""
+    """A local hub with one model that records its requests."""
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: Any) -> None:
@@ -189,7 +189,7 @@ def test_a_model_unknown_to_the_hub_is_refused(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_hub_that_does_not_answer_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where looking its name up hangs, which heeds no time limit."""
+    """The lookup of the host name hangs, which no time limit interrupts."""
     from huggingface_hub import HfApi
 
     monkeypatch.setattr(source, "PATIENCE", 0.2)
@@ -202,7 +202,7 @@ def test_a_hub_that_does_not_answer_times_out(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("variables", [{"HF_ENDPOINT": "http://127.0.0.1:9"}, {"HF_HUB_OFFLINE": "1"}])
 def test_without_a_network_one_sentence_names_the_ways_out_at_once(tmp_path: Path, variables: dict[str, str]) -> None:
-    """In a process of its own, as the variables are read when the library is imported."""
+    """The test runs in a new process, because the library reads the variables at import."""
     program = (
         "import time\nfrom cnlu.encoder.source import local_directory\nfrom cnlu.errors import UsageError\n"
         "import huggingface_hub\nstart = time.monotonic()\n"

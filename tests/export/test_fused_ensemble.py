@@ -1,4 +1,4 @@
-"""The network that is exported gives the answers of the one that was trained."""
+"""The fused ensemble, which is exported, gives the scores of the trained one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LENGTHS = [7, 4, 1]
 
 
 def build(encoder: int = 0, views: int = 0, intents: int = 5, reading: int | None = None, **settings: int) -> Ensemble:
-    """An ensemble none of whose weights is at its start, where norms do nothing and mixtures are even."""
+    """An ensemble with random weights everywhere: initial norms and mixtures would have no effect."""
     torch.manual_seed(0)
     sizes = Sizes(50, 40, intents, roles=2, groups=1, encoder=encoder, views=views)
     config = ModelConfig(**{**SMALL, **settings})  # type: ignore[arg-type]
@@ -34,7 +34,7 @@ def build(encoder: int = 0, views: int = 0, intents: int = 5, reading: int | Non
 
 
 def batch(encoder: int = 0, views: int = 0) -> dict[str, Tensor]:
-    """Three texts of different lengths, and what an encoder might say of them."""
+    """Three texts of different lengths, with a random encoder output."""
     torch.manual_seed(1)
     mask = (torch.arange(max(LENGTHS)) < torch.tensor(LENGTHS)[:, None]).float()
     characters = torch.randint(1, 50, (*mask.shape, 4)) * mask[..., None].long()

@@ -1,4 +1,4 @@
-"""A student's losses against every tag sequence counted out, and against the formulas in NumPy."""
+"""The distillation losses compared with an enumeration of all tag sequences and with formulas in NumPy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`cnlu train --from MODEL`: what is known stays, what is new is learned."""
+"""`cnlu train --from MODEL`: old labels are kept, new ones are learned."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def options(place: Path, given: list[Example], name: str, *overrides: str, **mor
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that knows where to go and what to ask."""
+    """A model with the intents `go` and `ask`."""
     place = tmp_path_factory.mktemp("growth")
     train(options(place, EXAMPLES, "base"))
     return place / "base"
@@ -118,7 +118,7 @@ def test_continued_training_starts_with_the_scores_of_the_model(
 
 
 def _ids_in(base: Path, network: Any, features: Any) -> dict[str, torch.Tensor]:
-    """Rows of known features by their weights' places: those that are not 0, in the vocabulary's order."""
+    """The inputs of the extended network: the old features have the rows whose weights are not 0, in the old order."""
     before = cnlu.load(base)
     batch: dict[str, torch.Tensor] = {}
     for name, table, rows in (

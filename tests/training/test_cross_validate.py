@@ -1,4 +1,4 @@
-"""Cross-validation: every example is answered once, by a model that did not learn from it."""
+"""Cross-validation: each example is parsed once, by a model that was not trained on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small teacher with an encoder teaches students without one, with a part of it, and with another."""
+"""Distillation of a teacher with an encoder to students without one, on some of its layers, and on another."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ import torch
 import cnlu
 from cnlu.config.files import load_config
 from cnlu.data.jsonl import write_jsonl
-from cnlu.data.schema import Entity, Example
 from cnlu.errors import DataError, ModelError, UsageError
 from cnlu.runtime.model_dir import read_model_dir, write_model_dir
 from cnlu.training.distill import Distillation, _copies, distill
@@ -27,60 +26,14 @@ from cnlu.training.request import Request
 from cnlu.training.train import train
 from cnlu.training.transfer.teacher import as_example, ask
 from cnlu.training.transfer.trained_model import TrainedModel
-
-NARROW = [
-    "model.members=2",
-    "model.sparse_width=16",
-    "model.width=16",
-    "model.heads=2",
-    "model.feedforward=32",
-    "model.label_width=8",
-    "training.min_epochs=1",
-    "training.max_epochs=2",
-    "training.batch_size=16",
-    "training.checkpoint_seconds=0",
-    "training.average=0.9",
-    "training.min_dev=1",
-]
-LEARNS = [
-    "training.max_epochs=15",
-    "training.min_epochs=15",
-    "training.learning_rate=1e-2",
-    "training.sparse_learning_rate=2e-2",
-]
-CITIES = ["北京", "上海", "石家庄", "成都", "哈尔滨", "武汉"]
-LOOKUPS = """version: "3.1"
-nlu:
-- lookup: train
-  examples: |
-    - 高铁
-- synonym: 上海
-  examples: |
-    - 魔都
-"""
+from tests.training.distillation import EXAMPLES, LEARNS, LOOKUPS, NARROW, history, wide_bert
 
 Run = Callable[..., tuple[TrainingResult, list[str]]]
 
 
-def _journey(sentence: str, one: str, other: str) -> Example:
-    text = sentence.format(one, other)
-    spans = [(text.index(one), one, "from"), (text.index(other), other, "to")]
-    entities = [Entity(start, start + len(city), "city", city, role) for start, city, role in spans]
-    return Example(text, "book" if "订" in text else "ask", tuple(sorted(entities, key=lambda e: e.start)))
-
-
-EXAMPLES = [
-    _journey(sentence, one, other)
-    for sentence in ("订从{}到{}的票", "从{}去{}要多久", "到{1}的票，从{0}走，订一张", "{}到{}的高铁有吗")
-    for one in CITIES
-    for other in CITIES
-    if one != other
-]
-
-
 @pytest.fixture(scope="module")
 def teacher(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two intents, a type with two roles, a lookup table, a synonym; an encoder of two layers."""
+    """A model with an encoder, two intents, an entity type with two roles, a lookup table and a synonym."""
     folder = tmp_path_factory.mktemp("teacher")
     write_jsonl(EXAMPLES[::2], folder / "examples.jsonl")
     (folder / "lookups.yml").write_text(LOOKUPS, encoding="utf-8")
@@ -102,7 +55,7 @@ def teacher(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def sentences(tmp_path: Path) -> Path:
-    """Without annotations; the teacher has seen half of them."""
+    """A file of sentences without annotations. The teacher was trained on half of them."""
     path = tmp_path / "sentences.txt"
     path.write_text("\n".join(example.text for example in EXAMPLES), encoding="utf-8")
     return path
@@ -110,7 +63,7 @@ def sentences(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(teacher: Path, sentences: Path, tmp_path: Path) -> Run:
-    """Distil; returns what `distill` returns and what it said."""
+    """Distil; returns the result of `distill` and its log."""
 
     def go(
         student: str,
@@ -127,10 +80,6 @@ def run(teacher: Path, sentences: Path, tmp_path: Path) -> Run:
         return distill(Distillation(of, student, **(options or {})), asked, messages.append), messages
 
     return go
-
-
-def history(model: Path) -> list[dict[str, float]]:
-    return json.loads((model / "training.json").read_text(encoding="utf-8"))["history"]
 
 
 def test_a_student_without_an_encoder_answers_new_sentences_as_its_teacher(
@@ -205,25 +154,12 @@ def test_the_kept_layers_start_with_the_teachers_weights(run: Run, teacher: Path
 
 
 def test_the_teachers_encoder_gives_the_same_output_in_torch_and_onnx(teacher: Path) -> None:
-    """Its hidden states are those that its answers rest on."""
+    """The hidden states that a student learns from are those behind the scores."""
     found = TrainedModel.load(teacher, 1)
     answers, _ = ask(found, ["订从北京到上海的票"], 1 << 20, teacher.parent, True)
     scores = found.model.scores("订从北京到上海的票")
     assert answers.each[:, : answers.sizes[0]] == pytest.approx(scores.emissions, abs=0.02)
     assert answers.whole[0] == pytest.approx(scores.intent, abs=0.02)
-
-
-def wide_bert(folder: Path, tiny_bert: Path) -> str:
-    """Another encoder, of another width, with the vocabulary in another order."""
-    from transformers import BertConfig, BertModel, BertTokenizer
-
-    words = (tiny_bert / "vocab.txt").read_text(encoding="utf-8").split()
-    folder.mkdir()
-    (folder / "vocab.txt").write_text("\n".join([*words[:5], *reversed(words[5:])]) + "\n", encoding="utf-8")
-    sizes = {"hidden_size": 48, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
-    BertModel(BertConfig(vocab_size=len(words), **sizes)).save_pretrained(folder)
-    BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
-    return str(folder)
 
 
 def test_hidden_states_of_another_width_and_tokenizer_approach_the_teachers(
@@ -245,7 +181,7 @@ def test_hidden_states_are_skipped_with_weight_0_or_a_frozen_encoder(
 
 @pytest.fixture
 def rounded(teacher: Path, tmp_path: Path) -> Path:
-    """The teacher without the note of where its encoder's weights are, as with --int8."""
+    """The teacher without its encoder's metadata, as with --int8."""
     import onnx
 
     files = read_model_dir(teacher)
@@ -290,7 +226,7 @@ def test_long_texts_are_distilled_in_windows(run: Run, tmp_path: Path, without_e
 def test_an_interrupted_distillation_resumes_to_the_same_student(
     run: Run, tmp_path: Path, tiny_bert: Path, without_export: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The bridge between two widths is saved with the rest."""
+    """The projection between the two widths is saved too."""
     wide, settings = wide_bert(tmp_path / "wide", tiny_bert), ["training.max_epochs=3", "training.min_epochs=3"]
     run(wide, *settings, name="whole")
     score, calls = DevEvaluator.frame_accuracy, iter(range(1, 100))

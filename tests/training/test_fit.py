@@ -1,4 +1,4 @@
-"""What the training loop promises: when it stops, what it keeps, what it holds in memory."""
+"""The training loop: early stopping, the kept weights, refitting, and memory."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def training_report(model: Path) -> dict:  # type: ignore[type-arg]
 
 
 def scores(monkeypatch: pytest.MonkeyPatch, values: list[float]) -> list[torch.Tensor]:
-    """DevEvaluator scores as written; collects a weight of the network that each was given for."""
+    """Replace the dev scores by `values`; returns a list that collects a weight of the network at each evaluation."""
     seen: list[torch.Tensor] = []
 
     def scored(self: DevEvaluator, network):  # type: ignore[no-untyped-def]

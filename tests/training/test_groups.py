@@ -1,4 +1,4 @@
-"""Groups: which of the entities found belong together, in wordings that training never had."""
+"""Groups: which entities belong together, in wordings that training has not seen."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SIZES, DRINKS = ("大杯", "中杯", "小杯"), ("拿铁", "美式", "红茶", "
 
 
 def example(line: str, **values: str) -> Example:
-    """`S1` is a size in group 1, `D` a drink in none."""
+    """Fill in a template: `S1` is a size in group 1, `D` a drink without a group."""
     for kind, name in (("S", "size"), ("D", "drink")):
         for group in ("1", "2", "3", ""):
             about = {"entity": name} | ({"group": values.get(group, group)} if group else {})
@@ -49,7 +49,7 @@ def example(line: str, **values: str) -> Example:
 
 
 def orders(lines: Iterable[str], **names: str) -> list[Example]:
-    """Each line with sizes and drinks by turns; `names` are other labels than numbers, under `_1` and `_2`."""
+    """Four examples per template with varying sizes and drinks. `names` (`_1`, `_2`) replace the group numbers."""
     labels = {key[1:]: name for key, name in names.items()}
     found = []
     for i, line in enumerate(lines):
@@ -73,7 +73,7 @@ NAMED = orders(
 
 
 OTHERS = orders(["我要S1D1，S2D2", "S1D1，再来D2要S2的", "D1要S1的和S2D2", "来D1，再来S2D2", "S1D1和D2", "要SD"])
-"""Of other wordings"""
+"""Orders in other wordings"""
 
 
 def options(place: Path, given: list[Example], name: str, dev: Sequence[Example] = ()) -> Request:
@@ -91,7 +91,7 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def frames_right(trained: TrainingResult) -> float:
-    """Of the dev examples that were given."""
+    """The frame accuracy on the dev examples."""
     assert trained.dev_metrics is not None
     return float(trained.dev_metrics["frame_accuracy"])
 

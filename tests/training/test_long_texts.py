@@ -45,7 +45,7 @@ def test_an_entity_anywhere_in_a_long_text_is_found(run_on_encoder: Run, tmp_pat
 def test_texts_with_more_tokens_than_the_encoders_limit_are_parsed_in_smaller_windows(
     tiny_bert_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No window of 256 characters is too much for 510 tokens, so the encoder's limit is lowered."""
+    """The test lowers the encoder's limit, because no window of 256 characters has more than 510 tokens."""
     model = cnlu.load(tiny_bert_model)
     assert model.tokens is not None
     monkeypatch.setattr(model.tokens, "special_tokens", replace(model.tokens.special_tokens, limit=42))

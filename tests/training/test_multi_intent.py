@@ -1,4 +1,4 @@
-"""Several intents of one sentence: learned from joined sentences, given in combinations never seen."""
+"""Multi-intent sentences: learned from synthesized pairs, predicted in unseen combinations."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ THREE = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of three intents, one combination of which its examples have."""
+    """A model of three intents; its examples have one combination of two."""
     place = tmp_path_factory.mktemp("several")
     write_jsonl([*THREE, Example("下次聊，天气怎么样", "bye+weather")], place / "examples.jsonl")
     config = load_config(None, [*SMALL, *QUICK])

@@ -30,7 +30,7 @@ def content(model: Path) -> dict[str, bytes]:
 
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
-    """Ctrl-C while the dev examples of an epoch are scored."""
+    """Raise KeyboardInterrupt at the evaluation of an epoch."""
     score, calls = DevEvaluator.frame_accuracy, iter(range(1, 100))
 
     def scored(self: DevEvaluator, network):  # type: ignore[no-untyped-def]
@@ -145,7 +145,7 @@ def test_a_damaged_state_is_refused(run: Callable[..., object], examples: list[E
 def test_a_kill_while_a_state_is_saved_leaves_the_old_or_the_new_one(
     step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every change to the disk may be the last; the `finally` that tidies up is not run by a kill either."""
+    """Any change to the disk may be the last one before a kill, which does not run `finally` either."""
     checkpoint = Checkpoint(tmp_path / "model.training", "same")
     checkpoint.save(TrainingState(1, 1, 0.5))
     checkpoint.folder.rename(checkpoint.folder.with_name("model.training.old"))  # as an earlier kill left it

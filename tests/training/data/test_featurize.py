@@ -36,7 +36,7 @@ def test_roles_stand_on_the_characters_of_types_that_have_them() -> None:
 
 
 def orders(*groups: str | None) -> tuple[Entity, ...]:
-    """A drink every fourth character."""
+    """Drink entities at every fourth character, one for each group."""
     return tuple(Entity(4 * i, 4 * i + 2, "drink", "", group=group) for i, group in enumerate(groups))
 
 

@@ -1,4 +1,4 @@
-"""Members that leave out a fold each: what they have not seen leaves no trace in them, until all learn from all."""
+"""Members that leave out a fold each: they do not learn from it until the refit on all examples."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def training_report(model: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def first_phase(monkeypatch: pytest.MonkeyPatch) -> list[list[dict[str, torch.Tensor]]]:
-    """The members' weights of each training, as they calibrate."""
+    """A list that collects the members' weights at the calibration of each training."""
     from cnlu.training.fit.dev_evaluator import DevEvaluator
 
     found: list[list[dict[str, torch.Tensor]]] = []

@@ -1,4 +1,4 @@
-"""Which examples training makes of the given ones, and what it says of them."""
+"""The augmented examples of a training, and what the log says about them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Copies in which words are written as others that sound the same."""
+"""Copies in which homophones replace words."""
 
 from __future__ import annotations
 

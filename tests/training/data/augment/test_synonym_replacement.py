@@ -1,4 +1,4 @@
-"""Copies in other words and without fillers: what is asked for and the entities stay."""
+"""Synonym replacement and dropped fillers: copies keep the intent and the entities."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TABLE = read_synonyms(SYNONYMS)
 
 
 def example(*parts: str | tuple[str, str]) -> Example:
-    """From plain pieces and (surface, type) ones."""
+    """An example from pieces: plain text or (text, type)."""
     text, entities = "", []
     for part in parts:
         plain = isinstance(part, str)

@@ -1,4 +1,4 @@
-"""Copies of examples with other values: the sentence stays, the spans follow."""
+"""Value substitution: copies keep the sentence, and their spans match the new values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cnlu.training.data.augment.value_substitution import substitute_values
 
 
 def example(*parts: str | tuple[str, str] | tuple[str, str, str]) -> Example:
-    """From plain pieces and (surface, type) or (surface, type, role) ones."""
+    """An example from pieces: plain text, (text, type) or (text, type, role)."""
     text, entities = "", []
     for part in parts:
         if isinstance(part, str):

@@ -1,4 +1,4 @@
-"""Tables of words of one meaning and of fillers: those that come with cnlu are sound, a broken one is refused."""
+"""Tables of synonyms and fillers: the shipped ones are valid, broken ones are refused."""
 
 from __future__ import annotations
 
