@@ -12,6 +12,7 @@ pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
 
 from cnlu.config import Config
 from cnlu.config.files import load_config
+from cnlu.data.jsonl import write_jsonl
 from cnlu.data.schema import Example, NluData
 from cnlu.errors import CnluError, UsageError
 from cnlu.text.segment import Segmenter
@@ -74,8 +75,8 @@ def test_a_setting_without_effect_is_refused(overrides: list[str]):
         load_config(None, overrides)
 
 
-def test_distillation_refuses_all_augmentations(tmp_path: Path, run: Run, examples: list[Example]):
-    run(examples, "training.max_epochs=1", name="teacher")
+def test_distillation_refuses_all_augmentations(tmp_path: Path, tiny_model: Path, examples: list[Example]):
+    write_jsonl(examples, tmp_path / "examples.jsonl")
     for name in set(SETTINGS) - {"multi_intent_pairs"}:
         value = "mine.txt" if name == "synonym_table" else "0.5"
         more = ["training.synonym_replacement=0.1"] if name == "synonym_table" else []
@@ -84,5 +85,5 @@ def test_distillation_refuses_all_augmentations(tmp_path: Path, run: Run, exampl
         with pytest.raises(
             UsageError, match=r"training.(synonym_replacement|" + name + "): has no effect on a student"
         ):
-            distill(Distillation(tmp_path / "teacher"), request)
+            distill(Distillation(tiny_model), request)
         assert not (tmp_path / "student").exists()
