@@ -1,4 +1,4 @@
-"""What `gpu.py` measures: encoders with random weights, made-up examples, steps of training, and the work in them."""
+"""The training part of `gpu.py`: random encoders, synthetic examples, training steps and their FLOPs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WARM_UP = 5
 
 @dataclass(frozen=True)
 class Shape:
-    """An encoder's."""
+    """The shape of an encoder."""
 
     layers: int
     width: int
@@ -44,7 +44,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Measured:
-    """Of one combination."""
+    """The figures of one combination of encoder, batch size and length."""
 
     model: str
     batch: int
@@ -53,16 +53,16 @@ class Measured:
     seconds: float
     examples: int
     tokens: int
-    """Of the texts, marks included, padding not"""
+    """Special tokens included, padding excluded"""
     operations: float
     peak_memory: int
-    """Bytes; 0 where the device does not tell"""
+    """Bytes; 0 on a CPU"""
     part: int
-    """Examples computed at once: less than the batch where memory ran out"""
+    """Examples computed at once; fewer than the batch if memory ran out"""
 
 
 def build(shape: Shape) -> tuple[Ensemble, TagSet]:
-    """Encoder and joint network with random weights, the settings of `cnlu train --encoder`."""
+    """A random encoder and joint network with the default settings of `cnlu train --encoder`, and its tags."""
     config = BertConfig(
         vocab_size=shape.word_pieces,
         hidden_size=shape.width,
@@ -72,7 +72,7 @@ def build(shape: Shape) -> tuple[Ensemble, TagSet]:
         max_position_embeddings=512,
     )
     model = BertModel._from_config(config, attn_implementation="eager")
-    reader = AlignedEncoder(Backbone(model, shape.width), EncoderConfig().sentence, 0)
+    aligned_encoder = AlignedEncoder(Backbone(model, shape.width), EncoderConfig().sentence, 0)
     tags = TagSet([f"type{i}" for i in range(ENTITY_TYPES)], ModelConfig().tagging)
     sizes = Sizes(
         character_features=CHARACTER_FEATURES,
@@ -83,11 +83,11 @@ def build(shape: Shape) -> tuple[Ensemble, TagSet]:
         encoder=shape.width,
         views=1,
     )
-    return Ensemble(ModelConfig(), sizes, tags, aligned_encoder=reader), tags
+    return Ensemble(ModelConfig(), sizes, tags, aligned_encoder=aligned_encoder), tags
 
 
 def made_up(count: int, longest: int, word_pieces: int, tags: TagSet) -> list[Row]:
-    """Rows of texts of half to all of `longest` characters: some 30 features a character, an entity or two."""
+    """Rows of random texts of `longest / 2` to `longest` characters, with 30 features each and one or two entities."""
     random = np.random.default_rng(1)
     rows = []
     for _ in range(count):
@@ -117,11 +117,11 @@ def made_up(count: int, longest: int, word_pieces: int, tags: TagSet) -> list[Ro
 
 
 def operations(network: Ensemble) -> Callable[[int, int], float]:
-    """What a text of so many characters and tokens costs in matrix products, forward and backward; see gpu.py."""
+    """A function (characters, tokens) -> operations of the matrix products, forward and backward; see gpu.py."""
     assert network.aligned_encoder is not None
-    body, members = network.aligned_encoder.backbone, network.networks()
+    backbone, members = network.aligned_encoder.backbone, network.networks()
     config = members[0].config
-    encoder = sum(m.weight.numel() for m in body.modules() if isinstance(m, nn.Linear))
+    encoder = sum(m.weight.numel() for m in backbone.modules() if isinstance(m, nn.Linear))
     places = characters = once = 0
     for member in members:
         places += sum(m.weight.numel() for m in member.layers.modules() if isinstance(m, nn.Linear))
@@ -130,9 +130,9 @@ def operations(network: Ensemble) -> Callable[[int, int], float]:
         once += member.sentence_in.weight.numel() + member.intent_in.weight.numel() + member.labels.numel()
 
     def of(length: int, tokens: int) -> float:
-        products = encoder * tokens + body.width * length * tokens  # the second brings vectors to characters
+        products = encoder * tokens + backbone.width * length * tokens  # the second aligns vectors with characters
         products += places * (length + 1) + characters * length + once
-        attention = body.num_hidden_layers * body.width * tokens**2
+        attention = backbone.num_hidden_layers * backbone.width * tokens**2
         attention += len(members) * config.layers * config.width * (length + 1) ** 2
         return 6.0 * products + 12.0 * attention
 
@@ -142,7 +142,7 @@ def operations(network: Ensemble) -> Callable[[int, int], float]:
 def measure(
     model: str, shape: Shape, batch: int, length: int, device: torch.device, half: bool, seconds: float
 ) -> Measured:
-    """Trains for so many seconds. Raises ModelError where a single example is too much for the memory."""
+    """Train for `seconds`. Raises ModelError if the memory is too small for a single example."""
     torch.manual_seed(1)
     network, tags = build(shape)
     rows = made_up(8 * batch, length, shape.word_pieces, tags)
@@ -204,7 +204,7 @@ def measure(
 
 
 def matrix_product(device: torch.device, half: bool, size: int) -> float:
-    """10^12 operations a second of the product of two square matrices, the best of several runs."""
+    """10^12 operations per second of the product of two square matrices, the best of several runs."""
     one, other = (torch.randn(size, size, device=device, dtype=torch.bfloat16 if half else None) for _ in range(2))
     best, until = math.inf, time.perf_counter() + (0.1 if size < 1024 else 3.0)
     while best == math.inf or time.perf_counter() < until:
@@ -218,6 +218,6 @@ def matrix_product(device: torch.device, half: bool, size: int) -> float:
 
 
 def wait(device: torch.device) -> None:
-    """Until the device has done what it was given."""
+    """Wait until the device has finished."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -22,7 +22,7 @@ CHINESE = {"leave it out": "请去掉它", "{problem}; {fix}.": "{problem}；{fi
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No language in the environment and a small catalogue of Chinese; all as before at the end."""
+    """No language in the environment and a small Chinese catalogue, both restored at the end."""
     babel = pytest.importorskip("babel.messages", reason="the catalogue is made with Babel")
     from babel.messages.mofile import write_mo
 

@@ -1,4 +1,4 @@
-"""Fewer layers and fewer heads: smaller, and nothing else than what was removed has changed."""
+"""Pruned layers and heads: the encoder is smaller and the rest is unchanged."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_removing_no_heads_changes_nothing(backbone: Backbone) -> None:
     assert size(backbone) == parameters
 
 
-def test_heads_that_add_nothing_go_first_and_nothing_changes(family: str, backbone: Backbone) -> None:
+def test_heads_without_effect_are_pruned_first(family: str, backbone: Backbone) -> None:
     if family in WITHOUT_HEADS:
         with pytest.raises(UsageError, match=f"prune_heads: the heads of {family} cannot be removed"):
             prune_heads(backbone, 0.5)
@@ -114,7 +114,7 @@ def test_a_head_without_weights_but_with_a_bias_still_counts(bert: Backbone) -> 
 
 
 @pytest.mark.parametrize("share", [1.0, -0.1])
-def test_not_all_heads_can_go(bert: Backbone, share: float) -> None:
+def test_not_all_heads_can_be_pruned(bert: Backbone, share: float) -> None:
     with pytest.raises(UsageError, match="prune_heads: is"):
         prune_heads(bert, share)
 

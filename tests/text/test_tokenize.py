@@ -24,7 +24,9 @@ def test_a_full_width_capital_is_tokenized_as_the_plain_letter(uncased: Tokenize
 def test_a_character_of_the_vocabulary_keeps_its_form() -> None:
     tokenizer = Tokenizer(models.WordPiece({"[UNK]": 0, "，": 1, ",": 2, "…": 3, ".": 4}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    aligned = AlignedTokenizer(tokenizer.to_str(), SpecialTokens([], [], 0, 0, 0, 9))
+    aligned = AlignedTokenizer(
+        tokenizer.to_str(), SpecialTokens(before=[], after=[], summary=0, pad=0, unknown=0, limit=9)
+    )
     assert aligned.encode("，…．").ids.tolist() == [1, 3, 4]
 
 
@@ -33,7 +35,12 @@ def test_chinese_punctuation_that_the_vocabulary_lacks_is_tokenized_as_ascii(tex
     pieces = {"[UNK]": 0, ".": 1, '"': 2, "'": 3, "-": 4}
     tokenizer = Tokenizer(models.WordPiece(pieces, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    assert AlignedTokenizer(tokenizer.to_str(), SpecialTokens([], [], 0, 0, 0, 9)).encode(text).ids.tolist() == ids
+    assert (
+        AlignedTokenizer(tokenizer.to_str(), SpecialTokens(before=[], after=[], summary=0, pad=0, unknown=0, limit=9))
+        .encode(text)
+        .ids.tolist()
+        == ids
+    )
 
 
 def test_only_the_unknown_character_of_a_word_is_unknown(uncased: TokenizerCase) -> None:
@@ -60,7 +67,9 @@ def test_a_traditional_character_is_tokenized_as_the_simplified_one(uncased: Tok
 
 
 def test_tokens_beyond_the_limit_are_cut_off_and_whole_is_false(uncased: TokenizerCase) -> None:
-    aligned = AlignedTokenizer(uncased.content, SpecialTokens([2], [3], 0, 0, 1, 6))
+    aligned = AlignedTokenizer(
+        uncased.content, SpecialTokens(before=[2], after=[3], summary=0, pad=0, unknown=1, limit=6)
+    )
     assert aligned.room == 4
     assert aligned.fits("北京上海") and aligned.encode("北京上海").whole
     assert not aligned.fits("北京上海的") and not aligned.encode("北京上海的").whole

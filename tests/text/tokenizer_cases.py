@@ -34,7 +34,7 @@ def word_piece(lowercase: bool) -> tuple[Any, SpecialTokens]:
     trainer = trainers.WordPieceTrainer(vocab_size=260, special_tokens=BERT, show_progress=False)
     tokenizer.train_from_iterator(SENTENCES, trainer)
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-    return tokenizer, SpecialTokens([2], [3], 0, 0, 1, 512)
+    return tokenizer, SpecialTokens(before=[2], after=[3], summary=0, pad=0, unknown=1, limit=512)
 
 
 def unigram(split: bool) -> tuple[Any, SpecialTokens]:
@@ -50,7 +50,7 @@ def unigram(split: bool) -> tuple[Any, SpecialTokens]:
     tokenizer.pre_tokenizer = blanks
     trainer = trainers.UnigramTrainer(vocab_size=150, special_tokens=XLNET, unk_token="<unk>", show_progress=False)
     tokenizer.train_from_iterator(SENTENCES, trainer)
-    return tokenizer, SpecialTokens([], [4, 3], -1, 5, 0, 512)
+    return tokenizer, SpecialTokens(before=[], after=[4, 3], summary=-1, pad=5, unknown=0, limit=512)
 
 
 def byte_pair_encoding(prefix: bool) -> tuple[Any, SpecialTokens]:
@@ -63,7 +63,7 @@ def byte_pair_encoding(prefix: bool) -> tuple[Any, SpecialTokens]:
     )
     tokenizer.train_from_iterator(SENTENCES, trainer)
     tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), True, prefix)
-    return tokenizer, SpecialTokens([0], [2], 0, 1, None, 512)
+    return tokenizer, SpecialTokens(before=[0], after=[2], summary=0, pad=1, unknown=None, limit=512)
 
 
 def published(folder: Path) -> tuple[Any, SpecialTokens]:
@@ -75,7 +75,7 @@ def published(folder: Path) -> tuple[Any, SpecialTokens]:
         tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     pad, unknown, before, after, _ = map(tokenizer.token_to_id, BERT)
-    return tokenizer, SpecialTokens([before], [after], 0, pad, unknown, 512)
+    return tokenizer, SpecialTokens(before=[before], after=[after], summary=0, pad=pad, unknown=unknown, limit=512)
 
 
 TRAINED: dict[str, Callable[[], tuple[Any, SpecialTokens]]] = {

@@ -44,7 +44,10 @@ def test_an_order_moves_only_to_a_train_with_enough_seats(store: Store, now: dat
     day = now.date()
     trains = store.trains("北京", "上海")
     available = [(train, fare) for train in trains for fare in store.fares(train.number, day) if fare.seats_left]
-    (train, fare), (other, target) = available[0], next((t, f) for t, f in available if t.number != available[0][0].number)
+    (train, fare), (other, target) = (
+        available[0],
+        next((t, f) for t, f in available if t.number != available[0][0].number),
+    )
     order = store.book(
         "甲",
         Order(
