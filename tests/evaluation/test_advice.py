@@ -12,7 +12,7 @@ from tests.evaluation.report_examples import entity, report_data
 
 
 def said(one: Finding) -> str:
-    return "".join([*one.what, *one.advice, *("".join(point) for point in one.points)])
+    return "".join([*one.problem, *one.advice, *("".join(point) for point in one.points)])
 
 
 def test_two_intents_taken_for_each_other_are_one_finding_with_sentences_of_both() -> None:
@@ -38,7 +38,7 @@ def test_an_entity_with_new_words_asks_for_the_words_and_one_with_old_words_for_
     (new,) = advise(report_data(texts, nothing, unseen_spans=frozenset((i, (1, 3, "meal")) for i in range(3))))[
         "entities"
     ]
-    assert Name("水饺") in new.what and "lookup table meal" in said(new)
+    assert Name("水饺") in new.problem and "lookup table meal" in said(new)
     (old,) = advise(report_data(texts, nothing))["entities"]
     assert "sentences around them" in said(old)
 
