@@ -32,9 +32,9 @@ def chain_of(items: ItemSet, count: int, seed: int) -> Potentials:
     states = len(items.label)
     on = np.exp(random.normal(0, 2, (count, 1 + len(items.names))))[:, items.label] * (items.label > 0)
     moves = np.exp(random.normal(0, 1, (states, states))) * (items.begins | items.returns)
-    goes_on, begins = np.exp(random.normal(0, 2, (2, count, count + 1)))
+    continues, begins = np.exp(random.normal(0, 2, (2, count, count + 1)))
     end = np.exp(random.normal(0, 1, states))
-    return Potentials(on=on, goes_on=goes_on, begins=begins, moves=moves, end=end)
+    return Potentials(on=on, continues=continues, begins=begins, moves=moves, end=end)
 
 
 def all_sequences(chain: Potentials, items: ItemSet, count: int) -> dict[tuple[int, ...], float]:
@@ -46,7 +46,7 @@ def all_sequences(chain: Potentials, items: ItemSet, count: int) -> dict[tuple[i
             if label == 0:
                 continue
             if label == items.label[state]:
-                weight *= chain.on[i, state] * chain.goes_on[i, began]
+                weight *= chain.on[i, state] * chain.continues[i, began]
                 continue
             ways = [s for s in np.flatnonzero(chain.moves[state]) if items.label[s] == label]
             if not ways:

@@ -23,7 +23,7 @@ def model(tmp_path: Path) -> Path:
 def _rewrite_manifest(path: Path, **changes: object) -> None:
     manifest = json.loads((path / MANIFEST).read_text())
     manifest.update(changes)
-    manifest["sha256"] = model_dir._seal({key: value for key, value in manifest.items() if key != "sha256"})
+    manifest["sha256"] = model_dir._manifest_digest({key: value for key, value in manifest.items() if key != "sha256"})
     (path / MANIFEST).write_text(json.dumps(manifest))
 
 

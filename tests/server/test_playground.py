@@ -50,7 +50,7 @@ def ask(page: Any, sentence: str) -> None:
 def select(page: Any, part: str) -> None:
     """Select a part of the sentence with the keyboard alone."""
     before = SENTENCE.partition(part)[0]
-    page.get_by_label("Sentence: select a part of it").focus()
+    page.get_by_label("Sentence (select a part of it)").focus()
     page.keyboard.press("Control+Home")
     for _ in before:
         page.keyboard.press("ArrowRight")
@@ -91,12 +91,12 @@ def test_a_correction_by_keyboard_ends_in_the_file(page: Any, annotated: Path, r
 
 
 def test_the_sentence_to_select_from_cannot_be_changed(page: Any) -> None:
-    page.get_by_label("Sentence: select a part of it").press_sequentially("改x")
-    assert page.get_by_label("Sentence: select a part of it").input_value() == SENTENCE
+    page.get_by_label("Sentence (select a part of it)").press_sequentially("改x")
+    assert page.get_by_label("Sentence (select a part of it)").input_value() == SENTENCE
 
 
 def test_a_selection_by_mouse_counts_too(page: Any) -> None:
-    page.get_by_label("Sentence: select a part of it").dblclick(position={"x": 60, "y": 18})
+    page.get_by_label("Sentence (select a part of it)").dblclick(position={"x": 60, "y": 18})
     assert page.locator("#selected").inner_text() != "nothing"
 
 
