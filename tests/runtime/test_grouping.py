@@ -99,9 +99,7 @@ def decided(items: ItemSet, kinds: str, text: str) -> list[str]:
         ("大红和小绿，明天", "SD-SD-T-", "11220"),
     ],
 )
-def test_before_anything_is_learned_a_kind_that_comes_again_begins_the_next_item(
-    text: str, kinds: str, wanted: str
-) -> None:
+def test_with_the_initial_weights_a_repeated_kind_begins_the_next_item(text: str, kinds: str, wanted: str) -> None:
     assert "".join(decided(COUNTING, kinds, text)) == wanted
 
 
@@ -111,7 +109,7 @@ VECTORS = st.lists(st.floats(-60, 60), min_size=len(WEIGHTS), max_size=len(WEIGH
 
 @SETS
 @given(TEXTS, VECTORS, st.integers(0, 99))
-def test_any_decision_is_among_the_labels_with_a_probability(
+def test_every_decision_is_an_allowed_label_with_a_probability(
     items: ItemSet, text: str, weights: np.ndarray, seed: int
 ) -> None:
     spans = [(i, i + 1) for i, mark in enumerate(text) if mark in "ABC"]
@@ -128,7 +126,7 @@ def test_any_decision_is_among_the_labels_with_a_probability(
         assert all(name is None or name in some for (name, _), some in zip(found, allowed, strict=True))
 
 
-def test_a_text_of_very_many_entities_is_decided_piece_by_piece() -> None:
+def test_a_text_with_very_many_entities_is_decided_in_chunks() -> None:
     found = decided(COUNTING, "SD-" * 2000, "大红和" * 2000)
     assert len(found) == 4000 and set(found) == {"1", "2", "3"} and found[:6] == list("112233")
 

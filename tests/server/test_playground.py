@@ -67,7 +67,7 @@ def test_the_ranking_and_the_marks_show_what_the_server_says(page: Any, server: 
     assert marks, "the model should find something here, or this test sees nothing"
 
 
-def test_nothing_runs_over_the_edge(page: Any) -> None:
+def test_the_page_does_not_overflow(page: Any) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
@@ -100,7 +100,7 @@ def test_a_selection_by_mouse_counts_too(page: Any) -> None:
     assert page.locator("#selected").inner_text() != "nothing"
 
 
-def test_what_cannot_be_saved_is_said(page: Any, server: Server) -> None:
+def test_a_sentence_that_cannot_be_saved_gets_a_message(page: Any, server: Server) -> None:
     ask(page, "看 [这](里)")
     page.get_by_label("Intent", exact=True).fill("greet")
     page.get_by_role("button", name="Add entity").click()
@@ -167,9 +167,7 @@ SEND = """async (path) => {
 }"""
 
 
-def test_a_page_whose_name_is_rebound_to_this_machine_saves_and_parses_nothing(
-    browser: Any, server: Server, annotated: Path
-) -> None:
+def test_a_page_under_a_rebound_name_can_neither_save_nor_parse(browser: Any, server: Server, annotated: Path) -> None:
     site = f"http://evil.test:{server.port}"
     attacker = browser.new_page()
     attacker.route(site + "/", lambda route: route.fulfill(body="<h1>hello</h1>", content_type="text/html"))
