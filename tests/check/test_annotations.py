@@ -1,4 +1,4 @@
-"""Spans that overlap, lie beside their value, or have loose edges."""
+"""Spans that overlap, lie next to their value, or need trimming."""
 
 from __future__ import annotations
 

@@ -15,10 +15,10 @@ GO = "intent: go|去[北京](city)吧|坐[G12](train)"
 
 
 def test_rejected_entries_have_their_line_and_are_counted(corpus) -> None:
-    asked = corpus([GO, r"regex: train|G\d+|[GD", "lookup: city|北京| "])
-    seen = [one for one in check(asked) if one.code == "rejected-entry"]
+    checked = corpus([GO, r"regex: train|G\d+|[GD", "lookup: city|北京| "])
+    seen = [one for one in check(checked) if one.code == "rejected-entry"]
     assert [line_of(one) for one in seen] == [14, 10]
-    assert as_json(seen, asked, 1)["dictionaries"] == {"loaded": 2, "rejected": 2}
+    assert as_json(seen, checked, 1)["dictionaries"] == {"loaded": 2, "rejected": 2}
 
 
 def test_a_suspicious_regex_is_reported(found: Found) -> None:

@@ -1,4 +1,4 @@
-"""Texts that stand more than once."""
+"""Texts that occur more than once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`cnlu check --fix`: annotations in other brackets are written right, and nothing else changes."""
+"""`cnlu check --fix` corrects annotations in wrong brackets and changes nothing else."""
 
 from __future__ import annotations
 

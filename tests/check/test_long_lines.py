@@ -1,4 +1,4 @@
-"""A line costs no more than its length, whatever is annotated in it."""
+"""The time for a line is proportional to its length, whatever its annotations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that are annotated in some examples and left bare in others."""
+"""Values that are annotated in some examples and not in others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read otherwise than it is meant: markup, keys, blocks, remarks, files of tables, names."""
+"""Lines that are not read as intended: markup, keys, blocks, comments, files of tables, names."""
 
 from __future__ import annotations
 

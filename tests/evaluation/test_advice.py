@@ -11,7 +11,7 @@ from cnlu.runtime.labels import Labels
 from tests.evaluation.report_examples import entity, report_data
 
 
-def said(one: Finding) -> str:
+def text_of(one: Finding) -> str:
     return "".join([*one.problem, *one.advice, *("".join(point) for point in one.points)])
 
 
@@ -19,7 +19,7 @@ def test_two_intents_taken_for_each_other_are_one_finding_with_sentences_of_both
     texts = [Example(f"问{i}", "price") for i in range(3)] + [Example(f"查{i}", "seats") for i in range(2)]
     one = report_data(texts, [("seats", 0.5, [])] * 3 + [("price", 0.6, [])] * 2)
     (found,) = advise(one)["intents"]
-    assert found.weight == 5 and "both ways" in said(found)
+    assert found.weight == 5 and "both ways" in text_of(found)
     assert [one.examples[instance.number].intent for instance in found.instances] == ["price"] * 3 + ["seats"] * 2
     assert found.filter == {"gold": "price", "answer": "seats"}
 
@@ -28,8 +28,8 @@ def test_the_intent_with_fewer_training_examples_is_the_one_to_write_for() -> No
     texts = [Example(f"问{i}", "rare") for i in range(3)]
     one = report_data(texts, [("common", 0.5, [])] * 3, counts={"intents": {"rare": 4, "common": 90}, "entities": {}})
     pair, few = advise(one)["intents"]
-    assert "4 examples of rare and 90 of common" in said(pair)
-    assert "rare: 4 examples in training; 3 of 3 wrong here" in said(few)
+    assert "4 examples of rare and 90 of common" in text_of(pair)
+    assert "rare: 4 examples in training; 3 of 3 wrong here" in text_of(few)
 
 
 def test_an_entity_with_new_words_asks_for_the_words_and_one_with_old_words_for_sentences() -> None:
@@ -38,9 +38,9 @@ def test_an_entity_with_new_words_asks_for_the_words_and_one_with_old_words_for_
     (new,) = advise(report_data(texts, nothing, unseen_spans=frozenset((i, (1, 3, "meal")) for i in range(3))))[
         "entities"
     ]
-    assert Name("水饺") in new.problem and "lookup table meal" in said(new)
+    assert Name("水饺") in new.problem and "lookup table meal" in text_of(new)
     (old,) = advise(report_data(texts, nothing))["entities"]
-    assert "sentences around them" in said(old)
+    assert "sentences around them" in text_of(old)
 
 
 def test_unseen_labels_get_no_other_advice() -> None:
@@ -56,7 +56,7 @@ def test_an_entity_annotated_elsewhere_may_lack_an_annotation() -> None:
     today = (entity(0, 2, "date"),)
     texts = [Example("今天走", None, today), Example("今天到", None, today), Example("今天呢")]
     (found,) = advise(report_data(texts, [(None, 0.0, [entity(0, 2, "date")])] * 3))["annotations"]
-    assert found.instances[0].number == 2 and "forgotten" in said(found)
+    assert found.instances[0].number == 2 and "forgotten" in text_of(found)
 
 
 def test_a_confident_wrong_answer_suggests_checking_the_annotation() -> None:
@@ -69,8 +69,8 @@ def test_findings_about_boundaries_and_roles_name_both_sides() -> None:
     text = Example("从南京到北京", None, (entity(1, 3, "place", "from"), entity(4, 6, "place", "to")))
     answer = [entity(0, 3, "place", "from"), entity(4, 6, "place", "from")]
     edges, role = advise(report_data([text], [(None, 0.0, answer)]))["entities"]
-    assert "annotated 南京, answered 从南京" in said(edges)
-    assert "should have the role or group to, but was answered with from" in said(role)
+    assert "annotated 南京, answered 从南京" in text_of(edges)
+    assert "should have the role or group to, but was answered with from" in text_of(role)
 
 
 def test_correct_answers_get_no_advice() -> None:
@@ -130,24 +130,26 @@ def test_the_advice_names_an_intent_only_if_training_counts_differ() -> None:
     texts = [Example(f"问{i}", "a") for i in range(3)]
     for counts in ({"a": 50, "b": 90}, {"a": 90, "b": 50}):
         one = report_data(texts, [("b", 0.5, [])] * 3, counts={"intents": counts, "entities": {}})
-        assert "Training had" not in said(advise(one)["intents"][0])
+        assert "Training had" not in text_of(advise(one)["intents"][0])
 
 
 def test_the_advice_says_both_ways_only_if_both_directions_occur() -> None:
     texts = [Example(f"问{i}", "a") for i in range(7)] + [Example(f"查{i}", "b") for i in range(2)]
     (found,) = advise(report_data(texts, [("b", 0.5, [])] * 7 + [("a", 0.5, [])] * 2))["intents"]
-    assert "It happens both ways" not in said(found)
+    assert "It happens both ways" not in text_of(found)
 
 
 def test_values_are_called_new_or_seen_only_to_the_extent_that_they_are() -> None:
     texts = [Example(f"要水饺{i}", None, (entity(1, 3, "meal"),)) for i in range(4)]
     nothing = [(None, 0.0, [])] * 4
     (few_new,) = advise(report_data(texts, nothing, unseen_spans=frozenset({(0, (1, 3, "meal"))})))["entities"]
-    assert "Training has not seen" not in said(few_new) and "Training has seen most of the values" in said(few_new)
+    assert "Training has not seen" not in text_of(few_new) and "Training has seen most of the values" in text_of(
+        few_new
+    )
     (some_new,) = advise(report_data(texts, nothing, unseen_spans=frozenset((i, (1, 3, "meal")) for i in range(2))))[
         "entities"
     ]
-    assert "Training has not seen the values of 2 of them" in said(some_new)
+    assert "Training has not seen the values of 2 of them" in text_of(some_new)
 
 
 @pytest.mark.parametrize("answer", [entity(1, 3, "place", "from"), entity(1, 3, "place")])

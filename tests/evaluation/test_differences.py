@@ -1,4 +1,4 @@
-"""What differs, and of what kind it is."""
+"""Differences between frames, and their kinds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""metrics.json against figures reckoned independently here, and by hand."""
+"""metrics.json, compared with independently computed figures."""
 
 from __future__ import annotations
 

@@ -182,5 +182,5 @@ def test_combinations_of_intents_can_be_shown_and_chosen() -> None:
     read = page(
         ReportData(subject="model on data", examples=examples, results=results, metrics=evaluate(examples, results))
     )
-    chosen = {value for name, value in read.attributes if name in ("data-gold", "data-answer")}
-    assert "book+weather" in read.text and len(chosen - {None}) >= 2
+    filters = {value for name, value in read.attributes if name in ("data-gold", "data-answer")}
+    assert "book+weather" in read.text and len(filters - {None}) >= 2

@@ -1,4 +1,4 @@
-"""The report in a real browser: sorting, filtering, no script at all, narrow and wide."""
+"""The report in a real browser: sorting, filtering, without scripts, narrow and wide."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts that are parsed together: what it costs is bounded by their characters."""
+"""Batches of texts: the cost is bounded by the number of characters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Temperature scaling and its measure."""
+"""Temperature scaling and the calibration error."""
 
 from __future__ import annotations
 

@@ -294,8 +294,8 @@ def test_a_network_that_fails_on_a_text_is_a_model_error(
     words[known], words[-1] = words[-1], words[known]
     bad = attack(character_features__tsv=("\n".join(words) + "\n").encode())
     assert main(["parse", str(bad), "去"]) == 1
-    told = capsys.readouterr()
-    assert told.err.startswith("cnlu: model.onnx: the network fails on a text of 1 character ") and told.out == ""
+    output = capsys.readouterr()
+    assert output.err.startswith("cnlu: model.onnx: the network fails on a text of 1 character ") and output.out == ""
 
 
 @given(st.binary(max_size=200))

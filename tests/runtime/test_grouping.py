@@ -1,4 +1,4 @@
-"""The decision on groups: its sums and its best sequence against all sequences written out, and what always holds."""
+"""Grouping: sums and best sequences, compared with an enumeration of all sequences, and properties of all decisions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trained model at work, whatever text it meets."""
+"""Parsing any text with a trained model."""
 
 from __future__ import annotations
 
@@ -165,9 +165,9 @@ def test_dictionary_hits_are_entities_only_where_dictionaries_are_extractors(tin
     extra = []
     for entry in entries:
         text = f"嗯嗯{entry}嗯嗯"
-        told = extractor.parse(text)["entities"]
-        assert [e for e in told if e["extractor"] == "CnluClassifier"] == hint.parse(text)["entities"]
-        extra += [(text, e) for e in told if e["extractor"] != "CnluClassifier"]
+        entities = extractor.parse(text)["entities"]
+        assert [e for e in entities if e["extractor"] == "CnluClassifier"] == hint.parse(text)["entities"]
+        extra += [(text, e) for e in entities if e["extractor"] != "CnluClassifier"]
     assert extra, "the tagger found every entry by itself"
     for text, entity in extra:
         assert entity["extractor"] in ("lookup", "regex") and 0.0 <= entity["confidence_entity"] <= 1.0

@@ -1,4 +1,4 @@
-"""What carries no meaning changes no answer: raw texts with invisible characters, white space and marks put in."""
+"""Invisible characters, white space and punctuation without meaning do not change results."""
 
 from __future__ import annotations
 

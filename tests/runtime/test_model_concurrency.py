@@ -111,16 +111,16 @@ def test_a_directory_is_read_on_systems_without_directory_handles(model: Path, m
         read_model_dir(model / "nowhere")
 
 
-def _replace_without_end(path: Path, stop: Event, told: Queue[list[str]]) -> None:
-    said, number = [], 0
+def _replace_until_stopped(path: Path, stop: Event, failures: Queue[list[str]]) -> None:
+    errors, number = [], 0
     os.fsync = lambda _: None  # type: ignore[assignment]  # so that it happens often
     while not stop.is_set():
         number += 1
         try:
             write_model_dir(path, _numbered(number), {}, force=True)
         except (ModelError, UsageError) as error:
-            said.append(str(error))
-    told.put(said)
+            errors.append(str(error))
+    failures.put(errors)
 
 
 def _numbered(number: int) -> dict[str, bytes]:
@@ -131,8 +131,8 @@ def _numbered(number: int) -> dict[str, bytes]:
 def test_readers_and_writers_of_one_directory_do_not_disturb_each_other(tmp_path: Path, loads: int) -> None:
     path, processes = tmp_path / "model", get_context("spawn")
     write_model_dir(path, _numbered(0), {})
-    stop, told = processes.Event(), processes.Queue()
-    writers = [processes.Process(target=_replace_without_end, args=(path, stop, told)) for _ in range(2)]
+    stop, failures = processes.Event(), processes.Queue()
+    writers = [processes.Process(target=_replace_until_stopped, args=(path, stop, failures)) for _ in range(2)]
     for writer in writers:
         writer.start()
     try:
@@ -144,10 +144,10 @@ def test_readers_and_writers_of_one_directory_do_not_disturb_each_other(tmp_path
             seen |= contents
     finally:
         stop.set()
-        said = [told.get(timeout=60) for _ in writers]
+        errors = [failures.get(timeout=60) for _ in writers]
         for writer in writers:
             writer.join()
-    assert said == [[], []]
+    assert errors == [[], []]
     assert siblings(path) == ["model"]
 
 

@@ -1,4 +1,4 @@
-"""The model directory: written whole, read verified; what somebody else may have put into it."""
+"""The model directory: complete when written, verified when read, and safe with files from others."""
 
 from __future__ import annotations
 

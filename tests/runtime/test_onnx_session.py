@@ -1,4 +1,4 @@
-"""Nothing is told to anybody about the use of a model."""
+"""ONNX Runtime sends no telemetry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Corrections appended to the YAML file: valid, nothing lost, nothing else touched."""
+"""Corrections appended to the YAML file: it stays valid, loses nothing, and is otherwise unchanged."""
 
 from __future__ import annotations
 

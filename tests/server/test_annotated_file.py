@@ -1,4 +1,4 @@
-"""What is kept of an annotated file between corrections never makes it lose anything, whatever stands in it."""
+"""The cached content of an annotated file never makes it lose anything, whatever it contains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bounds of a connection hold however its bytes arrive: heads, trailers, pipelines, bodies, readers."""
+"""The limits of a connection hold however its bytes arrive: heads, trailers, pipelines, bodies, slow clients."""
 
 from __future__ import annotations
 

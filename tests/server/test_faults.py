@@ -1,4 +1,4 @@
-"""Slow and broken clients, overload, a killed worker, shutting down: everyone else is still served."""
+"""Slow and broken clients, overload, a killed worker, shutdown: all other clients are still served."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which names the server answers to, and which pages may send to it: another site's page reaches nothing."""
+"""The host names that the server answers to, and the pages that may send requests; other sites' pages may not."""
 
 from __future__ import annotations
 

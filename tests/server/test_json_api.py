@@ -1,4 +1,4 @@
-"""The server's own API: the same answers as in process, refusals that are a code and a sentence."""
+"""The server's own API: the same results as in process, and errors with a code and a message."""
 
 from __future__ import annotations
 

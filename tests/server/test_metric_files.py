@@ -1,4 +1,4 @@
-"""Figures never stop the service, and nothing of them stays behind."""
+"""Metrics never stop the server, and their files are removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The OpenAPI description tells the truth: requests made from it get the answers it promises."""
+"""The OpenAPI description is correct: requests generated from it get the responses that it describes."""
 
 from __future__ import annotations
 

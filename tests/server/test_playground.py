@@ -1,4 +1,4 @@
-"""The playground in a real browser: type, see, correct, save; the file is valid and holds the correction."""
+"""The playground in a real browser: parse, correct and save; the file is valid and has the correction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every body is strict JSON, whatever was sent and whatever the network gave; a fault tells nothing of the inside."""
+"""Every response is strict JSON, whatever the request and the network output; errors reveal no internals."""
 
 from __future__ import annotations
 

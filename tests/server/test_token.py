@@ -1,4 +1,4 @@
-"""A server with a token answers nobody else; /health is open."""
+"""A server with a token refuses requests without it, except for /health."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker that hangs is replaced, the log says why, and stopping takes no longer for it."""
+"""A worker that hangs is replaced, the log says why, and the server still stops in time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A parse result as a person sees it."""
+"""A parse result as the shell shows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What reaches a terminal: nothing that steers it, and columns that meet."""
+"""Text for a terminal has no control characters and aligned columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The starter project itself: clean, complete, and its README true."""
+"""The starter project: no findings, complete, and its README is correct."""
 
 from __future__ import annotations
 
