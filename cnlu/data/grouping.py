@@ -38,7 +38,7 @@ WEIGHTS = {
     "more items than repeats": -1.0,
 }
 """The features of the decision besides the network's scores, each with its initial weight. A vector of weights has this
-order. `runtime.grouping.GroupFeatures` defines the features."""
+order. `runtime.grouping_features.GroupFeatures` defines the features."""
 GROUPED_WEIGHTS, BEGIN_WEIGHTS, SIMILARITY_WEIGHTS, COUNT_WEIGHTS = (
     slice(0, 7),
     slice(7, 12),

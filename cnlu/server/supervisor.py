@@ -21,7 +21,7 @@ from cnlu.server.settings import ServerSettings
 from cnlu.server.worker import ALIVE, READY, STUCK, run_worker
 
 _POLL_SECONDS = 0.2
-"""How long one poll waits for messages; signals are looked at between two polls."""
+"""How long one poll waits for messages; signals are handled between two polls."""
 _MAX_BACKOFF = 30.0
 """The longest delay in seconds before a worker that died young is replaced."""
 _STABLE_AFTER = 10.0

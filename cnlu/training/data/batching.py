@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cnlu.config import TrainingConfig
 from cnlu.model.losses import IGNORE_INDEX
-from cnlu.runtime.grouping import GroupFeatures
+from cnlu.runtime.grouping_features import GroupFeatures
 from cnlu.text.tokens import pad_tokens
 from cnlu.training.data.featurize import Row
 
@@ -91,7 +91,7 @@ def _collate_intents(rows: Sequence[Row], length: int) -> dict[str, NDArray[Any]
 
 
 def collate_items(rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
-    """items [B, N], items_spans [B, N, 3], and the padded arrays of `runtime.grouping.GroupFeatures` under items_*."""
+    """items [B, N], items_spans [B, N, 3], and the padded arrays of `GroupFeatures` under items_*."""
     rows_with_items = [(i, row.items) for i, row in enumerate(rows) if row.items is not None]
     count, max_items = len(rows), max(len(items.labels) for _, items in rows_with_items)
     arrays: dict[str, NDArray[Any]] = {

@@ -17,7 +17,8 @@ from cnlu.features.extract import Extractor, Features
 from cnlu.features.vocabulary import Vocabularies, VocabularyBuilder
 from cnlu.features.windows import Plan, Window, plan
 from cnlu.model.losses import IGNORE_INDEX
-from cnlu.runtime.grouping import MAX_ENTITIES, GroupFeatures, group_features
+from cnlu.runtime.grouping import MAX_ENTITIES
+from cnlu.runtime.grouping_features import GroupFeatures, group_features
 from cnlu.runtime.labels import Labels
 from cnlu.text.tokens import AlignedTokenizer, Tokens
 from cnlu.text.view import View, view
