@@ -167,7 +167,7 @@ def test_a_second_writer_without_a_lock_gets_an_error(model: Path, monkeypatch: 
 
 def test_a_lock_that_another_process_holds_delays_only_writers(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fcntl = pytest.importorskip("fcntl", reason="this system locks no directories")
-    monkeypatch.setattr(atomic_directory, "_PATIENCE", 0.05)
+    monkeypatch.setattr(atomic_directory, "_LOCK_TIMEOUT", 0.05)
     handle = os.open(model.parent, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
