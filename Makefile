@@ -7,7 +7,7 @@
 #   make clean   remove everything that make made
 # Settings: PYTHON=python3.12    the interpreter of a new .venv
 #           ARGS="-k yaml"       further arguments of pytest
-#           WORKERS=4            processes that share the tests; 2 unless told
+#           WORKERS=4            processes that share the tests; the default is 2
 #           PIP_FLAGS="..."      further arguments of pip, such as another index to take PyTorch from
 
 VENV := .venv

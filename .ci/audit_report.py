@@ -1,4 +1,4 @@
-"""What pip-audit found, a line for each vulnerability; says UNPROVEN where it could look up nothing."""
+"""Prints a line for each vulnerability that pip-audit found, or UNPROVEN if it could not look any up."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 
-def report(found: Path, log: Path) -> list[str]:
-    """Lines to print."""
+def report(findings: Path, log: Path) -> list[str]:
+    """The lines to print. `findings` is pip-audit's JSON, `log` its standard error."""
     try:
-        packages = json.loads(found.read_text("utf-8"))["dependencies"]
+        packages = json.loads(findings.read_text("utf-8"))["dependencies"]
     except (OSError, ValueError, KeyError):
         last = (log.read_text("utf-8").strip().splitlines() or ["no word why"])[-1]
         return [f"!!! pip-audit came to no end ({last}): known vulnerabilities are UNPROVEN"]

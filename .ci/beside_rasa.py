@@ -1,6 +1,7 @@
-"""Run by Rasa's own Python, outside the checkout: Rasa and cnlu in one process, and a sentence parsed.
+"""Parses sentences with Rasa and cnlu imported in one process: `beside_rasa.py MODEL SENTENCES FRAMES.json`.
 
-`beside_rasa.py MODEL SENTENCES FRAMES.json`; prints the versions, and the memory that both take together."""
+Rasa's own Python runs it, outside the checkout. It prints the versions and the peak memory of the process.
+"""
 
 from __future__ import annotations
 

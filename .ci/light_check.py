@@ -1,7 +1,8 @@
-"""Run by an installed wheel's own Python, outside the checkout: `light_check.py MODEL SENTENCES FRAMES.json`.
+"""Checks an installed wheel without PyTorch: `light_check.py MODEL SENTENCES FRAMES.json`.
 
-Shows that the base install parses and evaluates without PyTorch, that settings and corpora travelled with
-it, and that it finds the frames that training's environment finds (FRAMES.json, made by `--expect`)."""
+The Python of the wheel's environment runs it, outside the checkout. The base install must parse and evaluate, contain
+the settings and corpora, and give the same frames as the training environment (FRAMES.json, which `--expect` writes).
+"""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ HEAVY = ("torch", "transformers", "torchcrf", "accelerate", "onnx", "onnxscript"
 
 
 def frame(result: dict) -> list:
-    """What must not differ between environments: intent and spans, not the last digits of confidences."""
+    """The part of a result that is the same in all environments: intent and spans, but not confidences."""
     spans = sorted((e["start"], e["end"], e["entity"], e.get("role") or "") for e in result["entities"])
     return [result["text"], result["intent"]["name"], [list(span) for span in spans]]
 

@@ -18,13 +18,13 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("cnlu", "pretrain/cnlu_pretrain", "dialogue/cnlu_dialogue")
 FORMS = {"_": 1, "n_": 2}
-"""How many forms of a message each function takes, singular and plural"""
+"""Function: the number of message forms it takes (singular, plural)"""
 PO = ROOT / "cnlu" / "locale" / "zh" / "LC_MESSAGES" / "cnlu.po"
 MO = PO.with_suffix(".mo")
 
 
 def extracted() -> Catalog:
-    """The messages of all packages, each with the files that it stands in."""
+    """The messages of all packages, each with the files that use it."""
     catalog = Catalog()
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
@@ -34,7 +34,7 @@ def extracted() -> Catalog:
 
 
 def messages_of(path: Path) -> Iterator[str | tuple[str, ...]]:
-    """The literals in calls of `_` and `n_`; a name stands for a literal marked elsewhere.
+    """The literals in calls of `_` and `n_`. A name in place of a literal refers to one that is marked elsewhere.
 
     Raises ValueError for anything else, such as an f-string.
     """
@@ -49,7 +49,7 @@ def messages_of(path: Path) -> Iterator[str | tuple[str, ...]]:
 
 
 def translated() -> Catalog:
-    """The catalogue of Chinese as it is stored; empty where there is none yet."""
+    """The stored Chinese catalogue, or an empty one if there is none."""
     if not PO.exists():
         return Catalog(
             locale="zh",
@@ -66,14 +66,14 @@ def translated() -> Catalog:
 
 
 def compiled(catalog: Catalog) -> bytes:
-    """What gettext reads; translations that are empty or fuzzy are left out."""
+    """The binary catalogue for gettext, without empty and fuzzy translations."""
     file = io.BytesIO()
     write_mo(file, catalog)
     return file.getvalue()
 
 
 def main() -> int:
-    """Writes both files; returns 1 where a translation is missing."""
+    """Write both files. Returns 1 if a translation is missing."""
     catalog = translated()
     catalog.update(extracted(), no_fuzzy_matching=True, update_creation_date=False)
     catalog.obsolete.clear()

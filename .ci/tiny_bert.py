@@ -1,6 +1,6 @@
 """A random BERT of three narrow layers as a Hugging Face directory: `tiny_bert.py FOLDER DATA`.
 
-Knows the characters of DATA's texts. For whatever needs an encoder and not its knowledge: tests, the light install.
+Its vocabulary is the characters of DATA's texts. For tests and checks that need an encoder but not a trained one.
 """
 
 from __future__ import annotations

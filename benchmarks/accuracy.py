@@ -3,13 +3,13 @@
     python benchmarks/accuracy.py DATA_DIR... [--seeds 1 2 3] [--encoder DIR [--int8]] [--config F.yaml]
                                   [--split test|dev] [--keep DIR] [--out FIGURES.json]
 
-Each DATA_DIR holds `train`, `test` and perhaps `dev`: JSONL files (train.jsonl), YAML files (train.yml) or
-folders. For every set and seed a process of its own trains, then another evaluates; the default settings are
-what users get. `--split dev` reports the dev split instead, which is what settings are tuned on: where there is
-no dev file, the figures are those of the tenth that training held out.
+Each DATA_DIR holds `train`, `test` and optionally `dev`: JSONL files (train.jsonl), YAML files (train.yml) or
+folders. For every set and seed, one process trains and another evaluates, with the default settings. `--split dev`
+reports the dev split instead, on which settings are tuned. Without a dev file, its figures are those of the tenth that
+training held out.
 
 A finished training is kept in --keep and not repeated, unless its examples, the settings or the code of cnlu
-have changed since (`--reuse` takes it all the same).
+have changed since. `--reuse` uses it even then.
 """
 
 from __future__ import annotations
@@ -51,20 +51,20 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Accuracy and training cost over several seeds.")
-    parser.add_argument("data", nargs="+", type=Path, metavar="DATA_DIR", help="holds train, test, perhaps dev")
+    parser.add_argument("data", nargs="+", type=Path, metavar="DATA_DIR", help="holds train, test, optionally dev")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3], metavar="N")
     parser.add_argument("--encoder", metavar="DIR", help="a pretrained encoder to build on")
     parser.add_argument("--int8", action="store_true", help="store the encoder in 8 bits")
     parser.add_argument("--config", type=Path, metavar="F.yaml", help="settings other than the default ones")
     parser.add_argument("--split", choices=("test", "dev"), default="test", help="what to report")
     parser.add_argument("--keep", type=Path, default=Path("out/accuracy"), metavar="DIR")
-    parser.add_argument("--reuse", action="store_true", help="take kept results of other code or settings too")
+    parser.add_argument("--reuse", action="store_true", help="use kept results of other code or settings too")
     parser.add_argument("--out", type=Path, metavar="FIGURES.json", help="where to write all figures")
     return parser.parse_args()
 
 
 def one_run(arguments: argparse.Namespace, name: str, folder: Path, seed: int) -> Run:
-    """Train and evaluate one set with one seed, or take what was kept of it."""
+    """Train and evaluate one set with one seed, or load the kept results."""
     train, dev, test = (part(folder, which) for which in ("train", "dev", "test"))
     if train is None or (test is None and arguments.split == "test"):
         sys.exit(f"{folder}: needs train and test, as .jsonl, .yml or folders.")
@@ -110,7 +110,7 @@ def part(folder: Path, which: str) -> Path | None:
 
 
 def fingerprint(inputs: Iterable[Path]) -> str:
-    """Of the examples, the settings file and the code of cnlu (its default settings are code)."""
+    """A hash of the inputs (examples, settings, encoder) and of cnlu's code, which contains the default settings."""
     digest = hashlib.sha256()
     for root in [*inputs, CHECKOUT / "cnlu"]:
         files = [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.is_file() and p.suffix != ".pyc")
@@ -136,7 +136,7 @@ def _evaluated(place: Path, split: str, data: Path | None, mark: str) -> dict[st
 
 
 def headline(one: Run) -> dict[str, float | None]:
-    """The figures of one run that the table shows; None where the data does not ask for it."""
+    """The figures of one run that the table shows; None where they do not apply to the data."""
     metrics = one["metrics"]
     intent, entity = metrics["intent"] or {}, metrics["entity"] or {}
     return {
@@ -153,12 +153,12 @@ def headline(one: Run) -> dict[str, float | None]:
 
 
 def summary(runs: list[Run]) -> dict[str, dict[str, float] | None]:
-    """Mean, sample standard deviation (0 for one seed), smallest and largest of every figure."""
+    """Mean, sample standard deviation (0 for one seed), minimum and maximum of every figure."""
     heads = [headline(one) for one in runs]
-    found: dict[str, dict[str, float] | None] = {}
+    figures: dict[str, dict[str, float] | None] = {}
     for name in heads[0]:
         values = [value for head in heads if (value := head[name]) is not None]
-        found[name] = (
+        figures[name] = (
             {
                 "mean": statistics.fmean(values),
                 "sd": statistics.stdev(values) if len(values) > 1 else 0.0,
@@ -168,11 +168,11 @@ def summary(runs: list[Run]) -> dict[str, dict[str, float] | None]:
             if values
             else None
         )
-    return found
+    return figures
 
 
 def markdown(figures: dict[str, Any]) -> str:
-    """One row a set."""
+    """A table with one row per data set."""
     head = ["set"]
     rows = []
     for name, content in figures.items():

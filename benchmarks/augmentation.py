@@ -1,23 +1,22 @@
-"""Does augmentation pay? What each way of making more examples of those there are gives from few examples.
+"""Does augmentation pay? The gain of each kind of augmentation when there are few examples.
 
     python benchmarks/augmentation.py DATA_DIR... [--shots 10 20] [--draws 5] [--ways synonyms homophones ...]
                                       [--set training.max_epochs=2 ...] [--keep DIR] [--out FIGURES.json]
 
-DATA_DIR is what accuracy.py takes. Draws are those of few_shot.py: min(k, available) examples of every intent, by a
-random generator seeded by (k, d) alone. Beside a draw lie the dictionaries of the train part (lookup tables, regexes,
-synonyms), for values are exchanged with those of lookup tables too; `plain` learns with them as well. Each way trains
-on sparse features with the default settings and its own (WAYS), with d as the seed, and is measured on the *dev*
-part, never on the test part. Where there is no dev part a stratified tenth of the train part is held out first, and
-draws are taken from the rest; both lie in --keep. Gains are paired by draw, with 95 % intervals from a bootstrap over
-the draws.
+DATA_DIR has the layout that accuracy.py expects. Draws are those of few_shot.py: min(k, available) examples of every
+intent, by a random generator seeded by (k, d) alone. All runs, `plain` included, also use the dictionaries of the train
+part (lookup tables, regexes, synonyms), because value substitution takes values from lookup tables too. Each way trains
+on sparse features with the default settings and its own (WAYS), with d as the seed, and is evaluated on the *dev* part,
+never on the test part. Without a dev part, a stratified tenth of the train part is held out first, and draws come from
+the rest; --keep contains both. Gains are paired by draw, with 95 % intervals from a bootstrap over the draws.
 
-Copies as much as double the examples (all ways together: five times as many), but passes are planned by steps: training
-makes fewer over more examples (`planned_epochs` in cnlu/training/fit/loop.py), so that a way takes as many steps as
-`plain`, about 600, and a gain is none of longer training. Where examples and copies come to more than 1,280,
-`training.epochs` asks for more steps, at most twice as many; the column `steps` shows what was planned.
+Augmentation at most doubles the examples (five times as many with all ways together), but training plans its epochs by
+steps (`planned_epochs` in cnlu/training/fit/loop.py): every way takes as many steps as `plain`, about 600, so longer
+training does not explain a gain. Above 1,280 examples including copies, `training.epochs` plans more steps, at most
+twice as many; the column `steps` shows the planned number.
 
 A finished run is kept in --keep, without its model, and not repeated, unless draw, dictionaries, dev part, settings or
-the code have changed since (`--reuse`: code may have).
+the code have changed since. With `--reuse`, the code may have changed.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ from cnlu.evaluation.bootstrap import mean_interval
 PLAIN = "plain"
 ALONE = {"value_substitution": 0.5, "synonym_replacement": 0.3, "homophones": 0.1, "drop_fillers": 0.5}
 WAYS = {**{name: {name: chance} for name, chance in ALONE.items()}, "all four": ALONE}
-"""Settings of the section `training`, by the name of the row"""
+"""Row name: settings of the section `training`"""
 FIGURES = ("frame accuracy", "intent accuracy", "entity F1")
 NO_COST = {"cpu_s": None, "peak_mib": None}
 
@@ -81,9 +80,9 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="What augmentation changes with few examples.")
-    parser.add_argument("data", nargs="+", type=Path, metavar="DATA_DIR", help="holds train and test, perhaps dev")
-    parser.add_argument("--shots", nargs="+", type=int, default=[10, 20], metavar="K", help="examples an intent")
-    parser.add_argument("--draws", type=int, default=5, metavar="N", help="draws of each number of shots")
+    parser.add_argument("data", nargs="+", type=Path, metavar="DATA_DIR", help="holds train and test, optionally dev")
+    parser.add_argument("--shots", nargs="+", type=int, default=[10, 20], metavar="K", help="examples per intent")
+    parser.add_argument("--draws", type=int, default=5, metavar="N", help="draws for each number of shots")
     parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
     parser.add_argument(
         "--set",
@@ -94,7 +93,7 @@ def _arguments() -> argparse.Namespace:
         help="further settings of every run",
     )
     parser.add_argument("--keep", type=Path, default=Path("out/augmentation"), metavar="DIR")
-    parser.add_argument("--reuse", action="store_true", help="take the runs of other code too")
+    parser.add_argument("--reuse", action="store_true", help="use the runs of other code too")
     parser.add_argument("--out", type=Path, metavar="FIGURES.json", help="where to write all figures")
     arguments = parser.parse_args()
     if len({folder.resolve().name for folder in arguments.data}) < len(arguments.data):
@@ -106,9 +105,9 @@ def _arguments() -> argparse.Namespace:
 
 
 def prepared(arguments: argparse.Namespace, folder: Path) -> Path:
-    """A folder of the data set with train.jsonl, dev.jsonl and the dictionaries of train, if any; made anew each time.
+    """Write and return a folder with train.jsonl, dev.jsonl and the dictionaries of train, if any.
 
-    Its test is the dev part: no part that is called so in the data set is read.
+    Its test part is the dev part: the test part of the data set is not read.
     """
     place: Path = arguments.keep / folder.resolve().name
     place.mkdir(parents=True, exist_ok=True)
@@ -119,7 +118,7 @@ def prepared(arguments: argparse.Namespace, folder: Path) -> Path:
         train, dev = data.examples, load_data(given).examples
     write_jsonl(train, place / "train.jsonl")
     write_jsonl(dev, place / "dev.jsonl")
-    shutil.copyfile(place / "dev.jsonl", place / "test.jsonl")  # write_draw asks for a test part, without reading it
+    shutil.copyfile(place / "dev.jsonl", place / "test.jsonl")  # write_draw requires a test part but does not read it
     (place / "dictionaries.yml").unlink(missing_ok=True)
     if data.lookups or data.regexes or data.synonyms:
         found = NluData(synonyms=data.synonyms, regexes=data.regexes, lookups=data.lookups)
@@ -128,7 +127,7 @@ def prepared(arguments: argparse.Namespace, folder: Path) -> Path:
 
 
 def one_run(arguments: argparse.Namespace, source: Path, shots: int, draw: int, way: str) -> dict[str, float]:
-    """Train one way on one draw and measure it, or take what was kept of it: FIGURES and steps."""
+    """Train one way on one draw and evaluate it, or load the kept results. Returns FIGURES and the steps."""
     place = source / f"k-{shots}" / f"draw-{draw}"
     write_draw(source, shots, draw, place / "draw.jsonl")
     dictionaries, dev = source / "dictionaries.yml", source / "dev.jsonl"
@@ -156,7 +155,7 @@ def one_run(arguments: argparse.Namespace, source: Path, shots: int, draw: int, 
 
 
 def _planned(log: Path, settings: list[str]) -> dict[str, float]:
-    """How many examples were learned from, copies included, and the steps of all planned passes."""
+    """The number of training examples, copies included, and the steps of all planned epochs."""
     plan = re.search(r"^(\d+) examples((?: and \d+ [^,\n]+)*), .* (\d+) epochs at most$", log.read_text("utf-8"), re.M)
     if plan is None:
         sys.exit(f"{log}: does not say how many examples and epochs there were.")
@@ -166,7 +165,7 @@ def _planned(log: Path, settings: list[str]) -> dict[str, float]:
 
 
 def markdown(points: list[dict[str, list[dict[str, float]]]]) -> str:
-    """A row for each way: over all draws of `points` its frame accuracy, and its mean gains over plain."""
+    """A row for each way: its frame accuracy over all draws of `points`, and its mean gains over plain."""
     rows = []
     for way in points[0]:
         runs = [run for point in points for run in point[way]]
@@ -178,7 +177,7 @@ def markdown(points: list[dict[str, list[dict[str, float]]]]) -> str:
 
 
 def _gain(runs: list[dict[str, float]], plain: list[dict[str, float]], name: str) -> str:
-    """The mean gain of paired runs; empty where the data does not ask for the figure."""
+    """The mean gain of paired runs; empty where the figure does not apply to the data."""
     pairs = [(run[name], base[name]) for run, base in zip(runs, plain, strict=True)]
     pairs = [pair for pair in pairs if None not in pair]
     if not pairs:

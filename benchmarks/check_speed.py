@@ -1,11 +1,11 @@
-"""What `cnlu check` costs on many examples.
+"""CPU time and memory of `cnlu check` on many examples.
 
     python benchmarks/check_speed.py [--examples 20000] [--keep FOLDER]
 
-Makes that many examples, always the same ones: 40 intents of unequal size, sentences of about 17 characters with values
-of 5 entity types from lookup tables of 2,300 entries, a tenth of them for the test. On purpose 2 % of the examples
-stand under a second intent, 2 % leave a value bare, 2 % repeat another but for a character, 1 % are full-width or end a
-span in punctuation. Prints CPU time, peak memory and how many findings of each code there are, and the machine's state.
+Generates --examples examples, the same in every run: 40 intents of unequal size, sentences of about 17 characters with
+values of 5 entity types from lookup tables of 2,300 entries; a tenth of them are the test set. They contain mistakes:
+2 % also have a second intent, 2 % lack an annotation, 2 % repeat another example except for one character, and 1 % are
+full-width or end a span in punctuation. Prints CPU time, peak memory, the number of findings per code, and the machine.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def values(rng: random.Random) -> dict[str, list[str]]:
 
 
 def sentence(rng: random.Random, phrases: list[str], words: dict[str, list[str]]) -> list[tuple[str, str]]:
-    """Pieces of text, each with its entity type or nothing."""
+    """Pieces of text, each with its entity type or an empty string."""
     pieces = [(rng.choice(_OPENERS), "")]
     for _ in range(rng.randint(1, 3)):
         pieces.append((rng.choice(phrases), ""))
@@ -64,8 +64,8 @@ def record(pieces: list[tuple[str, str]], intent: str) -> dict[str, object]:
     return {"text": text, "intent": intent, "entities": entities}
 
 
-def spoiled(rng: random.Random, pieces: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Most often the sentence as it is, else one of the mistakes that people make."""
+def with_mistake(rng: random.Random, pieces: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The sentence, unchanged in most cases, else with a mistake that annotators make."""
     chance = rng.random()
     at = rng.randrange(len(pieces))
     text, kind = pieces[at]
@@ -95,7 +95,7 @@ def examples(count: int, words: dict[str, list[str]], seed: int) -> list[dict[st
         elif chance < 0.04:
             made.append(record([*last[:-1], ("呀", "")], f"intent_{intent}"))
         else:
-            last = spoiled(rng, sentence(rng, by_intent[intent], words))
+            last = with_mistake(rng, sentence(rng, by_intent[intent], words))
             made.append(record(last, f"intent_{intent}"))
     return made
 
@@ -117,7 +117,7 @@ def write(folder: Path, count: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--examples", type=int, default=20_000)
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="make the examples here and leave them")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="write the examples here and keep them")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.keep or Path(temporary)

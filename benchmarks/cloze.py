@@ -1,9 +1,9 @@
-"""How often an encoder has the right character among its first five, in sentences of the railway domain.
+"""How often the masked character is among an encoder's first five guesses, in sentences of the railway domain.
 
     python benchmarks/cloze.py ENCODER... [--show]
 
-Twenty sentences with one character hidden, none of them in corpora/railway. Every ENCODER is read by plain transformers
-(AutoModelForMaskedLM); --show prints its guesses.
+Twenty sentences, each with one masked character; none of them is in corpora/railway. transformers loads every ENCODER
+(AutoModelForMaskedLM). --show prints the guesses.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Is one model's frame accuracy better than another's, or is that the luck of the test set?
+"""Paired bootstrap: is one model's frame accuracy better than another's, or could the test set explain it?
 
     python benchmarks/compare.py REPORT_A[,REPORT_A...] REPORT_B[,REPORT_B...] DATA...
 
 The reports (`cnlu evaluate MODEL DATA --out REPORT`, `train_rasa.py --report`, `jointbert.py --keep`) must come from
-the same DATA; several of one side, with commas between, are seeds, whose rightness is averaged sentence by sentence.
-Prints B - A with a 95 % interval from a paired bootstrap over the sentences; when it leaves out 0, the difference is
-more than the choice of test sentences. What other training seeds would change is not in it.
+the same DATA. Several reports of one side, separated by commas, are seeds: correctness is averaged per sentence.
+Prints B - A with a 95 % interval from a paired bootstrap over the sentences. If the interval excludes 0, the choice of
+test sentences does not explain the difference. The interval does not cover the variance between training seeds.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main() -> None:
     arguments = parser.parse_args()
     examples = load_data(arguments.data).examples
     first, second = (
-        np.mean([right(Path(report), examples) for report in side.split(",")], 0)
+        np.mean([correct_frames(Path(report), examples) for report in side.split(",")], 0)
         for side in (arguments.first, arguments.second)
     )
     gain = mean_interval(second - first)
@@ -40,15 +40,15 @@ def main() -> None:
     )
 
 
-def right(report: Path, examples: list[Example]) -> np.ndarray:
-    """bool [N]: which frames a report found right; those that its errors.jsonl does not list."""
+def correct_frames(report: Path, examples: list[Example]) -> np.ndarray:
+    """bool [N]: which frames are right, namely those that the report's errors.jsonl does not list."""
     count = json.loads((report / "metrics.json").read_text("utf-8"))["n"]
     lines = (report / "errors.jsonl").read_text("utf-8").split("\n")
     wrong = {error["source"] for error in map(json.loads, filter(None, lines))}
-    found = np.array([example.source not in wrong for example in examples])
-    if count != len(examples) or len(examples) - found.sum() != len(wrong):
-        sys.exit(f"{report}: is not a report on these examples; name the files as they were named to evaluate.")
-    return found
+    correct = np.array([example.source not in wrong for example in examples])
+    if count != len(examples) or len(examples) - correct.sum() != len(wrong):
+        sys.exit(f"{report}: is not a report on these examples; name the same files as in `cnlu evaluate`.")
+    return correct
 
 
 if __name__ == "__main__":

@@ -1,17 +1,17 @@
-"""Continued training: what it forgets, what it learns, and what it costs beside retraining.
+"""Continued training compared with retraining: accuracy on old and new intents, and CPU time.
 
     python benchmarks/continued_training.py DATA_DIR [--held-out 8] [--seeds 3] [--encoder DIR] [--on test|dev]
                                             [--set training.continue_share=X ...] [--keep DIR] [--out FIGURES.json]
 
-DATA_DIR is what accuracy.py takes, with train, dev and test. Each seed holds out random intents, and then
+DATA_DIR has the layout that accuracy.py expects, with train, dev and test. Each seed holds out random intents:
 
-    before      trains on the examples of the other intents            cnlu train OLD --dev OLD_DEV
-    continued   starts from it, with the examples of those held out    cnlu train NEW --from before --dev DEV
-    retrained   trains on all of them                                  cnlu train ALL --dev DEV
+    before      trains on the examples of the other intents      cnlu train OLD --dev OLD_DEV
+    continued   continues with the examples of the held-out ones  cnlu train NEW --from before --dev DEV
+    retrained   trains on all examples                           cnlu train ALL --dev DEV
 
-All through the command line with its default settings (--set applies to `continued` alone). Frames are counted
-separately on the sentences of the old and of the new intents; CPU seconds are those of the whole command. Finished
-parts are kept and not repeated.
+All three use the command line with its default settings; --set applies to `continued` alone. Frame accuracy is measured
+separately on the sentences of old and of new intents. CPU seconds are those of the whole command. Finished parts are
+kept and not repeated.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="What a model forgets and learns when it grows.")
+    parser = argparse.ArgumentParser(description="Continued training compared with retraining.")
     parser.add_argument("data", type=Path, metavar="DATA_DIR", help="holds train, dev and test")
-    parser.add_argument("--held-out", type=int, default=8, metavar="N", help="intents that come later")
+    parser.add_argument("--held-out", type=int, default=8, metavar="N", help="number of intents held out")
     parser.add_argument("--seeds", type=int, default=3, metavar="N")
     parser.add_argument("--encoder", type=Path, metavar="DIR")
     parser.add_argument("--on", choices=("test", "dev"), default="test")
@@ -59,7 +59,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def one_seed(arguments: argparse.Namespace, seed: int) -> dict[str, Any]:
-    """Per way the CPU seconds and the frames of old and new intents."""
+    """For each of WAYS, the CPU seconds and the frame accuracy on old and new intents."""
     place = arguments.keep / arguments.data.resolve().name / f"seed-{seed}"
     place.mkdir(parents=True, exist_ok=True)
     late = write_parts(arguments, place, seed)
@@ -98,7 +98,7 @@ def one_seed(arguments: argparse.Namespace, seed: int) -> dict[str, Any]:
 
 
 def write_parts(arguments: argparse.Namespace, place: Path, seed: int) -> list[str]:
-    """The files of one seed; returns the intents that come later."""
+    """Write the files of one seed. Returns the held-out intents."""
     parts = {name: load_data(part(arguments.data, name)).examples for name in ("train", "dev", "test")}
     intents = sorted({example.intent for example in parts["train"] if example.intent is not None})
     late = sorted(random.Random(f"growth {seed}").sample(intents, arguments.held_out))

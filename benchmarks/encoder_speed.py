@@ -4,15 +4,15 @@
                                        [--out FIGURES.json]
 
 MODEL is a directory that `cnlu train --encoder` wrote without --int8; TEXTS as for speed.py. All parse the same
-sentences in one process, on one thread, one sentence at a time, from text to parse result, and differ only in what
-runs the network: ONNX Runtime with the model's graph, with that graph in 8 bits as `--int8` writes it, and with
---torch also PyTorch. There the encoder is the model's own; the joint network has the same shape but random weights,
-which takes as long. --beside names further models, such as students, that run as they are. They take turns by ten
-sentences, in another order each time, so that a machine that is busy for a while hurts all alike. --length leaves out
-all texts but those of so many characters, one more or one less.
+sentences in one process, on one thread, one sentence at a time, from text to parse result. They differ only in what
+runs the network: ONNX Runtime with the model's graph, ONNX Runtime with that graph in 8 bits as `--int8` writes it,
+and with --torch also PyTorch. PyTorch runs the model's encoder and a joint network of the same shape with random
+weights, which takes equally long. --beside adds further models, such as students. All take turns every ten sentences,
+in a changing order, so that a temporarily busy machine affects all of them alike. --length N selects the texts of N
+characters, give or take one.
 
-Figures are medians and 95th percentiles of all parses, by the clock and of the processor; on a machine that others use
-too, look at the processor's. The last column is the share of the sentences with the frame (intent, spans, types) that
+Figures are medians and 95th percentiles of all parses, in wall and CPU time; on a shared machine, CPU time is the more
+reliable one. The last column is the share of the sentences with the frame (intent, spans, types) that
 float32 gives.
 """
 
@@ -90,9 +90,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Latency of a model with an encoder, in float32 and in 8 bits.")
     parser.add_argument("model", type=Path, metavar="MODEL")
     parser.add_argument("texts", type=Path, metavar="TEXTS")
-    parser.add_argument("--torch", action="store_true", help="the same network in eager PyTorch too")
-    parser.add_argument("--beside", nargs="+", type=Path, default=[], metavar="MODEL", help="further models")
-    parser.add_argument("--length", type=int, default=0, metavar="N", help="only texts of about so many characters")
+    parser.add_argument("--torch", action="store_true", help="also run the network in eager PyTorch")
+    parser.add_argument("--beside", nargs="+", type=Path, default=[], metavar="MODEL", help="further models to compare")
+    parser.add_argument("--length", type=int, default=0, metavar="N", help="only texts of about N characters")
     parser.add_argument("--rounds", type=int, default=5, help="passes over the sentences")
     parser.add_argument("--out", type=Path, metavar="FIGURES.json")
     arguments = parser.parse_args()
@@ -102,7 +102,7 @@ def _arguments() -> argparse.Namespace:
 
 
 class Eager:
-    """Stands where the interpreter has a session of ONNX Runtime."""
+    """Runs the network in PyTorch, with the interface of an ONNX Runtime session."""
 
     def __init__(self, network: Ensemble) -> None:
         self.network = network
@@ -114,22 +114,22 @@ class Eager:
 
 
 def _network(model: Interpreter, graph: bytes, where: str) -> Ensemble:
-    """The model's encoder under a joint network of the model's shape."""
+    """The model's encoder with a joint network of the model's shape and random weights."""
     settings, labels = model.config, model.labels
-    body = load_from_graph(graph, where)
+    backbone = load_from_graph(graph, where)
     assert model.tokens is not None
-    reader = AlignedEncoder(body, settings.encoder.sentence, model.tokens.special_tokens.summary)
+    aligned_encoder = AlignedEncoder(backbone, settings.encoder.sentence, model.tokens.special_tokens.summary)
     sizes = Sizes(
-        len(model.characters),
-        len(model.sentence),
-        len(labels.intents),
-        len(labels.role_names),
-        len(labels.group_columns),
-        encoder=body.width,
+        character_features=len(model.characters),
+        sentence_features=len(model.sentence),
+        intents=len(labels.intents),
+        roles=len(labels.role_names),
+        groups=len(labels.group_columns),
+        encoder=backbone.width,
         views=VIEWS[settings.encoder.sentence],
     )
     tags: TagSet = labels.tag_set(settings.model.tagging)
-    return Ensemble(settings.model, sizes, tags, aligned_encoder=reader).eval()
+    return Ensemble(settings.model, sizes, tags, aligned_encoder=aligned_encoder).eval()
 
 
 def _session(graph: bytes) -> onnxruntime.InferenceSession:
@@ -144,7 +144,7 @@ def _with_session(model: Interpreter, session: Any) -> Interpreter:
 
 
 def race(parsers: Mapping[str, Parse], texts: list[str], rounds: int) -> dict[str, dict[str, list[float]]]:
-    """Milliseconds of each parse, {"ms", "cpu_ms"} by name, after a few that do not count."""
+    """Milliseconds of each parse after a warm-up: name -> {"ms", "cpu_ms"}."""
     for parse in parsers.values():
         for text in texts[:WARM_UP]:
             parse(text)

@@ -1,21 +1,21 @@
-"""Few-shot curves: how far a handful of examples an intent goes, with an encoder, without one, and for the peer.
+"""Few-shot curves: accuracy from a few examples per intent, with an encoder, without one, and for JointBERT.
 
     python benchmarks/few_shot.py DATA_DIR... --encoder DIR [--shots 5 10 20] [--draws 5] [--bf16]
                                   [--systems sparse encoder jointbert] [--keep DIR] [--out FIGURES.json]
 
-DATA_DIR is what accuracy.py takes. For k shots and draw d, min(k, available) examples of every intent of the train
-part are taken by a random generator seeded by (d, k) alone. Draws are not nested: the 5 shots of draw 1 are no part
-of its 10. A draw holds examples only. The dictionaries of a data set (lookup tables, regexes, synonyms) stay out, for
-the peer could not read them, and its dev file does too: each system holds out of the draw what it holds out by
-default, a tenth. All of them learn from the same draw, with d as their seed, through their command lines and with
-their default settings, and the whole test split measures them.
+DATA_DIR has the layout that accuracy.py expects. For k shots and draw d, a random generator seeded by (d, k) samples
+min(k, available) examples of every intent of the train part. Draws are not nested: the 5 shots of draw 1 are not a
+subset of its 10. The dictionaries of a data set (lookup tables, regexes, synonyms) are left out, because JointBERT
+cannot use them, and so is its dev file: each system holds out its default share of the draw, a tenth. All systems train
+on the same draw, with d as the seed, through their command lines with default settings, and are evaluated on the whole
+test split.
 
     sparse      cnlu train DRAW
     encoder     cnlu train DRAW --encoder DIR
-    jointbert   jointbert.py DIR DATA_DIR --train DRAW     (--bf16 is handed on to it)
+    jointbert   jointbert.py DIR DATA_DIR --train DRAW     (with --bf16, if given)
 
 A finished run is kept in --keep, without its model, and not repeated, unless the draw, the test split, the encoder
-or the code have changed since (`--reuse SYSTEM...` takes the runs of these systems all the same).
+or the code have changed since. `--reuse SYSTEM...` uses the runs of these systems even then.
 """
 
 from __future__ import annotations
@@ -67,21 +67,21 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Frame accuracy from few examples an intent.")
+    parser = argparse.ArgumentParser(description="Frame accuracy from few examples per intent.")
     parser.add_argument("data", nargs="+", type=Path, metavar="DATA_DIR", help="holds train and test")
-    parser.add_argument("--encoder", type=Path, metavar="DIR", help="the encoder of both systems that have one")
-    parser.add_argument("--shots", nargs="+", type=int, default=[5, 10, 20], metavar="K", help="examples an intent")
-    parser.add_argument("--draws", type=int, default=5, metavar="N", help="draws of each number of shots")
+    parser.add_argument("--encoder", type=Path, metavar="DIR", help="the encoder of both systems with an encoder")
+    parser.add_argument("--shots", nargs="+", type=int, default=[5, 10, 20], metavar="K", help="examples per intent")
+    parser.add_argument("--draws", type=int, default=5, metavar="N", help="draws for each number of shots")
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
     parser.add_argument("--bf16", action="store_true", help="the peer trains under bfloat16 autocast")
     parser.add_argument("--keep", type=Path, default=Path("out/few-shot"), metavar="DIR")
-    parser.add_argument("--reuse", nargs="+", choices=SYSTEMS, default=[], help="take their runs of other code too")
+    parser.add_argument("--reuse", nargs="+", choices=SYSTEMS, default=[], help="use their runs of other code too")
     parser.add_argument("--out", type=Path, metavar="FIGURES.json", help="where to write all figures")
     return parser.parse_args()
 
 
 def point(arguments: argparse.Namespace, name: str, folder: Path, shots: int) -> dict[str, Any]:
-    """All draws and systems at one number of shots, and what they come to."""
+    """The runs of all draws and systems at one number of shots, and their summary."""
     runs: dict[str, list[Run]] = {system: [] for system in arguments.systems}
     for draw in range(1, arguments.draws + 1):
         place = arguments.keep / name / f"k-{shots}" / f"draw-{draw}"
@@ -99,7 +99,7 @@ def point(arguments: argparse.Namespace, name: str, folder: Path, shots: int) ->
 
 
 def write_draw(folder: Path, shots: int, draw: int, target: Path) -> int:
-    """Write the examples of one draw as JSON lines; returns how many there are."""
+    """Write the examples of one draw as JSON lines. Returns their number."""
     from cnlu.data.jsonl import write_jsonl
     from cnlu.data.load import load_data
     from cnlu.data.schema import Example
@@ -122,7 +122,7 @@ def write_draw(folder: Path, shots: int, draw: int, target: Path) -> int:
 
 
 def one_run(arguments: argparse.Namespace, folder: Path, place: Path, draw: int, system: str) -> Run:
-    """Train and measure one system on one draw, or take what was kept of it."""
+    """Train and evaluate one system on one draw, or load the kept results."""
     place, examples, test = place / system, place / "draw.jsonl", part(folder, "test")
     peer, options = system == "jointbert", ["--bf16"] if system == "jointbert" and arguments.bf16 else []
     inputs = [examples, test, arguments.encoder if system != "sparse" else None, PEER if peer else None]
@@ -170,16 +170,20 @@ def one_run(arguments: argparse.Namespace, folder: Path, place: Path, draw: int,
         size = round(megabytes(place / "model"), 2)
         shutil.rmtree(place / "model")
     metrics = json.loads((place / "report" / "metrics.json").read_text("utf-8"))
-    found = {"metrics": metrics, "training": cost.to_dict(), "model_mb": size}  # the peer's cost is with its evaluation
+    found = {
+        "metrics": metrics,
+        "training": cost.to_dict(),
+        "model_mb": size,
+    }  # JointBERT's cost includes its evaluation
     finished = {"mark": mark, "figures": headline(found)}
     done.write_text(json.dumps(finished), encoding="utf-8")
     return finished
 
 
 def gains(frames: dict[str, list[float]]) -> dict[str, dict[str, float]]:
-    """What the system with the encoder (without it, the first one) gains over each other on the same draws.
+    """The gain of the system with the encoder, else of the first one, over each of the others on the same draws.
 
-    Mean of the paired differences, with its 95 % interval from a bootstrap over the draws.
+    The mean of the paired differences, with a 95 % interval from a bootstrap over the draws.
     """
     import numpy as np
 

@@ -1,23 +1,23 @@
-"""Training speed on a GPU: examples a second, and the share of the device's peak, for encoders of two sizes.
+"""Training speed on a GPU for encoders of two sizes: examples per second and the share of the device's peak.
 
     sh benchmarks/gpu.sh [--models bge-small bert-base] [--batches 32 256] [--lengths 16 64] [--seconds 15]
                          [--peak TFLOPS] [--device cuda|cpu] [--float32] [--tiny] [--out FIGURES.json]
 
-Needs PyTorch, transformers and pytorch-crf, and neither a network nor any file: the encoders have random weights in
-the published shapes (BERT-base: 12 layers of 768; bge-small: 4 of 512), the examples are made up, with as many
-features, tags and intents as real ones. A step is the one of `cnlu train --encoder`: batches of similar lengths,
-bfloat16 where the device has it, four members, clipping, AdamW, the running average. Each combination of a batch size
-and a length is measured for --seconds after a few steps that do not count.
+Needs PyTorch, transformers and pytorch-crf, but no network and no files: the encoders have random weights in the
+published shapes (BERT-base: 12 layers of 768; bge-small: 4 of 512), and the examples are synthetic, with as many
+features, tags and intents as real ones. A step is that of `cnlu train --encoder`: batches of similar lengths, bfloat16
+if the device has it, four members, clipping, AdamW, the running average. Each combination of a batch size and a length
+is measured for --seconds after a warm-up.
 
-Then pretraining: cnlu's loop beside that of the usual script on the same made-up text, packed rows both, the former
-with the head on hidden tokens alone; BERT-base compiled, bge-small not. What would begin too late is left out, so that
-the whole ends within eight minutes.
+Then pretraining: cnlu's loop compared with that of the usual script, on the same synthetic text in packed rows. cnlu
+applies the head to masked tokens alone. BERT-base is compiled, bge-small is not. Measurements that would begin too late
+are skipped, so that the script ends within eight minutes.
 
-The arithmetic counted is that of the model, not of padding: 6 x weights x tokens for the matrix products of encoder
+The count of operations excludes padding: 6 x weights x tokens for the matrix products of encoder
 and joint network, forward and backward (Kaplan et al. 2020, arXiv 2001.08361, section 2.1), and 12 x width x tokens
 squared for each attention. Looking up embeddings and sparse features, norms and the tagger's lattice are not counted,
-so the share of the peak is a lower bound of what the device did. The peak is the vendor's for dense bfloat16, or
---peak; for a device that is not in the list, what a large matrix product reaches here, which is printed always.
+so the share of the peak is a lower bound. The peak is the vendor's for dense bfloat16, or --peak; for a device that is
+not listed, it is the speed of a large matrix product on it. That speed is always printed.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     from gpu_training import Measured
 
 NEEDED = {"torch": "torch", "transformers": "transformers", "torchcrf": "pytorch-crf"}
-"""Module: the package it comes with"""
+"""Module: its package"""
 UNUSED = ("ahocorasick_rs", "onnxruntime")
-"""What the modules of training import for reading and parsing texts, which is not done here."""
+"""Libraries that the training modules import but this benchmark does not use"""
 SHAPES = {"bge-small": (4, 512, 8, 2048), "bert-base": (12, 768, 12, 3072)}
 """Layers, width, heads, inner width"""
 PEAKS = {
@@ -66,13 +66,13 @@ PEAKS = {
     "RTX 4090": 165,
     "RTX 3090": 71,
 }
-"""10^12 operations a second of dense bfloat16, from the vendor's data sheets; the first name that fits counts."""
+"""10^12 operations a second of dense bfloat16, from the vendor's data sheets; the first matching name counts."""
 PRETRAINING = {"bge-small": (128, False), "bert-base": (512, True)}
 """Length of the rows, and whether both loops are compiled"""
 LONGEST, LATEST = 150.0, 200.0
-"""Seconds that all measurements of the joint model may take, and after which none is begun"""
+"""Seconds for all measurements of the joint model, and seconds after which none begins"""
 PRETRAINING_LATEST = 300.0
-"""Seconds after which no pretraining is begun; compiling takes a minute"""
+"""Seconds after which no pretraining begins; compiling takes a minute"""
 
 
 def main() -> None:
@@ -101,11 +101,13 @@ def main() -> None:
     for model, batch, length in combinations:
         about = f"{model}, batch {batch}, length {length}"
         if time.monotonic() - began > LATEST:
-            print(f"{about}: left out for want of time", flush=True)
+            print(f"{about}: skipped, because the time is over", flush=True)
             continue
         shape = training.Shape(2, 64, 4, 128, 200) if arguments.tiny else training.Shape(*SHAPES[model])
         try:
-            one = training.measure(model, shape, batch, length, device, half, seconds)
+            one = training.measure(
+                model=model, shape=shape, batch=batch, length=length, device=device, half=half, seconds=seconds
+            )
         except (ModelError, torch.OutOfMemoryError) as error:
             print(f"{about}: {error}", flush=True)
             continue
@@ -129,7 +131,7 @@ def main() -> None:
 
 
 def pretraining(arguments: argparse.Namespace, device: torch.device, half: bool, began: float) -> list[Pretrained]:
-    """Steps of pretraining, cnlu's loop and the usual one."""
+    """Measure steps of pretraining with cnlu's loop and the usual one."""
     import gpu_pretraining
     import gpu_training
     import torch
@@ -138,7 +140,7 @@ def pretraining(arguments: argparse.Namespace, device: torch.device, half: bool,
     for model in arguments.models:
         length, compiled = PRETRAINING[model]
         if time.monotonic() - began > PRETRAINING_LATEST:
-            print(f"pretraining {model}: left out for want of time", flush=True)
+            print(f"pretraining {model}: skipped, because the time is over", flush=True)
             continue
         tiny, shape = arguments.tiny, gpu_training.Shape(*SHAPES[model])
         if tiny:
@@ -147,7 +149,14 @@ def pretraining(arguments: argparse.Namespace, device: torch.device, half: bool,
         seconds = 0.2 if tiny else arguments.seconds
         try:
             for one in gpu_pretraining.measure(
-                model, shape, rows, length, device, half, seconds, compiled and device.type == "cuda"
+                name=model,
+                shape=shape,
+                rows=rows,
+                length=length,
+                device=device,
+                half=half,
+                seconds=seconds,
+                compiled=compiled and device.type == "cuda",
             ):
                 found.append(one)
                 print(f"pretraining {model}, {one.loop}: {one.tokens:.0f} tokens/s", flush=True)
@@ -187,13 +196,15 @@ def pretraining_table(found: Sequence[Pretrained], peak: float) -> str:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Training speed on a GPU.")
     parser.add_argument("--models", nargs="+", choices=list(SHAPES), default=list(SHAPES))
-    parser.add_argument("--batches", nargs="+", type=int, default=[32, 256], metavar="N", help="examples a step")
-    parser.add_argument("--lengths", nargs="+", type=int, default=[16, 64], metavar="N", help="most characters")
-    parser.add_argument("--seconds", type=float, default=15.0, help="how long each combination is measured")
-    parser.add_argument("--peak", type=float, metavar="TFLOPS", help="the device's, instead of the list's")
+    parser.add_argument("--batches", nargs="+", type=int, default=[32, 256], metavar="N", help="examples per step")
+    parser.add_argument(
+        "--lengths", nargs="+", type=int, default=[16, 64], metavar="N", help="characters per example, at most"
+    )
+    parser.add_argument("--seconds", type=float, default=15.0, help="seconds to measure each combination")
+    parser.add_argument("--peak", type=float, metavar="TFLOPS", help="peak of the device, instead of the listed one")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
-    parser.add_argument("--float32", action="store_true", help="no bfloat16")
-    parser.add_argument("--tiny", action="store_true", help="tiny shapes for a moment each: whether it runs")
+    parser.add_argument("--float32", action="store_true", help="do not use bfloat16")
+    parser.add_argument("--tiny", action="store_true", help="only check that the script runs: tiny shapes, short times")
     parser.add_argument("--out", type=Path, metavar="FIGURES.json")
     arguments = parser.parse_args()
     if min(*arguments.batches, *arguments.lengths) < 1 or max(arguments.lengths) > 500:
@@ -208,7 +219,7 @@ def _combinations(arguments: argparse.Namespace) -> list[tuple[str, int, int]]:
 
 
 def _prepare() -> None:
-    """Ends this script with a sentence where a library is missing; others are not needed to be there."""
+    """End this script with a message if a needed library is missing; replace missing ones that are not used."""
     missing = [package for module, package in NEEDED.items() if not _there(module)]
     if missing:
         sys.exit(
@@ -230,11 +241,11 @@ def _there(module: str) -> bool:
 
 
 class _Unused(types.ModuleType):
-    """Stands for a library of which only names are needed."""
+    """Replaces a library of which only names are imported."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self.__spec__ = ModuleSpec(name, None)  # PyTorch looks for it
+        self.__spec__ = ModuleSpec(name, None)  # PyTorch reads it
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -243,16 +254,16 @@ class _Unused(types.ModuleType):
 
 
 def peak_of(device: torch.device, given: float | None, attainable: float) -> tuple[str, float]:
-    """What the device is, in words, and its peak in 10^12 operations a second."""
+    """(A description of the device, its peak in 10^12 operations per second)."""
     import torch
 
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU {machine()['cpu']}"
     if given:
-        return f"{name}, peak {given:.3g} TFLOP/s as given", given
+        return f"{name}, peak {given:.3g} TFLOP/s from --peak", given
     known = listed_peak(name) if device.type == "cuda" else None
     if known:
         return f"{name}, peak {known:.0f} TFLOP/s", known
-    return f"{name}, of unknown peak: what the matrix product reaches is taken", attainable
+    return f"{name}, peak unknown: the speed of the matrix product is used", attainable
 
 
 def listed_peak(name: str) -> float | None:

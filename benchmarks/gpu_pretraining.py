@@ -29,19 +29,19 @@ from cnlu_pretrain.run.progress import flops_per_token
 MASK, ORDINARY = 4, 5
 WARM_UP = 4
 SENTENCES, WORDS = (4, 40), (0.45, 0.4, 0.1, 0.05)
-"""Tokens of the made-up sentences; shares of words of 1, 2, 3 and 4 tokens"""
+"""Tokens per synthetic sentence; shares of words of 1, 2, 3 and 4 tokens"""
 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """One loop on one encoder."""
+    """The figures of one loop on one encoder."""
 
     model: str
     loop: str
     tokens: float
-    """Real tokens a second"""
+    """Real tokens per second"""
     operations: float
-    """A second"""
+    """Per second"""
     waiting: float
     """Share of the time in which the device waited for data"""
     peak_memory: int
@@ -76,14 +76,27 @@ def build(shape: Shape, length: int) -> Any:
 def measure(
     name: str, shape: Shape, rows: int, length: int, device: torch.device, half: bool, seconds: float, compiled: bool
 ) -> Iterator[Pretrained]:
-    """cnlu's loop, then the usual one: concatenated lines, tokens masked one by one, the head on every token."""
+    """Measure cnlu's loop, then the usual one: concatenated lines, single tokens masked, the head on every token."""
     arrays = made_up(rows * length * 12, shape.word_pieces)
-    layout = Layout(SpecialTokens([2], [3], 0, 0, 1, length), length, "none")
+    layout = Layout(SpecialTokens(before=[2], after=[3], summary=0, pad=0, unknown=1, limit=length), length, "none")
     packed = layout.rows(arrays)
     for loop, make in (("cnlu", _ours), ("run_mlm, packed", _usual)):
         torch.manual_seed(1)
         model = build(shape, length).to(device).train()
-        yield _timed(name, loop, make, model, arrays, layout, packed, rows, device, half, seconds, compiled)
+        yield _timed(
+            name=name,
+            loop=loop,
+            make=make,
+            model=model,
+            arrays=arrays,
+            layout=layout,
+            packed=packed,
+            rows=rows,
+            device=device,
+            half=half,
+            seconds=seconds,
+            compiled=compiled,
+        )
         del model
 
 
@@ -101,7 +114,9 @@ def _timed(
     seconds: float,
     compiled: bool,
 ) -> Pretrained:
-    module, batches, loss_of, rate = make(model, arrays, layout, packed, rows, device, compiled)
+    module, batches, loss_of, rate = make(
+        model=model, arrays=arrays, layout=layout, packed=packed, rows=rows, device=device, compiled=compiled
+    )
     optimizer = build_optimizer(module, RunConfig(length=layout.length, batch_tokens=1_000_000_000), device)
     run = torch.compile(module) if compiled else module
     count = tokens = 0
@@ -130,7 +145,9 @@ def _timed(
     steps = count - WARM_UP
     work = flops_per_token(model, layout.length, rate) * rows * layout.length * steps / spent
     memory = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
-    return Pretrained(name, loop, tokens / spent, work, waited / spent, memory)
+    return Pretrained(
+        model=name, loop=loop, tokens=tokens / spent, operations=work, waiting=waited / spent, peak_memory=memory
+    )
 
 
 def _wait(device: torch.device) -> None:
@@ -138,12 +155,12 @@ def _wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-Made = tuple[Any, Iterator[tuple[Any, int]], Callable[[Any, Any], torch.Tensor], float]
+Loop = tuple[Any, Iterator[tuple[Any, int]], Callable[[Any, Any], torch.Tensor], float]
 
 
 def _ours(
     model: Any, arrays: Arrays, layout: Layout, packed: PackedRows, rows: int, device: torch.device, compiled: bool
-) -> Made:
+) -> Loop:
     masking = MaskingConfig()
     masker = Masker(masking, seed=1, mask=MASK, ordinary=np.arange(ORDINARY, model.config.vocab_size))
 
@@ -165,7 +182,7 @@ def _ours(
 
 def _usual(
     model: Any, arrays: Arrays, layout: Layout, packed: PackedRows, rows: int, device: torch.device, compiled: bool
-) -> Made:
+) -> Loop:
     ends = np.cumsum(arrays.sentences, dtype=np.int64)
     joined = np.insert(np.insert(arrays.tokens, ends, 3), np.append(0, ends[:-1]) + np.arange(len(ends)), 2)
     joined = joined[: len(joined) // layout.length * layout.length].reshape(-1, layout.length)
@@ -190,5 +207,5 @@ def _usual(
 
 
 def rows_for(device: torch.device, length: int, tiny: bool) -> int:
-    """Rows of a step: enough to fill a large GPU."""
+    """Rows per step: enough for a large GPU."""
     return 4 if tiny else math.ceil((65_536 if device.type == "cuda" else 2048) / length)

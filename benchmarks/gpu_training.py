@@ -1,4 +1,4 @@
-"""What `gpu.py` measures: encoders with random weights, made-up examples, steps of training, and the work in them."""
+"""The training part of `gpu.py`: random encoders, synthetic examples, training steps and their FLOPs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WARM_UP = 5
 
 @dataclass(frozen=True)
 class Shape:
-    """An encoder's."""
+    """The shape of an encoder."""
 
     layers: int
     width: int
@@ -44,7 +44,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Measured:
-    """Of one combination."""
+    """The figures of one combination of encoder, batch size and length."""
 
     model: str
     batch: int
@@ -53,16 +53,16 @@ class Measured:
     seconds: float
     examples: int
     tokens: int
-    """Of the texts, marks included, padding not"""
+    """Special tokens included, padding excluded"""
     operations: float
     peak_memory: int
-    """Bytes; 0 where the device does not tell"""
+    """Bytes; 0 on a CPU"""
     part: int
-    """Examples computed at once: less than the batch where memory ran out"""
+    """Examples computed at once; fewer than the batch if memory ran out"""
 
 
 def build(shape: Shape) -> tuple[Ensemble, TagSet]:
-    """Encoder and joint network with random weights, the settings of `cnlu train --encoder`."""
+    """A random encoder and joint network with the default settings of `cnlu train --encoder`, and its tags."""
     config = BertConfig(
         vocab_size=shape.word_pieces,
         hidden_size=shape.width,
@@ -72,14 +72,22 @@ def build(shape: Shape) -> tuple[Ensemble, TagSet]:
         max_position_embeddings=512,
     )
     model = BertModel._from_config(config, attn_implementation="eager")
-    reader = AlignedEncoder(Backbone(model, shape.width), EncoderConfig().sentence, 0)
+    aligned_encoder = AlignedEncoder(Backbone(model, shape.width), EncoderConfig().sentence, 0)
     tags = TagSet([f"type{i}" for i in range(ENTITY_TYPES)], ModelConfig().tagging)
-    sizes = Sizes(CHARACTER_FEATURES, SENTENCE_FEATURES, INTENTS, 0, 0, encoder=shape.width, views=1)
-    return Ensemble(ModelConfig(), sizes, tags, aligned_encoder=reader), tags
+    sizes = Sizes(
+        character_features=CHARACTER_FEATURES,
+        sentence_features=SENTENCE_FEATURES,
+        intents=INTENTS,
+        roles=0,
+        groups=0,
+        encoder=shape.width,
+        views=1,
+    )
+    return Ensemble(ModelConfig(), sizes, tags, aligned_encoder=aligned_encoder), tags
 
 
 def made_up(count: int, longest: int, word_pieces: int, tags: TagSet) -> list[Row]:
-    """Rows of texts of half to all of `longest` characters: some 30 features a character, an entity or two."""
+    """Rows of random texts of `longest / 2` to `longest` characters, with 30 features each and one or two entities."""
     random = np.random.default_rng(1)
     rows = []
     for _ in range(count):
@@ -95,16 +103,25 @@ def made_up(count: int, longest: int, word_pieces: int, tags: TagSet) -> list[Ro
         sentence = random.integers(1, SENTENCE_FEATURES, 3 * length).astype(np.int32)
         tagged = np.array(tags.encode(length, spans)[0], np.int64)
         tokens = Tokens(ids.astype(np.int64), np.eye(length + 2, dtype=np.float32)[1:-1])
-        rows.append(Row(characters, sentence, tagged, nothing, int(random.integers(INTENTS)), tokens=tokens))
+        rows.append(
+            Row(
+                characters=characters,
+                sentence=sentence,
+                tags=tagged,
+                roles=nothing,
+                intent=int(random.integers(INTENTS)),
+                tokens=tokens,
+            )
+        )
     return rows
 
 
 def operations(network: Ensemble) -> Callable[[int, int], float]:
-    """What a text of so many characters and tokens costs in matrix products, forward and backward; see gpu.py."""
+    """A function (characters, tokens) -> operations of the matrix products, forward and backward; see gpu.py."""
     assert network.aligned_encoder is not None
-    body, members = network.aligned_encoder.backbone, network.networks()
+    backbone, members = network.aligned_encoder.backbone, network.networks()
     config = members[0].config
-    encoder = sum(m.weight.numel() for m in body.modules() if isinstance(m, nn.Linear))
+    encoder = sum(m.weight.numel() for m in backbone.modules() if isinstance(m, nn.Linear))
     places = characters = once = 0
     for member in members:
         places += sum(m.weight.numel() for m in member.layers.modules() if isinstance(m, nn.Linear))
@@ -113,9 +130,9 @@ def operations(network: Ensemble) -> Callable[[int, int], float]:
         once += member.sentence_in.weight.numel() + member.intent_in.weight.numel() + member.labels.numel()
 
     def of(length: int, tokens: int) -> float:
-        products = encoder * tokens + body.width * length * tokens  # the second brings vectors to characters
+        products = encoder * tokens + backbone.width * length * tokens  # the second aligns vectors with characters
         products += places * (length + 1) + characters * length + once
-        attention = body.depth * body.width * tokens**2
+        attention = backbone.num_hidden_layers * backbone.width * tokens**2
         attention += len(members) * config.layers * config.width * (length + 1) ** 2
         return 6.0 * products + 12.0 * attention
 
@@ -125,7 +142,7 @@ def operations(network: Ensemble) -> Callable[[int, int], float]:
 def measure(
     model: str, shape: Shape, batch: int, length: int, device: torch.device, half: bool, seconds: float
 ) -> Measured:
-    """Trains for so many seconds. Raises ModelError where a single example is too much for the memory."""
+    """Train for `seconds`. Raises ModelError if the memory is too small for a single example."""
     torch.manual_seed(1)
     network, tags = build(shape)
     rows = made_up(8 * batch, length, shape.word_pieces, tags)
@@ -133,7 +150,15 @@ def measure(
     kept, current = list(copy.deepcopy(network).parameters()), list(network.parameters())
     config, encoder = TrainingConfig(batch_size=batch), EncoderConfig()
     optimizer = build_optimizer(network, config, encoder)
-    stepper = GradientAccumulator(network, rows, device, None, batch, half, lambda line: print(line, flush=True))
+    stepper = GradientAccumulator(
+        network=network,
+        rows=rows,
+        device=device,
+        character_masking=None,
+        part=batch,
+        half=half,
+        log=lambda line: print(line, flush=True),
+    )
     work = operations(network)
     done: list[Row] = []
     if device.type == "cuda":
@@ -164,11 +189,22 @@ def measure(
     memory = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
     tokens = [len(row.tokens or ()) for row in done]
     total = sum(work(len(row), count) for row, count in zip(done, tokens, strict=True))
-    return Measured(model, batch, length, steps, spent, len(done), sum(tokens), total, memory, min(batch, stepper.part))
+    return Measured(
+        model=model,
+        batch=batch,
+        length=length,
+        steps=steps,
+        seconds=spent,
+        examples=len(done),
+        tokens=sum(tokens),
+        operations=total,
+        peak_memory=memory,
+        part=min(batch, stepper.part),
+    )
 
 
 def matrix_product(device: torch.device, half: bool, size: int) -> float:
-    """10^12 operations a second of the product of two square matrices, the best of several runs."""
+    """10^12 operations per second of the product of two square matrices, the best of several runs."""
     one, other = (torch.randn(size, size, device=device, dtype=torch.bfloat16 if half else None) for _ in range(2))
     best, until = math.inf, time.perf_counter() + (0.1 if size < 1024 else 3.0)
     while best == math.inf or time.perf_counter() < until:
@@ -182,6 +218,6 @@ def matrix_product(device: torch.device, half: bool, size: int) -> float:
 
 
 def wait(device: torch.device) -> None:
-    """Until the device has done what it was given."""
+    """Wait until the device has finished."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

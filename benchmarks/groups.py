@@ -1,19 +1,19 @@
-"""Groups of entities in wordings and with values that training never saw, beside DIET on the same examples.
+"""Groups of entities in unseen wordings and with unseen values, compared with DIET on the same examples.
 
     python benchmarks/groups.py [--seeds 1 2 3] [--rasa RASA_ENV/bin/python] [--epochs 100] [--examples 200]
                                 [--set KEY=VALUE] [--keep DIR] [--out FIGURES.json]
 
-Each seed draws its own sentences: --examples to train on (orders of one to three items, and talk) and three tests
-of 300 orders each: in the training's wordings with other values, in other wordings with the training's values, in other
-wordings with other values. Other values stand in no sentence of training but in its lookup tables, as a bot has a menu;
-DIET reads these too. An item has a drink and perhaps a size, a count, a temperature, something added; what all items
-share has no group, nor has an order of one item. Openers, separators, closers and the forms of an item are lists of
-their own for training and for other wordings.
+Each seed draws its own sentences: --examples to train on (orders of one to three items, and small talk) and three tests
+of 300 orders each: the training wordings with other values, other wordings with the training values, and other wordings
+with other values. The other values are in no training sentence but in the lookup tables, as in a bot with a menu; DIET
+uses the tables too. An item has a drink and optionally a size, a count, a temperature and an extra. Entities that all
+items share and those of an order of one item have no group. Openers, separators, closers and item templates are
+separate lists for the training and for other wordings.
 
-    found          gold entities that were found, with their type
-    right of found those of them whose group (or whose having none) is right, in orders of several items
-    pairs right    orders of two items with all entities, and all their groups, right; nothing else found
-    pairs, found   the same of those orders of two items whose entities were all found
+    found          gold entities that were predicted with their type
+    right of found the share of those with the right group (or rightly none), in orders of several items
+    pairs right    orders of two items whose entities and groups are all right
+    pairs, found   the share of right groups among the orders of two items with all entities right
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from cnlu.evaluation.frames import gold_frame, predicted_frame
 WORKER = Path(__file__).with_name("parse_worker.py")
 FIGURES = ("found", "right of found", "pairs right", "pairs, found")
 TESTS = {"other values": (0, 1), "other wording": (1, 0), "both": (1, 1)}
-"""Which lists of wordings and of values each draws from"""
+"""Test: indices of its lists of wordings and values"""
 TEST_SIZE = 300
 
 VALUES = {
@@ -56,7 +56,7 @@ VALUES = {
     "temperature": (("热", "少冰", "去冰", "常温"), ("微热", "多冰", "正常冰", "温")),
     "extra": (("珍珠", "椰果", "奶油", "布丁", "燕麦奶"), ("芋圆", "奶盖", "红豆", "仙草", "脆波波")),
 }
-"""Of each type, what stands in training and what in the tests"""
+"""Type: (training values, other values)"""
 
 OPENERS = (
     ("我要", "来", "帮我点", "我想要", "", "麻烦来", "您好，我要", "服务员，", "给我"),
@@ -109,7 +109,7 @@ APART = (
     ),
     ("{drink#1}跟{drink#2}，一个做{size#1}一个做{size#2}", "{drink#1}、{drink#2}，分别是{size#1}和{size#2}"),
 )
-"""Two items whose parts are not side by side; what has a + stands for nothing that is annotated"""
+"""Templates of two items with separated parts; a + marks a value without annotation"""
 QUESTIONS = ("有{drink}吗", "{drink}多少钱", "{size}的多大", "{extra}还有没有", "能做{temperature}的吗")
 TALK = (
     "你好",
@@ -150,7 +150,7 @@ TALK = (
     "还能再便宜吗",
     "你是机器人吗",
 )
-"""Of which nothing is annotated: no bot takes nothing but orders"""
+"""Small talk without entities: no bot gets orders alone"""
 APART_SHARE, SHARED_SHARE = 0.06, 0.15
 
 
@@ -176,11 +176,11 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Groups of entities in other wordings.")
+    parser = argparse.ArgumentParser(description="Groups of entities in unseen wordings.")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--rasa", metavar="PYTHON", help="the Python that has Rasa 3.6.21; measures DIET too")
-    parser.add_argument("--epochs", type=int, default=100, help="of DIET; 100 in Rasa's default pipeline")
-    parser.add_argument("--examples", type=int, default=200, help="to train on")
+    parser.add_argument("--epochs", type=int, default=100, help="epochs of DIET; 100 in Rasa's default pipeline")
+    parser.add_argument("--examples", type=int, default=200, help="number of training examples")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of cnlu")
     parser.add_argument("--keep", type=Path, default=Path("out/groups"), metavar="DIR")
     parser.add_argument("--out", type=Path, metavar="FIGURES.json")
@@ -188,7 +188,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def write_data(folder: Path, count: int, seed: int) -> None:
-    """train/ with sentences and lookup tables, and a file for each test."""
+    """Write train/ with sentences and lookup tables, and a file for each test."""
     rng = random.Random(seed)
     (folder / "train").mkdir(parents=True, exist_ok=True)
     parts = {"train/train": drawn(rng, count, 0, 0, training=True)}
@@ -200,7 +200,7 @@ def write_data(folder: Path, count: int, seed: int) -> None:
 
 
 def drawn(rng: random.Random, count: int, wording: int, values: int, training: bool = False) -> list[Example]:
-    """So many different examples; of training nearly a quarter are questions and talk."""
+    """`count` different examples; nearly a quarter of the training ones are questions and small talk."""
     found: dict[str, Example] = {}
     while len(found) < count:
         kind = rng.random()
@@ -223,19 +223,19 @@ def _order(rng: random.Random, items: int, wording: int, values: int) -> str:
     forms = [rng.choice(ITEMS[wording]) for _ in range(items)]
     shared = rng.choice(SHARED[wording]) if items > 1 and rng.random() < SHARED_SHARE else ""
     if any(part in form for part in ("{temperature}", "{extra}") if part in shared for form in forms):
-        shared = ""  # what one item has of its own is not shared
-    said = [_filled(rng, form, values, str(number) if items > 1 else "") for number, form in enumerate(forms, 1)]
-    order = opener + said[0] + "".join(rng.choice(SEPARATORS[wording]) + one for one in said[1:])
+        shared = ""  # a part that one item has is not shared
+    items_text = [_filled(rng, form, values, str(number) if items > 1 else "") for number, form in enumerate(forms, 1)]
+    order = opener + items_text[0] + "".join(rng.choice(SEPARATORS[wording]) + one for one in items_text[1:])
     return order + _filled(rng, shared, values, "") + closer
 
 
 def _filled(rng: random.Random, form: str, values: int, group: str) -> str:
-    """The form with values in the places of types, as Rasa's markup; `{drink#1}` names its group itself."""
-    said: dict[str, str] = {}
+    """The template filled with values in Rasa's markup. `{drink#1}` names its own group."""
+    surfaces: dict[str, str] = {}
 
     def value(place: re.Match[str]) -> str:
         name, kind, own, bare = place.group(1, 2, 3, 4)
-        surface = said.setdefault(name, rng.choice(VALUES[kind][values]))
+        surface = surfaces.setdefault(name, rng.choice(VALUES[kind][values]))
         about = {"entity": kind} | ({"group": own or group} if own or group else {})
         return surface if bare else f"[{surface}]{json.dumps(about)}"
 
@@ -311,7 +311,7 @@ def _parsed(command: list[str], data: Path, env: dict[str, str]) -> dict[str, li
 
 
 def measured(gold: Sequence[Example], parsed: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """The figures of the module's text."""
+    """The figures that the module's docstring describes."""
     frames = [(gold_frame(e).entities, predicted_frame(p).entities) for e, p in zip(gold, parsed, strict=True)]
     entities = sum(len(wanted) for wanted, _ in frames)
     found_entities = sum(len({e[:3] for e in wanted} & {e[:3] for e in got}) for wanted, got in frames)
@@ -329,7 +329,7 @@ def measured(gold: Sequence[Example], parsed: Sequence[Mapping[str, Any]]) -> di
 
 
 def markdown(runs: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
-    """A row for each system and test: the mean over the seeds, ± the sample standard deviation of several."""
+    """A row per system and test: the mean over the seeds, with ± the sample standard deviation for two or more."""
     rows = []
     for name, figures in runs.items():
         values = [[one[key] for one in figures] for key in FIGURES]

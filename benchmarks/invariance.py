@@ -1,14 +1,13 @@
-"""What changes nothing in meaning: how many answers it changes, and what it does to accuracy.
+"""Invariance: how often additions that keep the meaning, such as spaces, change the answer and the accuracy.
 
     python benchmarks/invariance.py MODEL DATA [--out FIGURES.json]
 
-Every sentence of DATA is asked as it stands and with each addition. An intent has changed when another one is named,
-the entities when one of them is gone, new, or stands elsewhere; offsets are followed through what was inserted. Frame
-accuracy is that of `cnlu evaluate`, on the changed sentences with their annotations moved.
+The model parses every sentence of DATA unchanged and with each addition. The entities count as changed if one of them
+is missing, new, or elsewhere, after the offsets are mapped to the changed sentence. Frame accuracy is that of
+`cnlu evaluate` on the changed sentences with the mapped annotations.
 
-"Between Chinese" puts something wherever a Chinese character stands on at least one side, so that runs of letters and
-digits stay whole. "Between all" and "between words" (jieba's own, as a tokenizer writes them) also cut 13:30 and
-C 6305, where a space may mean something.
+"Between Chinese" inserts where at least one neighbour is a Chinese character, so runs of letters and digits stay
+whole. "Between all" and "between words" (jieba's words) also split 13:30 and C 6305, where a space may have a meaning.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ ZERO_WIDTH = "\u200b"
 
 
 def words(text: str) -> Cuts:
-    """Where jieba's words begin, the first one left out."""
+    """The offsets at which jieba's words begin, without the first."""
     cuts, at = [], 0
     for word in jieba.cut(text):
         cuts.append(at)
@@ -79,23 +78,23 @@ ADDITIONS: dict[str, tuple[str, Callable[[str], Cuts]]] = {
 }
 
 
-def added(example: Example, what: str, cuts: Cuts) -> tuple[Example, list[int]]:
-    """The example with `what` before each of `cuts`, and where each of its characters went."""
+def with_addition(example: Example, addition: str, cuts: Cuts) -> tuple[Example, list[int]]:
+    """(The example with `addition` inserted at each of `cuts`, the new offset of each character)."""
     places, parts, shift, left = [], [], 0, set(cuts)
     for i, ch in enumerate(example.text):
         if i in left:
-            parts.append(what)
-            shift += len(what)
+            parts.append(addition)
+            shift += len(addition)
         places.append(i + shift)
         parts.append(ch)
     if len(example.text) in left:
-        parts.append(what)
+        parts.append(addition)
     moved = (replace(e, start=places[e.start], end=places[e.end - 1] + 1) for e in example.entities)
     return replace(example, text="".join(parts), entities=tuple(moved)), places
 
 
 def frames(results: list[dict[str, Any]], places: list[list[int]]) -> list[tuple[Any, Any]]:
-    """Intent and entities of each answer, the entities where they stand once characters have gone to `places`."""
+    """Intent and entities of each result, with the entities' offsets mapped through `places`."""
     found = []
     for result, to in zip(results, places, strict=True):
         frame = predicted_frame(result)
@@ -107,8 +106,10 @@ def figures(model: Interpreter, examples: list[Example]) -> dict[str, dict[str, 
     """Shares by addition: intents changed, entity sets changed, frames right."""
     plain = model.parse_batch([example.text for example in examples])
     found = {}
-    for name, (what, cut) in ADDITIONS.items():
-        changed, places = zip(*(added(example, what, cut(example.text)) for example in examples), strict=True)
+    for name, (addition, cut) in ADDITIONS.items():
+        changed, places = zip(
+            *(with_addition(example, addition, cut(example.text)) for example in examples), strict=True
+        )
         results = model.parse_batch([example.text for example in changed])
         before, after = frames(plain, list(places)), frames(results, [list(range(len(e.text))) for e in changed])
         pairs, count = list(zip(before, after, strict=True)), len(examples)
@@ -121,7 +122,7 @@ def figures(model: Interpreter, examples: list[Example]) -> dict[str, dict[str, 
 
 
 def markdown(found: dict[str, dict[str, float]]) -> str:
-    """One row an addition."""
+    """A table with one row per addition."""
     rows = [
         [name, f"{one['intents changed']:.1%}", f"{one['entities changed']:.1%}", f"{one['frame accuracy']:.3f}"]
         for name, one in found.items()
@@ -130,7 +131,7 @@ def markdown(found: dict[str, dict[str, float]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="How many answers a harmless addition changes.")
+    parser = argparse.ArgumentParser(description="How often additions that keep the meaning change the answer.")
     parser.add_argument("model", type=Path, metavar="MODEL")
     parser.add_argument("data", nargs="+", metavar="DATA", help="examples, as for cnlu evaluate")
     parser.add_argument("--out", type=Path, metavar="FIGURES.json", help="where to write the figures")

@@ -1,20 +1,20 @@
-"""The peer of a model with an encoder: plain JointBERT, fine-tuned on the same encoder and the same examples.
+"""Plain JointBERT, fine-tuned on the same encoder and the same examples, for comparison with cnlu.
 
     python benchmarks/jointbert.py ENCODER DATA_DIR [--seed N] [--epochs N] [--min-steps N] [--lr X] [--batch 32]
                                    [--bf16] [--train FILE] [--split test|dev] [--keep DIR] [--out metrics.json]
 
 Chen et al. 2019 (arXiv 1902.10909): one encoder, the intent from [CLS] (eq. 1), tags by a linear layer and a CRF
-(section 3.3), both losses added. Tokens are single characters, so every annotated span can be reached, and only
-characters bear labels. ENCODER is a directory that AutoModel reads and whose vocabulary holds single characters;
-they are lower-cased where it knows no capitals. Beyond the paper: rates of their own for the new layers, a warm-up,
-and the pass that is kept, the best in frame accuracy on dev, or the last where nothing could be held out. The
-defaults are the best of those tried on dev of smp2019_ecdt; on cais 12 passes did.
+(section 3.3), both losses added. Tokens are single characters, so every annotated span is reachable, and only
+characters have labels. ENCODER is a directory that AutoModel loads and whose vocabulary holds single characters; texts
+are lower-cased if it has no capitals. Beyond the paper: separate learning rates for the new layers, a warm-up, and the
+best epoch by frame accuracy on dev (the last one without dev examples). The defaults are the best of those tried on
+dev of smp2019_ecdt; on cais, 12 epochs sufficed.
 
-JointBERT has no notion of roles and groups. Where the examples have some, type, role and group together count as
-one label of the tagger (`place|to|`), so that whole frames can be right.
+JointBERT has no roles and groups. If the examples have some, type, role and group together are one label of the tagger
+(`place|to|`), so that whole frames can be right.
 
-DATA_DIR is what accuracy.py takes. Without a dev file, or with --train, which stands in for the train part, a
-tenth of the training examples is held out as cnlu holds it out. `--split dev` reports the dev file, or that tenth.
+DATA_DIR has the layout that accuracy.py expects. Without a dev file, or with --train, which replaces the train part, a
+tenth of the training examples is held out as in cnlu. `--split dev` reports the dev file, or that tenth.
 cnlu's own evaluation scores; --keep writes its report (metrics.json, errors.jsonl: compare.py reads both).
 """
 
@@ -49,7 +49,7 @@ from cnlu.evaluation.metrics import evaluate
 from cnlu.evaluation.report import check_report_out, find_errors, write_report
 from cnlu.runtime.labels import Labels
 
-HEAD_RATE, CRF_RATE = 1e-3, 1e-2  # of what starts from nothing
+HEAD_RATE, CRF_RATE = 1e-3, 1e-2  # learning rates of the new layers
 DROPOUT, DECAY, WARMUP, CLIP = 0.1, 0.01, 0.1, 1.0
 DEV_FRACTION, READ_BATCH = 0.1, 64
 
@@ -63,7 +63,7 @@ def main() -> None:
     try:
         if arguments.keep:
             check_report_out(arguments.keep, force=True)
-        train, dev, test = gather(arguments)
+        train, dev, test = load_parts(arguments)
         peer = Peer.start(arguments.encoder, train, torch.device(arguments.device))
         history = fit(peer, train, dev, arguments)
         found = peer.parse(test)
@@ -90,11 +90,13 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Fine-tune and measure plain JointBERT.")
     parser.add_argument("encoder", type=Path, metavar="ENCODER", help="directory of a BERT-like encoder")
-    parser.add_argument("data", type=Path, metavar="DATA_DIR", help="holds train, test, perhaps dev")
+    parser.add_argument("data", type=Path, metavar="DATA_DIR", help="holds train, test, optionally dev")
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     parser.add_argument("--epochs", type=int, default=20, metavar="N", help="passes over the examples")
-    parser.add_argument("--min-steps", type=int, default=600, metavar="N", help="fewer: passes are added")
-    parser.add_argument("--lr", type=float, default=5e-5, metavar="X", help="peak rate of the encoder")
+    parser.add_argument(
+        "--min-steps", type=int, default=600, metavar="N", help="epochs are added up to this number of steps"
+    )
+    parser.add_argument("--lr", type=float, default=5e-5, metavar="X", help="peak learning rate of the encoder")
     parser.add_argument("--batch", type=int, default=32, metavar="N")
     parser.add_argument("--bf16", action="store_true", help="train under bfloat16 autocast; evaluation stays float32")
     parser.add_argument("--train", type=Path, metavar="FILE", help="examples instead of DATA_DIR's train and dev")
@@ -106,8 +108,8 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def gather(arguments: argparse.Namespace) -> tuple[list[Example], list[Example], list[Example]]:
-    """What is learned from, what chooses the pass, what is reported."""
+def load_parts(arguments: argparse.Namespace) -> tuple[list[Example], list[Example], list[Example]]:
+    """(Training examples, those that choose the epoch, those that are reported)."""
     train, dev, test = (part(arguments.data, which) for which in ("train", "dev", "test"))
     train = arguments.train or train
     if train is None or (test is None and arguments.split == "test"):
@@ -127,14 +129,14 @@ def gather(arguments: argparse.Namespace) -> tuple[list[Example], list[Example],
 
 @dataclass(frozen=True)
 class Coder:
-    """Examples to numbers and back."""
+    """Converts examples to tensors' ids and scores to parse results."""
 
     ids: dict[str, int]  # the encoder's vocabulary
     cls: int
     sep: int
     pad: int
     unknown: int
-    lower: bool  # the vocabulary knows no capitals
+    lower: bool  # the vocabulary has no capitals
     limit: int  # most characters read of a text
     intents: list[str]
     kinds: list[Kind]
@@ -146,20 +148,20 @@ class Coder:
         ids = tokenizer.get_vocab()
         kinds = sorted({_kind(entity) for example in examples for entity in example.entities})
         return cls(
-            ids,
-            tokenizer.cls_token_id,
-            tokenizer.sep_token_id,
-            tokenizer.pad_token_id,
-            tokenizer.unk_token_id,
-            not any(chr(code) in ids for code in range(ord("A"), ord("Z") + 1)),
-            min(positions, 512) - 2,
-            sorted({example.intent for example in examples if example.intent is not None}),
-            kinds,
-            TagSet([str(number) for number in range(len(kinds))], "BIO"),
+            ids=ids,
+            cls=tokenizer.cls_token_id,
+            sep=tokenizer.sep_token_id,
+            pad=tokenizer.pad_token_id,
+            unknown=tokenizer.unk_token_id,
+            lower=not any(chr(code) in ids for code in range(ord("A"), ord("Z") + 1)),
+            limit=min(positions, 512) - 2,
+            intents=sorted({example.intent for example in examples if example.intent is not None}),
+            kinds=kinds,
+            tags=TagSet([str(number) for number in range(len(kinds))], "BIO"),
         )
 
     def tokens(self, text: str) -> list[int]:
-        """Ids of the text between [CLS] and [SEP], one a character."""
+        """Ids of the text between [CLS] and [SEP], one per character."""
         chars = [low if self.lower and len(low := ch.lower()) == 1 else ch for ch in text[: self.limit]]
         return [self.cls, *(self.ids.get(ch, self.unknown) for ch in chars), self.sep]
 
@@ -204,7 +206,7 @@ class JointBert(nn.Module):
 
 @dataclass(frozen=True)
 class Peer:
-    """A network with what is needed to feed it."""
+    """A network with its coder and device."""
 
     network: JointBert
     coder: Coder
@@ -212,18 +214,18 @@ class Peer:
 
     @classmethod
     def start(cls, encoder: Path, examples: Sequence[Example], device: torch.device) -> Peer:
-        """With the encoder's weights and new heads for the labels of `examples`."""
+        """A peer with the encoder's weights and new heads for the labels of `examples`."""
         transformers_logging.set_verbosity_error()
         transformers_logging.disable_progress_bar()
-        body, report = AutoModel.from_pretrained(encoder, output_loading_info=True)
+        backbone, report = AutoModel.from_pretrained(encoder, output_loading_info=True)
         if missing := sorted(key for key in report["missing_keys"] if not key.startswith("pooler.")):
             sys.exit(f"{encoder}: lacks {len(missing)} weights, such as {missing[0]}; give a complete encoder.")
-        coder = Coder.of(encoder, body.config.max_position_embeddings, examples)
-        network = JointBert(body.float(), len(coder.intents), len(coder.tags.tags))
+        coder = Coder.of(encoder, backbone.config.max_position_embeddings, examples)
+        network = JointBert(backbone.float(), len(coder.intents), len(coder.tags.tags))
         return cls(network.to(device), coder, device)
 
     def inputs(self, rows: Sequence[list[int]]) -> tuple[Tensor, Tensor, Tensor]:
-        """Padded tokens [B, 2 + L], the mask of what is no padding, and the mask of the characters [B, L]."""
+        """Padded tokens [B, 2 + L], their mask, and the mask of the characters [B, L]."""
         sizes = torch.tensor([len(row) for row in rows])
         longest = int(sizes.max())
         tokens = torch.tensor([row + [self.coder.pad] * (longest - len(row)) for row in rows])
@@ -231,7 +233,7 @@ class Peer:
         return tokens.to(self.device), mask.to(self.device), mask[:, 2:].to(self.device)
 
     def loss(self, examples: Sequence[Example], bf16: bool) -> Tensor:
-        """Both losses of a batch, added; means over its sentences."""
+        """The sum of both losses of a batch, each the mean over its sentences."""
         tokens, mask, chars = self.inputs([self.coder.tokens(example.text) for example in examples])
         intents, tags = zip(*(self.coder.gold(example) for example in examples), strict=True)
         gold = torch.tensor([row + [0] * (chars.shape[1] - len(row)) for row in tags], device=self.device)
@@ -243,7 +245,7 @@ class Peer:
 
     @torch.no_grad()
     def parse(self, examples: Sequence[Example]) -> list[dict[str, Any]]:
-        """Parse results in the order of the examples, whose annotations are not looked at."""
+        """Parse results in the order of the examples, whose annotations are ignored."""
         self.network.eval()
         found: list[dict[str, Any]] = [{}] * len(examples)
         order = sorted(range(len(examples)), key=lambda i: len(examples[i].text))
@@ -258,7 +260,7 @@ class Peer:
 
 
 def fit(peer: Peer, train: list[Example], dev: list[Example], arguments: argparse.Namespace) -> dict[str, Any]:
-    """Train the network and leave it with the weights of its best pass; what there is to say about it."""
+    """Train the network, keep the weights of the best epoch, and return figures about the training."""
     per_pass = math.ceil(len(train) / arguments.batch)
     epochs = max(arguments.epochs, arguments.min_steps // per_pass)
     network = peer.network

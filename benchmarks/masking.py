@@ -3,14 +3,14 @@
     python benchmarks/masking.py CORPUS [--rows 64] [--length 128] [--seconds 3] [--similar F.npz] [--out FIGURES.json]
 
 CORPUS is the output of `cnlu pretrain prepare`. All systems mask the same packed rows of real text, in memory, in
-several alternating rounds. The best round counts: on a busy machine the others measure other processes too.
+several alternating rounds. The best round counts, because other processes disturb the slower ones.
 
     cnlu STRATEGY        cnlu_pretrain.masking, from prepared word starts
-    cnlu ngram, similar  the same with similar words instead of [MASK] (a made-up table where none is given)
+    cnlu ngram, similar  the same with similar words instead of [MASK] (a synthetic table unless --similar is given)
     collator whole word  DataCollatorForLanguageModeling(whole_word_mask=True) on rows with offset_mapping
     collator token       the same without whole words, on tensors and on lists
 
-The output also shows what the collator takes for a Chinese word: the length of the runs that it masks.
+The output also shows the length of the runs that the collator masks as one Chinese word.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ ROUNDS = 3
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Throughput of hiding tokens.")
+    parser = argparse.ArgumentParser(description="Throughput of masking.")
     parser.add_argument("corpus", type=Path, metavar="CORPUS")
-    parser.add_argument("--rows", type=int, default=64, metavar="N", help="of a batch")
+    parser.add_argument("--rows", type=int, default=64, metavar="N", help="rows of a batch")
     parser.add_argument("--length", type=int, default=128, metavar="N", help="tokens of a row")
-    parser.add_argument("--seconds", type=float, default=3.0, metavar="S", help="of a round of each system")
+    parser.add_argument("--seconds", type=float, default=3.0, metavar="S", help="CPU seconds of each round")
     parser.add_argument("--similar", type=Path, metavar="F.npz", help="a table of similar words")
     parser.add_argument("--out", type=Path, metavar="FIGURES.json", help="where to write all figures")
     arguments = parser.parse_args()
@@ -104,7 +104,7 @@ def ours(corpus: Corpus, batches: list[Batch], table_file: Path | None) -> dict[
 
 
 def made_up(corpus: Corpus) -> Any:
-    """A table that knows every word of the first shard: ten others of its length."""
+    """A synthetic table: random similar words for every word of the first shard."""
     pieces = {i: piece for piece, i in json.loads(corpus.tokenizer)["model"]["vocab"].items()}
     arrays = corpus.read(corpus.shards[0])
     bounds = np.append(np.flatnonzero(arrays.flags & 1), len(arrays.tokens))
@@ -143,7 +143,7 @@ def their_tokenizer(corpus: Corpus) -> PreTrainedTokenizerFast:
 
 
 def throughput(once: Callable[[int], Any], tokens: int, batches: int, seconds: float) -> float:
-    """Tokens a second of CPU time; batches in turn."""
+    """Tokens per CPU second, over the batches in turn."""
     once(0)
     began, count = time.process_time(), 0
     while (spent := time.process_time() - began) < seconds:
@@ -153,7 +153,7 @@ def throughput(once: Callable[[int], Any], tokens: int, batches: int, seconds: f
 
 
 def collator_runs(corpus: Corpus, batches: list[Batch]) -> dict[str, float]:
-    """On real lines as its own tokenizer reads them, with the offsets it gives."""
+    """What the collator masks in real lines, with the offsets of its own tokenizer."""
     tokenizer = their_tokenizer(corpus)
     collator = DataCollatorForLanguageModeling(tokenizer, whole_word_mask=True, return_tensors="np")
     pieces = {i: piece for piece, i in json.loads(corpus.tokenizer)["model"]["vocab"].items()}

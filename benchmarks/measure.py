@@ -1,6 +1,6 @@
-"""What the benchmark scripts share: running a command and knowing what it cost, sizes, the machine's state.
+"""Shared by the benchmark scripts: the cost of a command, file sizes, and the machine's state.
 
-Kept free of NumPy and PyTorch: on Linux a child's peak memory is never reported below its parent's.
+This module imports neither NumPy nor PyTorch: Linux never reports a child's peak memory below its parent's.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PYTHONPATH = os.pathsep.join(str(CHECKOUT / name) for name in (".", "pretrain", "dialogue"))
-"""Of a child process that imports the packages of this checkout"""
+"""For a child process that imports the packages of this checkout"""
 MIB = 1 << 20
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one child process used up, its own children included."""
+    """What one child process and its children used."""
 
     wall_s: float
     cpu_s: float
@@ -43,7 +43,7 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def rasa_environment() -> dict[str, str]:
-    """The same for a process of Rasa: no telemetry, TensorFlow on one thread, nothing of this checkout."""
+    """The environment of a measured Rasa process: no telemetry, TensorFlow on one thread, without this checkout."""
     silent = {
         "RASA_TELEMETRY_ENABLED": "false",
         "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -60,7 +60,7 @@ def rasa_environment() -> dict[str, str]:
 
 
 def run(command: Sequence[str | Path], log: Path, env: Mapping[str, str] | None = None) -> Cost:
-    """Run a command to its end, its output in `log`; ends this script with a sentence when the command fails."""
+    """Run a command and write its output to `log`. If the command fails, end this script with a message."""
     log.parent.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
     with open(log, "wb") as output:
@@ -75,7 +75,7 @@ def run(command: Sequence[str | Path], log: Path, env: Mapping[str, str] | None 
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         last = log.read_text("utf-8", "replace").strip().splitlines()[-1:] or ["no output"]
-        sys.exit(f"{' '.join(map(str, command))}\nfailed ({process.returncode}): {last[0]}\nthe whole of it: {log}")
+        sys.exit(f"{' '.join(map(str, command))}\nfailed ({process.returncode}): {last[0]}\nthe whole log: {log}")
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Cost(time.perf_counter() - start, usage.ru_utime + usage.ru_stime, peak / MIB)
 
@@ -87,7 +87,7 @@ def megabytes(path: Path) -> float:
 
 
 def machine() -> dict[str, Any]:
-    """What a reader needs to judge a figure; names neither host nor user."""
+    """The machine's properties that matter for a figure, without the names of host and user."""
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",

@@ -1,18 +1,18 @@
-"""Several intents in one sentence: found in sentences that join two, in hand-written ones, and not where there is one.
+"""Multi-intent accuracy: on synthesized pairs of sentences, on hand-written ones, and on sentences of one intent.
 
     python benchmarks/multi_intent.py DATA_DIR [--seeds 1 2 3] [--encoder DIR] [--pairs 400] [--keep DIR]
                                          [--out FIGURES.json]
 
-DATA_DIR holds train and test, and perhaps multi-intent/test.yml: hand-written sentences of several intents
+DATA_DIR holds train and test, and optionally multi-intent/test.yml: hand-written sentences with several intents
 (`corpora/railway` has all three). Models are trained by `cnlu train --set model.multi_label=true` on train alone, so
-that every combination is one they have never seen, and measured on
+they have seen no combination of intents, and are evaluated on
 
-    single     the test part as it is: is one intent still one?
-    joined     --pairs sentences, each of two test sentences with different intents, joined as training joins them
+    single     the unchanged test part, whose sentences have one intent each
+    joined     --pairs sentences, each synthesized from two test sentences with different intents, as in training
     written    multi-intent/test.yml
 
-Beside them stands the usual model, which can only ever give one intent. A set of intents is right when it is the same;
-a frame when all entities are right too.
+The baseline is the usual model, which returns one intent. The intents are right if the set is the same; a frame is
+right if its entities are right too.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Several intents in one sentence.")
+    parser = argparse.ArgumentParser(description="Accuracy on sentences with several intents.")
     parser.add_argument("data", type=Path, metavar="DATA_DIR")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--encoder", type=Path, metavar="DIR")
@@ -80,7 +80,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _tests(arguments: argparse.Namespace) -> dict[str, Path]:
-    """What is measured on, by name."""
+    """The test sets by name."""
     test = part(arguments.data, "test")
     if test is None or part(arguments.data, "train") is None:
         sys.exit(f"{arguments.data}: needs train and test, as .jsonl, .yml or folders.")
@@ -88,9 +88,9 @@ def _tests(arguments: argparse.Namespace) -> dict[str, Path]:
     pairs = arguments.keep / "joined.jsonl"
     pairs.parent.mkdir(parents=True, exist_ok=True)
     write_jsonl(synthesize_multi_intent(examples, 2 * arguments.pairs / len(examples), 1)[: arguments.pairs], pairs)
-    found = {"single": test, "joined": pairs}
+    tests = {"single": test, "joined": pairs}
     written = arguments.data / "multi-intent" / "test.yml"
-    return found | ({"written": written} if written.exists() else {})
+    return tests | ({"written": written} if written.exists() else {})
 
 
 def _measured(model: Path, test: Path, report: Path) -> dict[str, float]:

@@ -3,11 +3,11 @@
     python benchmarks/out_of_scope.py DATA_DIR... [--draws 5] [--share 0.2] [--encoder DIR] [--keep DIR]
                                       [--out FIGURES.json]
 
-DATA_DIR holds train and test, and perhaps dev. For each draw a share of the intents is taken out of train and dev, a
-model is trained by `cnlu train` on the rest, and every test sentence is parsed: those of the intents that were taken
-out are out of scope. The intent `out_of_scope`, where the data has one, is left out altogether. AUROC is the chance
-that a sentence out of scope gets a higher score than one in scope (ties count half): of `out_of_scope`, and of 1 minus
-the best intent's confidence. "at 0.5" are the shares of the sentences out of scope and in scope that score above 0.5.
+DATA_DIR holds train and test, and optionally dev. For each draw, a share of the intents is held out of train and dev,
+`cnlu train` trains a model on the rest, and the model parses every test sentence; those of the held-out intents are out
+of scope. The data's own intent `out_of_scope`, if any, is not used. AUROC is the probability that a sentence out of
+scope has a higher score than one in scope (ties count half), for `out_of_scope` and for 1 minus the best intent's
+confidence. "at 0.5" are the shares of the sentences out of scope and in scope with a score above 0.5.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="The out-of-scope score beside plain softmax.")
+    parser = argparse.ArgumentParser(description="The out-of-scope score compared with plain softmax.")
     parser.add_argument("data", nargs="+", type=Path, metavar="DATA_DIR")
     parser.add_argument("--draws", type=int, default=5, metavar="N")
-    parser.add_argument("--share", type=float, default=0.2, metavar="X", help="of the intents, taken out")
+    parser.add_argument("--share", type=float, default=0.2, metavar="X", help="share of the intents that is held out")
     parser.add_argument("--encoder", type=Path, metavar="DIR")
     parser.add_argument("--keep", type=Path, default=Path("out/out-of-scope"), metavar="DIR")
     parser.add_argument("--out", type=Path, metavar="FIGURES.json")
@@ -59,18 +59,18 @@ def _arguments() -> argparse.Namespace:
 
 
 def one_draw(arguments: argparse.Namespace, folder: Path, draw: int) -> dict[str, Any]:
-    """Train without some intents and score all test sentences."""
+    """Train without the held-out intents and score all test sentences."""
     place = arguments.keep / folder.resolve().name / f"draw-{draw}"
     done = place / "figures.json"
     if done.exists():
         return dict(json.loads(done.read_text("utf-8")))
     parts = {name: _examples(part(folder, name)) for name in ("train", "dev", "test")}
     intents = sorted({str(example.intent) for example in parts["train"]})
-    strange = set(random.Random(f"draw {draw}").sample(intents, round(arguments.share * len(intents))))
+    held_out = set(random.Random(f"draw {draw}").sample(intents, round(arguments.share * len(intents))))
     place.mkdir(parents=True, exist_ok=True)
     options: list[str | Path] = ["--encoder", arguments.encoder] if arguments.encoder else []
     for name in ("train", "dev"):
-        write_jsonl([e for e in parts[name] if e.intent not in strange], place / f"{name}.jsonl")
+        write_jsonl([e for e in parts[name] if e.intent not in held_out], place / f"{name}.jsonl")
     if parts["dev"]:
         options += ["--dev", place / "dev.jsonl"]
     run(
@@ -90,17 +90,17 @@ def one_draw(arguments: argparse.Namespace, folder: Path, draw: int) -> dict[str
         place / "train.log",
     )
     results = cnlu.load(place / "model").parse_batch([example.text for example in parts["test"]])
-    outside = np.array([example.intent in strange for example in parts["test"]])
+    outside = np.array([example.intent in held_out for example in parts["test"]])
     ours = np.array([result["out_of_scope"] for result in results])
     plain = np.array([1.0 - result["intent"]["confidence"] for result in results])
     values = (auroc(ours, outside), auroc(plain, outside), (ours[outside] > 0.5).mean(), (ours[~outside] > 0.5).mean())
-    found = {
-        "taken out": sorted(strange),
+    figures = {
+        "taken out": sorted(held_out),
         "n": [int((~outside).sum()), int(outside.sum())],
         **dict(zip(FIGURES, map(float, values), strict=True)),
     }
-    done.write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
-    return found
+    done.write_text(json.dumps(figures, ensure_ascii=False), encoding="utf-8")
+    return figures
 
 
 def _examples(path: Path | None) -> list[Example]:

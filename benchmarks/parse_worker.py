@@ -1,11 +1,11 @@
-"""One parsing process, of cnlu or of Rasa; `speed.py` and `train_rasa.py` start it and talk to it.
+"""A process that parses with cnlu or Rasa; `speed.py` and `train_rasa.py` start it and send it commands.
 
     python parse_worker.py cnlu|rasa MODEL TEXTS.json
 
-TEXTS.json is a list of sentences. The worker loads the model, parses the first sentence, and says so in a line
+TEXTS.json is a list of sentences. The worker loads the model, parses the first sentence, and prints one line
 of JSON: {"cpu_s"}. Then it answers each line on its standard input with one line of JSON:
 `time N` parses the first N sentences and gives {"ms": [...], "cpu_ms": [...]}; `parse` gives all parse results.
-It uses the standard library only, so that it runs in Rasa's environment as it does in ours.
+It imports only the standard library itself, so that it runs in Rasa's environment too.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def open_rasa(path: str) -> Parse:
 
 
 async def timed(parse: Parse, texts: list[str]) -> dict[str, list[float]]:
-    """Milliseconds of each parse, by the clock and of the processor."""
+    """Wall and CPU milliseconds of each parse."""
     wall, cpu = [], []
     for text in texts:
         start, worked = time.perf_counter(), time.process_time()

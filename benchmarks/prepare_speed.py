@@ -2,9 +2,9 @@
 
     python benchmarks/prepare_speed.py TEXT --encoder DIR [--megabytes 16] [--rounds 2] [--out FIGURES.json]
 
-TEXT is a file of sentences (.txt, also .gz and .xz); the first --megabytes are read. Whole processes are measured,
-with their start: jieba segmenting every line and nothing else, and the command with each segmenter. Both segmenters
-must give byte-identical corpora.
+TEXT is a file of sentences (.txt, also .gz and .xz), of which the first --megabytes are used. Whole processes are
+measured, including their start: one in which jieba segments every line, and the command with each segmenter. Both
+segmenters must give byte-identical corpora.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("text", type=Path, metavar="TEXT")
     parser.add_argument("--encoder", required=True, metavar="DIR")
     parser.add_argument("--megabytes", type=int, default=16, metavar="N")
-    parser.add_argument("--rounds", type=int, default=2, metavar="N", help="the fastest counts")
+    parser.add_argument("--rounds", type=int, default=2, metavar="N", help="runs of each; the fastest counts")
     parser.add_argument("--out", type=Path, metavar="FIGURES.json")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -85,7 +85,7 @@ def main() -> None:
 
 
 def beginning(source: Path, target: Path, size: int) -> int:
-    """Write whole blocks of lines until there are so many bytes; returns how many there are."""
+    """Write whole blocks of lines until there are at least `size` bytes. Returns the number of bytes."""
     written = 0
     with open(target, "wb") as file:
         for block in blocks([source]):
@@ -97,12 +97,12 @@ def beginning(source: Path, target: Path, size: int) -> int:
 
 
 def digest(corpus: Path) -> str:
-    """Of the arrays; the manifest also names the segmenter."""
-    found = hashlib.sha256()
+    """The hash of the arrays, without the manifest: it names the segmenter."""
+    content = hashlib.sha256()
     for path in sorted(corpus.iterdir()):
         if path.name != "manifest.json":
-            found.update(path.name.encode() + path.read_bytes())
-    return found.hexdigest()
+            content.update(path.name.encode() + path.read_bytes())
+    return content.hexdigest()
 
 
 if __name__ == "__main__":

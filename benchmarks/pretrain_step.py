@@ -44,7 +44,7 @@ from cnlu_pretrain.objectives.losses import Pretrainer
 from cnlu_pretrain.run.optimizer import build_optimizer
 
 Step = Callable[[], int]
-"""Makes a batch, trains on it, returns how many real tokens it had."""
+"""Makes a batch, trains on it and returns its number of real tokens"""
 
 
 def main() -> None:
@@ -56,8 +56,17 @@ def main() -> None:
     half = torch.autocast(device.type, torch.bfloat16, enabled=not arguments.float32)
     systems = {
         "cnlu": ours(corpus, copy.deepcopy(model), device, half, arguments),
-        "run_mlm, packed": theirs(packed(corpus, arguments), copy.deepcopy(model), device, half, corpus, arguments),
-        "run_mlm, lines": theirs(lines(corpus, arguments), copy.deepcopy(model), device, half, corpus, arguments),
+        "run_mlm, packed": theirs(
+            packed(corpus, arguments),
+            copy.deepcopy(model),
+            device=device,
+            half=half,
+            corpus=corpus,
+            arguments=arguments,
+        ),
+        "run_mlm, lines": theirs(
+            lines(corpus, arguments), copy.deepcopy(model), device=device, half=half, corpus=corpus, arguments=arguments
+        ),
     }
     found: dict[str, list[float]] = {name: [] for name in systems}
     for step in systems.values():
@@ -80,15 +89,15 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Tokens a second of a pretraining step.")
+    parser = argparse.ArgumentParser(description="Tokens per second of a pretraining step.")
     parser.add_argument("corpus", type=Path, metavar="CORPUS")
     parser.add_argument("--encoder", required=True, metavar="DIR")
     parser.add_argument("--batch-tokens", type=int, default=4096, metavar="N")
     parser.add_argument("--length", type=int, default=128, metavar="N")
-    parser.add_argument("--steps", type=int, default=6, metavar="N", help="of a round of each loop")
+    parser.add_argument("--steps", type=int, default=6, metavar="N", help="steps per round of each loop")
     parser.add_argument("--rounds", type=int, default=3, metavar="N")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--float32", action="store_true", help="no bfloat16")
+    parser.add_argument("--float32", action="store_true", help="do not use bfloat16")
     parser.add_argument("--compile", action="store_true", help="torch.compile for all three")
     parser.add_argument("--threads", type=int, default=1, metavar="N")
     parser.add_argument("--out", type=Path, metavar="FIGURES.json")
@@ -98,7 +107,7 @@ def _arguments() -> argparse.Namespace:
 def trainer(
     module: Any, device: torch.device, arguments: argparse.Namespace
 ) -> tuple[Any, Callable[[torch.Tensor], None]]:
-    """The module on its device, and what is done with a loss."""
+    """(The module on its device, a function that takes a training step on a loss)."""
     module.to(device).train()
     optimizer = build_optimizer(module, RunConfig(length=arguments.length), device)
 
@@ -159,7 +168,7 @@ def theirs(
 
 
 def sentences(corpus: Corpus) -> Iterator[list[int]]:
-    """The sentences of the corpus in random order, again and again."""
+    """The sentences of the corpus in random order, without end."""
     generator = np.random.default_rng(1)
     arrays = corpus.read(corpus.shards[0])
     bounds = np.append(0, np.cumsum(arrays.sentences, dtype=np.int64))
@@ -169,7 +178,7 @@ def sentences(corpus: Corpus) -> Iterator[list[int]]:
 
 
 def packed(corpus: Corpus, arguments: argparse.Namespace) -> Iterator[Batch]:
-    """Lines with marks, joined, cut to rows."""
+    """Lines with special tokens, concatenated and cut to rows."""
     stream, held, (cls,), (sep,) = (
         sentences(corpus),
         list[int](),
@@ -189,7 +198,7 @@ def packed(corpus: Corpus, arguments: argparse.Namespace) -> Iterator[Batch]:
 
 
 def lines(corpus: Corpus, arguments: argparse.Namespace) -> Iterator[Batch]:
-    """A line a row, cut to the length; as many rows as the batch has real tokens in packed rows."""
+    """One line per row, truncated; as many rows as needed for the real tokens of a packed batch."""
     (cls,), (sep,) = corpus.special_tokens.before, corpus.special_tokens.after
     rows: list[dict[str, Any]] = []
     real = 0

@@ -85,7 +85,7 @@ def cnlu(*words: object, log: Path) -> None:
 
 
 def here(*words: object, log: Path) -> None:
-    """The same command in this process, which saves the seconds of its start hundreds of times."""
+    """Run a cnlu command in this process, which saves the start of hundreds of processes."""
     with open(log, "w", encoding="utf-8") as stream, redirect_stdout(stream), redirect_stderr(stream):
         code = main_of_cnlu(list(map(str, words)))
     if code:
@@ -93,7 +93,7 @@ def here(*words: object, log: Path) -> None:
 
 
 def prepared(arguments: argparse.Namespace) -> Path:
-    """The corpus of all text, made once."""
+    """The corpus of all text, prepared once."""
     corpus: Path = arguments.keep / "corpus"
     if corpus.exists():
         return corpus

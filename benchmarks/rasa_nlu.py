@@ -1,4 +1,4 @@
-"""The component beside DIET in the same Rasa: accuracy, training cost, memory.
+"""cnlu's Rasa component compared with DIET in the same Rasa: accuracy, training cost, memory.
 
     python benchmarks/rasa_nlu.py DATA --rasa-python RASA_ENV/bin/python [--trainer TRAIN_ENV/bin/python]
                                   [--epochs 100] [--seeds 1 2 3] [--out FIGURES.json] [--limit N] [--set KEY=VALUE]
@@ -6,14 +6,14 @@
 DATA is a folder with `train` and `test`, as JSONL files or as folders (`corpora/railway`). Three pipelines are trained
 by `rasa train nlu` on the same YAML (what Rasa's YAML cannot express is left out and counted):
 
-- cnlu: the component alone, with its default settings; --trainer (this interpreter unless told) does the training;
+- cnlu: the component alone, with its default settings; --trainer (default: this interpreter) does the training;
 - DIET: jieba words, count vectors of words and character n-grams, 100 epochs as in Rasa's default pipeline;
-- bare: an EntitySynonymMapper, which costs next to nothing: what Rasa itself takes.
+- bare: an EntitySynonymMapper, which costs next to nothing; the baseline for Rasa itself.
 
 Each model parses the test examples through Rasa's agent in a fresh process. Accuracy is cnlu's own evaluation (strict
 character spans; roles and groups count in the frame). Training cost is the CPU time of `rasa train nlu`, the other
-interpreter included, and the same less that of bare. Memory is what the process holds after parsing, and that less
-bare's. --limit and --set are for trial runs.
+interpreter included, also as the difference to bare. Memory is the resident memory after parsing, also as the
+difference to bare. --limit and --set are for trial runs.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Task:
     """One data set, ready for Rasa."""
 
     folder: Path
-    """Holds nlu.yml and texts.json; everything is made there."""
+    """Contains nlu.yml and texts.json; all output goes there"""
     test: list[Any]
     rasa_python: str
     environment: dict[str, str]
@@ -74,11 +74,11 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="The Rasa component beside DIET in the same Rasa.")
+    parser = argparse.ArgumentParser(description="cnlu's Rasa component compared with DIET.")
     parser.add_argument("data", type=Path, metavar="DATA", help="a folder with train and test")
     parser.add_argument("--rasa-python", required=True, help="the Python that has Rasa 3.6.21 and cnlu's base")
     parser.add_argument("--trainer", default=sys.executable, help="the Python that has cnlu[train]")
-    parser.add_argument("--epochs", type=int, default=100, help="of DIET; 100 in Rasa's default pipeline")
+    parser.add_argument("--epochs", type=int, default=100, help="epochs of DIET; 100 in Rasa's default pipeline")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--limit", type=int, help="take only the first N training and test examples")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of cnlu")
@@ -87,7 +87,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def prepare(arguments: argparse.Namespace, away: Path) -> tuple[Task, tuple[int, int]]:
-    """The data as Rasa reads it; how many training examples went in and how many its YAML cannot express."""
+    """Write the data for Rasa. Returns (task, (training examples written, those that YAML cannot express))."""
     from cnlu.data.load import load_data
 
     def part(name: str) -> str:
@@ -108,7 +108,7 @@ def _component(arguments: argparse.Namespace, seed: int) -> str:
 
 
 def measure(task: Task, name: str, config: str, scored: bool = True) -> dict[str, Any]:
-    """Train a pipeline and parse the test examples with it."""
+    """Train a pipeline and parse the test examples with it; returns the figures."""
     (task.folder / f"{name}.yml").write_text(config, encoding="utf-8")
     model = task.folder / f"{name}.tar.gz"
     command = [
@@ -126,7 +126,7 @@ def measure(task: Task, name: str, config: str, scored: bool = True) -> dict[str
         "--fixed-model-name",
         name,
     ]
-    cache = {"RASA_CACHE_DIRECTORY": str(task.folder / f"{name}.cache")}  # what one seed left must not serve another
+    cache = {"RASA_CACHE_DIRECTORY": str(task.folder / f"{name}.cache")}  # no seed reuses the cache of another
     cost = run(command, task.folder / f"{name}.log", {**task.environment, **cache})
     worker = Worker(
         [task.rasa_python, str(WORKER), "rasa", str(model), str(task.folder / "texts.json")], task.environment
@@ -150,7 +150,7 @@ def score(examples: list[Any], found: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def markdown(runs: dict[str, list[dict[str, Any]]]) -> str:
-    """One row a figure, the mean over the seeds, and ± the sample standard deviation of several."""
+    """A row per figure: the mean over the seeds, with ± the sample standard deviation for two or more."""
     titles = list(runs["cnlu"][0])
     rows = [[title, *(_shown([one[title] for one in figures]) for figures in runs.values())] for title in titles]
     return table(["", *runs], rows)

@@ -1,19 +1,19 @@
-"""The server under load: parses a second, latencies, errors, memory; beside Rasa's own endpoint; under overload.
+"""The server under load: requests per second, latencies, errors and memory, compared with Rasa's, and overload.
 
     python benchmarks/server_load.py MODEL TEXTS [--workers 2] [--clients 64] [--seconds 60] [--requests 100000]
                                      [--against URL] [--overload] [--out FIGURES.json]
 
 TEXTS is a JSONL file with "text" in each line, or a plain file with a sentence a line; requests take them in turn.
-The load comes from wrk (Debian: apt-get install wrk) with kept connections, on the loopback interface only.
+The load comes from wrk (Debian: apt-get install wrk) with keep-alive connections, on the loopback interface only.
 
 - load: --clients connections for --seconds against `POST /model/parse` of a server that this script starts;
 - memory: resident memory of the workers after a warm-up, after the load, and again after --requests requests in all;
 - --against URL: the same load on the `POST /model/parse` of a running Rasa server, such as
-  `rasa run --enable-api -m peer.tar.gz --port 5006`, in turns with ours;
-- --overload: ten times as many clients as the queues of all workers hold texts, for ten seconds. Every request must be
-  answered, with 200 or 503; then how long until a single request is served again, and as fast as before.
+  `rasa run --enable-api -m peer.tar.gz --port 5006`, alternating with cnlu's;
+- --overload: ten times as many clients as the queues of all workers hold texts, for ten seconds. Every request must get
+  200 or 503. Also measured: the time until a single request is served again, and its latency before and after.
 
-Wall times on a shared machine say little: run this where nothing else runs.
+Wall times on a shared machine are unreliable: run this on an idle one.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ end
 
 
 class Server:
-    """Our server and its workers."""
+    """A cnlu server and its workers."""
 
     def __init__(self, model: Path, workers: int, log: Path) -> None:
         self.log = log
@@ -97,7 +97,7 @@ class Server:
 
 
 def load(url: str, script: Path, clients: int, seconds: int, threads: int = 1) -> dict[str, Any]:
-    """One run of wrk: requests, their rate, latencies in milliseconds, answers by status, what had no answer."""
+    """One run of wrk: requests, their rate, latencies in milliseconds, responses by status, unanswered requests."""
     command = [
         "wrk",
         f"-t{threads}",
@@ -141,7 +141,7 @@ def measure_load(server: Server, script: Path, clients: int, seconds: int) -> di
 
 
 def measure_memory(server: Server, script: Path, clients: int, requests: int, done: int) -> dict[str, Any]:
-    """Resident memory now and when the workers have answered `requests` in all."""
+    """Resident memory now and after the workers have answered `requests` in total."""
     now = server.resident_mib()
     while done < requests:
         done += load(server.url, script, clients, 10)["requests"]
@@ -160,7 +160,7 @@ def measure_overload(server: Server, script: Path, clients: int) -> dict[str, An
 
 
 def latency(url: str) -> float | None:
-    """Milliseconds of one request; None when it is refused."""
+    """Milliseconds of one request; None if it is refused."""
     request = urllib.request.Request(url + "/model/parse", b'{"text": "\\u4f60\\u597d"}')
     start = time.perf_counter()
     try:
@@ -191,8 +191,10 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--requests", type=int, default=100_000, help="after how many memory is read again; 0: not")
-    parser.add_argument("--against", metavar="URL", help="a running Rasa server to load in turns with ours")
+    parser.add_argument(
+        "--requests", type=int, default=100_000, help="requests before the second reading of the memory; 0 for none"
+    )
+    parser.add_argument("--against", metavar="URL", help="a running Rasa server to compare with")
     parser.add_argument("--overload", action="store_true")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()

@@ -1,18 +1,17 @@
-"""What the confidences and the out-of-scope score of bots with few examples are worth.
+"""How reliable the confidences and the out-of-scope score of bots with few examples are.
 
     python benchmarks/small_bots.py DATA_DIR [--sizes 16 25 50 100 200] [--draws 5] [--sets smp2019_ecdt railway]
                                     [--code CHECKOUT] [--name NAME] [--keep DIR] [--table NAME...]
 
-DATA_DIR holds the folders smp2019_ecdt and faq_general. A bot is a few intents with a few examples each, drawn from a
-set's train part by a random generator seeded by set, size and draw: 16 is 4 intents of 4, 25 5 of 5, 50 5 of 10, 100
-10 of 10 and 200 10 of 20. `cnlu train` learns it with the draw as seed. In scope are the test sentences of its
-intents. Out of scope are, for a railway bot, test sentences of smp2019_ecdt and corpora/railway/out-of-
-scope/test.txt; for a bot of smp2019_ecdt, railway test sentences; for both everyday questions (faq_general). Intents
-of smp2019_ecdt about travel are in no bot and in no test, for they are in scope of the railway. `--part dev` measures
-on what training did not draw and on dev parts instead, to choose by. A finished run is a line of KEEP/NAME.jsonl and
-is not repeated; `--table` prints means. The calibration error of a few dozen answers is above 0 whatever the
-confidences: the table has it for the draws' answers taken together, and what it would be by chance if every
-confidence were exactly true.
+DATA_DIR holds the folders smp2019_ecdt and faq_general. A bot has a few intents with a few examples each, drawn from a
+set's train part by a random generator seeded by set, size and draw: 16 examples are 4 intents of 4, 25 are 5 of 5, 50
+are 5 of 10, 100 are 10 of 10 and 200 are 10 of 20. `cnlu train` trains it with the draw as the seed. In scope are the
+test sentences of its intents. Out of scope are everyday questions (faq_general) and, for a railway bot, test sentences
+of smp2019_ecdt and corpora/railway/out-of-scope/test.txt; for a bot of smp2019_ecdt, railway test sentences. Travel
+intents of smp2019_ecdt are not used, because they are in scope of the railway. `--part dev` evaluates on examples
+outside the draw and on dev parts instead, for model selection. A finished run is a line of KEEP/NAME.jsonl and is not
+repeated; `--table` prints means. The calibration error of a few dozen answers is above 0 even for perfect confidences,
+so the table shows it for the answers of all draws together, and beside it the error of perfectly calibrated answers.
 """
 
 from __future__ import annotations
@@ -39,11 +38,11 @@ SHAPES = {16: (4, 4), 25: (5, 5), 50: (5, 10), 100: (10, 10), 200: (10, 20)}
 """Examples -> intents, examples of each"""
 TRAVEL = ("train.", "flight.", "bus.", "map.")
 MOST = 40
-"""Sentences of an intent, and twelve times as many of another domain, that are measured on"""
+"""Evaluated sentences per intent, at most; twelve times as many of another domain"""
 RASA_FALLBACK = 0.3
 FIGURES = ("in scope > .5", "others > .5", "accuracy", "own > .5", "own < fallback", "temperature", "cpu_s")
 CHANCES = 200
-"""Drawings of right and wrong by the confidences themselves"""
+"""Simulations of perfectly calibrated answers"""
 
 Run = dict[str, Any]
 
@@ -75,18 +74,18 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sets", nargs="+", default=["smp2019_ecdt", "railway"], choices=["smp2019_ecdt", "railway"])
     parser.add_argument("--draws", type=int, default=5, metavar="N")
     parser.add_argument("--first-draw", type=int, default=1, metavar="N")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the training (default: the draw)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the training (default: the draw)")
     parser.add_argument("--part", choices=["test", "dev"], default="test")
     parser.add_argument("--code", type=Path, default=CHECKOUT, metavar="CHECKOUT", help="whose cnlu is measured")
-    parser.add_argument("--name", default="small-bots", metavar="NAME", help="of the file of figures")
+    parser.add_argument("--name", default="small-bots", metavar="NAME", help="name of the file of figures")
     parser.add_argument("--keep", type=Path, default=Path("out/small-bots"), metavar="DIR")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="handed on to cnlu train")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting for cnlu train")
     parser.add_argument("--table", nargs="+", metavar="NAME", help="print these files' means and train nothing")
     return parser.parse_args()
 
 
 def one_bot(arguments: argparse.Namespace, name: str, size: int, draw: int, seed: int) -> Run:
-    """Train a bot and parse its own sentences, others of its intents, and sentences of other domains."""
+    """Train a bot and parse its training sentences, other sentences of its intents, and those of other domains."""
     learned, inside = drawn(arguments.data, name, size, draw, arguments.part)
     outside = others(arguments.data, name, arguments.part)
     place = arguments.keep / arguments.name / f"{name}-{size}-{draw}-{seed}"
@@ -148,7 +147,7 @@ kept = [(r["intent"]["name"], r["intent"]["confidence"], r["out_of_scope"]) for 
 
 
 def drawn(data: Path, name: str, size: int, draw: int, part: str) -> tuple[list[Example], list[Example]]:
-    """(the examples of a bot, sentences of its intents to measure on)"""
+    """(The training examples of a bot, the sentences of its intents to evaluate on)."""
     count, each = SHAPES[size]
     by_intent: dict[str, dict[str, Example]] = {}
     for example in examples(data, name, "train"):
@@ -167,7 +166,7 @@ def drawn(data: Path, name: str, size: int, draw: int, part: str) -> tuple[list[
 
 
 def examples(data: Path, name: str, part: str) -> list[Example]:
-    """Of a set's train, dev or test part, those with an intent that a bot of one domain may have."""
+    """The examples of a set's train, dev or test part, without intents that overlap with another domain."""
     place = CHECKOUT / "corpora" / "railway" / part if name == "railway" else data / name / f"{part}.jsonl"
     found = load_data([place]).examples
     barred = (ModelConfig().out_of_scope, *(TRAVEL if name != "railway" else ()))
@@ -175,7 +174,7 @@ def examples(data: Path, name: str, part: str) -> list[Example]:
 
 
 def others(data: Path, name: str, part: str) -> dict[str, list[str]]:
-    """Sentences of other domains, by where they are from; none stands in the train part of a set."""
+    """Source: sentences of other domains, none of which is in the train part of a set."""
     everyday = (data / "faq_general" / f"{part}.jsonl").read_text("utf-8").splitlines()
     found = {"faq_general": [str(json.loads(line)["text"]) for line in everyday]}
     if name == "railway":
@@ -188,7 +187,7 @@ def others(data: Path, name: str, part: str) -> dict[str, list[str]]:
 
 
 def markdown(runs: Sequence[Run]) -> str:
-    """A row for each set and size: the mean of the draws, in brackets the worst of the first two figures."""
+    """A row for each set and size: the mean of the draws, with the worst draw of the first two figures in brackets."""
     rows = []
     for name, size in sorted({(one["set"], one["size"]) for one in runs}):
         those = [one for one in runs if (one["set"], one["size"]) == (name, size)]
@@ -198,11 +197,13 @@ def markdown(runs: Sequence[Run]) -> str:
 
 
 def calibration(runs: Sequence[Run]) -> tuple[str, str]:
-    """Calibration error of the answers of all runs, and what it would be if they were right as often as they say."""
+    """(Calibration error of the answers of all runs, the expected error if their confidences were exact)."""
     answers = np.array([answer for one in runs for answer in one["answers"]], np.float64)
     rng = np.random.default_rng(1)
-    said = answers[:, 0]
-    chances = [expected_calibration_error(said, rng.random(len(said)) < said) for _ in range(CHANCES)]
+    confidences = answers[:, 0]
+    chances = [
+        expected_calibration_error(confidences, rng.random(len(confidences)) < confidences) for _ in range(CHANCES)
+    ]
     return f"{expected_calibration_error(answers[:, 0], answers[:, 1]):.3f}", f"{np.mean(chances):.3f}"
 
 

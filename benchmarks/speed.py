@@ -1,4 +1,4 @@
-"""Parse latency, memory, cold start and size of a model, beside Rasa's when a Rasa model is given.
+"""Parse latency, memory, cold start and size of a model, compared with Rasa's if a Rasa model is given.
 
     python benchmarks/speed.py MODEL TEXTS [--rasa-python RASA_ENV/bin/python --rasa-model peer.tar.gz]
                                [--starts 5] [--rounds 5] [--out FIGURES.json]
@@ -7,12 +7,12 @@ TEXTS is a JSONL file with "text" in each line, or a plain file with a sentence 
 `train_rasa.py` makes a peer. Everything runs on one thread and one sentence at a time, in fresh processes:
 
 - cold start: from starting the process to its first answer, median of --starts processes, wall and CPU seconds;
-- latency: after 50 parses of warm-up, p50 and p95 of every round, of which the median is reported. The two
-  programs take turns round by round, so that a machine that is busy for a while hurts both alike;
+- latency: after 50 parses of warm-up, the median over the rounds of each round's p50 and p95. The two programs
+  alternate by round, so that a temporarily busy machine affects both alike;
 - resident memory of the process after loading and parsing all sentences;
 - size of the model on disk.
 
-Wall times on a shared machine say little by themselves: look at the CPU figures, and at the ratios of one run.
+On a shared machine, CPU times and the ratios within one run are more reliable than wall times.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MOST_TEXTS, WARM_UP = 500, 50
 
 
 class Worker:
-    """A parsing process that has given its first answer."""
+    """A parsing process that has returned its first result."""
 
     def __init__(self, command: Sequence[str], env: dict[str, str]) -> None:
         self.name = command[2]
@@ -75,20 +75,20 @@ class Worker:
         line = self.process.stdout.readline()
         if not line:
             self.log.seek(0)
-            last = self.log.read().decode("utf-8", "replace").strip().splitlines()[-1:] or ["it said nothing"]
+            last = self.log.read().decode("utf-8", "replace").strip().splitlines()[-1:] or ["no output"]
             sys.exit(f"{self.name} gave no answer: {last[0]}")
         return json.loads(line)
 
 
 @dataclass
 class Program:
-    """One of the two programs measured, and what was measured of it."""
+    """One of the two measured programs and its figures."""
 
     command: list[str]
     env: dict[str, str]
     model: Path
     starts: list[tuple[float, float]] = field(default_factory=list)
-    """(wall, CPU) seconds to the first answer"""
+    """(wall, CPU) seconds to the first result"""
     rounds: list[dict[str, Any]] = field(default_factory=list)
     resident_mib: float = 0.0
 
@@ -106,7 +106,7 @@ class Program:
         }
 
     def _percentile(self, key: str, percent: int) -> float:
-        """Of the parses of a round; the median of the rounds."""
+        """A percentile of each round's parses; the median over the rounds."""
         cuts = [statistics.quantiles(one[key], n=100, method="inclusive") for one in self.rounds]
         return statistics.median(cut[percent - 1] for cut in cuts)
 
@@ -130,12 +130,12 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Latency, memory, cold start and size, beside Rasa's.")
+    parser = argparse.ArgumentParser(description="Latency, memory, cold start and size, compared with Rasa's.")
     parser.add_argument("model", type=Path, metavar="MODEL")
     parser.add_argument("texts", type=Path, metavar="TEXTS")
     parser.add_argument("--rasa-python", type=Path, help="the Python of an environment with Rasa")
     parser.add_argument("--rasa-model", type=Path, metavar="M.tar.gz")
-    parser.add_argument("--starts", type=int, default=5, help="fresh processes of the cold start")
+    parser.add_argument("--starts", type=int, default=5, help="processes started to measure the cold start")
     parser.add_argument("--rounds", type=int, default=5, help="passes over the sentences")
     parser.add_argument("--out", type=Path, metavar="FIGURES.json")
     arguments = parser.parse_args()
@@ -147,7 +147,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def read_texts(path: Path) -> list[str]:
-    """Up to 500 sentences of a JSONL or plain text file; ends this script when there are fewer than two."""
+    """Up to 500 sentences of a JSONL or plain text file; ends this script if there are fewer than two."""
     lines = [line for line in path.read_text("utf-8-sig").split("\n") if line.strip()][:MOST_TEXTS]
     texts = [json.loads(line)["text"] for line in lines] if path.suffix == ".jsonl" else lines
     if len(texts) < 2:
@@ -175,7 +175,7 @@ def cold_starts(programs: dict[str, Program], count: int) -> None:
 
 
 def rounds(programs: dict[str, Program], count: int, texts: int) -> None:
-    """One living process of each program; they take turns, each parsing all sentences in its turn."""
+    """One process of each program stays alive; they take turns, each parsing all sentences in its turn."""
     workers = {name: Worker(program.command, program.env) for name, program in programs.items()}
     for worker in workers.values():
         worker.time(min(WARM_UP, texts))
@@ -188,7 +188,7 @@ def rounds(programs: dict[str, Program], count: int, texts: int) -> None:
 
 
 def markdown(figures: dict[str, dict[str, float]]) -> str:
-    """One row a figure; with a peer, how many times as much the peer needs."""
+    """A row per figure; with a Rasa model, also the ratio of Rasa's figure to cnlu's."""
     names = list(figures)
     head = ["", *names, *([f"{names[1]} / {names[0]}"] if len(names) > 1 else [])]
     rows = []

@@ -1,9 +1,9 @@
-"""Train the peer, Rasa's DIET on jieba words, on the same examples, and measure it with the same ruler.
+"""Train Rasa's DIET on jieba words, on the same examples, and evaluate it with cnlu's metrics.
 
     python benchmarks/train_rasa.py DATA/train.jsonl --rasa-python RASA_ENV/bin/python --out peer.tar.gz \\
         [--epochs 100] [--limit N] [--test DATA/test.jsonl --report REPORT_DIR]
 
-The examples go through cnlu's own YAML writer; those that Rasa's YAML cannot express are left out and counted.
+cnlu's YAML writer converts the examples; those that Rasa's YAML cannot express are left out and counted.
 With --test the trained model parses the test examples through Rasa's own agent, and cnlu's evaluation (strict
 character spans) writes metrics.json and errors.jsonl. Rasa 3.6.21 needs Python 3.8 to 3.10 and an environment
 of its own: pip install rasa==3.6.21 jieba "setuptools<81".
@@ -72,7 +72,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def convert(paths: Sequence[str], target: Path, limit: int | None) -> tuple[int, int]:
-    """Write the examples as Rasa YAML; returns how many went in and how many YAML cannot express."""
+    """Write the examples as Rasa YAML. Returns (number written, number that YAML cannot express)."""
     from cnlu.data.load import load_data
     from cnlu.data.schema import NluData
     from cnlu.data.yaml_writer import to_yaml, write_yaml
@@ -115,7 +115,7 @@ def train(arguments: argparse.Namespace, away: Path) -> Cost:
 
 
 def evaluate(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Rasa's answers to the test examples, scored by cnlu; returns the head of metrics.json."""
+    """Score Rasa's parse results of the test examples. Returns the main figures of metrics.json."""
     from cnlu.data.load import load_data
     from cnlu.evaluation.metrics import evaluate as score
     from cnlu.evaluation.report import find_errors, write_report
@@ -141,7 +141,7 @@ def evaluate(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def summary(metrics: dict[str, Any]) -> dict[str, Any]:
-    """The head of metrics.json."""
+    """The main figures of metrics.json."""
     intent, entity = metrics["intent"] or {}, metrics["entity"] or {}
     return {
         "n": metrics["n"],

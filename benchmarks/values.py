@@ -1,12 +1,12 @@
-"""How many of the values that railway users say does a library understand?
+"""How many values of railway users does a library read correctly?
 
     python benchmarks/values.py [--wrong LIBRARY]
 
-Reads tests/dialogue/values/cases.yml and prints library x kind = share read right, for cnlu_dialogue.values and for
-those of the libraries that are installed: jionlp, recognizers-text-suite (with emoji<2), dateparser, cn2an. A library
-is asked for the kinds it is made for, in its usual way, and its answer is brought to the writing of the cases. Also
-printed: how many were read wrong, which is worse in a bot than not read. `--wrong` lists what one library did not get
-right.
+Reads tests/dialogue/values/cases.yml and prints a table of library x kind with the share of correct values, for
+cnlu_dialogue.values and for each of these libraries if installed: jionlp, recognizers-text-suite (with emoji<2),
+dateparser, cn2an. Each library is tested in its usual way on the kinds it supports, and its answers are converted to
+the format of the cases. The table also counts wrong values, which are worse for a bot than missing ones. `--wrong`
+lists the wrong and missing values of one library.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def minutes(length: timedelta | None) -> float | None:
 
 
 def written(kind: str, first: datetime, last: datetime) -> str:
-    """Two moments in the writing of the cases; the end of a library's minute or hour is its beginning."""
+    """Two moments in the format of the cases. A span of at most an hour counts as its first moment."""
     if kind == "date":
         return str(first.date()) if first.date() == last.date() else f"{first.date()}/{last.date()}"
     one = last - first < timedelta(minutes=61)
@@ -107,7 +107,7 @@ def recognizers() -> dict[str, Reader]:
             if len(found) != 1:
                 return None
             values = found[0].resolution["values"]
-            answer = values[-1]  # of a past and a coming day, the coming one
+            answer = values[-1]  # of a past and a future day, the future one
             if found[0].type_name.endswith("duration") or answer.get("value") == "not resolved":
                 return None
             if "value" in answer:
@@ -178,8 +178,8 @@ LIBRARIES = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Share of Chinese values that libraries read right.")
-    parser.add_argument("--wrong", metavar="LIBRARY", help="list what this one does not get right")
+    parser = argparse.ArgumentParser(description="Share of Chinese values that libraries read correctly.")
+    parser.add_argument("--wrong", metavar="LIBRARY", help="list the wrong and missing values of this library")
     parser.add_argument("--cases", type=Path, default=CASES, metavar="FILE")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -205,9 +205,13 @@ def report(name: str, readers: dict[str, Reader], content: dict[str, Any], kinds
         now = datetime.fromisoformat(content["nows"][case.get("now", "thu")])
         try:
             answer = readers[case["kind"]](case["text"], now)
-        except (AttributeError, NameError, ImportError) as error:  # ours, more likely than the library's
-            sys.exit(f"{name} cannot be asked for {case['text']}: {error}")
-        except Exception:  # a library that fails has not understood
+        except (
+            AttributeError,
+            NameError,
+            ImportError,
+        ) as error:  # more likely a fault of this script than of the library
+            sys.exit(f"{name} cannot read {case['text']}: {error}")
+        except Exception:  # an error of the library counts as missing
             answer = None
         if is_right(case, answer):
             right[case["kind"]] += 1

@@ -1,4 +1,4 @@
-"""The one command line. Each verb imports what it needs when it runs, so `cnlu parse` never touches torch."""
+"""The command line of cnlu. Each verb imports what it needs when it runs, so `cnlu parse` never touches torch."""
 
 from __future__ import annotations
 
@@ -34,15 +34,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as stop:
         return _stopped(getattr(stop, "number", signal.SIGINT))
     except (Exception, SystemExit) as error:
-        if (
-            number := interrupts.received_signal()
-        ) is not None:  # an import, or C code, made another error of the interrupt
+        number = interrupts.received_signal()
+        if number is not None:  # an import, or C code, replaced the interrupt by another exception
             return _stopped(number)
         return _failed(error)
 
 
 def _complete(parser: argparse.ArgumentParser) -> None:
-    """Answers the shell's question how a command may go on, and ends the process; needs cnlu[completion]."""
+    """Answers the shell's request for completions and ends the process; does nothing without cnlu[completion]."""
     with contextlib.suppress(ImportError):
         import argcomplete
 
@@ -50,24 +49,24 @@ def _complete(parser: argparse.ArgumentParser) -> None:
 
 
 def _stopped(number: int) -> int:
-    """Gives up buffered output, which nobody may read any more: the end must not wait for it."""
+    """Discards buffered output, so that exiting does not wait for a reader; returns the exit code."""
     if sys.stdout is not None:
-        _to_nowhere(sys.stdout)
+        _redirect_to_null(sys.stdout)
     return interrupts.stopped(number)
 
 
 def _failed(error: Exception | SystemExit) -> int:
-    """Prints an error that the user can fix and returns the exit code; raises any other again."""
+    """Prints an error that the user can fix and returns the exit code; reraises any other."""
     if isinstance(error, CnluError):
-        _complain(str(error))
+        _print_error(str(error))
         return error.exit_code
-    if isinstance(error, BrokenPipeError):  # the reader of our output is gone: nobody would read a message
+    if isinstance(error, BrokenPipeError):  # nobody reads our output any more, nor a message
         _drop_output()
         return 1
     if isinstance(error, OSError):  # not handled elsewhere: a path too long, a full disk behind standard output
         place = error.filename if error.filename is not None else _("the output")
         fix = _("choose another place or free this one")
-        _complain(str(CnluError(place, error.strerror or type(error).__name__, fix)))
+        _print_error(str(CnluError(place, error.strerror or type(error).__name__, fix)))
         _drop_output()
         return 1
     if isinstance(error, SystemExit):  # argparse has shown its help or the version
@@ -78,7 +77,7 @@ def _failed(error: Exception | SystemExit) -> int:
     raise error
 
 
-def _complain(sentence: str) -> None:
+def _print_error(sentence: str) -> None:
     with contextlib.suppress(BrokenPipeError):
         print(f"cnlu: {encodable(sentence)}", file=sys.stderr, flush=True)
 
@@ -89,18 +88,18 @@ def _flush() -> None:
 
 
 def _drop_output() -> None:
-    """Drops buffered output that cannot be delivered; Python would complain at its end."""
+    """Discards buffered output that cannot be written; Python would report it at exit."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (AttributeError, ValueError):  # no output at all, or closed
             continue
         except OSError:
-            _to_nowhere(stream)
+            _redirect_to_null(stream)
 
 
-def _to_nowhere(stream: TextIO) -> None:
-    with contextlib.suppress(AttributeError, OSError, ValueError):  # not a file of the system
+def _redirect_to_null(stream: TextIO) -> None:
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # not backed by a file descriptor
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
@@ -122,14 +121,14 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _UseLanguage(argparse.Action):
-    """Switches the language as soon as the option is read, for the errors in what follows it too."""
+    """Switches the language as soon as the option is parsed, so that errors in later options use it too."""
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, *_: object) -> None:
         use_language(values)
 
 
 def _parser() -> argparse.ArgumentParser:
-    """The command line with all verbs; each room adds the options of its own."""
+    """The command line with all verbs; each room adds the options of its verbs."""
     from cnlu.check.cli import add_check
     from cnlu.convert.cli import add_convert
     from cnlu.data.cli import add_split
@@ -144,15 +143,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="cnlu", description="Chinese NLU for dialogue: intent and entities.")
     parser.add_argument("--version", action="version", version=f"cnlu {cnlu.__version__}")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    add_check(verbs.add_parser("check", help="find what is wrong in examples before training"))
-    add_init(verbs.add_parser("init", help="a starter project: examples, settings, a test file, a README"))
+    add_check(verbs.add_parser("check", help="find problems in the examples before training"))
+    add_init(verbs.add_parser("init", help="create a starter project: examples, settings, a test file, a README"))
     add_split(verbs.add_parser("split", help="split examples into train, dev and test"))
-    add_convert(verbs.add_parser("convert", help="turn examples of another tool into YAML or JSONL"))
+    add_convert(verbs.add_parser("convert", help="convert examples of another tool to YAML or JSONL"))
     add_train(verbs.add_parser("train", help="train a model from YAML or JSONL examples"))
-    add_distill(verbs.add_parser("distill", help="let a model teach a smaller one from sentences alone"))
-    add_pretrain(verbs.add_parser("pretrain", help="continue an encoder's pretraining on text of your own"))
-    add_evaluate(verbs.add_parser("evaluate", help="measure a model on examples it has not seen"))
-    add_parse(verbs.add_parser("parse", help="intent and entities of sentences, one JSON object a line"))
-    add_shell(verbs.add_parser("shell", help="try sentences on a model, one after the other"))
-    add_serve(verbs.add_parser("serve", help="serve a model over HTTP, for programs, for Rasa and for people"))
+    add_distill(verbs.add_parser("distill", help="train a smaller model on a model's answers to unlabelled sentences"))
+    add_pretrain(verbs.add_parser("pretrain", help="continue the pretraining of an encoder on your own text"))
+    add_evaluate(verbs.add_parser("evaluate", help="evaluate a model on examples that it has not seen"))
+    add_parse(verbs.add_parser("parse", help="find intent and entities of sentences, one JSON object per line"))
+    add_shell(verbs.add_parser("shell", help="try a model interactively"))
+    add_serve(verbs.add_parser("serve", help="serve a model over HTTP, for programs, Rasa and people"))
     return parser

@@ -15,7 +15,7 @@ def main() -> int:
             return run()
         finally:
             interrupts.end()
-    except interrupts.Stop as stop:  # between the lines that handle it
+    except interrupts.Stop as stop:  # the signal came outside the handlers in cnlu.cli
         code = interrupts.stopped(stop.number)
         interrupts.end()
         return code

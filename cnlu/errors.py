@@ -1,4 +1,4 @@
-"""The errors a user may meet: each is one sentence that names the place, the problem and the fix."""
+"""The errors that a user may see: each is one sentence that names the place, the problem and the fix."""
 
 from __future__ import annotations
 
@@ -50,6 +50,6 @@ class ModelError(CnluError):
 
 
 def one_line(error: BaseException) -> str:
-    """An exception's words as a part of a sentence."""
-    words = " ".join(str(error).split()) or type(error).__name__
-    return words[:200].rstrip(". ")
+    """An exception's message on one line, to be used inside a sentence; at most 200 characters."""
+    message = " ".join(str(error).split()) or type(error).__name__
+    return message[:200].rstrip(". ")

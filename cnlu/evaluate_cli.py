@@ -1,4 +1,4 @@
-"""`cnlu evaluate`: a trained model measured, or by cross-validation the training of one."""
+"""`cnlu evaluate`: evaluates a trained model or, with `--cross-validate`, models that it trains itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def add_evaluate(parser: argparse.ArgumentParser) -> None:
-    """Describes the verb to the parser of the command line."""
+    """Add the options of the command to its parser."""
     parser.usage = (
         "cnlu evaluate MODEL DATA... [--out REPORT_DIR] [--force]\n"
         "       cnlu evaluate --cross-validate K DATA... [--out REPORT_DIR] [--force] [options of cnlu train]"

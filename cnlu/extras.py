@@ -12,7 +12,7 @@ from cnlu.i18n import _
 
 @contextmanager
 def needed_for(what: str, extra: str) -> Iterator[None]:
-    """Around a verb's first imports: raises UsageError, naming the extra, where a package is not installed."""
+    """Wraps a verb's first imports; raises UsageError, which names the extra, if a package is not installed."""
     with interrupts.at_once():
         try:
             yield

@@ -1,6 +1,6 @@
 """Messages in the user's language: `--lang`, else the variable CNLU_LANG, else the locale; through gettext.
 
-English is the source language. The catalogue of Chinese lies in `locale/zh/LC_MESSAGES` beside this file.
+English is the source language. The Chinese catalogue is in `locale/zh/LC_MESSAGES` beside this file.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ _catalogue: gettext.NullTranslations | None = None
 
 
 def use_language(name: str | None = None) -> None:
-    """Choose the language of all further messages of this process; None goes by the environment.
+    """Set the language of this process's messages; None takes it from the environment.
 
-    A name is also left in the environment, so that processes started later speak the same language.
+    A name is also stored in the environment, so that child processes use the same language.
     """
     global _catalogue
     if name is not None:
         os.environ[VARIABLE] = name
-    chosen = name or _of_environment()
-    _catalogue = gettext.translation(DOMAIN, LOCALE, [chosen], fallback=True) if chosen != "en" else _English()
+    language = name or _from_environment()
+    _catalogue = gettext.translation(DOMAIN, LOCALE, [language], fallback=True) if language != "en" else _English()
 
 
 def _(message: str, /, **values: object) -> str:
-    """The message in the chosen language, its `{placeholders}` filled with `values`.
+    """The translated message, with its `{placeholders}` filled with `values`.
 
     Call it with a literal, so that the message can be extracted: `_("{count} examples have no text", count=3)`.
     """
@@ -40,12 +40,12 @@ def _(message: str, /, **values: object) -> str:
 
 
 def n_(singular: str, plural: str, count: int, /, **values: object) -> str:
-    """As `_`, in the form that `count` asks for; `{count}` stands for the number."""
+    """As `_`, in the singular or plural form for `count`, which also fills `{count}`."""
     return _translations().ngettext(singular, plural, count).format(count=count, **values)
 
 
 class _English(gettext.NullTranslations):
-    """The messages as they stand in the code."""
+    """Leaves messages as they are in the code."""
 
 
 def _translations() -> gettext.NullTranslations:
@@ -55,13 +55,13 @@ def _translations() -> gettext.NullTranslations:
     return _catalogue
 
 
-def _of_environment() -> str:
-    """CNLU_LANG where it names a language that there is, else that of the locale; English where there is neither."""
+def _from_environment() -> str:
+    """The language of CNLU_LANG if it is one of LANGUAGES, else that of the locale, else English."""
     return _language(os.environ.get(VARIABLE, "")) or _language(_locale()) or "en"
 
 
 def _locale() -> str:
-    """The first locale variable that is set, as gettext reads them; without any, as on Windows, the system's locale."""
+    """The first locale variable that is set, in gettext's order; if none is, as on Windows, the system's locale."""
     names = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
     return next((value for name in names if (value := os.environ.get(name))), None) or locale.getlocale()[0] or ""
 

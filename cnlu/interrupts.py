@@ -1,9 +1,9 @@
 """Handles Ctrl-C and SIGTERM from the start of a command to its end.
 
-Python raises KeyboardInterrupt wherever the main thread is. In a callback of a weak reference, in `__del__` and in C
-code that clears errors it is lost there, and the imports of NumPy, ONNX Runtime and PyTorch are full of such places. So
-before a command has begun to work, the process ends at once; afterwards `Stop` is raised, again and again, until it
-unwinds the stack. Imports little: it runs before anything else.
+Python raises KeyboardInterrupt wherever the main thread is. It is lost in a callback of a weak reference, in `__del__`
+and in C code that clears errors, and the imports of NumPy, ONNX Runtime and PyTorch are full of such places. Before a
+command has begun to work, a signal therefore ends the process immediately; afterwards, `Stop` is raised repeatedly
+until it unwinds the stack. This module imports little, because it runs before anything else.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
-SAID = "cnlu: stopped."
-AGAIN = 0.2
+STOPPED_MESSAGE = "cnlu: stopped."
+RETRY_SECONDS = 0.2
 """Seconds after which a Stop that was lost is raised again."""
 
 
@@ -31,34 +31,35 @@ class Stop(KeyboardInterrupt):
 
 class _State:
     listening = False
+    """Whether `listen` has installed the handlers"""
     at_once = False
-    """There is nothing to clean up yet"""
+    """Whether a signal ends the process immediately, because there is nothing to clean up"""
     held = 0
-    """How many parts of the program, one in the other, must not be interrupted now"""
+    """Number of nested `held_back` blocks, which must not be interrupted"""
     received_signal: int | None = None
-    """The first signal"""
-    said = False
-    """The sentence has been printed"""
+    """The first signal received"""
+    message_printed = False
+    """Whether STOPPED_MESSAGE has been printed"""
 
 
 def listen() -> None:
-    """Takes over SIGINT and SIGTERM; a signal that the process was started to ignore (nohup) stays ignored."""
+    """Handle SIGINT and SIGTERM; a signal that the parent process set to be ignored (nohup) stays ignored."""
     _State.listening = _State.at_once = True
     sys.unraisablehook = _unraisable
     if hasattr(signal, "setitimer"):
-        signal.signal(signal.SIGALRM, _insist)
+        signal.signal(signal.SIGALRM, _raise_again)
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _hear)
+            signal.signal(number, _handle_signal)
 
 
 def begin() -> None:
-    """From now on there may be something to clean up: a signal raises `Stop`."""
+    """The command begins: from now on there may be something to clean up, so a signal raises `Stop`."""
     _State.at_once = False
 
 
 def end() -> None:
-    """The command has ended and the interpreter shuts down: ignore Ctrl-C; SIGTERM ends the process immediately."""
+    """The command has ended: ignore Ctrl-C during shutdown; SIGTERM ends the process immediately."""
     _State.held += 1
     _State.at_once = True
     answered()
@@ -66,12 +67,12 @@ def end() -> None:
 
 
 def received_signal() -> int | None:
-    """The signal that asked to stop; None where none did. Code that wraps errors may have hidden the `Stop`."""
+    """The signal that was received, or None. Code that wraps errors may have hidden the `Stop`."""
     return _State.received_signal
 
 
 def answered() -> None:
-    """Forget the signal: it was handled without ending the process."""
+    """Forget the signal, because it was handled without ending the process."""
     _State.received_signal = None
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -79,16 +80,16 @@ def answered() -> None:
 
 def stopped(number: int) -> int:
     """Print that the command stopped and ignore further signals; returns the exit code that reports the signal."""
-    _State.held += _State.listening  # nothing would handle a further Stop
+    _State.held += _State.listening  # nothing would handle another Stop
     with suppress(OSError, ValueError, AttributeError):  # standard error may be closed
-        print(f"\n{SAID}", file=sys.stderr, flush=True)
-    _State.said = True
+        print(f"\n{STOPPED_MESSAGE}", file=sys.stderr, flush=True)
+    _State.message_printed = True
     return 128 + number
 
 
 @contextmanager
 def at_once() -> Iterator[None]:
-    """For long imports before any work: a signal ends the process immediately."""
+    """For long imports before any work: within the context, a signal ends the process immediately."""
     before, _State.at_once = _State.at_once, _State.listening
     try:
         yield
@@ -98,7 +99,7 @@ def at_once() -> Iterator[None]:
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """For a few quick steps that belong together: a signal waits until they are done."""
+    """For a few quick steps that belong together: within the context, a signal waits until they are done."""
     _State.held += 1
     try:
         yield
@@ -110,13 +111,13 @@ def held_back() -> Iterator[None]:
 
 @contextmanager
 def block_sigint_in_children() -> Iterator[None]:
-    """Processes started inside ignore Ctrl-C, which a terminal sends to all processes: their parent ends them."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows, where nothing can be done about it
+    """Processes started within the context ignore Ctrl-C, which a terminal sends to all; their parent ends them."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows has no signal masks
         yield
         return
     from multiprocessing import resource_tracker
 
-    resource_tracker.ensure_running()  # else the first start of a process unmasks them
+    resource_tracker.ensure_running()  # otherwise the first process that is started unmasks the signals
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -124,27 +125,27 @@ def block_sigint_in_children() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _hear(number: int, frame: FrameType | None) -> None:
+def _handle_signal(number: int, frame: FrameType | None) -> None:
     if _State.at_once:
-        if not _State.said:
+        if not _State.message_printed:
             with suppress(OSError):
-                os.write(2, f"\n{SAID}\n".encode())
+                os.write(2, f"\n{STOPPED_MESSAGE}\n".encode())
         os._exit(128 + number)
     if _State.received_signal is None:
         _State.received_signal = number
     if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_REAL, AGAIN, AGAIN)
+        signal.setitimer(signal.ITIMER_REAL, RETRY_SECONDS, RETRY_SECONDS)
     if not _State.held:
         raise Stop(number)
 
 
-def _insist(number: int, frame: FrameType | None) -> None:
+def _raise_again(number: int, frame: FrameType | None) -> None:
     if _State.received_signal is not None and not _State.held and not _unwinding():
         raise Stop(_State.received_signal)
 
 
 def _unwinding() -> bool:
-    """Whether what runs now runs because of a KeyboardInterrupt, perhaps behind other exceptions."""
+    """Whether the stack unwinds because of a KeyboardInterrupt, possibly wrapped by other exceptions."""
     error, seen = sys.exc_info()[1], set[int]()
     while error is not None and id(error) not in seen:
         if isinstance(error, KeyboardInterrupt):
@@ -154,7 +155,7 @@ def _unwinding() -> bool:
     return False
 
 
-def _unraisable(lost: Any) -> None:
-    """Ignores a Stop that Python could not raise, because it comes again; reports everything else as usual."""
-    if not isinstance(lost.exc_value, Stop):
-        sys.__unraisablehook__(lost)
+def _unraisable(unraisable: Any) -> None:
+    """Ignores a Stop that Python could not raise, because it is raised again; reports everything else as usual."""
+    if not isinstance(unraisable.exc_value, Stop):
+        sys.__unraisablehook__(unraisable)

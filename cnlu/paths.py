@@ -1,4 +1,4 @@
-"""Checks the paths of the command line before a verb begins: each must be able to name a file or a folder."""
+"""Validates the paths on the command line before a verb runs."""
 
 from __future__ import annotations
 
@@ -38,36 +38,36 @@ _PATHS = {
     "antonyms": "--antonyms",
     "texts": "TEXT",
 }
-"""Where argparse stores a path (an encoder may be a hub name) -> what the user calls it."""
+"""argparse's destination of a path (an encoder may be a hub name) -> its name in messages."""
 _STREAMED = ("input",)
 """These are read once, line by line, so a pipe is allowed."""
 _STANDARD_INPUT = (("input", "-"), ("texts", "-"))
 
 
 def check_paths(arguments: argparse.Namespace) -> None:
-    """Raises UsageError for an empty path, one that no file system can have, a pipe and a device.
+    """Raises UsageError for a path that is empty, invalid on every file system, a pipe or a device.
 
     A device may have no end, and a pipe blocks until somebody writes. The verbs themselves report missing paths.
     """
-    for place, path in _given(arguments):
+    for place, path in _path_arguments(arguments):
         title = _PATHS[place]
         if not path.strip():
             raise UsageError(title, _("the path is empty"), _("name a file or folder"))
         try:
             mode = os.stat(path).st_mode
         except ValueError:
-            problem = _("is not a path (it has a NUL or half a character)")
+            problem = _("is not a path (it contains a NUL byte or a lone surrogate)")
             raise UsageError(f"{title} {path!r}", problem, _("correct it")) from None
         except OSError as error:
             if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
                 raise UsageError(f"{title} {_short(path)}", str(error.strerror), _("name another")) from None
             continue
         if place not in _STREAMED and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            fix = _("save what it gives to a file and name that")
+            fix = _("save its output to a file and name that")
             raise UsageError(f"{title} {path}", _("is a pipe or a device"), fix)
 
 
-def _given(arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:
+def _path_arguments(arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:
     for place in _PATHS:
         value = getattr(arguments, place, None)
         for path in value if isinstance(value, list) else [value]:

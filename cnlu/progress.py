@@ -1,4 +1,4 @@
-"""Progress of long steps on standard error: a bar on a terminal, lines in a file or a pipe."""
+"""Progress on standard error: a bar on a terminal, lines in a file or a pipe."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from collections.abc import Callable
 
 from tqdm import tqdm
 
-EVERY = 30.0
-"""Seconds between two lines where there is no terminal."""
-SHORT_PASS = 1.0
-"""Minimum seconds between two lines at the ends of passes: tiny data have a thousand passes."""
+LINE_SECONDS = 30.0
+"""Seconds between two lines, without a terminal."""
+EPOCH_LINE_SECONDS = 1.0
+"""Minimum seconds between two lines at the ends of epochs, because tiny data have a thousand epochs."""
 
-_KNOWN = "{desc}: {percentage:.0f}% {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
-_UNKNOWN = "{desc}: {n_fmt} [{elapsed}, {rate_fmt}{postfix}]"
+_WITH_TOTAL = "{desc}: {percentage:.0f}% {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
+_WITHOUT_TOTAL = "{desc}: {n_fmt} [{elapsed}, {rate_fmt}{postfix}]"
 
 
 class Bar(tqdm):
     """A bar on a terminal."""
 
-    def passed(self) -> None:
-        """The end of a pass, which a bar shows anyway."""
+    def epoch_done(self) -> None:
+        """The end of an epoch; a bar shows it anyway."""
 
 
 class Lines:
-    """The same as complete lines, for a file or a pipe."""
+    """The interface of a bar, as lines for a file or a pipe."""
 
     def __init__(
         self, *, total: int | None, desc: str, unit: str, unit_scale: bool, initial: int, leave: bool = True
@@ -44,7 +44,7 @@ class Lines:
 
     def update(self, n: int = 1) -> None:
         self.n += n
-        self._log(EVERY)
+        self._log(LINE_SECONDS)
 
     def set_postfix_str(self, postfix: str) -> None:
         self._postfix = postfix
@@ -52,18 +52,18 @@ class Lines:
     def set_description(self, desc: str) -> None:
         self.desc = desc
 
-    def passed(self) -> None:
-        """The end of a pass."""
-        self._log(SHORT_PASS)
+    def epoch_done(self) -> None:
+        """The end of an epoch: logs a line."""
+        self._log(EPOCH_LINE_SECONDS)
 
     def close(self) -> None:
-        """A step ends with a line, unless it should leave none."""
+        """Logs the last line, unless `leave` is False."""
         if self._leave and self.n != self._shown:
             self._log(0)
 
-    def _log(self, after: float) -> None:
+    def _log(self, seconds: float) -> None:
         now = time.monotonic()
-        if now - self._logged_at < after:
+        if now - self._logged_at < seconds:
             return
         self._logged_at, self._shown = now, self.n
         line = tqdm.format_meter(
@@ -75,7 +75,7 @@ class Lines:
             unit_scale=self._scale,
             postfix=self._postfix,
             initial=self._initial,
-            bar_format=_KNOWN if self.total else _UNKNOWN,
+            bar_format=_WITH_TOTAL if self.total else _WITHOUT_TOTAL,
         )
         print(line, file=sys.stderr, flush=True)
 
@@ -91,9 +91,9 @@ def progress(
     delay: float = 0,
     quiet: bool = False,
 ) -> Bar | Lines:
-    """Counts `unit`s up to `total` (None: unknown), from `initial`; `quiet` shows nothing.
+    """A progress bar or lines that count `unit`s from `initial` up to `total` (None: unknown).
 
-    `leave`: the last state stays visible; `delay`: seconds before a bar appears.
+    `leave` keeps the last state visible, `delay` is the number of seconds before a bar appears, `quiet` shows nothing.
     """
     if quiet or sys.stderr is None or sys.stderr.isatty():
         return Bar(

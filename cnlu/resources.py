@@ -1,4 +1,4 @@
-"""Where the shipped settings and worked domains lie: beside a checkout's package, inside a wheel's."""
+"""Locates the settings and corpora shipped with cnlu: beside the package in a checkout, inside it in a wheel."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def config_path(name: str) -> Path:
         path = _inside(folder, candidate)
         if path is not None and path.is_file():
             return path
-    known = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*.yaml"))
+    names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*.yaml"))
     problem = _("no settings file '{name}' is shipped with cnlu", name=name)
-    raise UsageError("", problem, _("there are: {names}", names=_listed(known)))
+    raise UsageError("", problem, _("there are: {names}", names=_listed(names)))
 
 
 def corpus_path(name: str) -> Path:
@@ -30,9 +30,9 @@ def corpus_path(name: str) -> Path:
     path = _inside(folder, name)
     if path is not None and path.exists():
         return path
-    known = sorted(p.name for p in folder.glob("*") if p.is_dir())
+    names = sorted(p.name for p in folder.glob("*") if p.is_dir())
     problem = _("no corpus '{name}' is shipped with cnlu", name=name)
-    raise UsageError("", problem, _("there are: {names}", names=_listed(known)))
+    raise UsageError("", problem, _("there are: {names}", names=_listed(names)))
 
 
 def _folder(kind: str) -> Path:
@@ -42,7 +42,7 @@ def _folder(kind: str) -> Path:
 
 
 def _inside(folder: Path, name: str) -> Path | None:
-    """`folder/name`, or None where that is the folder itself, leaves it, or cannot be a path (a NUL byte)."""
+    """`folder/name`, or None if that is the folder itself, outside it, or not a path (it has a NUL byte)."""
     if "\0" in name:
         return None
     path = (folder / name).resolve()

@@ -1,4 +1,4 @@
-"""What a user may have meant by a name that does not exist; nothing rather than something foolish."""
+"""Suggests the name that a user may have meant; suggests nothing if no name is likely."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from cnlu.i18n import _
 
 MIN_SIMILARITY = 0.7
-"""difflib's ratio from which a name counts as a misspelling: `layer` and `layers` have .91, `lr` and `layers` .5."""
+"""Least ratio of difflib for a misspelling: `layer` and `layers` have .91, `lr` and `layers` .5."""
 
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "lr": ("learning_rate",),
@@ -82,32 +82,33 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "val_split": ("dev_fraction",),
     "validation_split": ("dev_fraction",),
 }
-"""What other tools and papers call a setting (transformers, Keras, Rasa); the first that exists here is meant."""
+"""A setting's name in other tools and papers (transformers, Keras, Rasa) -> names here; the first that exists is
+suggested."""
 
 OPTIONS = {"--max-steps": "run"}
-"""Options that are no settings, and the section beside which they are meant."""
+"""Options that are not settings -> the section that only the settings of their command have."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is most like this one, if it could be a misspelling."""
+    """The known name most similar to `name`, or None if none is similar enough for a misspelling."""
     close = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=MIN_SIMILARITY)
     return close[0] if close else None
 
 
-def did_you_mean(meant: str | None) -> str:
-    """The fix of an error about a name that does not exist; empty where nothing is like it."""
-    return _("did you mean {name}?", name=repr(meant)) if meant else ""
+def did_you_mean(suggestion: str | None) -> str:
+    """The fix of an error about an unknown name; empty without a suggestion."""
+    return _("did you mean {name}?", name=repr(suggestion)) if suggestion else ""
 
 
-def meant_section(name: str, inside: Iterable[str], sections: Mapping[str, Iterable[str]]) -> str | None:
-    """For an unknown section with these settings inside: a section, or the first setting that exists elsewhere."""
+def suggest_section(name: str, inside: Iterable[str], sections: Mapping[str, Iterable[str]]) -> str | None:
+    """For an unknown section with the settings `inside`: a section, or the first setting that exists elsewhere."""
     if close := nearest(name, sections):
         return close
-    found = (elsewhere(key, sections) for key in inside)
-    return next((setting for setting in found if setting), None)
+    settings = (elsewhere(key, sections) for key in inside)
+    return next((setting for setting in settings if setting), None)
 
 
-def meant_setting(name: str, section: str, sections: Mapping[str, Iterable[str]]) -> str | None:
+def suggest_setting(name: str, section: str, sections: Mapping[str, Iterable[str]]) -> str | None:
     """For an unknown setting of a known section: one of that section, `section.setting` of another, or an option."""
     own = list(sections[section])
     for other in SYNONYMS.get(name.lower(), ()):
@@ -117,16 +118,16 @@ def meant_setting(name: str, section: str, sections: Mapping[str, Iterable[str]]
 
 
 def elsewhere(name: str, sections: Mapping[str, Iterable[str]], but: str = "") -> str | None:
-    """The setting of this name, or what its synonym is called here, as `section.setting` of a section (not `but`)."""
-    for wanted in (name, *SYNONYMS.get(name.lower(), ())):
-        if OPTIONS.get(wanted) in sections:
-            return wanted
+    """`section.setting` for a setting with this name or a synonym in any section except `but`; or an option."""
+    for candidate in (name, *SYNONYMS.get(name.lower(), ())):
+        if OPTIONS.get(candidate) in sections:
+            return candidate
         for section in sorted(sections, key=_training_first):
-            if section != but and wanted in sections[section]:
-                return f"{section}.{wanted}"
+            if section != but and candidate in sections[section]:
+                return f"{section}.{candidate}"
     return None
 
 
 def _training_first(section: str) -> bool:
-    """Most of what several sections have is meant of the training, `training` here and `run` in pretraining."""
+    """Sort key: if several sections have a setting, `training` (`run` in pretraining) is the likeliest."""
     return section not in ("training", "run")

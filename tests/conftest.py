@@ -1,7 +1,9 @@
-"""What tests of every room share: one thread, hypothesis' profile, and the data outside the repository."""
+"""Shared by the tests of every room: one thread, hypothesis' profile, small models, and external data."""
 
 from __future__ import annotations
 
+import fcntl
+import gc
 import os
 import runpy
 import signal
@@ -12,7 +14,7 @@ os.environ["CNLU_LANG"] = "en"  # the tests read English messages, whatever the 
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,35 @@ settings.register_profile("search", max_examples=2000, deadline=None, suppress_h
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
+def pytest_collection_finish() -> None:
+    """Make garbage collection rare and leave the imported modules out of it: exports allocate millions of objects."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000)
+
+
+BuildOnce = Callable[[str, Callable[[Path], object]], Path]
+
+
+@pytest.fixture(scope="session")
+def build_once(tmp_path_factory: pytest.TempPathFactory) -> BuildOnce:
+    """`build_once(name, build)`: the directory that `build(path)` writes, shared by all workers of pytest-xdist."""
+    base = tmp_path_factory.getbasetemp()
+    common = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "shared"
+    common.mkdir(exist_ok=True)
+
+    def directory(name: str, build: Callable[[Path], object]) -> Path:
+        with open(common / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (common / name).exists():
+                unfinished = common / f"{name}.unfinished"
+                build(unfinished)
+                unfinished.rename(common / name)
+        return common / name
+
+    return directory
+
+
 @pytest.fixture(scope="session")
 def checkout() -> Path:
     """The root of the repository."""
@@ -84,61 +115,62 @@ def rasa_python() -> str:
 
 
 @pytest.fixture(scope="session")
-def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with a random BERT of three narrow layers that knows the worked domain's characters."""
+def tiny_bert(build_once: BuildOnce) -> Path:
+    """The directory of a random, narrow BERT whose vocabulary holds the worked domain's characters."""
     pytest.importorskip("transformers", reason="an encoder needs the extra cnlu[train]")
     write = runpy.run_path(str(CHECKOUT / ".ci" / "tiny_bert.py"))["write_tiny_bert"]
-    made: Path = write(tmp_path_factory.mktemp("encoder") / "tiny-bert", CHECKOUT / "corpora" / "railway" / "train")
-    return made
+    return build_once("tiny-bert", lambda folder: write(folder, CHECKOUT / "corpora" / "railway" / "train"))
 
 
 @pytest.fixture(scope="session")
-def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with some of the worked domain's examples, all its dictionaries, and a group or two."""
+def tiny_data(build_once: BuildOnce) -> Path:
+    """A folder with some of the worked domain's examples, a few groups among them, and all its dictionaries."""
+    return build_once("tiny-data", _write_tiny_data)
+
+
+def _write_tiny_data(folder: Path) -> None:
     from cnlu.data.jsonl import write_jsonl
     from cnlu.data.load import load_data
 
     train = CHECKOUT / "corpora" / "railway" / "train"
-    folder = tmp_path_factory.mktemp("tiny")
-    chosen, seen = [], Counter[str]()
+    folder.mkdir()
+    examples, counts = [], Counter[str]()
     for example in load_data(train).examples:
-        name = example.intent or ""
-        if name in TINY_INTENTS and (seen[name] < 45 or any(span.group for span in example.entities)):
-            seen[name] += 1
-            chosen.append(example)
-    write_jsonl(chosen, folder / "examples.jsonl")
+        intent = example.intent or ""
+        if intent in TINY_INTENTS and (counts[intent] < 45 or any(span.group for span in example.entities)):
+            counts[intent] += 1
+            examples.append(example)
+    write_jsonl(examples, folder / "examples.jsonl")
     (folder / "lookups.yml").write_bytes((train / "lookups.yml").read_bytes())
-    return folder
 
 
 @pytest.fixture(scope="session")
 def tiny_config() -> Config:
-    """A network that trains in a second or two; what is written out here must not follow the defaults."""
+    """A network that trains in a second or two. The tests rely on these settings, whatever the defaults become."""
     return load_config(None, TINY_SETTINGS)
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tiny_data: Path, tiny_config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_model(tiny_data: Path, tiny_config: Config, build_once: BuildOnce) -> Path:
     """A model directory with intents, entities, roles, groups, lookup tables, regexes and synonyms."""
     pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
     from cnlu.training.request import Request
     from cnlu.training.train import train
 
-    out = tmp_path_factory.mktemp("model") / "tiny"
-    train(Request([tiny_data], out, tiny_config, device="cpu", quiet=True))
-    return out
+    return build_once("tiny-model", lambda out: train(Request([tiny_data], out, tiny_config, device="cpu", quiet=True)))
 
 
 @pytest.fixture(scope="session")
-def tiny_bert_model(tiny_data: Path, tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model directory with an encoder in it."""
+def tiny_bert_model(tiny_data: Path, tiny_bert: Path, build_once: BuildOnce) -> Path:
+    """A model directory with a frozen encoder."""
     from cnlu.training.request import Request
     from cnlu.training.train import train
 
-    out = tmp_path_factory.mktemp("model") / "tiny-bert"
     config = load_config(None, [*TINY_SETTINGS, "encoder.tuning=frozen"], encoder=True)
-    train(Request([tiny_data], out, config, encoder=str(tiny_bert), device="cpu", quiet=True))
-    return out
+    return build_once(
+        "tiny-bert-model",
+        lambda out: train(Request([tiny_data], out, config, encoder=str(tiny_bert), device="cpu", quiet=True)),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -161,6 +193,6 @@ def browser() -> Iterator[Any]:
         arguments = ["--host-resolver-rules=MAP evil.test 127.0.0.1", "--disable-features=LocalNetworkAccessChecks"]
         if os.getuid() == 0:  # Chromium refuses its own sandbox to root, which is who runs tests in containers
             arguments.append("--no-sandbox")
-        found = play.chromium.launch(executable_path=path, args=arguments)
-        yield found
-        found.close()
+        chromium = play.chromium.launch(executable_path=path, args=arguments)
+        yield chromium
+        chromium.close()

@@ -33,10 +33,12 @@ def find_bad_spans(corpus: Corpus) -> Iterator[Finding]:
 
 def _overlaps(line: Line) -> Iterator[Finding]:
     example = line.example
-    for one, two in pairwise(sorted(example.entities, key=lambda entity: (entity.start, -entity.end))):
-        if two.start < one.end:
+    for first, second in pairwise(sorted(example.entities, key=lambda entity: (entity.start, -entity.end))):
+        if second.start < first.end:
             problem = _(
-                "has {first} and {second}, which overlap", first=_describe(example, one), second=_describe(example, two)
+                "has {first} and {second}, which overlap",
+                first=_describe(example, first),
+                second=_describe(example, second),
             )
             fix = _("annotate only one of them")
             yield Finding("overlapping-entities", example.source, example.text, problem, fix)
@@ -51,8 +53,8 @@ def _misplaced(example: Example, entity: Entity) -> Iterator[Finding]:
         yield Finding("misplaced-span", example.source, example.text, problem, _("count characters"))
         return
     # Search only where the value would touch the span; it may occur elsewhere for another reason.
-    first, last = max(0, entity.start - len(value) + 1), entity.end + len(value) - 1
-    at = example.text.find(value, first, last)
+    begin, limit = max(0, entity.start - len(value) + 1), entity.end + len(value) - 1
+    at = example.text.find(value, begin, limit)
     while at >= 0:
         end = at + len(value)
         if not (entity.start <= at and end <= entity.end):  # a canonical value inside its surface is fine
@@ -65,7 +67,7 @@ def _misplaced(example: Example, entity: Entity) -> Iterator[Finding]:
             fix = _("annotate {span}", span=f"{at}-{end}")
             yield Finding("misplaced-span", example.source, example.text, problem, fix)
             return
-        at = example.text.find(value, at + 1, last)
+        at = example.text.find(value, at + 1, limit)
 
 
 def _other_units(example: Example, entity: Entity) -> str:
@@ -121,10 +123,10 @@ def _is_trimmable(covered: str, at: int, start: int, end: int) -> bool:
 
 def _partial_word(example: Example, entity: Entity, covered: bytearray) -> Iterator[Finding]:
     text = example.text
-    for at, outside in ((entity.start, entity.start - 1), (entity.end, entity.end)):
-        if not 0 < at < len(text) or covered[outside]:
+    for boundary, outside in ((entity.start, entity.start - 1), (entity.end, entity.end)):
+        if not 0 < boundary < len(text) or covered[outside]:
             continue  # people type two values without a space between them
-        if char_type(text[at - 1]) == char_type(text[at]) in ("latin", "digit"):
+        if char_type(text[boundary - 1]) == char_type(text[boundary]) in ("latin", "digit"):
             edges = _edges(text)
             start = edges[bisect_right(edges, entity.start) - 1]
             end = edges[bisect_left(edges, entity.end)]

@@ -25,7 +25,7 @@ from cnlu.suggest import nearest
 
 RULES: tuple[tuple[str, Callable[[Corpus], Iterator[Finding]]], ...] = (
     ("lines that cannot be read", find_unreadable),
-    ("issues of reading", find_reading_issues),
+    ("reading issues", find_reading_issues),
     ("repeated texts", find_repeats),
     ("near duplicates with two intents", find_near_duplicates_with_two_intents),
     ("spans", find_bad_spans),
@@ -34,7 +34,7 @@ RULES: tuple[tuple[str, Callable[[Corpus], Iterator[Finding]]], ...] = (
     ("few examples", find_few),
     ("balance", find_imbalance),
     ("missing annotations", find_missing_annotations),
-    ("types of values", find_conflicting_types),
+    ("value types", find_conflicting_types),
     ("two values", find_two_values),
     ("values of one type", find_one_type_values),
     ("dictionaries", find_unusable_entries),
@@ -54,14 +54,16 @@ _ALWAYS_REPORTED = "unreadable-example"
 
 def check(corpus: Corpus, ignored: frozenset[str] = frozenset()) -> list[Finding]:
     """Run all rules and return the findings, the most severe first, without ignored codes; shows progress on stderr."""
-    found: list[Finding] = []
+    findings: list[Finding] = []
     with progress("checking", len(RULES), " rules", leave=False, delay=1) as bar:
         for name, rule in RULES:
             bar.set_description(f"checking {name}")
-            found += rule(corpus)
+            findings += rule(corpus)
             bar.update()
     order = {code: (SEVERITIES.index(CODES[code]), at) for at, code in enumerate(CODES)}
-    return sorted((one for one in found if one.code not in ignored), key=lambda one: order[one.code])
+    return sorted(
+        (finding for finding in findings if finding.code not in ignored), key=lambda finding: order[finding.code]
+    )
 
 
 def ignored_codes(written: str, place: str) -> frozenset[str]:
@@ -84,8 +86,8 @@ def ignored_codes(written: str, place: str) -> frozenset[str]:
     return frozenset(codes)
 
 
-def exit_code(found: list[Finding], fail_on: str) -> int:
+def exit_code(findings: list[Finding], fail_on: str) -> int:
     """2 if training would refuse the data, 1 if a finding is at least as severe as `fail_on`, otherwise 0."""
-    if any(one.code == _ALWAYS_REPORTED for one in found):
+    if any(finding.code == _ALWAYS_REPORTED for finding in findings):
         return 2
-    return int(any(SEVERITIES.index(one.severity) <= SEVERITIES.index(fail_on) for one in found))
+    return int(any(SEVERITIES.index(finding.severity) <= SEVERITIES.index(fail_on) for finding in findings))

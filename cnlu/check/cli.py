@@ -67,11 +67,14 @@ def _check(arguments: argparse.Namespace) -> int:
     ignored = ignored_codes(config.check.ignore, "check.ignore") | ignored_codes(",".join(arguments.ignore), "--ignore")
     data, test = _read(arguments, config)
     if arguments.fix:
-        _fix([one for one in (data, test) if one is not None], sys.stderr if arguments.format == "json" else sys.stdout)
+        _fix(
+            [part for part in (data, test) if part is not None],
+            sys.stderr if arguments.format == "json" else sys.stdout,
+        )
         data, test = _read(arguments, config)
     corpus = build_corpus(data, test, config)
-    found = check(corpus, ignored)
-    code = exit_code(found, config.check.fail_on)
+    findings = check(corpus, ignored)
+    code = exit_code(findings, config.check.fail_on)
     if opencc_is_missing() and not config.text.simplify and "mixed-script" not in ignored:
         print(
             _(
@@ -81,9 +84,9 @@ def _check(arguments: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     if arguments.format == "json":
-        print(_json(as_json(found, corpus, code)))
+        print(_json(as_json(findings, corpus, code)))
     else:
-        for line in as_lines(found, corpus, config.check.show):
+        for line in as_lines(findings, corpus, config.check.show):
             print(encodable(line))
     return code
 

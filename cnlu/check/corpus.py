@@ -1,4 +1,4 @@
-"""The examples as the rules need them: each text with the normalized forms used to compare it with others."""
+"""The examples in the form that the rules need: each text with the normalized forms that are compared."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Line:
         return Place(self.example.source, self.example.text)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Corpus:
     """All data that is checked."""
 
@@ -74,8 +74,8 @@ def build_corpus(data: NluData, test: NluData | None, config: Config) -> Corpus:
 def _line(example: Example, normalizer: Normalizer) -> Line:
     key = " ".join(normalizer.normalize(example.text).text.split())
     plain = without_punctuation(key)
-    read = view(key).text
-    question = "?" if "?" in read or "？" in read else ""
+    model_text = view(key).text
+    question = "?" if "?" in model_text or "？" in model_text else ""
     return Line(example, key, (plain.strip(PARTICLES) or plain or key) + question)
 
 

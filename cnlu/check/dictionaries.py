@@ -9,7 +9,7 @@ from cnlu.check.corpus import Corpus
 from cnlu.check.findings import Finding, Place
 from cnlu.data.schema import Entry
 from cnlu.features.lexicon import DictionaryIssue, Lexicon
-from cnlu.features.regexes import BadRegexError, Clock, compile_regex
+from cnlu.features.regexes import BadRegexError, TimeBudget, compile_regex
 from cnlu.i18n import _, n_
 from cnlu.io.messages import shown
 from cnlu.text.view import view
@@ -19,20 +19,20 @@ def find_unusable_entries(corpus: Corpus) -> Iterator[Finding]:
     """`rejected-entry`, `suspicious-regex`."""
     places = _places(corpus)
     for issue in build_lexicon(corpus).issues:
-        at = places.get((issue.kind, issue.name, issue.entry), [Place("", issue.entry)])
+        entry_places = places.get((issue.kind, issue.name, issue.entry), [Place("", issue.entry)])
         text, problem, fix = _described(issue)
         yield Finding(
             code="rejected-entry" if issue.rejected else "suspicious-regex",
-            source=at[0].source,
+            source=entry_places[0].source,
             text=text,
             problem=problem,
             fix=fix,
-            related=tuple(at[1:]),
+            related=tuple(entry_places[1:]),
         )
 
 
 def _described(issue: DictionaryIssue) -> tuple[str, str, str]:
-    """(text, problem, fix)"""
+    """The text, problem and fix of the finding."""
     reason, fix = issue.problem, issue.fix
     is_table = issue.kind == "lookup"
     if not issue.entry.strip():
@@ -55,9 +55,9 @@ def find_unused_entries(corpus: Corpus) -> Iterator[Finding]:
         elif entry.kind == "regex":
             yield from _unused_regex(entry, corpus)
     yield from _unused_synonyms(corpus)
-    found = _entries_in_examples({name: [entry.text for entry in entries] for name, entries in tables.items()}, corpus)
+    used = _entries_in_examples({name: [entry.text for entry in entries] for name, entries in tables.items()}, corpus)
     for name, entries in tables.items():
-        unused = [entry for entry in entries if (name, entry.text) not in found]
+        unused = [entry for entry in entries if (name, entry.text) not in used]
         if unused:
             yield (
                 _unused_table(name, entries) if len(unused) == len(entries) else _unused_entries(name, unused, entries)
@@ -66,8 +66,8 @@ def find_unused_entries(corpus: Corpus) -> Iterator[Finding]:
 
 def _unused_synonyms(corpus: Corpus) -> Iterator[Finding]:
     synonyms = [entry for entry in corpus.data.entries if entry.kind == "synonym"]
-    found = _entries_in_examples({"": [entry.text for entry in synonyms]}, corpus)
-    unused = [entry for entry in synonyms if ("", entry.text) not in found]
+    used = _entries_in_examples({"": [entry.text for entry in synonyms]}, corpus)
+    unused = [entry for entry in synonyms if ("", entry.text) not in used]
     if unused:
         problem = n_(
             "is a synonym that occurs in no example",
@@ -134,18 +134,18 @@ def _entries_in_examples(tables: dict[str, list[str]], corpus: Corpus) -> set[tu
             needles[corpus.normalizer.normalize(view(entry).text).text].append((name, entry))
     # One table for each needle, because within a table a match inside a longer one is dropped.
     lexicon = Lexicon({needle: [needle] for needle in needles if needle}, {}, corpus.normalizer)
-    seen: set[str] = set()
+    matched: set[str] = set()
     for line in corpus.train:
-        read = corpus.normalizer.normalize(view(line.example.text).text)
-        seen.update(match.name for match in lexicon.matches(read))
-    return {owner for needle in seen for owner in needles[needle]}
+        normalized = corpus.normalizer.normalize(view(line.example.text).text)
+        matched.update(match.name for match in lexicon.matches(normalized))
+    return {owner for needle in matched for owner in needles[needle]}
 
 
 def _unused_regex(entry: Entry, corpus: Corpus) -> Iterator[Finding]:
     try:
         pattern = compile_regex(entry.text)
         texts = (text for line in corpus.train for text in (view(line.example.text).text, line.example.text))
-        used = any(Clock(len(text)).find_all(pattern, text) for text in texts)
+        used = any(TimeBudget(len(text)).find_all(pattern, text) for text in texts)
     except (BadRegexError, TimeoutError):
         return  # a rejected entry, or one that takes too long to judge
     if not used:

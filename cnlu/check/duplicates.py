@@ -1,4 +1,4 @@
-"""Texts that occur more than once: with different intents, different annotations, or as duplicates."""
+"""Texts that occur more than once: with different intents, with different annotations, or with the same labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cnlu.data.schema import Example
 from cnlu.i18n import _, n_
 from cnlu.io.messages import shown
 
-_MOST_DESCRIBED = 5
+_MAX_DESCRIBED = 5
 """Number of annotations of one text that a message lists"""
 
 
@@ -108,25 +108,25 @@ def _others(ranked: list[list[Line]], own: list[Line]) -> tuple[Place, ...]:
 
 
 def _duplicates(group: list[Line], corpus: Corpus) -> Iterator[Finding]:
-    same: dict[object, list[Line]] = defaultdict(list)
+    groups: dict[object, list[Line]] = defaultdict(list)
     for line in group:
-        same[line.example.intent, frame(line, corpus)].append(line)
-    for first, *again in same.values():
-        if again:
+        groups[line.example.intent, frame(line, corpus)].append(line)
+    for first, *repeats in groups.values():
+        if repeats:
             problem = n_(
                 "occurs also at {place}",
                 "occurs {times} times, first at {place}",
-                len(again),
-                times=len(again) + 1,
+                len(repeats),
+                times=len(repeats) + 1,
                 place=first.example.source,
             )
             yield Finding(
                 code="duplicate",
-                source=again[0].example.source,
-                text=again[0].example.text,
+                source=repeats[0].example.source,
+                text=repeats[0].example.text,
                 problem=problem,
                 fix=_("remove the repeats: they add nothing to training"),
-                related=tuple(line.place for line in (first, *again[1:])),
+                related=tuple(line.place for line in (first, *repeats[1:])),
             )
 
 
@@ -137,7 +137,7 @@ def _intent(line: Line) -> str:
 def describe_annotations(example: Example) -> str:
     """The annotations in short form: [北京](city role=from)."""
     parts = []
-    for entity in example.entities[:_MOST_DESCRIBED]:
+    for entity in example.entities[:_MAX_DESCRIBED]:
         covered = example.text[entity.start : entity.end]
         labels = [
             entity.entity,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import NamedTuple
 
 from cnlu.i18n import _
@@ -152,6 +152,7 @@ class Finding:
     """What is wrong, as a part of a sentence; the text is its subject."""
     fix: str
     """What to do about it, as a part of a sentence."""
+    _: KW_ONLY
     related: tuple[Place, ...] = ()
 
     @property

@@ -24,46 +24,46 @@ def fix_markup(data: NluData) -> Iterator[str]:
     unchanged and a line says so. Raises DataError and CnluError for a file that cannot be read or written.
     """
     by_file: dict[str, list[MistypedMarkup]] = defaultdict(list)
-    for one in data.mistyped_markup:
-        if one.correction:
-            by_file[one.source.rpartition(":")[0]].append(one)
-    for file, found in by_file.items():
-        yield from _fix_file(file, found, data)
+    for markup in data.mistyped_markup:
+        if markup.correction:
+            by_file[markup.source.rpartition(":")[0]].append(markup)
+    for file, markups in by_file.items():
+        yield from _fix_file(file, markups, data)
 
 
-def _fix_file(file: str, found: list[MistypedMarkup], data: NluData) -> Iterator[str]:
-    mark = b"\xef\xbb\xbf" if Path(file).read_bytes().startswith(b"\xef\xbb\xbf") else b""
+def _fix_file(file: str, markups: list[MistypedMarkup], data: NluData) -> Iterator[str]:
+    bom = b"\xef\xbb\xbf" if Path(file).read_bytes().startswith(b"\xef\xbb\xbf") else b""
     old = read_text(Path(file))
     parts = _LINES.split(old)  # every second element is a line break
-    done: list[MistypedMarkup] = []
-    for one in found:
-        at = 2 * (int(one.source.rpartition(":")[2]) - 1)
+    corrected: list[MistypedMarkup] = []
+    for markup in markups:
+        at = 2 * (int(markup.source.rpartition(":")[2]) - 1)
         line = parts[at] if at < len(parts) else ""
-        fixed = line.replace(one.written, one.correction, 1)
-        if fixed != line and _is_safe(line, one.written):
+        fixed = line.replace(markup.written, markup.correction, 1)
+        if fixed != line and _is_safe(line, markup.written):
             parts[at] = fixed
-            done.append(one)
+            corrected.append(markup)
         else:
             yield _(
                 "not fixed {place}: {written} is written differently there, or begins the text; write {correction} by "
                 "hand",
-                place=one.source,
-                written=shown(one.written),
-                correction=shown(one.correction),
+                place=markup.source,
+                written=shown(markup.written),
+                correction=shown(markup.correction),
             )
-    if not done:
+    if not corrected:
         return
     new = "".join(parts)
-    if not _is_same_except(old, new, {one.source for one in done}, file, data.synonyms_by_type):
+    if not _is_same_except(old, new, {markup.source for markup in corrected}, file, data.synonyms_by_type):
         yield _("not fixed {file}: other content would be read differently; correct the lines by hand", file=file)
         return
-    write_bytes(Path(file), mark + new.encode())
-    for one in done:
+    write_bytes(Path(file), bom + new.encode())
+    for markup in corrected:
         yield _(
             "fixed {place}: {written} is now {correction}",
-            place=one.source,
-            written=shown(one.written),
-            correction=shown(one.correction),
+            place=markup.source,
+            written=shown(markup.written),
+            correction=shown(markup.correction),
         )
 
 
@@ -85,15 +85,15 @@ def _is_same_except(old: str, new: str, sources: set[str], file: str, synonyms_b
         others
         and len(before.examples) == len(after.examples)
         and all(
-            _differs_in_entities(one, two) if one.source in sources else one == two
-            for one, two in zip(before.examples, after.examples, strict=True)
+            _differs_in_entities(first, second) if first.source in sources else first == second
+            for first, second in zip(before.examples, after.examples, strict=True)
         )
     )
 
 
-def _differs_in_entities(one: Example, two: Example) -> bool:
-    return (one.source, one.intent, one.metadata) == (
-        two.source,
-        two.intent,
-        two.metadata,
-    ) and one.entities != two.entities
+def _differs_in_entities(first: Example, second: Example) -> bool:
+    return (first.source, first.intent, first.metadata) == (
+        second.source,
+        second.intent,
+        second.metadata,
+    ) and first.entities != second.entities

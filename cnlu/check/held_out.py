@@ -18,10 +18,10 @@ _MAX_RELATED = 10
 
 def find_unknown_labels(corpus: Corpus) -> Iterator[Finding]:
     """`unknown-label`: one finding per name."""
-    known, tested = labels_of(corpus.train), labels_of(corpus.test)
-    for kind, names in tested.items():
+    train_labels, test_labels = labels_of(corpus.train), labels_of(corpus.test)
+    for kind, names in test_labels.items():
         for name, places in names.items():
-            if name not in known[kind]:
+            if name not in train_labels[kind]:
                 yield Finding(
                     code="unknown-label",
                     source=places[0].source,

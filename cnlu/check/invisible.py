@@ -9,7 +9,7 @@ from cnlu.check.findings import Finding
 from cnlu.i18n import _
 from cnlu.text.chars import char_type
 
-_MOST_NAMED = 5
+_MAX_LISTED = 5
 
 
 def find_invisible(corpus: Corpus) -> Iterator[Finding]:
@@ -17,14 +17,15 @@ def find_invisible(corpus: Corpus) -> Iterator[Finding]:
     lines = [(line.example.source, line.example.text) for part in corpus.parts for line in part]
     lines += [(entry.source, entry.text) for entry in corpus.data.entries]
     for source, text in lines:
-        places = [at for at, ch in enumerate(text) if char_type(ch) == "control"] if not text.isprintable() else []
-        if places:
-            named = ", ".join(
-                _("{character} at {index}", character=f"U+{ord(text[at]):04X}", index=at) for at in places[:_MOST_NAMED]
+        indices = [at for at, ch in enumerate(text) if char_type(ch) == "control"] if not text.isprintable() else []
+        if indices:
+            listed = ", ".join(
+                _("{character} at {index}", character=f"U+{ord(text[at]):04X}", index=at)
+                for at in indices[:_MAX_LISTED]
             )
-            if len(places) > _MOST_NAMED:
-                named = _("{listed} and {count} more", listed=named, count=len(places) - _MOST_NAMED)
-            problem = _("has invisible characters: {characters}", characters=named)
+            if len(indices) > _MAX_LISTED:
+                listed = _("{listed} and {count} more", listed=listed, count=len(indices) - _MAX_LISTED)
+            problem = _("has invisible characters: {characters}", characters=listed)
             fix = _("remove them, unless users' texts have them too")
             yield Finding("invisible-character", source, text, problem, fix)
 

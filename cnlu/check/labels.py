@@ -61,14 +61,14 @@ def find_imbalance(corpus: Corpus) -> Iterator[Finding]:
     small = [name for name in intents if len(intents[name]) * corpus.config.check.imbalance < most]
     if small:
         small.sort(key=lambda name: len(intents[name]))
-        named = ", ".join(f"{shown(name)} ({len(intents[name])})" for name in small[:5])
+        listed = ", ".join(f"{shown(name)} ({len(intents[name])})" for name in small[:5])
         if len(small) > 5:
-            named = _("{listed} and {count} more", listed=named, count=len(small) - 5)
+            listed = _("{listed} and {count} more", listed=listed, count=len(small) - 5)
         problem = _(
             "has {count} examples, more than {factor:g} times as many as {small}",
             count=most,
             factor=corpus.config.check.imbalance,
-            small=named,
+            small=listed,
         )
         yield Finding(
             code="imbalance",
@@ -82,16 +82,16 @@ def find_imbalance(corpus: Corpus) -> Iterator[Finding]:
 
 def find_similar_names(corpus: Corpus) -> Iterator[Finding]:
     """`similar-names`; a lookup table or regex whose name nearly matches an entity type does not help that type."""
-    found = labels_of((*corpus.train, *corpus.test))
+    labels = labels_of((*corpus.train, *corpus.test))
     for entry in (*corpus.data.entries, *(corpus.test_data.entries if corpus.test_data else ())):
-        if entry.kind == "intent" and entry.name in found["intent"]:  # the head of the section has the name
-            found["intent"][entry.name].insert(0, Place(entry.source, ""))
-    for kind, names in found.items():
+        if entry.kind == "intent" and entry.name in labels["intent"]:  # the section's heading has the name
+            labels["intent"][entry.name].insert(0, Place(entry.source, ""))
+    for kind, names in labels.items():
         yield from _similar(kind, names)
-    types = {_folded(name): name for name in found["entity type"]}
+    types = {_folded(name): name for name in labels["entity type"]}
     for entry in {(entry.kind, entry.name): entry for entry in reversed(corpus.data.entries)}.values():
         similar = types.get(_folded(entry.name))
-        if entry.kind in ("lookup", "regex") and similar and entry.name not in found["entity type"]:
+        if entry.kind in ("lookup", "regex") and similar and entry.name not in labels["entity type"]:
             if entry.kind == "lookup":
                 problem = _("is a lookup table with nearly the name of the entity type {name}", name=shown(similar))
             else:
@@ -102,14 +102,14 @@ def find_similar_names(corpus: Corpus) -> Iterator[Finding]:
                 text=entry.name,
                 problem=problem,
                 fix=_("use the same name for both"),
-                related=tuple(found["entity type"][similar][:1]),
+                related=tuple(labels["entity type"][similar][:1]),
             )
 
 
 def find_suspicious_names(corpus: Corpus) -> Iterator[Finding]:
     """`suspicious-name`: ("drink") is a type in quotes, (size：L) has a colon that does not separate a value."""
-    found = labels_of((*corpus.train, *corpus.test))
-    for kind, names in found.items():
+    labels = labels_of((*corpus.train, *corpus.test))
+    for kind, names in labels.items():
         for name, places in names.items():
             if problem := _name_problem(name, kind == "entity type"):
                 plain = "".join(ch for ch in name if not has_invisible(ch)).strip().strip(_QUOTES).strip()
@@ -171,16 +171,16 @@ def _folded(name: str) -> str:
 
 def labels_of(lines: Iterable[Line]) -> dict[str, dict[str, list[Place]]]:
     """By kind and name, the place of every example (for kinds other than intents: of every annotation)."""
-    found: dict[str, dict[str, list[Place]]] = {kind: defaultdict(list) for kind in KINDS}
+    places: dict[str, dict[str, list[Place]]] = {kind: defaultdict(list) for kind in KINDS}
     for line in lines:
         example = line.example
         if example.intent is not None:
-            found["intent"][example.intent].append(line.place)
+            places["intent"][example.intent].append(line.place)
         for entity in example.entities:
             for kind, name in (("entity type", entity.entity), ("role", entity.role), ("group", entity.group)):
                 if name is not None:
-                    found[kind][name].append(line.place)
-    return found
+                    places[kind][name].append(line.place)
+    return places
 
 
 def label_counts(lines: Iterable[Line]) -> Counter[str]:

@@ -1,4 +1,4 @@
-"""Examples that are nearly the same: they cost work and add little to training.
+"""Examples that are nearly the same: they take work to write and add little to training.
 
 Only examples of one intent are compared. Entities, numbers and negations must be the same, because they change the
 meaning of a sentence.
@@ -69,17 +69,17 @@ def _finding(lines: list[Line]) -> Finding:
 
 def _reduced_text(line: Line, corpus: Corpus, placeholders: dict[tuple[str, str], str]) -> str:
     """The text without spaces, punctuation and particles at its ends, with each entity as one placeholder."""
-    text, read, parts = line.example.text, 0, []
+    text, end, parts = line.example.text, 0, []
     for entity in line.example.entities:
-        if entity.start < read:
+        if entity.start < end:
             continue
         value = corpus.normalizer.normalize(text[entity.start : entity.end]).text
         placeholder = placeholders.setdefault(
             (entity.entity, value), chr(_PLACEHOLDERS[len(placeholders) % len(_PLACEHOLDERS)])
         )
-        parts += [_plain(text[read : entity.start], corpus), placeholder]
-        read = entity.end
-    parts.append(_plain(text[read:], corpus))
+        parts += [_plain(text[end : entity.start], corpus), placeholder]
+        end = entity.end
+    parts.append(_plain(text[end:], corpus))
     whole = "".join(parts)
     core = whole.strip(PARTICLES)
     return core if len(core) >= _SHORT else whole or line.key
@@ -91,30 +91,30 @@ def _plain(text: str, corpus: Corpus) -> str:
 
 def _groups(texts: list[str], corpus: Corpus) -> Iterator[list[int]]:
     """Yield the connected components of near duplicates as lists of indices; every text is in one list."""
-    heads = list(range(len(texts)))
-    for one, two in (*_one_apart(texts, corpus.config.check.near_length), *_overlapping(texts, corpus)):
-        one, two = _head(heads, one), _head(heads, two)
-        heads[max(one, two)] = min(one, two)
+    parents = list(range(len(texts)))
+    for first, second in (*_one_apart(texts, corpus.config.check.near_length), *_overlapping(texts, corpus)):
+        first, second = _root(parents, first), _root(parents, second)
+        parents[max(first, second)] = min(first, second)
     groups: dict[int, list[int]] = defaultdict(list)
     for at in range(len(texts)):
-        groups[_head(heads, at)].append(at)
+        groups[_root(parents, at)].append(at)
     yield from groups.values()
 
 
-def _head(heads: list[int], at: int) -> int:
-    while heads[at] != at:
-        heads[at] = heads[heads[at]]
-        at = heads[at]
+def _root(parents: list[int], at: int) -> int:
+    while parents[at] != at:
+        parents[at] = parents[parents[at]]
+        at = parents[at]
     return at
 
 
-def _one_apart(texts: list[str], least: int) -> Iterator[tuple[int, int]]:
+def _one_apart(texts: list[str], min_length: int) -> Iterator[tuple[int, int]]:
     """Pairs of texts that differ by one character that does not change the meaning."""
     keys, owners = one_apart_keys(texts)
-    long = np.fromiter((len(text) >= least for text in texts), bool, len(texts))
-    free = ~np.fromiter((_changes_meaning(ch) for ch in "".join(texts)), bool, len(owners) - len(texts))
-    kept = long[owners] & np.concatenate([free, np.ones(len(texts), bool)])
-    keys, owners = keys[kept], owners[kept]
+    long = np.fromiter((len(text) >= min_length for text in texts), bool, len(texts))
+    ignorable = ~np.fromiter((_changes_meaning(ch) for ch in "".join(texts)), bool, len(owners) - len(texts))
+    selected = long[owners] & np.concatenate([ignorable, np.ones(len(texts), bool)])
+    keys, owners = keys[selected], owners[selected]
     order = np.argsort(keys, kind="stable")
     keys, owners = keys[order], owners[order]
     same = (keys[1:] == keys[:-1]) & (owners[1:] != owners[:-1])
@@ -137,11 +137,15 @@ def _overlapping(texts: list[str], corpus: Corpus) -> Iterator[tuple[int, int]]:
             bucket.append(at)
 
 
-def _similarity(texts: list[str], one: int, two: int, bigrams: dict[int, frozenset[str]]) -> float:
+def _similarity(texts: list[str], first_index: int, second_index: int, bigrams: dict[int, frozenset[str]]) -> float:
     """Jaccard similarity of the texts' character bigrams; 0 if a character that changes the meaning differs."""
-    if [ch for ch in texts[one] if _changes_meaning(ch)] != [ch for ch in texts[two] if _changes_meaning(ch)]:
+    if [ch for ch in texts[first_index] if _changes_meaning(ch)] != [
+        ch for ch in texts[second_index] if _changes_meaning(ch)
+    ]:
         return 0.0
-    first, second = (bigrams.get(at) or bigrams.setdefault(at, _bigrams(texts[at])) for at in (one, two))
+    first, second = (
+        bigrams.get(at) or bigrams.setdefault(at, _bigrams(texts[at])) for at in (first_index, second_index)
+    )
     return len(first & second) / len(first | second)
 
 

@@ -19,29 +19,29 @@ VERSION = 1
 """Version of the JSON format; fields may be added without a new version"""
 
 
-def as_lines(found: Sequence[Finding], corpus: Corpus, show: int) -> Iterator[str]:
+def as_lines(findings: Sequence[Finding], corpus: Corpus, show: int) -> Iterator[str]:
     """Yield the lines of the report: for each code at most `show` findings (0: all), then a summary."""
-    for code, group in groupby(found, key=lambda one: one.code):
-        findings = list(group)
-        kept = findings[: show or None]
-        yield f"{CODES[code]} {code} ({len(findings)}): {title(code)}"
-        yield from (f"  {_sentence(one)}" for one in kept)
-        if len(kept) < len(findings):
+    for code, group in groupby(findings, key=lambda finding: finding.code):
+        group_findings = list(group)
+        shown_findings = group_findings[: show or None]
+        yield f"{CODES[code]} {code} ({len(group_findings)}): {title(code)}"
+        yield from (f"  {_sentence(finding)}" for finding in shown_findings)
+        if len(shown_findings) < len(group_findings):
             yield "  " + _(
                 "... and {count} more; see all with --set check.show=0 or --format json",
-                count=len(findings) - len(kept),
+                count=len(group_findings) - len(shown_findings),
             )
         yield ""
-    yield _summary(found, corpus)
+    yield _summary(findings, corpus)
 
 
-def _sentence(one: Finding) -> str:
-    problem = f"{shown(one.text)} {one.problem}" if one.text else one.problem
-    return str(CnluError(one.source, problem, one.fix))
+def _sentence(finding: Finding) -> str:
+    problem = f"{shown(finding.text)} {finding.problem}" if finding.text else finding.problem
+    return str(CnluError(finding.source, problem, finding.fix))
 
 
-def _summary(found: Sequence[Finding], corpus: Corpus) -> str:
-    figures, counts = _figures(corpus), Counter(one.severity for one in found)
+def _summary(findings: Sequence[Finding], corpus: Corpus) -> str:
+    figures, counts = _figures(corpus), Counter(finding.severity for finding in findings)
     size = [
         n_("{count} example", "{count} examples", figures["examples"]),
         n_("{count} intent", "{count} intents", figures["intents"]),
@@ -57,19 +57,19 @@ def _summary(found: Sequence[Finding], corpus: Corpus) -> str:
         (counts["warning"], n_("{count} warning", "{count} warnings", counts["warning"])),
         (counts["info"], n_("{count} info", "{count} infos", counts["info"])),
     )
-    findings = ", ".join(text for count, text in kinds if count) or _("nothing found")
-    return _("{findings} in {size}", findings=findings, size=", ".join(size))
+    listed = _(", ").join(text for count, text in kinds if count) or _("nothing found")
+    return _("{findings} in {size}", findings=listed, size=_(", ").join(size))
 
 
-def as_json(found: Sequence[Finding], corpus: Corpus, code: int) -> dict[str, Any]:
+def as_json(findings: Sequence[Finding], corpus: Corpus, code: int) -> dict[str, Any]:
     """The report as JSON; docs/writing-examples.md describes its format."""
-    counts = Counter(one.severity for one in found)
+    counts = Counter(finding.severity for finding in findings)
     return {
         "version": VERSION,
         "exit_code": code,
         **_figures(corpus),
         "counts": {severity: counts[severity] for severity in SEVERITIES},
-        "findings": [_record(one) for one in found],
+        "findings": [_record(finding) for finding in findings],
     }
 
 
@@ -84,15 +84,15 @@ def _figures(corpus: Corpus) -> dict[str, Any]:
     }
 
 
-def _record(one: Finding) -> dict[str, Any]:
-    related = [{**_place(place.source), "text": place.text} for place in one.related]
+def _record(finding: Finding) -> dict[str, Any]:
+    related = [{**_place(place.source), "text": place.text} for place in finding.related]
     return {
-        "code": one.code,
-        "severity": one.severity,
-        **_place(one.source),
-        "text": one.text,
-        "problem": one.problem,
-        "fix": one.fix,
+        "code": finding.code,
+        "severity": finding.severity,
+        **_place(finding.source),
+        "text": finding.text,
+        "problem": finding.problem,
+        "fix": finding.fix,
         "related": related,
     }
 

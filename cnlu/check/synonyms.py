@@ -17,7 +17,7 @@ _Values = dict[str, list[tuple[Place, str]]]
 
 @dataclass
 class _SurfaceValues:
-    """The values of one surface, in any width and case."""
+    """The values of one surface; width and case are ignored."""
 
     general: _Values = field(default_factory=lambda: defaultdict(list))
     """From sections of synonyms"""
@@ -28,33 +28,37 @@ class _SurfaceValues:
 
 
 def _values_by_surface(corpus: Corpus) -> dict[str, _SurfaceValues]:
-    """By folded surface."""
-    found: dict[str, _SurfaceValues] = defaultdict(_SurfaceValues)
+    """The values by folded surface."""
+    by_surface: dict[str, _SurfaceValues] = defaultdict(_SurfaceValues)
     for entry in corpus.data.entries:
         if entry.kind == "synonym":
-            one = found[corpus.synonyms.fold(entry.text)]
-            values = one.general if entry.entity is None else one.of_type[entry.entity]
+            surface_values = by_surface[corpus.synonyms.fold(entry.text)]
+            values = surface_values.general if entry.entity is None else surface_values.of_type[entry.entity]
             values[entry.name].append((Place(entry.source, entry.text), entry.text))
     for line in corpus.train:
         for entity in line.example.entities:
             covered = surface(line.example, entity)
-            one = found[corpus.synonyms.fold(covered)]
+            surface_values = by_surface[corpus.synonyms.fold(covered)]
             if entity.value == covered:
-                one.without_value[entity.entity].append(line.place)
+                surface_values.without_value[entity.entity].append(line.place)
             else:
-                one.of_type[entity.entity][entity.value].append((line.place, covered))
-    return found
+                surface_values.of_type[entity.entity][entity.value].append((line.place, covered))
+    return by_surface
 
 
 def find_two_values(corpus: Corpus) -> Iterator[Finding]:
     """`two-values`: a surface with two values for the same entities, or values that differ only in width or case."""
     by_surface = _values_by_surface(corpus)
-    for one in by_surface.values():
-        if len(one.general) > 1 or not corpus.data.synonyms_by_type:
-            competing = [_merged(one.general, *(() if corpus.data.synonyms_by_type else one.of_type.values()))]
+    for surface_values in by_surface.values():
+        if len(surface_values.general) > 1 or not corpus.data.synonyms_by_type:
+            competing = [
+                _merged(
+                    surface_values.general, *(() if corpus.data.synonyms_by_type else surface_values.of_type.values())
+                )
+            ]
         else:
-            competing = [_merged(own, one.general) for own in one.of_type.values()]
-        yield from (_two(values) for values in competing if len(values) > 1)
+            competing = [_merged(own, surface_values.general) for own in surface_values.of_type.values()]
+        yield from (_two_values(values) for values in competing if len(values) > 1)
     yield from _spelled_in_two_ways(corpus, by_surface.values())
 
 
@@ -66,7 +70,7 @@ def _merged(*parts: _Values) -> _Values:
     return merged
 
 
-def _two(values: _Values) -> Finding:
+def _two_values(values: _Values) -> Finding:
     ranked = sorted(values, key=lambda value: -len(values[value]))
     first, other = ranked[0], ranked[1]
     (at, written), (there, elsewhere) = values[other][0], values[first][0]
@@ -89,8 +93,8 @@ def _two(values: _Values) -> Finding:
 
 def _spelled_in_two_ways(corpus: Corpus, surfaces: Iterable[_SurfaceValues]) -> Iterator[Finding]:
     spelled: dict[str, dict[str, Place]] = defaultdict(dict)
-    for one in surfaces:
-        for value, places in _merged(one.general, *one.of_type.values()).items():
+    for surface_values in surfaces:
+        for value, places in _merged(surface_values.general, *surface_values.of_type.values()).items():
             spelled[corpus.synonyms.fold(value)].setdefault(value, places[0][0])
     for ways in spelled.values():
         (first, there), *others = ways.items()
@@ -106,12 +110,12 @@ def _spelled_in_two_ways(corpus: Corpus, surfaces: Iterable[_SurfaceValues]) -> 
 
 def find_one_type_values(corpus: Corpus) -> Iterator[Finding]:
     """`one-type-value`: 大 has the value L as one type and no value as another; one finding per surface."""
-    for one in _values_by_surface(corpus).values():
-        others = [kind for kind in one.without_value if kind not in one.of_type]
-        if others and one.of_type and not one.general:
-            (valued, values), kind = next(iter(one.of_type.items())), others[0]
+    for surface_values in _values_by_surface(corpus).values():
+        others = [kind for kind in surface_values.without_value if kind not in surface_values.of_type]
+        if others and surface_values.of_type and not surface_values.general:
+            (valued, values), kind = next(iter(surface_values.of_type.items())), others[0]
             (value, ((there, written), *_places)), *_values = values.items()
-            at, *more = one.without_value[kind]
+            at, *more = surface_values.without_value[kind]
             names = {"type": shown(kind)[1:-1], "other": shown(valued)[1:-1]}
             yield Finding(
                 code="one-type-value",

@@ -20,7 +20,7 @@ from cnlu.io.messages import shown
 from cnlu.io.text_files import read_text
 from cnlu.io.yaml_nodes import parse_yaml, plain_value
 from cnlu.resources import config_path
-from cnlu.suggest import did_you_mean, meant_section, meant_setting
+from cnlu.suggest import did_you_mean, suggest_section, suggest_setting
 
 RENAMED: Mapping[str, str] = {
     "training.grow": "training.continue_share",
@@ -31,13 +31,13 @@ RENAMED: Mapping[str, str] = {
     "check.bare_share": "check.missing_annotation_share",
     "check.bare_common_share": "check.missing_annotation_common_share",
 }
-"""A setting's old name, or a section's -> the new one."""
+"""Old name of a setting or a section -> new name."""
 
 
 def build_config(values: Mapping[str, Any], where: str = "", kind: Any = Config) -> Any:
     """Build settings of a kind (a dataclass of sections) from nested mappings; errors name `where`, such as a file.
 
-    Raises UsageError for an unknown or renamed key, naming the nearest or the new one, or a wrong type.
+    Raises UsageError for an unknown key (it suggests a similar one), a renamed key and a value of the wrong type.
     """
     try:
         for name, content in values.items():
@@ -48,47 +48,56 @@ def build_config(values: Mapping[str, Any], where: str = "", kind: Any = Config)
 
 
 def load_config(
-    path: str | Path | None, overrides: list[str] | None = None, seed: int | None = None, encoder: bool = False
+    path: str | Path | None,
+    overrides: list[str] | None = None,
+    seed: int | None = None,
+    encoder: bool = False,
+    *,
+    option_prefix: str = "--",
 ) -> Config:
     """Read a YAML file (None: the defaults), then apply `section.key=value` overrides and the seed.
 
-    With `encoder`, ENCODER_DEFAULTS replace the defaults.
+    With `encoder`, ENCODER_DEFAULTS replace the defaults. Errors write an option's name after `option_prefix`, which is
+    empty where the options come from a file.
 
     Raises UsageError for a wrong setting and for one without effect, DataError for a file that cannot be read.
     """
-    values = read_values(path, overrides or [])
+    values = read_values(path, overrides or [], option_prefix=option_prefix)
     if seed is not None:
         _put(values, "training", "seed", seed)
     where = "" if path is None else str(path)
     if encoder:
-        for section, usual in ENCODER_DEFAULTS.items():
+        for section, defaults in ENCODER_DEFAULTS.items():
             if values.get(section) is None or isinstance(values[section], dict):
-                values[section] = {**usual, **(values.get(section) or {})}
+                values[section] = {**defaults, **(values.get(section) or {})}
     config: Config = build_config(values, where)
-    no_encoder = {} if encoder else {"encoder": _("has no effect without --encoder")}
+    no_encoder = {} if encoder else {"encoder": _("has no effect without {option}", option=f"{option_prefix}encoder")}
     refuse_without_effect(config, unmet_settings(config) | no_encoder, where)
     return config
 
 
 def find_config(named: str | None) -> str | Path | None:
-    """The file that `--config` names: a path, or else a shipped file. Raises UsageError where it is neither."""
+    """The file that `--config` names: a path, or else a shipped file. Raises UsageError if there is neither."""
     if named is None or os.path.exists(named) or os.sep in named:
         return named
     return config_path(named)
 
 
-def read_values(path: str | Path | None, overrides: list[str], kind: Any = Config) -> dict[str, Any]:
+def read_values(
+    path: str | Path | None, overrides: list[str], kind: Any = Config, option_prefix: str = "--"
+) -> dict[str, Any]:
     """The values of a YAML file, then of the overrides, as mappings for `build_config`; raises as `load_config`."""
     values = _read_yaml(Path(path)) if path is not None else {}
     sections = [f.name for f in dataclasses.fields(kind)]
     for override in overrides:
         key, equals, text = override.partition("=")
         section, dot, name = key.strip().partition(".")
+        place = f"{option_prefix}set {override!r}"
         if not equals or not dot:
             fix = _("write it as section.key=value, for example {example}", example=_example(kind))
-            raise UsageError(f"--set {override!r}", _("is not an override"), fix)
+            raise UsageError(place, _("is not an override"), fix)
         if section not in sections:
-            raise _unknown_section(section, [name.strip()], kind, place=f"--set {override!r}")
+            raise _unknown_section(section, [name.strip()], kind, place)
         _put(values, section, name.strip(), _read_scalar(text))
     return values
 
@@ -111,16 +120,16 @@ def to_yaml(config: Any) -> str:
         for s in dataclasses.fields(section):
             kind = " | ".join(s.metadata["among"]) or _types(type(section))[s.name].__name__
             value = getattr(section, s.name)
-            shown = yaml.safe_dump(value, default_flow_style=True).partition("\n")[0]
+            written = yaml.safe_dump(value, default_flow_style=True).partition("\n")[0]
             if isinstance(value, str):
-                shown = f'"{value}"'
-            lines += [f"  # {kind}: {s.metadata['doc']}", f"  {s.name}: {shown}"]
+                written = f'"{value}"'
+            lines += [f"  # {kind}: {s.metadata['doc']}", f"  {s.name}: {written}"]
         lines.append("")
     return "\n".join(lines)
 
 
 def _put(values: dict[str, Any], section: str, name: str, value: Any) -> None:
-    """Override one setting; a section that holds no settings is left for `build_config` to refuse."""
+    """Override one setting; `build_config` refuses a section that is not a mapping."""
     if values.get(section) is None:
         values[section] = {}
     if isinstance(values[section], dict):
@@ -128,11 +137,11 @@ def _put(values: dict[str, Any], section: str, name: str, value: Any) -> None:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    """As strict as the reader of examples: no tags that build objects, no key twice."""
+    """The content of a settings file; as for examples, a tag that builds an object or a repeated key is an error."""
     document = parse_yaml(read_text(path), str(path))
     if document.tags:
         line, tag = document.tags[0]
-        problem = _("the tag {tag} asks for an object, and settings have none", tag=shown(tag))
+        problem = _("the tag {tag} asks for an object, which settings cannot hold", tag=shown(tag))
         raise UsageError(f"{path}:{line}", problem, _("remove it"))
     content = plain_value(document.root, str(path)) if document.root else None
     if content is None:
@@ -143,7 +152,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _read_scalar(text: str) -> bool | str:
-    """The value of an override: a truth value or a word; `_typed` makes numbers of words."""
+    """The value of an override: a boolean or a string; `_typed` converts strings to numbers."""
     word = text.strip()
     return {"true": True, "false": False}.get(word.lower(), word)
 
@@ -153,7 +162,7 @@ def _types(cls: type) -> dict[str, Any]:
 
 
 def _check_section(name: str, content: Any, kind: Any) -> None:
-    """Raises UsageError where a kind of settings has no such section, or where the content holds no settings."""
+    """Raises UsageError if a kind of settings has no such section, or if the content is not a mapping."""
     if name not in known_settings(kind):
         raise _unknown_section(name, map(str, content if isinstance(content, Mapping) else ()), kind)
     if content is not None and not isinstance(content, Mapping):
@@ -199,19 +208,19 @@ def known_settings(kind: Any) -> dict[str, list[str]]:
 
 
 def _unknown_section(name: str, inside: Iterable[str], kind: Any, place: str = "") -> UsageError:
-    """The error for a section that a kind of settings lacks, `inside` which the user wrote these settings."""
+    """The error for an unknown section; `inside`: the settings that the user wrote in it."""
     if name in RENAMED:
         return _renamed(place or name, RENAMED[name])
-    meant = meant_section(name, inside, known_settings(kind))
-    return UsageError(place, _("unknown section {name}", name=repr(name)), did_you_mean(meant))
+    suggestion = suggest_section(name, inside, known_settings(kind))
+    return UsageError(place, _("unknown section {name}", name=repr(name)), did_you_mean(suggestion))
 
 
 def _unknown_setting(name: str, section: str, kind: Any) -> UsageError:
-    """The error for a setting that a section lacks."""
+    """The error for an unknown setting of a section."""
     place = f"{section}.{name}"
     if place in RENAMED:
         return _renamed(place, RENAMED[place])
-    return UsageError(place, _("unknown setting"), did_you_mean(meant_setting(name, section, known_settings(kind))))
+    return UsageError(place, _("unknown setting"), did_you_mean(suggest_setting(name, section, known_settings(kind))))
 
 
 def _renamed(place: str, name: str) -> UsageError:

@@ -1,8 +1,8 @@
 """Refuses settings without effect: each setting declares the conditions that it needs (`setting(..., needs=...)`).
 
-A condition with a dot is about another setting: `model.layers` is met unless it is false, 0 or empty;
+A condition with a dot is about another setting: `model.layers` is met unless that setting is false, 0 or empty;
 `model.intent_loss: similarity` and `run.schedule: linear | constant` are met by the listed values. A condition
-without a dot is one of CIRCUMSTANCES: only the caller knows whether it holds.
+without a dot is one of CIRCUMSTANCES; only the caller knows whether it is met.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from cnlu.errors import UsageError
 from cnlu.i18n import _
 
 CIRCUMSTANCES: Mapping[str, str] = {
-    "annotations": "the training examples carry annotations: not those of a student, which a teacher labels",
+    "annotations": "the training examples carry annotations, unlike a student's, which the teacher labels",
     "continue": "training continues from a trained model: --from",
-    "dev_choice": "the dev examples are enough to choose the epoch that is kept",
+    "dev_choice": "there are enough dev examples to choose the best epoch",
     "dev_split": "the dev examples are split off the training data: no --dev",
     "encoder": "the model has a pretrained encoder: --encoder",
-    "refit": "the examples held out are few, and all are learned in the end",
+    "refit": "few examples are held out, and training ends on all of them",
     "store_examples": "the model directory stores training examples",
 }
-"""What a setting can need beside other settings -> what it means."""
+"""Condition that is not about another setting -> what it means."""
 
 
 def refuse_without_effect(config: Any, unmet: Mapping[str, str], where: str = "") -> None:
@@ -38,9 +38,9 @@ def refuse_without_effect(config: Any, unmet: Mapping[str, str], where: str = ""
             raise UsageError(f"{where}: {name}" if where else name, problem, _("leave it out"))
 
 
-def refuse_option(given: Mapping[str, object], problem: str, fix: str | None = None) -> None:
-    """Raises UsageError for the first option that was given (neither None, False nor empty), all without effect."""
-    for option, value in given.items():
+def refuse_option(options: Mapping[str, object], problem: str, fix: str | None = None) -> None:
+    """Raises UsageError for the first of these options, which have no effect, that is set: not None, False or []."""
+    for option, value in options.items():
         if value is not None and value is not False and value != []:
             raise UsageError(option, problem, fix or _("leave it out"))
 
@@ -48,18 +48,18 @@ def refuse_option(given: Mapping[str, object], problem: str, fix: str | None = N
 def unmet_settings(config: Any) -> dict[str, str]:
     """The conditions about other settings that do not hold, for `refuse_without_effect`.
 
-    Ask this only of settings that a user wrote: those of a stored model may hold the defaults of another version.
+    Only for settings that a user wrote: those of a saved model may hold the defaults of another version.
     """
     needs = dict.fromkeys(need for *_rest, needs in _settings(config) for need in needs if "." in need)
-    found = {}
+    unmet = {}
     for need in needs:
-        name, _colon, wanted = need.partition(": ")
+        name, _colon, accepted = need.partition(": ")
         section, _dot, setting = name.partition(".")
-        now = _written(getattr(getattr(config, section), setting))
-        holds = now in wanted.split(" | ") if wanted else now not in ("false", "0", "")
+        value = _written(getattr(getattr(config, section), setting))
+        holds = value in accepted.split(" | ") if accepted else value not in ("false", "0", "")
         if not holds:
-            found[need] = _("has no effect with {setting}", setting=f"{name}: {now}")
-    return found
+            unmet[need] = _("has no effect with {setting}", setting=f"{name}: {value}")
+    return unmet
 
 
 def _settings(config: Any) -> Iterator[tuple[str, Any, Any, tuple[str, ...]]]:

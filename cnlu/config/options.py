@@ -21,7 +21,7 @@ def add_config(parser: argparse._ActionsContainer, example: str) -> None:
 
 
 def add_settings(parser: argparse._ActionsContainer) -> None:
-    """Adds the options of every training to a parser or a group of it."""
+    """Adds the options that all kinds of training share to a parser or an argument group."""
     add_config(parser, "model.layers=1")
-    parser.add_argument("--seed", type=whole(0, SEEDS), metavar="N", help="fixes everything random (default 1)")
-    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: CUDA when there is one")
+    parser.add_argument("--seed", type=whole(0, SEEDS), metavar="N", help="random seed (default 1)")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="where to train (default: cuda if available)")

@@ -30,8 +30,8 @@ class DataConfig:
     )
     files: str = setting(
         "inside",
-        "where files may lie that the data refer to, such as lookup files and links: in the folder of the YAML file "
-        "or in a folder that is read (inside), or anywhere",
+        "where the files that the data refers to may be, such as lookup files and links: in the folder of the YAML "
+        "file or a folder that is read (inside), or anywhere",
         among=("inside", "anywhere"),
     )
 
@@ -57,7 +57,7 @@ class TextConfig:
         check_limits(self, "text")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FeatureConfig:
     """The sparse features of characters and of the sentence."""
 
@@ -66,7 +66,7 @@ class FeatureConfig:
     )
     pinyin: str = setting(
         "off",
-        "tone-less pinyin of characters, robust to speech-recognition homophones; fuzzy also joins zh/z, n/l, "
+        "tone-less pinyin of characters, robust to speech-recognition homophones; fuzzy also merges zh/z, n/l, "
         "ang/an and the like; needs cnlu[zh]",
         among=("off", "plain", "fuzzy"),
     )
@@ -88,20 +88,20 @@ class FeatureConfig:
         check_limits(self, "features")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ModelConfig:
     """The joint network."""
 
     members: int = setting(
-        4, "networks of the ensemble, whose scores are averaged; the cost grows with their number", low=1, high=16
+        4, "number of networks in the ensemble, whose scores are averaged; the cost grows with it", low=1, high=16
     )
     sparse_width: int = setting(64, "width of the sparse features' projection", low=8, high=1024)
     width: int = setting(128, "width of the transformer", low=8, high=1024)
-    layers: int = setting(1, "transformer layers; 0 leaves the sparse projection alone", low=0, high=12)
+    layers: int = setting(1, "transformer layers; 0 uses the sparse projection only", low=0, high=12)
     heads: int = setting(4, "attention heads; must divide width", low=1, high=32, needs=("model.layers",))
     feedforward: int = setting(256, "width of the transformer's inner layer", low=8, high=4096, needs=("model.layers",))
     relative_distance: int = setting(
-        8, "attention tells distances apart up to this many characters", low=1, high=64, needs=("model.layers",)
+        8, "attention distinguishes distances up to this many characters", low=1, high=64, needs=("model.layers",)
     )
     sparse_dropout: float = setting(0.3, "share of a character's sparse features dropped in training", low=0, high=0.95)
     sentence_dropout: float = setting(0.3, "share of the sentence's features dropped in training", low=0, high=0.95)
@@ -146,7 +146,7 @@ class ModelConfig:
     )
     masked_tokens: float = setting(
         0.0,
-        "weight of the masked-character loss (15 % of characters hidden and guessed); 0 is off",
+        "weight of the masked-character loss (15 % of characters masked and predicted); 0 is off",
         low=0,
         high=10,
     )
@@ -175,14 +175,14 @@ class ModelConfig:
             raise UsageError("model.intent_weight", problem, _("give one of the two a weight"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EncoderConfig:
-    """The pretrained encoder that `--encoder` names; without one these have no effect."""
+    """The pretrained encoder that `--encoder` names; without it these settings have no effect."""
 
     tuning: str = setting(
         "full",
-        "full trains the whole encoder, lora trains low-rank additions (needs cnlu[lora]), frozen trains nothing: "
-        "its vectors are computed once",
+        "full trains the whole encoder, lora trains low-rank matrices added to it (needs cnlu[lora]), frozen "
+        "computes its vectors once and does not train it",
         among=("full", "lora", "frozen"),
     )
     sentence: str = setting(
@@ -230,7 +230,7 @@ class EncoderConfig:
         "number format of the encoder in training; auto takes bfloat16 where the device computes it natively",
         among=("auto", "float32", "bfloat16"),
     )
-    lora_rank: int = setting(16, "rank of the additions under lora", low=1, high=1024, needs=("encoder.tuning: lora",))
+    lora_rank: int = setting(16, "rank of the low-rank matrices", low=1, high=1024, needs=("encoder.tuning: lora",))
     cache_mb: int = setting(
         1024,
         "vectors of a frozen encoder beyond this many megabytes are kept on disk",
@@ -246,7 +246,7 @@ class EncoderConfig:
         check_limits(self, "encoder")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CheckConfig:
     """What `cnlu check` reports; no model depends on it."""
 
@@ -264,15 +264,15 @@ class CheckConfig:
     )
     missing_annotation_share: float = setting(
         0.8,
-        "a missing annotation is reported if the value is annotated in at least this share of its places; a value "
-        "seen rarely is judged by the others of its type too",
+        "a missing annotation is reported if the value is annotated in at least this share of its "
+        "occurrences; a rare value is judged together with the others of its type",
         low=0.5,
         high=1,
     )
     missing_annotation_common_share: float = setting(
         0.9,
-        "the same for ordinary words and numbers, and if the intent never has the type; judged without the rest of "
-        "the type",
+        "the same for ordinary words and numbers, and if the intent never has the type; judged by the value's own "
+        "occurrences only",
         low=0.5,
         high=1,
     )
@@ -290,9 +290,9 @@ class CheckConfig:
         check_limits(self, "check")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Config:
-    """All settings: of one model, and of the check of its examples."""
+    """All settings: of a model, and of the check of its examples."""
 
     data: DataConfig = field(default_factory=DataConfig)
     text: TextConfig = field(default_factory=TextConfig)
@@ -303,11 +303,11 @@ class Config:
     check: CheckConfig = field(default_factory=CheckConfig)
 
     def to_dict(self) -> dict[str, Any]:
-        """What a model depends on: not `check`, nor `data`, whose effects are the examples and dictionaries."""
+        """The settings that a model depends on: not `check`, nor `data`, which only shapes the training data."""
         return {name: section for name, section in dataclasses.asdict(self).items() if name not in ("check", "data")}
 
 
 ENCODER_DEFAULTS: dict[str, dict[str, Any]] = {
     "training": {"epochs": 15, "max_examples": 60_000, "min_epochs": 6, "batch_size": 32, "min_steps": 300},
 }
-"""What is set otherwise for a model with an encoder; `configs/encoder.yaml` shows the whole."""
+"""The defaults that differ for a model with an encoder; `configs/encoder.yaml` shows all of them."""

@@ -1,4 +1,4 @@
-"""Declares settings as dataclass fields with documentation and limits; and number types for the command line."""
+"""Settings as dataclass fields with documentation and limits, and number types for the command line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cnlu.errors import UsageError
 from cnlu.i18n import _
 
 MANY = 1_000_000_000
-"""The largest count (of examples, steps, megabytes...) where nothing else limits it."""
+"""The limit of a count (examples, steps, megabytes) that has no other limit."""
 SEEDS = 2**32 - 1
 """The largest seed: NumPy's generators take 32 bits."""
 
@@ -38,7 +38,7 @@ def setting(
 
 
 def check_limits(section: Any, name: str) -> None:
-    """Raises UsageError where a field of the section, called `name`, is outside its limits; nan is."""
+    """Raises UsageError if a field of the section called `name` is outside its limits or NaN."""
     for f in dataclasses.fields(section):
         value, meta = getattr(section, f.name), f.metadata
         if meta.get("among") and value not in meta["among"]:
@@ -53,13 +53,13 @@ def check_limits(section: Any, name: str) -> None:
 
 
 def number_of(value: Any) -> int | float | None:
-    """A finite number, also one written as a word; None for anything else, truth values included."""
+    """The finite number that `value` is, or that it spells as a string; None for anything else, such as a boolean."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
         number = _parsed(value) if isinstance(value, str) else value
         return number if math.isfinite(number) else None
-    except (ValueError, OverflowError):  # no number; one with more digits than Python reads, or than a float holds
+    except (ValueError, OverflowError):  # not a number, more digits than Python parses, or too large for a float
         return None
 
 
@@ -85,7 +85,7 @@ def whole(low: int, high: int = MANY) -> Callable[[str], int]:
 
 
 def real(low: float, high: float, above: bool = False) -> Callable[[str], float]:
-    """For `type=` of an argparse option: a finite number within these limits, inclusive, or `above` the low one."""
+    """For `type=` of an argparse option: a finite number within these inclusive limits; `above` excludes `low`."""
 
     def read(word: str) -> float:
         number = number_of(word)
@@ -100,9 +100,9 @@ def real(low: float, high: float, above: bool = False) -> Callable[[str], float]
 
 
 def short(value: Any) -> str:
-    """A value as it is written in a sentence."""
+    """The `repr` of a value for a message, cut after 60 characters."""
     try:
         written = repr(value)
-    except ValueError:  # Python writes no number of more than 4,300 digits
+    except ValueError:  # Python converts no integer of more than 4,300 digits
         return _("a number of thousands of digits")
     return written if len(written) <= 60 else written[:60] + "…"

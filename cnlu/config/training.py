@@ -9,7 +9,7 @@ from cnlu.errors import UsageError
 from cnlu.i18n import _
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
     """Batches, optimizer, stopping, augmentation."""
 
@@ -19,8 +19,8 @@ class TrainingConfig:
         "epochs are lowered so that training sees at most this many examples, but not below min_epochs",
         low=1,
     )
-    min_epochs: int = setting(8, "fewest planned epochs", low=1)
-    max_epochs: int = setting(1000, "most planned epochs", low=1)
+    min_epochs: int = setting(8, "minimum number of planned epochs", low=1)
+    max_epochs: int = setting(1000, "maximum number of planned epochs", low=1)
     min_steps: int = setting(600, "with few examples, epochs are raised to reach about this many steps", low=1)
     batch_size: int = setting(64, "examples per step", low=1)
     balance: float = setting(
@@ -84,7 +84,7 @@ class TrainingConfig:
     clip: float = setting(1.0, "maximum gradient norm", low=0.001)
     average: float = setting(
         0.99,
-        "decay of the running average of the weights that becomes the model; 0 takes the last weights",
+        "decay of the running average of the weights that becomes the model; 0 keeps the last weights",
         low=0,
         high=0.9999,
     )
@@ -93,9 +93,9 @@ class TrainingConfig:
     )
     min_dev: int = setting(
         100,
-        "with fewer dev examples the last epoch is kept, because so few would choose one by luck; without --dev all "
-        "examples then calibrate, each by a member that did not train on it (with a trainable encoder only the "
-        "held-out ones calibrate)",
+        "with fewer dev examples the last epoch is kept, because the best epoch on so few is chance; without --dev, "
+        "all examples are then used for calibration, each scored by a member that did not train on it (with a "
+        "trainable encoder, only the held-out ones are)",
         low=1,
     )
     refit: float = setting(
@@ -108,15 +108,15 @@ class TrainingConfig:
     )
     continue_share: float = setting(
         0.25,
-        "with --from, share of the epochs that are planned for as many examples",
+        "with --from, epochs as a share of those that training from scratch would plan for as many examples",
         low=0.01,
         high=2,
         needs=("continue",),
     )
     replay: int = setting(
         2000,
-        "most examples that the model directory keeps for a later --from, and most held-out examples; "
-        "--no-store-examples keeps none",
+        "maximum number of examples that the model directory stores for a later --from, and of held-out examples; "
+        "--no-store-examples stores none",
         low=1,
         needs=("store_examples",),
     )
@@ -135,7 +135,7 @@ class TrainingConfig:
         among=("head+tail", "head", "tail"),
     )
     checkpoint_seconds: int = setting(
-        30, "shortest time between two saved states for --resume; a state is saved after an epoch", low=0
+        30, "minimum number of seconds between two checkpoints for --resume, which are saved after an epoch", low=0
     )
     seed: int = setting(1, "seed of all random numbers", low=0, high=2**32 - 1)
     threads: int = setting(1, "CPU threads; a model this small is fastest per CPU second with one", low=1, high=256)

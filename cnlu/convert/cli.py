@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cnlu.convert.result import Result
 
 MAX_SHOWN = 50
-"""Number of sentences about items that are not converted; the rest is counted"""
+"""Number of sentences to print about items that are not converted; the others are only counted"""
 
 
 def add_convert(parser: argparse.ArgumentParser) -> None:
@@ -79,7 +79,7 @@ def _convert(arguments: argparse.Namespace) -> int:
 
 
 def _summary(path: str, name: str, result: Result) -> list[str]:
-    counts = ", ".join(_counts(result))
+    counts = _(", ").join(_counts(result))
     total = _(
         "{path}: {format}; {counts}; {skipped} not converted",
         path=path,

@@ -1,4 +1,5 @@
-"""One token per line with its tag in the last column: CoNLL, BIO, BIOES, BILOU, BMES; folders of seq.in and seq.out.
+"""Reads one token per line with its tag in the last column (CoNLL, BIO, BIOES, BILOU, BMES), and folders of seq.in and
+seq.out.
 
 The intent may be in a comment `# intent: name`, or alone on the first or last line of a sentence.
 """
@@ -99,10 +100,10 @@ def join_tokens(rows: Sequence[Row]) -> tuple[str, list[Span]]:
     return text, spans
 
 
-def _needs_space(one: str, other: str) -> bool:
-    if len(one) < 2 and len(other) < 2:  # character by character, as in Chinese data
+def _needs_space(left: str, right: str) -> bool:
+    if len(left) < 2 and len(right) < 2:  # character by character, as in Chinese data
         return False
-    return bool(one and other) and all(ch.isascii() and ch.isalnum() for ch in (one[-1], other[0]))
+    return bool(left and right) and all(ch.isascii() and ch.isalnum() for ch in (left[-1], right[0]))
 
 
 def _below(folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""An agent of Dialogflow ES, as a ZIP, as a folder, or one of its files `NAME_usersays_LANGUAGE.json`.
+"""Reads an agent of Dialogflow ES: a ZIP, a folder, or one of its files `NAME_usersays_LANGUAGE.json`.
 
 A sentence is a list of pieces; `meta` (@city, @sys.date) is the entity type, and the parameter's name in `alias` is the
 role if it differs.
@@ -86,8 +86,8 @@ def _read_entries(place: str, text: str, result: Result, name: str, metadata: An
 
 def _name(files: Files, name: str, infix: str) -> str:
     metadata = _metadata(files, name, infix)
-    given = metadata.get("name") if isinstance(metadata, dict) else None
-    return given if isinstance(given, str) and given.strip() else PurePosixPath(name).name.partition(infix)[0]
+    title = metadata.get("name") if isinstance(metadata, dict) else None
+    return title if isinstance(title, str) and title.strip() else PurePosixPath(name).name.partition(infix)[0]
 
 
 def _metadata(files: Files, name: str, infix: str) -> Any:

@@ -1,4 +1,4 @@
-"""doccano: JSONL or a JSON list of sequence labelling, text classification, relations, and intents with slots.
+"""Reads doccano's JSONL or JSON list: sequence labelling, text classification, relations, and intents with slots.
 
 Spans count code points: `[start, end, type]` in `label` or `labels`, objects with `start_offset` in `entities`.
 """
@@ -73,11 +73,11 @@ def _annotations(record: Located) -> tuple[list[str], list[Span]]:
         )
     for key in (*_INTENTS, *_LABELS):
         written = record.get(key)
-        for one in written if isinstance(written, list) else [written]:
-            if isinstance(one, str):
-                intents.append(one)
-            elif one is not None:
-                spans.append(_span(one))
+        for label in written if isinstance(written, list) else [written]:
+            if isinstance(label, str):
+                intents.append(label)
+            elif label is not None:
+                spans.append(_span(label))
     return intents, spans
 
 

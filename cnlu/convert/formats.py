@@ -1,10 +1,10 @@
-"""Detecting the format of a file from its content, and reading it."""
+"""Detects the format of a file from its content, and reads it."""
 
 from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 from cnlu.convert import columns, dialogflow, doccano, label_studio, luis, rasa_json, rasa_markdown, tables
@@ -21,6 +21,7 @@ class ConvertOptions:
     """The options of the command."""
 
     path: Path
+    _: KW_ONLY
     format: str | None = None
     encoding: str | None = None
     offsets: str | None = None
@@ -54,17 +55,17 @@ def convert(options: ConvertOptions) -> tuple[str, Result]:
 
 def detect_format(place: str, text: str) -> str:
     """The format of a text; raises DataError if it is unknown."""
-    found = _of_json(place, text) if text.lstrip()[:1] in ("{", "[") else None
-    if found is None:
+    name = _detect_json(place, text) if text.lstrip()[:1] in ("{", "[") else None
+    if name is None:
         kinds = (("rasa-markdown", rasa_markdown), ("csv", tables), ("bio", columns))
-        found = next((name for name, kind in kinds if kind.matches(text)), None)
-    if found is None:
+        name = next((name for name, kind in kinds if kind.matches(text)), None)
+    if name is None:
         fix = _("name it with --from {formats}", formats="|".join(FORMATS))
         raise DataError(place, _("the format cannot be detected from the content"), fix)
-    return found
+    return name
 
 
-def _of_json(place: str, text: str) -> str | None:
+def _detect_json(place: str, text: str) -> str | None:
     kinds = (
         ("rasa-json", rasa_json),
         ("luis", luis),
@@ -91,7 +92,7 @@ def _is_own_format(record: object) -> bool:
         and "text" in record
         and (
             (isinstance(record.get("intent"), str) and "label" not in record and "labels" not in record)
-            or any(isinstance(one, dict) and "entity" in one for one in record.get("entities") or [])
+            or any(isinstance(entity, dict) and "entity" in entity for entity in record.get("entities") or [])
         )
     )
 

@@ -1,4 +1,4 @@
-"""Label Studio's JSON export: `labels` are entities, `choices` the intent. Offsets count UTF-16 units."""
+"""Reads Label Studio's JSON export: `labels` are entities, `choices` the intent. Offsets count UTF-16 units."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read_label_studio(place: str, text: str, result: Result, column: str | None 
         at = f"{place}:{task.line}"
         try:
             words = _text(task.get("data"), column)
-            intents, spans = _annotations(_chosen(task, result), result)
+            intents, spans = _annotations(_select_annotation(task, result), result)
         except NotConvertibleError as why:
             result.skip(at, str(why))
             continue
@@ -45,14 +45,14 @@ def _text(data: Any, column: str | None) -> str:
     return strings[name]
 
 
-def _chosen(task: Located, result: Result) -> Located:
+def _select_annotation(task: Located, result: Result) -> Located:
     """The annotation to use: the ground truth, otherwise the first one that was not cancelled."""
     written = task.get("annotations", task.get("completions"))
-    found = [one for one in objects(written) if not one.get("was_cancelled")]
-    if not found:
+    annotations = [annotation for annotation in objects(written) if not annotation.get("was_cancelled")]
+    if not annotations:
         raise NotConvertibleError(_("it has no annotation"))
-    result.ignored[_("further annotations of the same text")] += len(found) - 1
-    return next((one for one in found if one.get("ground_truth")), found[0])
+    result.ignored[_("further annotations of the same text")] += len(annotations) - 1
+    return next((annotation for annotation in annotations if annotation.get("ground_truth")), annotations[0])
 
 
 def _annotations(annotation: Located, result: Result) -> tuple[list[str], list[Span]]:

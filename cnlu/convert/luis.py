@@ -1,4 +1,4 @@
-"""LUIS exports: `utterances` with an inclusive `endPos` in UTF-16 units; lists and patterns."""
+"""Reads LUIS exports: `utterances` with an inclusive `endPos` in UTF-16 units, lists and patterns."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ def matches(content: object) -> bool:
 def read_luis(place: str, text: str, result: Result) -> None:
     """Read an export; raises DataError if it is not valid JSON."""
     content = parse_json(text, place)
-    for one in objects(content.get("utterances")):
-        spans = [_span(entity) for entity in objects(one.get("entities"))]
-        result.ignored[_("parts of machine-learned entities")] += sum(
-            len(objects(entity.get("children"))) for entity in objects(one.get("entities"))
-        )
-        result.add(f"{place}:{one.line}", one.get("text"), one.get("intent"), spans, UTF16)
+    for utterance in objects(content.get("utterances")):
+        entities = objects(utterance.get("entities"))
+        spans = [_span(entity) for entity in entities]
+        children = sum(len(objects(entity.get("children"))) for entity in entities)
+        result.ignored[_("parts of machine-learned entities")] += children
+        at = f"{place}:{utterance.line}"
+        result.add(at, utterance.get("text"), utterance.get("intent"), spans, UTF16)
     for table in objects(content.get("closedLists")):
         for row in objects(table.get("subLists")):
             at, value = f"{place}:{row.line}", row.get("canonicalForm")

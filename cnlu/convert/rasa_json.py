@@ -1,4 +1,4 @@
-"""The JSON format of Rasa before 2.0: `rasa_nlu_data` with examples, synonyms, regexes and lookup tables."""
+"""Reads the JSON format of Rasa before 2.0: `rasa_nlu_data` with examples, synonyms, regexes and lookup tables."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ def matches(content: object) -> bool:
 def read_rasa_json(place: str, text: str, result: Result) -> None:
     """Read a file; raises DataError if it is not valid JSON."""
     content = parse_json(text, place)["rasa_nlu_data"]
-    for example in (one for key in _EXAMPLES for one in objects(content.get(key))):
+    for example in (example for key in _EXAMPLES for example in objects(content.get(key))):
         at = f"{place}:{example.line}"
         try:
-            spans = [_span(one, example.get("text")) for one in objects(example.get("entities"))]
+            spans = [_span(entity, example.get("text")) for entity in objects(example.get("entities"))]
         except NotConvertibleError as why:
             result.skip(at, str(why))
             continue
         result.add(at, example.get("text"), example.get("intent") or None, spans)
-    for one in objects(content.get("entity_synonyms")):
-        for surface in one.get("synonyms") or []:
-            result.add_synonym(f"{place}:{one.line}", surface, one.get("value"))
-    for one in objects(content.get("regex_features")):
-        result.add_entry(f"{place}:{one.line}", result.data.regexes, one.get("name"), one.get("pattern"))
-    for one in objects(content.get("lookup_tables")):
-        _read_table(place, one, result)
+    for synonym in objects(content.get("entity_synonyms")):
+        for surface in synonym.get("synonyms") or []:
+            result.add_synonym(f"{place}:{synonym.line}", surface, synonym.get("value"))
+    for regex in objects(content.get("regex_features")):
+        result.add_entry(f"{place}:{regex.line}", result.data.regexes, regex.get("name"), regex.get("pattern"))
+    for table in objects(content.get("lookup_tables")):
+        _read_table(place, table, result)
 
 
 def _span(written: Located, text: Any) -> Span:

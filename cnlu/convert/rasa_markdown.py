@@ -1,4 +1,4 @@
-"""The Markdown format of Rasa before 2.0: `## intent:name` and examples in the markup that YAML also has."""
+"""Reads the Markdown format of Rasa before 2.0: `## intent:name` and examples with the same markup as in YAML."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def read_rasa_markdown(place: str, text: str, result: Result) -> None:
     """Read the four kinds of sections; lines outside of them are counted as ignored."""
     kind = name = ""
     # Keep the line breaks of comments, so that line numbers stay correct.
-    text = _COMMENT.sub(lambda found: "\n" * found[0].count("\n"), text)
+    text = _COMMENT.sub(lambda match: "\n" * match[0].count("\n"), text)
     for number, line in enumerate(text.split("\n"), 1):
         at = f"{place}:{number}"
         line = line.strip()

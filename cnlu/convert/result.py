@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate, pairwise
 
@@ -31,6 +31,7 @@ class Span:
     kind: str
     value: str | None = None
     """Canonical value, if it differs from the surface"""
+    _: KW_ONLY
     role: str | None = None
     group: str | None = None
     surface: str | None = None
@@ -42,7 +43,7 @@ class Result:
     """The converted data; the reader of a format adds examples one by one."""
 
     offsets: str | None = None
-    """Unit of offsets that the user gives; None: the usual one of the format, checked against the surfaces"""
+    """Unit of offsets that the user names; None: the usual one of the format, checked against the surfaces"""
     data: NluData = field(default_factory=NluData)
     skipped: list[str] = field(default_factory=list)
     """A sentence with its place for each example or entry that is not converted"""
@@ -99,9 +100,9 @@ def _example(place: str, text: object, intents: object, spans: Sequence[Span], u
         raise NotConvertibleError(_("it has no text"))
     offsets = _Offsets(text)
     entities = sorted({_entity(offsets, span, units) for span in spans}, key=lambda e: (e.start, e.end))
-    for one, other in pairwise(entities):
-        if other.start < one.end:
-            first, second = (f"{shown(text[e.start : e.end])} ({shown(e.entity)})" for e in (one, other))
+    for left, right in pairwise(entities):
+        if right.start < left.end:
+            first, second = (f"{shown(text[e.start : e.end])} ({shown(e.entity)})" for e in (left, right))
             problem = _(
                 "{first} and {second} overlap, but a character can belong to one entity only",
                 first=first,
@@ -141,8 +142,8 @@ class _Offsets:
             return (start, end) if 0 <= start < end <= len(self.text) else None
         if not 0 <= start < end <= self._boundaries[-1]:
             return None
-        found = bisect_left(self._boundaries, start), bisect_left(self._boundaries, end)
-        return found if (self._boundaries[found[0]], self._boundaries[found[1]]) == (start, end) else None
+        first, last = bisect_left(self._boundaries, start), bisect_left(self._boundaries, end)
+        return (first, last) if (self._boundaries[first], self._boundaries[last]) == (start, end) else None
 
 
 def _entity(offsets: _Offsets, span: Span, units: list[str]) -> Entity:
@@ -153,9 +154,9 @@ def _entity(offsets: _Offsets, span: Span, units: list[str]) -> Entity:
         raise NotConvertibleError(problem)
     text = offsets.text
     for unit in units if span.surface is not None else units[:1]:
-        found = offsets.find(span.start, span.end, unit)
-        if found and (span.surface is None or text[slice(*found)] == span.surface):
-            start, end = found
+        characters = offsets.find(span.start, span.end, unit)
+        if characters and (span.surface is None or text[slice(*characters)] == span.surface):
+            start, end = characters
             return Entity(
                 start=start,
                 end=end,

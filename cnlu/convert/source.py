@@ -1,4 +1,4 @@
-"""Reading files of other tools: text in any encoding, and JSON whose objects have line numbers."""
+"""Reads files of other tools: text in any encoding, and JSON whose objects have line numbers."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def decoded(content: bytes, place: str, encoding: str | None) -> str:
 
 def parse_json(text: str, place: str, first_line: int = 1) -> Any:
     """Parse JSON with objects of type `Located`. Raises DataError, with the line, if it is not valid."""
-    breaks = [found.start() for found in re.finditer("\n", text)]
+    breaks = [match.start() for match in re.finditer("\n", text)]
     decoder: Any = json.JSONDecoder()
 
     def parse_object(where: tuple[str, int], *rest: Any) -> tuple[Located, int]:
         value, end = JSONObject(where, *rest)
-        found = Located(value)
-        found.line = first_line + bisect_right(breaks, where[1] - 1)
-        return found, end
+        located = Located(value)
+        located.line = first_line + bisect_right(breaks, where[1] - 1)
+        return located, end
 
     decoder.parse_object = parse_object
     decoder.scan_once = py_make_scanner(decoder)

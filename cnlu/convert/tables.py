@@ -1,4 +1,4 @@
-"""CSV and TSV with a header: a column of texts and one of intents."""
+"""Reads CSV and TSV with a header: a column of texts and one of intents."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read_table(place: str, text: str, result: Result, columns: tuple[str | None,
 
     Raises DataError if the header lacks a column or the quotes are not closed.
     """
-    delimiter = max(_DELIMITERS, key=lambda one: len(_cells(text, one)))
+    delimiter = max(_DELIMITERS, key=lambda character: len(_cells(text, character)))
     header = _cells(text, delimiter)
     text_column, intent_column = _find_columns(place, header, columns)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)

@@ -1,4 +1,4 @@
-"""Writing converted data as YAML or JSONL; with JSONL, dictionaries go to a YAML file beside it."""
+"""Writes converted data as YAML or JSONL; with JSONL, dictionaries go to a YAML file beside it."""
 
 from __future__ import annotations
 

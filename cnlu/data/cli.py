@@ -1,4 +1,4 @@
-"""`cnlu split`: its options, steps and output; everything else is imported when it runs."""
+"""`cnlu split`: its options, steps and output. Everything else is imported when the command runs."""
 
 from __future__ import annotations
 

@@ -42,8 +42,8 @@ def block_items(examples: Node, section: str, place: str, lines: list[str], data
         if line.startswith("-"):
             count += 1
             item = line[1:].strip(STRIPPED)
-            if not section.startswith("regex") and (found := _COMMENT.search(item)):
-                problem = _("has the comment {comment}, which is read as text", comment=shown(found[0].strip()))
+            if not section.startswith("regex") and (comment := _COMMENT.search(item)):
+                problem = _("has the comment {comment}, which is read as text", comment=shown(comment[0].strip()))
                 fix = _("put the comment on a line of its own that begins with #")
                 data.add_issue("inline-comment", f"{place}:{at}", item, problem, fix)
             yield at, item
@@ -81,9 +81,9 @@ class _Source:
         head, column = item.strip()[:8], self._column
         end = min(self._line + _NEAR, self._node.end_line, len(self._lines))
         for index in range(self._line, end if head else 0):
-            found = self._lines[index].find(head, column, column + 1000 + self._reach)
-            if found >= 0:
-                self._line, self._column, self._reach = index, found + len(head), 6 * len(item)  # \uXXXX at most
+            position = self._lines[index].find(head, column, column + 1000 + self._reach)
+            if position >= 0:
+                self._line, self._column, self._reach = index, position + len(head), 6 * len(item)  # \uXXXX at most
                 break
             column = 0
         return self._line

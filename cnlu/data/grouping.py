@@ -38,7 +38,7 @@ WEIGHTS = {
     "more items than repeats": -1.0,
 }
 """The features of the decision besides the network's scores, each with its initial weight. A vector of weights has this
-order. `runtime.grouping.GroupFeatures` defines the features."""
+order. `runtime.grouping_features.GroupFeatures` defines the features."""
 GROUPED_WEIGHTS, BEGIN_WEIGHTS, SIMILARITY_WEIGHTS, COUNT_WEIGHTS = (
     slice(0, 7),
     slice(7, 12),
@@ -103,11 +103,11 @@ class ItemSet:
 
 def counting_order(names: Iterable[str]) -> list[str]:
     """The names in counting order: numbers, letters or Chinese numerals after one common prefix; else an empty list."""
-    found = [(match, name) for name in names if (match := _COUNTING.fullmatch(name))]
-    prefixes = {(match[1], _numeral_kind(match[2])) for match, _ in found}
-    if len(prefixes) != 1 or len(found) < len(list(names)):
+    counted = [(match, name) for name in names if (match := _COUNTING.fullmatch(name))]
+    prefixes = {(match[1], _numeral_kind(match[2])) for match, _ in counted}
+    if len(prefixes) != 1 or len(counted) < len(list(names)):
         return []
-    return [name for _, name in sorted(found, key=lambda pair: _ordinal(pair[0][2]))]
+    return [name for _, name in sorted(counted, key=lambda pair: _ordinal(pair[0][2]))]
 
 
 def _numeral_kind(numeral: str) -> str:

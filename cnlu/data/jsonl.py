@@ -1,4 +1,4 @@
-"""Examples as JSON lines: one object a line, offsets in characters, `end` exclusive.
+"""Reads and writes examples as JSON lines: one object per line, offsets in characters, `end` exclusive.
 
 `{"text": str, "intent": str|null, "entities": [{"start", "end", "entity", "value"?, "role"?, "group"?}],
 "metadata"?: any}`. Any text fits, lone surrogates (as \\u escapes) and line breaks included.
@@ -134,7 +134,7 @@ def _example(record: dict[str, Any], place: str) -> Example:
     entities = [_entity(item, text, place) for item in written or []]
     check_span_length(entities, place)
     entities.sort(key=lambda entity: entity.start)
-    return Example(text, intent, tuple(entities), record.get("metadata"), place)
+    return Example(text, intent, tuple(entities), metadata=record.get("metadata"), source=place)
 
 
 def _entity(item: Any, text: str, place: str) -> Entity:
@@ -146,8 +146,8 @@ def _entity(item: Any, text: str, place: str) -> Entity:
     if not isinstance(kind, str) or not kind:
         raise DataError(place, _("the entity at {span} has no type", span=span), _('add "entity": "type"'))
     value = item.get("value", text[start:end])
-    for key, given in (("value", value), ("role", item.get("role", "")), ("group", item.get("group", ""))):
-        if given is not None and not isinstance(given, str):
+    for key, content in (("value", value), ("role", item.get("role", "")), ("group", item.get("group", ""))):
+        if content is not None and not isinstance(content, str):
             raise DataError(place, _('"{key}" of the entity at {span} must be a string', key=key, span=span))
     return Entity(
         start=start,

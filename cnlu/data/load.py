@@ -1,4 +1,4 @@
-"""One call that reads everything the user names: YAML and JSON lines files, and folders of them."""
+"""Reads all files and folders that the user names: YAML and JSON lines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from cnlu.io.messages import shown
 _YAML = (".yml", ".yaml")
 _JSON = (".jsonl", ".json")
 _FOREIGN = re.compile(r'"(label|labels|cats)": ?\[|"entities": ?\[(\[|\{[^}]*"start_offset")')
-"""Labels in a line of JSON as doccano writes them; `read_jsonl` would keep the texts only"""
+"""Labels in a line of JSON as doccano writes them; `read_jsonl` would only keep the texts"""
 _LEADING = 100
 """Number of lines of a .json file that may be blank before its first record"""
 
@@ -37,13 +37,13 @@ def load_data(
     and issues are not summarized in notes. Raises DataError for a missing or empty file, a folder without data files,
     a file of another format, and if there are no examples at all.
     """
-    given = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    named = [paths] if isinstance(paths, (str, Path)) else list(paths)
     settings = settings or DataConfig()
     data = NluData(invalid=[] if keep_invalid else None, synonyms_by_type=settings.synonyms == "by_type")
-    folders = tuple(Path(path) for path in given if os.path.isdir(path))
+    folders = tuple(Path(path) for path in named if os.path.isdir(path))
     allowed = AllowedFolders(folders, settings.files == "anywhere")
     seen: set[str] = set()
-    for path in given:
+    for path in named:
         for file, by_user in _files(Path(path)):
             real = os.path.realpath(file)
             if real in seen:
@@ -56,16 +56,16 @@ def load_data(
                 raise DataError(file, problem, fix)
             _read(file, by_user, data, allowed)
     if not data.examples and not data.invalid:
-        _raise_no_examples(given, data)
+        _raise_no_examples(named, data)
     report_mistyped_markup(data)
     if not keep_invalid:
         _note_issues(data)
     return data
 
 
-def _raise_no_examples(given: Sequence[str | Path], data: NluData) -> NoReturn:
-    place = ", ".join(str(path) for path in given)
-    if not given:
+def _raise_no_examples(named: Sequence[str | Path], data: NluData) -> NoReturn:
+    place = ", ".join(str(path) for path in named)
+    if not named:
         problem = _("no path is given")
     elif data.notes:
         problem = _("there are no examples ({note})", note=data.notes[0].rstrip("."))
@@ -99,21 +99,20 @@ def _files(path: Path) -> Iterator[tuple[Path, bool]]:
             raise DataError(path, _("there is no such file or folder"), _("check the path"))
         yield path, True
         return
-    found = []
+    files: list[Path] = []
     for folder, folders, names in os.walk(path):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(folder, name) for name in names if not name.startswith(".")]
-    found = sorted(file for file in found if file.suffix.lower() in _YAML + _JSON)
-    found = [
-        file for file in found if file.is_file() or not file.exists()
-    ]  # no pipes; keep a broken link, reading it raises an error
-    if not found:
+        files += [Path(folder, name) for name in names if not name.startswith(".")]
+    files = sorted(file for file in files if file.suffix.lower() in _YAML + _JSON)
+    # Leaves out pipes, but not broken links: reading one raises an error.
+    files = [file for file in files if file.is_file() or not file.exists()]
+    if not files:
         fix = _(
             "put .yml, .yaml, .jsonl or .json files into it, and convert files of other tools one by one with "
             "`cnlu convert`"
         )
         raise DataError(path, _("the folder holds no data files"), fix)
-    for file in found:
+    for file in files:
         yield file, False
 
 
@@ -136,7 +135,7 @@ def _read(file: Path, by_user: bool, data: NluData, allowed: AllowedFolders) -> 
 
 
 def _is_other_json(file: Path) -> bool:
-    """Whether a .json file's first line is not an example: reports and settings end in .json too."""
+    """Whether a .json file's first line is not an example: reports and settings are .json files too."""
     first = _first_line(file)
     like = first.startswith("{") and first.endswith("}") and '"text"' in first and len(first) <= LONGEST_LINE
     return bool(first) and not like

@@ -1,4 +1,4 @@
-"""Lookup tables in separate files: finding the file, checking that it may be read, reading it."""
+"""Lookup tables in separate files: finds the file, checks that it may be read, and reads it."""
 
 from __future__ import annotations
 
@@ -68,11 +68,11 @@ def find_table(named: str, name: str, place: str, yaml: Path, allowed: AllowedFo
     Searched for in the folder of the YAML file and in the working directory, as in Rasa. Raises DataError if it does
     not exist or is outside the `allowed` folders.
     """
-    found = [file for file in (yaml.parent / named, Path(named)) if _is_file(file)]
-    for file in found:
+    files = [file for file in (yaml.parent / named, Path(named)) if _is_file(file)]
+    for file in files:
         if allowed.contains(file, yaml):
             return file
-    if found:
+    if files:
         problem = _(
             "the lookup table {name} names the file {file}, which is outside the folder of the data",
             name=shown(name),

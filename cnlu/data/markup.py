@@ -1,4 +1,4 @@
-"""One example line in Rasa's annotation: `去[北京](city)`, and back.
+"""Reads and writes one example line in Rasa's annotation: `去[北京](city)`.
 
 Four forms follow a bracketed surface: `(type)`, `(type:value)`, a JSON object with "entity", "role", "group"
 and "value", and a list `[{...}, {...}]` of such objects for several annotations of one span. The notation has
@@ -42,12 +42,12 @@ def parse_markup(line: str, place: str, data: NluData | None = None) -> tuple[st
         at = closing + 1
         surface = line[opening + 1 : closing]
         start = length + opening - read
-        if not surface or not (found := _annotation(context, at, surface, start)):
+        if not surface or not (annotation := _annotation(context, at, surface, start)):
             continue
-        entities += found[0]
+        entities += annotation[0]
         pieces += (line[read:opening], surface)
         length = start + len(surface)
-        read = at = found[1]
+        read = at = annotation[1]
     pieces.append(line[read:])
     return "".join(pieces), entities
 

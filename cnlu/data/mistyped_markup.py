@@ -26,15 +26,15 @@ _ASCII = str.maketrans("｛｝“”：，", '{}"":,')
 
 def find_mistyped_markup(line: str, source: str, jsonl: bool = False) -> Iterator[MistypedMarkup]:
     """Find all matches in a line, in linear time; in the text of a JSONL file, correct annotations are matches too."""
-    for found in _PATTERN.finditer(line):
-        behind = found["fields"] or found["open"] + found["close"]
-        exact = found["left"] + found["right"] == "[]" and not found["gap"] and behind[0] + behind[-1] in ("()", "{}")
+    for match in _PATTERN.finditer(line):
+        behind = match["fields"] or match["open"] + match["close"]
+        exact = match["left"] + match["right"] == "[]" and not match["gap"] and behind[0] + behind[-1] in ("()", "{}")
         if exact and not jsonl:
             continue
-        entity, annotation = _from_fields(found["fields"]) if found["fields"] else _short(found["inside"])
+        entity, annotation = _from_fields(match["fields"]) if match["fields"] else _short(match["inside"])
         if entity:
-            correction = f"[{found['surface']}]{annotation}" if annotation and not jsonl else ""
-            yield MistypedMarkup(source, line, found[0], correction, entity)
+            correction = f"[{match['surface']}]{annotation}" if annotation and not jsonl else ""
+            yield MistypedMarkup(source=source, text=line, written=match[0], correction=correction, entity=entity)
 
 
 def _short(inside: str) -> tuple[str, str]:
@@ -60,15 +60,16 @@ def report_mistyped_markup(data: NluData) -> None:
     types = {entity.entity for example in data.examples for entity in example.entities}
     known = {name.casefold() for name in (*types, *data.lookups, *data.regexes)}
     likely = []
-    for one in data.mistyped_markup:
-        jsonl = not one.correction
-        if one.entity.casefold() not in known and (jsonl or not _IDENTIFIER.fullmatch(one.entity)):
+    for markup in data.mistyped_markup:
+        jsonl = not markup.correction
+        if markup.entity.casefold() not in known and (jsonl or not _IDENTIFIER.fullmatch(markup.entity)):
             continue
-        likely.append(one)
-        problem = _("has {written}, which is not a valid annotation and is learned as text", written=shown(one.written))
+        likely.append(markup)
+        written = shown(markup.written)
+        problem = _("has {written}, which is not a valid annotation and is learned as text", written=written)
         if jsonl:
             fix = _('list it in "entities", with "start" and "end", and write the text without brackets')
         else:
-            fix = _("write {correction}; cnlu check --fix does this", correction=shown(one.correction)[1:-1])
-        data.add_issue("mistyped-markup", one.source, one.text, problem, fix)
+            fix = _("write {correction}; cnlu check --fix does this", correction=shown(markup.correction)[1:-1])
+        data.add_issue("mistyped-markup", markup.source, markup.text, problem, fix)
     data.mistyped_markup = likely

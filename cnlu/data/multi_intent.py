@@ -14,8 +14,8 @@ JOINER = "+"
 
 def split_intent(name: str) -> list[str]:
     """The single intents of a name, in its order. A name with nothing before or after a `+` is not split."""
-    found = name.split(JOINER)
-    return found if all(part.strip() for part in found) else [name]
+    parts = name.split(JOINER)
+    return parts if all(part.strip() for part in parts) else [name]
 
 
 def canonical_intent(name: str | None) -> str | None:

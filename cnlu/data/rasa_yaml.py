@@ -1,6 +1,6 @@
-"""Reading Rasa NLU YAML 3.1: examples, synonyms, regexes and lookup tables, each with its file and line.
+"""Reads Rasa NLU YAML 3.1: examples, synonyms, regexes and lookup tables, each with its file and line.
 
-Whatever Rasa skips with a warning is skipped here with a note; everything else is read as Rasa reads it.
+What Rasa skips with a warning is skipped with a note; everything else is read as Rasa reads it.
 """
 
 from __future__ import annotations
@@ -88,9 +88,9 @@ def _nlu_sections(document: Document, text: str, place: str) -> dict[str, Node] 
     for line, tag in document.tags:
         problem = _("the YAML tag `{tag}` asks for an object, which is not supported", tag=tag)
         raise DataError(f"{place}:{line}", problem, _("remove the tag"))
-    if found := _LINE_BREAKS.search(text):
-        line = text.count("\n", 0, found.start()) + 1
-        problem = _("YAML reads the character {character} as a line break", character=f"U+{ord(found[0]):04X}")
+    if match := _LINE_BREAKS.search(text):
+        line = text.count("\n", 0, match.start()) + 1
+        problem = _("YAML reads the character {character} as a line break", character=f"U+{ord(match[0]):04X}")
         raise DataError(f"{place}:{line}", problem, _("remove it, or keep this example in a JSONL file"))
     return mapping(root, place, _("the file"))
 
@@ -227,7 +227,7 @@ def _read_example(line: str, intent: str, metadata: Any, source: str, data: NluD
     if text != line and not entities:
         problem = _("brackets are read as an annotation without an entity, as in Rasa")
         data.skip(source, problem, _("annotate an entity, or move the example to JSONL if the brackets are text"))
-    data.examples.append(Example(text, intent, tuple(entities), metadata, source))
+    data.examples.append(Example(text, intent, tuple(entities), metadata=metadata, source=source))
     for entity in entities:
         surface = text[entity.start : entity.end]
         if surface != entity.value:

@@ -1,8 +1,8 @@
-"""The examples as plain data: readers of files produce them, and every later stage uses them."""
+"""The examples as plain data, which the readers of files produce and every later stage uses."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, NamedTuple
 
 from cnlu.errors import CnluError, DataError
@@ -22,6 +22,7 @@ class Entity:
     """Entity type."""
     value: str
     """The canonical value; the surface `text[start:end]` unless the annotation says otherwise."""
+    _: KW_ONLY
     role: str | None = None
     group: str | None = None
 
@@ -34,18 +35,19 @@ class Example:
     intent: str | None = None
     entities: tuple[Entity, ...] = ()
     """Sorted by start."""
+    _: KW_ONLY
     metadata: Any = None
     source: str = field(default="", compare=False)
     """`file:line`, for messages."""
 
 
 class Entry(NamedTuple):
-    """One entry as a section of a file has it, repeats and contradictions included."""
+    """One entry of a section of a file; repeats and contradictions are kept."""
 
     kind: str
     """"synonym", "regex" or "lookup"; "intent" for the head of an intent's section."""
     name: str
-    """What stands after `synonym:`, `regex:`, `lookup:` or `intent:`."""
+    """The name after `synonym:`, `regex:`, `lookup:` or `intent:`."""
     text: str
     """The surface, pattern or table entry; empty for an intent."""
     source: str
@@ -82,7 +84,7 @@ class InvalidExample(NamedTuple):
     fix: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MistypedMarkup:
     """Text that looks like an annotation but is not one: `[小杯]（cup）`."""
 
@@ -108,10 +110,11 @@ class NluData:
     """name -> patterns, in file order."""
     lookups: dict[str, list[str]] = field(default_factory=dict)
     """name -> entries, in file order without repeats."""
+    _: KW_ONLY
     notes: list[str] = field(default_factory=list)
     """One sentence, with its `file:line`, for everything that was ignored or looks suspicious."""
     entries: list[Entry] = field(default_factory=list, compare=False)
-    """Sections of YAML files and their entries, with the lines they stand on."""
+    """Sections of YAML files and their entries, with their lines."""
     issues: list[Issue] = field(default_factory=list, compare=False)
     """Problems noticed while reading."""
     invalid: list[InvalidExample] | None = field(default=None, compare=False)

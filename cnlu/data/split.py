@@ -29,11 +29,11 @@ def stratified_split(examples: Sequence[Example], fraction: float, seed: int) ->
             strata.setdefault(_stratum(example), []).append(example.text)
         labels.setdefault(example.text, set()).add(_stratum(example))
     rng = random.Random(seed)
-    held: list[str] = []
+    drawn: list[str] = []
     for texts, count in zip(strata.values(), _quotas(list(strata.values()), fraction, rng), strict=True):
-        held += rng.sample(texts, count)
-    out = _keep_one_per_stratum(held, labels)
-    return [e for e in examples if e.text not in out], [e for e in examples if e.text in out]
+        drawn += rng.sample(texts, count)
+    held_out = _keep_one_per_stratum(drawn, labels)
+    return [e for e in examples if e.text not in held_out], [e for e in examples if e.text in held_out]
 
 
 def stratified_folds(examples: Sequence[Example], count: int, seed: int) -> list[int]:
@@ -52,10 +52,10 @@ def stratified_folds(examples: Sequence[Example], count: int, seed: int) -> list
         problem = _("{texts} different texts are too few for {folds} folds", texts=texts, folds=count)
         raise UsageError("", problem, _("write more examples or take fewer folds"))
     rng = random.Random(seed)
-    dealt: list[str] = []  # ordered by stratum, so that dealing round gives each fold its share
+    shuffled: list[str] = []  # within each stratum, so that folds taken in turn have their share of every stratum
     for stratum in sorted(strata, key=repr):
-        dealt += rng.sample(strata[stratum], len(strata[stratum]))
-    fold_of = {text: place % count for place, text in enumerate(dealt)}
+        shuffled += rng.sample(strata[stratum], len(strata[stratum]))
+    fold_of = {text: position % count for position, text in enumerate(shuffled)}
     return [fold_of[example.text] for example in examples]
 
 
@@ -80,12 +80,12 @@ def _quotas(groups: list[list[str]], fraction: float, rng: random.Random) -> lis
     return quotas
 
 
-def _keep_one_per_stratum(held: list[str], labels: dict[str, set[Stratum]]) -> set[str]:
-    """The held-out texts without those that a stratum needs to keep a text in training."""
-    out = set(held)
-    covered = {stratum for text, strata in labels.items() if text not in out for stratum in strata}
-    for text in held:
+def _keep_one_per_stratum(drawn: list[str], labels: dict[str, set[Stratum]]) -> set[str]:
+    """The drawn texts without those that a stratum needs to have a text in training."""
+    held_out = set(drawn)
+    covered = {stratum for text, strata in labels.items() if text not in held_out for stratum in strata}
+    for text in drawn:
         if labels[text] - covered:
-            out.discard(text)
+            held_out.discard(text)
             covered |= labels[text]
-    return out
+    return held_out

@@ -1,4 +1,4 @@
-"""Splitting examples into train, dev and test, as files that `cnlu train` reads."""
+"""Splits examples into train, dev and test, as files that `cnlu train` reads."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def split_examples(examples: list[Example], dev: float, test: float, seed: int) 
     Both are drawn by `stratified_split`, so no text is in two parts and train has every intent. Raises DataError if
     there are too few examples for a part.
     """
-    rest, held = stratified_split(examples, test, seed)
-    train, chosen = stratified_split(rest, dev / (1 - test), seed)
-    parts = {"train": train, "dev": chosen, "test": held}
+    rest, test_examples = stratified_split(examples, test, seed)
+    train_examples, dev_examples = stratified_split(rest, dev / (1 - test), seed)
+    parts = {"train": train_examples, "dev": dev_examples, "test": test_examples}
     for name, share in (("dev", dev), ("test", test)):
         if share == 0:
             del parts[name]

@@ -1,4 +1,4 @@
-"""Encoding entity spans as one tag per character and decoding them, with the transitions that are legal."""
+"""Encodes entity spans as one tag per character, decodes them, and defines which transitions are legal."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class TagSet:
         return [first + 3] if size == 1 else [first] + [first + 1] * (size - 2) + [first + 2]
 
     def decode(self, tag_ids: Iterable[int]) -> list[tuple[int, int, str]]:
-        """The spans (start, end, type) of a tag sequence, the exact inverse of `encode` on legal ones.
+        """The spans (start, end, type) of a tag sequence; for legal sequences the exact inverse of `encode`.
 
         In an illegal sequence, a tag without a beginning begins a span, and an open span ends where the next one
         begins.

@@ -51,24 +51,24 @@ def annotated(paths: Sequence[str | Path], settings: DataConfig | None = None) -
 
 
 def _sample(texts: Iterable[str], most: int, seed: int) -> tuple[list[str], int]:
-    """(the texts with the smallest hashes, a uniform sample that repeats do not change; the number of texts seen)."""
+    """(the texts with the smallest hashes, a uniform sample that ignores repeats; the number of texts)"""
     heap: list[tuple[int, str]] = []
-    kept = set[str]()
+    sampled = set[str]()
     key, total, size = seed.to_bytes(8, "little"), 0, 0
     for text in texts:
         total += 1
-        if text in kept:
+        if text in sampled:
             continue
         digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, key=key).digest()
         entry = (-int.from_bytes(digest, "little"), text)
         if len(heap) < most:
             heapq.heappush(heap, entry)
-            kept.add(text)
+            sampled.add(text)
             size += len(text)
         elif entry > heap[0]:
             dropped = heapq.heapreplace(heap, entry)[1]
-            kept.add(text)
-            kept.discard(dropped)
+            sampled.add(text)
+            sampled.discard(dropped)
             size += len(text) - len(dropped)
         if size > MAX_CHARACTERS:
             problem = _("the sampled texts have more than {most:,} characters together", most=MAX_CHARACTERS)

@@ -1,4 +1,4 @@
-"""Writing Rasa NLU YAML 3.1 that Rasa and this package read back as the same data.
+"""Writes Rasa NLU YAML 3.1 that Rasa and this package read back as the same data.
 
 Rasa's notation has no escapes: data that it cannot express raises an error that recommends JSONL.
 """
@@ -98,11 +98,11 @@ def _line(example: Example, number: int) -> str:
 
 
 def _check_line(line: str, place: str, text: str) -> None:
-    if found := _UNWRITABLE.search(line):
+    if match := _UNWRITABLE.search(line):
         problem = _(
             "{text} has the character {character}, which a line of Rasa's YAML cannot hold",
             text=text,
-            character=f"U+{ord(found[0]):04X}",
+            character=f"U+{ord(match[0]):04X}",
         )
         raise DataError(place, problem, _fix_use_jsonl())
     if not line or line != line.strip(STRIPPED):
@@ -165,11 +165,11 @@ def _name(name: str, place: str) -> str:
     if _PLAIN_NAME.fullmatch(name) and name.lower() not in _RESERVED:
         return name
     written = _quoted(name)
-    if found := _UNWRITABLE.search(written):
+    if match := _UNWRITABLE.search(written):
         problem = _(
             "the name {name} has the character {character}, which YAML cannot hold",
             name=shown(name),
-            character=f"U+{ord(found[0]):04X}",
+            character=f"U+{ord(match[0]):04X}",
         )
         raise DataError(place, problem, _fix_rename())
     return written

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class Backbone(nn.Module):
-    """Hides the differences between families: argument names, outputs, where the layers are."""
+    """Hides the differences between families: argument names, outputs, and the place of the layers."""
 
     def __init__(self, model: Any, width: int) -> None:
         """`model` is an encoder of transformers, or has the same interface; its pooler is removed."""
@@ -27,12 +27,12 @@ class Backbone(nn.Module):
 
         Every row has at least one token; the states of padding are undefined. All tokens have token type 0.
         """
-        more: dict[str, Any] = {"attention_mask": mask.long()}
+        arguments: dict[str, Any] = {"attention_mask": mask.long()}
         if self._xlnet:  # its mask is a float, and its last token <cls> has token type 2
             last = (mask.cumsum(1) == mask.sum(1, keepdim=True)) & (mask > 0)
-            more = {"attention_mask": mask.float(), "token_type_ids": last.long() * 2, "use_mems": False}
-        found: Any = self.model(input_ids=ids, output_hidden_states=True, return_dict=True, **more)
-        states: tuple[Tensor, ...] = found.hidden_states
+            arguments = {"attention_mask": mask.float(), "token_type_ids": last.long() * 2, "use_mems": False}
+        output: Any = self.model(input_ids=ids, output_hidden_states=True, return_dict=True, **arguments)
+        states: tuple[Tensor, ...] = output.hidden_states
         return states
 
     def layers(self) -> nn.ModuleList:
@@ -41,12 +41,12 @@ class Backbone(nn.Module):
         return max(stacks, key=lambda stack: sum(p.numel() for p in stack.parameters()))
 
     @property
-    def depth(self) -> int:
-        """How many layers a text runs through, one less than the number of hidden states."""
+    def num_hidden_layers(self) -> int:
+        """How many layers a text runs through: one less than the number of hidden states."""
         return int(self.config.num_hidden_layers)
 
     @property
-    def vocabulary(self) -> int:
+    def vocab_size(self) -> int:
         """Size of the embedding table."""
         embeddings: Any = self.model
         return int(embeddings.get_input_embeddings().weight.shape[0])

@@ -1,7 +1,7 @@
 """Recover an encoder's weights from a trained model.
 
-A model directory holds them once, as initializers of model.onnx, many of them transposed by the exporter. The metadata
-of the graph map parameters to initializers and hold the encoder's config.
+A model directory stores them once, as initializers of model.onnx; the exporter transposes many of them. The metadata of
+the graph map parameters to initializers and hold the encoder's config.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from cnlu.i18n import _
 WEIGHTS, CONFIG = "encoder_weights", "encoder_config"
 """Metadata keys of the graph: {parameter: [initializer, its layout]}, and the encoder's config."""
 
-_MOST_LAYERS = 1000
-_UNUSED = 64 << 20
-"""Most bytes of parameters that hidden states do not depend on, such as a pooler, and that a graph therefore lacks."""
-_AGREEMENT = 1e-4
-"""Largest difference of a hidden state between an encoder and the rebuilt one."""
+_MAX_LAYERS = 1000
+_MAX_UNUSED = 64 << 20
+"""Maximum bytes of parameters that a graph lacks, because hidden states do not depend on them, such as a pooler."""
+_TOLERANCE = 1e-4
+"""Maximum difference of a hidden state between an encoder and the rebuilt one."""
 
 
 def add_encoder_metadata(graph: bytes, backbone: Backbone) -> bytes:
@@ -41,7 +41,7 @@ def add_encoder_metadata(graph: bytes, backbone: Backbone) -> bytes:
     model.metadata_props.add(key=CONFIG, value=json.dumps(backbone.settings(), sort_keys=True))
     try:
         same = _agree(_rebuilt(model), backbone)
-    except Exception:  # whatever the reason, it must not cost the user hours of training
+    except Exception:  # a failure here must not cost the user hours of training
         same = False
     return bytes(model.SerializeToString()) if same else graph
 
@@ -78,22 +78,22 @@ def _metadata(model: onnx.ModelProto) -> dict[str, str]:
 def _check_size(settings: dict[str, Any], size: int) -> None:
     """Raises ValueError if an encoder of this config has far more weights than a file of `size` bytes holds."""
     layers = getattr(build_hf_config(settings, "the encoder"), "num_hidden_layers", 0)
-    if not isinstance(layers, int) or layers > _MOST_LAYERS:
+    if not isinstance(layers, int) or layers > _MAX_LAYERS:
         raise ValueError(f"{layers} layers")
     with torch.device("meta"):  # shapes alone, no memory
         count = sum(parameter.numel() for parameter in random_backbone(settings).parameters())
-    if 4 * count > 2 * size + _UNUSED:
+    if 4 * count > 2 * size + _MAX_UNUSED:
         raise ValueError(f"{count:,} weights in {size:,} bytes")
 
 
 def _rebuilt(model: onnx.ModelProto) -> Backbone:
-    notes = {entry.key: json.loads(entry.value) for entry in model.metadata_props if entry.key in (WEIGHTS, CONFIG)}
+    metadata = {entry.key: json.loads(entry.value) for entry in model.metadata_props if entry.key in (WEIGHTS, CONFIG)}
     initializers = {tensor.name: tensor for tensor in model.graph.initializer}
-    backbone = random_backbone(notes[CONFIG])
+    backbone = random_backbone(metadata[CONFIG])
     with torch.no_grad():
         for name, parameter in backbone.named_parameters():
-            if name in notes[WEIGHTS]:
-                initializer, layout = notes[WEIGHTS][name]
+            if name in metadata[WEIGHTS]:
+                initializer, layout = metadata[WEIGHTS][name]
                 values = restore_layout(
                     numpy_helper.to_array(initializers[initializer]), layout, tuple(parameter.shape)
                 )
@@ -103,11 +103,11 @@ def _rebuilt(model: onnx.ModelProto) -> Backbone:
     return backbone.eval()
 
 
-def _agree(one: Backbone, other: Backbone) -> bool:
+def _agree(first: Backbone, second: Backbone) -> bool:
     """Whether both give the same hidden states of a fixed batch with padding."""
-    ids = (torch.arange(3 * 11).reshape(3, 11) * 37) % one.vocabulary
+    ids = (torch.arange(3 * 11).reshape(3, 11) * 37) % first.vocab_size
     mask = torch.ones(3, 11)
     mask[1, 7:] = 0
     with torch.no_grad():
-        states = zip(one(ids, mask), other(ids, mask), strict=True)
-        return all(torch.allclose(a[mask > 0], b[mask > 0], atol=_AGREEMENT) for a, b in states)
+        states = zip(first(ids, mask), second(ids, mask), strict=True)
+        return all(torch.allclose(a[mask > 0], b[mask > 0], atol=_TOLERANCE) for a, b in states)

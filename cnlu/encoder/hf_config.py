@@ -87,9 +87,9 @@ def _check_encoder(config: PretrainedConfig, family: str, where: str) -> None:
 
 
 def model_class(config: PretrainedConfig) -> Any:
-    """The class of transformers for a config, without a task head."""
-    found = MODEL_MAPPING[type(config)]
-    return found[0] if isinstance(found, tuple | list) else found
+    """The transformers class for a config, without a task head."""
+    classes = MODEL_MAPPING[type(config)]
+    return classes[0] if isinstance(classes, tuple | list) else classes
 
 
 def _built(kind: type[PretrainedConfig], settings: dict[str, Any], where: str) -> PretrainedConfig:

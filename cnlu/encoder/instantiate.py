@@ -57,7 +57,7 @@ def load_backbone(directory: Path, config: PretrainedConfig) -> tuple[Backbone, 
             parameter.requires_grad_(False)  # RoFormer's sinusoids are not trained
     backbone = Backbone(model.float(), int(config.hidden_size)).eval()
     unexpected = sorted(name for name in outcome.unexpected if not _HEADS.search(name))
-    notes = [f"{where}: unexpected weights are left out: {_some(unexpected)}"] if unexpected else []
+    notes = [f"{where}: unexpected weights are left out: {_shortened(unexpected)}"] if unexpected else []
     return backbone, notes
 
 
@@ -65,10 +65,10 @@ def random_backbone(settings: dict[str, Any]) -> Backbone:
     """An encoder with random weights, from the content of a config.json or from `Backbone.settings`."""
     config = build_hf_config(settings, "the encoder")
     with silent_transformers():
-        return Backbone(_made(config).float(), int(config.hidden_size))
+        return Backbone(_new_model(config).float(), int(config.hidden_size))
 
 
-def _made(config: PretrainedConfig) -> nn.Module:
+def _new_model(config: PretrainedConfig) -> nn.Module:
     if isinstance(config, NezhaConfig):
         return NezhaModel(config)
     model: nn.Module = model_class(config)._from_config(config, attn_implementation="eager", dtype=torch.float32)
@@ -86,7 +86,7 @@ def _loaded(config: PretrainedConfig, weights: dict[str, Tensor], where: str) ->
 
 def _transformers(config: PretrainedConfig, weights: dict[str, Tensor]) -> tuple[nn.Module, _Outcome]:
     """Attention is "eager": it exports to a smaller graph and is as fast on a CPU."""
-    model, found = model_class(config).from_pretrained(
+    model, info = model_class(config).from_pretrained(
         None,
         config=config,
         state_dict=dict(weights),
@@ -95,23 +95,23 @@ def _transformers(config: PretrainedConfig, weights: dict[str, Tensor]) -> tuple
         ignore_mismatched_sizes=True,
         output_loading_info=True,
     )
-    misshapen = {name: (list(given), list(asked)) for name, given, asked in found["mismatched_keys"]}
-    return model, _Outcome(set(found["missing_keys"]), misshapen, set(found["unexpected_keys"]))
+    misshapen = {name: (list(actual), list(expected)) for name, actual, expected in info["mismatched_keys"]}
+    return model, _Outcome(set(info["missing_keys"]), misshapen, set(info["unexpected_keys"]))
 
 
 def _nezha(config: NezhaConfig, weights: dict[str, Tensor]) -> tuple[nn.Module, _Outcome]:
     model = NezhaModel(config)
-    asked = {name: list(value.shape) for name, value in model.state_dict().items()}
-    given = rename_weights(weights, asked)
+    expected = {name: list(value.shape) for name, value in model.state_dict().items()}
+    renamed = rename_weights(weights, expected)
     misshapen = {
-        name: (list(given[name].shape), shape)
-        for name, shape in asked.items()
-        if name in given and list(given[name].shape) != shape
+        name: (list(renamed[name].shape), shape)
+        for name, shape in expected.items()
+        if name in renamed and list(renamed[name].shape) != shape
     }
     model.load_state_dict(
-        {name: given[name] for name in asked if name in given and name not in misshapen}, strict=False
+        {name: renamed[name] for name in expected if name in renamed and name not in misshapen}, strict=False
     )
-    return model, _Outcome(set(asked) - set(given), misshapen, set(given) - set(asked))
+    return model, _Outcome(set(expected) - set(renamed), misshapen, set(renamed) - set(expected))
 
 
 def _check(outcome: _Outcome, family: str, where: str) -> None:
@@ -124,13 +124,13 @@ def _check(outcome: _Outcome, family: str, where: str) -> None:
                 "this {family} lacks {count} of its weights: {names}",
                 len(missing),
                 family=family,
-                names=_some(missing),
+                names=_shortened(missing),
             ),
             _("fetch it again, or name an encoder whose config.json and weights belong together"),
         )
     wrong = sorted(name for name in outcome.misshapen if not _UNUSED.search(name))
     if wrong:
-        given, asked = outcome.misshapen[wrong[0]]
+        actual, expected = outcome.misshapen[wrong[0]]
         raise DataError(
             where,
             n_(
@@ -139,12 +139,12 @@ def _check(outcome: _Outcome, family: str, where: str) -> None:
                 "{actual}",
                 len(wrong),
                 name=wrong[0],
-                expected=asked,
-                actual=given,
+                expected=expected,
+                actual=actual,
             ),
             _("name an encoder whose config.json and weights belong together"),
         )
 
 
-def _some(names: list[str]) -> str:
+def _shortened(names: list[str]) -> str:
     return ", ".join(names[:4]) + (_(" and {count} more", count=len(names) - 4) if len(names) > 4 else "")

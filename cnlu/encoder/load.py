@@ -22,8 +22,8 @@ from cnlu.errors import DataError
 from cnlu.i18n import _
 from cnlu.text.tokens import SpecialTokens
 
-USUAL_LIMIT = 512
-"""Most tokens of a text for a family whose config states no limit."""
+DEFAULT_LIMIT = 512
+"""Maximum number of tokens of a text for a family whose config states no limit."""
 
 
 @dataclass(frozen=True)
@@ -47,38 +47,40 @@ def load_encoder(source: str | Path) -> Pretrained:
     where = str(directory)
     config = build_hf_config(read_hf_config(directory), where)
     content, notes = read_tokenizer(directory)
-    backbone, more = load_backbone(directory, config)
+    backbone, weight_notes = load_backbone(directory, config)
     settings = tokenizer_settings(directory)
     special_tokens = special_tokens_of(
         content, settings, getattr(backbone.config, "pad_token_id", None), _limit(backbone, settings), where
     )
     largest = largest_id(content, special_tokens)
-    if largest >= backbone.vocabulary:
+    if largest >= backbone.vocab_size:
         raise DataError(
             where,
             _(
                 "its tokenizer gives ids up to {largest}, but its model has vectors for only {size}",
                 largest=largest,
-                size=backbone.vocabulary,
+                size=backbone.vocab_size,
             ),
             _("name an encoder with its own tokenizer"),
         )
-    if largest + 1 < backbone.vocabulary:
-        more.append(f"{where}: its tokenizer has {largest + 1} tokens, its model vectors for {backbone.vocabulary}")
+    if largest + 1 < backbone.vocab_size:
+        weight_notes.append(
+            f"{where}: its tokenizer has {largest + 1} tokens, its model vectors for {backbone.vocab_size}"
+        )
     if special_tokens.limit <= len(special_tokens.before) + len(special_tokens.after):
         problem = _("takes at most {limit} tokens, which leaves none for a text", limit=special_tokens.limit)
         raise DataError(where, problem, _("name another encoder"))
     validate_encoder(backbone, special_tokens.limit, where)
-    return Pretrained(backbone, json.dumps(content, ensure_ascii=False), special_tokens, notes + more)
+    return Pretrained(backbone, json.dumps(content, ensure_ascii=False), special_tokens, notes + weight_notes)
 
 
 def _limit(backbone: Backbone, tokenizer: dict[str, Any]) -> int:
-    """Most tokens of one text: the model's positions, or the tokenizer's limit if it is smaller.
+    """Maximum number of tokens of a text: the model's positions, or the tokenizer's limit if it is smaller.
 
     RoBERTa and its relatives count positions from after the padding id; XLNet has relative positions only.
     """
     stated = getattr(backbone.config, "max_position_embeddings", None)
-    limit = stated if isinstance(stated, int) and stated > 0 else USUAL_LIMIT
+    limit = stated if isinstance(stated, int) and stated > 0 else DEFAULT_LIMIT
     for name, module in backbone.model.named_modules():
         if isinstance(module, nn.Embedding) and "position" in name and module.padding_idx is not None:
             limit = min(limit, module.num_embeddings) - module.padding_idx - 1

@@ -1,7 +1,7 @@
-"""NEZHA: a BERT whose attention knows the distance between two tokens by a fixed function of it (arXiv 1909.00204).
+"""NEZHA: a BERT whose attention uses a fixed encoding of the distance between two tokens (arXiv 1909.00204).
 
-Transformers no longer has this model. The parameters have the published names. `NezhaModel` has the interface of a
-transformers encoder, as far as `Backbone` uses it.
+The transformers library no longer has this model. The parameters have the published names. `NezhaModel` has the
+interface of a transformers encoder, as far as `Backbone` uses it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ class NezhaConfig(PretrainedConfig):
 
     def __init__(
         self,
+        *,
         vocab_size: int = 21128,
         hidden_size: int = 768,
         num_hidden_layers: int = 12,
@@ -55,9 +56,9 @@ def distance_table(furthest: int, depth: int) -> Tensor:
     Section 2.1: a_ij[2k] = sin((j - i) / 10000^(2k / depth)), a_ij[2k + 1] the cosine of the same. The released code,
     with which every published NEZHA was trained, counts the distances from -furthest as 0, 1, 2, ..., as does this.
     """
-    place = torch.arange(2 * furthest + 1, dtype=torch.float64)[:, None]
-    angle = place / 10000.0 ** (torch.arange(0, depth, 2, dtype=torch.float64) / depth)
-    return torch.stack([angle.sin(), angle.cos()], -1).reshape(len(place), -1)[:, :depth].float()
+    position = torch.arange(2 * furthest + 1, dtype=torch.float64)[:, None]
+    angle = position / 10000.0 ** (torch.arange(0, depth, 2, dtype=torch.float64) / depth)
+    return torch.stack([angle.sin(), angle.cos()], -1).reshape(len(position), -1)[:, :depth].float()
 
 
 class _SelfAttention(nn.Module):
@@ -135,7 +136,7 @@ class _Embeddings(nn.Module):
 
 
 class States(NamedTuple):
-    """What `NezhaModel` returns."""
+    """The output of `NezhaModel`."""
 
     hidden_states: tuple[Tensor, ...]
     """(layers + 1) x [B, T, width], embeddings first"""
@@ -178,9 +179,9 @@ class NezhaModel(nn.Module):
 
     def _distances(self, length: int) -> Tensor:
         """[length, length, depth]"""
-        place = torch.arange(length, device=self.distances.device)
+        position = torch.arange(length, device=self.distances.device)
         furthest = self.config.max_relative_position
-        return self.distances[(place[None, :] - place[:, None]).clamp(-furthest, furthest) + furthest]
+        return self.distances[(position[None, :] - position[:, None]).clamp(-furthest, furthest) + furthest]
 
     def _initialize(self, module: nn.Module) -> None:
         if isinstance(module, nn.Linear | nn.Embedding):

@@ -19,33 +19,33 @@ FIRST_ROW = "first row"
 
 def places(model: onnx.ModelProto, tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Place]:
     """Name of each tensor -> the initializer with the same bytes; tensors that the graph does not need are absent."""
-    known: dict[str, str] = {}
+    initializer_of: dict[str, str] = {}
     for tensor in model.graph.initializer:
         if tensor.data_type == onnx.TensorProto.FLOAT:
-            known.setdefault(_digest(numpy_helper.to_array(tensor)), tensor.name)
-    found = {}
-    for name, given in tensors:
-        for form, values in _forms(given.detach().cpu().numpy()).items():
-            constant = known.get(_digest(values))
-            if constant is not None:
-                found[name] = (constant, form)
+            initializer_of.setdefault(_digest(numpy_helper.to_array(tensor)), tensor.name)
+    place_of: dict[str, Place] = {}
+    for name, parameter in tensors:
+        for layout, values in _layouts(parameter.detach().cpu().numpy()).items():
+            initializer = initializer_of.get(_digest(values))
+            if initializer is not None:
+                place_of[name] = (initializer, layout)
                 break
-    return found
+    return place_of
 
 
-def restore_layout(constant: NDArray[Any], form: str, shape: tuple[int, ...]) -> NDArray[Any]:
+def restore_layout(values: NDArray[Any], layout: str, shape: tuple[int, ...]) -> NDArray[Any]:
     """The tensor of this shape from an initializer in this layout; for `FIRST_ROW` the other rows are 0."""
-    if form == FIRST_ROW:
+    if layout == FIRST_ROW:
         table = np.zeros(shape, np.float32)
-        table[0] = constant.reshape(-1)
+        table[0] = values.reshape(-1)
         return table
-    return np.array(constant.reshape(shape[::-1]).T if form == "transposed" else constant.reshape(shape))
+    return np.array(values.reshape(shape[::-1]).T if layout == "transposed" else values.reshape(shape))
 
 
-def _forms(values: NDArray[Any]) -> dict[str, NDArray[Any]]:
+def _layouts(values: NDArray[Any]) -> dict[str, NDArray[Any]]:
     """The layouts in which the exporter may store a tensor; of a table that only looks up row 0, it keeps that row."""
-    forms = {"plain": values, "transposed": values.T}
-    return forms | {FIRST_ROW: values[:1]} if values.ndim == 2 else forms
+    layouts = {"plain": values, "transposed": values.T}
+    return layouts | {FIRST_ROW: values[:1]} if values.ndim == 2 else layouts
 
 
 def _digest(values: NDArray[Any]) -> str:

@@ -19,7 +19,7 @@ def keep_layers(backbone: Backbone, count: int) -> None:
     section 3.1, uniform mapping). ALBERT runs its one layer `count` times. Raises UsageError if `count` is not between
     1 and the number of layers.
     """
-    depth, layers = backbone.depth, backbone.layers()
+    depth, layers = backbone.num_hidden_layers, backbone.layers()
     if not 1 <= count <= depth:
         raise UsageError(
             "encoder.keep_layers",
@@ -65,59 +65,61 @@ def prune_heads(backbone: Backbone, share: float) -> None:
         problem = _("the heads of {family} cannot be removed one by one", family=backbone.config.model_type)
         raise UsageError("encoder.prune_heads", problem, _("leave it 0"))
     cuts = [(attention, _weakest(attention, round(share * attention.heads))) for attention in attentions]
-    if not any(gone for _, gone in cuts):
+    if not any(pruned for _, pruned in cuts):
         return
     with torch.no_grad():
-        for attention, gone in cuts:
-            for head in gone:
+        for attention, pruned in cuts:
+            for head in pruned:
                 attention.out.weight[:, attention.rows(head)] = 0.0
     expected = _states(backbone)
-    for attention, gone in cuts:
-        _cut(attention, [head for head in range(attention.heads) if head not in gone])
+    for attention, pruned in cuts:
+        _keep_heads(attention, [head for head in range(attention.heads) if head not in pruned])
     if not all(torch.allclose(a, b, atol=1e-4) for a, b in zip(expected, _states(backbone), strict=True)):
         problem = _("{family} does not work with heads removed", family=backbone.config.model_type)
         raise UsageError("encoder.prune_heads", problem, _("leave it 0"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Attention:
-    """The attention of one layer; a head is `depth` rows of query, key and value, and `depth` columns of `out`."""
+    """The attention of one layer; a head is `head_size` rows of query, key and value, and as many columns of `out`."""
 
     module: nn.Module
     query: nn.Linear
     key: nn.Linear
     value: nn.Linear
     out: nn.Linear
-    depth: int
+    head_size: int
 
     @property
     def heads(self) -> int:
-        return self.value.out_features // self.depth
+        return self.value.out_features // self.head_size
 
     def rows(self, head: int) -> slice:
-        return slice(head * self.depth, (head + 1) * self.depth)
+        return slice(head * self.head_size, (head + 1) * self.head_size)
 
 
 def _attentions(layers: nn.ModuleList) -> list[_Attention]:
     """All attention modules that are built like those of BERT, ALBERT or DistilBERT."""
     modules = dict(layers.named_modules())
-    found = []
+    attentions = []
     for path, module in modules.items():
-        depth = getattr(module, "attention_head_size", None)
+        head_size = getattr(module, "attention_head_size", None)
         for names in (("query", "key", "value"), ("q_lin", "k_lin", "v_lin")):
             query, key, value = (modules.get(f"{path}.{name}") for name in names)
-            around = path.rpartition(".")[0]
-            places = (f"{around}.output.dense", f"{path}.dense", f"{path}.out_lin")
+            parent = path.rpartition(".")[0]
+            places = (f"{parent}.output.dense", f"{path}.dense", f"{path}.out_lin")
             out = next((modules[place] for place in places if place in modules), None)
-            if not isinstance(depth, int) or not isinstance(out, nn.Linear):
+            if not isinstance(head_size, int) or not isinstance(out, nn.Linear):
                 continue
             if isinstance(query, nn.Linear) and isinstance(key, nn.Linear) and isinstance(value, nn.Linear):
-                found.append(_Attention(module=module, query=query, key=key, value=value, out=out, depth=depth))
-    return found
+                attentions.append(
+                    _Attention(module=module, query=query, key=key, value=value, out=out, head_size=head_size)
+                )
+    return attentions
 
 
 def _weakest(attention: _Attention, count: int) -> set[int]:
-    """The heads with the smallest norm of out_h [width, depth] @ value_h [depth, width + 1]."""
+    """The heads with the smallest norm of out_h [width, head_size] @ value_h [head_size, width + 1]."""
     value, out = attention.value.weight.detach(), attention.out.weight.detach()
     if attention.value.bias is not None:
         value = torch.cat([value, attention.value.bias.detach()[:, None]], 1)
@@ -130,8 +132,8 @@ def _weakest(attention: _Attention, count: int) -> set[int]:
     return set(order[: min(count, attention.heads - 1)])
 
 
-def _cut(attention: _Attention, kept: list[int]) -> None:
-    index = torch.cat([torch.arange(attention.depth) + head * attention.depth for head in kept])
+def _keep_heads(attention: _Attention, heads: list[int]) -> None:
+    index = torch.cat([torch.arange(attention.head_size) + head * attention.head_size for head in heads])
     for linear in (attention.query, attention.key, attention.value):
         linear.weight = _parameter(linear.weight[index])
         if linear.bias is not None:
@@ -139,7 +141,7 @@ def _cut(attention: _Attention, kept: list[int]) -> None:
         linear.out_features = len(index)
     attention.out.weight = _parameter(attention.out.weight[:, index])
     attention.out.in_features = len(index)
-    for name, size in (("num_attention_heads", len(kept)), ("n_heads", len(kept)), ("all_head_size", len(index))):
+    for name, size in (("num_attention_heads", len(heads)), ("n_heads", len(heads)), ("all_head_size", len(index))):
         if hasattr(attention.module, name):
             setattr(attention.module, name, size)
 
@@ -151,7 +153,7 @@ def _parameter(values: Tensor) -> nn.Parameter:
 def _states(backbone: Backbone) -> tuple[Tensor, ...]:
     """The hidden states of a fixed batch with padding."""
     training = backbone.training
-    ids = torch.arange(14).reshape(2, 7) % backbone.vocabulary
+    ids = torch.arange(14).reshape(2, 7) % backbone.vocab_size
     mask = torch.ones(2, 7)
     mask[1, 5:] = 0
     with torch.no_grad():

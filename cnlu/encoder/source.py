@@ -12,7 +12,7 @@ from typing import TypeVar
 from cnlu.errors import DataError, UsageError
 from cnlu.i18n import _
 
-PATIENCE = 3.0
+HUB_TIMEOUT = 3.0
 """Seconds to wait for the hub's first response; the download itself has the library's own timeouts."""
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
 TOKENIZER_FILES = (
@@ -96,8 +96,8 @@ def _downloaded(name: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
     try:
-        found = _within(PATIENCE, lambda: HfApi().model_info(name, timeout=PATIENCE))
-        files = [sibling.rfilename for sibling in found.siblings or []]
+        model = _within(HUB_TIMEOUT, lambda: HfApi().model_info(name, timeout=HUB_TIMEOUT))
+        files = [sibling.rfilename for sibling in model.siblings or []]
         return Path(snapshot_download(name, allow_patterns=files_to_download(files)))
     except RepositoryNotFoundError as error:
         raise UsageError(
@@ -156,7 +156,7 @@ def weight_files(directory: Path) -> list[Path]:
 
 
 def files_to_download(files: Sequence[str]) -> list[str]:
-    """The files of a hub model that an encoder needs; pickled weights only if there are no safetensors."""
+    """The files of a hub model that an encoder needs; pickled weights only without safetensors."""
     safe = [file for file in files if re.fullmatch(r"model(-\d+-of-\d+)?\.safetensors(\.index\.json)?", file)]
     pickled = [file for file in files if re.fullmatch(r"pytorch_model(-\d+-of-\d+)?\.bin(\.index\.json)?", file)]
     return [file for file in files if file in SMALL_FILES + TOKENIZER_FILES] + (safe or pickled)

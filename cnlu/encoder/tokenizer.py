@@ -1,4 +1,4 @@
-"""The tokenizer of an encoder's directory as the content of a tokenizer.json, and its special tokens."""
+"""Reads the tokenizer of an encoder directory as the content of a tokenizer.json, and its special tokens."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def read_tokenizer(directory: Path) -> tuple[Content, list[str]]:
         raise DataError(directory, damaged, _("fetch it again")) from error
     special_tokens = {token["content"] for token in content.get("added_tokens") or () if token["special"]}
     if not {piece[0] if isinstance(piece, list) else piece for piece in vocabulary} - special_tokens:
-        # transformers makes a tokenizer of nothing
+        # transformers builds a tokenizer even from nothing
         raise DataError(directory, _("its tokenizer has no vocabulary"), _copy_files())
-    return content, _follow_vocabulary(content, str(directory))
+    return content, _align_normalizer(content, str(directory))
 
 
 def _content(directory: Path) -> Content:
@@ -109,7 +109,7 @@ def _word_pieces(pieces: list[str], settings: dict[str, Any]) -> Content:
 
 
 def _converted(directory: Path) -> Content:
-    """Converted by transformers from other kinds of files; imported here because the import takes seconds."""
+    """The tokenizer converted from other files by transformers, which is imported here because it takes seconds."""
     from transformers import AutoTokenizer
 
     from cnlu.encoder.transformers_logging import silent_transformers
@@ -122,8 +122,8 @@ def _converted(directory: Path) -> Content:
         )
     try:
         with silent_transformers():
-            found = AutoTokenizer.from_pretrained(directory, trust_remote_code=False, local_files_only=True)
-            content: Content = json.loads(found.backend_tokenizer.to_str())
+            tokenizer = AutoTokenizer.from_pretrained(directory, trust_remote_code=False, local_files_only=True)
+            content: Content = json.loads(tokenizer.backend_tokenizer.to_str())
     except Exception as error:  # the exceptions depend on the kind of tokenizer
         raise DataError(
             directory,
@@ -135,17 +135,17 @@ def _converted(directory: Path) -> Content:
 
 def tokenizer_settings(directory: Path) -> dict[str, Any]:
     """The content of tokenizer_config.json and special_tokens_map.json; missing or damaged files count as empty."""
-    found: dict[str, Any] = {}
+    merged: dict[str, Any] = {}
     for name in ("special_tokens_map.json", "tokenizer_config.json"):
         try:
             settings = json.loads((directory / name).read_text("utf-8"))
         except (OSError, ValueError):
             continue
-        found |= settings if isinstance(settings, dict) else {}
-    return found
+        merged |= settings if isinstance(settings, dict) else {}
+    return merged
 
 
-def _follow_vocabulary(content: Content, where: str) -> list[str]:
+def _align_normalizer(content: Content, where: str) -> list[str]:
     """Set the normalizer of a WordPiece tokenizer to agree with its vocabulary; returns a note for each change."""
     model = content["model"]
     if kind_of(model) != "WordPiece":
@@ -158,18 +158,18 @@ def _follow_vocabulary(content: Content, where: str) -> list[str]:
         lowercase = 2 * len(capital) < len(small)
         if step["lowercase"] != lowercase:
             step["lowercase"] = lowercase
-            found = (
+            reason = (
                 "no capital letters, so texts are lower-cased" if lowercase else "capital letters, so texts keep theirs"
             )
-            notes.append(f"{where}: its vocabulary has {found}, whatever its flag says")
+            notes.append(f"{where}: its vocabulary has {reason}, whatever its flag says")
     words = sum(len(piece) > 1 and all(map(is_han, piece)) for piece in vocabulary)
     han = words > 0 or any(len(piece) == 1 and is_han(piece) for piece in vocabulary)
-    apart = [step["handle_chinese_chars"] for step in steps]
+    handled = [step["handle_chinese_chars"] for step in steps]
     for step in steps:
         step["handle_chinese_chars"] = step["handle_chinese_chars"] or han
     if words:
         notes.append(f"{where}: Chinese characters are read one by one, not as the {words} words of its vocabulary")
-    elif han and not all(apart):
+    elif han and not all(handled):
         notes.append(f"{where}: Chinese characters are read one by one, whatever its flag says")
     return notes
 
@@ -229,9 +229,9 @@ def special_tokens_of(
 
 def _named(tokenizer: Any, settings: dict[str, Any], key: str, *usual: str) -> list[int]:
     """Ids of the special token `key`, by the name in the settings or else by the usual names."""
-    given = settings.get(key)
-    given = given.get("content") if isinstance(given, dict) else given
-    ids = [tokenizer.token_to_id(name) for name in ((given,) if isinstance(given, str) else usual)]
+    name = settings.get(key)
+    name = name.get("content") if isinstance(name, dict) else name
+    ids = [tokenizer.token_to_id(token) for token in ((name,) if isinstance(name, str) else usual)]
     return [i for i in ids if i is not None]
 
 
@@ -239,8 +239,8 @@ def _unknown(model: dict[str, Any]) -> int | None:
     vocabulary, kind = model["vocab"], kind_of(model)
     if kind == "Unigram":
         return None if model.get("byte_fallback") else model.get("unk_id")
-    found: int | None = vocabulary.get(model.get("unk_token"))
-    return found
+    unknown: int | None = vocabulary.get(model.get("unk_token"))
+    return unknown
 
 
 def largest_id(content: Content, special_tokens: SpecialTokens) -> int:

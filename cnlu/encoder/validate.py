@@ -30,10 +30,10 @@ EXPORTABLE_FAMILIES = (
     "xlm-roberta",
     "xlnet",
 )
-"""Families that are known to export; any other is exported once when it is loaded."""
+"""Families that are known to export; an encoder of another family is exported once when it is loaded."""
 OPSET = 20
 _CLOSE = 1e-3
-"""Largest relative change of a vector that padding may cause, which allows for rounding only."""
+"""Maximum relative change of a vector by padding, which allows for rounding only."""
 
 
 def validate_encoder(backbone: Backbone, limit: int, where: str) -> None:
@@ -43,14 +43,14 @@ def validate_encoder(backbone: Backbone, limit: int, where: str) -> None:
     padding. A text may have `limit` tokens, and the model exports to ONNX.
     """
     family = backbone.config.model_type
-    ids = torch.arange(5, 11)[None] % backbone.vocabulary
-    other = ids.clone()
-    other[0, -1] = 1
+    ids = torch.arange(5, 11)[None] % backbone.vocab_size
+    changed_ids = ids.clone()
+    changed_ids[0, -1] = 1
     longer = torch.cat([ids, torch.zeros_like(ids)], 1)
     mask = torch.cat([torch.ones_like(ids), torch.zeros_like(ids)], 1).float()
     try:
         with torch.no_grad(), silent_transformers():
-            plain, changed = (backbone(x, torch.ones(x.shape)) for x in (ids, other))
+            plain, changed = (backbone(x, torch.ones(x.shape)) for x in (ids, changed_ids))
             padded = backbone(longer, mask)
     except Exception as error:  # the exceptions depend on the family
         problem = _("{family} cannot be run as an encoder ({reason})", family=family, reason=one_line(error))
@@ -58,7 +58,7 @@ def validate_encoder(backbone: Backbone, limit: int, where: str) -> None:
     _check_states(backbone, ids, plain, where)
     if torch.equal(plain[-1][:, 0], changed[-1][:, 0]):
         raise DataError(where, _missing_context(backbone, ids, plain[-1]), choose_bert_family())
-    if any(_differs(state, more[:, : ids.shape[1]]) for state, more in zip(plain, padded, strict=True)):
+    if any(_differs(state, with_padding[:, : ids.shape[1]]) for state, with_padding in zip(plain, padded, strict=True)):
         problem = _("padding after a text changes the vectors of {family}", family=family)
         raise DataError(where, problem, choose_bert_family())
     if family not in EXPORTABLE_FAMILIES:
@@ -82,11 +82,11 @@ def _missing_context(backbone: Backbone, ids: Tensor, plain: Tensor) -> str:
     """
     family = backbone.config.model_type
 
-    def sees(place: int, other: int) -> bool:
+    def sees(position: int, other: int) -> bool:
         changed = ids.clone()
         changed[0, other] = 1
         with torch.no_grad(), silent_transformers():
-            return not torch.equal(plain[:, place], backbone(changed, torch.ones(ids.shape))[-1][:, place])
+            return not torch.equal(plain[:, position], backbone(changed, torch.ones(ids.shape))[-1][:, position])
 
     before, after = sees(3, 2), sees(2, 3)
     if before and not after:
@@ -96,12 +96,12 @@ def _missing_context(backbone: Backbone, ids: Tensor, plain: Tensor) -> str:
     return _("{family} has no context: each vector depends on its own token alone", family=family)
 
 
-def _differs(one: Tensor, other: Tensor) -> bool:
-    return bool((one - other).abs().max() > _CLOSE * one.abs().max())
+def _differs(expected: Tensor, actual: Tensor) -> bool:
+    return bool((expected - actual).abs().max() > _CLOSE * expected.abs().max())
 
 
 def _check_length(backbone: Backbone, limit: int, where: str) -> None:
-    ids = torch.full((1, limit), 5 % backbone.vocabulary)
+    ids = torch.full((1, limit), 5 % backbone.vocab_size)
     try:
         with torch.no_grad(), silent_transformers():
             backbone(ids, torch.ones(ids.shape))

@@ -30,10 +30,10 @@ def read_weights(directory: Path) -> dict[str, Tensor]:
             _("has no complete weights (model.safetensors or pytorch_model.bin, with all their parts)"),
             _("copy them into it; weights of TensorFlow or Flax must be converted first"),
         )
-    found: dict[str, Tensor] = {}
+    weights: dict[str, Tensor] = {}
     for file in files:
-        found |= _read(file)
-    return found
+        weights |= _read(file)
+    return weights
 
 
 def _read(file: Path) -> dict[str, Tensor]:
@@ -48,13 +48,13 @@ def _read(file: Path) -> dict[str, Tensor]:
         except Exception as error:  # safetensors' errors have no common class
             raise DataError(file, _("is damaged or not a safetensors file"), download_again()) from error
     try:
-        found = torch.load(file, map_location="cpu", weights_only=True)
+        weights = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:
         problem = _("cannot be read as plain weights: it is damaged, or a pickle with code in it, which is never run")
         raise DataError(file, problem, download_again()) from error
-    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
+    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
         raise DataError(file, _("holds something other than weights by name"), download_again())
-    return {str(name): value for name, value in found.items()}
+    return {str(name): value for name, value in weights.items()}
 
 
 def rename_weights(weights: dict[str, Tensor], expected: Collection[str]) -> dict[str, Tensor]:
@@ -64,15 +64,15 @@ def rename_weights(weights: dict[str, Tensor], expected: Collection[str]) -> dic
     names (`bert.`) is removed. Names without the prefix stay as they are.
     """
     renamed = {
-        re.sub(r"(LayerNorm\.)(gamma|beta)$", lambda found: found[1] + _LAYER_NORM[found[2]], name): value
+        re.sub(r"(LayerNorm\.)(gamma|beta)$", lambda match: match[1] + _LAYER_NORM[match[2]], name): value
         for name, value in weights.items()
     }
-    known = frozenset(expected)
+    expected_names = frozenset(expected)
     prefixes = Counter[str]()
     for name in renamed:
         parts = name.split(".")
         for i in range(len(parts)):
-            if ".".join(parts[i:]) in known:
+            if ".".join(parts[i:]) in expected_names:
                 prefixes[".".join([*parts[:i], ""])] += 1
                 break
     if not prefixes:

@@ -1,4 +1,4 @@
-"""Advice on the errors: findings, the ones that explain most errors first."""
+"""Advice on the errors: findings, sorted by the number of errors that they explain."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ MAX_FINDINGS = 6
 
 
 def advise(report_data: ReportData) -> dict[str, list[Finding]]:
-    """Findings by category (`labels`, `intents`, `entities`, `annotations`), the heaviest first; no empty category."""
+    """Findings by category (`labels`, `intents`, `entities`, `annotations`), sorted by weight; none is empty."""
     spans = [
-        (i, one)
-        for i, found in report_data.differences.items()
-        for one in found
-        if one.kind != "intent" and _is_learnable(report_data, one)
+        (i, difference)
+        for i, findings in report_data.differences.items()
+        for difference in findings
+        if difference.kind != "intent" and _is_learnable(report_data, difference)
     ]
     categories = {
         "labels": _unseen_labels(report_data),
-        "intents": intent_advice.findings(report_data),
-        "entities": entity_advice.findings(report_data, spans),
-        "annotations": annotation_advice.findings(report_data, spans),
+        "intents": intent_advice.intent_findings(report_data),
+        "entities": entity_advice.entity_findings(report_data, spans),
+        "annotations": annotation_advice.annotation_findings(report_data, spans),
     }
     return {
-        category: sorted(found, key=lambda finding: -finding.weight)[:MAX_FINDINGS]
-        for category, found in categories.items()
-        if found
+        category: sorted(findings, key=lambda finding: -finding.weight)[:MAX_FINDINGS]
+        for category, findings in categories.items()
+        if findings
     }
 
 
-def _is_learnable(report_data: ReportData, one: Difference) -> bool:
-    """False for an annotation whose type training has not seen; there is other advice for it."""
-    return report_data.labels is None or one.gold is None or one.gold[2] in report_data.labels.entities
+def _is_learnable(report_data: ReportData, difference: Difference) -> bool:
+    """False for an annotation whose type training has not seen; `_unseen_labels` covers it."""
+    return report_data.labels is None or difference.gold is None or difference.gold[2] in report_data.labels.entities
 
 
 def _unseen_labels(report_data: ReportData) -> list[Finding]:
@@ -45,24 +45,24 @@ def _unseen_labels(report_data: ReportData) -> list[Finding]:
     advice = _(
         "The model cannot answer it. Train on examples of it, or correct the name if training has it under another one."
     )
-    found = []
+    findings = []
     for label, count in _unseen(report_data, "intent", "per_label"):
-        what = n_(
+        problem = n_(
             "Training has not seen the intent {label}, which {count} sentence has.",
             "Training has not seen the intent {label}, which {count} sentences have.",
             count,
             label=Name(label),
         )
-        found.append(Finding(weight=count, what=pieces(what), advice=pieces(advice), filter={"gold": label}))
+        findings.append(Finding(weight=count, problem=pieces(problem), advice=pieces(advice), filter={"gold": label}))
     for label, count in _unseen(report_data, "entity", "per_type"):
-        what = n_(
+        problem = n_(
             "Training has not seen the entity type {label}, which {count} annotation has.",
             "Training has not seen the entity type {label}, which {count} annotations have.",
             count,
             label=Name(label),
         )
-        found.append(Finding(weight=count, what=pieces(what), advice=pieces(advice), filter={"type": label}))
-    return found
+        findings.append(Finding(weight=count, problem=pieces(problem), advice=pieces(advice), filter={"type": label}))
+    return findings
 
 
 def _unseen(report_data: ReportData, section: str, key: str) -> Iterable[tuple[str, int]]:

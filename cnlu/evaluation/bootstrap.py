@@ -1,4 +1,4 @@
-"""Confidence intervals of the figures, for the random choice of the test sentences.
+"""Confidence intervals of the figures: how much they vary with the random choice of the test sentences.
 
 Percentile bootstrap over sentences (Efron and Tibshirani 1993, chapter 13).
 """
@@ -74,7 +74,7 @@ def resampled_counts(
 ) -> tuple[list[Hashable], NDArray[np.int64]]:
     """The distinct `kinds` [K] of N sentences, and int64 [samples, K]: how often each is drawn, with replacement.
 
-    A figure that depends only on the kinds of sentences needs no more than these multinomial draws.
+    These multinomial draws are enough for a figure that depends only on the kinds of sentences.
     """
     counted = Counter(kinds)
     if not counted:

@@ -1,4 +1,4 @@
-"""The steps of `cnlu evaluate`, and which of its options exclude each other; `cnlu/evaluate_cli.py` has the options."""
+"""The steps of `cnlu evaluate` and the checks of its arguments; `cnlu/evaluate_cli.py` defines the options."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def check_evaluate(arguments: argparse.Namespace) -> None:
             "--seed": arguments.seed,
             "--device": arguments.device,
         }
-        refuse_option(training, _("has no effect without --cross-validate, for nothing is trained"))
+        refuse_option(training, _("has no effect without --cross-validate, because nothing is trained"))
         if len(paths) < 2:
             problem = _("`cnlu evaluate MODEL DATA` needs a model and examples")
             raise UsageError(paths[0], problem, _("name both, or give --cross-validate 5 to evaluate without a model"))
@@ -54,13 +54,13 @@ def evaluate_model(paths: Sequence[str], log: Log) -> ReportData:
     data = load_data(paths[1:])
     for note in data.notes:
         log(f"note: {note}")
-    found = model.parse_batch([example.text for example in data.examples])
-    metrics = evaluate(data.examples, found, model.labels)
+    results = model.parse_batch([example.text for example in data.examples])
+    metrics = evaluate(data.examples, results, model.labels)
     unseen_spans = find_unseen_spans(data.examples, lambda kind, value: model.has_seen(value, kind))
     return ReportData(
         subject=_("{model} on {data}", model=paths[0], data=", ".join(paths[1:])),
         examples=data.examples,
-        results=found,
+        results=results,
         metrics=metrics,
         labels=model.labels,
         counts=model.training.get("examples"),

@@ -45,35 +45,35 @@ def pooled(
     metrics["unseen_labels"] = sum(fold["unseen_labels"] for fold in each)
     figures = [_figures(fold) for fold in each]
     metrics["folds"] = {
-        "each": [{"n": fold["n"], **one} for fold, one in zip(each, figures, strict=True)],
-        "mean": _over(figures, fmean),
-        "sd": _over(figures, lambda values: stdev(values) if len(values) > 1 else 0.0),
+        "each": [{"n": fold["n"], **fold_figures} for fold, fold_figures in zip(each, figures, strict=True)],
+        "mean": _summarize(figures, fmean),
+        "sd": _summarize(figures, lambda values: stdev(values) if len(values) > 1 else 0.0),
     }
     return metrics
 
 
 def _figures(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """The figures of a fold, without those of its labels."""
-    found: dict[str, Any] = {}
+    figures: dict[str, Any] = {}
     for key in FIGURES:
         section, _dot, field = key.partition(".")
         if not field or metrics[section] is None:
-            found[section] = metrics[section]
+            figures[section] = metrics[section]
         else:
-            found.setdefault(section, {})[field] = metrics[section][field]
-    return found
+            figures.setdefault(section, {})[field] = metrics[section][field]
+    return figures
 
 
-def _over(figures: Sequence[Mapping[str, Any]], summary: Callable[[list[float]], float]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _summarize(figures: Sequence[Mapping[str, Any]], summary: Callable[[list[float]], float]) -> dict[str, Any]:
+    summaries: dict[str, Any] = {}
     for key in FIGURES:
         section, _dot, field = key.partition(".")
-        there = [one[section] for one in figures if one[section] is not None]
-        if not field or not there:
-            found[section] = summary(there) if there else None
+        sections = [one[section] for one in figures if one[section] is not None]
+        if not field or not sections:
+            summaries[section] = summary(sections) if sections else None
         else:
-            found.setdefault(section, {})[field] = summary([one[field] for one in there])
-    return found
+            summaries.setdefault(section, {})[field] = summary([one[field] for one in sections])
+    return summaries
 
 
 def format_folds(folds: Mapping[str, Any]) -> str:

@@ -25,7 +25,7 @@ def kind_titles() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Difference:
-    """One error."""
+    """One error in a frame."""
 
     kind: str
     """One of KINDS"""
@@ -36,17 +36,17 @@ class Difference:
 
 
 def differences(gold: Frame, predicted: Frame) -> list[Difference]:
-    """The intent first, then annotated entities in text order, each with an overlapping answer, then other answers."""
-    found = [] if intent_is_right(gold, predicted) else [Difference("intent")]
+    """The intent, then annotated entities in text order, paired with overlapping answers, then the other answers."""
+    result = [] if intent_is_right(gold, predicted) else [Difference("intent")]
     extra = in_text_order(predicted.entities - gold.entities)
     for span in in_text_order(gold.entities - predicted.entities):
         overlapping = [other for other in extra if other[0] < span[1] and span[0] < other[1]]
         if overlapping:
             extra.remove(overlapping[0])
-            found.append(Difference(_kind(span, overlapping[0]), span, overlapping[0]))
+            result.append(Difference(_kind(span, overlapping[0]), span, overlapping[0]))
         else:
-            found.append(Difference("missed", span))
-    return found + [Difference("invented", None, span) for span in extra]
+            result.append(Difference("missed", span))
+    return result + [Difference("invented", None, span) for span in extra]
 
 
 def _kind(gold: RoleSpan, predicted: RoleSpan) -> str:

@@ -18,17 +18,21 @@ from cnlu.evaluation.report_data import ReportData
 from cnlu.i18n import _, n_
 
 
-def findings(report_data: ReportData, spans: Cases) -> list[Finding]:
+def entity_findings(report_data: ReportData, spans: Cases) -> list[Finding]:
     """All findings about entities."""
     return [*_missed(report_data, spans), *_boundaries(report_data, spans), *_other_types(spans), *_roles(spans)]
 
 
 def _missed(report_data: ReportData, spans: Cases) -> list[Finding]:
-    """Entity types that are missed, and whether their values or the sentences around them are new."""
-    by_type = group_by_key((one.gold[2], (i, one)) for i, one in spans if one.kind == "missed" and one.gold)
-    found = []
+    """Findings about missed entities, one for each type; they say whether the values or the sentences are new."""
+    by_type = group_by_key(
+        (difference.gold[2], (i, difference))
+        for i, difference in spans
+        if difference.kind == "missed" and difference.gold
+    )
+    findings = []
     for kind, cases in by_type.items():
-        gold = [(i, one.gold) for i, one in cases if one.gold]
+        gold = [(i, difference.gold) for i, difference in cases if difference.gold]
         unseen = [(i, span) for i, span in gold if (i, span[:3]) in report_data.unseen_spans]
         missed = n_(
             "{count} annotation of {type} was not found.",
@@ -38,23 +42,23 @@ def _missed(report_data: ReportData, spans: Cases) -> list[Finding]:
         )
         if unseen and len(unseen) * 3 >= len(gold):
             values = list(dict.fromkeys(report_data.examples[i].text[span[0] : span[1]] for i, span in unseen))
-            what = pieces(f"{missed} {_unseen_values(values, len(unseen), len(gold))}")
+            problem = pieces(f"{missed} {_unseen_values(values, len(unseen), len(gold))}")
             advice = _(
                 "Annotate these values and similar ones in several examples, or put them into a lookup table {type}.",
                 type=Name(kind),
             )
         else:
-            what, advice = pieces(missed), _seen_values_advice(some_unseen=bool(unseen))
-        found.append(
+            problem, advice = pieces(missed), _seen_values_advice(some_unseen=bool(unseen))
+        findings.append(
             Finding(
                 weight=len(cases),
-                what=what,
+                problem=problem,
                 advice=pieces(advice),
                 instances=gold_instances(cases),
                 filter={"type": kind, "kind": "missed"},
             )
         )
-    return found
+    return findings
 
 
 def _unseen_values(values: list[str], unseen: int, total: int) -> str:
@@ -79,70 +83,77 @@ def _seen_values_advice(some_unseen: bool) -> str:
 
 
 def _boundaries(report_data: ReportData, spans: Cases) -> list[Finding]:
-    by_type = group_by_key((one.gold[2], (i, one)) for i, one in spans if one.kind == "boundaries" and one.gold)
-    found = []
+    by_type = group_by_key(
+        (difference.gold[2], (i, difference))
+        for i, difference in spans
+        if difference.kind == "boundaries" and difference.gold
+    )
+    findings = []
     for kind, cases in by_type.items():
         points: list[Words] = []
-        for i, one in cases[:MAX_SENTENCES]:
+        for i, difference in cases[:MAX_SENTENCES]:
             text = report_data.examples[i].text
-            if one.gold and one.predicted:
-                gold, answer = Name(text[one.gold[0] : one.gold[1]]), Name(text[one.predicted[0] : one.predicted[1]])
+            if difference.gold and difference.predicted:
+                gold, answer = (
+                    Name(text[difference.gold[0] : difference.gold[1]]),
+                    Name(text[difference.predicted[0] : difference.predicted[1]]),
+                )
                 points.append(pieces(_("annotated {gold}, answered {answer}", gold=gold, answer=answer)))
-        what = n_(
+        problem = n_(
             "{count} annotation of {type} was found with other boundaries.",
             "{count} annotations of {type} were found with other boundaries.",
             len(cases),
             type=Name(kind),
         )
         advice = _("Decide where it begins and ends, and look for training examples that are annotated differently.")
-        found.append(
+        findings.append(
             Finding(
                 weight=len(cases),
-                what=pieces(what),
+                problem=pieces(problem),
                 advice=pieces(advice),
                 points=points,
                 filter={"type": kind, "kind": "boundaries"},
             )
         )
-    return found
+    return findings
 
 
 def _other_types(spans: Cases) -> list[Finding]:
     by_pair = group_by_key(
-        ((one.gold[2], one.predicted[2]), (i, one))
-        for i, one in spans
-        if one.kind == "type" and one.gold and one.predicted
+        ((difference.gold[2], difference.predicted[2]), (i, difference))
+        for i, difference in spans
+        if difference.kind == "type" and difference.gold and difference.predicted
     )
-    found = []
+    findings = []
     for (gold, answer), cases in by_pair.items():
-        what = n_(
+        problem = n_(
             "{count} annotation of {gold} was answered as {answer}.",
             "{count} annotations of {gold} were answered as {answer}.",
             len(cases),
             gold=Name(gold),
             answer=Name(answer),
         )
-        found.append(
+        findings.append(
             Finding(
                 weight=len(cases),
-                what=pieces(what),
+                problem=pieces(problem),
                 advice=pieces(_("Add sentences in which the words around the entity distinguish the two types.")),
                 instances=gold_instances(cases),
                 filter={"type": gold, "kind": "type"},
             )
         )
-    return found
+    return findings
 
 
 def _roles(spans: Cases) -> list[Finding]:
     by_roles = group_by_key(
-        ((one.gold[2], _role_and_group(one.gold), _role_and_group(one.predicted)), (i, one))
-        for i, one in spans
-        if one.kind == "role" and one.gold and one.predicted
+        ((difference.gold[2], _role_and_group(difference.gold), _role_and_group(difference.predicted)), (i, difference))
+        for i, difference in spans
+        if difference.kind == "role" and difference.gold and difference.predicted
     )
-    found = []
+    findings = []
     for (kind, gold, answer), cases in by_roles.items():
-        what = n_(
+        problem = n_(
             "{count} annotation of {type} should have the role or group {gold}, but was answered with {answer}.",
             "{count} annotations of {type} should have the role or group {gold}, but were answered with {answer}.",
             len(cases),
@@ -150,16 +161,16 @@ def _roles(spans: Cases) -> list[Finding]:
             gold=Name(gold),
             answer=Name(answer),
         )
-        found.append(
+        findings.append(
             Finding(
                 weight=len(cases),
-                what=pieces(what),
+                problem=pieces(problem),
                 advice=pieces(_("Add sentences of the same structure with each role in the same position.")),
                 instances=gold_instances(cases),
                 filter={"type": kind, "kind": "role"},
             )
         )
-    return found
+    return findings
 
 
 def _role_and_group(span: RoleSpan) -> str:

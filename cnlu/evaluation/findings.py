@@ -31,18 +31,18 @@ class Name(str):
     __slots__ = ()
 
     def __format__(self, spec: str) -> str:
-        """The text between marks that `pieces` finds again after a message was translated and formatted."""
+        """The text between two private-use characters, by which `pieces` finds it in a formatted message."""
         return f"{_OPEN}{self.replace(_OPEN, '').replace(_CLOSE, '')}{_CLOSE}"
 
 
 def pieces(message: str) -> Words:
-    """The pieces of a formatted message; every `Name` that was formatted into it is a piece of its own."""
+    """The pieces of a formatted message; each `Name` in it is a separate piece."""
     start, *rest = message.split(_OPEN)
-    found: list[str] = [start]
+    parts: list[str] = [start]
     for part in rest:
         name, _close, text = part.partition(_CLOSE)
-        found += [Name(name), text]
-    return tuple(piece for piece in found if piece)
+        parts += [Name(name), text]
+    return tuple(piece for piece in parts if piece)
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,11 @@ class Instance:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing to work on."""
+    """A kind of error, with advice."""
 
     weight: int
-    """Number of errors that it explains"""
-    what: Words
+    """Number of errors that the finding explains"""
+    problem: Words
     advice: Words
     instances: Sequence[Instance] = ()
     points: Sequence[Words] = ()
@@ -79,13 +79,13 @@ def group_by_key(pairs: Iterable[tuple[Key, Case]]) -> dict[Key, list[Case]]:
 
 def gold_instances(cases: Cases) -> list[Instance]:
     """The first sentences of the cases, with their annotated spans."""
-    return [Instance(i, one.gold) for i, one in cases[:MAX_SENTENCES]]
+    return [Instance(i, difference.gold) for i, difference in cases[:MAX_SENTENCES]]
 
 
 def enumeration(words: Sequence[str], limit: int = 8) -> str:
     """The words as an enumeration within a message, up to `limit` of them."""
     shown = _(", ").join(f"{Name(word)}" for word in words[:limit])  # the separator of an enumeration
-    hidden = len(words) - limit
-    if hidden <= 0:
+    rest = len(words) - limit
+    if rest <= 0:
         return shown
-    return n_("{words} and {count} more", "{words} and {count} more", hidden, words=shown)
+    return n_("{words} and {count} more", "{words} and {count} more", rest, words=shown)

@@ -63,7 +63,7 @@ def paired_frames(gold: Sequence[Example], predicted: Sequence[Mapping[str, Any]
 
 
 def _pair(gold: Frame, predicted: Frame, multi_intent: bool) -> tuple[Frame, Frame]:
-    """With a multi-label model, a+b and b+a are the same intent."""
+    """The two frames; with a multi-label model, with the intents in canonical order: a+b and b+a are the same."""
     if not multi_intent:
         return gold, predicted
     return replace(gold, intent=canonical_intent(gold.intent)), replace(
@@ -77,5 +77,5 @@ def rightness(gold: Sequence[Example], predicted: Sequence[Mapping[str, Any]]) -
 
 
 def in_text_order(entities: Iterable[RoleSpan]) -> list[RoleSpan]:
-    """Sorted by position; a missing role or group comes first."""
+    """The entities sorted by position; a missing role or group comes first."""
     return sorted(entities, key=lambda e: (e[0], e[1], e[2], e[3] or "", e[4] or ""))

@@ -10,10 +10,10 @@ from cnlu.evaluation.report_data import ReportData
 from cnlu.i18n import _, n_
 
 FEW_EXAMPLES = 20
-"""An intent with fewer training examples than this has few, if the median intent has clearly more."""
+"""An intent with fewer training examples counts as small if the median intent has clearly more."""
 
 
-def findings(report_data: ReportData) -> list[Finding]:
+def intent_findings(report_data: ReportData) -> list[Finding]:
     """All findings about intents."""
     return [*_confused(report_data), *_few(report_data)]
 
@@ -22,52 +22,52 @@ def _confused(report_data: ReportData) -> list[Finding]:
     """Pairs of intents that the model confuses, both directions in one finding."""
     cells: dict[tuple[str, str], list[tuple[float, int]]] = defaultdict(list)
     for number, gold, answer, confidence in report_data.intents:
-        known = report_data.labels is None or gold in report_data.labels.intents
-        if answer is not None and gold != answer and known:
+        is_seen = report_data.labels is None or gold in report_data.labels.intents
+        if answer is not None and gold != answer and is_seen:
             cells[gold, answer].append((-confidence, number))
-    found = []
-    for (gold, answer), there in cells.items():
-        back = cells.get((answer, gold), [])
-        if (len(back), gold) > (len(there), answer) or len(there) + len(back) < 2:
+    findings = []
+    for (gold, answer), confusions in cells.items():
+        reversals = cells.get((answer, gold), [])
+        if (len(reversals), gold) > (len(confusions), answer) or len(confusions) + len(reversals) < 2:
             continue  # the reverse direction has the finding, or a single error is no pattern
         note = _("annotated {intent}", intent=answer)
-        instances = [Instance(number) for _key, number in sorted(there)[:MAX_SENTENCES]]
-        instances += [Instance(number, note=note) for _key, number in sorted(back)[: MAX_SENTENCES - 2]]
-        found.append(
+        instances = [Instance(number) for _key, number in sorted(confusions)[:MAX_SENTENCES]]
+        instances += [Instance(number, note=note) for _key, number in sorted(reversals)[: MAX_SENTENCES - 2]]
+        findings.append(
             Finding(
-                weight=len(there) + len(back),
-                what=_what_is_confused(gold, answer, len(there), len(back)),
-                advice=_what_to_add(report_data, gold, answer, len(there), len(back)),
+                weight=len(confusions) + len(reversals),
+                problem=_confusion(gold, answer, len(confusions), len(reversals)),
+                advice=_confusion_advice(report_data, gold, answer, len(confusions), len(reversals)),
                 instances=instances,
                 filter={"gold": gold, "answer": answer},
             )
         )
-    return found
+    return findings
 
 
-def _what_is_confused(gold: str, answer: str, there: int, back: int) -> Words:
+def _confusion(gold: str, answer: str, confused: int, reverse: int) -> Words:
     names = {"gold": Name(gold), "answer": Name(answer)}
-    if not back:
+    if not reverse:
         message = n_(
             "{count} sentence of {gold} was answered as {answer}.",
             "{count} sentences of {gold} were answered as {answer}.",
-            there,
+            confused,
             **names,
         )
     else:
         message = n_(
             "{count} sentence of {gold} was answered as {answer}, and {back} the other way round.",
             "{count} sentences of {gold} were answered as {answer}, and {back} the other way round.",
-            there,
-            back=back,
+            confused,
+            back=reverse,
             **names,
         )
     return pieces(message)
 
 
-def _what_to_add(report_data: ReportData, gold: str, answer: str, there: int, back: int) -> Words:
+def _confusion_advice(report_data: ReportData, gold: str, answer: str, confused: int, reverse: int) -> Words:
     names = {"gold": Name(gold), "answer": Name(answer)}
-    if back * 3 >= there and back >= 2:
+    if reverse * 3 >= confused and reverse >= 2:
         return pieces(
             _(
                 "It happens both ways. Try to say in one sentence how the two differ. If that is hard, merge them; if "
@@ -101,7 +101,7 @@ def _few(report_data: ReportData) -> list[Finding]:
     counts = report_data.counts["intents"]
     usual = median(counts.values()) if counts else 0
     limit = max(min(FEW_EXAMPLES, usual * 3 / 4), usual / 2)
-    asked = Counter(gold for _, gold, _, _ in report_data.intents)
+    totals = Counter(gold for _, gold, _, _ in report_data.intents)
     wrong = Counter(gold for _, gold, answer, _ in report_data.intents if gold != answer)
     few = [label for label in wrong if 0 < counts.get(label, 0) < limit]
     if not few:
@@ -117,9 +117,9 @@ def _few(report_data: ReportData) -> list[Finding]:
     return [
         Finding(
             weight=sum(wrong[label] for label in few),
-            what=pieces(_("These intents had few training examples.")),
+            problem=pieces(_("These intents had few training examples.")),
             advice=pieces(advice),
-            points=[_point(label, counts[label], wrong[label], asked[label]) for label in few[:12]],
+            points=[_point(label, counts[label], wrong[label], totals[label]) for label in few[:12]],
         )
     ]
 

@@ -19,31 +19,33 @@ from cnlu.runtime.unreachable_spans import count_unreachable
 def evaluate(
     gold: Sequence[Example],
     predicted: Sequence[Mapping[str, Any]],
-    known: Labels | None = None,
+    training_labels: Labels | None = None,
     unreachable: Callable[[Example], int] = count_unreachable,
 ) -> dict[str, Any]:
     """The content of metrics.json for parse results `predicted` of the `gold` examples, in the same order.
 
-    `known` are the labels that training has seen (None: all count as seen). `unreachable` counts the gold spans of an
-    example that no parse result can contain. A section without gold data is None: `intent` without gold intents,
-    `entity` if neither side has entities, `entity_role` without gold roles and groups. Precision is 0 if nothing is
-    predicted, and recall is 0 if nothing is annotated. Raises ValueError if the lengths differ.
+    `training_labels` are the labels that training has seen (None: all count as seen). `unreachable` counts the gold
+    spans of an example that no parse result can contain. A section without gold data is None: `intent` without gold
+    intents, `entity` if neither side has entities, `entity_role` without gold roles and groups. Precision is 0 if
+    nothing is predicted, and recall is 0 if nothing is annotated. Raises ValueError if the lengths differ.
     """
     pairs, multi_label = paired_frames(gold, predicted), any("intents" in result for result in predicted)
     right = sum(frame_is_right(*pair) for pair in pairs)
     return {
         "n": len(pairs),
-        "intent": _intent_section(pairs, predicted, known),
-        "entity": _entity_section(pairs, known),
-        "entity_role": _role_section(pairs, known),
+        "intent": _intent_section(pairs, predicted, training_labels),
+        "entity": _entity_section(pairs, training_labels),
+        "entity_role": _role_section(pairs, training_labels),
         "frame_accuracy": _ratio(right, len(pairs)),
         "unreachable_entities": sum(unreachable(example) for example in gold),
-        "unseen_labels": sum(_unseen(example, known, multi_label) for example in gold) if known else 0,
+        "unseen_labels": sum(_unseen(example, training_labels, multi_label) for example in gold)
+        if training_labels
+        else 0,
     }
 
 
 def _intent_section(
-    pairs: Sequence[tuple[Frame, Frame]], predicted: Sequence[Mapping[str, Any]], known: Labels | None
+    pairs: Sequence[tuple[Frame, Frame]], predicted: Sequence[Mapping[str, Any]], training_labels: Labels | None
 ) -> dict[str, Any] | None:
     """Accuracy, F1 and calibration over the examples that have a gold intent.
 
@@ -54,24 +56,24 @@ def _intent_section(
     def single(name: str | None) -> list[str]:
         return _single_intents(name, multi_label)
 
-    asked = [(g.intent, p.intent, r) for (g, p), r in zip(pairs, predicted, strict=True) if g.intent is not None]
-    if not asked:
+    labelled = [(g.intent, p.intent, r) for (g, p), r in zip(pairs, predicted, strict=True) if g.intent is not None]
+    if not labelled:
         return None
-    support = Counter(name for gold, _, _ in asked for name in single(gold))
-    answers = Counter(name for _, answer, _ in asked for name in single(answer))
-    matches = Counter(name for gold, answer, _ in asked for name in single(gold) if name in single(answer))
+    support = Counter(name for gold, _, _ in labelled for name in single(gold))
+    answers = Counter(name for _, answer, _ in labelled for name in single(answer))
+    matches = Counter(name for gold, answer, _ in labelled for name in single(gold) if name in single(answer))
     per_label = {
         label: {
             **_scores(matches[label], answers[label], support[label]),
             "support": support[label],
-            "seen": known is None or label in known.intents,
+            "seen": training_labels is None or label in training_labels.intents,
         }
         for label in sorted(support.keys() | answers.keys())
     }
-    correct = [gold == answer for gold, answer, _ in asked]
-    confidences = [float((result.get("intent") or {}).get("confidence") or 0.0) for _, _, result in asked]
+    correct = [gold == answer for gold, answer, _ in labelled]
+    confidences = [float((result.get("intent") or {}).get("confidence") or 0.0) for _, _, result in labelled]
     return {
-        "accuracy": _ratio(sum(correct), len(asked)),
+        "accuracy": _ratio(sum(correct), len(labelled)),
         "macro_f1": sum(per_label[label]["f1"] for label in support) / len(support),
         "weighted_f1": sum(per_label[label]["f1"] * n for label, n in support.items()) / support.total(),
         "ece": expected_calibration_error(np.array(confidences), np.array(correct)),
@@ -79,25 +81,25 @@ def _intent_section(
     }
 
 
-def _entity_section(pairs: Iterable[tuple[Frame, Frame]], known: Labels | None) -> dict[str, Any] | None:
+def _entity_section(pairs: Iterable[tuple[Frame, Frame]], training_labels: Labels | None) -> dict[str, Any] | None:
     spans = [(gold.spans, predicted.spans) for gold, predicted in pairs]
     if not any(gold or predicted for gold, predicted in spans):
         return None
 
     def seen(span: Span) -> bool:
-        return known is None or span[2] in known.entities
+        return training_labels is None or span[2] in training_labels.entities
 
     return _span_section(spans, lambda span: span[2], seen)
 
 
-def _role_section(pairs: Sequence[tuple[Frame, Frame]], known: Labels | None) -> dict[str, Any] | None:
+def _role_section(pairs: Sequence[tuple[Frame, Frame]], training_labels: Labels | None) -> dict[str, Any] | None:
     """Like the entity section, but with roles and groups."""
     spans = [(gold.entities, predicted.entities) for gold, predicted in pairs]
     if not any(span[3] is not None or span[4] is not None for gold, _ in spans for span in gold):
         return None
 
     def seen(span: RoleSpan) -> bool:
-        return known is None or _is_seen(*span[2:], known)
+        return training_labels is None or _is_seen(*span[2:], training_labels)
 
     return _span_section(spans, _role_name, seen)
 
@@ -152,19 +154,21 @@ def _single_intents(name: str | None, multi_label: bool) -> list[str]:
     return split_intent(name) if multi_label else [name]
 
 
-def _unseen(example: Example, known: Labels, multi_label: bool) -> int:
+def _unseen(example: Example, training_labels: Labels, multi_label: bool) -> int:
     """Number of the example's intents and entities whose label training has not seen."""
 
     def is_seen(entity: Entity) -> bool:
-        return _is_seen(entity.entity, entity.role, entity.group, known)
+        return _is_seen(entity.entity, entity.role, entity.group, training_labels)
 
     intents = _single_intents(example.intent, multi_label)
-    return sum(name not in known.intents for name in intents) + sum(not is_seen(entity) for entity in example.entities)
+    return sum(name not in training_labels.intents for name in intents) + sum(
+        not is_seen(entity) for entity in example.entities
+    )
 
 
-def _is_seen(kind: str, role: str | None, group: str | None, known: Labels) -> bool:
+def _is_seen(kind: str, role: str | None, group: str | None, training_labels: Labels) -> bool:
     return (
-        kind in known.entities
-        and (role is None or role in known.roles.get(kind, ()))
-        and (group is None or group in known.groups.get(kind, ()))
+        kind in training_labels.entities
+        and (role is None or role in training_labels.roles.get(kind, ()))
+        and (group is None or group in training_labels.groups.get(kind, ()))
     )

@@ -45,18 +45,18 @@ def find_errors(gold: Sequence[Example], predicted: Sequence[Mapping[str, Any]])
 
 
 def _descriptions(text: str, gold: Frame, predicted: Frame) -> list[str]:
-    found = []
-    for one in differences(gold, predicted):
-        annotated, answered = (span and _description(text, span) for span in (one.gold, one.predicted))
-        if one.kind == "intent":
-            found.append(f"intent: {predicted.intent} instead of {gold.intent}")
+    descriptions = []
+    for difference in differences(gold, predicted):
+        annotated, answered = (span and _description(text, span) for span in (difference.gold, difference.predicted))
+        if difference.kind == "intent":
+            descriptions.append(f"intent: {predicted.intent} instead of {gold.intent}")
         elif answered is None:
-            found.append(f"entity: missed {annotated}")
+            descriptions.append(f"entity: missed {annotated}")
         elif annotated is None:
-            found.append(f"entity: invented {answered}")
+            descriptions.append(f"entity: invented {answered}")
         else:
-            found.append(f"entity: {answered} instead of {annotated}")
-    return found
+            descriptions.append(f"entity: {answered} instead of {annotated}")
+    return descriptions
 
 
 def _description(text: str, span: RoleSpan) -> str:
@@ -172,7 +172,7 @@ def _headline(metrics: Mapping[str, Any]) -> str:
 
 
 def _label_table(title: str, per_label: Mapping[str, Mapping[str, Any]], limit: int) -> str:
-    """One row per label, the worst F1 first; of equal ones the more frequent first."""
+    """One row per label, the worst F1 first; among equals, the most frequent first."""
     ranked = sorted(per_label.items(), key=lambda item: (item[1]["f1"], -item[1]["support"], item[0]))
     rows = [[title, _("precision"), _("recall"), _("F1"), _("gold")]]
     for label, scores in ranked[:limit]:

@@ -38,7 +38,7 @@ class ReportData:
     counts: Mapping[str, Mapping[str, int]] | None = None
     """Training label counts: examples of each of the `intents`, annotations of each of the `entities`; None: unknown"""
     unseen_spans: frozenset[tuple[int, Span]] = frozenset()
-    """(index of the example, annotated span) of the spans whose words training has not seen"""
+    """(index of the example, annotated span) for each span whose words training has not seen"""
     fold_of: Sequence[int] | None = None
     """Number of the fold that held out each example, from 1; None: no cross-validation"""
 
@@ -72,25 +72,25 @@ class ReportData:
 
     @cached_property
     def entity_types(self) -> list[str]:
-        """All annotated or answered types, sorted; the page picks a type's colour by its position."""
+        """All annotated or answered types, sorted; a type's position determines its colour on the page."""
         return sorted({span[2] for pair in self.pairs for frame in pair for span in frame.entities})
 
     @cached_property
     def headline(self) -> dict[str, Interval]:
         """95 % intervals of the figures that the examples have; keys as in metrics.json, with dots."""
         right = np.array([i not in self.differences for i in range(len(self.examples))])
-        found = {"frame_accuracy": mean_interval(right, samples=SAMPLES)}
+        intervals = {"frame_accuracy": mean_interval(right, samples=SAMPLES)}
         if self.metrics["intent"]:
             pairs = [(gold, answer) for _, gold, answer, _ in self.intents]
             correct = np.array([gold == answer for gold, answer in pairs])
-            found["intent.accuracy"] = mean_interval(correct, samples=SAMPLES)
-            found["intent.macro_f1"] = macro_f1_interval(pairs, samples=SAMPLES)
+            intervals["intent.accuracy"] = mean_interval(correct, samples=SAMPLES)
+            intervals["intent.macro_f1"] = macro_f1_interval(pairs, samples=SAMPLES)
         if self.metrics["entity"]:
-            found["entity.f1"] = f1_interval([_counts(g.spans, p.spans) for g, p in self.pairs], samples=SAMPLES)
+            intervals["entity.f1"] = f1_interval([_counts(g.spans, p.spans) for g, p in self.pairs], samples=SAMPLES)
         if self.metrics["entity_role"]:
             sides = [_counts(g.entities, p.entities) for g, p in self.pairs]
-            found["entity_role.f1"] = f1_interval(sides, samples=SAMPLES)
-        return found
+            intervals["entity_role.f1"] = f1_interval(sides, samples=SAMPLES)
+        return intervals
 
 
 def _counts(gold: frozenset[Any], predicted: frozenset[Any]) -> tuple[int, int, int]:

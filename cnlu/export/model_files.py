@@ -29,7 +29,7 @@ def model_files(
     tokens: str | None = None,
     weights: bytes | None = None,
 ) -> dict[str, bytes]:
-    """File name -> bytes. `graph` is the exported network, `metadata` what training.json tells: history, dev figures.
+    """File name -> bytes. `graph` is the exported network, `metadata` the content of training.json.
 
     `tokens` is the encoder's tokenizer as text.tokens.to_json writes it, `weights` the content of network.safetensors.
     """

@@ -1,8 +1,8 @@
 """`network.safetensors`: the ensemble's trained weights beside the graph, so that training can continue from a model.
 
-The file holds the members' parameters in float16. It leaves out what stands elsewhere in the model directory: the
-encoder and the 8-bit tables of sparse features (model.onnx), and the weights of the decision on groups (groups.npy).
-Parsing never opens it.
+The file holds the members' parameters in float16. It leaves out what other files of the model directory hold: the
+encoder and the 8-bit tables of sparse features (model.onnx), and the weights of the grouping CRF (groups.npy). Parsing
+never opens it.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from cnlu.model.network import Sizes
 from cnlu.runtime.model_dir import ModelFiles
 
 if TYPE_CHECKING:
-    from cnlu.runtime.interpreter import Interpreter  # brings ONNX Runtime, which writing does not need
+    from cnlu.runtime.interpreter import Interpreter  # imports ONNX Runtime, which writing does not need
 
 NETWORK_WEIGHTS = "network.safetensors"
 _TABLES = ("characters", "sentence")
 _PRETEXT = ("guess", "hidden")
-"""Parameters of the masked-character loss, which only serves training and starts anew"""
-_MOST_HEADER = 1 << 20
-"""Bytes of the file beside its tensors"""
+"""Parameters of the masked-character loss, which is only used in training and starts again from random weights"""
+_MAX_HEADER = 1 << 20
+"""Maximum bytes of the file besides its tensors"""
 
 
 def to_safetensors(network: Ensemble) -> bytes:
-    """The content of network.safetensors. Raises ModelError where a weight exceeds float16."""
+    """The content of network.safetensors. Raises ModelError if a weight exceeds float16."""
     weights = {name: parameter.detach().cpu().half().contiguous() for name, parameter in _parameters(network).items()}
     if not all(bool(torch.isfinite(weight).all()) for weight in weights.values()):
         raise ModelError(
@@ -48,9 +48,9 @@ def to_safetensors(network: Ensemble) -> bytes:
 def read_weights(files: ModelFiles, model: Interpreter, encoder_width: int = 0) -> dict[str, Tensor]:
     """Parameter name, as in `Ensemble.named_parameters` -> float32 tensor: network.safetensors and the sparse tables.
 
-    `encoder_width` is that of the model's encoder, 0 without one. The tables are those of the graph: the same 8-bit
-    rows, their scales within one rounding of float32. Raises ModelError where the file is missing, or where names,
-    shapes, dtypes or values are not those of the model's settings.
+    `encoder_width` is the width of the model's encoder, 0 without one. The tables are those of the graph: the same
+    8-bit rows, with scales that differ by at most one rounding of float32. Raises ModelError if the file is missing, or
+    if its names, shapes, dtypes or values do not fit the model's settings.
     """
     place = files.path / NETWORK_WEIGHTS
     if NETWORK_WEIGHTS not in files.files:
@@ -59,11 +59,11 @@ def read_weights(files: ModelFiles, model: Interpreter, encoder_width: int = 0) 
             _("holds no {name}, so training cannot continue from it", name=NETWORK_WEIGHTS),
             _("train it again without --no-store-weights and --int8"),
         )
-    expected = _blank(model, encoder_width)
+    expected = _meta_network(model, encoder_width)
     try:
         weights = _checked(files.files[NETWORK_WEIGHTS], _parameters(expected))
         return weights | _sparse_tables(files.files["model.onnx"], expected)
-    except Exception as error:  # a directory may come from anybody
+    except Exception as error:  # the directory may come from anybody
         raise ModelError(
             place,
             _("does not fit the model's other files ({reason})", reason=one_line(error)),
@@ -73,12 +73,14 @@ def read_weights(files: ModelFiles, model: Interpreter, encoder_width: int = 0) 
 
 def _parameters(network: Ensemble) -> dict[str, Tensor]:
     """The parameters that the file holds."""
-    found = {f"members.{name}": parameter for name, parameter in network.members.named_parameters()}
-    return {name: parameter for name, parameter in found.items() if name.split(".")[2] not in (*_TABLES, *_PRETEXT)}
+    parameters = {f"members.{name}": parameter for name, parameter in network.members.named_parameters()}
+    return {
+        name: parameter for name, parameter in parameters.items() if name.split(".")[2] not in (*_TABLES, *_PRETEXT)
+    }
 
 
-def _blank(model: Interpreter, encoder_width: int) -> Ensemble:
-    """The network of these settings without memory for its weights: names and shapes alone."""
+def _meta_network(model: Interpreter, encoder_width: int) -> Ensemble:
+    """The network of these settings on PyTorch's meta device: names and shapes, without memory for the weights."""
     labels, config = model.labels, model.config
     sizes = Sizes(
         character_features=len(model.characters),
@@ -95,8 +97,8 @@ def _blank(model: Interpreter, encoder_width: int) -> Ensemble:
 
 
 def _checked(content: bytes, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The file's tensors as float32. Raises ValueError for others than `expected`, before memory is taken for them."""
-    if len(content) > 2 * sum(tensor.numel() for tensor in expected.values()) + _MOST_HEADER:
+    """The file's tensors as float32. Raises ValueError for other ones than `expected`, before allocating memory."""
+    if len(content) > 2 * sum(tensor.numel() for tensor in expected.values()) + _MAX_HEADER:
         raise ValueError(f"{len(content)} bytes are too many")
     weights = load(content)
     if names := weights.keys() ^ expected.keys():
@@ -110,8 +112,8 @@ def _checked(content: bytes, expected: Mapping[str, Tensor]) -> dict[str, Tensor
 
 
 def _sparse_tables(graph: bytes, expected: Ensemble) -> dict[str, Tensor]:
-    """The rows of sparse features as the graph holds them: 8-bit steps [V, members * D] times scales [V, members]."""
-    import onnx  # training itself does without it
+    """The tables of sparse features in the graph: 8-bit steps [V, members * D] times scales [V, members]."""
+    import onnx  # not needed for training itself
     from onnx import numpy_helper
 
     initializers = {tensor.name: tensor for tensor in onnx.load_from_string(graph).graph.initializer}

@@ -21,12 +21,12 @@ from cnlu.model.ensemble import Ensemble
 from cnlu.model.mask_value import MASK_VALUE
 from cnlu.runtime.graph_check import ENCODER_INPUTS, INPUTS, unsupported_operators
 
-OPSET = 20  # read by every ONNX Runtime since 1.17; the first that has GELU as one step
+OPSET = 20  # supported by ONNX Runtime since 1.17; the first version with GELU as one operator
 OUTPUTS = ("emissions", "intent", "roles", "groups")
 
 
 def round_tables(network: Ensemble) -> None:
-    """Round the sparse rows to 8 bits with a scale each, as the model directory stores them."""
+    """Round the rows of sparse features to 8 bits with a scale each, as the model directory stores them."""
     with torch.no_grad():
         for member in network.networks():
             for projection in (member.characters, member.sentence):
@@ -41,7 +41,7 @@ def _eight_bits(table: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class _Exported(nn.Module):
-    """The ensemble as exported: the members' tables side by side, as 8-bit rows, widened after one look-up."""
+    """The exported ensemble: the members' tables side by side as 8-bit rows, which are scaled after one look-up."""
 
     def __init__(self, network: Ensemble) -> None:
         super().__init__()
@@ -53,11 +53,13 @@ class _Exported(nn.Module):
             self.register_buffer(f"{name}_steps", torch.cat([steps for steps, _ in tables], 1))
             self.register_buffer(f"{name}_scale", torch.stack([s for _, s in tables], 1) * projections[0].scale)
 
-    def forward(self, characters: Tensor, sentence: Tensor, mask: Tensor, *encoded: Tensor) -> tuple[Tensor, ...]:
-        reader = self.network.aligned_encoder
-        read = reader(*encoded) if reader is not None else None
-        each, whole = self._look_up("characters", characters), self._look_up("sentence", sentence)
-        return tuple(self.fused(each, whole, mask, read))
+    def forward(
+        self, characters: Tensor, sentence: Tensor, mask: Tensor, *encoder_inputs: Tensor
+    ) -> tuple[Tensor, ...]:
+        encoder = self.network.aligned_encoder
+        encoder_output = encoder(*encoder_inputs) if encoder is not None else None
+        projected = self._look_up("characters", characters), self._look_up("sentence", sentence)
+        return tuple(self.fused(*projected, mask, encoder_output))
 
     def _look_up(self, name: str, ids: Tensor) -> Tensor:
         """[..., F] -> [..., members, width]: the rows times their scales, summed over the features."""
@@ -103,8 +105,8 @@ def export_onnx(network: Ensemble) -> bytes:
 
 
 def _serialized(model: onnx.ModelProto) -> bytes:
-    """The graph's bytes. Raises UsageError for operators that no model directory may have: an encoder brought them."""
-    _keep_norms_apart(model)
+    """The graph's bytes. Raises UsageError if the encoder has operators that no model directory may have."""
+    _prevent_norm_fusion(model)
     content = bytes(model.SerializeToString())
     if unsupported := unsupported_operators(content):
         operators = ", ".join(unsupported)
@@ -113,16 +115,16 @@ def _serialized(model: onnx.ModelProto) -> bytes:
     return content
 
 
-def _keep_norms_apart(model: onnx.ModelProto) -> None:
-    """Sums before a norm by another name: the runtime would join an addition with the norm, which takes it longer."""
+def _prevent_norm_fusion(model: onnx.ModelProto) -> None:
+    """Turn each Add before a norm into Sum, because the runtime would fuse Add with the norm, which is slower."""
     normed = {node.input[0] for node in model.graph.node if node.op_type == "LayerNormalization"}
     for node in model.graph.node:
         if node.op_type == "Add" and node.output[0] in normed:
             node.op_type = "Sum"
 
 
-def without_notes(graph: bytes) -> bytes:
-    """The graph without the exporter's notes, which contain paths of this machine."""
+def without_exporter_metadata(graph: bytes) -> bytes:
+    """The graph without the exporter's metadata, which contain local paths."""
     model = onnx.load_from_string(graph)
     for node in model.graph.node:
         del node.metadata_props[:]
@@ -131,18 +133,18 @@ def without_notes(graph: bytes) -> bytes:
 
 @contextlib.contextmanager
 def _plain_mask() -> Iterator[None]:
-    """A mask of padding as transformers' encoders add it, made in two steps instead of twenty."""
+    """Within the context, encoders of transformers compute their padding mask in two operations instead of twenty."""
     try:
         from transformers.masking_utils import AttentionMaskInterface, bidirectional_mask_function, eager_mask
-    except ImportError:  # another transformers, whose own mask does as well
+    except ImportError:  # another version of transformers; its own mask works too
         yield
         return
 
-    def mask(*given: Any, **named: Any) -> Any:
-        known, pattern = named.get("attention_mask"), named.get("mask_function")
-        if known is None or known.ndim != 2 or pattern is not bidirectional_mask_function:
-            return eager_mask(*given, **named)
-        return (1.0 - known[:, None, None, :].float()) * MASK_VALUE
+    def mask(*args: Any, **kwargs: Any) -> Any:
+        padding, pattern = kwargs.get("attention_mask"), kwargs.get("mask_function")
+        if padding is None or padding.ndim != 2 or pattern is not bidirectional_mask_function:
+            return eager_mask(*args, **kwargs)
+        return (1.0 - padding[:, None, None, :].float()) * MASK_VALUE
 
     AttentionMaskInterface.register("eager", mask)
     try:

@@ -1,7 +1,8 @@
 """Quantizes the larger weights of an exported graph to 8 bits: a third of the size, and twice as fast on a CPU.
 
-Matrix products by ONNX Runtime's dynamic quantisation: weights in int8 with a scale for each output, activations
-measured and rounded for each text. Embeddings as int8 rows with a scale each, like the tables of sparse features.
+ONNX Runtime's dynamic quantization handles matrix products: weights become int8 with a scale for each output, and
+activations are measured and rounded for each text. Embeddings become int8 rows with a scale each, like the tables of
+sparse features.
 """
 
 from __future__ import annotations
@@ -14,29 +15,30 @@ from onnx import helper, numpy_helper
 
 from cnlu.io.temporary import scratch_folder
 
-SMALLEST = 1 << 16
-"""Weights; rounding what is smaller would save nothing."""
+MIN_WEIGHTS = 1 << 16
+"""Minimum number of weights of a quantized matrix; rounding smaller ones would save nothing."""
 
 
 def quantize(graph: bytes) -> bytes:
-    """An ONNX graph made by training.export, its matrices in 8 bits, those of the encoder and of the joint network."""
+    """The graph from `onnx_export.export_onnx` with matrices in 8 bits, those of the encoder and the joint network."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     model = onnx.load_from_string(graph)
-    del model.graph.value_info[:]  # the quantiser would compare old shapes with new ones
+    del model.graph.value_info[:]  # the quantizer would compare old shapes with new ones
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
-    chosen = [node for node in model.graph.node if any(_is_matrix(weights.get(name)) for name in node.input[:2])]
-    for node in chosen:
+    matrix_nodes = [node for node in model.graph.node if any(_is_matrix(weights.get(name)) for name in node.input[:2])]
+    for node in matrix_nodes:
         if node.op_type == "Gather":
             _round_rows(model, node, weights[node.input[0]])
-    products = [node.name for node in chosen if node.op_type == "MatMul"]
-    products += [f"{node.name}_MatMul" for node in chosen if node.op_type == "Gemm"]  # what the quantiser makes of it
-    if not products:  # given none, it would take all
+    products = [node.name for node in matrix_nodes if node.op_type == "MatMul"]
+    # The quantizer turns a Gemm node into a MatMul node of this name.
+    products += [f"{node.name}_MatMul" for node in matrix_nodes if node.op_type == "Gemm"]
+    if not products:  # without names, the quantizer would take all nodes
         return bytes(model.SerializeToString())
     with scratch_folder() as folder:
         path = folder / "model.onnx"
         level = logging.root.manager.disable
-        logging.disable(logging.WARNING)  # it advises a preparation that the exporter has done
+        logging.disable(logging.WARNING)  # the quantizer recommends a preparation that the exporter has done
         try:
             quantize_dynamic(
                 model,
@@ -55,7 +57,7 @@ def quantize(graph: bytes) -> bytes:
 def _is_matrix(tensor: onnx.TensorProto | None) -> bool:
     if tensor is None or tensor.data_type != onnx.TensorProto.FLOAT or len(tensor.dims) != 2:
         return False
-    return tensor.dims[0] * tensor.dims[1] >= SMALLEST
+    return tensor.dims[0] * tensor.dims[1] >= MIN_WEIGHTS
 
 
 def _round_rows(model: onnx.ModelProto, node: onnx.NodeProto, table: onnx.TensorProto) -> None:
@@ -70,10 +72,10 @@ def _round_rows(model: onnx.ModelProto, node: onnx.NodeProto, table: onnx.Tensor
         helper.make_node("Gather", [f"{name}_scale", ids], [f"{out}_scale"], f"{node.name}_scale", axis=0),
         helper.make_node("Mul", [f"{out}_float", f"{out}_scale"], [out], f"{node.name}_mul"),
     ]
-    place = list(model.graph.node).index(node)
+    index = list(model.graph.node).index(node)
     model.graph.node.remove(node)
-    for offset, new in enumerate(added):
-        model.graph.node.insert(place + offset, new)
+    for offset, new_node in enumerate(added):
+        model.graph.node.insert(index + offset, new_node)
     if not any(name in other.input for other in model.graph.node):
         model.graph.initializer.remove(table)
         model.graph.initializer.append(numpy_helper.from_array(rows, f"{name}_rows"))

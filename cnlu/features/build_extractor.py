@@ -13,14 +13,14 @@ from cnlu.text.view import view
 
 
 def build_normalizer(text: TextConfig) -> Normalizer:
-    """Raises UsageError where `text.simplify` is set and OpenCC is not installed."""
+    """The normalizer of these settings; raises UsageError if `text.simplify` is set and OpenCC is not installed."""
     return Normalizer(width=text.fold_width, case=text.fold_case, simplify=text.simplify)
 
 
 def build_extractor(
     config: Config, lookups: Mapping[str, Sequence[str]], regexes: Mapping[str, Sequence[str]]
 ) -> Extractor:
-    """The extractor of these settings; the segmenter also learns the entries of the lookup tables as words."""
+    """The extractor of these settings; the entries of the lookup tables are added to the segmenter's words."""
     normalizer = build_normalizer(config.text)
     if config.features.lexicon == "off":
         lookups, regexes = {}, {}

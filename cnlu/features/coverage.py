@@ -1,6 +1,6 @@
-"""How much of a text training has seen, which tells phrasing that is new to the model.
+"""Measures how much of a text training has seen, to recognize phrasing that is new to the model.
 
-With a few dozen examples this says more of a sentence out of scope than what the network makes of the rest of it:
+With a few dozen examples this recognizes out-of-scope sentences better than the network's scores do:
 docs/benchmarks/small-bots.md.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from cnlu.features.extract import Features
 
 _CHARACTER = "c[0]="
-"""What the first feature of a character begins with"""
+"""Prefix of the first feature of a character"""
 
 
 def characters_of(features: Iterable[str]) -> set[str]:
@@ -21,39 +21,42 @@ def characters_of(features: Iterable[str]) -> set[str]:
     return {feature[len(_CHARACTER) :] for feature in features if feature.startswith(_CHARACTER)}
 
 
-def _own(text: Features) -> set[str]:
+def _characters_of_text(text: Features) -> set[str]:
     return characters_of(row[0] for row in text.characters if row)
 
 
 def known_share(features: Features, known: int, seen: Container[str]) -> float:
-    """0..1: the mean of two shares: `known` of the features, and those of the characters that training has seen."""
-    every, characters = sum(map(len, features.characters)), _own(features)
-    if not every or not characters:
+    """The mean, from 0 to 1, of the share of known features (`known` is their number) and that of seen characters."""
+    total, characters = sum(map(len, features.characters)), _characters_of_text(features)
+    if not total or not characters:
         return 1.0
-    return (known / every + sum(one in seen for one in characters) / len(characters)) / 2
+    return (known / total + sum(character in seen for character in characters) / len(characters)) / 2
 
 
 @dataclass
 class SeenFeatures:
-    """The features and characters of texts, to compute for each text what the other texts cover."""
+    """The features and characters of texts, to compute how much of each text the others cover."""
 
-    least: int
-    """Places where a feature must stand to be in the vocabulary"""
+    min_count: int
+    """Occurrences that a feature needs to be in the vocabulary"""
     features: Counter[str] = field(default_factory=Counter)
     characters: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, texts: Iterable[Features], least: int) -> SeenFeatures:
-        found = cls(least)
+    def of(cls, texts: Iterable[Features], min_count: int) -> SeenFeatures:
+        seen = cls(min_count)
         for text in texts:
-            found.features.update(feature for row in text.characters for feature in row)
-            found.characters.update(_own(text))
-        return found
+            seen.features.update(feature for row in text.characters for feature in row)
+            seen.characters.update(_characters_of_text(text))
+        return seen
 
     def share_without(self, text: Features, vocabulary: Container[str]) -> float:
-        """`known_share` of one of these texts, as if it were not among them."""
+        """`known_share` of one of these texts if it were not among them."""
         own = Counter(feature for row in text.characters for feature in row)
         known = sum(
-            count for one, count in own.items() if one in vocabulary and self.features[one] - count >= self.least
+            count
+            for feature, count in own.items()
+            if feature in vocabulary and self.features[feature] - count >= self.min_count
         )
-        return known_share(text, known, {one for one in _own(text) if self.characters[one] > 1})
+        seen = {character for character in _characters_of_text(text) if self.characters[character] > 1}
+        return known_share(text, known, seen)

@@ -1,8 +1,7 @@
-"""Sparse features as readable strings, for every character of the view and for the sentence.
+"""Extracts sparse features as readable strings, for every character of the view and for the sentence.
 
-A feature is `template=value`; `c[-1:1]=去北` reads "the characters from one before to this one are
-去北". One code serves training and parsing, so the two cannot disagree. What templates exist is
-listed in the functions below, nowhere else.
+A feature is `template=value`; `c[-1:1]=去北` means that the previous character and this one are 去北. Training and
+parsing share this code, so they cannot disagree. The functions below list all templates.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from cnlu.text.normalize import Normalized, Normalizer
 from cnlu.text.segment import Segmenter
 from cnlu.text.view import View
 
-START, END = "␂", "␃"  # stand for what lies before the first and after the last character
-_HIDDEN = {"Cc": "␀", "Cf": "␀", "Zs": "␣", "Zl": "␤", "Zp": "␤", "Cs": "␀", "Cn": "␀", "Co": "␀"}
+START, END = "␂", "␃"  # placeholders before the first and after the last character
+_SYMBOLS = {"Cc": "␀", "Cf": "␀", "Zs": "␣", "Zl": "␤", "Zp": "␤", "Cs": "␀", "Cn": "␀", "Co": "␀"}
 
 
 @dataclass(frozen=True)
@@ -34,15 +33,15 @@ class Features:
 
 @dataclass(frozen=True)
 class Extractor:
-    """Text to feature strings."""
+    """Turns views of texts into feature strings."""
 
     config: FeatureConfig
     normalizer: Normalizer
     segmenter: Segmenter
     lexicon: Lexicon
 
-    def extract(self, seen: View) -> Features:
-        normalized = self.normalizer.normalize(seen.text)
+    def extract(self, text_view: View) -> Features:
+        normalized = self.normalizer.normalize(text_view.text)
         pieces = [_visible(piece) for piece in normalized.pieces]
         rows = _ngrams(pieces)
         _add_types(rows, normalized.pieces)
@@ -52,23 +51,23 @@ class Extractor:
         if self.config.pinyin != "off":
             self._add_pinyin(rows, normalized.pieces)
         if self.config.lexicon != "off":
-            for match in self.lexicon.matches(normalized, seen):
-                _mark(rows, match.start, match.end, match.kind, match.name)
+            for match in self.lexicon.matches(normalized, text_view):
+                _add_match(rows, match.start, match.end, match.kind, match.name)
         return Features(rows, self._sentence(pieces, words))
 
-    def hits(self, seen: View) -> list[Match]:
-        """The dictionary matches that become entities by themselves: none unless the dictionaries are extractors."""
-        return self.matches(seen) if self.config.lexicon == "extractor" else []
+    def hits(self, text_view: View) -> list[Match]:
+        """The dictionary matches that become entities: none unless `features.lexicon` is `extractor`."""
+        return self.matches(text_view) if self.config.lexicon == "extractor" else []
 
-    def matches(self, seen: View) -> list[Match]:
+    def matches(self, text_view: View) -> list[Match]:
         """The dictionary matches, with offsets in the view."""
-        return self.lexicon.matches(self.normalizer.normalize(seen.text), seen)
+        return self.lexicon.matches(self.normalizer.normalize(text_view.text), text_view)
 
     def _add_words(self, rows: list[list[str]], normalized: Normalized) -> list[str]:
-        """Word, place in it (BMES), length, neighbours; returns the words."""
+        """Adds a character's word, its place in it (BMES), the word's length and neighbours; returns the words."""
         spans = self.segmenter.spans(normalized.text)
         words = [_visible(normalized.text[start:end]) for start, end in spans]
-        last = -1  # a raw character that two words share (as in ½) counts for the first
+        last = -1  # a raw character that belongs to two words (as in ½) counts for the first
         for k, (start, end) in enumerate(spans):
             first, stop = normalized.to_raw(start, end)
             before = words[k - 1] if k else START
@@ -95,17 +94,17 @@ class Extractor:
     def _sentence(self, pieces: list[str], words: list[str]) -> list[str]:
         """Character n-grams (with the sentence's ends) of length 1 to `sentence_ngram`, words, a length class."""
         ends = [START, *pieces, END]
-        found = {f"size={min(len(pieces) // 3, 8)}": None}
+        features = {f"size={min(len(pieces) // 3, 8)}": None}
         for n in range(1, self.config.sentence_ngram + 1):
             for i in range(len(ends) - n + 1):
-                found[f"{n}gram={''.join(ends[i : i + n])}"] = None
+                features[f"{n}gram={''.join(ends[i : i + n])}"] = None
         for word in words:
-            found[f"word={word}"] = None
-        return list(found)
+            features[f"word={word}"] = None
+        return list(features)
 
 
 def _ngrams(pieces: list[str]) -> list[list[str]]:
-    """Characters within three places, and the bigrams and trigrams of the window around each."""
+    """For each character: those within three places, and the bigrams and trigrams around it."""
     p = [START, START, START, *pieces, END, END, END]
     rows = []
     for i in range(3, len(p) - 3):
@@ -137,8 +136,8 @@ def _add_types(rows: list[list[str]], pieces: list[str]) -> None:
         row += [f"t[0]={types[i + 1]}", f"t[-1:2]={types[i]},{types[i + 1]},{types[i + 2]}"]
 
 
-def _mark(rows: list[list[str]], start: int, end: int, kind: str, name: str) -> None:
-    """Adds a match's name and the position in it to its characters."""
+def _add_match(rows: list[list[str]], start: int, end: int, kind: str, name: str) -> None:
+    """Adds the name of a match, and the place in it, to its characters."""
     name = _visible(name)
     for i in range(start, end):
         place = "S" if end - start == 1 else "B" if i == start else "E" if i == end - 1 else "I"
@@ -149,7 +148,7 @@ def _mark(rows: list[list[str]], start: int, end: int, kind: str, name: str) -> 
 
 @lru_cache(maxsize=65536)
 def _visible(piece: str) -> str:
-    """Shows spaces, line breaks and controls as visible signs: a vocabulary has one feature per line."""
+    """Replaces spaces, line breaks and controls by visible symbols: a vocabulary has one feature per line."""
     if piece.isprintable() and not piece.isspace() and " " not in piece:
         return piece
-    return "".join(_HIDDEN.get(unicodedata.category(ch), ch) for ch in piece)
+    return "".join(_SYMBOLS.get(unicodedata.category(ch), ch) for ch in piece)

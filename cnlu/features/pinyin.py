@@ -1,4 +1,4 @@
-"""How a Chinese character is pronounced, so that a speech recogniser's homophones share a feature."""
+"""The pronunciation of Chinese characters, so that homophones, which speech recognition confuses, share a feature."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from cnlu.text.chars import is_han
 
 @lru_cache(maxsize=1 << 15)
 def pinyin_of(ch: str, fuzzy: bool = False) -> str:
-    """The commonest reading of one character without its tone (上 -> "shang", 女 -> "nv"); "" if it has none.
+    """The most common reading of a character without its tone (上 -> "shang", 女 -> "nv"); "" if it has none.
 
-    `fuzzy` merges the sounds that southern speakers, and recognisers listening to them, mix up: zh/z, ch/c,
-    sh/s, n/l at the start and ang/an, eng/en, ing/in at the end. Raises UsageError without pypinyin.
+    `fuzzy` merges the sounds that southern speakers, and thus speech recognition, confuse: zh/z, ch/c, sh/s, n/l at the
+    start and ang/an, eng/en, ing/in at the end. Raises UsageError without pypinyin.
     """
     if not is_han(ch):
         return ""
-    reading = "".join(_reader()(ch))
+    reading = "".join(_load_pypinyin()(ch))
     return _fold(reading) if fuzzy else reading
 
 
 def readings_of(word: str) -> tuple[str, ...]:
-    """How a word of Chinese characters is read, a reading without its tone for each: 银行 -> ("yin", "hang").
+    """The reading of each character in a word, without its tone: 银行 -> ("yin", "hang").
 
-    () where a character has none. Raises UsageError without pypinyin.
+    () if a character has none. Raises UsageError without pypinyin.
     """
-    found = _reader()(word)
-    return tuple(found) if len(found) == len(word) else ()
+    readings = _load_pypinyin()(word)
+    return tuple(readings) if len(readings) == len(word) else ()
 
 
 def _fold(reading: str) -> str:
     if reading[:2] in ("zh", "ch", "sh"):
         reading = reading[0] + reading[2:]
-    elif reading[0] == "n" and reading not in ("n", "ng"):  # 嗯 is all nose: no l there
+    elif reading[0] == "n" and reading not in ("n", "ng"):  # 嗯 is a syllabic nasal, without an initial
         reading = "l" + reading[1:]
     return reading[:-1] if reading.endswith(("ang", "eng", "ing")) else reading
 
 
 @cache
-def _reader() -> Callable[[str], list[str]]:
+def _load_pypinyin() -> Callable[[str], list[str]]:
     try:
         from pypinyin import lazy_pinyin
     except ImportError as error:

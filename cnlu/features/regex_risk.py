@@ -1,6 +1,6 @@
-"""Analyses a regex without a text: whether it has nested repeats, and how large it gets.
+"""Analyzes a regex without running it: whether it has nested repeats, and how large they make it.
 
-Read off the parse tree of Python's own `re`.
+It works on the parse tree of Python's own `re`.
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ Node = tuple[Any, Any]
 
 
 def expanded_size(source: str) -> int:
-    """Steps of the pattern once every counted repeat is written out; the engine keeps that many in memory."""
+    """The number of steps of the pattern with every counted repeat written out, as the engine holds it in memory."""
     return _size(parser.parse(source))
 
 
 def has_nested_repeat(source: str) -> bool:
     """Whether a repeat contains another repeat and nothing marks where one round ends, as in `(a+)+`.
 
-    `(\\d+,)+` is fine: a comma is no digit. Sets of characters are compared by samples, so rare ones can escape.
+    `(\\d+,)+` is fine: a comma is not a digit. Character sets are compared by samples, so some cases are missed.
     """
     return any(_is_nested(node) for node in _nodes(parser.parse(source)))
 
 
 def samples(source: str) -> str:
     """Some characters that the pattern mentions, to test it with."""
-    found = {character for node in _nodes(parser.parse(source)) for character in _characters([node])}
-    return "".join(sorted(found))
+    characters = {character for node in _nodes(parser.parse(source)) for character in _characters([node])}
+    return "".join(sorted(characters))
 
 
 def _children(node: Node) -> Iterator[Iterable[Node]]:
-    """The sequences inside a node: of a group, a repeat, an alternative, a look-around."""
+    """The sequences inside a node such as a group, a repeat, an alternative or a look-around."""
     parts = [node[1]]
     while parts:
         part = parts.pop()
@@ -79,31 +79,31 @@ def _size(sequence: Iterable[Node]) -> int:
 
 def _characters(sequence: Iterable[Node]) -> frozenset[str]:
     """Samples of the characters that any part of the sequence can match."""
-    found: set[str] = set()
+    characters: set[str] = set()
     for code, value in _nodes(sequence):
         if code is codes.LITERAL:
-            found.add(chr(value))
+            characters.add(chr(value))
         elif code is codes.ANY:
-            found |= _ANYTHING
+            characters |= _ANYTHING
         elif code is codes.NOT_LITERAL:
-            found |= _ANYTHING - {chr(value)}
+            characters |= _ANYTHING - {chr(value)}
         elif code is codes.IN:
-            found |= _of_set(value)
-    return frozenset(found)
+            characters |= _set_characters(value)
+    return frozenset(characters)
 
 
-def _of_set(items: list[Node]) -> frozenset[str]:
-    found: set[str] = set()
+def _set_characters(items: list[Node]) -> frozenset[str]:
+    characters: set[str] = set()
     for code, value in items:
         if code is codes.NEGATE:
-            return _ANYTHING - _of_set(items[1:])
+            return _ANYTHING - _set_characters(items[1:])
         if code is codes.LITERAL:
-            found.add(chr(value))
+            characters.add(chr(value))
         elif code is codes.RANGE:
-            found |= {chr(value[0]), chr(value[1])} | {one for one in _ANYTHING if value[0] <= ord(one) <= value[1]}
+            characters |= {chr(value[0]), chr(value[1])} | {ch for ch in _ANYTHING if value[0] <= ord(ch) <= value[1]}
         elif code is codes.CATEGORY:
-            found |= set(_SAMPLES.get(value, _ANYTHING))
-    return frozenset(found)
+            characters |= set(_SAMPLES.get(value, _ANYTHING))
+    return frozenset(characters)
 
 
 def _repeats_much(node: Node) -> bool:
@@ -111,7 +111,7 @@ def _repeats_much(node: Node) -> bool:
 
 
 def _flat(sequence: Iterable[Node]) -> Iterator[Node]:
-    """The sequence without the groups around its parts."""
+    """The nodes of a sequence, with the content of a group in its place."""
     for node in sequence:
         if node[0] is codes.SUBPATTERN:
             yield from _flat(node[1][-1])
@@ -126,11 +126,11 @@ def _is_nested(node: Node) -> bool:
     if len(bodies[0]) == 1 and bodies[0][0][0] is codes.BRANCH:
         bodies = [list(_flat(branch)) for branch in bodies[0][0][1][1]]
     for body in bodies:
-        inner = [one for one in body if _repeats_much(one)]
+        inner = [part for part in body if _repeats_much(part)]
         for repeat in inner:
             own = _characters([repeat])
-            ends = [one for one in body if one is not repeat and not _may_be_empty(one)]
-            if not any(_characters([one]).isdisjoint(own) for one in ends):
+            others = [part for part in body if part is not repeat and not _may_be_empty(part)]
+            if not any(_characters([part]).isdisjoint(own) for part in others):
                 return True
     return False
 

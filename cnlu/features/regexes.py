@@ -1,7 +1,7 @@
-"""The user's regexes, matched within a limit of time: no pattern and no text can hold up a process.
+"""Matches the user's regexes within a time limit, so that no pattern and no text can block a process.
 
-A backtracking engine needs time exponential in the length of a text for a pattern such as `(a|aa)+$`. The package
-`regex` reads the patterns of Python's `re`, finds most such cases by itself, and takes a time limit for the rest.
+For a pattern such as `(a|aa)+$`, a backtracking engine needs time exponential in the length of a text. The package
+`regex` accepts the patterns of Python's `re`, avoids most such cases by itself, and has a time limit for the rest.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ import regex
 from cnlu.features.regex_risk import expanded_size
 
 SECONDS, SECONDS_PER_CHARACTER = 0.004, 1e-5
-"""CPU time that the patterns share on one text. A usual pattern takes a few microseconds."""
-LEAST = 0.0005
-"""What is left to a pattern behind others that used it up"""
+"""CPU time that all patterns share on one text. A usual pattern takes a few microseconds."""
+MIN_SECONDS = 0.0005
+"""Time for each pattern after others have used up the shared time"""
 TRIES = 3
 """Attempts, each within its time limit, before a pattern counts as too slow."""
 MOST_REPEATED = 100_000
-"""Steps that a pattern may have once its counted repeats, such as `(a{100}){100}`, are written out."""
+"""Maximum steps of a pattern with its counted repeats, such as `(a{100}){100}`, written out."""
 
 
 class BadRegexError(ValueError):
-    """A pattern that cannot be used; says why."""
+    """A pattern that cannot be used; the message is the reason."""
 
 
 def compile_regex(source: str) -> regex.Pattern[str]:
-    """The pattern, ready for `find_all`; raises BadRegexError unless Python's `re` reads it too, as Rasa does."""
+    """Compile a pattern for `find_all`; raises BadRegexError unless Python's `re`, which Rasa uses, accepts it too."""
     try:
         re.compile(source)
         size = expanded_size(source)
@@ -39,8 +39,8 @@ def compile_regex(source: str) -> regex.Pattern[str]:
         raise BadRegexError(str(error)) from error
 
 
-class Clock:
-    """The time budget of all patterns on one text of `characters` characters."""
+class TimeBudget:
+    """The time that all patterns share on one text of `characters` characters."""
 
     def __init__(self, characters: int) -> None:
         self.left = SECONDS + SECONDS_PER_CHARACTER * characters
@@ -54,13 +54,13 @@ class Clock:
         try:
             return _spans(pattern, text, allowed)
         except TimeoutError:
-            return self._once_more(pattern, text, allowed)
+            return self._retry(pattern, text, allowed)
         finally:
-            self.left = max(self.left - (time.perf_counter() - started), LEAST)
+            self.left = max(self.left - (time.perf_counter() - started), MIN_SECONDS)
 
-    def _once_more(self, pattern: regex.Pattern[str], text: str, allowed: float) -> list[tuple[int, int]]:
-        """Once may be a garbage collection, or other threads: regex counts the CPU time of the whole process."""
-        started, tries = time.thread_time(), 1  # asked only here: on some machines it takes longer than a pattern
+    def _retry(self, pattern: regex.Pattern[str], text: str, allowed: float) -> list[tuple[int, int]]:
+        """Tries again: regex counts the CPU time of the whole process, with other threads and garbage collection."""
+        started, tries = time.thread_time(), 1  # not called earlier: on some machines it takes longer than a pattern
         while True:
             tries += 1
             try:
@@ -71,4 +71,4 @@ class Clock:
 
 
 def _spans(pattern: regex.Pattern[str], text: str, allowed: float) -> list[tuple[int, int]]:
-    return [one.span() for one in pattern.finditer(text, timeout=allowed) if one.start() < one.end()]
+    return [match.span() for match in pattern.finditer(text, timeout=allowed) if match.start() < match.end()]

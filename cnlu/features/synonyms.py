@@ -1,4 +1,4 @@
-"""What an entity's surface stands for: its canonical value."""
+"""Maps the surface of an entity to its canonical value."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from cnlu.text.normalize import Normalizer
 from cnlu.text.view import view
 
-_NOTHING: tuple[Mapping[str, str], dict[str, str]] = ({}, {})
+_EMPTY: tuple[Mapping[str, str], dict[str, str]] = ({}, {})
 
 
 class Synonyms:
-    """Canonical values under the model's own folding of width and, as in Rasa, of case in any event.
+    """Looks up canonical values; width is folded as in the model and, as in Rasa, case is always ignored.
 
-    A surface as it is written counts before one that only folds into it, and the synonyms of the entity's type before
-    those of all types. A value stands for itself: under iPhone, IPHONE is iPhone.
+    Synonyms of the entity's type come before those of all types, and an exact surface before one that is only equal
+    after folding. A value is a synonym of itself: with the value iPhone, IPHONE becomes iPhone.
     """
 
     def __init__(
@@ -26,18 +26,20 @@ class Synonyms:
         self._of_type = {kind: self._table(synonyms) for kind, synonyms in of_type.items()}
 
     def _table(self, synonyms: Mapping[str, str]) -> tuple[Mapping[str, str], dict[str, str]]:
-        """(as written, folded)"""
+        """(synonyms as written, folded synonyms)"""
         folded = {self.fold(value): value for value in synonyms.values()}
         return synonyms, folded | {self.fold(surface): value for surface, value in synonyms.items()}
 
     def fold(self, surface: str) -> str:
-        """The form in which surfaces are compared: of the characters that are read."""
+        """The form in which surfaces are compared, of the characters that the view reads."""
         return self._normalizer.normalize(view(surface).text).text.casefold()
 
     def value(self, surface: str, kind: str) -> str:
-        """What a surface stands for as an entity of a type; the surface itself where it is no synonym."""
+        """The canonical value of a surface as an entity of type `kind`; the surface itself if it is not a synonym."""
         folded = self.fold(surface)
-        for written, like in (self._of_type.get(kind, _NOTHING), self._general):
-            if surface in written or folded in like:
-                return written[surface] if surface in written else like[folded]
+        for exact_table, folded_table in (self._of_type.get(kind, _EMPTY), self._general):
+            if surface in exact_table:
+                return exact_table[surface]
+            if folded in folded_table:
+                return folded_table[folded]
         return surface

@@ -1,4 +1,4 @@
-"""Feature strings to numbers: a text file that a person can read, one feature a line."""
+"""Maps feature strings to ids; stored as a readable text file with one feature per line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cnlu.i18n import _
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Features with their counts; ids start at 1, 0 means "unknown" and "nothing here"."""
+    """Features with their counts; ids start at 1, and 0 is for unknown features and padding."""
 
     ids: dict[str, int]
     counts: list[int]
@@ -23,7 +23,7 @@ class Vocabulary:
         return len(self.counts) + 1
 
     def to_text(self) -> str:
-        """`count<TAB>feature` a line, in order of ids."""
+        """One line `count<TAB>feature` for each feature, in order of ids."""
         return "".join(f"{count}\t{feature}\n" for feature, count in zip(self.ids, self.counts, strict=True))
 
     @classmethod
@@ -38,26 +38,26 @@ class Vocabulary:
         return cls(ids, counts)
 
     def rows(self, features: Sequence[Sequence[str]]) -> np.ndarray:
-        """Ids [len(features), widest row], int32, known ones first, filled up with 0."""
+        """Ids [len(features), longest row], int32, of the known features, padded with 0."""
         get = self.ids.get
-        found = [[i for i in map(get, row) if i] for row in features]
-        width = max(map(len, found), default=0) or 1
-        return np.array([row + [0] * (width - len(row)) for row in found], dtype=np.int32).reshape(-1, width)
+        rows = [[i for i in map(get, row) if i] for row in features]
+        width = max(map(len, rows), default=0) or 1
+        return np.array([row + [0] * (width - len(row)) for row in rows], dtype=np.int32).reshape(-1, width)
 
     def row(self, features: Sequence[str]) -> np.ndarray:
-        """Ids of the known ones among `features`, int32."""
+        """Ids of the known features, int32."""
         return np.array([i for i in map(self.ids.get, features) if i], dtype=np.int32)
 
 
 @dataclass
 class VocabularyBuilder:
-    """Numbers and counts features as they occur, so that a corpus is read once and each string is kept once."""
+    """Numbers and counts features as they occur, so that the examples are read once and each string is stored once."""
 
     provisional: dict[str, int] = field(default_factory=dict)
     counts: list[int] = field(default_factory=list)
 
     def add(self, features: Sequence[str]) -> list[int]:
-        """Provisional numbers of `features`, each counted once more."""
+        """Count the features; returns their provisional numbers."""
         numbers = []
         for feature in features:
             number = self.provisional.setdefault(feature, len(self.counts))
@@ -72,8 +72,8 @@ class VocabularyBuilder:
     ) -> tuple[Vocabulary, np.ndarray]:
         """The vocabulary of the most frequent features, and the map from provisional numbers to its ids.
 
-        Features below `min_count` are left out, then the rarest beyond `max_features`. All `known` ones stay beside
-        them, with the larger of both counts. Ids go by feature name.
+        Features below `min_count` are left out, then the rarest beyond `max_features`. All features of `known` are
+        added, with the larger of both counts. Ids are in the order of feature names.
         """
         before = dict(zip(known.ids, known.counts, strict=True)) if known else {}
         counted = [
@@ -93,7 +93,9 @@ class VocabularyBuilder:
 
 @dataclass(frozen=True)
 class Vocabularies:
+    """The vocabularies of a model."""
+
     characters: Vocabulary
     sentence: Vocabulary
     seen_characters: str = ""
-    """All characters of the texts, including those that occur in one text only and are in no vocabulary"""
+    """All characters of the training texts, including those that are too rare for a vocabulary"""

@@ -1,4 +1,4 @@
-"""Splits long texts into overlapping windows; each character is labelled by the window that has most context for it."""
+"""Splits long texts into overlapping windows; the window with most context for a character labels it."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ class Window:
 def windows(length: int, size: int) -> list[Window]:
     """Windows of at most `size` characters that overlap by a quarter; their kept parts tile [0, length).
 
-    A text that fits is one window. Where two overlap, each keeps its half, so every kept character has at
-    least an eighth of a window's width of context on either side, or the end of the text.
+    A text that fits is one window. Two windows each keep half of their overlap, so every kept character has at least an
+    eighth of a window as context on either side, unless the text ends there.
     """
     if length <= size:
         return [Window(0, length, 0, length)]
     overlap = size // 4
     starts = [*range(0, length - size, size - overlap), length - size]
-    found = []
+    tiles = []
     for k, start in enumerate(starts):
         keep_start = (start + starts[k - 1] + size) // 2 if k else 0
         keep_end = (starts[k + 1] + start + size) // 2 if k + 1 < len(starts) else length
-        found.append(Window(start, start + size, keep_start, keep_end))
-    return found
+        tiles.append(Window(start, start + size, keep_start, keep_end))
+    return tiles
 
 
 @dataclass(frozen=True)
@@ -40,25 +40,26 @@ class Plan:
 
     windows: list[Window]
     intent: list[tuple[int, int]]
-    """Spans whose joined text the intent is read from; empty where the only window serves."""
+    """Spans whose concatenated text gives the intent; empty if the text has only one window, which then does."""
 
     def intent_text(self, text: str) -> str:
         return "".join(text[start:end] for start, end in self.intent)
 
 
-SMALLEST = 8  # characters of a window; an encoder that cannot take so few cuts them
+MIN_WINDOW = 8
+"""Least characters of a window; an encoder with a lower limit cuts off tokens."""
 
 
 def plan(text: str, size: int, part: str, fits: Callable[[str], bool] | None = None) -> Plan:
-    """Windows of at most `size` characters, halved until each fits what reads them (an encoder counts in tokens).
+    """Windows of at most `size` characters, halved until `fits` accepts their texts (an encoder's limit is in tokens).
 
-    `part` of a long text tells the intent: head, tail, or head+tail (half from either end).
+    `part`: what gives the intent of a long text: head, tail, or head+tail (half from either end).
     """
     while True:
-        found = Plan(windows(len(text), size), _intent_spans(len(text), size, part))
-        whole = [text[w.start : w.end] for w in found.windows] + [found.intent_text(text)]
-        if fits is None or size <= SMALLEST or all(map(fits, whole)):
-            return found
+        candidate = Plan(windows(len(text), size), _intent_spans(len(text), size, part))
+        texts = [text[w.start : w.end] for w in candidate.windows] + [candidate.intent_text(text)]
+        if fits is None or size <= MIN_WINDOW or all(map(fits, texts)):
+            return candidate
         size //= 2
 
 

@@ -1,9 +1,9 @@
 """Replaces a directory atomically: at every moment either the old content or the new one is in place.
 
 `DIR` is written as a hidden sibling, `.DIR.tmp-*`; then an old `DIR` is renamed to `.DIR.old`, the sibling to
-`DIR`, and the old one deleted. A kill between the two renames leaves only `.DIR.old`: readers take it from there
-(`locate`), the next writer renames it back. Writers in one parent directory wait for each other by a lock on the
-parent; readers never rename, so they cannot disturb a writer.
+`DIR`, and the old one is deleted. A kill between the two renames leaves only `.DIR.old`: readers use that (`locate`),
+and the next writer renames it back. A lock on the parent directory lets one writer work at a time; readers never
+rename, so they cannot disturb a writer.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ _STALE_AFTER = 3600.0
 
 
 def resolve(path: str | Path) -> Path:
-    """The absolute path, links followed, so that a link to a directory is kept and its target replaced."""
+    """The absolute path with links resolved, so that a link to a directory is kept and its target is replaced."""
     return Path(os.path.realpath(path))
 
 
 def aside(path: Path) -> Path:
-    """Where the old directory waits while the new one is renamed in."""
+    """`.DIR.old`: the name of the old directory until the new one has its name."""
     return path.with_name(f".{path.name}.old")
 
 
 def locate(path: Path) -> Path:
-    """`path`, or the old directory aside where only that is: a kill left it, or a writer is between its renames."""
+    """`path`, or `.DIR.old` if only that exists: a writer was killed, or is just now, between its two renames."""
     if os.path.lexists(path):
         return path
     old = aside(path)
@@ -62,12 +62,12 @@ def write_dir(path: Path, files: Mapping[str, bytes]) -> None:
 
 
 def replace_dir(path: Path, fresh: Path) -> None:
-    """Puts the directory `fresh`, beside `path`, in its place, whole files only; what stood there is deleted.
+    """Renames the directory `fresh`, a sibling with complete files, to `path` and deletes the one that was there.
 
     On OSError, Ctrl-C or any other exception the old directory is in its place.
     """
     _sync_dir(fresh)
-    with _alone(path.parent):
+    with _parent_lock(path.parent):
         _put_back(path)
         _sweep(path)
         with held_back():
@@ -80,19 +80,19 @@ def replace_dir(path: Path, fresh: Path) -> None:
                     _put_back(path)
 
 
-def check_out(path: str | Path, force: bool, what: str, is_ours: Callable[[Path], bool]) -> None:
+def check_out(path: str | Path, force: bool, kind: str, is_ours: Callable[[Path], bool]) -> None:
     """Refuses an output directory that `write_dir` should not or could not write; call it before long work.
 
-    Raises UsageError when `path` exists and `force` is not set, when it exists and is neither empty nor a
-    `what` ("model directory", "report") by `is_ours` (force replaces those, nothing else), when it holds the
-    working directory, and when its parent cannot be written.
+    Raises UsageError if `path` exists and `force` is not set, if it exists and is neither empty nor, by `is_ours`, a
+    `kind` ("model directory", "report") that force may replace, if it holds the working directory, and if its parent
+    cannot be written.
     """
     target = resolve(path)
     if not target.name:
         raise UsageError(path, _("is the root of the file system"), _("name a directory in it with --out"))
-    with _alone(target.parent):  # or another writer's new directory could be taken for something else
+    with _parent_lock(target.parent):  # otherwise another writer's half-renamed directory could be misjudged
         if os.path.lexists(locate(target)):
-            _check_replaceable(path, target, force, what, is_ours)
+            _check_replaceable(path, target, force, kind, is_ours)
     try:
         _probe_parent(target)
     except OSError as error:
@@ -105,19 +105,19 @@ def reason(error: OSError) -> str:
     return error.strerror or type(error).__name__
 
 
-def could_not_write(path: str | Path, what: str, error: OSError, cls: type[CnluError] = CnluError) -> CnluError:
-    """The error, a `cls`, for a `write_dir` that failed; `what` was not written ("model", "report")."""
+def could_not_write(path: str | Path, kind: str, error: OSError, cls: type[CnluError] = CnluError) -> CnluError:
+    """The error, a `cls`, for a `write_dir` that failed to write a `kind` ("model", "report")."""
     if error.errno in _COLLISIONS:
-        problem = _("another program replaces the {kind} at the same time", kind=_kind(what))
+        problem = _("another program replaces the {kind} at the same time", kind=_kind_name(kind))
         return cls(path, problem, _("try again when it has finished"))
-    values = {"kind": _kind(what), "reason": reason(error)}
+    values = {"kind": _kind_name(kind), "reason": reason(error)}
     problem = _("the {kind} could not be written ({reason}) and nothing was changed", **values)
     return cls(path, problem, _("free the disk or choose another --out"))
 
 
-def _kind(what: str) -> str:
-    """What a directory holds, in the user's language."""
-    kinds = {
+def _kind_name(kind: str) -> str:
+    """A kind of directory in the user's language."""
+    names = {
         "model": _("model"),
         "model directory": _("model directory"),
         "report": _("report"),
@@ -125,24 +125,24 @@ def _kind(what: str) -> str:
         "corpus": _("corpus"),
         "encoder": _("encoder"),
     }
-    return kinds.get(what, what)
+    return names.get(kind, kind)
 
 
-_PATIENCE = 10.0
-"""Seconds that a writer waits for others: a replacement takes milliseconds, but a lock may never be released."""
+_LOCK_TIMEOUT = 10.0
+"""Seconds that a writer waits for the lock: a replacement takes milliseconds, but a lock may never be released."""
 _COLLISIONS = (errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY)
 """Errors of a rename when another writer was faster, on a file system without locks."""
 
 
 @contextlib.contextmanager
-def _alone(parent: Path) -> Iterator[None]:
-    """Alone among the writers of one parent directory, on systems and file systems that lock directories."""
+def _parent_lock(parent: Path) -> Iterator[None]:
+    """Holds the lock of the writers in one parent directory, if the file system can lock directories."""
     handle = None
     with contextlib.suppress(OSError, ImportError):
         import fcntl  # absent on Windows
 
         handle = os.open(parent, os.O_RDONLY)
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _LOCK_TIMEOUT
         while not _locked(fcntl, handle) and time.monotonic() < deadline:
             time.sleep(0.005)
     try:
@@ -161,29 +161,29 @@ def _locked(fcntl: Any, handle: int) -> bool:
 
 
 def _put_back(path: Path) -> None:
-    """Renames the directory aside back, if a kill left only that."""
-    found = locate(path)
-    if found != path:
+    """Renames `.DIR.old` back to `path` if a killed writer left only that."""
+    current = locate(path)
+    if current != path:
         with contextlib.suppress(OSError):
-            os.rename(found, path)
+            os.rename(current, path)
 
 
-def _check_replaceable(path: str | Path, target: Path, force: bool, what: str, is_ours: Callable[[Path], bool]) -> None:
-    found = locate(target)
-    if not found.is_dir():
+def _check_replaceable(path: str | Path, target: Path, force: bool, kind: str, is_ours: Callable[[Path], bool]) -> None:
+    current = locate(target)
+    if not current.is_dir():
         raise UsageError(path, _("is a file"), _("choose a directory that does not exist yet with --out"))
     if not force:
         raise UsageError(path, _("exists already"), _("choose another --out or replace it with --force"))
     here = resolve(os.curdir)
     if target == here or target in here.parents:
         raise UsageError(path, _("holds the working directory"), _("go elsewhere or choose another --out"))
-    if any(found.iterdir()) and not is_ours(found):
-        problem = _("is not a {kind}, so --force will not replace it", kind=_kind(what))
+    if any(current.iterdir()) and not is_ours(current):
+        problem = _("is not a {kind}, so --force will not replace it", kind=_kind_name(kind))
         raise UsageError(path, problem, _("choose another --out or delete it"))
 
 
 def _probe_parent(path: Path) -> None:
-    """Creates and removes a directory where `path` would be written; raises OSError when that cannot be."""
+    """Creates and removes a directory where `path` would be written; raises OSError if that fails."""
     parent = path.parent
     while not os.path.lexists(parent):
         parent = parent.parent
@@ -194,7 +194,7 @@ def _probe_parent(path: Path) -> None:
 
 
 def _exchange(temporary: Path, path: Path) -> None:
-    """Renames `path` aside and `temporary` in."""
+    """Renames `path` to `.DIR.old`, and `temporary` to `path`."""
     for attempt in range(3):
         if os.path.lexists(path):
             _discard(aside(path), path)
@@ -203,7 +203,7 @@ def _exchange(temporary: Path, path: Path) -> None:
             os.rename(temporary, path)
             break
         except OSError:
-            # Another writer, where there are no locks, came between the two renames: once more.
+            # Without locks another writer can come between the two renames: try again.
             if attempt == 2 or not os.path.lexists(path):
                 raise
     _sync_dir(path.parent)
@@ -222,7 +222,7 @@ def _sweep(path: Path) -> None:
 
 
 def _discard(old: Path, path: Path) -> None:
-    """Deletes an old directory; renamed first, so that half of it can never be taken for the one aside."""
+    """Deletes an old directory; renames it first, so that its remains are never taken for `.DIR.old`."""
     doomed = _temporary(path)
     with contextlib.suppress(OSError):
         os.rename(old, doomed)
@@ -245,7 +245,7 @@ def _write_file(path: Path, content: bytes) -> None:
 
 
 def _sync_dir(path: Path) -> None:
-    """Makes the directory's entries durable, on systems that can; the files' own content is safe by now."""
+    """Flushes the directory's entries to disk if the system can; the content of its files already is there."""
     with contextlib.suppress(OSError):
         handle = os.open(path, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""Reads compressed files as streams of bytes with bounded memory, whatever their size."""
+"""Reads compressed files of any size as streams of bytes, in bounded memory."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from cnlu.errors import DataError
 from cnlu.i18n import _
 
 MEMORY = 256 << 20
-"""Bytes that unpacking a .xz file may ask for; `xz -9` needs 65 MB."""
+"""Maximum memory, in bytes, to unpack a .xz file; `xz -9` needs 65 MB."""
 _CHUNK = 1 << 16
 
 
 def open_packed(path: Path) -> IO[bytes]:
-    """A .gz or .xz file unpacked while it is read, any other file as it is.
+    """Opens a file for reading; a .gz or .xz file is unpacked as it is read.
 
     Reading raises OSError, EOFError, zlib.error or lzma.LZMAError for a damaged file, DataError for a .xz file that
     asks for more than MEMORY.
@@ -29,14 +29,14 @@ def open_packed(path: Path) -> IO[bytes]:
 
 
 class _Xz(io.RawIOBase):
-    """As lzma.LZMAFile, but with a limit on the memory that a file may ask for."""
+    """Like lzma.LZMAFile, but with a memory limit."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._file = path, path.open("rb")
-        self._unpacker, self._rest = self._fresh(), b""
+        self._decompressor, self._rest = self._new_decompressor(), b""
 
     @staticmethod
-    def _fresh() -> lzma.LZMADecompressor:
+    def _new_decompressor() -> lzma.LZMADecompressor:
         return lzma.LZMADecompressor(memlimit=MEMORY)
 
     def readable(self) -> bool:
@@ -44,31 +44,31 @@ class _Xz(io.RawIOBase):
 
     def readinto(self, buffer: object) -> int:
         target = memoryview(buffer).cast("B")  # type: ignore[arg-type]
-        found = self._next(len(target))
-        target[: len(found)] = found
-        return len(found)
+        data = self._next(len(target))
+        target[: len(data)] = data
+        return len(data)
 
     def _next(self, most: int) -> bytes:
-        """Up to `most` unpacked bytes, none at the end. Streams may follow each other, zeros between them."""
+        """Up to `most` unpacked bytes; none at the end. A file may hold several streams, with zeros between them."""
         while True:
-            if self._unpacker.eof:
-                self._rest = self._unpacker.unused_data.lstrip(b"\0")
+            if self._decompressor.eof:
+                self._rest = self._decompressor.unused_data.lstrip(b"\0")
                 while not self._rest:
                     if not (read := self._file.read(_CHUNK)):
                         return b""
                     self._rest = read.lstrip(b"\0")
-                self._unpacker = self._fresh()
-            elif self._unpacker.needs_input and not self._rest:
+                self._decompressor = self._new_decompressor()
+            elif self._decompressor.needs_input and not self._rest:
                 self._rest = self._file.read(_CHUNK)
                 if not self._rest:
                     raise EOFError("the file ends in the middle")
-            found, self._rest = self._unpack(most), b""
-            if found:
-                return found
+            data, self._rest = self._unpack(most), b""
+            if data:
+                return data
 
     def _unpack(self, most: int) -> bytes:
         try:
-            return self._unpacker.decompress(self._rest, most)
+            return self._decompressor.decompress(self._rest, most)
         except lzma.LZMAError as error:
             if "memory usage limit" not in str(error).lower():
                 raise

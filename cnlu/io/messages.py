@@ -12,6 +12,6 @@ def shown(text: str, limit: int = 40) -> str:
 
 
 def encodable(text: str) -> str:
-    """What the terminal behind standard output can show of a text, the rest escaped."""
+    """The text, with escapes for the characters that standard output cannot encode."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     return text.encode(encoding, "backslashreplace").decode(encoding)

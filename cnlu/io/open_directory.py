@@ -1,7 +1,7 @@
-"""Keeps a directory open while it is read, so that all files come from it even if somebody replaces it.
+"""Keeps a directory open while it is read, so that all files come from it even if another one replaces it.
 
-Where the system can open files by a directory's handle (not on Windows), names are looked up in the handle. A file is
-read only if it is a regular one: no link is followed, no pipe or device waited for.
+If the system can open files relative to a directory's handle (Windows cannot), it does. Only regular files are read:
+links are not followed, and pipes and devices are refused.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _BY_HANDLE = os.open in os.supports_dir_fd and hasattr(os, "O_DIRECTORY")
 _FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 Identity = tuple[int, int]
-"""Device and inode; it is nobody else's while the directory is held."""
+"""Device and inode; unique while the directory is open."""
 
 
 class Folder:
-    """An open directory; use it in a `with`. Raises OSError where it cannot be opened."""
+    """An open directory; a context manager. Raises OSError if it cannot be opened."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -40,7 +40,7 @@ class Folder:
 
     @contextlib.contextmanager
     def open(self, name: str) -> Iterator[File]:
-        """A regular file of the directory, by its plain name. Raises OSError, also for what is no regular file."""
+        """Opens a regular file of the directory by its name. Raises OSError, also for anything but a regular file."""
         if self._handle is not None:
             handle = os.open(name, _FLAGS, dir_fd=self._handle)
         else:
@@ -48,7 +48,7 @@ class Folder:
         try:
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode):
-                raise OSError(errno.EINVAL, "it is no regular file")
+                raise OSError(errno.EINVAL, "it is not a regular file")
             yield File(handle, status.st_size)
         finally:
             os.close(handle)
@@ -61,16 +61,16 @@ class File:
         self._handle, self.size = handle, size
 
     def read(self) -> bytes:
-        """As many bytes as it had when it was opened, or fewer where it shrank. Raises OSError."""
-        parts, left = [], self.size
-        while left and (part := os.read(self._handle, min(left, 1 << 24))):
+        """The bytes up to the size it had when it was opened; fewer if it has shrunk. Raises OSError."""
+        parts, remaining = [], self.size
+        while remaining and (part := os.read(self._handle, min(remaining, 1 << 24))):
             parts.append(part)
-            left -= len(part)
+            remaining -= len(part)
         return b"".join(parts)
 
 
 def identity(path: Path) -> Identity | None:
-    """What is at `path` now; None where nothing is."""
+    """The identity of what is at `path` now; None if nothing is."""
     with contextlib.suppress(OSError):
         status = os.stat(path)
         return status.st_dev, status.st_ino

@@ -1,4 +1,4 @@
-"""Temporary folders; the next user deletes those of killed processes."""
+"""Temporary folders; those of killed processes are deleted when the next one is created."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _LOCK = ".lock"
 
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """An empty folder in the system's temporary place that only this user may enter; it is deleted at the end.
+    """An empty folder in the system's temporary directory that only this user can enter; it is deleted at the end.
 
-    Its owner holds a lock in it, which the system gives back when a process ends, however that ends: a number of a
-    process could meanwhile be another's, and means nothing in another container.
+    Its process holds a lock in it, which the system releases when the process ends for any reason. A process ID would
+    not do: the system reuses it, and it means nothing in another container.
     """
     place = Path(tempfile.gettempdir())
     _remove_leftovers(place)
     folder: Path | None = None
     lock = None
     try:
-        with held_back():  # an interrupt must not fall between making the folder and knowing its name
+        with held_back():  # an interrupt must not come between creating the folder and storing its name
             folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
             lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
             locked(lock)
@@ -56,7 +56,7 @@ def _remove_leftovers(place: Path) -> None:
 
 
 def locked(handle: int) -> bool:
-    """Takes the lock of an open file or folder unless another has it; never so where the system has no such locks."""
+    """Tries to lock an open file or folder; False if another process holds the lock or the system has no such locks."""
     try:
         import fcntl
 

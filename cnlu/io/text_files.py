@@ -51,11 +51,11 @@ def read_text(path: Path) -> str:
 
 
 def _read(path: Path) -> bytearray:
-    """The file's bytes, no more of them held than the limit; a file need not know its size, as a pipe does not."""
+    """The file's bytes; reading stops at the limit even if the size is unknown, as for a pipe."""
     raw = bytearray()
     with open(path, "rb") as stream:
-        known = os.fstat(stream.fileno()).st_size
-        while max(known, len(raw)) <= LARGEST_FILE:
+        size = os.fstat(stream.fileno()).st_size
+        while max(size, len(raw)) <= LARGEST_FILE:
             if not (chunk := stream.read(_CHUNK)):
                 return raw
             raw += chunk
@@ -79,7 +79,7 @@ def _long_line(path: str | Path, number: int, problem: str) -> DataError:
 
 
 def bounded_lines(stream: IO[bytes], path: str | Path) -> Iterator[tuple[int, bytes]]:
-    """Numbers, from 1, and lines of a stream. Raises DataError for one of more than 4 * LONGEST_LINE bytes."""
+    """Yields (number from 1, line) of a stream. Raises DataError for a line of more than 4 * LONGEST_LINE bytes."""
     most = 4 * LONGEST_LINE  # a character has four bytes at most
     number = 1
     while line := stream.readline(most + 1):
@@ -93,9 +93,9 @@ def bounded_lines(stream: IO[bytes], path: str | Path) -> Iterator[tuple[int, by
 def write_bytes(path: Path, content: bytes) -> None:
     """Put `content` at `path` in one step: readers see the old file or the new one, never a part.
 
-    A new file has the permissions that the user's mask leaves, an old one keeps its own; until then nobody else can
-    read it. What a writer killed long ago left behind is deleted.
-    Raises CnluError, from the system's error, when the place cannot be written; the old file is then untouched.
+    A new file has the permissions of the user's umask, an old one keeps its own; while it is being written, only its
+    owner can read it. Leftovers of writers that were killed long ago are deleted.
+    Raises CnluError if the file cannot be written; the old one is then untouched.
     """
     # Through a symlink the file behind it is replaced, not the link.
     target = Path(os.path.realpath(path))
@@ -105,7 +105,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         try:
             with open(temporary, "xb") as stream:
                 mode = os.stat(target if target.exists() else temporary).st_mode
-                _permit(temporary, 0o600)  # a killed writer may leave it, and it holds a user's text
+                _permit(temporary, 0o600)  # it holds a user's text, and a killed writer leaves it behind
                 stream.write(content)
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -120,7 +120,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def _permit(path: Path, mode: int) -> None:
-    with contextlib.suppress(OSError):  # some file systems know no permissions
+    with contextlib.suppress(OSError):  # some file systems have no permissions
         os.chmod(path, mode)
 
 
@@ -130,7 +130,7 @@ def sweep(path: Path) -> None:
 
 
 def _sweep(target: Path, age: float) -> None:
-    for left in target.parent.glob(f".{glob.escape(target.name)}.[0-9]*{TEMPORARY}"):
+    for leftover in target.parent.glob(f".{glob.escape(target.name)}.[0-9]*{TEMPORARY}"):
         with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime >= age:
-                left.unlink()
+            if time.time() - leftover.stat().st_mtime >= age:
+                leftover.unlink()

@@ -1,7 +1,7 @@
 """Parses YAML into plain nodes with line numbers; no object is ever constructed from a tag.
 
 Scalars stay as written: an intent called `yes`, `null` or `123` is that string. The tree is built from parser
-events, so nesting is bounded and an alias is never followed.
+events, so nesting is bounded and aliases are never followed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import yaml
@@ -46,6 +46,7 @@ class Node:
     kind: str
     line: int
     """Line of its first character, from 1."""
+    _: KW_ONLY
     end_line: int = 0
     text: str = ""
     style: str = ""
@@ -59,16 +60,16 @@ class Document:
     """The one document of a file."""
 
     root: Node | None
-    """None when the file holds nothing but comments."""
+    """None if the file has only comments."""
     tags: list[tuple[int, str]] = field(default_factory=list)
-    """Tags that ask for objects, with their lines; the caller decides whether the file is its business."""
+    """Tags that ask for objects, with their lines; the caller refuses them if it uses the file."""
 
 
 def parse_yaml(text: str, path: str) -> Document:
     """The node tree of `text`; raises DataError (`path:line`) for what YAML does not allow."""
-    if found := _FORBIDDEN.search(text):
-        line = text.count("\n", 0, found.start()) + 1
-        problem = _("YAML does not allow the character {character}", character=f"U+{ord(found[0]):04X}")
+    if match := _FORBIDDEN.search(text):
+        line = text.count("\n", 0, match.start()) + 1
+        problem = _("YAML does not allow the character {character}", character=f"U+{ord(match[0]):04X}")
         raise DataError(f"{path}:{line}", problem, _("remove it, or keep this example in a JSONL file"))
     try:
         return _build(yaml.parse(text, Loader=_Loader), path)
@@ -79,7 +80,7 @@ def parse_yaml(text: str, path: str) -> Document:
 
 
 def _invalid(error: yaml.MarkedYAMLError, text: str, path: str) -> DataError:
-    """The error for a text that is not YAML, at the line that is wrong."""
+    """The error for text that is not YAML, at the line with the mistake."""
     mark = error.problem_mark or error.context_mark
     line = mark.line + 1 if mark else 1
     lines = text.split("\n")
@@ -102,7 +103,7 @@ def _invalid(error: yaml.MarkedYAMLError, text: str, path: str) -> DataError:
 def _build(events: Iterator[Any], path: str) -> Document:
     document = Document(None)
     parents: list[Node] = []
-    keys: list[Node | None] = []  # per open collection, a mapping's key that still waits for its value
+    keys: list[Node | None] = []  # for each open collection, a mapping's key whose value comes next
     for event in events:
         kind = type(event).__name__
         line = event.start_mark.line + 1
@@ -138,7 +139,7 @@ def _node(kind: str, event: Any, line: int, document: Document) -> Node | None:
     if tag and not _CORE_TAG.fullmatch(tag):
         document.tags.append((line, tag))
     if kind == "ScalarEvent":
-        return Node("scalar", line, event.end_mark.line + 1, event.value, event.style or "")
+        return Node("scalar", line, end_line=event.end_mark.line + 1, text=event.value, style=event.style or "")
     if kind == "SequenceStartEvent":
         return Node("sequence", line)
     if kind == "MappingStartEvent":
@@ -147,32 +148,32 @@ def _node(kind: str, event: Any, line: int, document: Document) -> Node | None:
 
 
 def mapping(node: Node, path: str, what: str) -> dict[str, Node]:
-    """A mapping's values by key; raises DataError for anything else, and for a key that comes twice."""
+    """A mapping's values by key; raises DataError for anything else and for a repeated key."""
     if node.kind != "mapping":
         values = {"what": what, "found": _described(node)}
-        problem = _("{what} must be a mapping (`key: value` lines), and {found} stands here", **values)
+        problem = _("{what} must be a mapping (`key: value` lines), not {found}", **values)
         raise DataError(f"{path}:{node.line}", problem, _("correct it"))
-    found: dict[str, tuple[int, Node]] = {}
+    entries: dict[str, tuple[int, Node]] = {}
     for key, value in node.pairs:
         name = scalar(key, path, _("a key"))
-        if name in found:
-            problem = _("the key {key} already stands on line {line}", key=shown(name), line=found[name][0])
+        if name in entries:
+            problem = _("the key {key} already stands on line {line}", key=shown(name), line=entries[name][0])
             raise DataError(f"{path}:{key.line}", problem, _("merge the two or remove one"))
-        found[name] = (key.line, value)
-    return {name: value for name, (_, value) in found.items()}
+        entries[name] = (key.line, value)
+    return {name: value for name, (_, value) in entries.items()}
 
 
 def scalar(node: Node, path: str, what: str) -> str:
     """A scalar's text as written; raises DataError for anything else."""
     if node.kind != "scalar":
-        problem = _("{what} must be text, and {found} stands here", what=what, found=_described(node))
+        problem = _("{what} must be text, not {found}", what=what, found=_described(node))
         raise DataError(f"{path}:{node.line}", problem, _("write it out"))
     return node.text
 
 
 def _described(node: Node) -> str:
     return {
-        "alias": _("an alias (*name), which is not followed,"),
+        "alias": _("an alias (*name), which is not followed"),
         "scalar": shown(node.text),
         "sequence": _("a list"),
         "mapping": _("a mapping"),
@@ -180,7 +181,7 @@ def _described(node: Node) -> str:
 
 
 def plain_value(node: Node, path: str) -> Any:
-    """Free data such as metadata as dicts, lists, strings, numbers, booleans and None (as in YAML 1.2)."""
+    """Free-form data, such as metadata, as dicts, lists, strings, numbers, booleans and None (as in YAML 1.2)."""
     if node.kind == "mapping":
         return {key: plain_value(value, path) for key, value in mapping(node, path, "metadata").items()}
     if node.kind == "sequence":
@@ -193,4 +194,4 @@ def plain_value(node: Node, path: str) -> Any:
     if _INT.fullmatch(text):
         return int(text)
     number = float(text) if _FLOAT.fullmatch(text) else math.inf
-    return number if math.isfinite(number) else text  # 1e999 is no number that JSON could say
+    return number if math.isfinite(number) else text  # JSON cannot hold the number 1e999

@@ -14,11 +14,11 @@ from cnlu.config import ModelConfig
 def relative_positions(length: int, distance: int, device: torch.device) -> Tensor:
     """Indices [1 + length, 1 + length] of the position bias: distances -distance..distance count from 0.
 
-    Position 0 is the sentence, which has no place among the characters; pairs with it get the last index.
+    Position 0 is the sentence, which has no distance to the characters; pairs with it get the last index.
     """
-    place = torch.arange(length + 1, device=device)
-    index = (place[None, :] - place[:, None]).clamp(-distance, distance) + distance
-    outside = (place[None, :] == 0) | (place[:, None] == 0)
+    position = torch.arange(length + 1, device=device)
+    index = (position[None, :] - position[:, None]).clamp(-distance, distance) + distance
+    outside = (position[None, :] == 0) | (position[:, None] == 0)
     return torch.where(outside, 2 * distance + 1, index)
 
 

@@ -45,8 +45,8 @@ class LegalCRF(CRF):
         step, start, end = self.scores()
         first, *rest = emissions.unbind(1)
         alpha, weights = start + first, step.exp()
-        for emission, there in zip(rest, (mask > 0)[:, 1:, None].unbind(1), strict=True):
-            top = alpha.max(1, keepdim=True)[0].detach()
-            after = ((alpha - top).exp() @ weights).clamp_min(1e-30).log() + top + emission
-            alpha = torch.where(there, after, alpha)
+        for emission, is_character in zip(rest, (mask > 0)[:, 1:, None].unbind(1), strict=True):
+            largest = alpha.max(1, keepdim=True)[0].detach()
+            after = ((alpha - largest).exp() @ weights).clamp_min(1e-30).log() + largest + emission
+            alpha = torch.where(is_character, after, alpha)
         return torch.logsumexp(alpha + end, 1)

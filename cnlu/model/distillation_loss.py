@@ -17,17 +17,17 @@ class Expected(NamedTuple):
     tags: Tensor
     """[B, L, T]: probability of each tag at each character; 0 at padding"""
     steps: Tensor
-    """[T, T]: how often each tag follows each, summed over the texts"""
+    """[T, T]: expected count of each transition, summed over the texts"""
     first: Tensor
-    """[T]: how often a text begins with each tag, summed over the texts"""
+    """[T]: expected count of each first tag, summed over the texts"""
     last: Tensor
-    """[T]: how often a text ends with each"""
+    """[T]: expected count of each last tag, summed over the texts"""
 
 
 def expected_counts(crf: LegalCRF, emissions: Tensor, mask: Tensor) -> Expected:
     """The expected counts of a tagger with `emissions` [B, L, T] under `mask` [B, L], without gradients.
 
-    The derivative of a CRF's log partition by a score is the expected count of what the score is given for
+    The derivative of a CRF's log partition by a score is the expected count of the tag or transition with that score
     (Sutton & McCallum 2012, An Introduction to Conditional Random Fields, section 5.1.1).
     """
     with torch.enable_grad():
@@ -40,8 +40,8 @@ def path_loss(crf: LegalCRF, emissions: Tensor, mask: Tensor, target: Expected) 
     """Cross-entropy of the student's tag paths under the teacher's distribution over them, averaged over the texts.
 
     Structural distillation from one linear-chain CRF to another (Wang et al. 2021, arXiv 2010.05010, section 3; their
-    2020 paper, arXiv 2004.03846, approximates it). It is exact: a path's log-probability is a sum of scores less the
-    log partition, so its expectation needs nothing of the teacher but expected counts. Illegal steps count 0.
+    2020 paper, arXiv 2004.03846, approximates it). It is exact: a path's log-probability is a sum of scores minus
+    the log partition, so its expectation needs only the teacher's expected counts. Illegal transitions count 0.
     """
     step, start, end = crf.scores()
     score = (target.tags * emissions).sum() + (target.steps * step).sum()
@@ -52,8 +52,8 @@ def path_loss(crf: LegalCRF, emissions: Tensor, mask: Tensor, target: Expected) 
 def softened_loss(scores: Tensor, target: Tensor, temperature: float) -> Tensor:
     """KL divergence of intent scores [B, K] from the teacher's, both divided by the temperature; mean over the texts.
 
-    Hinton et al. 2015, arXiv 1503.02531, section 2: a temperature above 1 lets unlikely labels speak too; its square
-    keeps the size of the gradients.
+    Hinton et al. 2015, arXiv 1503.02531, section 2: a temperature above 1 gives unlikely labels more weight; the
+    factor of its square keeps the size of the gradients.
     """
     return temperature**2 * _divergence(scores / temperature, target / temperature).mean()
 
@@ -63,9 +63,9 @@ def softened_multi_label_loss(scores: Tensor, target: Tensor, temperature: float
 
     Summed over the labels [K], mean over the texts [B].
     """
-    chances = torch.sigmoid(target / temperature)
-    found = F.binary_cross_entropy_with_logits(scores / temperature, chances, reduction="sum")
-    return temperature**2 * found / len(scores)
+    probabilities = torch.sigmoid(target / temperature)
+    loss = F.binary_cross_entropy_with_logits(scores / temperature, probabilities, reduction="sum")
+    return temperature**2 * loss / len(scores)
 
 
 def role_distillation_loss(scores: Tensor, target: Tensor, weight: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from cnlu.encoder.backbone import Backbone
 from cnlu.model.mask_value import MASK_VALUE
 
 VIEWS = {"cls": 1, "mean": 1, "max": 1, "first_last": 1, "last_four": 4}
-"""How many vectors each kind of sentence vector is mixed from; the network learns the mixture."""
+"""Number of vectors that each kind of sentence vector is a mixture of; the network learns the mixture."""
 
 
 class EncoderOutput(NamedTuple):
@@ -27,7 +27,7 @@ class AlignedEncoder(nn.Module):
     """An encoder whose token vectors are averaged per character, with views of the sentence."""
 
     def __init__(self, backbone: Backbone, sentence: str, summary: int) -> None:
-        """`sentence` is a key of VIEWS; `summary` is the place of the token for the whole text, 0 or -1 (the last)."""
+        """`sentence` is a key of VIEWS; `summary` is the position of the token for the text, 0 or -1 (the last)."""
         super().__init__()
         self.backbone, self.sentence, self.summary = backbone, sentence, summary
 
@@ -57,9 +57,9 @@ class AlignedEncoder(nn.Module):
         return state.gather(1, last[:, None, None].expand(-1, 1, state.shape[-1]))[:, 0]
 
 
-def _pooled(state: Tensor, in_text: Tensor, largest: bool) -> Tensor:
+def _pooled(state: Tensor, in_text: Tensor, maximum: bool) -> Tensor:
     """Mean or maximum over the tokens with 1 in `in_text` [B, T]; 0 for a text without tokens."""
-    some = in_text.sum(1, keepdim=True).clamp(max=1.0)
-    if largest:
-        return (state + (1.0 - in_text[..., None]) * MASK_VALUE).amax(1) * some
+    has_tokens = in_text.sum(1, keepdim=True).clamp(max=1.0)
+    if maximum:
+        return (state + (1.0 - in_text[..., None]) * MASK_VALUE).amax(1) * has_tokens
     return (state * in_text[..., None]).sum(1) / in_text.sum(1, keepdim=True).clamp_min(1.0)

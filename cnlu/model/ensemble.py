@@ -16,7 +16,7 @@ from cnlu.model.network import JointNetwork, Outputs, Sizes, pooled
 
 
 class Ensemble(nn.Module):
-    """Members differ in their initial weights and their dropout; their scores are averaged.
+    """The members differ in their initial weights and their dropout; their scores are averaged.
 
     A pretrained encoder runs once for all of them. Averaging emissions and transitions is the (unnormalised) product
     of the members' CRFs, so one lattice decodes the whole ensemble at the cost of one member.

@@ -29,7 +29,7 @@ from cnlu.model.mask_value import MASK_VALUE
 
 
 class GroupingScores(NamedTuple):
-    """The scores of B texts of at most N entities, K labels, S = N + 1 places where an item may have begun."""
+    """The scores of B texts with at most N entities and K labels; S = N + 1 positions where an item may have begun."""
 
     on: Tensor
     """[B, N, 1 + K]: an entity belongs to an item with that label"""
@@ -67,16 +67,16 @@ class GroupingCRF(nn.Module):
         gold = batch["items"]
         chain = self.scored(batch, self.weights if weights is None else weights, scores)
         target = F.one_hot(gold.clamp_min(0), 1 + self.labels) > 0
-        both = GroupingScores(*(torch.cat([part, part]) for part in chain))
-        sums = self.log_partition(both, torch.cat([gold, gold]) >= 0, torch.cat([torch.ones_like(target), target]))
-        free, held = sums.chunk(2)
-        return (free - held).sum()
+        doubled = GroupingScores(*(torch.cat([part, part]) for part in chain))
+        sums = self.log_partition(doubled, torch.cat([gold, gold]) >= 0, torch.cat([torch.ones_like(target), target]))
+        all_sequences, gold_sequences = sums.chunk(2)
+        return (all_sequences - gold_sequences).sum()
 
     def scored(self, batch: dict[str, Tensor], weights: Tensor, scores: Tensor | None = None) -> GroupingScores:
         """The scores by the features, plus the network's scores of the characters if given."""
         on = (batch["items_grouped"] @ weights[GROUPED_WEIGHTS])[..., None].expand(-1, -1, 1 + self.labels)
         begins = batch["items_begins"] @ weights[BEGIN_WEIGHTS]
-        similarity, already = (batch["items_similarity"] * weights[SIMILARITY_WEIGHTS]).unbind(-1)
+        similarity, goes_on = (batch["items_similarity"] * weights[SIMILARITY_WEIGHTS]).unbind(-1)
         if self.counting:
             turn = F.one_hot((batch["items_rank"] + 1).clamp_max(self.labels + 1), self.labels + 2)
             on = on + weights[IN_ORDER] * turn[..., : 1 + self.labels]
@@ -86,28 +86,31 @@ class GroupingCRF(nn.Module):
             if not self.counting:
                 on = on + F.pad((own + between)[..., BETWEEN + 1 :], (1, 0))
         begins = F.pad((begins[..., None] + similarity)[..., 1:], (1, 0))  # the first item must begin somewhere
-        most = batch["items_max_repeats"][:, None]
-        alone = (self.item_count == 1).long().expand(len(most), -1)
-        counted = torch.stack([alone, most - self.item_count, self.item_count - most], -1).clamp_min(0)
+        max_repeats = batch["items_max_repeats"][:, None]
+        alone = (self.item_count == 1).long().expand(len(max_repeats), -1)
+        counted = torch.stack([alone, max_repeats - self.item_count, self.item_count - max_repeats], -1).clamp_min(0)
         end = (counted * (self.item_count > 0)[:, None]).float() @ weights[COUNT_WEIGHTS]
-        return GroupingScores(on, already, begins, weights[RETURNS].expand(len(most)), end)
+        return GroupingScores(on, goes_on, begins, returns=weights[RETURNS].expand(len(max_repeats)), end=end)
 
-    def log_partition(self, chains: GroupingScores, there: Tensor, target: Tensor | None = None) -> Tensor:
-        """Log of the sum over all sequences, or those of the `target` labels [B, N, 1 + K]; there [B, N] -> [B]."""
-        batch, count = there.shape
+    def log_partition(self, chains: GroupingScores, is_entity: Tensor, target: Tensor | None = None) -> Tensor:
+        """Log of the sum over all sequences, or over those of the `target` labels [B, N, 1 + K].
+
+        `is_entity` [B, N] is true for entities, false for padding; returns [B].
+        """
+        batch, count = is_entity.shape
         label = self.label
-        moves = torch.full(tuple(self.begins.shape), MASK_VALUE, device=there.device).masked_fill(self.begins, 0.0)
+        moves = torch.full(tuple(self.begins.shape), MASK_VALUE, device=is_entity.device).masked_fill(self.begins, 0.0)
         moves = torch.where(self.returns, chains.returns[:, None, None], moves)
         penalty = torch.zeros_like(chains.on) if target is None else (~target).float() * MASK_VALUE
         on = (chains.on + penalty)[..., label] + label.eq(0).float() * MASK_VALUE
-        at = torch.full((batch, len(label), 1), MASK_VALUE, device=there.device)
+        at = torch.full((batch, len(label), 1), MASK_VALUE, device=is_entity.device)
         at[:, 0] = 0.0
         for i in range(count):
-            left = torch.logsumexp(at + chains.begins[:, i, None, : i + 1], -1)
-            begun = torch.logsumexp(left[:, :, None] + moves, 1) + on[:, i]
+            begin_scores = torch.logsumexp(at + chains.begins[:, i, None, : i + 1], -1)
+            begun = torch.logsumexp(begin_scores[:, :, None] + moves, 1) + on[:, i]
             going = at + on[:, i, :, None] + chains.goes_on[:, i, None, : i + 1]
             after = torch.cat([torch.logaddexp(at + penalty[:, i, :1, None], going), begun[..., None]], -1)
-            at = torch.where(there[:, i, None, None], after, F.pad(at, (0, 1), value=MASK_VALUE))
+            at = torch.where(is_entity[:, i, None, None], after, F.pad(at, (0, 1), value=MASK_VALUE))
         return torch.logsumexp((at + chains.end[..., None]).flatten(1), 1)
 
 
@@ -116,7 +119,7 @@ def _means(scores: Tensor, spans: Tensor) -> tuple[Tensor, Tensor]:
     characters and over those before them, both [B, N, C]."""
     sums = F.pad(scores.cumsum(1), (0, 0, 1, 0))
     before, start, end = (
-        sums.gather(1, place[..., None].expand(-1, -1, scores.shape[-1])) for place in spans.unbind(-1)
+        sums.gather(1, offsets[..., None].expand(-1, -1, scores.shape[-1])) for offsets in spans.unbind(-1)
     )
     width = (spans[..., 1:] - spans[..., :-1]).clamp_min(1)[..., None]
     return (end - start) / width[:, :, 1], (start - before) / width[:, :, 0]

@@ -26,14 +26,14 @@ def joint_loss(network: JointNetwork, outputs: Outputs, batch: dict[str, Tensor]
     if config.intent_weight:
         if config.multi_label:
             scores = pooled(outputs.intent, batch["mask"])
-            multi_intent = multi_label_loss(scores, batch["intent"], batch.get("second_intent"), batch["known"])
+            multi_intent = multi_label_loss(scores, batch["intent"], batch.get("second_intent"), batch["labelled_rows"])
             parts["intent"] = config.intent_weight * multi_intent
             parts["segment_intents"] = config.intent_weight * segment_intent_loss(
                 outputs.intent, batch["segment_intents"]
             )
         else:
             parts["intent"] = config.intent_weight * intent_loss(
-                outputs.intent, batch["intent"], config, batch.get("known")
+                outputs.intent, batch["intent"], config, batch.get("labelled_rows")
             )
     return parts
 
@@ -52,42 +52,42 @@ def role_loss(scores: Tensor, gold: Tensor) -> Tensor:
     return total / len(scores)
 
 
-def multi_label_loss(scores: Tensor, gold: Tensor, second_intent: Tensor | None, known: Tensor) -> Tensor:
+def multi_label_loss(scores: Tensor, gold: Tensor, second_intent: Tensor | None, labelled: Tensor) -> Tensor:
     """scores [B, K], gold [B] and further intents [B, M] (IGNORE_INDEX: none) -> binary cross-entropy per label.
 
-    Summed over the labels, so that the one gold label is not outweighed by the other K - 1; mean over the rows `known`,
-    the indices of those with an intent.
+    Summed over the labels, so that the one gold label is not outweighed by the other K - 1; mean over the
+    `labelled` rows, the indices of those with an intent.
     """
-    if not scores.shape[1] or not len(known):
+    if not scores.shape[1] or not len(labelled):
         return scores.sum() * 0.0
     target = torch.zeros_like(scores).scatter_(1, gold.clamp_min(0)[:, None], 1.0)
     if second_intent is not None:
         target.scatter_add_(1, second_intent.clamp_min(0), (second_intent != IGNORE_INDEX).to(target.dtype))
-    return F.binary_cross_entropy_with_logits(scores[known], target[known], reduction="sum") / len(known)
+    return F.binary_cross_entropy_with_logits(scores[labelled], target[labelled], reduction="sum") / len(labelled)
 
 
 def segment_intent_loss(scores: Tensor, gold: Tensor) -> Tensor:
     """Intent scores of characters [B, L, K], gold [B, L] (IGNORE_INDEX: unknown) -> mean over the known characters.
 
-    A character belongs to one request. This cross-entropy separates similar intents, so that a doubt between two is
-    not taken for both.
+    A character belongs to one request. This cross-entropy separates similar intents, so that a sentence of one
+    intent does not get a similar one too.
     """
     known = (gold != IGNORE_INDEX).sum()
     total = F.cross_entropy(scores.flatten(0, 1), gold.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
     return total / known.clamp_min(1)
 
 
-def intent_loss(scores: Tensor, gold: Tensor, config: ModelConfig, known: Tensor | None = None) -> Tensor:
+def intent_loss(scores: Tensor, gold: Tensor, config: ModelConfig, labelled: Tensor | None = None) -> Tensor:
     """scores [B, K], gold [B] (IGNORE_INDEX: no intent annotated) -> mean loss.
 
-    `known` holds the indices of the rows with an intent; finding them here would synchronise with the GPU.
+    `labelled` holds the indices of the rows with an intent; computing them here would synchronise with the GPU.
     `similarity` is DIET's (section 3, "Intent classification"): softmax over the gold label and sampled other
     labels, which keeps a step's cost flat when there are thousands of labels.
     """
-    known = (gold != IGNORE_INDEX).nonzero()[:, 0] if known is None else known
-    if scores.shape[1] < 2 or not len(known):
+    labelled = (gold != IGNORE_INDEX).nonzero()[:, 0] if labelled is None else labelled
+    if scores.shape[1] < 2 or not len(labelled):
         return scores.sum() * 0.0
-    scores, gold = scores[known], gold[known]
+    scores, gold = scores[labelled], gold[labelled]
     if config.intent_loss == "similarity" and config.negatives < scores.shape[1] - 1:
         chance = torch.ones_like(scores).scatter_(1, gold[:, None], 0.0)
         others = torch.multinomial(chance, config.negatives)

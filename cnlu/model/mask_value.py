@@ -1,6 +1,6 @@
-"""The number that is added to a score to rule it out."""
+"""The number that is added to a score to mask it."""
 
 from __future__ import annotations
 
 MASK_VALUE = -1e4
-"""Large enough that its exponential is 0, small enough for float16 and for sums of several: -inf would give NaN."""
+"""Its exponential is 0, and sums of several still fit into float16; -inf would give NaN."""

@@ -1,6 +1,6 @@
-"""The joint network: characters and sentence in, tag emissions, intent, roles and groups out.
+"""The joint network, from characters and sentence to tag emissions and scores of intents, roles and groups.
 
-DIET (arXiv 2004.09936) with characters as its units: sparse features are projected, a sentence position stands beside
+It is DIET (arXiv 2004.09936) on characters: sparse features are projected, a sentence position stands beside
 the characters in a small transformer, the tagger takes the characters and the intent classifier the sentence. Unlike
 DIET, each output head also takes the sparse projection directly, beside the transformer, which helps with few examples.
 For multi-intent sentences the intent head scores each character, so that one request is not outvoted by the rest.
@@ -26,7 +26,7 @@ from cnlu.model.mask_value import MASK_VALUE
 from cnlu.model.sparse import SparseProjection
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sizes:
     """The sizes of the network that follow from the data."""
 

@@ -24,7 +24,7 @@ class SparseProjection(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """ids [..., features] (0: no feature) -> [..., width]."""
-        if not self.training:  # gather and sum, the operators that ONNX has
+        if not self.training:  # gather and sum, because ONNX has no EmbeddingBag
             return F.embedding(ids, self.table.weight).sum(-2) * self.scale
         flat = ids.reshape(-1, ids.shape[-1])
         keep = (torch.rand(flat.shape, device=flat.device) >= self.dropout).float() / (1.0 - self.dropout)

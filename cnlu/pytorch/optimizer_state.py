@@ -1,4 +1,4 @@
-"""An optimizer's state as plain tensors, and back: what checkpoints of training and of pretraining hold."""
+"""Converts an optimizer's state to plain tensors and back, for the checkpoints of training and pretraining."""
 
 from __future__ import annotations
 

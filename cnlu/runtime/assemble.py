@@ -24,7 +24,7 @@ from cnlu.text.view import View, view
 
 EXTRACTOR = "CnluClassifier"
 RANKING = 10
-"""Most intents in a ranking, as in Rasa. The confidences are not renormalised over the intents that are listed."""
+"""Length of the intent ranking, as in Rasa. The confidences are not renormalised over the intents listed."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Scores:
 
 
 def stitch(pieces: Sequence[tuple[Window, Scores]], whole: Scores | None = None) -> Scores:
-    """The scores of one text that was run in windows: each character's from the window that keeps it.
+    """The scores of one text that was run in windows; each window contributes the characters that it keeps.
 
     The intent's scores come from `whole`, which is the output for the text that `features.windows.Plan` picks for the
     intent. A single window needs none.
@@ -135,9 +135,9 @@ class Assembler:
         added = without_overlaps([match for match in matches if not taken[match.start : match.end].any()])
         scored = [*tagged, *((m.start, m.end, m.name) for m in added if m.name in self.labels.entities)]
         confidences = dict(zip(scored, span_confidences(self.lattice, scores.emissions, scored), strict=True))
-        found = [_Span(*span, confidences[span], EXTRACTOR) for span in tagged]
-        found += [_Span(m.start, m.end, m.name, confidences.get((m.start, m.end, m.name), 1.0), m.kind) for m in added]
-        return sorted(found)
+        spans = [_Span(*span, confidences[span], EXTRACTOR) for span in tagged]
+        spans += [_Span(m.start, m.end, m.name, confidences.get((m.start, m.end, m.name), 1.0), m.kind) for m in added]
+        return sorted(spans)
 
     def _intents(
         self, probabilities: NDArray[Any]
@@ -184,7 +184,7 @@ class Assembler:
         return 1.0 - (1.0 - self.oos_scorer.score(self.energy(logits), known)) * (1.0 - by_intent)
 
     def _combined_name(self, names: list[str]) -> str:
-        """The combination as the examples spell it; if they have none, the names joined, the likeliest intent first."""
+        """The combination as the examples spell it; if no example has it, the names joined in order of probability."""
         spellings = (name for name in self.labels.combined if set(split_intent(name)) == set(names))
         return next(spellings, JOINER.join(names))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 BATCH_CHARACTERS = 1024
-"""Most characters, padding included, of a batch with more than one text. A character of a batch takes about 0.15 MB of
-memory; larger batches are no faster, because they leave the processor's caches."""
+"""Maximum number of characters, padding included, of a batch with more than one text. A character of a batch takes
+about 0.15 MB of memory; larger batches are no faster, because they leave the processor's caches."""
 SLACK = 64
-"""Characters of padding that cost less than a batch of their own."""
+"""Padding characters that any batch may have, because another batch would cost more."""
 
 
 def in_batches(lengths: Sequence[int]) -> Iterator[list[int]]:

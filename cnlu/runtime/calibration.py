@@ -33,7 +33,7 @@ class Calibration:
     decision_bias: float = 0.0
     """With multi-intent: the score of an intent whose probability is one half"""
     oos_scorer: OosScorer | None = None
-    """None where no sentence with an intent was held out"""
+    """None if no sentence with an intent was held out"""
     calibrated_on: int = 0
     """Held-out sentences with an intent; held out from the whole network or from one member"""
 

@@ -1,4 +1,4 @@
-"""Reads and checks the files of a model directory, because anything may have written them, not only `cnlu train`."""
+"""Reads and checks the files of a model directory, which any program may have written, not only `cnlu train`."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from cnlu.text.tokens import AlignedTokenizer, from_json
 
 def read_labels(content: str) -> Labels:
     """Reads labels.json. Raises ValueError for anything but lists of names."""
-    found = Labels(**json.loads(content))
-    kinds = {**found.roles, **found.groups}
-    lists = [found.intents, found.entities, found.combined, found.counting, *kinds.values()]
+    labels = Labels(**json.loads(content))
+    kinds = {**labels.roles, **labels.groups}
+    lists = [labels.intents, labels.entities, labels.combined, labels.counting, *kinds.values()]
     if not all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in lists):
         raise ValueError("labels.json: a label is not a string")
-    return found
+    return labels
 
 
 def read_training(content: str) -> dict[str, Any]:
     """Reads training.json. Raises ValueError if a number that parsing uses is not finite or, where it must be,
     not positive."""
-    found: dict[str, Any] = json.loads(content)
-    oos_scorer = dict(found.get("oos_scorer") or {})
+    training: dict[str, Any] = json.loads(content)
+    oos_scorer = dict(training.get("oos_scorer") or {})
     if not isinstance(oos_scorer.pop("characters", ""), str):
         raise ValueError("training.json: the characters of the out-of-scope scorer are not a string")
-    for number in (found["temperature"], found.get("decision_bias", 0.0), *oos_scorer.values()):
+    for number in (training["temperature"], training.get("decision_bias", 0.0), *oos_scorer.values()):
         if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
             raise ValueError(f"training.json: {number!r} is not a finite number")
-    if found["temperature"] <= 0 or oos_scorer.get("width", 1.0) <= 0:
+    if training["temperature"] <= 0 or oos_scorer.get("width", 1.0) <= 0:
         raise ValueError("training.json: a temperature or width is not positive")
-    return found
+    return training
 
 
 def read_tagger(content: bytes, tags: TagSet) -> NDArray[np.float32]:
@@ -55,12 +55,12 @@ def read_array(content: bytes, shape: tuple[int, ...], name: str) -> NDArray[np.
     """Reads a .npy file of float32. Raises ValueError for another shape, before it allocates memory."""
     stream = io.BytesIO(content)
     np.lib.format.read_magic(stream)
-    given, _, element = np.lib.format.read_array_header_1_0(stream)
-    if given != shape or element != np.float32 or len(content) - stream.tell() != 4 * math.prod(shape):
+    actual_shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+    if actual_shape != shape or dtype != np.float32 or len(content) - stream.tell() != 4 * math.prod(shape):
         raise ValueError(f"{name}: has another shape")
     stream.seek(0)
-    found: NDArray[np.float32] = np.load(stream, allow_pickle=False)
-    return found
+    array: NDArray[np.float32] = np.load(stream, allow_pickle=False)
+    return array
 
 
 def read_tokens(content: str, config: Config) -> AlignedTokenizer:
@@ -75,7 +75,7 @@ def read_tokens(content: str, config: Config) -> AlignedTokenizer:
 
 
 def expected_network(config: Config, labels: Labels, tags: TagSet, tokens: AlignedTokenizer | None) -> NetworkSpec:
-    """What model.onnx must look like, according to the other files."""
+    """The properties that model.onnx must have according to the other files."""
     model = config.model
     outputs = {
         "emissions": ("BL", len(tags.tags)),

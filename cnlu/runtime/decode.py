@@ -36,17 +36,17 @@ def viterbi(lattice: Lattice, emissions: Floats) -> list[int]:
     size = len(lattice.wide)
     feeding, wide, narrow, sources = lattice.feeding, lattice.wide, lattice.narrow, lattice.narrow_from
     entering = np.empty(scores.shape[1], np.float32)
-    before = scores[0]
+    previous = scores[0]
     for step in range(1, length):
-        here = scores[step]
-        (wide + before[feeding]).max(axis=1, out=entering[:size])
-        (narrow + before[sources]).max(axis=0, out=entering[size:])
-        here += entering
+        current = scores[step]
+        (wide + previous[feeding]).max(axis=1, out=entering[:size])
+        (narrow + previous[sources]).max(axis=0, out=entering[size:])
+        current += entering
         if step % _RENORMALISE_EVERY == 0:
-            here -= here.max()
-        before = here
+            current -= current.max()
+        previous = current
     # Backpointers are computed for the best path alone, while walking back.
-    tag = int(before.argmax())
+    tag = int(previous.argmax())
     path = [tag]
     for step in range(length - 2, -1, -1):
         tag = int((scores[step] + lattice.incoming[tag]).argmax())
@@ -65,19 +65,19 @@ def span_confidences(lattice: Lattice, emissions: Floats, spans: Sequence[tuple[
     scores = _bounded(lattice, emissions, np.float64)
     forward, backward = _messages(lattice, scores)
     total = _logsumexp(forward[-1])
-    found = []
+    confidences = []
     for start, end, kind in spans:
         path = _span_path(lattice, start, end, kind)
-        log = float(forward[start, path[0]])
+        log_weight = float(forward[start, path[0]])
         for step in range(start + 1, end):
-            log += float(lattice.transitions[path[step - start - 1], path[step - start]])
-            log += float(scores[step, path[step - start]])
+            log_weight += float(lattice.transitions[path[step - start - 1], path[step - start]])
+            log_weight += float(scores[step, path[step - start]])
         if end < len(scores):
             onward = lattice.transitions[path[-1]] + scores[end] + backward[end]
             onward[lattice.tag_ids.get(f"I-{kind}", path[-1])] = -np.inf
-            log += _logsumexp(onward)
-        found.append(min(1.0, float(np.exp(log - total))))
-    return found
+            log_weight += _logsumexp(onward)
+        confidences.append(min(1.0, float(np.exp(log_weight - total))))
+    return confidences
 
 
 def marginals(lattice: Lattice, emissions: Floats) -> Floats:
@@ -144,12 +144,12 @@ def _messages(lattice: Lattice, scores: Floats) -> tuple[Floats, Floats]:
 
 def _messages_log(lattice: Lattice, scores: Floats) -> tuple[Floats, Floats]:
     """The same in log space: slower, for scores so far apart that linear space would underflow."""
-    moves = lattice.transitions.astype(np.float64)
+    transitions = lattice.transitions.astype(np.float64)
     forward, backward = scores.copy(), np.zeros_like(scores)
     for step in range(1, len(scores)):
-        forward[step] += np.logaddexp.reduce(forward[step - 1][:, None] + moves, axis=0)
+        forward[step] += np.logaddexp.reduce(forward[step - 1][:, None] + transitions, axis=0)
         back = len(scores) - 1 - step
-        backward[back] = np.logaddexp.reduce(moves + scores[back + 1] + backward[back + 1], axis=1)
+        backward[back] = np.logaddexp.reduce(transitions + scores[back + 1] + backward[back + 1], axis=1)
     return forward, backward
 
 

@@ -44,16 +44,16 @@ class BadGraph(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSpec:
-    """What the other files of a model say about its network."""
+    """The properties that the other files of a model require of its network."""
 
     outputs: Mapping[str, tuple[str, int]]
     """Name, in order -> (the letters of its axes but the last, as in INPUTS; the size of the last axis)"""
     max_length: int
-    """Most characters of a text"""
+    """Maximum number of characters of a text"""
     elements_per_character: int
-    """Most elements that the network may hold at once for a character, by its settings, without an encoder"""
+    """Limit of the elements held at once for a character, by the settings of the network, without an encoder"""
     max_tokens: int = 0
-    """Most tokens of a text; 0 without an encoder"""
+    """Maximum number of tokens of a text; 0 without an encoder"""
 
     @property
     def inputs(self) -> Mapping[str, tuple[int, str]]:
@@ -69,12 +69,12 @@ def check_graph(content: bytes, expected: NetworkSpec) -> None:
     _check_values(
         graph.inputs,
         {name: (kind, len(axes)) for name, (kind, axes) in expected.inputs.items()},
-        lambda found, right: _("its inputs are {found} instead of {expected}", found=found, expected=right),
+        lambda actual, names: _("its inputs are {found} instead of {expected}", found=actual, expected=names),
     )
     _check_values(
         graph.outputs,
         {name: (FLOAT, len(axes) + 1) for name, (axes, _size) in expected.outputs.items()},
-        lambda found, right: _("its outputs are {found} instead of {expected}", found=found, expected=right),
+        lambda actual, names: _("its outputs are {found} instead of {expected}", found=actual, expected=names),
     )
     if unsupported := _unsupported(graph):
         names = ", ".join(unsupported)[:80]
@@ -96,10 +96,10 @@ def _check_values(
     values: Sequence[ValueInfo], expected: Mapping[str, tuple[int, int]], other_names: Callable[[str, str], str]
 ) -> None:
     """Compares inputs or outputs with name -> (element type, rank). `other_names`: the message for other names."""
-    found = {value.name: (value.element, value.rank) for value in values}
-    if list(found) != list(expected) or len(found) != len(values):
-        raise BadGraph(other_names(", ".join(found)[:80], ", ".join(expected)))
-    for name, value in found.items():
+    actual = {value.name: (value.element, value.rank) for value in values}
+    if list(actual) != list(expected) or len(actual) != len(values):
+        raise BadGraph(other_names(", ".join(actual)[:80], ", ".join(expected)))
+    for name, value in actual.items():
         if value != expected[name]:
             raise BadGraph(_("its input or output {name} has another type or number of axes", name=name))
 
@@ -109,9 +109,9 @@ def _check_batch(graph: OnnxGraph, expected: NetworkSpec, texts: int, length: in
     features = MAX_FEATURES if length > 1 else 1
     axes = {"B": texts, "L": length, "F": features, "S": features * length, "T": min(expected.max_tokens, length + 8)}
     inputs = {name: tuple(axes[axis] for axis in letters) for name, (_kind, letters) in expected.inputs.items()}
-    found, cost = infer_shapes(graph, inputs)
+    shapes, cost = infer_shapes(graph, inputs)
     for name, (letters, last) in expected.outputs.items():
-        if found[name] != (*(axes[axis] for axis in letters), last):
+        if shapes[name] != (*(axes[axis] for axis in letters), last):
             raise BadGraph(_("its output {name} does not fit the labels", name=name))
     memory, characters = texts * _memory_limit(expected, length, size), texts * length
     if cost.memory > memory:
@@ -133,7 +133,7 @@ def _check_batch(graph: OnnxGraph, expected: NetworkSpec, texts: int, length: in
 
 
 def _memory_limit(expected: NetworkSpec, length: int, size: int) -> int:
-    """Most elements in memory at once, without the weights, for a text of `length` and a file of `size` bytes.
+    """Limit of the elements in memory, without the weights, for a text of `length` and a file of `size` bytes.
 
     The limit is the sum of 64 MB; attention with up to 256 heads and relative positions; the elements that the settings
     need for each character; and an encoder's vectors, none longer than a thousandth of the file.
@@ -143,10 +143,10 @@ def _memory_limit(expected: NetworkSpec, length: int, size: int) -> int:
 
 @dataclass
 class Cost:
-    """What a graph needs for one batch."""
+    """The memory and the work that a graph needs for one batch."""
 
     memory: int = 0
-    """Most elements in memory at once, without initializers"""
+    """Maximum number of elements in memory at once, without initializers"""
     work: int = 0
     """Multiplications plus elements written"""
 
@@ -156,40 +156,42 @@ def infer_shapes(graph: OnnxGraph, inputs: Mapping[str, Shape]) -> tuple[dict[st
 
     Raises BadGraph if a node cannot be applied, uses a later value, or reuses a name.
     """
-    known = {one.name: InferredValue(one.shape, one.content) for one in graph.initializers}
-    if len(known) < len(graph.initializers) or known.keys() & inputs.keys():
+    computed = {
+        initializer.name: InferredValue(initializer.shape, initializer.content) for initializer in graph.initializers
+    }
+    if len(computed) < len(graph.initializers) or computed.keys() & inputs.keys():
         raise BadGraph(_("the name of an initializer occurs twice"))
-    initializers = frozenset(known)
-    known |= {name: InferredValue(shape) for name, shape in inputs.items()}
+    initializers = frozenset(computed)
+    computed |= {name: InferredValue(shape) for name, shape in inputs.items()}
     uses = Counter(name for node in graph.nodes for name in set(node.inputs))
     uses.update(value.name for value in graph.outputs)
-    cost, held = Cost(), sum(math.prod(shape) for shape in inputs.values())
+    cost, live = Cost(), sum(math.prod(shape) for shape in inputs.values())
     for node in graph.nodes:
-        results = _apply(node, known)
+        results = _apply(node, computed)
         written = sum(math.prod(result.shape) for result in results)
-        held += written
-        cost.memory = max(cost.memory, held)
+        live += written
+        cost.memory = max(cost.memory, live)
         cost.work += written + sum(result.work for result in results)
-        known.update(zip(node.outputs, results, strict=True))
+        computed.update(zip(node.outputs, results, strict=True))
         for name in {*node.inputs, *node.outputs}:
             uses[name] -= name in node.inputs
             if name and uses[name] <= 0 and name not in initializers:
-                held -= math.prod(known[name].shape)
-    missing = [value.name for value in graph.outputs if value.name not in known]
+                live -= math.prod(computed[name].shape)
+    missing = [value.name for value in graph.outputs if value.name not in computed]
     if missing:
         raise BadGraph(_("no operator computes its output {name}", name=missing[0]))
-    return {value.name: known[value.name].shape for value in graph.outputs}, cost
+    return {value.name: computed[value.name].shape for value in graph.outputs}, cost
 
 
-def _apply(node: Node, known: Mapping[str, InferredValue]) -> list[InferredValue]:
+def _apply(node: Node, computed: Mapping[str, InferredValue]) -> list[InferredValue]:
     """The results of a node, one for each of its outputs."""
     try:
-        results = SHAPE_RULES[node.operator](node, [known[name] for name in node.inputs if name])
+        results = SHAPE_RULES[node.operator](node, [computed[name] for name in node.inputs if name])
     except (BadShape, KeyError, IndexError, ValueError, TypeError) as error:
         reason = str(error)[:80]
         problem = _("its {operator} cannot be applied ({reason})", operator=node.operator, reason=reason)
         raise BadGraph(problem) from error
     results = results if isinstance(results, list) else [results]
-    if len(results) != len(node.outputs) or not known.keys().isdisjoint(node.outputs):
+    if len(results) != len(node.outputs) or not computed.keys().isdisjoint(node.outputs):
         raise BadGraph(_("the results of its {operator} have no names of their own", operator=node.operator))
     return results

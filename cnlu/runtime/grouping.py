@@ -10,11 +10,9 @@ scores of the characters add what the words say.
 from __future__ import annotations
 
 import math
-import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,93 +31,17 @@ from cnlu.data.grouping import (
 )
 from cnlu.errors import ModelError
 from cnlu.i18n import _
+from cnlu.runtime.grouping_features import Kind, Span, group_features
 
 Floats = NDArray[Any]
-Span = tuple[int, int]
-Kind = tuple[str, str | None]
-"""Type and role"""
 
 MAX_ENTITIES = 32
-"""Most entities decided together. A text with more is cut, so that its cost is linear in its length."""
+"""Maximum number of entities decided together. A text with more is cut, so its cost is linear in its length."""
 _MAX_LOG_POTENTIAL = 20.0
 """Log potentials are clipped to +-this; beyond it a decision is as certain as it can be."""
 _RESCALE_EVERY = 8
 """Entities between two rescalings of the sums. Each entity multiplies a sum by at most three exponentials of
 _MAX_LOG_POTENTIAL, and float64 ends at e^709."""
-_PAUSE = re.compile(r"[，。；！？：,;!?:\n]")
-_CONJUNCTION = re.compile(r"[、和跟与及加再还另]|&|/|\+|以及|然后|\band\b")
-_LONG_GAP = 8
-"""Characters between two entities from which the gap counts as its longest."""
-
-
-class GroupFeatures(NamedTuple):
-    """The features of n entities whose types have groups, in text order. A kind is a type with a role."""
-
-    grouped: Floats
-    """[n, 7], for belonging to an item: constant; its kind repeats; its type repeats but its kind does not; another
-    kind repeats; several kinds repeat; it stands outside the entities of repeating kinds; so, and a pause is between"""
-    begins: Floats
-    """[n, 5], for beginning an item other than the first: constant; and the text before the entity: has a pause, has a
-    conjunction, is empty, its length"""
-    similarity: Floats
-    """[n, n + 1, 2], for an item that began with entity s - 1 (s = 0: no item so far): the entity is of the kind that
-    the item began with, which speaks for a new item; the item has an entity of this kind, which speaks against adding
-    this one to it"""
-    rank: NDArray[np.intp]
-    """[n]: number of entities of the same kind before the entity"""
-    max_repeats: int
-    """Number of entities of the most frequent kind"""
-
-
-def group_features(text: str, spans: Sequence[Span], kinds: Sequence[Kind]) -> GroupFeatures:
-    """The features of entities in text order that do not overlap."""
-    gaps = _gaps(text, spans)
-    pauses = [bool(_PAUSE.search(gap)) for gap in gaps]
-    counts = Counter(kinds)
-    grouped, similarity = _grouped_and_similarity(kinds, counts, pauses)
-    begins = [
-        (1.0, pause, bool(_CONJUNCTION.search(gap)), not gap, min(len(gap), _LONG_GAP) / _LONG_GAP)
-        for gap, pause in zip(gaps, pauses, strict=True)
-    ]
-    return GroupFeatures(
-        grouped=grouped,
-        begins=np.array(begins, np.float32).reshape(len(spans), 5),
-        similarity=similarity,
-        rank=np.array([sum(other == kind for other in kinds[:i]) for i, kind in enumerate(kinds)], np.intp),
-        max_repeats=max(counts.values()),
-    )
-
-
-def _gaps(text: str, spans: Sequence[Span]) -> list[str]:
-    """The visible characters before each entity, back to the one before it."""
-    ends = [0, *(end for _, end in spans[:-1])]
-    return [
-        "".join(c for c in text[end:start] if c.isprintable() and c != " ")
-        for end, (start, _) in zip(ends, spans, strict=True)
-    ]
-
-
-def _grouped_and_similarity(
-    kinds: Sequence[Kind], counts: Counter[Kind], pauses: Sequence[bool]
-) -> tuple[Floats, Floats]:
-    """`GroupFeatures.grouped` and `GroupFeatures.similarity`."""
-    count, types = len(kinds), Counter(kind for kind, _ in kinds)
-    repeating = [i for i, kind in enumerate(kinds) if counts[kind] > 1]
-    types_repeat = sum(n > 1 for n in counts.values()) > 1
-    grouped = np.zeros((count, 7), np.float32)
-    similarity = np.zeros((count, count + 1, 2), np.float32)
-    for i, kind in enumerate(kinds):
-        repeats = counts[kind] > 1
-        outside = apart = False
-        if repeating and not repeats and not repeating[0] < i < repeating[-1]:
-            outside = True
-            apart = any(pauses[i + 1 : repeating[0] + 1] if i < repeating[0] else pauses[repeating[-1] + 1 : i + 1])
-        type_repeats = not repeats and types[kind[0]] > 1
-        another_repeats = bool(repeating) and not repeats
-        grouped[i] = 1.0, repeats, type_repeats, another_repeats, types_repeat, outside, apart
-        for start in range(i):
-            similarity[i, start + 1] = kind == kinds[start], kind in kinds[start:i]
-    return grouped, similarity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +50,7 @@ class Potentials:
 
     on: Floats
     """[n, P]: the entity belongs to a state's current item"""
-    goes_on: Floats
+    continues: Floats
     """[n, S]: ... and continues an item that began at this position"""
     begins: Floats
     """[n, S]: ... and begins a new item after one that began at this position"""
@@ -173,15 +95,15 @@ class GroupDecoder:
         `allowed`, a list for each entity. More than MAX_ENTITIES entities are decided in chunks. Raises ModelError if
         the scores are not finite.
         """
-        found: list[tuple[str | None, float]] = []
+        groups: list[tuple[str | None, float]] = []
         names = [None, *self.items.names]
         for first in range(0, len(spans), MAX_ENTITIES):
             chunk = slice(first, first + MAX_ENTITIES)
             chain = self.potentials(text, spans[chunk], kinds[chunk], allowed[chunk], scores)
             labels = best_labels(chain, self.items)
             probabilities = label_probabilities(chain, self.items, labels)
-            found += [(names[label], probability) for label, probability in zip(labels, probabilities, strict=True)]
-        return found
+            groups += [(names[label], probability) for label, probability in zip(labels, probabilities, strict=True)]
+        return groups
 
     def potentials(
         self,
@@ -196,22 +118,22 @@ class GroupDecoder:
         begin_scores, label_scores = _span_means(scores, spans)
         similarity = features.similarity * weights[SIMILARITY_WEIGHTS]
         logs = np.zeros((count, 1 + len(self.items.names) + 2 * (count + 1)))
-        labels, goes_on, begins = _parts(logs, count)
+        labels, continues, begins = _parts(logs, count)
         labels += (features.grouped @ weights[GROUPED_WEIGHTS])[:, None]
         if self.items.counting:
             labels += self.in_order[features.rank]
         else:
             labels[:, 1:] += label_scores
-        goes_on += similarity[..., 1]
+        continues += similarity[..., 1]
         begins += (features.begins @ weights[BEGIN_WEIGHTS] + begin_scores)[:, None] + similarity[..., 0]
         begins[:, 0] = 0.0  # the first item must begin somewhere
-        labels, goes_on, begins = _parts(np.exp(_clipped(logs)), count)
+        labels, continues, begins = _parts(np.exp(_clipped(logs)), count)
         labels[:, 0] = 0.0
         if not self.items.counting:
-            labels[:, 1:] *= [[name in some for name in self.items.names] for some in allowed]
+            labels[:, 1:] *= [[name in groups for name in self.items.names] for groups in allowed]
         return Potentials(
             on=labels[:, self.items.label],
-            goes_on=goes_on,
+            continues=continues,
             begins=begins,
             moves=self.moves,
             end=self.ends[features.max_repeats],
@@ -256,55 +178,55 @@ def label_probabilities(chain: Potentials, items: ItemSet, labels: Sequence[int]
     Nothing uses the probability of "no group", and most sentences have no groups.
     """
     grouped = [i for i, label in enumerate(labels) if label]
-    found = [0.0] * len(labels)
+    probabilities = [0.0] * len(labels)
     if grouped:
         masks = np.ones((len(grouped) + 1, len(labels), 1 + len(items.names)))
         for row, i in enumerate(grouped):
             masks[row, i] = 0.0
             masks[row, i, labels[i]] = 1.0
-        *constrained, free = log_partition(chain, items, masks).tolist()
-        for i, one in zip(grouped, constrained, strict=True):
-            found[i] = min(1.0, math.exp(one - free))
-    return found
+        *constrained, unconstrained = log_partition(chain, items, masks).tolist()
+        for i, constrained_sum in zip(grouped, constrained, strict=True):
+            probabilities[i] = min(1.0, math.exp(constrained_sum - unconstrained))
+    return probabilities
 
 
 def log_partition(chain: Potentials, items: ItemSet, masks: Floats) -> Floats:
     """[R]: log of the sum over all label sequences that each of R masks [R, n, 1 + labels] allows."""
     rows, count, _labels = masks.shape
-    at = np.zeros((rows, len(items.label), count + 1))
-    at[:, 0, 0] = 1.0
+    sums = np.zeros((rows, len(items.label), count + 1))
+    sums[:, 0, 0] = 1.0
     on, none = masks[:, :, items.label] * chain.on, masks[:, :, :1]
     logs = np.zeros(rows)
     for i in range(count):
         belongs = on[:, i]
-        begun = (at @ chain.begins[i]) @ chain.moves * belongs
-        at *= none[:, i, :, None] + belongs[:, :, None] * chain.goes_on[i]
-        at[:, :, i + 1] = begun
+        begun = (sums @ chain.begins[i]) @ chain.moves * belongs
+        sums *= none[:, i, :, None] + belongs[:, :, None] * chain.continues[i]
+        sums[:, :, i + 1] = begun
         if i % _RESCALE_EVERY == _RESCALE_EVERY - 1:
-            top = np.maximum(at.max((1, 2)), 1e-300)
-            at /= top[:, None, None]
+            top = np.maximum(sums.max((1, 2)), 1e-300)
+            sums /= top[:, None, None]
             logs += np.log(top)
-    return np.asarray(logs + np.log(np.maximum(at.sum(2) @ chain.end, 1e-300)))
+    return np.asarray(logs + np.log(np.maximum(sums.sum(2) @ chain.end, 1e-300)))
 
 
 def best_labels(chain: Potentials, items: ItemSet) -> list[int]:
     """The labels of the likeliest sequence (Viterbi), 0 for no group."""
     count, states = len(chain.on), np.arange(len(items.label))
-    at = np.zeros((len(states), count + 1))
-    at[0, 0] = 1.0
+    scores = np.zeros((len(states), count + 1))
+    scores[0, 0] = 1.0
     backpointers = []
     for i in range(count):
-        leaving = at * chain.begins[i]
+        leaving = scores * chain.begins[i]
         position = leaving.argmax(1)
         moved = leaving[states, position][:, None] * chain.moves
         source = moved.argmax(0)
-        going_on = chain.on[i][:, None] * chain.goes_on[i]
+        going_on = chain.on[i][:, None] * chain.continues[i]
         backpointers.append((going_on, source, position))
-        at *= np.maximum(1.0, going_on)
-        at[:, i + 1] = moved[source, states] * chain.on[i]
+        scores *= np.maximum(1.0, going_on)
+        scores[:, i + 1] = moved[source, states] * chain.on[i]
         if i % _RESCALE_EVERY == _RESCALE_EVERY - 1:
-            at /= at.max()
-    state, begun = divmod(int((at * chain.end[:, None]).argmax()), count + 1)
+            scores /= scores.max()
+    state, begun = divmod(int((scores * chain.end[:, None]).argmax()), count + 1)
     labels = []
     for i in range(count - 1, -1, -1):
         going_on, source, position = backpointers[i]

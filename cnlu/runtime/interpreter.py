@@ -94,8 +94,8 @@ class Interpreter:
         results: list[Any] = [None] * len(texts)
         views = [view(text) for text in texts]
         for indices, scores in self.scored(views):
-            for i, one in zip(indices, scores, strict=True):
-                results[i] = self.assembler.result(texts[i], one, self.extractor.hits(views[i]))
+            for i, text_scores in zip(indices, scores, strict=True):
+                results[i] = self.assembler.result(texts[i], text_scores, self.extractor.hits(views[i]))
         return [
             self.assembler.result(text, None) if result is None else result
             for text, result in zip(texts, results, strict=True)
@@ -114,8 +114,8 @@ class Interpreter:
             elif len(text):
                 short.append(i)
         # An int8 network rounds activations over a whole batch, so other texts in it would change a result.
-        alone = self.training.get("int8", False)
-        batches = [[k] for k in range(len(short))] if alone else in_batches([len(texts[i]) for i in short])
+        one_by_one = self.training.get("int8", False)
+        batches = [[k] for k in range(len(short))] if one_by_one else in_batches([len(texts[i]) for i in short])
         for batch in batches:
             indices = [short[k] for k in batch]
             yield indices, self._run([texts[i] for i in indices])
@@ -123,7 +123,7 @@ class Interpreter:
     def has_seen(self, value: str, kind: str) -> bool:
         """Whether training saw this value, or the lookup table or regex `kind` matches all of it.
 
-        A model may have neither its examples nor its rare features. So a value counts as seen if the vocabulary has
+        A model may store neither its examples nor its rare features. So a value counts as seen if the vocabulary has
         all its character trigrams (a shorter value as a whole). A value that occurred only once may count as unseen.
         """
         visible = view(value)
@@ -142,9 +142,11 @@ class Interpreter:
 
     def _scored_in_windows(self, text: View) -> Scores:
         settings = self.config.training
-        found = plan(text.text, settings.max_length, settings.long_intent, self.tokens.fits if self.tokens else None)
-        pieces = [(window, self._run([text.part([(window.start, window.end)])])[0]) for window in found.windows]
-        return stitch(pieces, self._run([text.part(found.intent)])[0] if found.intent else None)
+        window_plan = plan(
+            text.text, settings.max_length, settings.long_intent, self.tokens.fits if self.tokens else None
+        )
+        pieces = [(window, self._run([text.part([(window.start, window.end)])])[0]) for window in window_plan.windows]
+        return stitch(pieces, self._run([text.part(window_plan.intent)])[0] if window_plan.intent else None)
 
     def _run(self, texts: list[View]) -> list[Scores]:
         rows, known = [], []
@@ -156,7 +158,7 @@ class Interpreter:
             known.append(known_share(features, int(np.count_nonzero(characters)), seen))
         inputs = _padded(rows)
         if self.tokens is not None:
-            inputs |= pad_tokens([self.tokens.read(text.text) for text in texts], inputs["mask"].shape[1])
+            inputs |= pad_tokens([self.tokens.encode(text.text) for text in texts], inputs["mask"].shape[1])
         try:
             outputs = self.session.run(None, inputs)
         except Exception as error:  # ONNX Runtime's errors have no common base class

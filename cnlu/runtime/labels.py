@@ -41,9 +41,9 @@ class Labels:
         groups: dict[str, set[str]] = {}
         for example in examples:
             if example.intent is not None:
-                named = split_intent(example.intent) if multi_intent else [example.intent]
-                intents.update(named)
-                if len(named) > 1:
+                names = split_intent(example.intent) if multi_intent else [example.intent]
+                intents.update(names)
+                if len(names) > 1:
                     combined.add(example.intent)
             for span in example.entities:
                 entities.add(span.entity)
@@ -71,7 +71,7 @@ class Labels:
 
     @cached_property
     def items(self) -> ItemSet | None:
-        """The items that groups are decided among; None if no type has groups."""
+        """The items to which entities can belong; None if no type has groups."""
         if not self.groups:
             return None
         return ItemSet(self.counting or self.group_names, bool(self.counting))

@@ -21,7 +21,7 @@ Floats = NDArray[Any]
 
 
 class TagLegality(Protocol):
-    """What a lattice needs of a tag set; `cnlu.data.tags.TagSet` has it."""
+    """The part of `cnlu.data.tags.TagSet` that a lattice uses."""
 
     @property
     def tags(self) -> Sequence[str]: ...
@@ -102,7 +102,7 @@ def _viterbi_layout(legal: NDArray[Any], masked: Floats) -> dict[str, Any]:
     compute forbidden transitions. Tags are sorted so that each part is one slice.
     """
     wide = legal.sum(axis=0) > 2
-    wide[0] = True  # never empty, also where "O" is the only tag
+    wide[0] = True  # never empty, even if "O" is the only tag
     feeds = legal[:, wide].any(axis=1)
     group = np.select([wide & ~feeds, wide & feeds, feeds], [0, 1, 2], 3)
     order = np.argsort(group, kind="stable")

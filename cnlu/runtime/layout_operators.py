@@ -87,9 +87,9 @@ def squeeze(node: Node, inputs: Inputs) -> InferredValue:
     removed = {normalize_axis(axis, rank) for axis in axes}
     if any(shape[k] != 1 for k in removed):
         raise BadShape(f"an axis of {shape} is not 1")
-    left = tuple(n for k, n in enumerate(shape) if k not in removed)
+    remaining = tuple(n for k, n in enumerate(shape) if k not in removed)
     content = inputs[0].content
-    return InferredValue(left, None if content is None else content.reshape(left))
+    return InferredValue(remaining, None if content is None else content.reshape(remaining))
 
 
 def transpose(node: Node, inputs: Inputs) -> InferredValue:
@@ -145,8 +145,8 @@ def range_(node: Node, inputs: Inputs) -> InferredValue:
     (start,), (end,), (step,) = map(known_integers, inputs)
     if not step:
         raise BadShape("a step of 0")
-    found = range(start, end, step)
-    return InferredValue((len(found),), np.array(found, np.int64) if len(found) <= SMALL else None)
+    values = range(start, end, step)
+    return InferredValue((len(values),), np.array(values, np.int64) if len(values) <= SMALL else None)
 
 
 def pad(node: Node, inputs: Inputs) -> InferredValue:

@@ -61,8 +61,8 @@ def write_model_dir(
     target = atomic_directory.resolve(path)
     listed = {name: _fingerprint(files[name]) for name in sorted(files)}
     manifest = {**manifest_extra, "format": FORMAT, "cnlu": _own_version(), "files": listed}
-    manifest = json.loads(json.dumps(manifest))  # as a reader sees it: with string keys, and lists for tuples
-    text = json.dumps({**manifest, "sha256": _seal(manifest)}, ensure_ascii=True, indent=1, sort_keys=True)
+    manifest = json.loads(json.dumps(manifest))  # as it is read back: with string keys, and lists for tuples
+    text = json.dumps({**manifest, "sha256": _manifest_digest(manifest)}, ensure_ascii=True, indent=1, sort_keys=True)
     try:
         atomic_directory.write_dir(target, {**files, MANIFEST: (text + "\n").encode()})
     except OSError as error:
@@ -82,7 +82,7 @@ def is_model_dir(target: Path) -> bool:
     """Whether cnlu wrote this directory, in any format. Other programs write a manifest.json too."""
     with contextlib.suppress(OSError, ValueError, RecursionError):
         with Folder(target) as folder, folder.open(MANIFEST) as file:
-            manifest = json.loads(file.read() if file.size <= _MOST_MANIFEST else b"")
+            manifest = json.loads(file.read() if file.size <= _MAX_MANIFEST else b"")
         return isinstance(manifest, dict) and "cnlu" in manifest and "format" in manifest
     return False
 
@@ -101,9 +101,9 @@ def read_model_dir(path: str | Path) -> ModelFiles:
     """
     target = atomic_directory.resolve(path)
     for attempt in range(_TRIES):
-        found = atomic_directory.locate(target)
+        directory = atomic_directory.locate(target)
         try:
-            with Folder(found) as folder:
+            with Folder(directory) as folder:
                 try:
                     return _read(path, folder)
                 except ModelError:
@@ -123,8 +123,8 @@ def read_model_dir(path: str | Path) -> ModelFiles:
 
 
 _TRIES = 50
-"""Most attempts of a load while other processes replace the directory. A replacement after all files are open costs no
-attempt."""
+"""Maximum number of attempts of a load while other processes replace the directory. A replacement after all files are
+open costs no attempt."""
 _MISSING_TRIES = 3
 """Attempts from which a missing directory is an error."""
 
@@ -144,8 +144,8 @@ def _read_manifest(path: str | Path, folder: Folder) -> dict[str, Any]:
     place = Path(path) / MANIFEST
     try:
         with folder.open(MANIFEST) as file:
-            if file.size > _MOST_MANIFEST:
-                problem = _("is larger than {size} MB, so it is not a cnlu model's manifest", size=_MOST_MANIFEST >> 20)
+            if file.size > _MAX_MANIFEST:
+                problem = _("is larger than {size} MB, so it is not a cnlu model's manifest", size=_MAX_MANIFEST >> 20)
                 raise ModelError(place, problem, _other_directory())
             manifest = json.loads(file.read())
     except FileNotFoundError:
@@ -156,9 +156,9 @@ def _read_manifest(path: str | Path, folder: Folder) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise _damaged(place) from None
     _check_format(path, manifest)
-    seal = manifest.get("sha256")
+    digest = manifest.get("sha256")
     body = {key: value for key, value in manifest.items() if key != "sha256"}
-    if seal != _seal(body) or not isinstance(manifest.get("files"), dict):
+    if digest != _manifest_digest(body) or not isinstance(manifest.get("files"), dict):
         raise _damaged(place)
     return manifest
 
@@ -192,10 +192,10 @@ def _other_directory() -> str:
     return _("name a directory that `cnlu train` wrote")
 
 
-_MOST_MANIFEST = 1 << 20
-_MOST_FILES = 64
-_MOST_BYTES = 4 << 30
-"""Most bytes of all files together. An ONNX graph, which is nearly all of a model, cannot exceed 2 GB."""
+_MAX_MANIFEST = 1 << 20
+_MAX_FILES = 64
+_MAX_BYTES = 4 << 30
+"""Maximum size of all files together, in bytes. An ONNX graph, which is nearly all of a model, cannot exceed 2 GB."""
 
 
 def _listed(path: str | Path, manifest: dict[str, Any]) -> dict[str, int]:
@@ -203,18 +203,18 @@ def _listed(path: str | Path, manifest: dict[str, Any]) -> dict[str, int]:
     place = Path(path) / MANIFEST
     distrust = _("do not trust this model, and train it again")
     sizes: dict[str, int] = {}
-    for name, about in manifest["files"].items():
+    for name, entry in manifest["files"].items():
         if not _PLAIN_NAME.fullmatch(name):
             raise ModelError(place, _("names the file {name} outside the model directory", name=repr(name)), distrust)
-        size = about.get("size") if isinstance(about, dict) else None
+        size = entry.get("size") if isinstance(entry, dict) else None
         if type(size) is not int or size < 0:
             raise _damaged(place)
         sizes[name] = size
-    if len(sizes) > _MOST_FILES or sum(sizes.values()) > _MOST_BYTES:
+    if len(sizes) > _MAX_FILES or sum(sizes.values()) > _MAX_BYTES:
         problem = _(
             "lists more than {files} files or {size} GB, which no training writes",
-            files=_MOST_FILES,
-            size=_MOST_BYTES >> 30,
+            files=_MAX_FILES,
+            size=_MAX_BYTES >> 30,
         )
         raise ModelError(place, problem, distrust)
     return sizes
@@ -257,7 +257,7 @@ def _fingerprint(content: bytes) -> dict[str, Any]:
     return {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
 
 
-def _seal(manifest: Mapping[str, Any]) -> str:
+def _manifest_digest(manifest: Mapping[str, Any]) -> str:
     """Checksum of the manifest's own content, which detects changes of the manifest itself."""
     canonical = json.dumps(manifest, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -43,9 +43,9 @@ ELEMENTS: Mapping[int, tuple[str, str]] = {
 }
 """Element types of an initializer -> the NumPy type, and the field that holds the elements if raw_data does not."""
 SMALL = 64
-"""Most integers of an initializer that is kept: a shape, an axis or a bound has no more."""
-_MOST_NODES = 20_000
-_MOST_RANK = 8
+"""Maximum number of integers of an initializer whose content is read: a shape, an axis or a bound has no more."""
+_MAX_NODES = 20_000
+_MAX_RANK = 8
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _fields(**fields: tuple[int, int, Any] | tuple[int, int, Any, int]) -> dict[
 
 _ENTRY = _fields(key=(1, LEN, utf8), value=(2, LEN, _opaque))
 _DIMENSION = _fields(value=(1, VARINT, int64), parameter=(2, LEN, utf8))
-_SHAPE = _fields(dim=(1, LEN, lambda data: read_message(data, _DIMENSION), _MOST_RANK))
+_SHAPE = _fields(dim=(1, LEN, lambda data: read_message(data, _DIMENSION), _MAX_RANK))
 _TENSOR_TYPE = _fields(element=(1, VARINT, uint31), shape=(2, LEN, lambda data: read_message(data, _SHAPE)))
 _TYPE = _fields(tensor=(1, LEN, lambda data: read_message(data, _TENSOR_TYPE)))
 _VALUE_INFO = _fields(
@@ -129,7 +129,7 @@ _VALUE_INFO = _fields(
 )
 _TENSOR = {
     **_fields(
-        dims=(1, VARINT, int64, _MOST_RANK),
+        dims=(1, VARINT, int64, _MAX_RANK),
         data_type=(2, VARINT, uint31),
         float_data=(4, LEN, _opaque),
         int32_data=(5, LEN, _opaque),
@@ -164,13 +164,13 @@ _NODE = _fields(
     metadata=(9, LEN, _opaque, 64),
 )
 _GRAPH = _fields(
-    node=(1, LEN, lambda data: _node(read_message(data, _NODE)), _MOST_NODES),
+    node=(1, LEN, lambda data: _node(read_message(data, _NODE)), _MAX_NODES),
     name=(2, LEN, utf8),
-    initializer=(5, LEN, lambda data: _initializer(read_message(data, _TENSOR)), _MOST_NODES),
+    initializer=(5, LEN, lambda data: _initializer(read_message(data, _TENSOR)), _MAX_NODES),
     doc_string=(10, LEN, _opaque),
     input=(11, LEN, lambda data: _value_info(read_message(data, _VALUE_INFO)), 16),
     output=(12, LEN, lambda data: _value_info(read_message(data, _VALUE_INFO)), 16),
-    value_info=(13, LEN, _opaque, 2 * _MOST_NODES),
+    value_info=(13, LEN, _opaque, 2 * _MAX_NODES),
     metadata=(16, LEN, lambda data: read_message(data, _ENTRY), 64),
 )
 _OPERATORS = _fields(domain=(1, LEN, utf8), version=(2, VARINT, uint31))
@@ -188,42 +188,42 @@ _MODEL = _fields(
 )
 
 
-def _node(found: dict[str, Any]) -> Node:
-    domain, operator = found.get("domain", ""), found.get("operator", "")
-    attributes = dict(found.get("attribute", []))
-    if len(attributes) < len(found.get("attribute", [])):
+def _node(fields: dict[str, Any]) -> Node:
+    domain, operator = fields.get("domain", ""), fields.get("operator", "")
+    attributes = dict(fields.get("attribute", []))
+    if len(attributes) < len(fields.get("attribute", [])):
         raise BadMessage(_("an attribute of {operator} occurs twice", operator=operator))
     name = f"{domain}:{operator}" if domain else operator
-    return Node(name, found.get("input", []), found.get("output", []), attributes)
+    return Node(name, fields.get("input", []), fields.get("output", []), attributes)
 
 
-def _attribute(found: dict[str, Any]) -> tuple[str, Any]:
-    kind = _TYPES.get(found.get("type", 0))
-    if kind is None or set(found) - {"name", "type", kind}:
-        raise BadMessage(_("the attribute {name} has a type that no training writes", name=found.get("name")))
-    return found.get("name", ""), found.get(kind, {"f": 0.0, "i": 0, "s": b"", "ints": []}[kind])
+def _attribute(fields: dict[str, Any]) -> tuple[str, Any]:
+    kind = _TYPES.get(fields.get("type", 0))
+    if kind is None or set(fields) - {"name", "type", kind}:
+        raise BadMessage(_("the attribute {name} has a type that no training writes", name=fields.get("name")))
+    return fields.get("name", ""), fields.get(kind, {"f": 0.0, "i": 0, "s": b"", "ints": []}[kind])
 
 
-def _value_info(found: dict[str, Any]) -> ValueInfo:
-    tensor = found.get("type", {}).get("tensor", {})
-    return ValueInfo(found.get("name", ""), tensor.get("element", 0), len(tensor.get("shape", {}).get("dim", [])))
+def _value_info(fields: dict[str, Any]) -> ValueInfo:
+    tensor = fields.get("type", {}).get("tensor", {})
+    return ValueInfo(fields.get("name", ""), tensor.get("element", 0), len(tensor.get("shape", {}).get("dim", [])))
 
 
-def _initializer(found: dict[str, Any]) -> Initializer:
+def _initializer(fields: dict[str, Any]) -> Initializer:
     """Checks that the bytes are in this file and match the shape."""
-    name, shape = found.get("name", ""), (*found.get("dims", []), *found.get("packed_dims", []))
-    if found.get("data_location", 0):
+    name, shape = fields.get("name", ""), (*fields.get("dims", []), *fields.get("packed_dims", []))
+    if fields.get("data_location", 0):
         raise BadMessage(_("the initializer {name} is in another file", name=name))
-    kind = ELEMENTS.get(found.get("data_type", 0))
-    if kind is None or len(shape) > _MOST_RANK or any(size < 0 for size in shape):
+    kind = ELEMENTS.get(fields.get("data_type", 0))
+    if kind is None or len(shape) > _MAX_RANK or any(size < 0 for size in shape):
         raise BadMessage(_("the initializer {name} has a type or shape that no training writes", name=name))
     element, field = np.dtype(kind[0]), kind[1]
-    if set(found) & {"float_data", "int32_data", "int64_data"} - {field} or ("raw_data" in found and field in found):
+    if set(fields) & {"float_data", "int32_data", "int64_data"} - {field} or ("raw_data" in fields and field in fields):
         raise BadMessage(_("the initializer {name} has its elements twice", name=name))
-    if field in found:
-        size = len(found[field]) / 4 if field == "float_data" else count_varints(found[field])
+    if field in fields:
+        size = len(fields[field]) / 4 if field == "float_data" else count_varints(fields[field])
     else:
-        size = len(found.get("raw_data", b"")) / element.itemsize
+        size = len(fields.get("raw_data", b"")) / element.itemsize
     if size != math.prod(shape):
         problem = _(
             "the initializer {name} has {size:g} elements, but its shape has {expected}",
@@ -234,6 +234,6 @@ def _initializer(found: dict[str, Any]) -> Initializer:
         raise BadMessage(problem)
     content = None
     if element.kind in "iu" and size <= SMALL:
-        values = packed_int64(found[field]) if field in found else np.frombuffer(found.get("raw_data", b""), element)
+        values = packed_int64(fields[field]) if field in fields else np.frombuffer(fields.get("raw_data", b""), element)
         content = np.array(values, np.int64).reshape(shape)
     return Initializer(name, shape, content)

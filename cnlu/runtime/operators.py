@@ -32,11 +32,11 @@ def _elementwise(compute: Callable[..., Any] | None = None) -> ShapeRule:
 
     def rule(node: Node, inputs: Inputs) -> InferredValue:
         contents = [value.content for value in inputs]
-        found = None
+        result = None
         if compute is not None and all(content is not None for content in contents):
-            found = np.asarray(compute(*contents), np.int64)
-        few = found is not None and found.size <= SMALL
-        return InferredValue(broadcast([value.shape for value in inputs]), found if few else None)
+            result = np.asarray(compute(*contents), np.int64)
+        is_small = result is not None and result.size <= SMALL
+        return InferredValue(broadcast([value.shape for value in inputs]), result if is_small else None)
 
     return rule
 

@@ -1,4 +1,4 @@
-"""The out-of-scope score of a sentence: how unlike it is to everything the model has learned.
+"""The out-of-scope score of a sentence: how much it differs from everything the model has learned.
 
 An out-of-scope sentence activates none of the intents, so the energy, a smooth maximum over all logits, stays low. A
 softmax would only say which intent is the least unlikely (Liu et al. 2020, Energy-based Out-of-distribution Detection,
@@ -51,7 +51,7 @@ class OosScorer:
 
 
 def energy(logits: NDArray[np.float64], multi_label: bool = False) -> float:
-    """The negative free energy of the uncalibrated intent logits [K] of one sentence; in-scope sentences have more.
+    """The negative free energy of the uncalibrated intent logits [K] of one sentence; it is higher in scope.
 
     It is the log-sum-exp of the logits. With `multi_label` it is the sum of each label's own log(1 + exp(logit))
     (Wang et al. 2021, Can Multi-Label Classification Networks Know What They Don't Know?, section 3). Returns -inf if
@@ -71,13 +71,13 @@ def fit_oos_scorer(
     had been seen. `temperature` is that of the intents, the unit of energies; `examples` is the model's number of
     training examples. Returns None if there are no sentences or an energy is not finite.
     """
-    found, shares = np.asarray(energies, np.float64), np.asarray(known, np.float64)
-    if not len(found) or not np.isfinite(found).all():
+    energy_array, shares = np.asarray(energies, np.float64), np.asarray(known, np.float64)
+    if not len(energy_array) or not np.isfinite(energy_array).all():
         return None
-    energy_sd = _shrunk_sd(found, PRIOR_ENERGY_SD * temperature)
+    energy_sd = _shrunk_sd(energy_array, PRIOR_ENERGY_SD * temperature)
     ratio = np.sqrt(EQUAL_WEIGHT_EXAMPLES / max(examples, 1))
     weight = ratio * energy_sd / _shrunk_sd(shares, PRIOR_KNOWN_SD)
-    combined = found + weight * shares
+    combined = energy_array + weight * shares
     combined_sd = _shrunk_sd(combined, energy_sd * np.hypot(1.0, ratio)) * np.sqrt(1.0 + 1.0 / len(combined))
     below_mean = max(float(_edge_distance(examples) * combined_sd), 1e-3)
     return OosScorer(float(combined.mean()) - below_mean, below_mean / WIDTHS_TO_MEAN, float(weight), characters)

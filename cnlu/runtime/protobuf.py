@@ -34,7 +34,7 @@ class Field(NamedTuple):
     read: Callable[[Any], Any]
     """Decodes a number (VARINT) or the field's bytes"""
     max_count: int = 1
-    """Most occurrences; above 1 the value is a list"""
+    """Maximum number of occurrences; above 1 the value is a list"""
 
 
 Message = Mapping[int, Field]
@@ -48,7 +48,7 @@ def tag(number: int, wire: int) -> int:
 
 def read_message(data: Bytes, message: Message) -> dict[str, Any]:
     """The fields of a message by name, without absent ones. Raises BadMessage for anything else in `data`."""
-    found: dict[str, Any] = {}
+    content: dict[str, Any] = {}
     for key, value in _fields(data if len(data) > _LARGE else bytes(data)):
         field = message.get(key)
         if field is None:
@@ -56,16 +56,16 @@ def read_message(data: Bytes, message: Message) -> dict[str, Any]:
             problem = _("it has field {number} (wire type {wire}), which no training writes", number=number, wire=wire)
             raise BadMessage(problem)
         if field.max_count == 1:
-            if field.name in found:
+            if field.name in content:
                 raise BadMessage(_("its field {name} occurs twice", name=field.name))
-            found[field.name] = field.read(value)
+            content[field.name] = field.read(value)
             continue
-        values = found.setdefault(field.name, [])
+        values = content.setdefault(field.name, [])
         if len(values) == field.max_count:
             problem = _("its field {name} occurs more than {limit} times", name=field.name, limit=field.max_count)
             raise BadMessage(problem)
         values.append(field.read(value))
-    return found
+    return content
 
 
 def _fields(data: Bytes) -> Iterator[tuple[int, Any]]:

@@ -1,4 +1,4 @@
-"""What shape inference knows of a value, and helpers for the rules of operators."""
+"""The values of shape inference, and helpers for the shape rules of operators."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class BadShape(ValueError):
 
 @dataclass(frozen=True)
 class InferredValue:
-    """What is known of a value before anything runs."""
+    """The shape of a value and, if it is known before the graph runs, its content."""
 
     shape: Shape
     content: NDArray[np.int64] | None = None
     """Its elements, if they are a few integers that follow from initializers and shapes alone"""
     work: int = 0
-    """Multiplications that computing it takes beyond one an element"""
+    """Multiplications that computing it takes, beyond one for each element"""
 
 
 Inputs = Sequence[InferredValue]

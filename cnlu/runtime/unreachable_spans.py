@@ -10,13 +10,13 @@ def count_unreachable(example: Example) -> int:
     """The number of an example's spans that no tagging of its visible characters can produce.
 
     These are empty spans, spans that reach beyond the text, spans with an edge at a character that the model does not
-    read (a space, a final punctuation mark), and, of overlapping spans, the fewest that must go.
+    read (a space, a final punctuation mark), and as few spans as possible so that no others overlap.
     """
-    visible, free_from, kept = view(example.text), 0, 0
+    visible, free_from, reachable = view(example.text), 0, 0
     for entity in sorted(example.entities, key=lambda e: e.end):
         if free_from <= entity.start and _is_reachable(visible, entity.start, entity.end):
-            free_from, kept = entity.end, kept + 1
-    return len(example.entities) - kept
+            free_from, reachable = entity.end, reachable + 1
+    return len(example.entities) - reachable
 
 
 def _is_reachable(visible: View, start: int, end: int) -> bool:

@@ -82,8 +82,8 @@ class AnnotatedFile:
 
     def _read(self) -> AnnotatedText:
         """The file as it is now."""
-        now = _stat_key(self._path)
-        if self._cached is not None and now == self._cached_stat:
+        current = _stat_key(self._path)
+        if self._cached is not None and current == self._cached_stat:
             return self._cached
         sweep(self._path)
         if not self._path.exists() or not self._path.stat().st_size:
@@ -145,13 +145,13 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _acquire(handle: int, path: Path) -> None:
-    end = time.monotonic() + LOCK_TIMEOUT
+    deadline = time.monotonic() + LOCK_TIMEOUT
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
-            if time.monotonic() > end:
+            if time.monotonic() > deadline:
                 problem = _("another process has locked it for {seconds} seconds", seconds=f"{LOCK_TIMEOUT:g}")
                 raise CnluError(path, problem, _("end that process")) from None
             time.sleep(0.01)

@@ -82,7 +82,7 @@ class AnnotatedText:
         return self if self._add_unverified(example, section) else self._add_verified(example, section)
 
     def _add_unverified(self, example: Example, section: str) -> bool:
-        """Adds it at a position that needs no verification; False if there is none."""
+        """Adds the example at a position that needs no verification; returns False if there is none."""
         # Rasa decodes \uXXXX if a file is all ASCII, so one new line may change how the others are read.
         if self._ascii and (self._escapes or ("\\" in section and section.isascii())):
             return False
@@ -134,17 +134,17 @@ class AnnotatedText:
         expected = sorted(map(_key, [*self._examples, example]))
         for candidate, indent in self._candidates(example, section):
             try:
-                found = self._read(candidate)
+                result = self._read(candidate)
             except DataError:
                 continue
-            if sorted(map(_key, found._examples)) == expected:
-                found._section_indent = self._section_indent if indent is None else indent
-                return found
+            if sorted(map(_key, result._examples)) == expected:
+                result._section_indent = self._section_indent if indent is None else indent
+                return result
         problem = _("sentences can only be appended if `nlu:` is the last section")
         raise CnluError(self._path, problem, _("move it to the end"))
 
     def _candidates(self, example: Example, section: str) -> Iterator[tuple[str, str | None]]:
-        """Texts, the neatest first, each with the indentation of its new section at the end (None without one)."""
+        """Yields possible texts, best first, each with the indentation of the section added at the end, if any."""
         sibling = self._last.get(example.intent)
         if sibling is not None and _is_line(section):
             at = self._line_index(sibling)
@@ -161,7 +161,7 @@ class AnnotatedText:
 
 
 def _line(example: Example) -> int:
-    """The number of its line at the time of reading."""
+    """The number of the example's line when the file was read."""
     return int(example.source.rpartition(":")[2])
 
 

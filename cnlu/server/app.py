@@ -45,7 +45,7 @@ def build_app(
     batcher = Batcher(lambda: models.current.interpreter, settings, metrics.on_batch)
     path = settings.annotate
     corrections = Corrections(AnnotatedFile(path), settings.max_waiting) if path else None
-    service = Service(settings, models, batcher, metrics, corrections)
+    service = Service(settings=settings, models=models, batcher=batcher, metrics=metrics, corrections=corrections)
     routes = [
         *rasa_api.routes(service),
         *json_api.routes(service),

@@ -29,7 +29,7 @@ def check_field(value: Any, token: str | None) -> None:
 
 
 def _bearer(request: Request) -> str | None:
-    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    scheme, _space, credentials = request.headers.get("authorization", "").partition(" ")
     return credentials.strip() if scheme.lower() == "bearer" else None
 
 

@@ -66,7 +66,7 @@ class Batcher:
 
     @property
     def busy_seconds(self) -> float:
-        """Seconds since parsing of the current batch started; 0 if there is none."""
+        """Seconds since the current batch started; 0 if there is none."""
         started = self._batch_started
         return 0.0 if started is None else time.monotonic() - started
 
@@ -99,15 +99,15 @@ class Batcher:
         return jobs
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The thread."""
+        """Parses batches in the thread until stopped."""
         while batch := self._take():
             texts = [text for text, _ in batch]
             self._on_batch(texts, len(self._jobs))
             self._batch_started = time.monotonic()
-            answers = _parse(self._model(), texts)
+            outcomes = _parse(self._model(), texts)
             self._batch_started = None
             with contextlib.suppress(RuntimeError):  # the event loop has ended, and with it every request
-                loop.call_soon_threadsafe(_set_results, batch, answers)
+                loop.call_soon_threadsafe(_set_results, batch, outcomes)
 
     def _take(self) -> list[_Job]:
         """Waits for the next batch; empty once stopped."""
@@ -124,14 +124,14 @@ class Batcher:
         return batch
 
 
-def _set_results(batch: list[_Job], answers: Sequence[Result | Exception]) -> None:
-    for (_text, future), found in zip(batch, answers, strict=True):
+def _set_results(batch: list[_Job], outcomes: Sequence[Result | Exception]) -> None:
+    for (_text, future), outcome in zip(batch, outcomes, strict=True):
         if future.done():  # the client has disconnected
             continue
-        if isinstance(found, Exception):
-            future.set_exception(found)
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
         else:
-            future.set_result(found)
+            future.set_result(outcome)
 
 
 def _parse(model: Interpreter, texts: list[str]) -> Sequence[Result | Exception]:

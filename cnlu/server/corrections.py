@@ -73,7 +73,7 @@ def read_example(content: dict[str, Any], settings: ServerSettings) -> Example:
     written = content.get("entities", [])
     if not isinstance(written, list) or len(written) > len(text):
         raise _invalid(_('"entities" must be a list, with no more entries than the text has characters.'))
-    entities = sorted((_entity(one, text) for one in written), key=lambda entity: entity.start)
+    entities = sorted((_entity(entity, text) for entity in written), key=lambda annotated: annotated.start)
     return Example(text, intent, tuple(entities), source=_("this sentence"))
 
 

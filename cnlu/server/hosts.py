@@ -2,8 +2,9 @@
 
 A web page can make its own name resolve to this machine or to one on its network (DNS rebinding). The browser then
 treats the server as part of that page's site and lets the page send requests and read the responses; only the `Host`
-header reveals it. A page of another site can also send without reading, which its browser reveals in `Origin`. A token
-protects against both, because no other site knows it. Without a token, the server checks hosts and origins.
+header reveals it. A page of another site can also send requests without reading the responses; its browser then names
+the site in `Origin`. A token protects against both, because no other site knows it. Without a token, the server checks
+hosts and origins.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from cnlu.server.responses import ApiError
 from cnlu.server.settings import HOST_NAME, ServerSettings
 
 _ALWAYS = frozenset(("/health",))
-"""Reveals nothing, and monitors ask for it under any address."""
+"""Paths that are served under any host name: they reveal nothing, and monitors use any address."""
 _READS = frozenset(("GET", "HEAD"))
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:@/?#\s]+)(?::[0-9]*)?")
 """`uri-host [ ":" port ]` of RFC 9110, section 7.2, in lower case."""
@@ -72,15 +73,15 @@ class TrustedHostMiddleware:
 
 def host_name(written: str) -> str | None:
     """The name or address in a `Host` header, which is in lower case, without port and brackets; None if invalid."""
-    found = _HOST.fullmatch(written)
-    if found is None:
+    match = _HOST.fullmatch(written)
+    if match is None:
         return None
-    name = found[1].strip("[]").rstrip(".")
+    name = match[1].strip("[]").rstrip(".")
     return name if HOST_NAME.fullmatch(name) or _address(name) is not None else None
 
 
-def _headers(scope: Scope, wanted: bytes) -> list[str]:
-    return [value.decode("latin-1").lower() for name, value in scope["headers"] if name == wanted]
+def _headers(scope: Scope, header: bytes) -> list[str]:
+    return [value.decode("latin-1").lower() for name, value in scope["headers"] if name == header]
 
 
 def _authority(origin: str) -> str:

@@ -36,7 +36,7 @@ _log = logging.getLogger("cnlu.server")
 
 @contextlib.contextmanager
 def metrics_folder() -> Iterator[Path | None]:
-    """A folder for this server alone, named in the environment; yields None and logs a line if it cannot be made."""
+    """A folder for this server alone, named in the environment; yields None and logs why if it cannot be created."""
     with contextlib.ExitStack() as stack:
         folder = None
         try:
@@ -100,12 +100,12 @@ def _remove_leftovers(parent: Path) -> None:
     """Removes this user's folders whose servers were killed."""
     for folder in parent.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):
-            found = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
-                if os.fstat(found).st_uid == os.geteuid() and locked(found):
+                if os.fstat(descriptor).st_uid == os.geteuid() and locked(descriptor):
                     shutil.rmtree(folder, ignore_errors=True)
             finally:
-                os.close(found)
+                os.close(descriptor)
 
 
 def _reserve(path: Path) -> None:

@@ -29,7 +29,7 @@ class LoadedModel:
 
     interpreter: Interpreter
     name: str
-    """The start of its manifest's checksum, which tells two models apart."""
+    """The start of the manifest's checksum, which identifies the model."""
 
 
 class Models:
@@ -38,24 +38,24 @@ class Models:
     def __init__(self, path: Path, on_load: Callable[[str], None] = lambda outcome: None) -> None:
         """Loads the model; raises CnluError if that fails. `on_load` is called with "swapped" or "refused"."""
         self.path = path
-        self._last_tried = snapshot(path)
+        self._last_snapshot = snapshot(path)
         self.current = load(path)
         self._on_load = on_load
         self._refusal = ""
 
     async def watch(self) -> None:
         """Polls the directory until cancelled; never raises because of a broken model."""
-        previous = self._last_tried
+        previous = self._last_snapshot
         while True:
             await asyncio.sleep(POLL_SECONDS)
             now = snapshot(self.path)
             # Unchanged for one interval: files that are copied one by one are complete.
-            if now == previous and now != self._last_tried:
+            if now == previous and now != self._last_snapshot:
                 await self._replace(now)
             previous = now
 
-    async def _replace(self, now: Snapshot) -> None:
-        self._last_tried = now
+    async def _replace(self, current_snapshot: Snapshot) -> None:
+        self._last_snapshot = current_snapshot
         try:
             new = await asyncio.to_thread(load, self.path)
         except Exception as error:
@@ -73,7 +73,7 @@ class Models:
 
 
 def load(path: Path) -> LoadedModel:
-    """Raises CnluError if the directory holds no complete model."""
+    """Loads the model and warms it up; raises CnluError if the directory holds no complete model."""
     interpreter = cnlu.load(path)
     interpreter.parse("你好")  # warm-up: the first parse loads jieba's dictionary, which takes a second
     return LoadedModel(interpreter, interpreter.digest[:12])
@@ -81,9 +81,9 @@ def load(path: Path) -> LoadedModel:
 
 def snapshot(path: Path) -> Snapshot:
     """The directory's files as they are now; empty if it does not exist."""
-    found = []
+    files = []
     with contextlib.suppress(OSError):
         for entry in sorted(os.scandir(os.path.realpath(path)), key=lambda entry: entry.name):
             status = entry.stat()
-            found.append((entry.name, status.st_ino, status.st_size, status.st_mtime_ns))
-    return tuple(found)
+            files.append((entry.name, status.st_ino, status.st_size, status.st_mtime_ns))
+    return tuple(files)

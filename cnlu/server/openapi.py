@@ -54,7 +54,7 @@ def describe(settings: ServerSettings) -> Schema:
 def _parse() -> Schema:
     return {
         "operationId": "parse",
-        "summary": "Intent and entities of one or several texts",
+        "summary": "Parse one text or several",
         "security": [{"token": []}, {}],
         "requestBody": _body({"oneOf": [_ref("OneText"), _ref("SeveralTexts")]}, {"text": "明天从杭州到北京的高铁"}),
         "responses": {
@@ -70,9 +70,9 @@ def _parse() -> Schema:
 def _model_parse() -> Schema:
     return {
         "operationId": "modelParse",
-        "summary": "The same for Rasa, which calls it if endpoints.yml has `nlu:`",
+        "summary": "Parse one text for Rasa, which calls this path if endpoints.yml has `nlu:`",
         "description": 'A text such as `/book{"city": "北京"}` is read as Rasa\'s RegexMessageHandler does. With '
-        "--fallback-threshold or --ambiguity an unsure result becomes `nlu_fallback`. The token may also be sent as "
+        "--fallback-threshold or --ambiguity an uncertain result becomes `nlu_fallback`. The token may also be sent as "
         "`token` in the body or the query; a server without a token ignores it.",
         "security": [{"token": []}, {}],
         "requestBody": _body(_ref("RasaRequest"), {"text": "改签到下午", "message_id": "a1"}),
@@ -114,7 +114,7 @@ def _health() -> Schema:
         "operationId": "health",
         "summary": "Whether this worker answers; needs no token",
         "security": [],
-        "responses": {"200": _json("It does", _object({"status": {"const": "ok"}})), **_refusals("503")},
+        "responses": {"200": _json("It answers", _object({"status": {"const": "ok"}})), **_refusals("503")},
     }
 
 
@@ -232,7 +232,7 @@ def _json(description: str, schema: Schema) -> Schema:
 
 
 def _refusals(*statuses: str) -> dict[str, Schema]:
-    found = {status: _json(_STATUSES[status], _ref("Error")) for status in statuses}
-    if "503" in found:
-        found["503"]["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
-    return found
+    responses = {status: _json(_STATUSES[status], _ref("Error")) for status in statuses}
+    if "503" in responses:
+        responses["503"]["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
+    return responses

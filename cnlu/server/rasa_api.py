@@ -32,11 +32,11 @@ def routes(service: Service) -> list[Route]:
             check_field(content.get("token"), service.settings.token)
         text = check_text(content.get("text"), service.settings)
         del content  # frees the other fields while the text waits
-        found = read_shortcut(text)
-        if found is None:
-            (found,) = await service.parse([text])
-            found = with_fallback(found, service.settings.fallback_threshold, service.settings.ambiguity)
-        return json_response(found)
+        result = read_shortcut(text)
+        if result is None:
+            (result,) = await service.parse([text])
+            result = with_fallback(result, service.settings.fallback_threshold, service.settings.ambiguity)
+        return json_response(result)
 
     return [Route("/model/parse", parse, methods=["POST"])]
 
@@ -93,7 +93,7 @@ def _confidence(written: str | None) -> float:
 
 
 def _fields(written: str | None) -> dict[str, Any]:
-    """The entities; none where Rasa reads none, and where the response could not hold them as JSON."""
+    """The entities; none if Rasa reads none, or if the response cannot express them as JSON."""
     try:
         fields = json.loads(written or "{}", **FINITE)
     except (ValueError, RecursionError):
@@ -107,8 +107,8 @@ def _is_deeper(value: Any, limit: int) -> bool:
     for _ in range(limit):
         level = [
             inner
-            for one in level
-            if isinstance(one, (dict, list))
-            for inner in (one.values() if isinstance(one, dict) else one)
+            for item in level
+            if isinstance(item, (dict, list))
+            for inner in (item.values() if isinstance(item, dict) else item)
         ]
-    return any(isinstance(one, (dict, list)) for one in level)
+    return any(isinstance(item, (dict, list)) for item in level)

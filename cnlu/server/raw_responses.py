@@ -14,7 +14,7 @@ MAX_HEADERS = 100
 
 
 def _refusals() -> dict[int, tuple[str, str, str]]:
-    """Status to reason phrase, code and message."""
+    """Reason phrase, code and message by status."""
     return {
         400: ("Bad Request", "malformed", _("This is not an HTTP request, or an ambiguous one.")),
         408: ("Request Timeout", "too_slow", _("The head of the request did not arrive in time.")),

@@ -67,14 +67,14 @@ def _bind(settings: ServerSettings) -> Iterator[socket.socket]:
 def _signals() -> Iterator[list[int]]:
     """Yields a list to which SIGTERM and SIGINT append their numbers."""
     received: list[int] = []
-    before = {
+    previous = {
         number: signal.signal(number, lambda number, frame: received.append(number))
         for number in (signal.SIGTERM, signal.SIGINT)
     }
     try:
         yield received
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
 

@@ -1,4 +1,4 @@
-"""What every route needs: settings, model, queue and metrics."""
+"""The parts of a worker that its routes use: settings, model, queue and metrics."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cnlu.server.settings import ServerSettings
 _log = logging.getLogger("cnlu.server")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Service:
     """The parts of one worker."""
 
@@ -29,8 +29,8 @@ class Service:
 
     async def parse(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         """Parse results, in order; logs the texts only if the server was started with --log-texts."""
-        found = await self.batcher.parse(texts)
+        results = await self.batcher.parse(texts)
         if self.settings.log_texts:
-            for result in found:
+            for result in results:
                 _log.info("parsed %s as %s", ascii(result["text"]), result["intent"]["name"])
-        return found
+        return results

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
 from cnlu.config.setting import MANY
@@ -42,6 +42,7 @@ class ServerSettings:
     """Raises UsageError for values that cannot work."""
 
     model: Path
+    _: KW_ONLY
     host: str = "127.0.0.1"
     port: int = 5005
     """0 lets the system choose a free port."""

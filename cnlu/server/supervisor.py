@@ -8,7 +8,7 @@ import multiprocessing
 import signal
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -21,7 +21,7 @@ from cnlu.server.settings import ServerSettings
 from cnlu.server.worker import ALIVE, READY, STUCK, run_worker
 
 _POLL_SECONDS = 0.2
-"""How long one poll waits for messages; signals are looked at between two polls."""
+"""How long one poll waits for messages; signals are handled between two polls."""
 _MAX_BACKOFF = 30.0
 """The longest delay in seconds before a worker that died young is replaced."""
 _STABLE_AFTER = 10.0
@@ -44,6 +44,7 @@ class _Worker:
     pipe: Connection
     started: float
     last_message: float
+    _: KW_ONLY
     ready: bool = False
     failure: CnluError | None = None
     """Why it could not start."""

@@ -27,7 +27,7 @@ from cnlu.server.protocol import bounded_protocol
 from cnlu.server.settings import ServerSettings
 
 READY = "ready"
-"""What a worker sends its parent once it serves. A worker that cannot start sends the CnluError instead."""
+"""The message that a worker sends its parent once it serves. A worker that cannot start sends the CnluError instead."""
 
 ALIVE, STUCK = "alive", "stuck"
 """The heartbeats that follow: the event loop runs, and parsing does (ALIVE) or does not (STUCK)."""
@@ -59,7 +59,7 @@ def run_worker(settings: ServerSettings, listening: socket.socket, parent: Conne
 
 
 def configure_log() -> None:
-    """Logs one line per event to standard error; of the libraries' own messages only errors."""
+    """Logs one line per event to standard error; the libraries log only errors."""
     logging.basicConfig(format="%(asctime)s %(levelname)s [%(process)d] %(message)s", level=logging.INFO, force=True)
     logging.captureWarnings(True)
     for name in ("uvicorn", "uvicorn.error", "asyncio"):

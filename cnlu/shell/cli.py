@@ -1,4 +1,4 @@
-"""`cnlu shell`: parses the sentences that are typed, and takes a few commands."""
+"""`cnlu shell`: an interactive prompt that parses sentences and runs a few commands."""
 
 from __future__ import annotations
 

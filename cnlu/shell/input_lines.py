@@ -1,4 +1,4 @@
-"""The shell's input: a terminal with a history, or a pipe."""
+"""The shell's input: a terminal with a history file, or a pipe."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ def _typed(history: Path | None) -> Iterator[str]:
     save = _history_writer(history)
     while True:
         try:
-            given = input(PROMPT)
+            typed = input(PROMPT)
         except EOFError:
             print()  # so that the next output starts on a new line
             return
-        for line in re.split("[\r\n]+", given):  # lines that are pasted arrive together
+        for line in re.split("[\r\n]+", typed):  # pasted lines arrive together
             if line.strip():
                 save(line)
             yield line
@@ -70,7 +70,7 @@ def _piped() -> Iterator[str]:
 
 
 def _history_writer(history: Path | None) -> Callable[[str], None]:
-    """Returns a function that saves a line for the arrow keys and in the file, at once in case the window is closed."""
+    """Returns a function that saves a line for the arrow keys and, at once, in the file: the window may be closed."""
     try:
         import readline
     except ImportError:  # Windows, and Python builds without it

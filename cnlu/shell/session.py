@@ -32,23 +32,23 @@ def run_session(model: Interpreter, lines: Iterable[str], write: Callable[[str],
         if not line.startswith("/"):
             write(show(model.parse(line), view))
             continue
-        name, _, rest = line.strip().partition(" ")
+        name, _space, argument = line.strip().partition(" ")
         if name == "/quit":
             return
-        view = _run_command(name, rest.strip(), write, view)
+        view = _run_command(name, argument.strip(), write, view)
 
 
-def _run_command(name: str, rest: str, write: Callable[[str], None], view: View) -> View:
-    """Runs a command and returns the new view; writes a sentence for a wrong command."""
+def _run_command(name: str, argument: str, write: Callable[[str], None], view: View) -> View:
+    """Runs a command and returns the new view; writes a message for an unknown command or a wrong argument."""
     if name == "/help":
         write(_help(view.top))
     elif name == "/json":
         view = replace(view, raw=not view.raw)
         write(_("Results are shown as JSON.") if view.raw else _("Results are shown in the readable view."))
     elif name == "/top":
-        if rest.isascii() and rest.isdigit() and int(rest[:9]) > 0 and len(rest) < 10:
-            view = replace(view, top=int(rest))
-            write(_("The {count} best intents are shown; a result has at most ten.", count=rest))
+        if argument.isascii() and argument.isdigit() and int(argument[:9]) > 0 and len(argument) < 10:
+            view = replace(view, top=int(argument))
+            write(_("The {count} best intents are shown; a result has at most ten.", count=argument))
         else:
             write(_("/top takes a whole number of at least 1, such as /top 3."))
     else:

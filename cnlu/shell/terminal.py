@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 _JOINER = "\u200d"  # between the parts of one emoji, such as a family's members
-_WIDENS = "\ufe0f"  # emoji presentation of a character that is narrow otherwise: ❤️
+_EMOJI_PRESENTATION = "\ufe0f"  # shows a narrow character as a wide emoji: ❤️
 _SKIN = range(0x1F3FB, 0x1F400)
-_KEPT = frozenset({_JOINER, "\u3000", "\xa0"})  # unprintable to Python, harmless to a terminal
+_SAFE = frozenset({_JOINER, "\u3000", "\xa0"})  # unprintable to Python, harmless to a terminal
 
 
 def visible(text: str) -> str:
     """`text` with control characters as escapes, such as `\\x1b` or `\\u202e`."""
-    return "".join(ch if ch.isprintable() or ch in _KEPT else ascii(ch)[1:-1] for ch in text)
+    return "".join(ch if ch.isprintable() or ch in _SAFE else ascii(ch)[1:-1] for ch in text)
 
 
 def width(text: str) -> int:
@@ -23,18 +23,18 @@ def width(text: str) -> int:
 
     An emoji sequence counts as one emoji, as current terminals draw it.
     """
-    columns, before, joined = 0, 0, False
+    columns, previous, joined = 0, 0, False
     for ch in text:
-        if joined or (ord(ch) in _SKIN and before == 2):
+        if joined or (ord(ch) in _SKIN and previous == 2):
             joined = False
-        elif ch == _WIDENS:
-            columns += before == 1
-            before = 2 if before else 0
+        elif ch == _EMOJI_PRESENTATION:
+            columns += previous == 1
+            previous = 2 if previous else 0
         elif ch == _JOINER:
-            joined = before == 2
+            joined = previous == 2
         elif unicodedata.category(ch) not in ("Mn", "Me", "Cf"):
-            before = 2 if unicodedata.east_asian_width(ch) in "WF" else 1
-            columns += before
+            previous = 2 if unicodedata.east_asian_width(ch) in "WF" else 1
+            columns += previous
     return columns
 
 

@@ -46,14 +46,14 @@ def _init(arguments: argparse.Namespace) -> int:
 
 
 def next_commands(folder: str) -> list[str]:
-    """The commands to type after `cnlu init`; the folder may have any name."""
+    """The commands to run after `cnlu init`, with the folder's name quoted for a shell."""
     inside = os.path.realpath(folder) == os.path.realpath(os.curdir)
     name = folder if not folder.startswith("-") else os.path.join(os.curdir, folder)
     return [*([] if inside else [f"cd {_quoted(name)}"]), *NEXT.splitlines()]
 
 
 def _quoted(name: str) -> str:
-    """The name quoted for a shell; control characters become escapes that bash and zsh read."""
+    """The name quoted for a shell; control characters become escapes that bash and zsh understand."""
     if name.isprintable():
         return shlex.quote(name)
     escaped = name.replace("\\", "\\\\").replace("'", "\\'")

@@ -26,21 +26,21 @@ def create(folder: Path, force: bool) -> tuple[list[str], list[str]]:
     or Ctrl-C, nothing of the project is left behind. With `force`, existing files stay as they are.
     """
     _check(folder, force)
-    made: list[Path] = []
+    created: list[Path] = []
     written: list[str] = []
     existing: list[str] = []
     try:
         with held_back():  # a few small files
             for name in project_files():
                 target = folder / name
-                _make_folder(target.parent, made)
-                (written if _write(PROJECT / name, target, made) else existing).append(name)
+                _make_folder(target.parent, created)
+                (written if _write(PROJECT / name, target, created) else existing).append(name)
     except OSError as error:
-        _undo(made)
+        _undo(created)
         problem = _("cannot be written ({reason})", reason=error.strerror)
         raise UsageError(error.filename or folder, problem, _("choose another folder, or change this one")) from None
     except BaseException:
-        _undo(made)
+        _undo(created)
         raise
     return written, existing
 
@@ -57,31 +57,31 @@ def _check(folder: Path, force: bool) -> None:
         raise UsageError(folder, problem, _("choose another folder")) from None
 
 
-def _make_folder(folder: Path, made: list[Path]) -> None:
+def _make_folder(folder: Path, created: list[Path]) -> None:
     missing = []
     while not folder.is_dir() and folder != folder.parent:
         missing.append(folder)
         folder = folder.parent
-    for one in reversed(missing):
-        one.mkdir()
-        made.append(one)
+    for path in reversed(missing):
+        path.mkdir()
+        created.append(path)
 
 
-def _write(source: Path, target: Path, made: list[Path]) -> bool:
+def _write(source: Path, target: Path, created: list[Path]) -> bool:
     """Copies the file; returns False if the target exists."""
     content = source.read_bytes()
     try:
         with open(target, "xb") as file:  # x: never overwrites, even if the file has just been created
-            made.append(target)
+            created.append(target)
             file.write(content)
     except FileExistsError:
         return False
     return True
 
 
-def _undo(made: list[Path]) -> None:
+def _undo(created: list[Path]) -> None:
     """Removes what was created, newest first; a folder with other files stays."""
-    for path in reversed(made):
+    for path in reversed(created):
         with contextlib.suppress(OSError):
             if path.is_dir() and not path.is_symlink():
                 os.rmdir(path)

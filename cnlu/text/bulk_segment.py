@@ -1,7 +1,7 @@
-"""Segments much text at once: the same words as `Segmenter.spans`, with a few array steps for many lines.
+"""Segments many lines at once, into the same words as `Segmenter.spans`, with a few array operations.
 
-Serves the preparation of large corpora. Instead of a call for each run of Chinese characters there is one for a
-block of text in which everything else is a line break, which no word holds.
+It serves to prepare large corpora. The dictionary is called once for a block of text instead of once for each run of
+Chinese characters: every other character of the block becomes a line break, which no word contains.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from cnlu.text.oov_words import load_unknown_cut
 from cnlu.text.segment import HAN, Segmenter
 
 OTHER, CHINESE, LETTER, DIGIT = range(4)
-"""The classes of characters that decide a cut: those of one of the last three form runs."""
+"""The classes of characters that decide a cut; neighbours of one class form a run, except those of OTHER."""
 
 _BREAK = 10  # a line break, as a code point
-_REMEMBERED = 1 << 17  # runs of single characters
+_CACHE_SIZE = 1 << 17  # runs of single characters
 
 
 def code_points(text: str) -> NDArray[np.uint32]:
@@ -34,18 +34,18 @@ def kinds_of(codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
 
 
 class BulkSegmenter:
-    """Finds where words start. Not for several threads at once."""
+    """Finds where words start. Not thread-safe."""
 
     def __init__(self, segmenter: Segmenter) -> None:
         """Loads the segmenter's dictionary."""
-        found = segmenter.dictionary()
-        self._route, self._known, self._unknown = found.route, found.known, load_unknown_cut()
-        self._remembered: dict[str, tuple[int, ...]] = {}
+        dictionary = segmenter.dictionary()
+        self._route, self._known, self._unknown = dictionary.route, dictionary.known, load_unknown_cut()
+        self._cache: dict[str, tuple[int, ...]] = {}
 
     def starts(self, text: str, codes: NDArray[np.uint32] | None = None) -> NDArray[np.bool_]:
-        """[L] True where a word starts; `codes` are the text's `code_points`, where they are at hand.
+        """[L] True where a word starts; `codes`: the text's `code_points`, if the caller has them.
 
-        A line break is a word of its own, so the cuts of a line do not depend on the lines around it.
+        A line break is a word by itself, so the cuts of a line do not depend on the lines around it.
         """
         codes = code_points(text) if codes is None else codes
         if not len(codes):
@@ -60,7 +60,7 @@ class BulkSegmenter:
         return starts
 
     def _chinese_starts(self, codes: NDArray[np.uint32], chinese: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """[L] word starts of the Chinese runs; the rest means nothing."""
+        """[L] word starts in the Chinese runs; the other values have no meaning."""
         runs = np.where(chinese, codes, _BREAK).astype(np.uint32).tobytes().decode("utf-32-le")
         words = self._route(runs)
         lengths = np.fromiter(map(len, words), np.int64, len(words))
@@ -74,34 +74,34 @@ class BulkSegmenter:
         for begin, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
             if end - begin > 1:
                 run = runs[begin:end]
-                joined = self._remembered.get(run)
-                if joined is None:
-                    joined = self._joined(run)
-                for i in joined:
+                continuing = self._cache.get(run)
+                if continuing is None:
+                    continuing = self._continuing(run)
+                for i in continuing:
                     starts[begin + i] = False
         return starts
 
-    def _joined(self, run: str) -> tuple[int, ...]:
-        """The characters of a run of single ones that continue a word."""
-        joined: tuple[int, ...] = ()
+    def _continuing(self, run: str) -> tuple[int, ...]:
+        """Where in a run of single characters one continues a word that is not in the dictionary."""
+        continuing: tuple[int, ...] = ()
         if not self._known(run):
             inside: list[int] = []
             at = 0
             for word in self._unknown(run):
                 inside += range(at + 1, at + len(word))
                 at += len(word)
-            joined = tuple(inside)
-        if len(self._remembered) < _REMEMBERED:
-            self._remembered[run] = joined
-        return joined
+            continuing = tuple(inside)
+        if len(self._cache) < _CACHE_SIZE:
+            self._cache[run] = continuing
+        return continuing
 
 
 @cache
 def _kinds() -> NDArray[np.uint8]:
     """[0x110000] the class of every code point."""
-    everything = "".join(map(chr, range(0x110000)))
+    characters = "".join(map(chr, range(0x110000)))
     kinds = np.full(0x110000, OTHER, np.uint8)
     for kind, pattern in ((CHINESE, f"[{HAN}]"), (LETTER, f"[{LATIN}]"), (DIGIT, r"\d")):
-        found = re.findall(pattern, everything)
-        kinds[np.fromiter(map(ord, found), np.int64, len(found))] = kind
+        members = re.findall(pattern, characters)
+        kinds[np.fromiter(map(ord, members), np.int64, len(members))] = kind
     return kinds

@@ -8,7 +8,7 @@ CHAR_TYPES = ("han", "hannum", "latin", "digit", "kana", "punct", "space", "symb
 """Every name `char_type` can return. `hannum` is a Chinese numeral; emoji are `symbol`."""
 
 LATIN = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff\uff21-\uff3a\uff41-\uff5a"
-"""Inside of a regular expression's [...]: Latin letters, accented and full-width ones included."""
+"""For use in [...] of a regular expression: Latin letters, including accented and full-width ones."""
 
 _HAN_RANGES = (
     (0x4E00, 0x9FFF),
@@ -21,13 +21,13 @@ _HAN_RANGES = (
 _HAN_NUMERALS = frozenset("〇零一二两三四五六七八九十百千万亿廿卅兩萬億壹贰叁肆伍陆柒捌玖拾佰仟貳參陸")
 _LATIN_RANGES = tuple((ord(LATIN[i]), ord(LATIN[i + 2])) for i in range(0, len(LATIN), 3))
 _KANA_RANGES = ((0x3041, 0x309F), (0x30A0, 0x30FF), (0x31F0, 0x31FF), (0xFF66, 0xFF9F))
-# Not symbols by their Unicode category, yet only ever seen as parts of an emoji.
+# Unicode does not classify these as symbols, but they occur only as parts of emoji.
 _EMOJI_PARTS = ((0x200D, 0x200D), (0x20E3, 0x20E3), (0xFE00, 0xFE0F), (0xE0020, 0xE007F))
 _CACHE_SIZE = 1 << 15
 
 
 def char_type(ch: str) -> str:
-    """The kind of one character, one of `CHAR_TYPES`; any code point will do, lone surrogates included."""
+    """The type of a character, one of `CHAR_TYPES`; accepts any code point, including lone surrogates."""
     return _TYPES[ch]
 
 
@@ -63,7 +63,7 @@ def _classify(ch: str) -> str:
 
 
 class _TypeCache(dict[str, str]):
-    """Fills itself on a miss, up to a size that arbitrary input cannot outgrow."""
+    """A cache of bounded size that fills itself on a miss."""
 
     def __missing__(self, ch: str) -> str:
         kind = _classify(ch)

@@ -11,17 +11,16 @@ from cnlu.text.bulk_segment import code_points
 from cnlu.text.hashing import GOLDEN, mix64
 
 BANDS, ROWS = 8, 6
-"""Of the hashes of a near duplicate: lines whose sets of pairs of characters overlap by a share s (Jaccard) agree in
-at least one of 8 bands of 6 minimal hashes with chance 1 - (1 - s^6)^8: .12 at s = .5, .89 at .8, .999 at .9."""
+"""Lines whose sets of character bigrams have the Jaccard similarity s agree in at least one of 8 bands of 6 minimum
+hashes with probability 1 - (1 - s^6)^8: .12 at s = .5, .89 at .8, .999 at .9."""
 
 _INVERSE = np.uint64(pow(0x9E3779B97F4A7C15, -1, 1 << 64))
 
 
 def near_duplicate_keys(texts: Sequence[str]) -> NDArray[np.uint64]:
-    """[L, BANDS] hashes of which at least one is equal, with the chance above, for lines that are alike.
+    """[L, BANDS] hashes; similar lines have at least one in common, with the probability given at BANDS.
 
-    MinHash over the pairs of neighbouring characters, in bands (Broder 1997; Leskovec et al., Mining of Massive
-    Datasets, section 3.4).
+    MinHash over character bigrams, in bands (Broder 1997; Leskovec et al., Mining of Massive Datasets, section 3.4).
     """
     lengths = np.fromiter(map(len, texts), np.int64, len(texts)) + 1
     codes = code_points("\n".join([*texts, ""])).astype(np.uint64)
@@ -38,12 +37,12 @@ def near_duplicate_keys(texts: Sequence[str]) -> NDArray[np.uint64]:
 
 
 def one_apart_keys(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """Hashes of every text and of what is left of it without any one of its characters; two texts with one in common
-    are equal, or differ by one character replaced, added or missing (the deletions of SymSpell, Garbe 2012).
+    """Hashes of every text as it is and with each one of its characters deleted.
 
-    Returns keys [K] and the text of each [K]: first those without one character, for every character of the texts in
-    order, then those of whole texts. The hash of c_0 c_1 ... is the sum of _hashed(c_j) B^j modulo 2^64, so leaving one
-    out is arithmetic on sums.
+    Two texts with a hash in common are equal, or differ by one character replaced, added or missing (the deletions of
+    SymSpell, Garbe 2012). Returns the keys [K] and the index of each one's text [K]: first those with a deletion, for
+    every character of the texts in order, then those of whole texts. The hash of c_0 c_1 ... is the sum of
+    _hashed(c_j) B^j modulo 2^64, so a deletion is arithmetic on sums.
     """
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     owners = np.repeat(np.arange(len(texts)), lengths)

@@ -1,7 +1,7 @@
 """Normalization with an exact map to the raw text: one piece of output for every raw character.
 
-Everything works character by character, without looking at the neighbours. That is what makes the
-offset map exact, the result cacheable, and a lookup entry normalise as it does inside a sentence.
+Each character is normalized without its neighbours. So the offset map is exact, the result can be cached, and a lookup
+entry is normalized in the same way as inside a sentence.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _CACHE_SIZE = 1 << 15
 
 @dataclass(frozen=True, slots=True)
 class Normalized:
-    """A raw text and its normalised form."""
+    """A raw text and its normalized form."""
 
     raw: str
     pieces: list[str]
-    """One non-empty string per character of `raw`: what it became."""
+    """The normalized form of each character of `raw`, never empty."""
     text: str
     """The pieces joined."""
     raw_of: list[int]
@@ -49,7 +49,7 @@ class Normalized:
 class Normalizer:
     """Normalizes texts before features are computed.
 
-    Raises UsageError when `simplify` is asked for and OpenCC is not installed.
+    Raises UsageError if `simplify` is set and OpenCC is not installed.
     """
 
     width: bool = True
@@ -63,7 +63,7 @@ class Normalizer:
         _piece_table(self.width, self.case, self.simplify)
 
     def normalize(self, raw: str) -> Normalized:
-        """Normalise any string: control characters, NUL and lone surrogates keep their place."""
+        """Normalize any string: control characters, NUL and lone surrogates keep their place."""
         pieces = list(map(_piece_table(self.width, self.case, self.simplify).__getitem__, raw))
         text = "".join(pieces)
         if len(text) == len(raw):  # no piece is empty, so every piece is one character
@@ -72,7 +72,7 @@ class Normalizer:
 
 
 class _PieceTable(dict[str, str]):
-    """Raw character -> piece; fills itself on a miss, up to a size that arbitrary input cannot outgrow."""
+    """Raw character -> piece: a cache of bounded size that fills itself on a miss."""
 
     def __init__(self, width: bool, case: bool, simplified: Callable[[str], str] | None) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class _PieceTable(dict[str, str]):
         if "\ud800" <= ch <= "\udfff":
             return REPLACEMENT
         piece = ch
-        for _round in range(3):  # folding case can undo a compatibility form and the other way round
+        for _round in range(3):  # case folding can bring back a compatibility form, and NFKC a capital
             before = piece
             if self.width:
                 piece = unicodedata.normalize("NFKC", piece)

@@ -1,10 +1,10 @@
-"""Words that the dictionary does not hold, by jieba's hidden Markov model: characters B(egin) a word, stand
-in its M(iddle), E(nd) it, or are a S(ingle) one.
+"""Finds words that are not in the dictionary with jieba's hidden Markov model: a character is at the B(eginning), in
+the M(iddle) or at the E(nd) of a word, or is a S(ingle) one.
 
-The tables are jieba's, the search is ours, so that the words do not depend on the backend: jieba and rjieba
-sum up the same logarithms in different orders, and where two readings are equally likely (it takes
-repetitions, as in 丈一西一西知生西知生西万) rounding made them choose differently. Nor do the words depend on
-the list of forbidden words that `jieba.del_word` keeps for the whole process.
+The tables are jieba's. The search is our own, so that the words do not depend on the backend: jieba and rjieba add the
+same logarithms in different orders, and if two segmentations are equally likely (it takes repetitions, as in
+丈一西一西知生西知生西万) rounding makes them choose differently. Nor do the words depend on the list of deleted words
+that `jieba.del_word` keeps for the whole process.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import lru_cache
 from types import ModuleType
 
 Scores = tuple[float, float, float, float]
-"""Logarithms of the chances of B, M, E, S."""
+"""Log probabilities of B, M, E, S."""
 
 UnknownCut = Callable[[str], tuple[str, ...]]
 
@@ -31,7 +31,7 @@ def import_jieba() -> ModuleType:
 
 
 def load_unknown_cut() -> UnknownCut:
-    """A function that cuts a run of Chinese characters into words without a dictionary; it remembers runs."""
+    """A function that cuts a run of Chinese characters into words without a dictionary; it caches runs."""
     finalseg = import_jieba().finalseg
     emit, trans, floor = finalseg.emit_P, finalseg.trans_P, finalseg.MIN_FLOAT
     start: Scores = (*(finalseg.start_P[state] for state in "BMES"),)
@@ -50,14 +50,14 @@ def load_unknown_cut() -> UnknownCut:
 
 
 def _word_ends(scores: list[Scores], start: Scores, trans: Mapping[str, Mapping[str, float]]) -> list[int]:
-    """Viterbi search: where the words of the likeliest reading end, in order.
+    """Viterbi search: the ends of the words in the likeliest segmentation, in order.
 
-    Sums are taken from left to right and the alphabetically later state wins a tie, as in jieba itself.
+    Sums go from left to right, and the alphabetically later state wins a tie, as in jieba itself.
     """
     bm, be, mm, me = trans["B"]["M"], trans["B"]["E"], trans["M"]["M"], trans["M"]["E"]
     eb, es, sb, ss = trans["E"]["B"], trans["E"]["S"], trans["S"]["B"], trans["S"]["S"]
     b, m, e, s = (chance + score for chance, score in zip(start, scores[0], strict=True))
-    came_from: list[tuple[str, str, str, str]] = []  # for each character after the first: before B, M, E, S
+    came_from: list[tuple[str, str, str, str]] = []  # for each character after the first: the state before B, M, E, S
     for to_b, to_m, to_e, to_s in scores[1:]:
         b_by_e, b_by_s = e + eb + to_b, s + sb + to_b
         m_by_b, m_by_m = b + bm + to_m, m + mm + to_m

@@ -1,9 +1,9 @@
-"""Splits a text into words as jieba does, with a private dictionary.
+"""Splits a text into words as jieba does, with a dictionary of each segmenter's own.
 
 The text is first cut into runs of Chinese characters, of Latin letters and of digits; any other character
 stands alone. Only runs of Chinese characters are cut further, so jieba and rjieba, which treat strings
-such as `7.x` differently, agree everywhere. They find the words of the dictionary; unknown words are joined
-by code that both share (`cnlu.text.oov_words`).
+such as `7.x` differently, agree everywhere. They find the words of the dictionary; code that both share
+(`cnlu.text.oov_words`) finds the others.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from cnlu.text.chars import LATIN
 from cnlu.text.oov_words import import_jieba, load_unknown_cut
 
 RULE_VERSION = 1
-"""Raise it when the cutting below changes: it is part of `Segmenter.digest`."""
+"""Part of `Segmenter.digest`: increase it when the code below cuts differently."""
 
 BACKENDS = ("auto", "jieba", "rjieba")
 
 HAN = "\u4e00-\u9fd5"
-"""Inside of a regular expression's [...]: the characters jieba knows; rarer ones stand alone."""
+"""For use in [...] of a regular expression: the characters that jieba knows. A rarer one is a word by itself."""
 _RUN = re.compile(rf"([{HAN}]+)|[{LATIN}]+|\d+|.", re.DOTALL)
 _USER_WORD = re.compile(f"[{HAN}]{{2,}}")
 
@@ -39,20 +39,20 @@ Cut = Callable[[str], list[str]]
 
 @dataclass(frozen=True)
 class Dictionary:
-    """A backend with its words, the user's among them."""
+    """A backend that has loaded its words, including the user's."""
 
     route: Cut
-    """Cuts a text by the dictionary alone; what it does not know comes as single characters."""
+    """Cuts a text by the dictionary alone; the rest of the text becomes single characters."""
     known: Callable[[str], bool]
-    """Whether a word stands in the dictionary."""
+    """Whether a word is in the dictionary."""
 
 
 class Segmenter:
-    """Cuts texts into words; threads may share one. The dictionary loads at first use (or by `load()`).
+    """Cuts texts into words; thread-safe. The dictionary loads at first use (or by `load()`).
 
-    `words` are the user's own, already normalised as the texts will be. Words of two or more common Chinese
-    characters enter the private dictionary; the others cannot change a cut and are listed in `rejected`.
-    `backend`: "jieba", "rjieba" (faster, same words), or "auto": rjieba where it is installed.
+    `words`: the user's own, normalized as the texts are. Words of two or more common Chinese characters are added to
+    the dictionary; the others cannot change a cut and are listed in `rejected`.
+    `backend`: "jieba", "rjieba" (faster, same words), or "auto": rjieba if it is installed.
     """
 
     def __init__(self, words: Iterable[str] = (), backend: str = "auto") -> None:
@@ -62,10 +62,10 @@ class Segmenter:
         if backend == "rjieba" and importlib.util.find_spec("rjieba") is None:
             fix = _("run `{command}`, or set it to auto", command="pip install rjieba")
             raise UsageError("text.segmenter", _("rjieba is not installed"), fix)
-        given = sorted(set(words))
-        self.words = [word for word in given if _USER_WORD.fullmatch(word)]
-        """User words in the dictionary, in the order in which they are added (it shifts frequencies)."""
-        self.rejected = [word for word in given if not _USER_WORD.fullmatch(word)]
+        unique_words = sorted(set(words))
+        self.words = [word for word in unique_words if _USER_WORD.fullmatch(word)]
+        """User words in the dictionary, in the order in which they are added (it affects frequencies)."""
+        self.rejected = [word for word in unique_words if not _USER_WORD.fullmatch(word)]
         """User words without effect: a single character, or not purely Chinese characters."""
         self.loaded = len(self.words)
         self.backend = backend
@@ -73,14 +73,14 @@ class Segmenter:
         self._lock = threading.Lock()
 
     def load(self) -> Cut:
-        """Load the dictionary now instead of at first use; returns its function that splits Chinese runs."""
+        """Load the dictionary now instead of at first use; returns the function that cuts runs of Chinese."""
         with self._lock:
             if self._cut is None:
-                self._cut = _joining_unknown(self.dictionary())
+                self._cut = _with_unknown_words(self.dictionary())
             return self._cut
 
     def dictionary(self) -> Dictionary:
-        """The dictionary of its own, loaded."""
+        """Load a dictionary with the user's words."""
         return _load_backend(self.backend, self.words)
 
     def spans(self, text: str) -> list[tuple[int, int]]:
@@ -101,7 +101,7 @@ class Segmenter:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what decides a cut: dictionary, cutting rules, user words; backends share it."""
+        """SHA-256 of what decides a cut: dictionary, cutting rules, user words. It is the same for both backends."""
         parts = [str(RULE_VERSION), _dictionary_digest(), *self.words]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -140,7 +140,7 @@ def _load_jieba(words: list[str]) -> Dictionary:
     except (OSError, ValueError) as error:
         problem = _("jieba's dictionary cannot be read ({reason})", reason=error)
         raise CnluError(path, problem, _("reinstall jieba")) from error
-    # Filled here and marked as ready: jieba's own loading would write a cache into the shared temp folder.
+    # jieba's own loading would write a cache into the shared temporary folder.
     tokenizer.FREQ, tokenizer.total, tokenizer.initialized = freq, total, True
     for word in words:
         _add_word(tokenizer, word)
@@ -151,8 +151,8 @@ def _load_jieba(words: list[str]) -> Dictionary:
     return Dictionary(route, lambda word: bool(freq.get(word)))
 
 
-def _joining_unknown(dictionary: Dictionary) -> Cut:
-    """Cuts by the dictionary; what that leaves as neighbouring single characters is cut again."""
+def _with_unknown_words(dictionary: Dictionary) -> Cut:
+    """A function that cuts by the dictionary, and then looks for unknown words in each run of single characters."""
     route, known, unknown = dictionary.route, dictionary.known, load_unknown_cut()
 
     def cut(run: str) -> list[str]:
@@ -163,42 +163,42 @@ def _joining_unknown(dictionary: Dictionary) -> Cut:
                 singles += word
                 continue
             if singles:
-                words += again(singles)
+                words += cut_singles(singles)
                 singles = ""
             words.append(word)
         if singles:
-            words += again(singles)
+            words += cut_singles(singles)
         return words
 
-    def again(singles: str) -> Sequence[str]:
+    def cut_singles(singles: str) -> Sequence[str]:
         return singles if len(singles) == 1 or known(singles) else unknown(singles)
 
     return cut
 
 
 def _add_word(tokenizer: Any, word: str) -> None:
-    """Give `word` the frequency at which it is just as likely as its parts, exactly as rjieba does it.
+    """Add `word` with the frequency that makes it as likely as its parts, exactly as rjieba does.
 
-    jieba's own `add_word` counts the frequency of a known word twice into the total.
+    jieba's own `add_word` adds the frequency of a known word to the total twice.
     """
     parts = tokenizer.lcut(word, HMM=False)
     if parts == [word]:
         return
     freq, log_total = tokenizer.FREQ, math.log(tokenizer.total)
-    chance = sum(math.log(freq.get(part) or 1) - log_total for part in parts)
+    log_probability = sum(math.log(freq.get(part) or 1) - log_total for part in parts)
     old = freq.get(word, 0)
-    freq[word] = max(int(math.exp(chance + log_total)) + 1, old)
+    freq[word] = max(int(math.exp(log_probability + log_total)) + 1, old)
     tokenizer.total += freq[word] - old
     for end in range(1, len(word)):
         freq.setdefault(word[:end], 0)
 
 
 def _read_dictionary(path: Path) -> tuple[dict[str, int], int]:
-    """jieba's table of word frequencies, every beginning of a word included (at 0), and their sum.
+    """jieba's table of word frequencies, including every prefix of a word (with 0), and their sum.
 
-    A word that stands in the file twice counts once, as in rjieba (jieba's own sum is larger by 3 in 60 million).
-    Reading the text this way takes less time than jieba takes to read its binary cache, so there is no cache
-    that could be damaged, shared or tampered with.
+    A word that the file has twice counts once, as in rjieba (jieba's own sum is larger by 3 in 60 million). Reading the
+    text in this way is faster than jieba reads its binary cache, so there is no cache that could be damaged, shared or
+    tampered with.
     """
     freq: dict[str, int] = {}
     with path.open(encoding="utf-8") as lines:
@@ -214,14 +214,14 @@ def _read_dictionary(path: Path) -> tuple[dict[str, int], int]:
 
 @cache
 def parts_of_speech() -> dict[str, str]:
-    """The words of jieba's dictionary with the part of speech that it gives them: 北京 ns (a place), 学生 n."""
+    """Word -> part of speech in jieba's dictionary: 北京 ns (a place), 学生 n."""
     columns = _dictionary_path().read_text(encoding="utf-8").split()
     return dict(zip(columns[::3], columns[2::3], strict=True))
 
 
 @cache
 def word_frequencies() -> dict[str, int]:
-    """The words of jieba's dictionary with how often they were counted, of 60 million words in all."""
+    """Word -> frequency in jieba's dictionary, out of 60 million words."""
     columns = _dictionary_path().read_text(encoding="utf-8").split()
     return dict(zip(columns[::3], map(int, columns[1::3]), strict=True))
 

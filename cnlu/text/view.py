@@ -1,12 +1,12 @@
 """The characters of a raw text that the model reads: those that carry meaning, with their positions.
 
-Features, tokens, tags and dictionaries are read off the view, and their spans go back to raw offsets. What is left
-out cannot change an answer:
+Features, tokens, tags and dictionary matches come from the view, and their spans are mapped back to raw offsets. The
+view leaves out what cannot change the result:
 
 - invisible characters: controls and what Unicode calls default-ignorable (zero-width spaces, joiners, BOM, soft
   hyphens, marks of direction, variation selectors);
-- white space at the edges, and beside a Chinese character or Chinese punctuation: people put none there, speech
-  recognisers and scanners do. Elsewhere a run of it, line breaks included, is one space;
+- white space at the edges, and beside a Chinese character or Chinese punctuation: people write none there, but speech
+  recognition and scanning add it. Elsewhere a run of white space, including line breaks, becomes one space;
 - punctuation at the very end, unless there is nothing else.
 """
 
@@ -24,15 +24,15 @@ INVISIBLE = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-"""Inside of a regular expression's [...]: Default_Ignorable_Code_Point of Unicode 16 (DerivedCoreProperties.txt),
-controls, and the marks of interlinear annotation."""
+"""For use in [...] of a regular expression: Default_Ignorable_Code_Point of Unicode 16 (DerivedCoreProperties.txt),
+controls, and the characters of interlinear annotation."""
 FINAL = frozenset("。．.｡!！?？…⋯~～,，、;；")
-"""Punctuation that is not read at the end of a text."""
+"""Punctuation that the view leaves out at the end of a text."""
 
 _GAP = re.compile(rf"[\s{INVISIBLE}]+")
 _SPACE = re.compile(r"\s")
 _ATTACHED = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\U000e0020-\U000e007f]*")
-"""What changes how the character before it looks: a span never ends between the two."""
+"""Characters that change the look of the one before them: a span never ends between the two."""
 _WIDE = re.compile("[\u3000-\u303f\ufe10-\ufe4f\uff00-\uffef…⋯—]")
 _UNSPACED = ("han", "hannum", "kana")
 
@@ -43,16 +43,16 @@ class View:
 
     raw: str
     text: str
-    """What is read; a run of white space in it is one space."""
+    """The characters that are read; a run of white space is one space."""
     at: Sequence[int]
     """For each character of `text` its index in `raw`, ascending."""
 
     def __len__(self) -> int:
-        """Characters that are read."""
+        """The number of characters that are read."""
         return len(self.text)
 
     def to_raw(self, start: int, end: int) -> tuple[int, int]:
-        """The raw span of characters [start, end) of `text`, at least one: from its first to its last."""
+        """The raw span from the first to the last of the characters [start, end) of `text`; start < end."""
         if len(self.text) == len(self.raw):
             return start, end
         attached = _ATTACHED.match(self.raw, self.at[end - 1] + 1)
@@ -60,11 +60,11 @@ class View:
         return self.at[start], attached.end()
 
     def of_raw(self, start: int, end: int) -> tuple[int, int]:
-        """The span of `text` within the raw span [start, end); empty where nothing of that is read."""
+        """The span of `text` within the raw span [start, end); empty if no character of that is read."""
         return bisect_left(self.at, start), bisect_left(self.at, end)
 
     def part(self, spans: Iterable[tuple[int, int]]) -> View:
-        """The view of these spans of `text`, joined; exactly their characters, nothing more is left out."""
+        """A view of these spans of `text`, concatenated; it leaves out nothing more."""
         raw, text, at = "", "", list[int]()
         for start, end in spans:
             if start < end:
@@ -76,15 +76,15 @@ class View:
 
 def view(raw: str) -> View:
     """The view of a text; it is empty for a text of white space and invisible characters only."""
-    text, at = (raw, range(len(raw))) if _GAP.search(raw) is None else _closed(raw)
+    text, at = (raw, range(len(raw))) if _GAP.search(raw) is None else _without_gaps(raw)
     size = len(text)
     while size and (text[size - 1] in FINAL or text[size - 1] == " "):
         size -= 1
     return View(raw, text[:size], at[:size]) if 0 < size < len(text) else View(raw, text, at)
 
 
-def _closed(raw: str) -> tuple[str, Sequence[int]]:
-    """The text without invisible characters and the spaces that mean nothing, and where its characters stand."""
+def _without_gaps(raw: str) -> tuple[str, Sequence[int]]:
+    """The text without invisible characters and meaningless spaces, and the index in `raw` of each character."""
     parts, at, read = list[str](), list[int](), 0
     for gap in _GAP.finditer(raw):
         start, end = gap.span()
@@ -100,7 +100,7 @@ def _closed(raw: str) -> tuple[str, Sequence[int]]:
 
 
 def _unspaced(ch: str) -> bool:
-    """Whether white space beside it means nothing: it is of Chinese or Japanese script."""
+    """Whether white space beside the character has no meaning: it belongs to the Chinese or Japanese script."""
     kind = char_type(ch)
     if kind in _UNSPACED:
         return True

@@ -1,4 +1,4 @@
-"""The options of `cnlu train` and `cnlu distill`; what trains is imported when it runs."""
+"""The options of `cnlu train` and `cnlu distill`; the training code is imported when a command runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def add_train(parser: argparse.ArgumentParser) -> None:
-    """Describes the verb to the parser of the command line."""
+    """Adds the description and the options of the command to its parser."""
     parser.description = "Train a model. DATA: Rasa NLU YAML files, JSONL files, or folders of them."
     parser.add_argument("data", nargs="+", metavar="DATA")
     parser.add_argument("--out", required=True, metavar="MODEL", help="the model directory to write")
@@ -28,26 +28,26 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="DATA",
-        help="examples for early stopping and calibration (default: a tenth, split off)",
+        help="examples for early stopping and calibration (default: a tenth of DATA)",
     )
     parser.add_argument("--encoder", metavar="DIR|NAME", help="a pretrained encoder to build on: directory or hub name")
     parser.add_argument(
         "--from",
         dest="origin",
         metavar="MODEL",
-        help="go on from a trained model; DATA may have new intents and entity types",
+        help="continue training from a model; DATA may have new intents and entity types",
     )
     parser.add_argument(
         "--no-store-examples",
         action="store_true",
-        help="keep no examples in the model directory; a later --from then forgets more",
+        help="keep no examples in the model directory; training continued with --from then forgets more",
     )
     _add_training(parser)
     parser.set_defaults(run=_train)
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of every verb that writes a model."""
+    """Adds the options of every command that writes a model."""
     add_settings(parser)
     parser.add_argument("--int8", action="store_true", help="store the encoder in 8 bits: smaller, faster on a CPU")
     parser.add_argument(
@@ -56,15 +56,15 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         help="leave network.safetensors out of the model directory: about 1.4 MB less, but --from cannot continue the "
         "model; parsing is the same",
     )
-    parser.add_argument("--resume", action="store_true", help="go on with an interrupted training")
+    parser.add_argument("--resume", action="store_true", help="continue an interrupted training")
     parser.add_argument("--force", action="store_true", help="replace the model at --out")
 
 
 def add_distill(parser: argparse.ArgumentParser) -> None:
-    """Describes the verb to the parser of the command line."""
+    """Adds the description and the options of the command to its parser."""
     parser.description = (
-        "MODEL, the teacher, teaches a smaller model its answers to sentences. TEXT: .txt with a sentence a line, also "
-        ".txt.gz and .txt.xz; DATA: as in train, without its annotations."
+        "Train a smaller model, the student, on the answers of MODEL, the teacher. TEXT: .txt with one sentence per "
+        "line, also .txt.gz and .txt.xz; DATA: as in train, its annotations are ignored."
     )
     parser.add_argument("model", metavar="MODEL")
     parser.add_argument("--data", nargs="+", required=True, metavar="TEXT|DATA", help="the sentences")
@@ -73,7 +73,7 @@ def add_distill(parser: argparse.ArgumentParser) -> None:
         "--student",
         default="none",
         metavar="none|layers=N|DIR",
-        help="without an encoder (default), on N layers of the teacher's, or on another: a directory or a hub name",
+        help="the student's encoder: none (default), N layers of the teacher's, or another: a directory or hub name",
     )
     parser.add_argument(
         "--dev",
@@ -89,14 +89,14 @@ def add_distill(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_distillation(add: Callable[..., argparse.Action]) -> None:
-    """Adds the options that say how the student learns."""
-    add("--max-texts", type=whole(1), default=50_000, metavar="N", help="most sentences (default 50000)")
+    """Adds the options that control how the student learns."""
+    add("--max-texts", type=whole(1), default=50_000, metavar="N", help="maximum number of sentences (default 50000)")
     add(
         "--temperature",
         type=real(0.1, 100),
         default=2.0,
         metavar="T",
-        help="of the intents: the higher, the softer (default 2)",
+        help="softmax temperature of the intents; higher is softer (default 2)",
     )
     add(
         "--hidden",
@@ -109,7 +109,7 @@ def _add_distillation(add: Callable[..., argparse.Action]) -> None:
         type=whole(0, 1000),
         default=0,
         metavar="N",
-        help="learn from N copies of each annotated sentence, its entities with other values (default 0)",
+        help="also learn from N copies of each annotated sentence, with other entity values (default 0)",
     )
 
 
@@ -140,7 +140,7 @@ def _distill(arguments: argparse.Namespace) -> int:
 
 
 def _request(arguments: argparse.Namespace, encoder: str | None) -> Request:
-    """The request of a verb that writes a model, with its settings read."""
+    """The request of a command that writes a model, with its settings."""
     from cnlu.training.request import Request
 
     return Request(
@@ -159,15 +159,15 @@ def _request(arguments: argparse.Namespace, encoder: str | None) -> Request:
 
 
 def read_config(arguments: argparse.Namespace, encoder: str | None) -> Config:
-    """The settings of the options that `add_settings` adds; raises as `load_config`."""
+    """The settings from the options that `add_settings` adds; raises as `load_config`."""
     from cnlu.config.files import find_config, load_config
     from cnlu.runtime.model_dir import has_encoder
 
     origin = getattr(arguments, "origin", None)
-    encoded = encoder is not None or (origin is not None and has_encoder(origin))
-    return load_config(find_config(arguments.config), arguments.overrides, arguments.seed, encoded)
+    with_encoder = encoder is not None or (origin is not None and has_encoder(origin))
+    return load_config(find_config(arguments.config), arguments.overrides, arguments.seed, with_encoder)
 
 
 def log_to_stderr(line: str) -> None:
-    """Prints a line of the log, with what the terminal cannot show escaped."""
+    """Prints a line of the log; characters that the terminal cannot show are escaped."""
     print(encodable(line), file=sys.stderr, flush=True)

@@ -43,7 +43,7 @@ _TRAINABLE_SETTINGS = (
     "precision",
     "cache_mb",
 )
-"""Encoder settings that control training and do not change the architecture"""
+"""Encoder settings that control training and leave the architecture unchanged"""
 
 
 def continue_training(origin: Path, request: Request, log: Log = no_log) -> TrainingResult:
@@ -59,13 +59,13 @@ def continue_training(origin: Path, request: Request, log: Log = no_log) -> Trai
     if request.int8 and trained.model.tokens is None:
         raise UsageError("--int8", _("has no effect, for {model} has no encoder", model=origin), _("leave it out"))
     _check_segmenter(trained)
-    encoded = trained.pretrained() if trained.model.tokens else None
+    pretrained = trained.pretrained() if trained.model.tokens else None
     request = replace(request, config=inherited(request.config, trained))
     dataset = _dataset(trained, request, log)
     labels = _union(trained.model.labels, collect_labels(dataset, request.config))
     _log_labels(trained, dataset, labels, log)
-    warm_start = _warm_start(trained, encoded.backbone.width if encoded else 0)
-    encoder = prepare_encoder(str(origin), request.config, log, encoded) if encoded else None
+    warm_start = _warm_start(trained, pretrained.backbone.width if pretrained else 0)
+    encoder = prepare_encoder(str(origin), request.config, log, pretrained) if pretrained else None
     refuse_settings_without_effect(request.config, continues=True, stores_examples=request.store_examples)
 
     def initialize(network: Ensemble, labels: Labels, features: Features) -> None:
@@ -78,7 +78,7 @@ def continue_training(origin: Path, request: Request, log: Log = no_log) -> Trai
         device=device,
         encoder=encoder,
         initialize=initialize,
-        known=warm_start.vocabularies,
+        initial_vocabularies=warm_start.vocabularies,
         item_weights=warm_start.item_weights,
         earlier_calibration=warm_start.calibration,
         epoch_share=request.config.training.continue_share,
@@ -100,68 +100,69 @@ def _warm_start(trained: TrainedModel, encoder_width: int) -> WarmStart:
 
 
 def _check_segmenter(trained: TrainedModel) -> None:
-    """Raises UsageError for another jieba dictionary, which would give other word features than the trained ones."""
-    used, config = trained.files.manifest.get("segmenter"), trained.model.config
-    if config.features.words and used != trained.model.extractor.segmenter.digest:
+    """Raises UsageError if another jieba dictionary is installed, because the word features would differ."""
+    digest, config = trained.files.manifest.get("segmenter"), trained.model.config
+    if config.features.words and digest != trained.model.extractor.segmenter.digest:
         problem = _("{model} was trained with another jieba dictionary than the one installed", model=trained.path)
         raise UsageError("--from", problem, _("install the same jieba, or train from scratch"))
 
 
 def inherited(config: Config, trained: TrainedModel) -> Config:
-    """The settings, with those of the architecture and the features taken from the model.
+    """The settings, where those of the architecture and the features are the model's.
 
-    Raises UsageError for one that is set to another value.
+    Raises UsageError if one of these is set to another value.
     """
     own = trained.model.config
-    usual: Config = build_config(ENCODER_DEFAULTS if trained.model.tokens else {})
+    defaults: Config = build_config(ENCODER_DEFAULTS if trained.model.tokens else {})
     for section in ("text", "features", "model", "encoder"):
-        given, kept, default = (getattr(one, section) for one in (config, own, usual))
-        names = [f.name for f in dataclasses.fields(given) if section != "encoder" or f.name not in _TRAINABLE_SETTINGS]
+        new, old, default = (getattr(settings, section) for settings in (config, own, defaults))
+        names = [f.name for f in dataclasses.fields(new) if section != "encoder" or f.name not in _TRAINABLE_SETTINGS]
         for name in names:
-            if getattr(given, name) not in (getattr(default, name), getattr(kept, name)):
-                value = getattr(kept, name)
+            if getattr(new, name) not in (getattr(default, name), getattr(old, name)):
+                value = getattr(old, name)
                 problem = _("with --from, {model} keeps its own value, {value}", model=trained.path, value=value)
                 raise UsageError(f"{section}.{name}", problem, _("leave the setting out, or train from scratch"))
-        values = {name: getattr(kept, name) for name in names}
-        config = replace(config, **{section: replace(given, **values)})
+        values = {name: getattr(old, name) for name in names}
+        config = replace(config, **{section: replace(new, **values)})
     return config
 
 
 def _dataset(trained: TrainedModel, request: Request, log: Log) -> Dataset:
-    """The new examples, and the replayed ones with other texts: a new annotation of a text replaces the old one."""
+    """The new examples and the replayed ones. A new annotation of a text replaces the replayed one."""
     data = load_data(list(request.data), settings=request.config.data)
     training = request.config.training
     if request.dev:
-        new, held = data.examples, load_data(list(request.dev), settings=request.config.data).examples
+        train, dev = data.examples, load_data(list(request.dev), settings=request.config.data).examples
     else:
-        new, held = stratified_split(data.examples, training.dev_fraction, training.seed)
-    learned, kept_out = replay_examples(trained.files.files)
-    known = {example.text for example in [*data.examples, *held]}
-    old = [example for example in learned if example.text not in known]
-    out = [] if request.dev else [example for example in kept_out if example.text not in known]
-    _with_dictionaries(data, trained.dictionaries())
-    return build_dataset(data, [*old, *new], [*out, *held], request, log)
+        train, dev = stratified_split(data.examples, training.dev_fraction, training.seed)
+    new_texts = {example.text for example in [*data.examples, *dev]}
+    old_train, old_dev = (
+        [example for example in examples if example.text not in new_texts]
+        for examples in replay_examples(trained.files.files)
+    )
+    _add_dictionaries(data, trained.dictionaries())
+    return build_dataset(data, [*old_train, *train], [*([] if request.dev else old_dev), *dev], request, log)
 
 
-def _with_dictionaries(data: NluData, old: NluData) -> None:
-    """Adds the model's lookup tables, regexes and synonyms; of a surface with two values the new one counts."""
+def _add_dictionaries(data: NluData, old: NluData) -> None:
+    """Adds the model's lookup tables, regexes and synonyms; if a surface has two values, the new one is used."""
     data.synonyms = {**old.synonyms, **data.synonyms}
     data.synonyms_of = {
         kind: {**old.synonyms_of.get(kind, {}), **data.synonyms_of.get(kind, {})}
         for kind in (*old.synonyms_of, *data.synonyms_of)
     }
-    for mine, other in ((data.regexes, old.regexes), (data.lookups, old.lookups)):
-        for name, entries in other.items():
-            mine[name] = list(dict.fromkeys([*entries, *mine.get(name, [])]))
+    for new_tables, old_tables in ((data.regexes, old.regexes), (data.lookups, old.lookups)):
+        for name, entries in old_tables.items():
+            new_tables[name] = list(dict.fromkeys([*entries, *new_tables.get(name, [])]))
 
 
 def _union(old: Labels, new: Labels) -> Labels:
-    def both(one: dict[str, list[str]], other: dict[str, list[str]]) -> dict[str, list[str]]:
-        return {kind: _sorted(one.get(kind, []), other.get(kind, [])) for kind in _sorted(list(one), list(other))}
+    def both(first: dict[str, list[str]], second: dict[str, list[str]]) -> dict[str, list[str]]:
+        return {kind: _sorted(first.get(kind, []), second.get(kind, [])) for kind in _sorted(list(first), list(second))}
 
     groups = both(old.groups, new.groups)
-    counts = all(side.counting or not side.groups for side in (old, new))
-    counting = counting_order({name for names in groups.values() for name in names}) if counts else []
+    all_counting = all(side.counting or not side.groups for side in (old, new))
+    counting = counting_order({name for names in groups.values() for name in names}) if all_counting else []
     return Labels(
         _sorted(old.intents, new.intents),
         _sorted(old.entities, new.entities),
@@ -172,21 +173,22 @@ def _union(old: Labels, new: Labels) -> Labels:
     )
 
 
-def _sorted(one: Sequence[str], other: Sequence[str]) -> list[str]:
-    return sorted({*one, *other})
+def _sorted(first: Sequence[str], second: Sequence[str]) -> list[str]:
+    return sorted({*first, *second})
 
 
 def _log_labels(trained: TrainedModel, dataset: Dataset, labels: Labels, log: Log) -> None:
     """Log the new labels, and those that the model may forget."""
     old = trained.model.labels
-    for what, known, now in (("intents", old.intents, labels.intents), ("entity types", old.entities, labels.entities)):
-        new = [name for name in now if name not in known]
-        log(f"from {trained.path}: {len(known)} {what} known, {len(new)} new{': ' if new else ''}{', '.join(new)}")
-    shown = collect_labels(dataset, trained.model.config)
-    gone = [name for name in (*old.intents, *old.entities) if name not in {*shown.intents, *shown.entities}]
-    if gone:
+    pairs = (("intents", old.intents, labels.intents), ("entity types", old.entities, labels.entities))
+    for kind, old_names, names in pairs:
+        new = [name for name in names if name not in old_names]
+        log(f"from {trained.path}: {len(old_names)} {kind} known, {len(new)} new{': ' if new else ''}{', '.join(new)}")
+    annotated = collect_labels(dataset, trained.model.config)
+    missing = [name for name in (*old.intents, *old.entities) if name not in {*annotated.intents, *annotated.entities}]
+    if missing:
         log(
-            f"warning: neither {trained.path} nor the data have examples of {', '.join(gone)}, so the model soon "
+            f"warning: neither {trained.path} nor the data have examples of {', '.join(missing)}, so the model soon "
             "forgets these labels; add examples of them."
         )
 
@@ -199,5 +201,9 @@ def _vocabularies(trained: TrainedModel) -> Vocabularies:
 def _calibration(trained: TrainedModel) -> Calibration:
     metadata = trained.model.training
     oos_scorer = metadata.get("oos_scorer")
-    fitted = float(metadata.get("temperature", 1.0)), float(metadata.get("decision_bias", 0.0))
-    return Calibration(*fitted, OosScorer(**oos_scorer) if oos_scorer else None, int(metadata.get("calibrated_on", 0)))
+    return Calibration(
+        temperature=float(metadata.get("temperature", 1.0)),
+        decision_bias=float(metadata.get("decision_bias", 0.0)),
+        oos_scorer=OosScorer(**oos_scorer) if oos_scorer else None,
+        calibrated_on=int(metadata.get("calibrated_on", 0)),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,20 +35,21 @@ class CrossValidation:
     data: Sequence[str | Path]
     folds: int
     config: Config
+    _: KW_ONLY
     encoder: str | None = None
     """Directory or hub name of a pretrained encoder; None trains on sparse features alone"""
     device: str | None = None
-    """cpu or cuda; None takes CUDA when it is there"""
+    """cpu or cuda; None uses CUDA if it is available"""
     quiet: bool = False
     """No progress bar"""
 
 
 @dataclass(frozen=True)
 class _Fold:
-    """The answers of one model to its held-out examples."""
+    """The results of one model on its held-out examples."""
 
     numbers: list[int]
-    """Of the examples, in the whole"""
+    """Indices of the examples in the whole data"""
     results: list[dict[str, Any]]
     metrics: dict[str, Any]
     unseen_spans: frozenset[tuple[int, Span]]
@@ -67,15 +68,15 @@ def cross_validate(options: CrossValidation, log: Log = no_log) -> ReportData:
         raise DataError(place, _("no example has an intent or an entity"), _("annotate some first"))
     fold_of = stratified_folds(data.examples, options.folds, options.config.training.seed)
     _note_rare(data.examples, options.folds, log)
-    done = [_answered(options, data, fold_of, fold, log) for fold in range(options.folds)]
+    done_folds = [_run_fold(options, data, fold_of, fold, log) for fold in range(options.folds)]
     results: list[Mapping[str, Any]] = [{}] * len(data.examples)
-    for one in done:
-        for number, result in zip(one.numbers, one.results, strict=True):
+    for done in done_folds:
+        for number, result in zip(done.numbers, done.results, strict=True):
             results[number] = result
-    metrics = pooled(data.examples, results, [one.metrics for one in done])
+    metrics = pooled(data.examples, results, [done.metrics for done in done_folds])
     subject = f"{', '.join(map(str, options.data))}, cross-validated in {options.folds} folds"
     counts = counted(data.examples, options.config.model.multi_label)
-    unseen_spans: frozenset[Any] = frozenset().union(*(one.unseen_spans for one in done))
+    unseen_spans: frozenset[Any] = frozenset().union(*(done.unseen_spans for done in done_folds))
     labels = _labels(metrics, data.examples)
     return ReportData(
         subject=subject,
@@ -90,7 +91,7 @@ def cross_validate(options: CrossValidation, log: Log = no_log) -> ReportData:
 
 
 def _note_rare(examples: Sequence[Example], folds: int, log: Log) -> None:
-    """Names the intents that some fold's test cannot have, or that one with a single text never learns."""
+    """Logs the intents that have fewer different texts than there are folds."""
     texts = Counter(
         intent for _, intent in {(example.text, example.intent) for example in examples} if intent is not None
     )
@@ -104,12 +105,12 @@ def _note_rare(examples: Sequence[Example], folds: int, log: Log) -> None:
         )
 
 
-def _answered(options: CrossValidation, data: NluData, fold_of: Sequence[int], fold: int, log: Log) -> _Fold:
-    numbers = [i for i, one in enumerate(fold_of) if one == fold]
-    held = [data.examples[i] for i in numbers]
-    rest = [example for example, one in zip(data.examples, fold_of, strict=True) if one != fold]
+def _run_fold(options: CrossValidation, data: NluData, fold_of: Sequence[int], fold: int, log: Log) -> _Fold:
+    numbers = [i for i, number in enumerate(fold_of) if number == fold]
+    test = [data.examples[i] for i in numbers]
+    train = [example for example, number in zip(data.examples, fold_of, strict=True) if number != fold]
     title = f"fold {fold + 1} of {options.folds}"
-    log(f"{title}: {len(rest)} examples to learn from, {len(held)} held out")
+    log(f"{title}: {len(train)} examples to learn from, {len(test)} held out")
     with scratch_folder() as folder:
         request = Request(
             data=options.data,
@@ -119,37 +120,40 @@ def _answered(options: CrossValidation, data: NluData, fold_of: Sequence[int], f
             device=options.device,
             quiet=options.quiet,
         )
-        _train(request, data, rest, log if fold == 0 else no_log)
+        _train(request, data, train, log if fold == 0 else no_log)
         model = Interpreter.load(request.out)
-        results = model.parse_batch([example.text for example in held])
-    metrics = evaluate(held, results, model.labels)
-    log(f"{title}: {_in_words(metrics)}")
-    return _Fold(numbers, results, metrics, find_unseen_spans(held, seen_in_examples(rest), numbers))
+        results = model.parse_batch([example.text for example in test])
+    metrics = evaluate(test, results, model.labels)
+    log(f"{title}: {_summary(metrics)}")
+    return _Fold(numbers, results, metrics, find_unseen_spans(test, seen_in_examples(train), numbers))
 
 
 def _train(request: Request, data: NluData, examples: Sequence[Example], log: Log) -> None:
     """Trains as `cnlu train` does, without the log lines that name the temporary folder."""
 
-    def without_place(line: str) -> None:
+    def log_without_paths(line: str) -> None:
         if str(request.out) not in line and not line.startswith("interrupted"):
             log(line)
 
     device = prepare(request)
     dataset = split_dataset(replace(data, notes=[]), examples, request, log)
-    train_on(dataset, request, device, without_place)
+    train_on(dataset, request, device, log_without_paths)
 
 
 def _labels(metrics: Mapping[str, Any], examples: Sequence[Example]) -> Labels:
-    """The labels that all models know."""
-    every = Labels.collect(examples)
+    """The labels that collected model has seen in training."""
+    collected = Labels.collect(examples)
     intents, entities = (
         [label for label in labels if (metrics[section] or {key: {}})[key].get(label, {"seen": True})["seen"]]
-        for labels, section, key in ((every.intents, "intent", "per_label"), (every.entities, "entity", "per_type"))
+        for labels, section, key in (
+            (collected.intents, "intent", "per_label"),
+            (collected.entities, "entity", "per_type"),
+        )
     )
-    return Labels(intents, entities, every.roles, every.groups)
+    return Labels(intents, entities, collected.roles, collected.groups)
 
 
-def _in_words(metrics: Mapping[str, Any]) -> str:
+def _summary(metrics: Mapping[str, Any]) -> str:
     parts = [f"frames {metrics['frame_accuracy']:.3f}"]
     if metrics["intent"]:
         parts.append(f"intents {metrics['intent']['accuracy']:.3f}")

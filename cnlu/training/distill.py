@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -28,16 +28,16 @@ from cnlu.training.inputs import TrainingInputs, prepare, refuse_settings_withou
 from cnlu.training.pipeline import TrainingResult, run_pipeline
 from cnlu.training.request import Log, Request
 from cnlu.training.transfer.distillation_targets import DistillationTargets
-from cnlu.training.transfer.teacher import as_example, ask, with_vectors
+from cnlu.training.transfer.teacher import as_example, teacher_answers, with_vectors
 from cnlu.training.transfer.trained_model import TrainedModel
 
 NONE = "none"
-MOST_DEV = 1000
-"""Texts held out for dev; more would only make a pass longer."""
+MAX_DEV = 1000
+"""Maximum number of dev texts; more would only make an epoch longer."""
 MEMORY = 1 << 30
-"""Bytes of the teacher's scores, and of its vectors, that are kept in memory; beyond that they lie on disk."""
+"""Bytes of the teacher's scores, and of its vectors, that are kept in memory; larger arrays go to disk."""
 _LAYERS = re.compile(r"layers=(.*)")
-_TEACHERS = (
+_SHARED_SETTINGS = (
     ("model", "tagging"),
     ("model", "multi_label"),
     ("features", "lexicon"),
@@ -45,7 +45,7 @@ _TEACHERS = (
     ("text", "fold_case"),
     ("text", "simplify"),
 )
-"""Settings without which the student could not give its teacher's answers."""
+"""Settings that the student shares with its teacher; otherwise it could not learn the teacher's answers."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +57,15 @@ class Distillation:
     student: str = NONE
     """`none`: on sparse features alone; `layers=N`: on N layers of the teacher's encoder; else a directory or hub name
     of another encoder"""
+    _: KW_ONLY
     max_texts: int = 50_000
-    """Most texts that are used, drawn evenly"""
+    """Maximum number of texts, a uniform sample"""
     temperature: float = 2.0
-    """Of the intents: above 1 unlikely ones count more"""
+    """Softmax temperature of the intents; above 1, unlikely intents count more"""
     hidden: float | None = None
-    """Weight of the loss of hidden states; None: 1 where both have an encoder and the student's learns"""
+    """Weight of the hidden-state loss; None: 1 if both have an encoder and the student's is trained"""
     copies: int = 0
-    """Of each annotated example: so many times its sentence with other values of its entities is learned from too"""
+    """Number of copies of each annotated sentence, with other entity values, that the student also learns from"""
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -82,13 +83,13 @@ class Distillation:
     @property
     def layers(self) -> int | None:
         """N of `layers=N`. Raises UsageError if it is not a whole number of at least 1."""
-        found = _LAYERS.fullmatch(self.student)
-        if found is None:
+        match = _LAYERS.fullmatch(self.student)
+        if match is None:
             return None
-        if not re.fullmatch(r"[1-9][0-9]{0,3}", found[1]):
+        if not re.fullmatch(r"[1-9][0-9]{0,3}", match[1]):
             problem = _("is not a number of layers")
             raise UsageError(f"--student {self.student}", problem, _("write a whole number from 1 up, as in layers=4"))
-        return int(found[1])
+        return int(match[1])
 
 
 def distill(options: Distillation, request: Request, log: Log = no_log) -> TrainingResult:
@@ -96,7 +97,7 @@ def distill(options: Distillation, request: Request, log: Log = no_log) -> Train
 
     Raises UsageError, DataError or ModelError.
     """
-    inputs, request = _student_inputs(options, request, log)  # the teacher itself need not stay in memory
+    inputs, request = _student_inputs(options, request, log)  # frees the teacher's memory before training
     return run_pipeline(inputs, request, log)
 
 
@@ -110,19 +111,19 @@ def _student_inputs(options: Distillation, request: Request, log: Log) -> tuple[
     for note in notes:
         log(f"note: {note}")
     teacher = TrainedModel.load(options.teacher, request.config.training.threads)
-    request = replace(request, config=_cut(_as_teacher(request.config, teacher), layers))
+    request = replace(request, config=_with_layers(_with_shared_settings(request.config, teacher), layers))
     encoder = _encoder(options, layers, teacher, request.config, log)
-    reader = _reader(options, teacher, encoder, log)
+    teacher_encoder = _teacher_encoder(options, teacher, encoder, log)
     texts, dev = _held_out(texts, teacher, request, log)
     texts += _copies(options.copies, texts, dev, request, log)
     windows = _windows(texts, request.config, encoder.tokenizer if encoder else None)
     folder, quiet = request.out.parent, request.quiet
-    answers, examples = ask(teacher, windows, MEMORY, folder, quiet)
-    if reader is not None:
+    answers, examples = teacher_answers(teacher, windows, MEMORY, folder, quiet)
+    if teacher_encoder is not None:
         answers = with_vectors(
             answers=answers,
             teacher=teacher,
-            reader=reader,
+            aligned_encoder=teacher_encoder,
             texts=windows,
             device=device,
             memory=MEMORY,
@@ -134,7 +135,7 @@ def _student_inputs(options: Distillation, request: Request, log: Log) -> tuple[
         answers=answers,
         width=encoder.aligned_encoder.width if encoder else 0,
         temperature=options.temperature,
-        hidden=_weight(options),
+        hidden=_hidden_weight(options),
         device=device,
     )
     refuse_settings_without_effect(request.config, student=True)
@@ -145,7 +146,7 @@ def _student_inputs(options: Distillation, request: Request, log: Log) -> tuple[
 def _inputs(
     dataset: Dataset, teacher: TrainedModel, device: torch.device, encoder: Encoder | None, targets: DistillationTargets
 ) -> TrainingInputs:
-    """A student learns its teacher's targets: nothing is augmented, and the model keeps no examples."""
+    """The student learns the teacher's targets: no example is augmented, and the model directory keeps none."""
     return TrainingInputs(
         dataset=dataset,
         labels=teacher.model.labels,
@@ -154,17 +155,17 @@ def _inputs(
         targets=targets,
         augment=False,
         keep_examples=False,
-        fingerprint=targets.about,
-        metadata={"distilled": targets.about},
+        fingerprint=targets.metadata,
+        metadata={"distilled": targets.metadata},
     )
 
 
-def _as_teacher(config: Config, teacher: TrainedModel) -> Config:
-    """The settings, with those of the teacher that a student must share. Raises UsageError for one without effect."""
-    usual, own = Config(), teacher.model.config
-    for section, name in _TEACHERS:
-        mine, inherited = getattr(getattr(config, section), name), getattr(getattr(own, section), name)
-        if mine not in (inherited, getattr(getattr(usual, section), name)):
+def _with_shared_settings(config: Config, teacher: TrainedModel) -> Config:
+    """The settings, where those that a student shares are its teacher's. Raises UsageError for one without effect."""
+    defaults, teachers = Config(), teacher.model.config
+    for section, name in _SHARED_SETTINGS:
+        value, inherited = getattr(getattr(config, section), name), getattr(getattr(teachers, section), name)
+        if value not in (inherited, getattr(getattr(defaults, section), name)):
             problem = _("a student has its teacher's, {value}", value=inherited)
             raise UsageError(f"{section}.{name}", problem, _("leave the setting out"))
         config = replace(config, **{section: replace(getattr(config, section), **{name: inherited})})
@@ -176,7 +177,7 @@ def _as_teacher(config: Config, teacher: TrainedModel) -> Config:
     return config
 
 
-def _cut(config: Config, layers: int | None) -> Config:
+def _with_layers(config: Config, layers: int | None) -> Config:
     if layers is None:
         return config
     if config.encoder.keep_layers not in (0, layers):
@@ -193,25 +194,27 @@ def _encoder(
         return None
     if layers is None:
         return prepare_encoder(options.student, config, log)
-    given = teacher.pretrained()
-    if layers > given.backbone.depth:
-        depth = given.backbone.depth
+    pretrained = teacher.pretrained()
+    count = pretrained.backbone.num_hidden_layers
+    if layers > count:
         problem = n_(
             "the encoder of {model} has {count} layer",
             "the encoder of {model} has {count} layers",
-            depth,
+            count,
             model=teacher.path,
         )
-        raise UsageError(f"--student layers={layers}", problem, _("keep at most {count}", count=depth))
-    return prepare_encoder(str(teacher.path), config, log, given)
+        raise UsageError(f"--student layers={layers}", problem, _("keep at most {count}", count=count))
+    return prepare_encoder(str(teacher.path), config, log, pretrained)
 
 
-def _reader(options: Distillation, teacher: TrainedModel, encoder: Encoder | None, log: Log) -> AlignedEncoder | None:
+def _teacher_encoder(
+    options: Distillation, teacher: TrainedModel, encoder: Encoder | None, log: Log
+) -> AlignedEncoder | None:
     """The teacher's encoder if the student learns from its hidden states, else None."""
-    learns = encoder is not None and encoder.tuning != "frozen"
-    if not learns and options.hidden is not None:
+    trains_encoder = encoder is not None and encoder.tuning != "frozen"
+    if not trains_encoder and options.hidden is not None:
         raise UsageError("--hidden", _("has no effect on a student without an encoder that learns"), _("leave it out"))
-    if not learns or not _weight(options):
+    if not trains_encoder or not _hidden_weight(options):
         return None
     try:
         return teacher.aligned_encoder()
@@ -222,22 +225,22 @@ def _reader(options: Distillation, teacher: TrainedModel, encoder: Encoder | Non
         return None
 
 
-def _weight(options: Distillation) -> float:
+def _hidden_weight(options: Distillation) -> float:
     return 1.0 if options.hidden is None else options.hidden
 
 
 def _held_out(texts: list[str], teacher: TrainedModel, request: Request, log: Log) -> tuple[list[str], list[Example]]:
-    """(The training texts, the dev examples): those of --dev, else some texts with the teacher's answers."""
+    """(The training texts, the dev examples). Without --dev, the latter are some texts with the teacher's answers."""
     if request.dev:
         refuse_without_effect(request.config, {"dev_split": _("has no effect with --dev")})
-        given = load_data(list(request.dev), settings=request.config.data).examples
-        dev = [example for example in given if example.text.strip()]
-        known = {example.text for example in dev}
-        texts = [text for text in texts if text not in known]
+        examples = load_data(list(request.dev), settings=request.config.data).examples
+        dev = [example for example in examples if example.text.strip()]
+        dev_texts = {example.text for example in dev}
+        texts = [text for text in texts if text not in dev_texts]
         if not texts:
             raise DataError("--data", _("all its texts are also dev texts"), _("give other texts"))
         return texts, dev
-    count = min(MOST_DEV, int(len(texts) * request.config.training.dev_fraction))
+    count = min(MAX_DEV, int(len(texts) * request.config.training.dev_fraction))
     if count:
         log(f"dev: the student is compared with its teacher on texts held out ({count})")
     else:
@@ -250,31 +253,32 @@ def _held_out(texts: list[str], teacher: TrainedModel, request: Request, log: Lo
 
 
 def _copies(count: int, texts: list[str], dev: list[Example], request: Request, log: Log) -> list[str]:
-    """Sentences of the annotated examples among `texts` with other values of their entities; none is a dev text.
+    """Copies of the annotated examples among `texts` with other entity values, without dev texts.
 
-    Where text is short, more of another kind harms a student; these are of the kind, and its teacher tells them apart.
+    With little text, adding sentences of another kind harms the student. These are of the same kind, and the teacher
+    scores each of them.
     """
     if not count:
         return []
-    learned, seed = set(texts), request.config.training.seed
-    examples = [example for example in annotated(request.data, request.config.data) if example.text in learned]
-    known = learned | {example.text for example in dev}
-    found = {copy.text: None for i in range(count) for copy in substitute_values(examples, 1.0, seed + i)}
-    new = [text for text in found if text not in known]
-    if not new:
+    train_texts, seed = set(texts), request.config.training.seed
+    examples = [example for example in annotated(request.data, request.config.data) if example.text in train_texts]
+    old_texts = train_texts | {example.text for example in dev}
+    copies = {copy.text: None for i in range(count) for copy in substitute_values(examples, 1.0, seed + i)}
+    new_texts = [text for text in copies if text not in old_texts]
+    if not new_texts:
         problem = _("there are no annotated entities in --data to replace")
         raise UsageError("--copies", problem, _("add annotated examples, or leave it out"))
-    log(f"adding {len(new)} copies of sentences with other entity values")
-    return new
+    log(f"adding {len(new_texts)} copies of sentences with other entity values")
+    return new_texts
 
 
 def _windows(texts: Sequence[str], config: Config, tokens: AlignedTokenizer | None) -> list[str]:
-    """The texts that the student reads: windows of long texts, and the part that gives their intent."""
-    found: dict[str, None] = {}
+    """The texts that the student reads: windows of long texts, and the part that their intent is classified from."""
+    parts: dict[str, None] = {}
     for text in texts:
-        seen = view(text)
-        plan = plan_windows(seen.text, config, tokens)
-        found |= dict.fromkeys(seen.part([(window.start, window.end)]).raw for window in plan.windows)
+        visible = view(text)
+        plan = plan_windows(visible.text, config, tokens)
+        parts |= dict.fromkeys(visible.part([(window.start, window.end)]).raw for window in plan.windows)
         if plan.intent:
-            found[seen.part(plan.intent).raw] = None
-    return [piece for piece in found if len(view(piece))]
+            parts[visible.part(plan.intent).raw] = None
+    return [part for part in parts if len(view(part))]

@@ -28,7 +28,7 @@ from cnlu.training.request import Request
 from cnlu.training.transfer.distillation_targets import DistillationTargets
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Features:
     """The featurized examples, with the extractor and the vocabularies."""
 
@@ -36,13 +36,13 @@ class Features:
     rows: list[Row]
     vocabularies: Vocabularies
     examples: list[Example]
-    """Those of the dataset and those that augmentation made"""
+    """The examples of the dataset and the augmented ones"""
     augmented: dict[str, list[Example]]
-    """The latter by what they are"""
+    """The augmented ones by kind"""
 
 
 def random_start(network: Ensemble, labels: Labels, features: Features) -> None:
-    """Keep the random weights, but zero the rows of features that a member does not see before the refit."""
+    """Keep the random weights, except that features a member does not see before the refit get zeros."""
     if any(row.held_out_by for row in features.rows):
         zero_unseen_features(network, features.rows)
 
@@ -56,31 +56,31 @@ class TrainingInputs:
     device: torch.device
     encoder: Encoder | None
     initialize: Callable[[Ensemble, Labels, Features], None] = random_start
-    """Gives the network its first weights"""
-    known: Vocabularies | None = None
-    """Features that the vocabularies contain in any case"""
+    """Initializes the weights of the network"""
+    initial_vocabularies: Vocabularies | None = None
+    """Those of a model that is trained further, which the new ones extend"""
     item_weights: Tensor | None = None
-    """Where the weights of the decision on groups begin; None: at their defaults"""
+    """Initial weights of the grouping CRF; None: their defaults"""
     earlier_calibration: Calibration | None = None
-    """Kept where there are too few dev examples to calibrate again"""
+    """Kept if there are too few dev examples to calibrate again"""
     epoch_share: float = 1.0
     """Share of the planned epochs"""
     targets: DistillationTargets | None = None
-    """What to learn instead of the annotations"""
+    """The teacher's targets, which replace the annotations"""
     augment: bool = True
-    """Whether further examples are made of the annotated ones"""
+    """Whether to augment the examples"""
     keep_examples: bool = True
     """Whether the model directory may hold examples"""
     fingerprint: dict[str, Any] = field(default_factory=dict)
-    """What a resumed run must have in common with the interrupted one, beside settings and examples"""
+    """What a resumed run must share with the interrupted one, besides settings and examples"""
     metadata: dict[str, Any] = field(default_factory=dict)
-    """Further content of training.json"""
+    """Additional content of training.json"""
 
 
 def prepare(request: Request) -> torch.device:
     """The device to train on. Checks output and device, and fixes the seed and the number of threads.
 
-    Raises UsageError where the output or the device cannot be used.
+    Raises UsageError if the output or the device cannot be used.
     """
     if request.int8 and not request.store_weights:
         raise UsageError(

@@ -7,7 +7,7 @@ from typing import Any
 
 from cnlu.export.model_files import model_files
 from cnlu.export.network_weights import to_safetensors
-from cnlu.export.onnx_export import without_notes
+from cnlu.export.onnx_export import without_exporter_metadata
 from cnlu.model.ensemble import Ensemble
 from cnlu.runtime.calibration import Calibration
 from cnlu.runtime.model_dir import write_model_dir
@@ -18,7 +18,7 @@ from cnlu.training.inputs import Features, TrainingInputs
 from cnlu.training.request import Log, Request
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Fitted:
     """The outcome of fit and calibrate."""
 
@@ -40,7 +40,7 @@ def package(inputs: TrainingInputs, features: Features, fitted: Fitted, request:
         data=inputs.dataset.data,
         vocabularies=features.vocabularies,
         network=fitted.network,
-        graph=without_notes(fitted.graph),
+        graph=without_exporter_metadata(fitted.graph),
         metadata=_metadata(inputs, fitted, request),
         tokens=encoder.tokens_json if encoder else None,
         weights=_weights(fitted.network, request, log),
@@ -67,8 +67,9 @@ def _metadata(inputs: TrainingInputs, fitted: Fitted, request: Request) -> dict[
 
 
 def _weights(network: Ensemble, request: Request, log: Log) -> bytes | None:
-    """The content of network.safetensors. None with --no-store-weights and with --int8, because
-    an 8-bit encoder cannot be trained.
+    """The content of network.safetensors.
+
+    None with --no-store-weights, and with --int8, because an 8-bit encoder cannot be trained.
     """
     if request.int8:
         return None
@@ -82,7 +83,7 @@ def _weights(network: Ensemble, request: Request, log: Log) -> bytes | None:
 
 
 def _examples(inputs: TrainingInputs, request: Request, log: Log) -> dict[str, bytes]:
-    """Files with the examples that a later training from this model replays."""
+    """Files with the examples that a training continued from this model replays."""
     dataset, training = inputs.dataset, request.config.training
     if not inputs.keep_examples:
         return {}

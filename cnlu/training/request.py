@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 from cnlu.config import Config
@@ -14,11 +14,12 @@ Log = Callable[[str], None]
 
 @dataclass
 class Request:
-    """The command line, with its settings read."""
+    """The options of a training command, with its settings."""
 
     data: Sequence[str | Path]
     out: Path
     config: Config
+    _: KW_ONLY
     dev: Sequence[str | Path] = ()
     """Empty: a part of `data` is held out."""
     encoder: str | None = None
@@ -26,12 +27,12 @@ class Request:
     int8: bool = False
     """Store the encoder in 8 bits."""
     device: str | None = None
-    """cpu or cuda; None takes CUDA when it is there."""
+    """cpu or cuda; None uses CUDA if it is available."""
     resume: bool = False
     force: bool = False
     quiet: bool = False
     """No progress bar."""
     store_examples: bool = True
-    """Whether the model directory keeps examples, for a later training from it."""
+    """Whether the model directory keeps examples, which a training that continues from it replays."""
     store_weights: bool = True
     """Whether the model directory holds network.safetensors, which --from needs."""

@@ -15,7 +15,7 @@ from cnlu.training.package import Fitted
 from cnlu.training.request import Log
 
 SHOWN = 3
-"""How many augmented examples of a kind are shown"""
+"""Number of augmented examples of a kind that are shown"""
 
 
 def log_dataset(inputs: TrainingInputs, features: Features, config: Config, schedule: str, log: Log) -> None:
@@ -25,9 +25,9 @@ def log_dataset(inputs: TrainingInputs, features: Features, config: Config, sche
         log(f"note: {note}")
     for line in dictionary_notes(dataset.data, features.extractor.lexicon, config):
         log(line)
-    made = "".join(f" and {len(new)} {kind}" for kind, new in features.augmented.items() if new)
+    augmented = "".join(f" and {len(new)} {kind}" for kind, new in features.augmented.items() if new)
     log(
-        f"{len(dataset.train)} examples{made}, "
+        f"{len(dataset.train)} examples{augmented}, "
         f"{len(labels.intents)} intents, {len(labels.entities)} entity types, "
         f"{len(dataset.dev)} dev examples; {len(vocabularies.characters) - 1} character features, "
         f"{len(vocabularies.sentence) - 1} sentence features; {schedule}"
@@ -38,27 +38,27 @@ def log_dataset(inputs: TrainingInputs, features: Features, config: Config, sche
 
 
 def log_last_epoch_kept(dataset: Dataset, config: Config, keeps_calibration: bool, log: Log) -> None:
-    """Why dev does not choose the epoch: of a few examples the luckiest epoch is no better than another.
+    """Logs why dev does not choose the epoch: on few examples, the best epoch is a matter of luck.
 
-    Raises UsageError where training.patience is set, which then has no effect.
+    Raises UsageError if training.patience is set, which then has no effect.
     """
     training = config.training
-    problem = _("has no effect with fewer dev examples than training.min_dev ({least})", least=training.min_dev)
-    refuse_without_effect(config, {"dev_choice": problem})
-    by_one = set(dataset.held_out_by) - {0, all_members(config.model.members)}
-    how = "as before" if keeps_calibration else f"on {len(dataset.calibration_examples()[0])} examples"
+    reason = _("has no effect with fewer dev examples than training.min_dev ({least})", least=training.min_dev)
+    refuse_without_effect(config, {"dev_choice": reason})
+    out_of_fold = set(dataset.held_out_by) - {0, all_members(config.model.members)}
+    calibrated = "as before" if keeps_calibration else f"on {len(dataset.calibration_examples()[0])} examples"
     log(
         f"note: fewer dev examples than training.min_dev ({training.min_dev}) are too few to choose an epoch by: the "
-        f"last is kept, calibrated {how}"
-        f"{', each by a network that left it out' if by_one and not keeps_calibration else ''}"
+        f"last is kept, calibrated {calibrated}"
+        f"{', each by a network that left it out' if out_of_fold and not keeps_calibration else ''}"
         f"{'; then all are learned from' if dataset.held_out_by else ''}."
     )
 
 
-def log_summary(out: Path, fitted: Fitted, *, chosen: bool, out_of_fold: bool, log: Log) -> None:
+def log_summary(out: Path, fitted: Fitted, *, best_epoch: bool, out_of_fold: bool, log: Log) -> None:
     """Logs where the model is, which epoch was kept, and the dev metrics."""
     state, metrics = fitted.state, fitted.dev_metrics
-    written = f"best of {state.epoch} epochs was {state.best_epoch}" if chosen else f"after {state.epoch} epochs"
+    written = f"best of {state.epoch} epochs was {state.best_epoch}" if best_epoch else f"after {state.epoch} epochs"
     if metrics is None:
         log(f"{out}: written {written}")
         return
@@ -68,4 +68,4 @@ def log_summary(out: Path, fitted: Fitted, *, chosen: bool, out_of_fold: bool, l
     if metrics["entity"]:
         parts.append(f"entity F1 {metrics['entity']['f1']:.3f}")
     where = "left out" if out_of_fold else "on dev"
-    log(f"{out}: written{';' if chosen else ''} {written}; {where}: {', '.join(parts)}")
+    log(f"{out}: written{';' if best_epoch else ''} {written}; {where}: {', '.join(parts)}")

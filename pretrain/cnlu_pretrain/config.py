@@ -11,7 +11,7 @@ from cnlu.errors import UsageError
 from cnlu.i18n import _
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PrepareConfig:
     """Preparing a corpus: `cnlu pretrain prepare`."""
 
@@ -42,7 +42,7 @@ class PrepareConfig:
         check_limits(self, "prepare")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MaskingConfig:
     """Which tokens are masked, and what replaces them."""
 
@@ -113,7 +113,7 @@ class MaskingConfig:
         return {"token": "token", "word": "token", "ngram": "word"}.get(self.strategy, "unit")
 
     def ngram_probabilities(self) -> list[float]:
-        """Probabilities of n-grams of 1, 2, ... words; raises UsageError where `ngram_shares` cannot be read."""
+        """Probabilities of n-grams of 1, 2, ... words; raises UsageError if `ngram_shares` cannot be read."""
         try:
             shares = [float(share) for share in self.ngram_shares.split()]
         except ValueError:
@@ -127,7 +127,7 @@ class MaskingConfig:
         return [share / sum(shares) for share in shares]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SimilarConfig:
     """Making a table of similar words: `cnlu pretrain similar`."""
 
@@ -152,7 +152,7 @@ class SimilarConfig:
         check_limits(self, "similar")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ObjectivesConfig:
     """The training objectives, each with its weight in the loss; 0 turns one off."""
 
@@ -204,7 +204,7 @@ class ObjectivesConfig:
             )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ArchitectureConfig:
     """The size of a new encoder, of `--init random` or `cnlu pretrain distill`; the names are those of Hugging Face."""
 
@@ -231,7 +231,7 @@ class ArchitectureConfig:
             )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DistillConfig:
     """Learning from a teacher: `cnlu pretrain distill`. The size of the student is that of the `encoder` section."""
 
@@ -253,7 +253,7 @@ class DistillConfig:
             )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunConfig:
     """Training: `cnlu pretrain run`."""
 
@@ -320,7 +320,7 @@ class RunConfig:
                 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PretrainConfig:
     """All settings of pretraining."""
 

@@ -1,4 +1,4 @@
-"""The settings of pretraining, read from a file and `--set`; old names are answered with the new ones."""
+"""Reads the settings of pretraining from a file and `--set`; an error for an old name gives the new one."""
 
 from __future__ import annotations
 

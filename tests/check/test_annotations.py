@@ -1,4 +1,4 @@
-"""Spans that overlap, lie beside their value, or have loose edges."""
+"""Spans that overlap, lie next to their value, or need trimming."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def test_neighbours_do_not_overlap(found: Found) -> None:
         ("a去北京看看啊啊啊啊", (4, 10), "北京", "bytes"),
     ],
 )
-def test_a_span_beside_its_value(found: Found, text: str, span: tuple[int, int], value: str, said: str) -> None:
+def test_a_span_next_to_its_value_is_reported(
+    found: Found, text: str, span: tuple[int, int], value: str, said: str
+) -> None:
     (one,) = found(record(text, span, value=value), "misplaced-span")
     assert said in one.problem
 
@@ -54,7 +56,7 @@ def test_a_span_beside_its_value(found: Found, text: str, span: tuple[int, int],
         ("去北京", (1, 3), "北京"),
     ],
 )
-def test_a_canonical_value_is_no_mistake(found: Found, text: str, span: tuple[int, int], value: str) -> None:
+def test_a_canonical_value_is_not_a_finding(found: Found, text: str, span: tuple[int, int], value: str) -> None:
     assert found(record(text, span, value=value), "misplaced-span") == []
 
 
@@ -67,14 +69,14 @@ def test_a_canonical_value_is_no_mistake(found: Found, text: str, span: tuple[in
         ("红豆》。", "红豆"),
     ],
 )
-def test_loose_edges_are_named_with_what_stays(found: Found, written: str, kept: str) -> None:
+def test_untrimmed_spans_are_reported_with_the_trimmed_text(found: Found, written: str, kept: str) -> None:
     (one,) = found(record(f"去{written}啊", (1, 1 + len(written))), "untrimmed-span")
     start = 1 + written.index(kept)
     assert f"“{kept}” at {start}-{start + len(kept)}" in one.fix
 
 
 @pytest.mark.parametrize("written", ["《红豆》", "C++", "100%", "(一)", "A.B."])
-def test_brackets_that_close_and_signs_belong_to_a_name(found: Found, written: str) -> None:
+def test_matching_brackets_and_symbols_belong_to_a_name(found: Found, written: str) -> None:
     assert found(record(f"听{written}吧", (1, 1 + len(written)))) == []
 
 
@@ -82,7 +84,9 @@ def test_brackets_that_close_and_signs_belong_to_a_name(found: Found, written: s
     ("text", "span", "whole"),
     [("坐13号线", (2, 5), "13号线"), ("G1234次", (0, 3), "G1234"), ("找iPhone", (2, 7), "iPhone")],
 )
-def test_a_span_that_cuts_a_number_or_word(found: Found, text: str, span: tuple[int, int], whole: str) -> None:
+def test_a_span_that_cuts_a_number_or_word_is_reported(
+    found: Found, text: str, span: tuple[int, int], whole: str
+) -> None:
     (one,) = found(record(text, span), "partial-word-span")
     assert f"a part of “{whole}”" in one.problem
 
@@ -97,7 +101,7 @@ def test_whatever_the_span_the_fix_lies_inside_the_text(text: str, data: st.Data
     end = data.draw(st.integers(start + 1, len(text)))
     value = data.draw(st.one_of(st.just(text[start:end]), st.text(max_size=4)))
     entity = Entity(start, end, "x", value)
-    example = Example(text, "a", (entity,), None, "f:1")
+    example = Example(text, "a", (entity,), metadata=None, source="f:1")
     for one in (
         *_misplaced(example, entity),
         *_untrimmed(example, entity),

@@ -9,7 +9,7 @@ from tests.check.examples import Found, line_of
 TWELVE = [f"去[北京](city){end}" for end in "一二三四五六七八九十甲乙"]
 
 
-def test_another_type_of_a_settled_value(found: Found) -> None:
+def test_another_type_of_a_value_with_a_usual_type_is_reported(found: Found) -> None:
     (one,) = found(["|".join(["intent: go", *TWELVE, "叫[北京](person)来"])], "conflicting-type")
     assert line_of(one) == 17
     assert "as person; in 12 other places it is city" in one.problem
@@ -19,33 +19,33 @@ def test_with_little_evidence_no_type_is_reported(found: Found) -> None:
     assert found(["|".join(["intent: go", *TWELVE[:4], "叫[北京](person)来"])], "conflicting-type") == []
 
 
-def test_types_that_share_values_by_design_are_left_in_peace(found: Found) -> None:
+def test_types_that_share_values_by_design_are_not_reported(found: Found) -> None:
     pairs = (("上海", "南京"), ("南京", "上海"), ("武汉", "武汉"))
     shared = [f"从[{city}](from)到[{other}](to)" for city, other in pairs]
     lines = [line.replace("city", "to") for line in TWELVE]
     assert found(["|".join(["intent: go", *lines, *shared, "从[北京](from)走"])], "conflicting-type") == []
 
 
-def test_a_synonym_of_two_values(found: Found) -> None:
+def test_a_synonym_with_two_values_is_reported(found: Found) -> None:
     (one,) = found(["intent: go|去[帝都](city)", "synonym: 北京|帝都", "synonym: 东京|帝都"], "two-values")
     assert "“东京” here and for “北京”" in one.problem
     assert line_of(one) == 11
 
 
-def test_an_annotated_value_against_a_synonym(found: Found) -> None:
+def test_an_annotated_value_that_contradicts_a_synonym_is_reported(found: Found) -> None:
     sections = ["intent: go|去[魔都](city:沪)|到[魔都](city:沪)", "synonym: 上海|魔都"]
     (one,) = found(sections, "two-values")
     assert line_of(one) == 9 and len(one.related) == 2
 
 
 @pytest.mark.parametrize("other", ["IPHONE", "ｉＰｈｏｎｅ", "iphone"])
-def test_surfaces_that_fold_together_with_two_values(found: Found, other: str) -> None:
+def test_surfaces_that_fold_together_with_two_values_are_reported(found: Found, other: str) -> None:
     sections = ["intent: buy|买[iPhone](product)", "synonym: 苹果手机|iPhone", f"synonym: 爱疯|{other}"]
     (one,) = found(sections, "two-values")
     assert line_of(one) == 11 and other in one.text and "written “iPhone”" in one.problem
 
 
-def test_values_that_fold_together(found: Found) -> None:
+def test_values_that_fold_together_are_reported(found: Found) -> None:
     sections = ["intent: buy|买[爱疯](product:iPhone)|卖[苹果机](product:IPHONE)"]
     (one,) = found(sections, "two-values")
     assert (one.text, line_of(one)) == ("IPHONE", 6) and "only in width or case" in one.problem
@@ -57,7 +57,7 @@ def test_a_surface_may_have_a_value_for_each_type(found: Found) -> None:
     assert found(sections, "two-values", "data.synonyms=everywhere")
 
 
-def test_a_value_of_one_type_is_told_where_another_type_has_the_surface_bare(found: Found) -> None:
+def test_a_value_of_one_type_is_reported_if_another_type_has_the_surface_without_a_value(found: Found) -> None:
     sections = ["intent: order|来[大](size:L)杯|要[大](portion)份"]
     (one,) = found(sections, "one-type-value")
     assert (one.severity, line_of(one)) == ("info", 6)

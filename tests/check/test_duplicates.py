@@ -1,4 +1,4 @@
-"""Texts that stand more than once."""
+"""Texts that occur more than once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.check.examples import Found, jsonl, line_of
 
 
-def test_a_text_under_two_intents_is_named_at_both_places(found: Found) -> None:
+def test_a_text_with_two_intents_is_reported_with_both_places(found: Found) -> None:
     (one,) = found(["intent: refund|退票", "intent: change|改签|退票"], "two-intents")
     assert line_of(one) == 9
     assert one.severity == "error"
@@ -18,7 +18,7 @@ def test_a_text_under_two_intents_is_named_at_both_places(found: Found) -> None:
 
 
 @pytest.mark.parametrize("again", ["订 G12", "订　ｇ１２", "订  g12 "])
-def test_width_case_and_runs_of_spaces_make_no_other_text(found: Found, again: str) -> None:
+def test_texts_that_differ_in_width_case_or_runs_of_spaces_are_the_same(found: Found, again: str) -> None:
     assert found(["intent: a|订 g12", f"intent: b|{again}"], "two-intents")
 
 
@@ -32,7 +32,7 @@ def test_width_case_and_runs_of_spaces_make_no_other_text(found: Found, again: s
         ("可以退票", "可以退票？"),
     ],
 )
-def test_what_differs_in_punctuation_or_particles_only_is_a_warning(found: Found, one: str, other: str) -> None:
+def test_texts_that_differ_only_in_punctuation_or_particles_are_a_warning(found: Found, one: str, other: str) -> None:
     seen = found([f"intent: a|{one}", f"intent: b|{other}"])
     assert [(finding.code, finding.severity) for finding in seen] == [("near-duplicate-two-intents", "warning")]
 

@@ -1,4 +1,4 @@
-"""`cnlu check --fix`: annotations in other brackets are written right, and nothing else changes."""
+"""`cnlu check --fix` corrects annotations in wrong brackets and changes nothing else."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_all_files_of_a_folder_and_of_the_test_are_fixed_by_what_all_know(tmp_pa
     assert load_data(test).examples[0].entities == (Entity(1, 3, "city", "天津"),)
 
 
-def test_jsonl_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_jsonl_is_not_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     content = (
         '{"text": "来[小杯](cup)", "intent": "a"}\n{"text": "大杯", "entities": '
         '[{"start": 0, "end": 2, "entity": "cup"}]}\n'
@@ -84,7 +84,7 @@ def test_jsonl_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         '  examples: "- 要\\u3010中杯\\u3011(cup)"\n',  # is not written so in the file
     ],
 )
-def test_what_cannot_be_fixed_safely_is_left_and_said(
+def test_markup_that_cannot_be_fixed_safely_is_left_and_reported(
     tmp_path: Path, written: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     content = f"nlu:\n- intent: order\n{written}- intent: 其他\n  examples: |\n    - 好\n"
@@ -113,7 +113,7 @@ def test_a_list_item_and_a_line_that_cannot_be_read_beside_it(tmp_path: Path) ->
         ("【小杯】(cup)和【小杯】(cup)", "[小杯](cup)和[小杯](cup)"),
     ],
 )
-def test_lines_with_more_than_one_thing_in_them(tmp_path: Path, line: str, fixed: str) -> None:
+def test_lines_with_several_problems_are_fixed_completely(tmp_path: Path, line: str, fixed: str) -> None:
     path = put(tmp_path, f"nlu:\n- intent: order\n  examples: |\n    - {line}\n")
     main(["check", str(path), "--fix"])
     assert path.read_text("utf-8").split("    - ")[1] == fixed + "\n"

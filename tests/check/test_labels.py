@@ -9,13 +9,13 @@ from tests.check.examples import Found, jsonl, line_of
 
 
 @pytest.mark.parametrize("other", ["Book_Ticket", "book-ticket", "ｂｏｏｋ_ticket", "bookTicket", "book ticket"])
-def test_intents_that_differ_in_case_width_or_separators(found: Found, other: str) -> None:
+def test_intents_that_differ_in_case_width_or_separators_are_reported(found: Found, other: str) -> None:
     (one,) = found(["intent: book_ticket|订票|买票", f"intent: {other}|来张票"], "similar-names")
     assert line_of(one) == 7 and one.text == other
     assert one.related[-1].source.endswith(":3")
 
 
-def test_types_and_roles_too(found: Found) -> None:
+def test_types_and_roles_with_similar_names_are_reported(found: Found) -> None:
     seen = found(
         [
             'intent: go|去[北京](city)|到[上海](City)|[早]{"entity": "time", "role": "To"}走|'
@@ -26,23 +26,23 @@ def test_types_and_roles_too(found: Found) -> None:
     assert sorted(one.text for one in seen) == ["City", "to"]
 
 
-def test_a_test_that_writes_a_name_otherwise_is_told_so(found: Found) -> None:
+def test_a_label_spelled_differently_in_the_test_data_is_reported(found: Found) -> None:
     seen = found(["intent: go|走吧"], test=["intent: Go|走了"])
     assert {"similar-names", "unknown-label"} == {one.code for one in seen}
 
 
-def test_a_dictionary_named_almost_as_a_type(found: Found) -> None:
+def test_a_dictionary_with_nearly_the_name_of_a_type_is_reported(found: Found) -> None:
     (one,) = found(["intent: go|去[北京](city)", "lookup: City|北京"], "similar-names")
     assert "entity type “city”" in one.problem
     assert found(["intent: go|去[北京](city)", "lookup: station|北京"], "similar-names") == []
 
 
 @pytest.mark.parametrize("name", ["null", "a b", "faq/行李", "🚄", "yes", "a:b", "O"])
-def test_any_name_will_do(found: Found, name: str) -> None:
+def test_the_folder_may_have_any_name(found: Found, name: str) -> None:
     assert found(jsonl({"text": "走吧", "intent": name}, {"text": "来了", "intent": "other"})) == []
 
 
-def test_few_examples_and_few_annotations(corpus) -> None:
+def test_few_examples_and_few_annotations_are_reported(corpus) -> None:
     few = ["intent: a|" + "|".join("一二三四五"), "intent: b|[六](x)|七"]
     codes = [(one.code, one.text) for one in check(corpus(few)) if one.code.startswith("few")]
     assert codes == [("few-examples", "b"), ("few-entities", "x")]

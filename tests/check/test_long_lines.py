@@ -1,4 +1,4 @@
-"""A line costs no more than its length, whatever is annotated in it."""
+"""The time for a line is proportional to its length, whatever its annotations."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_thousands_of_annotations_in_one_line(found: Found, line: str) -> None:
     assert time.process_time() - began < 6  # about half a second; quadratic rules took minutes at 20,000
 
 
-def test_what_is_said_of_a_long_line_is_short(found: Found) -> None:
+def test_findings_about_a_long_line_are_short(found: Found) -> None:
     line = "[京](city)去" * 1000
     (one,) = found([f"intent: go|{line}|{line.replace('](city)', '](town)')}"], "two-annotations")
     assert len(one.problem) < 500 and "and 995 more" in one.problem

@@ -1,4 +1,4 @@
-"""Values that are annotated in some examples and left bare in others."""
+"""Values that are annotated in some examples and not in others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def bot(*more: str) -> list[str]:
     return ["|".join(["intent: go", *ROUTES, *more])]
 
 
-def test_a_value_left_bare_once_is_named_with_its_evidence(found: Found) -> None:
+def test_a_value_without_an_annotation_is_reported_with_evidence(found: Found) -> None:
     (one,) = found(bot("北京那边还有票吗"), "missing-annotation")
     assert line_of(one) == 5 + len(ROUTES)
     assert "“北京” at 0-2 without an annotation; in 10 of 11 places it is city" in one.problem
@@ -47,28 +47,28 @@ def test_characters_that_are_not_the_value_are_no_finding(found: Found, bare: st
     assert found(bot(bare, *["去[北京西站](station)看"] * 3), "missing-annotation") == []
 
 
-def test_of_two_values_the_longer_one_is_bare(found: Found) -> None:
+def test_the_longer_of_two_matching_values_is_reported(found: Found) -> None:
     seen = found(bot(*[f"到[北京西站](city){end}" for end in "啊呀哦哈"], "北京西站怎么走"), "missing-annotation")
     assert [("“北京西站”" in one.problem, "annotate [北京西站]" in one.fix) for one in seen] == [(True, True)]
 
 
-def test_a_common_word_must_speak_for_itself(found: Found) -> None:
+def test_a_common_word_is_judged_by_its_own_places(found: Found) -> None:
     students = [f"买[学生](ticket)票{end}" for end in "啊呀哦哈"]
     assert found(bot(*students, "学生放假行李多"), "missing-annotation") == []
 
 
 @pytest.mark.parametrize("text", ["晚上好", "晚上好啊，在吗", "大晚上的还不睡", "等了一晚上"])
-def test_greetings_and_durations_hold_no_time(found: Found, text: str) -> None:
+def test_greetings_and_durations_contain_no_time(found: Found, text: str) -> None:
     times = [f"[晚上](time)去[{city}](city){end}" for city in CITIES for end in ("", "吧", "的")]
     assert found(bot(*times, text), "missing-annotation") == []
     assert found(bot(*times, "晚上还有票吗"), "missing-annotation")
 
 
-def test_one_character_is_no_evidence(found: Found) -> None:
+def test_values_of_one_character_are_no_evidence(found: Found) -> None:
     assert found(bot(*[f"去[沪](city){end}" for end in "啊呀哦哈"], "沪上有票吗"), "missing-annotation") == []
 
 
-def test_a_word_that_is_mostly_bare_is_left_in_peace(found: Found) -> None:
+def test_a_word_that_mostly_has_no_annotation_is_not_reported(found: Found) -> None:
     assert found(bot("放[你好](song)", *[f"你好，第{n}次" for n in range(9)]), "missing-annotation") == []
 
 
@@ -84,13 +84,13 @@ def test_a_lookup_table_of_the_type_says_what_is_a_value(found: Found) -> None:
     assert "“张掖”" in one.problem
 
 
-def test_width_and_case_make_no_other_value(found: Found) -> None:
+def test_values_that_differ_in_width_or_case_are_the_same(found: Found) -> None:
     trains = [f"坐[G12](train)去[{city}](city)" for city in CITIES]
     (one,) = found(bot(*trains, "坐ｇ１２去"), "missing-annotation")
     assert "“ｇ１２” at 1-4" in one.problem
 
 
-def test_bare_values_of_the_test_are_found_with_the_evidence_of_training(found: Found) -> None:
+def test_missing_annotations_of_the_test_data_are_found_with_evidence_from_training(found: Found) -> None:
     (one,) = found(bot(), "missing-annotation", test=["intent: go|北京那边还有票吗"])
     assert "test.yml:5" in one.source
 

@@ -22,7 +22,7 @@ LONG = "我昨天晚上在你们网站上买的那张去杭州的票怎么到现
         (LONG, LONG.replace("网站上", "网站里").replace("通知我", "通知")),
     ],
 )
-def test_small_differences(found: Found, one: str, other: str) -> None:
+def test_texts_with_small_differences_are_near_duplicates(found: Found, one: str, other: str) -> None:
     (seen,) = found([f"intent: a|{one}|{other}"])
     assert (seen.code, seen.severity, len(seen.related)) == ("near-duplicate", "info", 1)
 
@@ -39,7 +39,7 @@ def test_small_differences(found: Found, one: str, other: str) -> None:
         (LONG, LONG.replace("没有短信", "有短信")),
     ],
 )
-def test_what_tells_sentences_apart(found: Found, one: str, other: str) -> None:
+def test_entities_numbers_and_negations_make_texts_different(found: Found, one: str, other: str) -> None:
     assert found([f"intent: a|{one}|{other}"], "near-duplicate") == []
 
 
@@ -52,7 +52,7 @@ def test_a_chain_is_one_group(found: Found) -> None:
     assert len(seen.related) == 2
 
 
-def test_repeats_are_not_told_twice(found: Found) -> None:
+def test_repeats_are_not_reported_twice(found: Found) -> None:
     assert [one.code for one in found(["intent: a|我想改签|我想改签"])] == ["duplicate"]
 
 

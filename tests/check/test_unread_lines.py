@@ -1,4 +1,4 @@
-"""What is read otherwise than it is meant: markup, keys, blocks, remarks, files of tables, names."""
+"""Lines that are not read as intended: markup, keys, blocks, comments, files of tables, names."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_markup_in_other_brackets_is_an_error_that_names_the_line(found: Found, 
         '[小杯]{"entity": "cup"}',
     ],
 )
-def test_prose_with_brackets_is_left_in_peace(found: Found, text: str) -> None:
+def test_prose_with_brackets_is_not_reported(found: Found, text: str) -> None:
     assert found(["|".join(["intent: order", *CUPS, text])], "mistyped-markup") == []
 
 
@@ -79,7 +79,7 @@ def test_markup_in_the_text_of_a_jsonl_file_is_text(found: Found) -> None:
         ("来[拿铁](dri\u200bnk)", "invisible"),
     ],
 )
-def test_a_name_that_is_hardly_meant_so(found: Found, line: str, said: str) -> None:
+def test_suspicious_names_are_reported(found: Found, line: str, said: str) -> None:
     (one,) = found([f"intent: order|{line}|再来一杯"], "suspicious-name")
     assert (one.severity, line_of(one)) == ("warning", 5) and said in one.problem
 
@@ -89,7 +89,7 @@ def test_names_of_any_other_characters_are_names(found: Found) -> None:
     assert found(["|".join(["intent: faq/a b", *lines])], "suspicious-name") == []
 
 
-def test_unknown_keys_of_an_annotation_are_named_with_the_one_that_is_meant(found: Found) -> None:
+def test_unknown_keys_of_an_annotation_are_reported_with_the_intended_key(found: Found) -> None:
     (one,) = found(['intent: order|来[拿铁]{"entity": "drink", "rule": "from"}|再来一杯'], "unknown-key")
     assert (one.severity, line_of(one)) == ("warning", 5)
     assert "“rule”" in one.problem and "write role" in one.fix
@@ -110,7 +110,7 @@ def test_no_unknown_key_of_a_file_is_silent(found: Found, content: str, key: str
     assert key in one.problem
 
 
-def test_metadata_is_no_unknown_key(found: Found) -> None:
+def test_metadata_is_not_an_unknown_key(found: Found) -> None:
     content = "nlu:\n- intent: a\n  metadata: {x: 1}\n  examples:\n  - text: 好\n    metadata: {y: 1}\n"
     assert found(content, "unknown-key") == []
 
@@ -137,11 +137,11 @@ def test_a_folded_block_that_joins_lines_is_an_error(found: Found, kind: str) ->
         ">\n    - 一\n- intent: b\n  examples: |\n    - 二\n",
     ],
 )
-def test_a_block_that_joins_nothing_is_none(found: Found, block: str) -> None:
+def test_a_folded_block_of_one_line_has_no_finding(found: Found, block: str) -> None:
     assert found(f"nlu:\n- intent: a\n  examples: {block}", "folded-block") == []
 
 
-def test_a_quoted_block_that_joins_lines_is_one_too(found: Found) -> None:
+def test_a_quoted_block_that_joins_lines_is_an_error(found: Found) -> None:
     assert found('nlu:\n- intent: a\n  examples:\n    "- 一\n    - 二"\n', "folded-block")
     assert found("nlu:\n- intent: a\n  examples: '- 一\n    - 二'\n", "folded-block")
 
@@ -150,7 +150,7 @@ def test_a_quoted_block_that_joins_lines_is_one_too(found: Found) -> None:
     "line",
     ["来杯美式  # 常用", "来杯美式 # 常用", "来杯美式 #常用", "来杯美式  #todo", "来杯美式\u3000# 常用", "# 来杯美式"],
 )
-def test_a_remark_inside_a_block_is_learned_as_text(found: Found, line: str) -> None:
+def test_a_comment_inside_a_block_is_read_as_text(found: Found, line: str) -> None:
     (one,) = found([f"intent: order|{line}|再来一杯"], "inline-comment")
     assert (one.severity, line_of(one)) == ("warning", 5)
 
@@ -167,7 +167,7 @@ def test_a_remark_inside_a_block_is_learned_as_text(found: Found, line: str) -> 
         "rude #badpho",
     ],
 )
-def test_a_hash_that_is_text_is_no_remark(found: Found, line: str) -> None:
+def test_a_hash_within_text_is_not_a_comment(found: Found, line: str) -> None:
     assert found([f"intent: order|{line}|再来一杯"], "inline-comment") == []
 
 
@@ -176,7 +176,7 @@ def test_a_regex_may_hold_a_hash(found: Found) -> None:
 
 
 @pytest.mark.parametrize("line", ["# - 来杯美式", "#- 来杯美式", "  # - 来杯美式"])
-def test_an_example_that_is_commented_out_is_silent(found: Found, line: str) -> None:
+def test_an_example_that_is_commented_out_has_no_finding(found: Found, line: str) -> None:
     content = f"nlu:\n- intent: order\n  examples: |\n    - 来杯拿铁\n    {line}\n    - 再来一杯\n"
     assert found(content) == []
 

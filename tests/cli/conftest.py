@@ -1,4 +1,4 @@
-"""The command line as a user meets it: in this process for what is refused, in its own for signals and pipes."""
+"""Runs commands: in this process for most tests, in a process of their own for signals and pipes."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ def process(tmp_path: Path, checkout: Path) -> Callable[..., subprocess.Popen[by
 
 
 def _listen_to_ctrl_c() -> None:
-    """As in a terminal: where the tests themselves run in the background, Ctrl-C is ignored and children inherit it."""
+    """Restore the handling of Ctrl-C: tests that run in the background ignore it, and children inherit that."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,6 +1,6 @@
-"""Long commands interrupted at random moments, and what each of them leaves behind.
+"""Interrupts long commands at random moments and checks what they leave behind.
 
-`python -m tests.cli.interrupting 100` tries so many by hand and prints what was not as it should be.
+`python -m tests.cli.interrupting 100` interrupts 100 commands and prints the faults.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from tests.places import CHECKOUT, PYTHONPATH
 
 RESUMABLE = {"model.training", "model.training.old", "corpus.part", "encoder.training"}
-"""What an interrupted command may leave, to be gone on with by --resume."""
+"""What an interrupted command may leave for --resume"""
 SMALL = [
     "--device",
     "cpu",
@@ -36,7 +36,7 @@ SMALL = [
 
 @dataclass(frozen=True)
 class Given:
-    """What the commands work on."""
+    """The input of the commands."""
 
     data: Path
     model: Path
@@ -46,7 +46,7 @@ class Given:
 
 
 def commands(given: Given) -> dict[str, list[object]]:
-    """Each long verb, writing into the folder it is run in."""
+    """Name: arguments of each long command, which writes into its working directory."""
     pretraining = ["--set", "run.checkpoint_every=3", "--set", "run.batch_tokens=1024", "--set", "run.length=64"]
     return {
         "train": ["train", given.data, "--out", "model", *SMALL],
@@ -98,11 +98,11 @@ WRITTEN = {
     "similar": {"similar.npz"},
     "probe": {"probe.html"},
 }
-"""What a command that had ended before the signal came has made."""
+"""Name: output of a command that ends before the signal"""
 
 
 def interrupted(command: list[object], made: set[str], after: float, number: int = signal.SIGINT) -> list[str]:
-    """Everything wrong with a command that got a signal so many seconds after it began to listen."""
+    """The faults of a command that gets a signal `after` seconds after it has installed its handlers."""
     with tempfile.TemporaryDirectory(prefix="interrupting-") as folder:
         here, temporary = Path(folder) / "here", Path(folder) / "tmp"
         here.mkdir()
@@ -127,27 +127,27 @@ def interrupted(command: list[object], made: set[str], after: float, number: int
         try:
             process.communicate(timeout=after)
         except subprocess.TimeoutExpired:
-            # A terminal sends Ctrl-C to all processes of the command; what ends one process is meant for it alone.
+            # A terminal sends Ctrl-C to all processes of the command; other signals go to one process.
             (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
         try:
-            said = process.communicate(timeout=120)[1].decode()
+            stderr = process.communicate(timeout=120)[1].decode()
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             return ["does not end"]
         finally:
             left = _left(process.pid)
-        return _faults(process.returncode, number, said, made, here, temporary, left)
+        return _faults(process.returncode, number, stderr, made, here, temporary, left)
 
 
 def _faults(
-    code: int, number: int, said: str, made: set[str], here: Path, temporary: Path, left: list[str]
+    code: int, number: int, stderr: str, made: set[str], here: Path, temporary: Path, left: list[str]
 ) -> list[str]:
     found = []
     if code not in (0, 128 + number):
         found.append(f"exit code {code}")
-    if code == 128 + number and not re.search(r"^cnlu: (stopped\.|Stopped after step .*)$", said, re.MULTILINE):
+    if code == 128 + number and not re.search(r"^cnlu: (stopped\.|Stopped after step .*)$", stderr, re.MULTILINE):
         found.append("no sentence")
-    if "Traceback" in said or "Exception ignored" in said or "terminate called" in said or "leaked" in said:
+    if "Traceback" in stderr or "Exception ignored" in stderr or "terminate called" in stderr or "leaked" in stderr:
         found.append("a traceback")
     there = {path.name for path in here.iterdir()}
     if not there <= (RESUMABLE | made if code else made):
@@ -156,7 +156,7 @@ def _faults(
         found.append(f"left in the temporary folder: {forgotten}")
     if left:
         found.append(f"left processes: {left}")
-    return [*found, said] if found else []
+    return [*found, stderr] if found else []
 
 
 def _hear_ctrl_c() -> None:
@@ -164,7 +164,7 @@ def _hear_ctrl_c() -> None:
 
 
 def _wait_until_it_listens(process: subprocess.Popen[bytes]) -> None:
-    """Until Python's own start is over, which nobody can change: SIGALRM is among the signals that are caught."""
+    """Wait until the process catches signals: Python's own startup cannot be made interruptible."""
     deadline = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:
         status = Path(f"/proc/{process.pid}/status").read_text()
@@ -175,7 +175,7 @@ def _wait_until_it_listens(process: subprocess.Popen[bytes]) -> None:
 
 
 def _left(session: int) -> list[str]:
-    """What is still there after a moment; multiprocessing's own helper ends when it notices that all others have."""
+    """The processes left after up to 10 s; multiprocessing's resource tracker ends after all others."""
     deadline = time.monotonic() + 10
     while (found := list(_members(session))) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -183,7 +183,7 @@ def _left(session: int) -> list[str]:
 
 
 def _members(session: int) -> Iterator[str]:
-    """Command lines of the processes that are still in a session; zombies are none."""
+    """The command lines of the processes in a session, without zombies."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             state, _, _, of = stat.read_text().rpartition(")")[2].split()[:4]
@@ -216,7 +216,7 @@ def _main(count: int, seed: int) -> None:
 
 
 def _given(folder: Path) -> Given:
-    """From the worked domain."""
+    """Prepare the input from the worked domain."""
     from cnlu.cli import main
 
     railway = CHECKOUT / "corpora" / "railway"

@@ -1,4 +1,4 @@
-"""Examples and settings with which a command trains in a second."""
+"""Examples and settings for a training of a second."""
 
 from __future__ import annotations
 

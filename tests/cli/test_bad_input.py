@@ -1,4 +1,4 @@
-"""Whatever a user gives wrongly: one sentence with the place and the mend, an exit code, nothing half-written."""
+"""Wrong input of any kind: one message with place and fix, an exit code, no partial files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def data(folder: Path, content: str | bytes, name: str = "nlu.yml") -> Path:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "place", "said"),
+    ("name", "content", "place", "message"),
     [
         ("nlu.yml", "", "nlu.yml", "empty|no examples"),
         ("nlu.jsonl", " \n", "nlu.jsonl", "empty"),
@@ -43,18 +43,18 @@ def data(folder: Path, content: str | bytes, name: str = "nlu.yml") -> Path:
         ("nlu.txt", GOOD, "nlu.txt", "files of this type are not read"),
     ],
 )
-def test_examples_that_cannot_be_used(
-    cli: Cli, tmp_path: Path, name: str, content: str | bytes, place: str, said: str
+def test_examples_that_cannot_be_used_are_refused(
+    cli: Cli, tmp_path: Path, name: str, content: str | bytes, place: str, message: str
 ) -> None:
     done = cli("train", data(tmp_path, content, name), "--out", tmp_path / "model")
     assert done.code == 2
     assert str(tmp_path / place) in done.sentence
-    assert re.search(said, done.sentence)
+    assert re.search(message, done.sentence)
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--dev", "missing.yml"], "missing.yml: there is no such file"),
         (["--seed", "-1"], "argument --seed: '-1' is not a whole number from 0 to"),
@@ -72,15 +72,17 @@ def test_examples_that_cannot_be_used(
         (["--dev"], "argument --dev: expected one argument"),
     ],
 )
-def test_arguments_that_cannot_be_used(cli: Cli, tmp_path: Path, arguments: list[str], said: str) -> None:
+def test_arguments_that_cannot_be_used_are_refused(
+    cli: Cli, tmp_path: Path, arguments: list[str], message: str
+) -> None:
 
     done = cli("train", data(tmp_path, GOOD, "nlu.jsonl"), "--out", tmp_path / "model", *arguments)
     assert done.code in (1, 2)
-    assert re.search(said, done.err)
+    assert re.search(message, done.err)
     assert [path.name for path in tmp_path.iterdir()] == ["nlu.jsonl"]
 
 
-def test_cuda_where_there_is_none(cli: Cli, tmp_path: Path) -> None:
+def test_cuda_without_a_device_is_refused(cli: Cli, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
     if torch.cuda.is_available():
         pytest.skip("there is a CUDA device here")
@@ -89,7 +91,7 @@ def test_cuda_where_there_is_none(cli: Cli, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("out", ["nlu.jsonl", "nlu.jsonl/model", "folder", ".", "x" * 300, "/proc/nowhere/model"])
-def test_an_out_that_cannot_be_written(cli: Cli, tmp_path: Path, out: str) -> None:
+def test_an_out_directory_that_cannot_be_written_is_refused(cli: Cli, tmp_path: Path, out: str) -> None:
     (tmp_path / "folder").mkdir()
     before = data(tmp_path, GOOD, "nlu.jsonl").read_bytes()
     done = cli("train", tmp_path / "nlu.jsonl", "--out", tmp_path / out)
@@ -99,7 +101,7 @@ def test_an_out_that_cannot_be_written(cli: Cli, tmp_path: Path, out: str) -> No
 
 
 def damage(model: Path, how: str) -> str:
-    """Damages a model; returns what the sentence must name."""
+    """Damage a model; returns the part of the error message that names it."""
     graph, manifest = model / "model.onnx", model / "manifest.json"
     if how == "missing":
         shutil.rmtree(model)
@@ -121,7 +123,7 @@ def damage(model: Path, how: str) -> str:
 
 
 @pytest.mark.parametrize("how", ["missing", "truncated", "tampered", "a file missing", "newer", "a file"])
-def test_a_model_that_cannot_be_used(cli: Cli, tiny_model: Path, tmp_path: Path, how: str) -> None:
+def test_a_model_that_cannot_be_used_is_refused(cli: Cli, tiny_model: Path, tmp_path: Path, how: str) -> None:
     model = shutil.copytree(tiny_model, tmp_path / "model")
     named = damage(model, how)
     examples = data(tmp_path, GOOD, "nlu.jsonl")
@@ -131,8 +133,8 @@ def test_a_model_that_cannot_be_used(cli: Cli, tiny_model: Path, tmp_path: Path,
         assert named in done.sentence and "train" in done.sentence
 
 
-def test_files_that_do_not_fit_together(cli: Cli, tiny_model: Path, tmp_path: Path) -> None:
-    """Checksums are right, but the labels are another model's."""
+def test_files_of_different_models_are_refused(cli: Cli, tiny_model: Path, tmp_path: Path) -> None:
+    """The checksums match, but the labels are those of another model."""
     from cnlu.runtime.model_dir import read_model_dir, write_model_dir
 
     model = read_model_dir(tiny_model)
@@ -143,7 +145,7 @@ def test_files_that_do_not_fit_together(cli: Cli, tiny_model: Path, tmp_path: Pa
     assert done.code == 1 and "train" in done.sentence
 
 
-def test_an_input_that_cannot_be_read(cli: Cli, tiny_model: Path, tmp_path: Path) -> None:
+def test_an_input_that_cannot_be_read_is_refused(cli: Cli, tiny_model: Path, tmp_path: Path) -> None:
     for source in (tmp_path / "missing.txt", tmp_path):
         done = cli("parse", tiny_model, "--input", source)
         assert done.code == 2 and str(source) in done.sentence and "--input" in done.sentence
@@ -158,17 +160,17 @@ def test_a_line_that_is_not_utf8_is_named_after_the_answers_before_it(
 
 
 @pytest.mark.parametrize("arguments", [[], ["你好", "--input", "in.txt"]])
-def test_sentences_or_a_file_but_not_both(cli: Cli, tiny_model: Path, arguments: list[str]) -> None:
+def test_sentences_and_a_file_together_are_refused(cli: Cli, tiny_model: Path, arguments: list[str]) -> None:
     done = cli("parse", tiny_model, *arguments)
     assert done.code == 2 and "--input" in done.sentence
 
 
-def test_no_command_shows_what_there_is(cli: Cli) -> None:
+def test_without_a_command_the_usage_is_shown(cli: Cli) -> None:
     done = cli()
     assert done.code == 2 and "COMMAND" in done.err
 
 
-def test_a_full_device_behind_standard_output(process: Callable[..., Any], tiny_model: Path) -> None:
+def test_a_full_device_for_standard_output_is_an_error(process: Callable[..., Any], tiny_model: Path) -> None:
     if not os.path.exists("/dev/full"):
         pytest.skip("this system has no /dev/full")
     with open("/dev/full", "wb") as full, process("parse", tiny_model, "你好", stdout=full) as running:
@@ -198,7 +200,7 @@ LONG = [
 ]
 
 
-def test_ctrl_c_in_training_keeps_the_old_model_and_tells_how_to_go_on(
+def test_ctrl_c_in_training_keeps_the_old_model_and_names_resume(
     process: Callable[..., Any], tiny_model: Path, tiny_data: Path, tmp_path: Path
 ) -> None:
     model = shutil.copytree(tiny_model, tmp_path / "model")
@@ -207,17 +209,17 @@ def test_ctrl_c_in_training_keeps_the_old_model_and_tells_how_to_go_on(
     with process("train", tiny_data, "--out", model, "--force", *LONG, *every) as running:
         wait_for(tmp_path / "model.training", running)
         running.send_signal(signal.SIGINT)
-        told = running.communicate(timeout=60)[1].decode()
+        stderr = running.communicate(timeout=60)[1].decode()
         assert running.returncode == 130
-    assert "--resume to continue" in told and told.rstrip().endswith("cnlu: stopped.") and "Traceback" not in told
+    assert "--resume to continue" in stderr and stderr.rstrip().endswith("cnlu: stopped.") and "Traceback" not in stderr
     assert {path.name: path.read_bytes() for path in model.iterdir()} == before
-    # The interrupt may fall into the saving of a state: then the one before it is still beside it.
+    # An interrupt while a state is saved leaves the previous one beside it.
     assert {path.name for path in tmp_path.iterdir()} - {"model.training.old"} == {"model", "model.training"}
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Callable[..., Path]]:
-    """Mounts a small file system; skips where that is not permitted."""
+    """`disk(options)` mounts a small file system; the test skips where that is not permitted."""
     mounted: list[Path] = []
 
     def mount(options: str) -> Path:
@@ -238,14 +240,16 @@ def disk(tmp_path: Path) -> Iterator[Callable[..., Path]]:
             subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_a_full_disk_while_the_state_is_saved(cli: Cli, disk: Callable[..., Path], tiny_data: Path) -> None:
+def test_a_full_disk_while_the_state_is_saved_is_an_error(cli: Cli, disk: Callable[..., Path], tiny_data: Path) -> None:
     folder = disk("size=64k")
     done = cli("train", tiny_data, "--out", folder / "model", *LONG, "--set", "training.checkpoint_seconds=0")
     assert done.code == 1 and "No space left on device" in done.sentence and "free the disk" in done.sentence
     assert list(folder.iterdir()) == []
 
 
-def test_a_full_disk_while_the_model_is_written(cli: Cli, disk: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_full_disk_while_the_model_is_written_is_an_error(
+    cli: Cli, disk: Callable[..., Path], tmp_path: Path
+) -> None:
     folder = disk("size=64k")
     done = cli(
         "train",
@@ -265,6 +269,6 @@ def test_a_full_disk_while_the_model_is_written(cli: Cli, disk: Callable[..., Pa
     assert list(folder.iterdir()) == []
 
 
-def test_a_read_only_disk(cli: Cli, disk: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_read_only_disk_is_an_error(cli: Cli, disk: Callable[..., Path], tmp_path: Path) -> None:
     done = cli("train", data(tmp_path, GOOD, "nlu.jsonl"), "--out", disk("ro") / "model")
     assert done.code == 2 and "Read-only file system" in done.sentence and "--out" in done.sentence

@@ -1,4 +1,4 @@
-"""`cnlu check` as a user meets it: exit codes, what is shown, JSON, what can be silenced, what cannot be read."""
+"""`cnlu check` from the command line: exit codes, text and JSON output, ignored findings, unreadable files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_clean_examples(cli: Cli, tmp_path: Path) -> None:
     assert done.out == "nothing found in 5 examples, 1 intent, 0 entity types\n"
 
 
-def test_findings_with_place_text_fault_and_mend(cli: Cli, tmp_path: Path) -> None:
+def test_findings_show_place_text_problem_and_fix(cli: Cli, tmp_path: Path) -> None:
     path = written(tmp_path, FAULTY)
     done = cli("check", path)
     assert done.code == 1
@@ -81,7 +81,7 @@ def test_json_holds_all_in_its_documented_shape(cli: Cli, tmp_path: Path) -> Non
         ["--ignore", "two-intents", "--set", "check.min_intent_examples=2"],
     ],
 )
-def test_what_is_silenced_is_no_finding(cli: Cli, tmp_path: Path, silenced: list[str]) -> None:
+def test_ignored_findings_are_not_reported(cli: Cli, tmp_path: Path, silenced: list[str]) -> None:
     done = cli("check", written(tmp_path, FAULTY), *silenced)
     assert (done.code, done.out.startswith("nothing found")) == (0, True)
 
@@ -118,7 +118,7 @@ def test_unreadable_examples_are_all_named_beside_the_other_findings(cli: Cli, t
 
 
 @pytest.mark.parametrize(
-    ("content", "place", "said"),
+    ("content", "place", "message"),
     [
         ("nlu:\n- intent: a\n  examples: [\n", "nlu.yml:4", "not valid YAML"),
         ("nlu:\n\t- intent: a\n", "nlu.yml:2", "tab"),
@@ -127,14 +127,16 @@ def test_unreadable_examples_are_all_named_beside_the_other_findings(cli: Cli, t
         ("stories: []\n", "nlu.yml", "no examples"),
     ],
 )
-def test_files_that_cannot_be_read(cli: Cli, tmp_path: Path, content: str | bytes, place: str, said: str) -> None:
+def test_files_that_cannot_be_read_are_refused(
+    cli: Cli, tmp_path: Path, content: str | bytes, place: str, message: str
+) -> None:
     done = cli("check", written(tmp_path, content), "--format", "json")
     assert (done.code, done.out) == (2, "")
-    assert str(tmp_path / place) in done.sentence and said in done.sentence
+    assert str(tmp_path / place) in done.sentence and message in done.sentence
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--ignore", "two-intent"], "--ignore: there is no code 'two-intent'; write 'two-intents'."),
         (["--ignore", "bare-value"], "--ignore: the code 'bare-value' has a new name; write 'missing-annotation'."),
@@ -147,12 +149,14 @@ def test_files_that_cannot_be_read(cli: Cli, tmp_path: Path, content: str | byte
         (["--config", "nowhere"], "nowhere"),
     ],
 )
-def test_arguments_that_cannot_be_used(cli: Cli, tmp_path: Path, arguments: list[str], said: str) -> None:
+def test_arguments_that_cannot_be_used_are_refused(
+    cli: Cli, tmp_path: Path, arguments: list[str], message: str
+) -> None:
     done = cli("check", written(tmp_path, CLEAN), *arguments)
-    assert done.code == 2 and said in done.sentence
+    assert done.code == 2 and message in done.sentence
 
 
-def test_a_folder_without_data(cli: Cli, tmp_path: Path) -> None:
+def test_a_folder_without_data_is_refused(cli: Cli, tmp_path: Path) -> None:
     done = cli("check", tmp_path)
     assert done.code == 2 and "holds no data files" in done.sentence
 
@@ -165,9 +169,7 @@ def test_labels_and_texts_of_any_characters_are_shown(cli: Cli, tmp_path: Path) 
     assert json.loads(cli("check", path, "--format", "json").out)["findings"][-1]["text"] == record["text"]
 
 
-def test_without_opencc_a_note_says_what_is_not_compared(
-    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_opencc_a_note_is_printed(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opencc", None)
     done = cli("check", written(tmp_path, CLEAN))
     assert done.code == 0 and "cnlu[zh]" in done.err

@@ -1,4 +1,4 @@
-"""train, evaluate and parse as the contract describes them."""
+"""train, evaluate and parse from the command line."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_lone_surrogates_come_back_as_escapes(cli: Cli, tiny_model: Path) -> Non
 
 
 def test_standard_input_is_answered_line_by_line(process: Callable[..., Any], tiny_model: Path) -> None:
-    """The answer comes before the next line is asked: a program can hold a conversation."""
+    """Each result is printed before the next line is read, so that a program can converse."""
     with process("parse", tiny_model, "--input", "-", stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
         for text in ("明天去上海", "退票"):
             running.stdin.write(f"{text}\n".encode())
@@ -83,9 +83,7 @@ def test_standard_input_is_answered_line_by_line(process: Callable[..., Any], ti
         assert running.wait() == 0
 
 
-def test_a_reader_that_closes_the_pipe_gets_no_complaint(
-    process: Callable[..., Any], tiny_model: Path, tmp_path: Path
-) -> None:
+def test_a_closed_pipe_gets_no_message(process: Callable[..., Any], tiny_model: Path, tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_text("明天去上海\n" * 2000, encoding="utf-8")
     with process("parse", tiny_model, "--input", "in.txt") as running:
         assert json.loads(running.stdout.readline())["text"] == "明天去上海"
@@ -103,7 +101,7 @@ def test_a_report_is_written_even_if_nobody_reads_the_table(
     assert json.loads((tmp_path / "report" / "metrics.json").read_text(encoding="utf-8"))["n"]
 
 
-def test_a_shipped_settings_file_goes_by_its_name(cli: Cli, yaml_file: Path, tmp_path: Path) -> None:
+def test_a_shipped_settings_file_is_found_by_its_name(cli: Cli, yaml_file: Path, tmp_path: Path) -> None:
     done = cli("train", yaml_file, "--out", tmp_path / "model", "--config", "nonesuch")
     assert done.code == 2 and "nonesuch" in done.sentence and "default.yaml" in done.sentence
 

@@ -1,4 +1,4 @@
-"""The verb distill, as a user meets it."""
+"""`cnlu distill` from the command line."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_model_teaches_another_from_sentences(cli: Cli, tiny_model: Path, sent
     assert json.loads(parsed.out)["intent"]["name"]
 
 
-def test_examples_lend_their_texts_and_it_is_said(
+def test_only_the_texts_of_annotated_examples_are_used_and_a_note_says_so(
     cli: Cli, tiny_model: Path, tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cnlu.training.pipeline.export_onnx", lambda network: b"")
@@ -56,7 +56,7 @@ def test_examples_lend_their_texts_and_it_is_said(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--student", "layers=2"], "the encoder cannot be recovered from this model: it has none"),
         (["--student", "layers=two"], "--student layers=two: is not a number of layers; write a whole number"),
@@ -75,29 +75,31 @@ def test_examples_lend_their_texts_and_it_is_said(
         (["--resume"], "no interrupted training to resume"),
     ],
 )
-def test_arguments_that_cannot_be_used(
-    cli: Cli, tiny_model: Path, sentences: Path, tmp_path: Path, arguments: list[str], said: str
+def test_arguments_that_cannot_be_used_are_refused(
+    cli: Cli, tiny_model: Path, sentences: Path, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     done = cli("distill", tiny_model, "--data", sentences, "--out", tmp_path / "student", *arguments)
     assert done.code == 2
-    assert re.search(said, done.err)
+    assert re.search(message, done.err)
     assert [path.name for path in tmp_path.iterdir()] == [sentences.name]
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [("\n  \n", "there is no text"), (b"\xc4\xe3\xba\xc3\n", ":1: the line is not valid UTF-8")]
+    ("content", "message"), [("\n  \n", "there is no text"), (b"\xc4\xe3\xba\xc3\n", ":1: the line is not valid UTF-8")]
 )
-def test_sentences_that_cannot_be_used(
-    cli: Cli, tiny_model: Path, tmp_path: Path, content: str | bytes, said: str
+def test_sentences_that_cannot_be_used_are_refused(
+    cli: Cli, tiny_model: Path, tmp_path: Path, content: str | bytes, message: str
 ) -> None:
     path = tmp_path / "sentences.txt"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     done = cli("distill", tiny_model, "--data", path, "--out", tmp_path / "student")
-    assert done.code == 2 and said in done.sentence and str(path) in done.sentence
+    assert done.code == 2 and message in done.sentence and str(path) in done.sentence
 
 
 @pytest.mark.parametrize("how", ["missing", "damaged"])
-def test_a_teacher_that_cannot_be_used(cli: Cli, tiny_model: Path, sentences: Path, tmp_path: Path, how: str) -> None:
+def test_a_teacher_that_cannot_be_used_is_refused(
+    cli: Cli, tiny_model: Path, sentences: Path, tmp_path: Path, how: str
+) -> None:
     teacher = tmp_path / "teacher"
     if how == "damaged":
         shutil.copytree(tiny_model, teacher)
@@ -107,7 +109,7 @@ def test_a_teacher_that_cannot_be_used(cli: Cli, tiny_model: Path, sentences: Pa
     assert not (tmp_path / "student").exists()
 
 
-def test_a_model_that_is_there_is_not_replaced_unasked(cli: Cli, tiny_model: Path, sentences: Path) -> None:
+def test_an_existing_model_is_not_replaced_without_force(cli: Cli, tiny_model: Path, sentences: Path) -> None:
     before = {path.name: path.read_bytes() for path in tiny_model.iterdir()}
     done = cli("distill", tiny_model, "--data", sentences, "--out", tiny_model)
     assert done.code == 2 and "--force" in done.sentence

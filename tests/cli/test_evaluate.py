@@ -25,7 +25,7 @@ def data(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_report_stands_beside_the_figures(cli: Cli, tiny_model: Path, tiny_data: Path, tmp_path: Path) -> None:
+def test_the_report_is_written_beside_the_metrics(cli: Cli, tiny_model: Path, tiny_data: Path, tmp_path: Path) -> None:
     done = cli("evaluate", tiny_model, tiny_data / "examples.jsonl", "--out", tmp_path / "report")
     assert done.code == 0 and "report.html" in done.err
     names = sorted(path.name for path in (tmp_path / "report").iterdir())
@@ -39,7 +39,9 @@ def test_a_report_with_a_page_is_replaced(cli: Cli, tiny_model: Path, data: Path
     assert [cli(*command).code, cli(*command).code, cli(*command, "--force").code] == [0, 2, 0]
 
 
-def test_a_model_of_before_that_tells_no_counts(cli: Cli, tiny_model: Path, data: Path, tmp_path: Path) -> None:
+def test_an_older_model_without_label_counts_gets_a_note(
+    cli: Cli, tiny_model: Path, data: Path, tmp_path: Path
+) -> None:
     from cnlu.runtime.model_dir import read_model_dir, write_model_dir
 
     model = read_model_dir(tiny_model)
@@ -52,7 +54,7 @@ def test_a_model_of_before_that_tells_no_counts(cli: Cli, tiny_model: Path, data
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--cross-validate", "1", "nlu.yml"], "--cross-validate: '1' is not a whole number from 2"),
         (["--cross-validate", "-3", "nlu.yml"], "--cross-validate: '-3' is not a whole number from 2"),
@@ -74,19 +76,19 @@ def test_a_model_of_before_that_tells_no_counts(cli: Cli, tiny_model: Path, data
         (["MODEL", "nlu.yml", "--device", "cpu"], "--device: has no effect without --cross-validate"),
     ],
 )
-def test_what_does_not_go_together(
+def test_arguments_that_conflict_are_refused(
     cli: Cli,
     tiny_model: Path,
     data: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     arguments: list[str],
-    said: str,
+    message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     done = cli("evaluate", *(tiny_model if one == "MODEL" else one for one in arguments))
     assert (done.code, done.out) == (2, "")
-    assert said in done.err
+    assert message in done.err
     assert [path.name for path in tmp_path.iterdir()] == ["nlu.yml"]
 
 
@@ -115,11 +117,11 @@ def test_an_interrupted_cross_validation_leaves_nothing(
 
     command = ["evaluate", "--cross-validate", 3, tiny_data, "--out", "report", "--device", "cpu"]
     with process(*command, stdout=None) as running:
-        said = b""
-        while b"training on cpu" not in said:
+        stderr = b""
+        while b"training on cpu" not in stderr:
             piece = running.stderr.read(1)
-            assert piece, said.decode()
-            said += piece
+            assert piece, stderr.decode()
+            stderr += piece
         time.sleep(1)
         running.send_signal(signal.SIGINT)
         rest = running.stderr.read().decode()

@@ -1,4 +1,4 @@
-"""`cnlu init` as a user meets it."""
+"""`cnlu init` from the command line."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_force_adds_what_is_missing_and_touches_nothing_else(cli: Cli, tmp_path:
 
 
 @pytest.mark.parametrize("name", ["file", "file/bot", "", " ", "x" * 300, "/proc/nowhere/bot"])
-def test_a_place_that_cannot_be_is_refused(cli: Cli, tmp_path: Path, name: str) -> None:
+def test_an_impossible_place_is_refused(cli: Cli, tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("mine")
     done = cli("init", tmp_path / name if name.strip() else name)
     assert done.code == 2 and done.sentence.endswith(".")
@@ -79,7 +79,7 @@ def test_a_file_in_a_folder_s_place_is_refused_and_nothing_is_left(cli: Cli, tmp
 
 
 @pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
-def test_what_stops_it_midway_leaves_nothing(
+def test_an_error_or_interrupt_midway_leaves_nothing(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
 ) -> None:
     write = room._write
@@ -95,7 +95,7 @@ def test_what_stops_it_midway_leaves_nothing(
 
 
 def test_the_commands_that_follow_work(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trained on next to nothing: only that each command takes what the one before made."""
+    """Each command accepts the output of the one before; the training is minimal."""
     cli("init", tmp_path / "my bot")
     monkeypatch.chdir(tmp_path / "my bot")
     small = ("model.members=1", "model.sparse_width=8", "model.width=8", "model.feedforward=16")

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM at any moment: one sentence, the exit code of the signal, nothing left behind."""
+"""Ctrl-C and SIGTERM at any moment: one message, the exit code of the signal, no files left."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
         ("train", 1.5, signal.SIGTERM),
     ],
 )
-def test_an_interrupt_in_the_first_moments_is_a_sentence(
+def test_an_interrupt_during_startup_is_a_message(
     tiny_data: Path, tiny_model: Path, verb: str, after: float, number: int
 ) -> None:
     given = Given(tiny_data, tiny_model, Path("none"), Path("none"), Path("none"))
@@ -85,7 +85,7 @@ def run(body: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr.strip()
 
 
-def test_an_interrupt_that_falls_where_python_loses_it_comes_again() -> None:
+def test_an_interrupt_that_python_loses_is_raised_again() -> None:
     in_a_callback = "thing = Thing()\nref = weakref.ref(thing, lambda _: press())\ndel thing\nwait()"
     swallowed = "try:\n    press()\nexcept BaseException:\n    pass\nwait()"
     turned = "try:\n    press()\nexcept BaseException:\n    [].append(1)\nhasattr(Thing, 'x')\nwait()"
@@ -93,7 +93,7 @@ def test_an_interrupt_that_falls_where_python_loses_it_comes_again() -> None:
         assert run(body) == (130, "", "cnlu: stopped.")
 
 
-def test_cleaning_up_is_not_interrupted_by_what_made_it_necessary() -> None:
+def test_further_interrupts_do_not_stop_the_cleanup() -> None:
     body = """
     try:
         press(signal.SIGTERM)
@@ -107,7 +107,7 @@ def test_cleaning_up_is_not_interrupted_by_what_made_it_necessary() -> None:
     assert run(body) == (143, "cleaned\n", "cnlu: stopped.")
 
 
-def test_nothing_interrupts_after_the_sentence() -> None:
+def test_nothing_interrupts_after_the_message() -> None:
     body = """
     try:
         press()
@@ -120,7 +120,7 @@ def test_nothing_interrupts_after_the_sentence() -> None:
     assert run(body) == (130, "", "cnlu: stopped.")
 
 
-def test_steps_that_belong_together_are_done_first() -> None:
+def test_an_interrupt_waits_for_the_end_of_a_held_back_block() -> None:
     assert run("with interrupts.held_back():\n    press()\n    print('done')\nprint('never')") == (
         130,
         "done\n",
@@ -128,12 +128,12 @@ def test_steps_that_belong_together_are_done_first() -> None:
     )
 
 
-def test_before_any_work_the_process_ends_on_the_spot() -> None:
+def test_before_any_work_the_process_ends_at_once() -> None:
     body = "with interrupts.at_once():\n    try:\n        press()\n    finally:\n        print('unwound')"
     assert run(body) == (130, "", "cnlu: stopped.")
 
 
-def test_children_do_not_hear_ctrl_c() -> None:
+def test_child_processes_ignore_ctrl_c() -> None:
     body = """
     import subprocess
     with interrupts.block_sigint_in_children():
@@ -189,7 +189,7 @@ def test_an_interrupt_does_not_wait_for_a_reader_that_reads_nothing(
 
 
 @pytest.mark.parametrize("verb", ["parse", "--help", "convert"])
-def test_a_reader_that_goes_away_is_no_traceback(
+def test_a_closed_pipe_is_not_a_traceback(
     process: Callable[..., Any], tiny_model: Path, tmp_path: Path, verb: str
 ) -> None:
     (tmp_path / "in.txt").write_text("退票\n" * 500, "utf-8")
@@ -203,8 +203,8 @@ def test_a_reader_that_goes_away_is_no_traceback(
         if verb == "parse":
             assert running.stdout.readline()
         running.stdout.close()
-        told = running.stderr.read().decode()
-    assert "Traceback" not in told and "Exception" not in told and "BrokenPipe" not in told
+        stderr = running.stderr.read().decode()
+    assert "Traceback" not in stderr and "Exception" not in stderr and "BrokenPipe" not in stderr
 
 
 def test_an_interrupt_before_the_first_shard_leaves_no_corpus(
@@ -215,9 +215,9 @@ def test_an_interrupt_before_the_first_shard_leaves_no_corpus(
         while not (tmp_path / "corpus.part").exists() and running.poll() is None:
             time.sleep(0.001)
         running.send_signal(signal.SIGINT)
-        told = running.communicate(timeout=60)[1].decode()
+        stderr = running.communicate(timeout=60)[1].decode()
     left = {path.name for path in tmp_path.iterdir()} - {"text"}
-    assert running.returncode == 130 and (left == set() or (left == {"corpus.part"} and "--resume" in told))
+    assert running.returncode == 130 and (left == set() or (left == {"corpus.part"} and "--resume" in stderr))
 
 
 @pytest.mark.parametrize("place", ["mkdtemp", "rmtree"])
@@ -240,7 +240,7 @@ def test_an_interrupt_while_a_temporary_folder_is_made_or_removed_leaves_none(tm
     assert run(body)[0] == 130 and list(tmp_path.iterdir()) == []
 
 
-def test_a_signal_behind_the_end_of_a_command_is_one_sentence_and_an_exit_code() -> None:
+def test_a_signal_after_the_end_of_a_command_is_one_message_and_an_exit_code() -> None:
     program = PROGRAM.format(body="    pass") + "os.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(20)\n"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr.strip()) == (143, "cnlu: stopped.")

@@ -22,7 +22,7 @@ CHINESE = {"leave it out": "请去掉它", "{problem}; {fix}.": "{problem}；{fi
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No language in the environment and a small catalogue of Chinese; all as before at the end."""
+    """No language in the environment and a small Chinese catalogue, both restored at the end."""
     babel = pytest.importorskip("babel.messages", reason="the catalogue is made with Babel")
     from babel.messages.mofile import write_mo
 
@@ -85,7 +85,7 @@ def test_an_unknown_language_is_refused(cli: Cli) -> None:
 
 def test_processes_started_later_speak_the_language(cli: Cli) -> None:
     cli("--lang", "zh", "--version")
-    code = "from cnlu import i18n; print(i18n._of_environment())"
+    code = "from cnlu import i18n; print(i18n._from_environment())"
     child = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": PYTHONPATH}, capture_output=True, text=True
     )

@@ -1,4 +1,4 @@
-"""Every number of the command line and the settings is finite and within limits that are told."""
+"""Every number of the command line and the settings is finite and within documented limits."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def options(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
             yield action
 
 
-def test_no_option_takes_just_any_number() -> None:
+def test_every_number_option_has_a_range() -> None:
     kinds = [action.type for action in options(_parser()) if action.type is not None]
     assert len(kinds) > 8 and not {int, float} & set(kinds)
 
@@ -52,7 +52,7 @@ NUMBERED = [action for action in options(_parser()) if action.type]
 
 
 @pytest.mark.parametrize("read", [action.type for action in NUMBERED], ids=[action.dest for action in NUMBERED])
-def test_an_option_refuses_what_is_no_number_of_its_range(read: Callable[[str], object]) -> None:
+def test_an_option_refuses_numbers_outside_its_range(read: Callable[[str], object]) -> None:
     for word in NO_NUMBERS:
         with pytest.raises(argparse.ArgumentTypeError, match=r"^.{1,70} is not a (whole )?number (from|above) \d"):
             read(word)
@@ -76,7 +76,7 @@ NUMBERS = [
 
 
 @pytest.mark.parametrize(("kind", "section", "setting"), NUMBERS, ids=lambda value: getattr(value, "name", ""))
-def test_a_setting_refuses_what_is_no_number_of_its_range(kind: type, section: str, setting: Any) -> None:
+def test_a_setting_refuses_numbers_outside_its_range(kind: type, section: str, setting: Any) -> None:
     low, high = setting.metadata["low"], setting.metadata["high"]
     for value in [*NO_NUMBERS, float("nan"), float("inf"), True, None, low - 1, high + 1, 10**400, [1], "9" * 400]:
         with pytest.raises(UsageError, match=rf"{section}.{setting.name}.*{low}.*{high}") as caught:
@@ -84,7 +84,7 @@ def test_a_setting_refuses_what_is_no_number_of_its_range(kind: type, section: s
         assert len(str(caught.value)) < 250
 
 
-def test_a_setting_made_in_python_may_not_be_nan_either() -> None:
+def test_a_setting_built_in_python_refuses_nan() -> None:
     with pytest.raises(UsageError, match=r"model.dropout: is nan"):
         ModelConfig(dropout=float("nan"))
 

@@ -1,4 +1,4 @@
-"""Whatever stands where a path is meant: one sentence and an exit code, soon, and nothing is written."""
+"""Bad paths in every argument: one message and an exit code at once, and nothing is written."""
 
 from __future__ import annotations
 
@@ -124,19 +124,19 @@ OFTEN = (
     "similar --out",
     "probe --corpus",
 )
-"""Of every verb at least one; the others take longer."""
+"""At least one argument of each command; the slow tests cover the others."""
 FINE = {
     **{(verb, name): "a new place" for verb in VERBS if "--out" in verb for name in ("dangling", "home")},
     **{(f"{verb} --out", "a file"): "a file that --force replaces" for verb in ("similar", "probe")},
-    ("prepare --lexicon", "a file"): "a lexicon whose lines are no words, which is told",
+    ("prepare --lexicon", "a file"): "a lexicon whose lines are not words; the command says so",
     **{("init DIR", name): "a new folder, or an empty one" for name in ("here", "dangling", "home")},
 }
-"""What is no mistake."""
+"""Cases that are not errors"""
 
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, tiny_bert: Path) -> dict[str, str]:
-    """What is right, by the names in VERBS."""
+    """Valid paths for the placeholders in VERBS."""
     from cnlu.cli import main
 
     place = tmp_path_factory.mktemp("right")
@@ -157,7 +157,7 @@ def places(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, tiny_bert
 
 
 def bad_paths(place: Path) -> dict[str, str]:
-    """Files and folders where others are meant, and what is missing."""
+    """Name: files and folders of the wrong kind, and missing paths."""
     (place / "file").write_bytes(b"\xff\xfe\x00")
     (place / "folder").mkdir()
     (place / "folder" / "mine").write_text("mine")
@@ -174,7 +174,7 @@ def bad_paths(place: Path) -> dict[str, str]:
 
 
 def no_paths(place: Path) -> list[str]:
-    """What is neither a file nor a folder and never will be one."""
+    """Paths that are neither files nor folders and cannot become one."""
     (place / "loop").symlink_to(place / "loop")
     for kind in ("yml", "txt", "onnx"):
         os.mkfifo(place / f"pipe.{kind}")
@@ -187,7 +187,7 @@ def no_paths(place: Path) -> list[str]:
 @pytest.mark.parametrize(
     "verb", [verb if verb in OFTEN else pytest.param(verb, marks=pytest.mark.slow) for verb in VERBS]
 )
-def test_a_bad_path_is_a_sentence(
+def test_a_bad_path_is_an_error_message(
     cli: Cli, places: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
     bad = bad_paths(tmp_path)
@@ -198,16 +198,16 @@ def test_a_bad_path_is_a_sentence(
         if (verb, name) in FINE:
             continue
         done = cli(*(part.format(**places, new=tmp_path / "new", bad=path) for part in VERBS[verb]))
-        told = [line for line in done.err.splitlines() if line.startswith("cnlu")]
-        assert done.code in (1, 2) and len(told) == 1, (name, done)
+        messages = [line for line in done.err.splitlines() if line.startswith("cnlu")]
+        assert done.code in (1, 2) and len(messages) == 1, (name, done)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["dangling", "file", "folder", "work"]
     assert (tmp_path / "folder" / "mine").read_text() == "mine"
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 @pytest.mark.parametrize("verb", VERBS)
-def test_what_can_be_no_path_is_refused_before_the_verb_begins(tmp_path: Path, verb: str) -> None:
-    """A pipe would be waited for, and a device read without end; only `parse --input` takes them, line by line."""
+def test_an_impossible_path_is_refused_before_the_command_begins(tmp_path: Path, verb: str) -> None:
+    """A pipe would block and a device may be endless; only `parse --input` accepts them, line by line."""
     given = dict.fromkeys(("data", "text", "cilin", "model", "encoder", "corpus"), str(tmp_path))
     parser = _parser()
     for path in no_paths(tmp_path):
@@ -219,7 +219,7 @@ def test_what_can_be_no_path_is_refused_before_the_verb_begins(tmp_path: Path, v
             check_paths(arguments)
 
 
-def test_a_device_without_an_end_or_without_anything_as_sentences(cli: Cli, tiny_model: Path, tmp_path: Path) -> None:
+def test_endless_and_empty_devices_as_input(cli: Cli, tiny_model: Path, tmp_path: Path) -> None:
     done = cli("parse", tiny_model, "--input", "/dev/null")
     assert (done.code, done.out, done.err) == (0, "", "")
     done = cli("parse", tiny_model, "--input", "/dev/zero")
@@ -232,12 +232,12 @@ def test_a_pipe_in_a_folder_of_examples_is_passed_over(cli: Cli, tmp_path: Path)
     assert "2 examples" in cli("check", tmp_path).out
 
 
-def test_real_processes_end_with_a_sentence(process: Callable[..., Any], tiny_model: Path) -> None:
+def test_real_processes_end_with_an_error_message(process: Callable[..., Any], tiny_model: Path) -> None:
     for arguments in (["parse", "/", "你好"], ["shell", "/"], ["serve", "/"], ["evaluate", "/", "/"]):
         with process(*arguments) as running:
-            told = running.communicate(timeout=60)[1].decode()
-            assert running.returncode in (1, 2) and told.startswith("cnlu: /: ") and told.count("\n") == 1
+            stderr = running.communicate(timeout=60)[1].decode()
+            assert running.returncode in (1, 2) and stderr.startswith("cnlu: /: ") and stderr.count("\n") == 1
     closed = process("parse", tiny_model, "--input", "-", preexec_fn=lambda: os.close(0))
     with closed as running:
-        told = running.communicate(timeout=60)[1].decode()
-        assert running.returncode == 2 and "standard input is closed" in told
+        stderr = running.communicate(timeout=60)[1].decode()
+        assert running.returncode == 2 and "standard input is closed" in stderr

@@ -1,4 +1,4 @@
-"""Settings from files and from --set: what is wrong with one is said in a sentence."""
+"""Settings from files and from --set; a wrong one is an error message that names it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_numbers_may_be_written_with_an_exponent(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("modle:\n  layers: 1\n", "unknown section 'modle'; did you mean 'model'"),
         ("model:\n  layer: 1\n", "model.layer: unknown setting; did you mean 'layers'"),
@@ -70,9 +70,9 @@ def test_numbers_may_be_written_with_an_exponent(tmp_path: Path) -> None:
         ("model:\n  layers: 1\x00\n", ":2: YAML does not allow"),
     ],
 )
-def test_a_mistake_in_the_file_is_named_with_its_place(tmp_path: Path, text: str | bytes, said: str) -> None:
+def test_a_mistake_in_the_file_is_named_with_its_place(tmp_path: Path, text: str | bytes, message: str) -> None:
     path = written(tmp_path, text)
-    with pytest.raises(CnluError, match=said) as caught:
+    with pytest.raises(CnluError, match=message) as caught:
         load_config(path)
     assert str(path) in str(caught.value)
     assert caught.value.exit_code == 2
@@ -80,7 +80,7 @@ def test_a_mistake_in_the_file_is_named_with_its_place(tmp_path: Path, text: str
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "message"),
     [
         ("layers=1", "write it as section.key=value"),
         ("model.layers", "write it as section.key=value"),
@@ -96,8 +96,8 @@ def test_a_mistake_in_the_file_is_named_with_its_place(tmp_path: Path, text: str
         ("features.words=1", "expected true or false"),
     ],
 )
-def test_a_mistake_in_an_override_is_named(override: str, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+def test_a_mistake_in_an_override_is_named(override: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         load_config(None, [override])
 
 

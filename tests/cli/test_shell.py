@@ -29,7 +29,7 @@ WITHOUT_READLINE = "import sys; sys.modules['readline'] = None; from cnlu.cli im
 
 
 class Terminal:
-    """A shell at a pseudo-terminal, and what it has written."""
+    """A shell at a pseudo-terminal, and its output."""
 
     def __init__(self, *command: object, **environment: str) -> None:
         self.master, slave = pty.openpty()
@@ -54,7 +54,7 @@ class Terminal:
         self.seen = ""
 
     def wait_for(self, words: str) -> str:
-        """What was written up to `words`, which must come; later calls look behind it."""
+        """The output before `words`, which must appear; later calls start after them."""
         end = time.monotonic() + PATIENCE
         while words not in self.seen:
             assert time.monotonic() < end, f"no {words!r} in {self.seen!r}"
@@ -63,7 +63,7 @@ class Terminal:
         return before
 
     def rest(self) -> str:
-        """Everything until the shell has gone."""
+        """The output until the shell ends."""
         while self._read():
             pass
         return self.seen
@@ -87,7 +87,7 @@ class Terminal:
 
 
 def _own_terminal() -> None:
-    """Also Ctrl-C as in a terminal: where the tests run in the background it is ignored, and children inherit that."""
+    """Use the terminal and restore Ctrl-C: tests that run in the background ignore it, and children inherit that."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
@@ -149,9 +149,9 @@ def test_leaving(tiny_model: Path, tmp_path: Path, key: bytes, start: list[str])
         before = termios.tcgetattr(talk.master)[3] & termios.ECHO
         time.sleep(0.5)  # without readline Python misses a Ctrl-C between writing its prompt and reading
         talk.send(key)
-        said = talk.rest()
+        output = talk.rest()
         assert talk.process.wait(PATIENCE) == 0
-        assert "Traceback" not in said and said.endswith("\n")
+        assert "Traceback" not in output and output.endswith("\n")
         assert before in (0, termios.ECHO) and termios.tcgetattr(talk.master)[3] & termios.ECHO
 
 

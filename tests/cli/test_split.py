@@ -1,4 +1,4 @@
-"""`cnlu split` as a user meets it."""
+"""`cnlu split` from the command line."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_same_command_gives_the_same_bytes(
     assert contents(tmp_path / "one") != contents(tmp_path / "three")
 
 
-def test_a_split_is_replaced_only_when_told_so_and_as_a_whole(cli: Cli, nlu: Path, tmp_path: Path) -> None:
+def test_a_split_is_replaced_only_with_force_and_as_a_whole(cli: Cli, nlu: Path, tmp_path: Path) -> None:
     out = tmp_path / "parts"
     cli("split", nlu, "--out", out)
     before = contents(out)
@@ -66,7 +66,7 @@ def test_a_split_is_replaced_only_when_told_so_and_as_a_whole(cli: Cli, nlu: Pat
     assert sorted(contents(out)) == ["test.yml", "train.yml"]
 
 
-def test_force_does_not_replace_what_is_no_split(cli: Cli, nlu: Path, tmp_path: Path) -> None:
+def test_force_replaces_nothing_but_a_split(cli: Cli, nlu: Path, tmp_path: Path) -> None:
     out = tmp_path / "mine"
     out.mkdir()
     (out / "train.yml").write_text("x")
@@ -92,7 +92,7 @@ def test_a_full_disk_leaves_the_old_split(cli: Cli, nlu: Path, tmp_path: Path, m
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--dev", 0.5, "--test", 0.5], "leave nothing to train on"),
         (["--dev", 1], "leave nothing to train on"),
@@ -102,13 +102,15 @@ def test_a_full_disk_leaves_the_old_split(cli: Cli, nlu: Path, tmp_path: Path, m
         (["--dev", 0.001], "too few for a dev part of 0.001"),
     ],
 )
-def test_shares_that_cannot_be(cli: Cli, nlu: Path, tmp_path: Path, options: list[object], said: str) -> None:
+def test_impossible_shares_are_refused(
+    cli: Cli, nlu: Path, tmp_path: Path, options: list[object], message: str
+) -> None:
     done = cli("split", nlu, "--out", tmp_path / "parts", *options)
-    assert done.code == 2 and said in done.sentence
+    assert done.code == 2 and message in done.sentence
     assert [path.name for path in tmp_path.iterdir()] == ["nlu.yml"]
 
 
-def test_parts_and_what_they_are_made_from_lie_apart(cli: Cli, nlu: Path, tmp_path: Path) -> None:
+def test_the_parts_must_not_overlap_the_input(cli: Cli, nlu: Path, tmp_path: Path) -> None:
     inside = cli("split", tmp_path, "--out", tmp_path / "parts")
     assert inside.code == 2 and "overlap" in inside.sentence
     cli("split", nlu, "--out", tmp_path / "parts")

@@ -1,4 +1,4 @@
-"""What is suggested for a name that does not exist: what the field means by it, a misspelling, or nothing."""
+"""Suggestions for unknown names: a synonym of the field, a similar name, or none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cnlu_dialogue.rasa.options import read_settings
 from cnlu_pretrain.config import PretrainConfig
 
 
-def said(kind: type, override: str) -> str:
+def error_message(kind: type, override: str) -> str:
     with pytest.raises(UsageError) as caught:
         build_config(read_values(None, [override], kind), "settings", kind)
     return str(caught.value)
@@ -39,7 +39,7 @@ def said(kind: type, override: str) -> str:
     ],
 )
 def test_pretrainings_settings_by_the_names_of_other_tools(override: str, meant: str) -> None:
-    assert f"; did you mean {meant!r}?" in said(PretrainConfig, override)
+    assert f"; did you mean {meant!r}?" in error_message(PretrainConfig, override)
 
 
 @pytest.mark.parametrize(
@@ -62,15 +62,15 @@ def test_pretrainings_settings_by_the_names_of_other_tools(override: str, meant:
     ],
 )
 def test_trainings_settings_by_the_names_of_other_tools(override: str, meant: str) -> None:
-    assert f"; did you mean {meant!r}?" in said(Config, override)
+    assert f"; did you mean {meant!r}?" in error_message(Config, override)
 
 
 @pytest.mark.parametrize("override", ["optimizer.beta=1", "training.workers=1", "model.x=1", "foo.bar=1", "run.lr=x"])
-def test_nothing_is_suggested_rather_than_something_foolish(override: str) -> None:
-    assert "did you mean" not in said(Config, override) or override == "run.lr=x"
+def test_distant_names_get_no_suggestion(override: str) -> None:
+    assert "did you mean" not in error_message(Config, override) or override == "run.lr=x"
 
 
-def test_a_section_of_a_file_is_told_by_what_is_in_it() -> None:
+def test_a_misnamed_section_is_recognized_by_its_settings() -> None:
     with pytest.raises(UsageError, match=r"unknown section 'optimizer'; did you mean 'training.learning_rate'"):
         build_config({"optimizer": {"lr": 0.1}})
 
@@ -87,7 +87,7 @@ def test_short_names_are_no_misspellings_of_long_ones() -> None:
     assert nearest("lr", ["layers", "heads"]) is None and nearest("layer", ["layers", "heads"]) == "layers"
 
 
-def test_codes_and_the_components_options_get_no_foolish_suggestion_either() -> None:
+def test_distant_codes_and_component_options_get_no_suggestion() -> None:
     with pytest.raises(UsageError, match=r"there is no code 'zzz'; choose among "):
         ignored_codes("zzz", "--ignore")
     with pytest.raises(UsageError, match=r"epochs: unknown option; use `set: {training.epochs: ...}`"):

@@ -1,4 +1,4 @@
-"""Settings without effect, by what each declares to need."""
+"""Settings without effect are refused: each setting declares what it needs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Settings:
         (Shape(bias=0.1), "shape.bias: has no effect with shape.biased: true; leave it out."),
     ],
 )
-def test_a_setting_needs_others(shape: Shape, problem: str) -> None:
+def test_a_setting_without_another_that_it_needs_is_refused(shape: Shape, problem: str) -> None:
     config = Settings(shape)
     with pytest.raises(UsageError) as caught:
         refuse_without_effect(config, unmet_settings(config))
@@ -49,12 +49,12 @@ def test_a_setting_needs_others(shape: Shape, problem: str) -> None:
 
 
 @pytest.mark.parametrize("shape", [Shape(layers=0), Shape(kind="wide", depth=3), Shape(biased=False, bias=0.1)])
-def test_a_setting_at_its_default_or_with_what_it_needs_is_accepted(shape: Shape) -> None:
+def test_a_setting_is_accepted_at_its_default_or_if_its_needs_are_met(shape: Shape) -> None:
     config = Settings(shape)
     refuse_without_effect(config, unmet_settings(config))
 
 
-def test_a_setting_and_a_section_need_circumstances() -> None:
+def test_a_setting_or_section_without_a_circumstance_that_it_needs_is_refused() -> None:
     unmet = {"encoder": "has no effect here", "continue": "has no effect there"}
     refuse_without_effect(Settings(), unmet)
     with pytest.raises(UsageError, match=r"shape\.depth: has no effect here; leave it out"):
@@ -63,14 +63,14 @@ def test_a_setting_and_a_section_need_circumstances() -> None:
         refuse_without_effect(Settings(whole=Shape(layers=2)), unmet)
 
 
-def test_an_option_without_effect_is_refused_where_it_is_given() -> None:
+def test_an_option_without_effect_is_refused_if_it_is_set() -> None:
     refuse_option({"--force": False, "--seed": None, "--set": []}, "has no effect")
     with pytest.raises(UsageError, match=r"--seed: has no effect; leave it out\."):
         refuse_option({"--force": False, "--seed": 0}, "has no effect")
 
 
 @pytest.mark.parametrize("kind", [Config, PretrainConfig])
-def test_what_settings_need_exists(kind: type) -> None:
+def test_every_need_of_a_setting_names_an_existing_setting_or_circumstance(kind: type) -> None:
     config = kind()
     for section in dataclasses.fields(kind):
         values = getattr(config, section.name)
@@ -79,8 +79,8 @@ def test_what_settings_need_exists(kind: type) -> None:
             if "." not in need:
                 assert need in CIRCUMSTANCES, need
                 continue
-            name, _colon, wanted = need.partition(": ")
+            name, _colon, values_needed = need.partition(": ")
             other, _dot, setting_name = name.partition(".")
             fields = {f.name: f for f in dataclasses.fields(getattr(config, other))}
             among = fields[setting_name].metadata["among"] or ("true", "false")
-            assert not wanted or set(wanted.split(" | ")) <= set(among), need
+            assert not values_needed or set(values_needed.split(" | ")) <= set(among), need

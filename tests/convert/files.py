@@ -1,4 +1,4 @@
-"""The same examples as each tool would have written them, and what they mean."""
+"""The same examples in the format of each tool, and the data that they become."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ FACES = "😀😀去北京订票"
 """Two characters beyond the Basic Multilingual Plane before the entity: 北京 is 3-5 in Python, 5-7 in JavaScript."""
 
 
-def entity(text: str, said: str, kind: str, value: str | None = None, role: str | None = None) -> Entity:
-    start = text.index(said)
-    return Entity(start, start + len(said), kind, value or said, role)
+def entity(text: str, surface: str, kind: str, value: str | None = None, role: str | None = None) -> Entity:
+    start = text.index(surface)
+    return Entity(start, start + len(surface), kind, value or surface, role=role)
 
 
 def example(text: str, intent: str | None, *spans: tuple[str, ...]) -> Example:
@@ -24,9 +24,9 @@ def example(text: str, intent: str | None, *spans: tuple[str, ...]) -> Example:
 
 BOOK, PRICE, FACE = "帮我订明天去北京的票", "多少钱", FACES
 SPANS = [("明天", "date"), ("北京", "city")]
-MEANT = [example(BOOK, "book", *SPANS), example(PRICE, "price"), example(FACE, "book", ("北京", "city"))]
-NO_INTENTS = [Example(one.text, None, one.entities) for one in MEANT]
-NO_ENTITIES = [Example(one.text, one.intent) for one in MEANT]
+EXPECTED = [example(BOOK, "book", *SPANS), example(PRICE, "price"), example(FACE, "book", ("北京", "city"))]
+NO_INTENTS = [Example(expected.text, None, expected.entities) for expected in EXPECTED]
+NO_ENTITIES = [Example(expected.text, expected.intent) for expected in EXPECTED]
 
 
 def lines(*records: object) -> str:
@@ -39,25 +39,25 @@ def studio(text: str, intent: str, *spans: tuple[int, int, str, str]) -> dict[st
             "type": "labels",
             "from_name": "label",
             "to_name": "text",
-            "value": {"start": start, "end": end, "text": said, "labels": [kind]},
+            "value": {"start": start, "end": end, "text": surface, "labels": [kind]},
         }
-        for start, end, said, kind in spans
+        for start, end, surface, kind in spans
     ]
     result.append({"type": "choices", "from_name": "intent", "to_name": "text", "value": {"choices": [intent]}})
     return {"id": 1, "data": {"text": text}, "annotations": [{"result": result, "was_cancelled": False}]}
 
 
 def column_file(tag_of: Mapping[str, str], intents: bool = False, mark: str = "\t") -> str:
-    """Character by character; `tag_of` renames B, I, E, S."""
+    """One character per line; `tag_of` renames B, I, E, S."""
     blocks = []
-    for one in MEANT:
-        tags = ["O"] * len(one.text)
-        for span in one.entities:
+    for expected in EXPECTED:
+        tags = ["O"] * len(expected.text)
+        for span in expected.entities:
             for place in range(span.start, span.end):
                 prefix = "B" if place == span.start else "E" if place == span.end - 1 else "I"
                 tags[place] = f"{tag_of[prefix]}-{span.entity}"
-        block = [f"{ch}{mark}{tag}" for ch, tag in zip(one.text, tags, strict=True)]
-        blocks.append("\n".join([*block, *([str(one.intent)] if intents else [])]))
+        block = [f"{ch}{mark}{tag}" for ch, tag in zip(expected.text, tags, strict=True)]
+        blocks.append("\n".join([*block, *([str(expected.intent)] if intents else [])]))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -160,7 +160,7 @@ FILES: dict[str, tuple[str, str | bytes, list[Example]]] = {
             {"id": 2, "text": PRICE, "cats": ["price"], "entities": []},
             {"id": 3, "text": FACE, "cats": ["book"], "entities": [[3, 5, "city"]]},
         ),
-        MEANT,
+        EXPECTED,
     ),
     "doccano, label": (
         "doccano",
@@ -198,7 +198,9 @@ FILES: dict[str, tuple[str, str | bytes, list[Example]]] = {
     ),
     "doccano, classes": (
         "doccano",
-        json.dumps([{"id": i, "text": one.text, "label": [one.intent]} for i, one in enumerate(MEANT)]),
+        json.dumps(
+            [{"id": i, "text": expected.text, "label": [expected.intent]} for i, expected in enumerate(EXPECTED)]
+        ),
         NO_ENTITIES,
     ),
     "label studio": (
@@ -211,11 +213,11 @@ FILES: dict[str, tuple[str, str | bytes, list[Example]]] = {
             ],
             indent=1,
         ),
-        MEANT,
+        EXPECTED,
     ),
     "bio": ("bio", column_file({"B": "B", "I": "I", "E": "I"}), NO_INTENTS),
     "bioes": ("bio", column_file({"B": "B", "I": "I", "E": "E"}, mark=" "), NO_INTENTS),
-    "bmes and intents": ("bio", column_file({"B": "B", "I": "M", "E": "E"}, intents=True), MEANT),
+    "bmes and intents": ("bio", column_file({"B": "B", "I": "M", "E": "E"}, intents=True), EXPECTED),
     "rasa json": ("rasa-json", json.dumps(RASA_JSON, ensure_ascii=False, indent=2), OLD_RASA),
     "rasa markdown": ("rasa-markdown", RASA_MARKDOWN, OLD_RASA),
     "dialogflow": (
@@ -223,10 +225,10 @@ FILES: dict[str, tuple[str, str | bytes, list[Example]]] = {
         dialogflow(),
         [example(BOOK, "订票", ("明天", "date"), ("北京", "city", "北京", "to")), example(PRICE, "price")],
     ),
-    "luis": ("luis", "\ufeff" + json.dumps(LUIS, ensure_ascii=False), MEANT),
-    "csv": ("csv", "\ufefftext,intent\r\n" + "".join(f'"{x.text}",{x.intent}\r\n' for x in MEANT), NO_ENTITIES),
-    "tsv": ("csv", "编号\t意图\t文本\n" + "".join(f"7\t{x.intent}\t{x.text}\n" for x in MEANT), NO_ENTITIES),
+    "luis": ("luis", "\ufeff" + json.dumps(LUIS, ensure_ascii=False), EXPECTED),
+    "csv": ("csv", "\ufefftext,intent\r\n" + "".join(f'"{x.text}",{x.intent}\r\n' for x in EXPECTED), NO_ENTITIES),
+    "tsv": ("csv", "编号\t意图\t文本\n" + "".join(f"7\t{x.intent}\t{x.text}\n" for x in EXPECTED), NO_ENTITIES),
 }
-"""Format, content and meaning of files that `cnlu convert` reads."""
+"""Format, content and converted data of files that `cnlu convert` reads."""
 DICTIONARIES = {"rasa json", "rasa markdown", "dialogflow", "luis"}
-"""Those with the synonyms, the pattern and the table that stand above."""
+"""Those with the synonyms, the pattern and the table above."""

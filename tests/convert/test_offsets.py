@@ -1,4 +1,4 @@
-"""Spans mean what the tool meant, or are refused with the example's place."""
+"""Spans are converted to characters, or their example is skipped with its place."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ def units(text: str) -> int:
 
 
 @given(st.text("去北京😀𠮷a ", min_size=1), st.data())
-def test_either_way_of_counting_finds_the_same_words(text: str, data: st.DataObject) -> None:
+def test_offsets_in_either_unit_give_the_same_span(text: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(text) - 1))
     end = data.draw(st.integers(start + 1, len(text)))
-    found = []
-    for way, bounds in ((CHARACTERS, (start, end)), (UTF16, (units(text[:start]), units(text[:end])))):
+    results = []
+    for unit, bounds in ((CHARACTERS, (start, end)), (UTF16, (units(text[:start]), units(text[:end])))):
         result = Result()
-        result.add("f:1", text, None, [Span(*bounds, "x")], way)
-        found.append((result.data.examples, bool(result.skipped)))
-    assert found[0] == found[1] and found[0][1] == (not text.strip())
-    for one in found[0][0]:
-        assert one.text[one.entities[0].start : one.entities[0].end] == text[start:end]
+        result.add("f:1", text, None, [Span(*bounds, "x")], unit)
+        results.append((result.data.examples, bool(result.skipped)))
+    assert results[0] == results[1] and results[0][1] == (not text.strip())
+    for example in results[0][0]:
+        assert example.text[example.entities[0].start : example.entities[0].end] == text[start:end]
 
 
-def lost(*spans: Span, text: str = FACES, way: str = CHARACTERS, offsets: str | None = None) -> str:
+def skipped_reason(*spans: Span, text: str = FACES, unit: str = CHARACTERS, offsets: str | None = None) -> str:
     result = Result(offsets)
-    result.add("f:7", text, "a", spans, way)
+    result.add("f:7", text, "a", spans, unit)
     return "".join(result.skipped)
 
 
-def test_the_words_beside_the_offsets_tell_how_they_count() -> None:
-    for way in (CHARACTERS, UTF16):
-        assert not lost(Span(3, 5, "city", surface="北京"), way=way) and not lost(
-            Span(5, 7, "city", surface="北京"), way=way
+def test_the_surface_decides_the_unit_of_the_offsets() -> None:
+    for unit in (CHARACTERS, UTF16):
+        assert not skipped_reason(Span(3, 5, "city", surface="北京"), unit=unit) and not skipped_reason(
+            Span(5, 7, "city", surface="北京"), unit=unit
         )
-    assert lost(Span(5, 7, "city", surface="北京"), offsets=CHARACTERS)
+    assert skipped_reason(Span(5, 7, "city", surface="北京"), offsets=CHARACTERS)
 
 
 @pytest.mark.parametrize(
-    ("spans", "said"),
+    ("spans", "expected"),
     [
         ([Span(3, 99, "city")], "does not lie in the text of 7 characters"),
         ([Span(-1, 2, "city")], "does not lie in the text"),
@@ -61,20 +61,20 @@ def test_the_words_beside_the_offsets_tell_how_they_count() -> None:
         ([Span(3.0, 5, "a")], "not a whole number"),  # type: ignore[arg-type]
     ],
 )
-def test_a_span_that_cannot_be_is_named(spans: list[Span], said: str) -> None:
-    sentence = lost(*spans)
-    assert sentence.startswith("f:7: not converted: ") and said in sentence
+def test_the_reason_names_an_invalid_span(spans: list[Span], expected: str) -> None:
+    sentence = skipped_reason(*spans)
+    assert sentence.startswith("f:7: not converted: ") and expected in sentence
 
 
-def test_half_of_a_surrogate_pair_is_no_place() -> None:
-    assert "does not lie" in lost(Span(1, 6, "a"), way=UTF16)
+def test_an_offset_inside_a_surrogate_pair_is_refused() -> None:
+    assert "does not lie" in skipped_reason(Span(1, 6, "a"), unit=UTF16)
 
 
-def test_the_same_annotation_twice_is_one() -> None:
-    assert not lost(Span(3, 5, "a"), Span(3, 5, "a"))
+def test_a_repeated_annotation_becomes_one_entity() -> None:
+    assert not skipped_reason(Span(3, 5, "a"), Span(3, 5, "a"))
 
 
-def test_white_space_around_a_text_goes_and_the_spans_move_along() -> None:
+def test_white_space_around_a_text_is_removed_and_the_spans_move() -> None:
     result = Result()
     result.add("f:1", " \u3000去北京 \n", "a", [Span(3, 5, "city")])
     result.add("f:2", " 去", "a", [Span(0, 1, "blank")])
@@ -83,7 +83,7 @@ def test_white_space_around_a_text_goes_and_the_spans_move_along() -> None:
     assert second.text == " 去"
 
 
-def test_many_annotations_of_a_long_line_take_no_longer_each() -> None:
+def test_many_annotations_of_a_long_line_are_converted_in_linear_time() -> None:
     result = Result()
     result.add("f:1", "😀京" * 30_000, None, [Span(3 * i, 3 * i + 2, "face") for i in range(30_000)], UTF16)
     assert len(result.data.examples[0].entities) == 30_000

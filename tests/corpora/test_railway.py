@@ -1,4 +1,4 @@
-"""The railway corpus keeps what its README promises: size, balance, consistent labels and groups, parts apart."""
+"""The railway corpus is as its README says: size, balance, consistent labels and groups, separate parts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cnlu.data.load import load_data
 from cnlu.data.schema import Example, NluData
 
 CORPUS = Path(__file__).resolve().parents[2] / "corpora" / "railway"
-# Types whose surfaces mean the same thing wherever they stand (numbers do not: 两张 票, 两张 桌子).
+# Types whose surfaces have the same meaning everywhere (those of numbers do not: 两张 票, 两张 桌子).
 OPEN_TYPES = (
     "place",
     "seat_class",
@@ -72,12 +72,12 @@ def _grouped(examples: list[Example]) -> list[Example]:
 
 
 def _combinations(name: str) -> set[frozenset[str]]:
-    """The intents asked for together in a file of multi-intent, whatever their order."""
+    """The combinations of intents in a multi-intent file, whatever their order."""
     return {frozenset((example.intent or "").split("+")) for example in _split(name).examples}
 
 
 def _known_values() -> dict[str, str]:
-    """Surface of two or more characters -> type: annotated somewhere, in a lookup table, or a synonym."""
+    """Surface of two or more characters -> type, from annotations, lookup tables and synonyms."""
     train = _train()
     values: dict[str, str] = {}
     for example in _all():
@@ -92,8 +92,8 @@ def _known_values() -> dict[str, str]:
     return {surface: name for surface, name in values.items() if len(surface) > 1}
 
 
-def _bare_occurrences(example: Example, surface: str) -> Iterator[int]:
-    """Where the surface stands in the text and no annotated span holds it whole."""
+def _unannotated_occurrences(example: Example, surface: str) -> Iterator[int]:
+    """Positions of the surface in the text that are not inside an annotated span."""
     at = example.text.find(surface)
     while at >= 0:
         end = at + len(surface)
@@ -137,14 +137,14 @@ def test_every_entity_type_is_well_covered_in_both_splits() -> None:
     assert {t: n for t, n in test.items() if n < 5} == {}
 
 
-def test_places_carry_departure_arrival_and_way_stop_roles() -> None:
+def test_places_have_the_roles_departure_arrival_and_stop() -> None:
     for data in (_train(), _test()):
         roles = Counter(e.role for x in data.examples for e in x.entities if e.entity == "place")
         assert set(roles) == {"from", "to", "via", None}
         assert all(e.role is None for x in data.examples for e in x.entities if e.entity != "place")
 
 
-def test_word_lists_synonyms_and_patterns_are_there() -> None:
+def test_the_corpus_has_lookup_tables_synonyms_and_patterns() -> None:
     train = _train()
     types = {e.entity for x in train.examples for e in x.entities}
     assert {"train_no", "order_no", "phone"} <= set(train.regexes) <= types
@@ -153,19 +153,19 @@ def test_word_lists_synonyms_and_patterns_are_there() -> None:
     assert len(train.synonyms) >= 20
 
 
-def test_no_text_stands_twice() -> None:
+def test_no_text_is_repeated() -> None:
     texts = Counter(x.text for x in _all())
     assert [t for t, n in texts.items() if n > 1] == []
 
 
-def test_an_out_of_scope_text_stands_once_and_in_no_other_part() -> None:
+def test_an_out_of_scope_text_is_in_one_part_only() -> None:
     lines = [line for name in OUT_OF_SCOPE for line in _lines(name)]
     assert [line for line, n in Counter(lines).items() if n > 1 or not line or line != line.strip()] == []
     unlabelled = {line for path in (CORPUS / "text").glob("*.txt") for line in path.read_text("utf-8").split("\n")}
     assert set(lines) & ({x.text for x in _all()} | unlabelled) == set()
 
 
-def test_no_skeleton_is_used_twice_beyond_short_fragments() -> None:
+def test_no_skeleton_is_repeated_except_short_fragments() -> None:
     used: dict[str, list[str]] = defaultdict(list)
     for example in _all():
         if len(example.text) > FRAGMENT:
@@ -173,14 +173,14 @@ def test_no_skeleton_is_used_twice_beyond_short_fragments() -> None:
     assert [same for same in used.values() if len(same) > 1] == []
 
 
-def test_known_values_are_annotated_wherever_they_stand() -> None:
+def test_known_values_are_annotated_everywhere() -> None:
     known = _known_values()
     offenders = [
         f"{example.source} {surface} ({name}): {example.text}"
         for example in _all()
         for surface, name in known.items()
         if surface in example.text
-        for _ in _bare_occurrences(example, surface)
+        for _ in _unannotated_occurrences(example, surface)
     ]
     assert offenders == []
 
@@ -203,18 +203,18 @@ def test_spans_have_no_loose_spaces_or_punctuation() -> None:
     assert loose == []
 
 
-def test_groups_matter_in_enough_sentences() -> None:
+def test_enough_sentences_need_groups() -> None:
     assert len(_grouped(_train().examples)) >= 60
     assert len(_grouped(_test().examples)) >= 15
 
 
-def test_groups_count_the_trips_in_the_order_they_are_said() -> None:
+def test_groups_number_the_trips_in_the_order_in_which_they_are_mentioned() -> None:
     for example in _grouped(_all()):
         groups = list(dict.fromkeys(e.group for e in example.entities if e.group))
         assert groups in (["1", "2"], ["1", "2", "3"]), f"{example.source} {example.text}"
 
 
-def test_groups_keep_two_values_together_or_tell_the_way_out_from_the_way_back() -> None:
+def test_groups_combine_two_values_or_distinguish_outward_and_return_trips() -> None:
     for example in _grouped(_train().examples + _test().examples):
         largest = max(Counter(e.group for e in example.entities if e.group).values())
         out_and_back = "去" in example.text and ("回" in example.text or "返" in example.text)
@@ -230,12 +230,12 @@ def test_a_type_and_role_has_groups_everywhere_in_a_sentence_or_nowhere() -> Non
         assert not grouped & shared, f"{example.source} {example.text}"
 
 
-def test_the_groups_and_roles_of_every_part_are_shown_in_training() -> None:
+def test_all_groups_and_roles_occur_in_training() -> None:
     shown = {(e.entity, e.role, e.group) for x in _train().examples for e in x.entities}
     assert {(e.entity, e.role, e.group) for x in _all() for e in x.entities} <= shown
 
 
-def test_only_multi_intent_has_sentences_of_several_intents() -> None:
+def test_only_the_multi_intent_files_have_sentences_with_several_intents() -> None:
     intents = {x.intent or "" for x in _train().examples}
     assert [name for name in intents if "+" in name] == []
     for example in _multi():
@@ -243,7 +243,7 @@ def test_only_multi_intent_has_sentences_of_several_intents() -> None:
         assert 2 <= len(parts) == len(set(parts)) <= 3 and set(parts) <= intents - {"out_of_scope"}, example.source
 
 
-def test_intents_are_combined_in_many_ways_some_of_them_in_one_file_only() -> None:
+def test_there_are_many_combinations_of_intents_and_some_are_in_one_file_only() -> None:
     dev, test = map(_combinations, MULTI)
     assert len(dev | test) >= 25
     assert min(len(dev - test), len(test - dev), len(dev & test)) >= 5

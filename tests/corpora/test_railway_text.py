@@ -1,4 +1,4 @@
-"""The railway domain's unlabelled text keeps what its README promises."""
+"""The unlabelled text of the railway domain is as its README says."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ def lines() -> list[str]:
     return [line for path in sorted((RAILWAY / "text").glob("*.txt")) for line in path.read_text("utf-8").split("\n")]
 
 
-def test_there_are_more_than_3000_lines_none_twice() -> None:
-    found = [line for line in lines() if line]
-    assert len(found) >= 3000
-    assert len(set(found)) == len(found)
+def test_there_are_more_than_3000_different_lines() -> None:
+    sentences = [line for line in lines() if line]
+    assert len(sentences) >= 3000
+    assert len(set(sentences)) == len(sentences)
 
 
-def test_no_sentence_of_the_examples_is_among_them() -> None:
+def test_the_text_has_no_sentence_of_the_examples() -> None:
     parts = ("train", "test", "multi-intent")
     examples = {example.text for part in parts for example in load_data(RAILWAY / part).examples}
     shared = {line for line in lines() if line in examples and len(line) > 6}
     assert not shared
 
 
-def test_documents_are_conversations_and_texts_of_several_lines() -> None:
+def test_documents_have_several_lines() -> None:
     for path in (RAILWAY / "text").glob("*.txt"):
         documents = path.read_text("utf-8").strip("\n").split("\n\n")
         assert all(4 <= len(document.split("\n")) <= 26 for document in documents), path

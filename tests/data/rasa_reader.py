@@ -1,4 +1,4 @@
-"""Run by Rasa's own Python: what Rasa's reader makes of the YAML files named on the command line, as JSON."""
+"""Prints how Rasa reads the YAML files named on the command line, as JSON; to be run by Rasa's own Python."""
 
 from __future__ import annotations
 

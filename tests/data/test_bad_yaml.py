@@ -1,4 +1,4 @@
-"""YAML that cannot be read: one sentence with file, line and mend, and nothing is ever built or run."""
+"""YAML that cannot be read gives one sentence with file, line and fix; nothing is built or run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def refusal(folder: Path, written: str | bytes) -> str:
 
 
 @pytest.mark.parametrize(
-    ("written", "line", "said"),
+    ("written", "line", "expected"),
     [
         (GOOD + GOOD, 5, "“nlu” already stands on line 1"),
         (
@@ -63,20 +63,20 @@ def refusal(folder: Path, written: str | bytes) -> str:
         ("nlu:\n- intent: a\n  examples:\n  - text: |\n      [x]{1}\n", 5, "not valid JSON"),
     ],
 )
-def test_the_sentence_names_the_line(tmp_path: Path, written: str, line: int, said: str) -> None:
+def test_an_error_names_the_line_and_the_problem(tmp_path: Path, written: str, line: int, expected: str) -> None:
     message = refusal(tmp_path, written)
-    assert message.startswith(f":{line}: ") and said in message
+    assert message.startswith(f":{line}: ") and expected in message
 
 
 @pytest.mark.parametrize("tag", ["!!python/object/apply:os.mkdir", "!!python/name:os.system", "!own", "!!binary"])
-def test_a_tag_that_asks_for_an_object_is_refused_and_not_obeyed(tmp_path: Path, tag: str) -> None:
-    made = tmp_path / "made"
-    assert "asks for an object" in refusal(tmp_path, GOOD + f"x: {tag} ['{made}']\n")
-    assert not made.exists()
+def test_a_tag_that_asks_for_an_object_is_refused_and_builds_nothing(tmp_path: Path, tag: str) -> None:
+    created = tmp_path / "created"
+    assert "asks for an object" in refusal(tmp_path, GOOD + f"x: {tag} ['{created}']\n")
+    assert not created.exists()
 
 
 @pytest.mark.parametrize(
-    ("written", "said"),
+    ("written", "expected"),
     [
         (b"nlu:\n- intent: \xb1\xb1\n", ":2: byte 15 (0xB1) is not valid UTF-8"),
         (b"\xef\xbb\xbfnlu:\n- \xff\n", ":2: byte 10 (0xFF) is not valid UTF-8"),
@@ -84,8 +84,8 @@ def test_a_tag_that_asks_for_an_object_is_refused_and_not_obeyed(tmp_path: Path,
         (GOOD + "    - \ud800\n", ":5: byte 45 (0xED) is not valid UTF-8"),
     ],
 )
-def test_what_is_not_utf8_is_named_with_its_byte(tmp_path: Path, written: str | bytes, said: str) -> None:
-    assert refusal(tmp_path, written).startswith(said)
+def test_an_error_names_the_byte_that_is_not_utf8(tmp_path: Path, written: str | bytes, expected: str) -> None:
+    assert refusal(tmp_path, written).startswith(expected)
 
 
 @pytest.mark.parametrize("written", ["", " \n\r\n", "\ufeff"])
@@ -105,5 +105,5 @@ def test_an_empty_file_is_refused(tmp_path: Path, written: str) -> None:
         GOOD.replace("examples", "example"),
     ],
 )
-def test_no_examples_at_all_are_refused(tmp_path: Path, written: str) -> None:
+def test_a_file_without_examples_is_refused(tmp_path: Path, written: str) -> None:
     assert "there are no examples" in refusal(tmp_path, written)

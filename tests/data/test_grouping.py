@@ -1,4 +1,4 @@
-"""Which labels of groups count items, and what may follow what."""
+"""Which group labels count items, and which item may follow which."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def order(*groups: str | None) -> Example:
 
 
 @pytest.mark.parametrize(
-    ("names", "wanted"),
+    ("names", "expected"),
     [
         (["2", "1", "10", "3"], ["1", "2", "3", "10"]),
         (["item2", "item1"], ["item1", "item2"]),
@@ -28,11 +28,11 @@ def order(*groups: str | None) -> Example:
         ([], []),
     ],
 )
-def test_labels_count_where_all_are_numbers_after_the_same_beginning(names: list[str], wanted: list[str]) -> None:
-    assert counting_order(names) == wanted
+def test_labels_count_if_all_are_numbers_after_the_same_prefix(names: list[str], expected: list[str]) -> None:
+    assert counting_order(names) == expected
 
 
-def test_labels_count_where_the_examples_mention_them_in_their_order() -> None:
+def test_labels_count_if_the_examples_mention_them_in_order() -> None:
     assert item_label_order([order("1", "1", "2", "2"), order("1", None, "2", "1", "3"), order(None)]) == [
         "1",
         "2",
@@ -40,17 +40,17 @@ def test_labels_count_where_the_examples_mention_them_in_their_order() -> None:
     ]
 
 
-def test_numbers_that_come_in_any_order_do_not_count() -> None:
-    """Such as platforms 1 and 2."""
+def test_numbers_in_any_order_do_not_count() -> None:
+    """Platforms 1 and 2, for example."""
     assert item_label_order([order("2", "1"), order("1", "2"), order("2")]) == []
 
 
-def test_one_careless_example_of_many_does_not_stop_the_counting() -> None:
+def test_labels_count_even_if_one_example_of_many_has_another_order() -> None:
     assert item_label_order([*[order("1", "2")] * 20, order("2", "1")]) == ["1", "2"]
 
 
 @given(st.lists(st.sampled_from(["1", "2", "3", None]), max_size=9))
-def test_counting_labels_are_numbered_as_they_come(groups: list[str | None]) -> None:
+def test_counting_labels_are_numbered_as_they_first_appear(groups: list[str | None]) -> None:
     numbers = ItemSet(["1", "2", "3"], True).label_ids(groups)
     assert [n == 0 for n in numbers] == [g is None for g in groups]
     first = list(dict.fromkeys(n for n in numbers if n))
@@ -63,7 +63,7 @@ def test_other_labels_keep_their_numbers() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_the_next_item_has_the_next_counting_label_and_no_state_is_out_of_reach(count: int) -> None:
+def test_a_new_item_has_the_next_counting_label_and_every_state_is_reachable(count: int) -> None:
     items = ItemSet([str(n) for n in range(1, count + 1)], True)
     assert not (items.begins & items.returns).any()
     for state, onward in zip(*np.nonzero(items.begins), strict=True):
@@ -73,5 +73,5 @@ def test_the_next_item_has_the_next_counting_label_and_no_state_is_out_of_reach(
     assert (items.begins | items.returns).any(0).tolist() == [False] + [True] * (len(items.label) - 1)
 
 
-def test_every_weight_has_its_place() -> None:
+def test_the_slices_of_the_weights_have_the_right_names() -> None:
     assert len(WEIGHTS) == 19

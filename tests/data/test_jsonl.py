@@ -1,4 +1,4 @@
-"""JSON lines: any text goes in and comes back, and a bad line is named."""
+"""JSON lines: any text is read back unchanged, and an error names the line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def reads(folder: Path, written: str | bytes) -> NluData:
     return read_jsonl(file)
 
 
-def test_an_example_as_the_contract_has_it(tmp_path: Path) -> None:
+def test_all_fields_of_an_example_are_read(tmp_path: Path) -> None:
     data = reads(
         tmp_path,
         '\ufeff{"text": "去😀上海", "intent": "订票", "entities": [{"start": 2, "end": 4, "entity": "city", '
@@ -28,8 +28,8 @@ def test_an_example_as_the_contract_has_it(tmp_path: Path) -> None:
         '\n  \n{"text": "嗯", "intent": null, "metadata": {"a": [1]}}\n{"text": "啊"}',
     )
     assert data.examples == [
-        Example("去😀上海", "订票", (Entity(1, 2, "e", "😀"), Entity(2, 4, "city", "沪", "to", "1"))),
-        Example("嗯", None, (), {"a": [1]}),
+        Example("去😀上海", "订票", (Entity(1, 2, "e", "😀"), Entity(2, 4, "city", "沪", role="to", group="1"))),
+        Example("嗯", None, (), metadata={"a": [1]}),
         Example("啊"),
     ]
     assert [example.source for example in data.examples] == [f"{tmp_path}/d.jsonl:{n}" for n in (1, 4, 5)]
@@ -41,7 +41,7 @@ def _with(**entity: object) -> str:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "expected"),
     [
         ("{", "not valid JSON"),
         ("[]", "must be a JSON object"),
@@ -71,13 +71,13 @@ def _with(**entity: object) -> str:
         (_with(group=1), '"group"'),
     ],
 )
-def test_a_bad_line_is_named(tmp_path: Path, line: str, said: str) -> None:
+def test_an_error_names_the_line_and_the_problem(tmp_path: Path, line: str, expected: str) -> None:
     with pytest.raises(DataError) as caught:
         reads(tmp_path, '{"text": "好"}\n\n' + line + "\n")
-    assert str(caught.value).startswith(f"{tmp_path}/d.jsonl:3: ") and said in str(caught.value)
+    assert str(caught.value).startswith(f"{tmp_path}/d.jsonl:3: ") and expected in str(caught.value)
 
 
-def test_what_is_not_utf8_is_named_with_its_byte(tmp_path: Path) -> None:
+def test_an_error_names_the_byte_that_is_not_utf8(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"d\.jsonl:2: byte 25 \(0xB1\)"):
         reads(tmp_path, '{"text": "好的好"}\n'.encode() + b'{"t\xb1')
 
@@ -87,7 +87,7 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
         reads(tmp_path, "\n\n")
 
 
-def test_overlaps_are_kept_and_noted_and_unknown_keys_noted_once(tmp_path: Path) -> None:
+def test_overlaps_are_kept_and_noted_and_an_unknown_key_is_noted_once(tmp_path: Path) -> None:
     entities = [{"start": 0, "end": 2, "entity": "x"}, {"start": 1, "end": 3, "entity": "y"}]
     line = json.dumps({"text": "一二三", "id": 1, "entities": entities}) + "\n"
     data = reads(tmp_path, line + '{"text": "四", "id": 2}')
@@ -102,34 +102,29 @@ _TEXT = st.text(alphabet=st.characters(exclude_categories=[]), min_size=1, max_s
 
 
 @given(st.data())
-def test_any_text_comes_back_the_same(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+def test_any_text_is_read_back_unchanged(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     text = data.draw(_TEXT)
     entities = []
     for _ in range(data.draw(st.integers(0, 3))):
         start = data.draw(st.integers(0, len(text) - 1))
         end = data.draw(st.integers(start + 1, len(text)))
-        entities.append(
-            Entity(
-                start,
-                end,
-                data.draw(_TEXT),
-                data.draw(_TEXT),
-                *data.draw(st.tuples(*[st.none() | _TEXT] * 2)),
-            )
-        )
+        role, group = data.draw(st.tuples(*[st.none() | _TEXT] * 2))
+        entities.append(Entity(start, end, data.draw(_TEXT), data.draw(_TEXT), role=role, group=group))
     entities.sort(key=lambda entity: entity.start)
     intent = data.draw(st.none() | _TEXT.filter(lambda name: bool(name.strip())))
-    example = Example(text, intent, tuple(entities), data.draw(st.none() | st.lists(st.integers() | st.booleans())))
+    example = Example(
+        text, intent, tuple(entities), metadata=data.draw(st.none() | st.lists(st.integers() | st.booleans()))
+    )
     file = tmp_path_factory.getbasetemp() / "round_trip.jsonl"
     try:
         write_jsonl([example], file)
     except DataError as error:
-        assert "surrogates" in str(error)  # two halves side by side are one character to JSON
+        assert "surrogates" in str(error)  # JSON reads two adjacent halves as one character
         return
     assert read_jsonl(file).examples == [example]
 
 
-def test_lone_surrogates_come_back_and_other_text_stays_readable(tmp_path: Path) -> None:
+def test_lone_surrogates_are_escaped_and_other_text_is_not(tmp_path: Path) -> None:
     examples = [Example("坏\ud83d", "a\udc00"), Example("好\u2028\0\n😀", "b")]
     write_jsonl(examples, tmp_path / "d.jsonl")
     assert read_jsonl(tmp_path / "d.jsonl").examples == examples
@@ -147,22 +142,24 @@ def test_lone_surrogates_come_back_and_other_text_stays_readable(tmp_path: Path)
         Example("一", metadata=object()),
     ],
 )
-def test_what_would_not_read_back_is_refused_and_nothing_is_written(tmp_path: Path, example: Example) -> None:
+def test_an_example_that_would_not_be_read_back_is_refused_and_nothing_is_written(
+    tmp_path: Path, example: Example
+) -> None:
     with pytest.raises(DataError, match="example 2: "):
         write_jsonl([Example("好"), example], tmp_path / "d.jsonl")
     assert not list(tmp_path.iterdir())
 
 
-def test_the_real_sets_read_with_values_at_their_offsets(shared: Path) -> None:
+def test_real_data_sets_have_values_at_their_offsets(shared: Path) -> None:
     for file in sorted(shared.glob("data/*/*.jsonl")):
         if '"text"' not in file.read_text(encoding="utf-8")[:2000]:
-            continue  # questions and their answers, for instance
+            continue  # a set of questions and answers, for example
         data = read_jsonl(file)
         assert len(data.examples) == sum(1 for line in file.read_text(encoding="utf-8").split("\n") if line)
         assert all("is unknown and is ignored" in note for note in data.notes) and not data.synonyms  # their own keys
 
 
 @pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "[1, 2e400]"])
-def test_a_number_that_json_cannot_say_again_is_refused(tmp_path: Path, number: str) -> None:
+def test_a_number_that_json_cannot_represent_is_refused(tmp_path: Path, number: str) -> None:
     with pytest.raises(DataError, match="d.jsonl:1"):
         reads(tmp_path, f'{{"text": "嗯", "metadata": {{"a": {number}}}}}')

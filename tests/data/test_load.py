@@ -1,4 +1,4 @@
-"""Files and folders, read together."""
+"""Reading files and folders together."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def put(folder: Path, **files: str) -> None:
         file.write_text(text, encoding="utf-8")
 
 
-def test_a_folder_is_read_whole_in_order_without_its_hidden_files(tmp_path: Path) -> None:
+def test_a_folder_is_read_recursively_in_order_without_hidden_files(tmp_path: Path) -> None:
     put(
         tmp_path,
         b_yml=yaml("b", "二"),
@@ -53,13 +53,13 @@ def test_paths_merge_in_the_order_given_and_a_file_is_read_once(tmp_path: Path) 
     assert len(data.notes) == 2 and "named twice" in "".join(data.notes) and "“东京”" in "".join(data.notes)
 
 
-def test_one_path_need_not_be_a_list(tmp_path: Path) -> None:
+def test_a_single_path_is_accepted(tmp_path: Path) -> None:
     put(tmp_path, a_yml=yaml("a", "一"))
     assert load_data(str(tmp_path / "a.yml")).examples == load_data(tmp_path / "a.yml").examples != []
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "said"),
+    ("name", "text", "expected"),
     [
         ("none.yml", None, "no such file"),
         ("a.txt", "x", "not read"),
@@ -71,14 +71,14 @@ def test_one_path_need_not_be_a_list(tmp_path: Path) -> None:
         ("a.yml", "rules: []", "no examples"),
     ],
 )
-def test_a_file_that_holds_no_examples_is_a_sentence(tmp_path: Path, name: str, text: str | None, said: str) -> None:
+def test_a_file_without_examples_is_an_error(tmp_path: Path, name: str, text: str | None, expected: str) -> None:
     if text is not None:
         (tmp_path / name).write_text(text, encoding="utf-8")
-    with pytest.raises(DataError, match=rf"{name}: .*{said}.*\.$"):
+    with pytest.raises(DataError, match=rf"{name}: .*{expected}.*\.$"):
         load_data([tmp_path / name])
 
 
-def test_a_folder_without_data_files_is_a_sentence(tmp_path: Path) -> None:
+def test_a_folder_without_data_files_is_an_error(tmp_path: Path) -> None:
     put(tmp_path, readme_md="#")
     with pytest.raises(DataError, match="holds no data files"):
         load_data([tmp_path])
@@ -86,7 +86,7 @@ def test_a_folder_without_data_files_is_a_sentence(tmp_path: Path) -> None:
         load_data([])
 
 
-def test_a_file_that_may_not_be_read_is_a_sentence(tmp_path: Path) -> None:
+def test_a_file_without_read_permission_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "gone.yml").symlink_to(tmp_path / "nowhere.yml")
     with pytest.raises(DataError, match="no such file"):
         load_data([tmp_path])
@@ -106,7 +106,7 @@ def test_a_file_that_may_not_be_read_is_a_sentence(tmp_path: Path) -> None:
         ("doccano3.json", '{"text": "去北京", "entities":[[1, 3, "city"]], "cats":["a"]}\n'),
     ],
 )
-def test_the_file_of_another_tool_is_answered_with_the_command_that_converts_it(
+def test_the_error_about_a_file_of_another_tool_names_the_command_that_converts_it(
     tmp_path: Path, name: str, content: str
 ) -> None:
     path = tmp_path / name
@@ -115,13 +115,13 @@ def test_the_file_of_another_tool_is_answered_with_the_command_that_converts_it(
         load_data(path)
 
 
-def test_a_folder_without_data_names_the_command_too(tmp_path: Path) -> None:
+def test_the_error_about_a_folder_without_data_files_names_the_command_that_converts(tmp_path: Path) -> None:
     (tmp_path / "nlu.csv").write_text("text,intent\n好,a\n", "utf-8")
     with pytest.raises(DataError, match="`cnlu convert`"):
         load_data(tmp_path)
 
 
-def test_a_link_in_a_folder_does_not_lead_out_of_it_unless_that_is_allowed_or_named(tmp_path: Path) -> None:
+def test_a_link_out_of_the_folder_is_refused_unless_the_setting_or_a_path_allows_it(tmp_path: Path) -> None:
     put(tmp_path, private__a_yml=yaml("a", "秘密"), data__b_yml=yaml("b", "一"))
     (tmp_path / "data" / "c.yml").symlink_to("b.yml")
     link = tmp_path / "data" / "z.yml"

@@ -1,4 +1,4 @@
-"""Lookup tables in files of their own: where they may lie, what is read of them."""
+"""Lookup tables in separate files: where the files may be, and how they are read."""
 
 from __future__ import annotations
 
@@ -41,9 +41,7 @@ def read(folder: Path, table: str, **settings: str) -> NluData:
     ],
 )
 @pytest.mark.parametrize("form", ["{}", "|\n    - {}\n", "|\n    {}\n"])
-def test_a_table_has_an_entry_a_row_and_its_synonyms_behind_it(
-    tmp_path: Path, name: str, content: str, form: str
-) -> None:
+def test_a_row_of_a_table_has_an_entry_and_its_synonyms(tmp_path: Path, name: str, content: str, form: str) -> None:
     put(tmp_path / name, content)
     data = read(tmp_path, form.format(name))
     synonyms = {"帝都": "北京", "京": "北京"} if "帝都" in content else {}
@@ -51,7 +49,7 @@ def test_a_table_has_an_entry_a_row_and_its_synonyms_behind_it(
     assert data.synonyms_of == ({"city": synonyms} if synonyms else {}) and not data.synonyms and not data.notes
 
 
-def test_a_quoted_cell_may_hold_the_separator_and_every_entry_knows_its_line(tmp_path: Path) -> None:
+def test_a_quoted_cell_may_hold_the_separator_and_every_entry_has_its_line(tmp_path: Path) -> None:
     table = put(tmp_path / "a.csv", '"北京, 中国",帝都\n"多\n行"\n上海\n')
     entries = [entry for entry in read(tmp_path, "a.csv").entries if entry.kind == "lookup"]
     places = [(entry.text, entry.source.removeprefix(f"{table}:")) for entry in entries]
@@ -59,23 +57,23 @@ def test_a_quoted_cell_may_hold_the_separator_and_every_entry_knows_its_line(tmp
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [("x" * 200_000, r"a.csv:1: this row cannot be read"), ("x" * 1_100_000, r"a.csv:1: this line is longer")],
 )
-def test_a_table_that_cannot_be_read_is_named(tmp_path: Path, content: str, said: str) -> None:
+def test_the_error_about_an_unreadable_table_names_it(tmp_path: Path, content: str, expected: str) -> None:
     put(tmp_path / "a.csv", content)
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=expected):
         read(tmp_path, "a.csv")
 
 
 @pytest.mark.parametrize("name", ["cities.csv", "cities.tsv", "tables/cities.txt", "../other/cities.csv", "a\0.txt"])
-def test_a_file_that_is_not_there_is_named_with_how_to_give_it(tmp_path: Path, name: str) -> None:
+def test_the_error_about_a_missing_file_says_how_to_give_it(tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError, match=r"nlu.yml:6: .*“city” names the file .*does not exist; .*beside the YAML file"):
         read(tmp_path, f'"- {name}"' if "\0" not in name else '"- a\\0.txt"')
 
 
 @pytest.mark.parametrize("way", ["absolute", "above", "link", "linked folder", "working directory"])
-def test_a_table_outside_of_the_data_is_read_where_the_setting_allows(
+def test_a_table_outside_of_the_data_is_read_if_the_setting_allows_it(
     tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = put(tmp_path / "private" / "table.txt", "秘密\n")
@@ -99,7 +97,7 @@ def test_a_table_outside_of_the_data_is_read_where_the_setting_allows(
     assert read(folder, written, files="anywhere").lookups == {"city": ["秘密"]}
 
 
-def test_a_folder_that_is_read_may_hold_the_tables_of_all_its_files(tmp_path: Path) -> None:
+def test_a_table_may_be_in_any_folder_that_is_read(tmp_path: Path) -> None:
     put(tmp_path / "tables" / "cities.txt", "北京\n")
     named(tmp_path / "nlu", "../tables/cities.txt")
     assert load_data(tmp_path).lookups == {"city": ["北京"]}
@@ -107,7 +105,7 @@ def test_a_folder_that_is_read_may_hold_the_tables_of_all_its_files(tmp_path: Pa
         load_data(tmp_path / "nlu")
 
 
-def test_paths_from_the_working_directory_are_found_as_rasa_finds_them(
+def test_paths_relative_to_the_working_directory_are_found_as_in_rasa(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(tmp_path / "data" / "tables" / "cities.txt", "北京\n")
@@ -116,7 +114,7 @@ def test_paths_from_the_working_directory_are_found_as_rasa_finds_them(
     assert load_data("data/nlu.yml").lookups == load_data(["data"]).lookups == {"city": ["北京"]}
 
 
-def test_in_rasa_s_reading_the_synonyms_of_a_table_count_for_all_types(tmp_path: Path) -> None:
+def test_with_synonyms_everywhere_those_of_a_table_apply_to_all_types(tmp_path: Path) -> None:
     put(tmp_path / "a.csv", "北京,帝都\n")
     data = read(tmp_path, "a.csv", synonyms="everywhere")
     assert data.synonyms == {"帝都": "北京"} and not data.synonyms_of

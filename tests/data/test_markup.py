@@ -1,4 +1,4 @@
-"""One annotated line, read and written."""
+"""Reading and writing an annotated line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cnlu.errors import DataError
         (
             '从[A]{"entity": "c", "role": "from", "group": "1", "value": "b"}',
             "从A",
-            [Entity(1, 2, "c", "b", "from", "1")],
+            [Entity(1, 2, "c", "b", role="from", group="1")],
         ),
         (
             '[果][{"entity": "x"}, {"entity": "y", "value": 2}]',
@@ -35,7 +35,7 @@ from cnlu.errors import DataError
         ("[a](b c: d)", "a", [Entity(0, 1, "b c", " d")]),
     ],
 )
-def test_reads_every_form_as_rasa_does(line: str, text: str, entities: list[Entity]) -> None:
+def test_every_form_is_read_as_rasa_reads_it(line: str, text: str, entities: list[Entity]) -> None:
     assert parse_markup(line, "") == (text, entities)
 
 
@@ -52,7 +52,7 @@ def test_reads_every_form_as_rasa_does(line: str, text: str, entities: list[Enti
         "用[它]{名}",
     ],
 )
-def test_a_broken_annotation_is_named_with_its_place(line: str) -> None:
+def test_the_error_about_an_invalid_annotation_names_its_place(line: str) -> None:
     with pytest.raises(DataError, match=r"^nlu\.yml:7: "):
         parse_markup(line, "nlu.yml:7")
 
@@ -69,7 +69,9 @@ def test_a_broken_annotation_is_named_with_its_place(line: str) -> None:
         ("一[", [Entity(0, 1, "x", "一", role="")]),
     ],
 )
-def test_what_would_read_differently_is_refused_naming_jsonl(text: str, entities: list[Entity]) -> None:
+def test_text_that_would_be_read_differently_is_refused_with_the_advice_to_use_jsonl(
+    text: str, entities: list[Entity]
+) -> None:
     with pytest.raises(DataError, match="nlu.yml:3: .*JSONL"):
         emit_markup(text, entities, "nlu.yml:3")
 
@@ -85,7 +87,7 @@ def test_what_would_read_differently_is_refused_naming_jsonl(text: str, entities
         (Entity(1, 3, "a)", "}]"), '去[北京]{"entity": "a)", "value": "\\u007d\\u005d"}'),
     ],
 )
-def test_writes_the_shortest_form_that_holds_the_entity(entity: Entity, line: str) -> None:
+def test_the_shortest_form_that_holds_the_entity_is_written(entity: Entity, line: str) -> None:
     assert emit_markup("去北京", [entity], "") == line
 
 
@@ -93,7 +95,7 @@ _TEXT = st.text(alphabet=st.one_of(st.sampled_from('[](){}:",\\ \0\n北京😀�
 
 
 @given(st.data())
-def test_what_is_written_reads_back_the_same(data: st.DataObject) -> None:
+def test_a_written_line_is_read_back_unchanged(data: st.DataObject) -> None:
     text = data.draw(_TEXT)
     entities = []
     for _ in range(data.draw(st.integers(0, 3)) if text else 0):
@@ -101,7 +103,7 @@ def test_what_is_written_reads_back_the_same(data: st.DataObject) -> None:
         end = data.draw(st.integers(start + 1, len(text)))
         value = data.draw(st.one_of(st.just(text[start:end]), _TEXT))
         role, group = data.draw(st.tuples(*[st.one_of(st.none(), _TEXT)] * 2))
-        entities.append(Entity(start, end, data.draw(_TEXT), value, role, group))
+        entities.append(Entity(start, end, data.draw(_TEXT), value, role=role, group=group))
     entities.sort(key=lambda entity: entity.start)
     try:
         line = emit_markup(text, entities, "")
@@ -112,6 +114,6 @@ def test_what_is_written_reads_back_the_same(data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("piece", ["[", "[a](", "[a](b:", "[a]{", "[a][", "[]"])
-def test_a_hundred_thousand_brackets_take_no_time(piece: str) -> None:
+def test_a_hundred_thousand_brackets_are_read_fast(piece: str) -> None:
     text = piece * (100_000 // len(piece))
     assert parse_markup(text, "")[0].startswith(piece[0]) or piece == "[a]["

@@ -1,4 +1,4 @@
-"""Our reader and writer beside Rasa 3.6's own reader: the same files give the same data."""
+"""Rasa 3.6 reads the same data as cnlu from the files that cnlu reads and writes."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def rich_data() -> NluData:
 
 
 def nasty_data() -> NluData:
-    """Texts of characters that YAML and the notation give a meaning to, as far as they can be written."""
+    """Texts with characters that have a meaning in YAML or in the notation, as far as they can be written."""
     draw = random.Random(0)
     kept: list[Example] = []
     while len(kept) < 400:
@@ -146,8 +146,8 @@ def nasty_data() -> NluData:
         end = draw.randint(start + 1, len(text))
         label = "".join(draw.choices(NASTY, k=3))
         value = draw.choice([text[start:end], label[:2]])
-        entity = Entity(start, end, label, value, draw.choice([None, label]))
-        example = Example(text, label, draw.choice([(), (entity,)]), draw.choice([None, {label: text}]))
+        entity = Entity(start, end, label, value, role=draw.choice([None, label]))
+        example = Example(text, label, draw.choice([(), (entity,)]), metadata=draw.choice([None, {label: text}]))
         with contextlib.suppress(DataError):
             to_yaml(NluData([example]))
             kept.append(example)
@@ -189,7 +189,7 @@ def as_rasa_reports(data: NluData) -> dict[str, Any]:
 
 
 def in_our_shape(read: dict[str, Any]) -> dict[str, Any]:
-    """What Rasa read, less what we do otherwise on purpose: values are text, metadata and tables merged."""
+    """What Rasa has read, without the intended differences: values are text, metadata and tables are merged."""
     for example in read["examples"]:
         for entity in example["entities"]:
             entity["value"] = str(entity["value"])
@@ -224,14 +224,14 @@ def rasa_reads(python: str, *files: Path) -> list[dict[str, Any]]:
     [EVERY_FORM, ASCII_ONLY, EVERY_FORM.replace("\n", "\r\n")],
     ids=["every form", "all ASCII", "Windows line ends"],
 )
-def test_we_read_a_hand_written_file_as_rasa_does(rasa_python: str, tmp_path: Path, written: str) -> None:
+def test_a_hand_written_file_is_read_as_rasa_reads_it(rasa_python: str, tmp_path: Path, written: str) -> None:
     file = tmp_path / "nlu.yml"
     file.write_bytes(written.encode())
     assert as_rasa_reports(load_data(file, settings=AS_RASA)) == rasa_reads(rasa_python, file)[0]
 
 
 @pytest.mark.parametrize("make", [rich_data, nasty_data])
-def test_rasa_reads_what_we_write(rasa_python: str, tmp_path: Path, make: Callable[[], NluData]) -> None:
+def test_rasa_reads_the_files_that_cnlu_writes(rasa_python: str, tmp_path: Path, make: Callable[[], NluData]) -> None:
     file = tmp_path / "nlu.yml"
     data = make()
     write_yaml(data, file)
@@ -241,7 +241,7 @@ def test_rasa_reads_what_we_write(rasa_python: str, tmp_path: Path, make: Callab
     assert as_rasa_reports(read) == rasa_reads(rasa_python, file)[0]
 
 
-def test_rasa_reads_real_sets_converted_to_yaml(rasa_python: str, tmp_path: Path, shared: Path) -> None:
+def test_rasa_reads_real_data_sets_converted_to_yaml(rasa_python: str, tmp_path: Path, shared: Path) -> None:
     file = tmp_path / "nlu.yml"
     data = real_data(shared)
     assert len(data.examples) > 900

@@ -1,4 +1,4 @@
-"""Holding out examples."""
+"""Stratified splits and folds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def examples(**counts: int) -> list[Example]:
     return [Example(f"{intent}{i}", intent) for intent, count in counts.items() for i in range(count)]
 
 
-def test_each_intent_gives_its_share() -> None:
+def test_every_intent_has_its_share_held_out() -> None:
     train, held = stratified_split(examples(a=100, b=50, c=10), 0.1, seed=1)
     assert Counter(e.intent for e in held) == {"a": 10, "b": 5, "c": 1} and len(train) == 144
 
@@ -33,7 +33,7 @@ def test_the_order_of_the_examples_is_kept() -> None:
         assert part == [e for e in data if e in part]
 
 
-def test_a_long_tail_holds_out_its_share_as_a_whole() -> None:
+def test_intents_with_few_examples_have_their_share_held_out_together() -> None:
     data = examples(**{f"i{n}": 3 for n in range(100)})
     train, held = stratified_split(data, 0.1, 0)
     assert len(held) == 30 and len({e.intent for e in train}) == 100
@@ -45,7 +45,7 @@ def test_an_intent_with_one_text_stays_in_train() -> None:
     assert train[:2] == data[:2] and len(held) == 9
 
 
-def test_without_intents_the_entity_types_are_the_strata() -> None:
+def test_examples_without_an_intent_are_stratified_by_entity_types() -> None:
     kinds = ["city"] * 40 + ["date"] * 20
     data = [Example(f"{kind}{i}", None, (Entity(0, 1, kind, ""),)) for i, kind in enumerate(kinds)]
     _, held = stratified_split(data, 0.1, 0)
@@ -57,9 +57,7 @@ def test_without_intents_the_entity_types_are_the_strata() -> None:
     st.floats(0, 1, exclude_max=True),
     st.integers(),
 )
-def test_no_text_stands_in_both_parts_and_no_intent_leaves_train(
-    data: list[Example], fraction: float, seed: int
-) -> None:
+def test_no_text_is_in_both_parts_and_train_has_every_intent(data: list[Example], fraction: float, seed: int) -> None:
     train, held = stratified_split(data, fraction, seed)
     assert Counter(map(id, train + held)) == Counter(map(id, data))
     assert not {e.text for e in train} & {e.text for e in held}
@@ -67,7 +65,7 @@ def test_no_text_stands_in_both_parts_and_no_intent_leaves_train(
 
 
 @pytest.mark.parametrize("fraction", [-0.1, 1, 1.5, float("nan")])
-def test_a_fraction_that_is_none_is_refused(fraction: float) -> None:
+def test_an_invalid_fraction_is_refused(fraction: float) -> None:
     with pytest.raises(UsageError):
         stratified_split(examples(a=3), fraction, 0)
 
@@ -80,7 +78,7 @@ def test_every_fold_has_its_share_of_every_intent() -> None:
         assert counts == {"a": 10, "b": 5, "c": 2}
 
 
-def test_folds_follow_the_seed() -> None:
+def test_folds_depend_on_the_seed() -> None:
     data = examples(a=30, b=30)
     assert stratified_folds(data, 3, 7) == stratified_folds(data, 3, 7) != stratified_folds(data, 3, 8)
 
@@ -92,7 +90,7 @@ def test_folds_follow_the_seed() -> None:
     st.integers(2, 10),
     st.integers(),
 )
-def test_a_text_stands_in_one_fold_and_no_fold_is_empty(data: list[Example], count: int, seed: int) -> None:
+def test_a_text_is_in_one_fold_and_no_fold_is_empty(data: list[Example], count: int, seed: int) -> None:
     texts = {example.text for example in data}
     if len(texts) < count:
         with pytest.raises(UsageError, match="too few for"):
@@ -105,6 +103,6 @@ def test_a_text_stands_in_one_fold_and_no_fold_is_empty(data: list[Example], cou
     assert set(sizes) == set(range(count)) and max(sizes.values()) - min(sizes.values()) <= 1
 
 
-def test_one_fold_is_none() -> None:
+def test_a_single_fold_is_refused() -> None:
     with pytest.raises(UsageError, match="at least 2"):
         stratified_folds(examples(a=5), 1, 0)

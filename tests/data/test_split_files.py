@@ -1,4 +1,4 @@
-"""Train, dev and test out of one set of examples."""
+"""Splitting one set of examples into train, dev and test."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def examples(source: str = "nlu.yml:1", **counts: int) -> list[Example]:
 
 
 def read(files: dict[str, bytes], folder: Path) -> dict[str, NluData]:
-    """What each part's files say, read as `cnlu train` reads them."""
+    """The data of each part's files, read as `cnlu train` reads them."""
     for name, content in files.items():
         (folder / name).write_bytes(content)
     names = {
@@ -31,8 +31,8 @@ def read(files: dict[str, bytes], folder: Path) -> dict[str, NluData]:
     return {part: load_data(paths) for part, paths in names.items() if paths}
 
 
-def keys(found: list[Example]) -> Counter[Any]:
-    return Counter((e.text, e.intent, e.entities, repr(e.metadata)) for e in found)
+def keys(examples: list[Example]) -> Counter[Any]:
+    return Counter((e.text, e.intent, e.entities, repr(e.metadata)) for e in examples)
 
 
 def test_every_part_has_its_share_of_every_intent() -> None:
@@ -45,7 +45,7 @@ def test_every_part_has_its_share_of_every_intent() -> None:
     }
 
 
-def test_a_share_of_nothing_leaves_the_part_out() -> None:
+def test_a_share_of_0_leaves_the_part_out() -> None:
     data = examples(a=20)
     assert list(split_examples(data, 0, 0.1, 1)) == ["train", "test"]
     assert list(split_examples(data, 0.1, 0, 1)) == ["train", "dev"]
@@ -57,7 +57,7 @@ def test_the_same_seed_gives_the_same_parts_and_another_seed_others() -> None:
     assert split_examples(data, 0.2, 0.2, 5) == split_examples(data, 0.2, 0.2, 5) != split_examples(data, 0.2, 0.2, 6)
 
 
-def test_too_few_for_a_part_is_said_with_the_mend() -> None:
+def test_the_error_about_too_few_examples_for_a_part_names_the_fix() -> None:
     with pytest.raises(DataError, match=r"3 examples are too few for a dev part of 0\.1.*--dev 0"):
         split_examples(examples(a=3), 0.1, 0, 1)
 
@@ -68,7 +68,7 @@ def test_too_few_for_a_part_is_said_with_the_mend() -> None:
     st.floats(0, 0.5),
     st.integers(0),
 )
-def test_no_text_stands_in_two_parts_and_nothing_is_lost(
+def test_no_text_is_in_two_parts_and_no_example_is_lost(
     data: list[Example], dev: float, test: float, seed: int
 ) -> None:
     try:
@@ -81,7 +81,7 @@ def test_no_text_stands_in_two_parts_and_nothing_is_lost(
     assert {e.intent for e in parts["train"]} == {e.intent for e in data}
 
 
-def test_yaml_goes_to_yaml_with_the_dictionaries_in_train(tmp_path: Path) -> None:
+def test_yaml_examples_are_written_as_yaml_with_the_dictionaries_in_train(tmp_path: Path) -> None:
     data = NluData(
         [
             *examples(a=20, b=20),
@@ -94,22 +94,22 @@ def test_yaml_goes_to_yaml_with_the_dictionaries_in_train(tmp_path: Path) -> Non
     )
     files, refusals = render(data, split_examples(data.examples, 0.1, 0.1, 1))
     assert (sorted(files), refusals) == (["dev.yml", "test.yml", "train.yml"], [])
-    found = read(files, tmp_path)
-    assert sum((keys(part.examples) for part in found.values()), Counter[Any]()) == keys(data.examples)
-    train = found["train"]
+    parts = read(files, tmp_path)
+    assert sum((keys(part.examples) for part in parts.values()), Counter[Any]()) == keys(data.examples)
+    train = parts["train"]
     assert (train.synonyms, train.regexes, train.lookups) == (data.synonyms, data.regexes, data.lookups)
     assert train.synonyms_of == data.synonyms_of
-    assert not found["test"].lookups and not found["dev"].regexes
+    assert not parts["test"].lookups and not parts["dev"].regexes
 
 
-def test_jsonl_goes_to_jsonl(tmp_path: Path) -> None:
+def test_jsonl_examples_are_written_as_jsonl(tmp_path: Path) -> None:
     data = NluData(examples("x.jsonl:3", a=30))
     files, refusals = render(data, split_examples(data.examples, 0.1, 0.1, 1))
     assert (sorted(files), refusals) == (["dev.jsonl", "test.jsonl", "train.jsonl"], [])
     assert sum((keys(part.examples) for part in read(files, tmp_path).values()), Counter[Any]()) == keys(data.examples)
 
 
-def test_a_part_that_yaml_cannot_say_goes_to_jsonl_and_keeps_the_dictionaries(tmp_path: Path) -> None:
+def test_a_part_that_yaml_cannot_express_is_written_as_jsonl_with_the_dictionaries(tmp_path: Path) -> None:
     odd = Example("原文 [括号](不是实体)", "a", source="x.jsonl:1")
     data = NluData([*examples(a=9), odd], {"帝都": "北京"}, {}, {"city": ["北京", "上海"]})
     files, refusals = render(data, {"train": data.examples[5:], "test": data.examples[:5]})
@@ -120,7 +120,7 @@ def test_a_part_that_yaml_cannot_say_goes_to_jsonl_and_keeps_the_dictionaries(tm
     assert (train.synonyms, train.lookups) == (data.synonyms, data.lookups)
 
 
-def test_synonyms_beside_jsonl_are_kept(tmp_path: Path) -> None:
+def test_synonyms_of_jsonl_examples_are_written_too(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.jsonl").write_text('{"text": "原 [a](b)", "intent": "a"}\n', "utf-8")
     (tmp_path / "in" / "b.yml").write_text("nlu:\n- synonym: 北京\n  examples: |\n    - 帝都\n", "utf-8")
@@ -129,10 +129,10 @@ def test_synonyms_beside_jsonl_are_kept(tmp_path: Path) -> None:
     assert read(files, tmp_path)["train"].synonyms == {"帝都": "北京"}
 
 
-def test_intents_that_are_not_in_every_part_are_named() -> None:
+def test_a_note_names_the_intents_that_are_not_in_every_part() -> None:
     parts = split_examples(examples(a=30, b=2), 0.1, 0.1, 1)
-    (said,) = describe_small_intents(parts)
-    assert "“b” (2, none in" in said and "“a”" not in said
+    (note,) = describe_small_intents(parts)
+    assert "“b” (2, none in" in note and "“a”" not in note
     assert describe_small_intents(split_examples(examples(a=30, b=30), 0.1, 0.1, 1)) == []
     (many,) = describe_small_intents({"train": examples(**{f"i{n}": 1 for n in range(50)}), "dev": []})
     assert "and 30 more" in many

@@ -1,4 +1,4 @@
-"""Tags and spans: exact inverses, and what may follow what."""
+"""Tags and spans: encoding and decoding are exact inverses, and only legal tags follow each other."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ SCHEMES = pytest.mark.parametrize("scheme", ["BIO", "BILOU"])
 
 
 def spans(draw: st.DrawFn, length: int) -> list[tuple[int, int, str]]:
-    """Spans without overlap, many of them adjacent."""
-    found, at = [], 0
+    """Non-overlapping spans, many of them adjacent."""
+    drawn, at = [], 0
     while at < length:
         end = draw(st.integers(at, min(length, at + 4)))
         if end > at and draw(st.integers(0, 3)):
-            found.append((at, end, draw(st.sampled_from(TYPES))))
+            drawn.append((at, end, draw(st.sampled_from(TYPES))))
         at = max(end, at + 1)
-    return found
+    return drawn
 
 
 def entity(start: int, end: int, kind: str = "city") -> Entity:
@@ -55,7 +55,7 @@ def test_encode_is_the_inverse_of_decode_on_legal_sequences(scheme: str, data: s
 
 @SCHEMES
 @given(st.data())
-def test_any_sequence_decodes_to_spans_inside_it_without_overlap(scheme: str, data: st.DataObject) -> None:
+def test_any_sequence_decodes_to_non_overlapping_spans_inside_it(scheme: str, data: st.DataObject) -> None:
     tags = TagSet(TYPES, scheme)
     ids = data.draw(st.lists(st.integers(0, len(tags.tags) - 1), max_size=12))
     bounds = [bound for start, end, _ in tags.decode(ids) for bound in (start, end)]
@@ -63,7 +63,7 @@ def test_any_sequence_decodes_to_spans_inside_it_without_overlap(scheme: str, da
     assert all(start < end for start, end, _ in tags.decode(ids))
 
 
-def test_the_rules_of_bio() -> None:
+def test_the_legal_transitions_of_bio() -> None:
     tags = TagSet(["a", "b"], "BIO")
     assert tags.tags == ["O", "B-a", "I-a", "B-b", "I-b"]
     assert tags.legal_start.tolist() == [True, True, False, True, False]
@@ -77,7 +77,7 @@ def test_the_rules_of_bio() -> None:
     ]
 
 
-def test_the_rules_of_bilou() -> None:
+def test_the_legal_transitions_of_bilou() -> None:
     tags = TagSet(["a"], "BILOU")
     assert tags.tags == ["O", "B-a", "I-a", "L-a", "U-a"]
     assert tags.legal_start.tolist() == tags.legal[0].tolist() == [True, True, False, False, True]
@@ -92,7 +92,7 @@ def test_the_rules_of_bilou() -> None:
 
 
 @SCHEMES
-def test_of_overlapping_entities_the_longest_and_then_the_earliest_stays(scheme: str) -> None:
+def test_the_longest_then_earliest_of_overlapping_entities_is_kept(scheme: str) -> None:
     tags = TagSet(TYPES, scheme)
     short, long, tie = entity(0, 2), entity(1, 4), entity(2, 5, "日期")
     ids, dropped = tags.encode(6, [short, tie, long])
@@ -100,19 +100,19 @@ def test_of_overlapping_entities_the_longest_and_then_the_earliest_stays(scheme:
 
 
 @SCHEMES
-def test_what_has_no_place_is_returned(scheme: str) -> None:
+def test_entities_that_do_not_fit_are_returned(scheme: str) -> None:
     tags = TagSet(TYPES, scheme)
     beyond, unknown = entity(2, 5), entity(0, 1, "elsewhere")
     ids, dropped = tags.encode(4, [beyond, unknown])
     assert ids == [0, 0, 0, 0] and dropped == [beyond, unknown]
 
 
-def test_without_types_there_is_only_o() -> None:
+def test_without_types_the_only_tag_is_o() -> None:
     tags = TagSet([])
     assert tags.tags == ["O"] and tags.legal.tolist() == [[True]] and tags.decode([0, 0]) == []
 
 
 @pytest.mark.parametrize(("types", "scheme"), [(["a"], "IOB"), (["a", "a"], "BIO")])
-def test_a_wrong_scheme_or_a_repeated_type_is_refused(types: list[str], scheme: str) -> None:
+def test_an_unknown_scheme_or_a_repeated_type_is_refused(types: list[str], scheme: str) -> None:
     with pytest.raises(UsageError):
         TagSet(types, scheme)

@@ -1,4 +1,4 @@
-"""Sentences without annotations: what is read, and what is drawn of it."""
+"""Reading and sampling sentences without annotations."""
 
 from __future__ import annotations
 
@@ -25,41 +25,41 @@ def write(path: Path, *lines: str) -> Path:
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.txt.gz", "a.txt.xz", "A.TXT"])
-def test_a_text_file_has_a_text_a_line(tmp_path: Path, name: str) -> None:
+def test_a_text_file_has_one_text_per_line(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / name, "\ufeff去北京", "", "  　", " 退票\r", "去北京", "一\u2028二")
     assert sorted(read(path)) == sorted(["去北京", "退票", "一\u2028二"])
 
 
-def test_of_examples_the_texts_are_read_and_it_is_said(tmp_path: Path) -> None:
+def test_only_the_texts_of_examples_are_read_and_a_note_says_so(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", '{"text": "去北京", "intent": "go"}', '{"text": " "}', '{"text": "你好"}')
     notes: list[str] = []
     assert sorted(read_texts([path], 10, 1, notes)) == ["你好", "去北京"]
     assert notes == [f"{path}: only its texts are used, not its annotations."]
 
 
-def test_the_draw_depends_on_the_texts_and_the_seed_alone(tmp_path: Path) -> None:
+def test_the_sample_depends_only_on_the_texts_and_the_seed(tmp_path: Path) -> None:
     texts = [f"第{i}句" for i in range(300)]
-    one, other = write(tmp_path / "one.txt", *texts), write(tmp_path / "other.txt", *reversed(texts + texts[:50]))
-    assert read(one, most=40) == read(other, most=40) == read(one, other, most=40)
-    assert read(one, most=40) != read(one, most=40, seed=2)
-    assert read(one, most=40) == read(one, most=300)[:40]
+    first, second = write(tmp_path / "one.txt", *texts), write(tmp_path / "other.txt", *reversed(texts + texts[:50]))
+    assert read(first, most=40) == read(second, most=40) == read(first, second, most=40)
+    assert read(first, most=40) != read(first, most=40, seed=2)
+    assert read(first, most=40) == read(first, most=300)[:40]
 
 
-def test_every_text_is_drawn_as_often_as_any_other_however_often_it_stands_there(tmp_path: Path) -> None:
+def test_repeats_do_not_make_a_text_likelier_to_be_sampled(tmp_path: Path) -> None:
     path = write(tmp_path / "a.txt", *["常见"] * 500, *(f"少见{i}" for i in range(9)))
     drawn = Counter(text for seed in range(400) for text in read(path, most=3, seed=seed))
     assert len(drawn) == 10 and sum(drawn.values()) == 1200
     assert all(80 < count < 165 for count in drawn.values())
 
 
-def test_what_is_not_drawn_is_said(tmp_path: Path) -> None:
+def test_a_note_says_how_many_texts_are_sampled(tmp_path: Path) -> None:
     notes: list[str] = []
     read_texts([write(tmp_path / "a.txt", "一", "二", "三")], 2, 1, notes)
     assert notes == ["2 of the files' 3 texts (repeats included) are sampled."]
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "expected"),
     [
         ("a.txt", b"\n \n", "there is no text"),
         ("a.txt", "一\n".encode() + b"\xc4\xe3", "a.txt:2: the line is not valid UTF-8"),
@@ -68,13 +68,13 @@ def test_what_is_not_drawn_is_said(tmp_path: Path) -> None:
         ("a.doc", b"", "files of this type are not read"),
     ],
 )
-def test_files_that_cannot_be_used(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+def test_invalid_files_are_refused(tmp_path: Path, name: str, content: bytes, expected: str) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(DataError, match=said) as caught:
+    with pytest.raises(DataError, match=expected) as caught:
         read(tmp_path / name)
     assert str(tmp_path / name) in str(caught.value)
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_the_error_about_a_missing_file_names_it(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="missing.txt: there is no such file"):
         read(tmp_path / "missing.txt")

@@ -1,4 +1,4 @@
-"""YAML as we write it: it reads back the same, or is refused with a sentence that names JSONL."""
+"""Written YAML is read back unchanged; what it cannot express is an error that recommends JSONL."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def grouped(examples: list[Example]) -> list[Example]:
     return sorted(examples, key=lambda example: order.index(example.intent))
 
 
-def test_the_file_looks_as_a_person_would_write_it(tmp_path: Path) -> None:
+def test_the_file_is_written_as_a_person_would_write_it(tmp_path: Path) -> None:
     data = NluData(
         [
             Example("去上海", "订票", (Entity(1, 3, "city", "上海", role="to"),)),
@@ -102,8 +102,8 @@ nlu:
         Example("一", "a", metadata={"k": "\x7f"}),
     ],
 )
-def test_an_example_rasa_cannot_express_is_refused_naming_its_place_and_jsonl(example: Example) -> None:
-    placed = Example(example.text, example.intent, example.entities, example.metadata, "data.jsonl:7")
+def test_the_error_about_an_example_that_yaml_cannot_express_names_its_place_and_jsonl(example: Example) -> None:
+    placed = Example(example.text, example.intent, example.entities, metadata=example.metadata, source="data.jsonl:7")
     with pytest.raises(DataError, match=r"^data\.jsonl:7: .*JSONL"):
         to_yaml(NluData([placed]))
 
@@ -122,26 +122,26 @@ def test_an_example_rasa_cannot_express_is_refused_naming_its_place_and_jsonl(ex
         NluData(lookups={"l": ["a\x00"]}),
     ],
 )
-def test_what_rasa_would_skip_or_change_elsewhere_is_refused(data: NluData) -> None:
+def test_entries_that_rasa_would_skip_or_change_are_refused(data: NluData) -> None:
     with pytest.raises(DataError):
         to_yaml(data)
 
 
-def test_a_refusal_leaves_the_old_file_as_it_was(tmp_path: Path) -> None:
+def test_an_error_leaves_the_old_file_unchanged(tmp_path: Path) -> None:
     (tmp_path / "nlu.yml").write_text("old", encoding="utf-8")
     with pytest.raises(DataError):
         write_yaml(NluData([Example("一", "a"), Example("一\n", "a")]), tmp_path / "nlu.yml")
     assert [(file.name, file.read_text(encoding="utf-8")) for file in tmp_path.iterdir()] == [("nlu.yml", "old")]
 
 
-def test_a_place_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CnluError, match=r"nowhere/nlu\.yml: the file cannot be written"):
         write_yaml(NluData([Example("一", "a")]), tmp_path / "nowhere" / "nlu.yml")
     with pytest.raises(CnluError, match="cannot be written"):
         write_yaml(NluData([Example("一", "a")]), tmp_path)
 
 
-def test_a_link_stays_a_link(tmp_path: Path) -> None:
+def test_writing_to_a_link_replaces_its_target(tmp_path: Path) -> None:
     (tmp_path / "real.yml").write_text("old", encoding="utf-8")
     (tmp_path / "link.yml").symlink_to("real.yml")
     write_yaml(NluData([Example("一", "a")]), tmp_path / "link.yml")
@@ -171,12 +171,13 @@ def _examples(draw: st.DrawFn) -> Example:
     for start, end in zip(spans[::2], spans[1::2], strict=False):
         for _ in range(draw(st.integers(1, 2))):
             value = draw(st.just(text[start:end]) | _TEXT)
-            entities.append(Entity(start, end, draw(_TEXT), value, *draw(st.tuples(*[st.none() | _TEXT] * 2))))
-    return Example(text, draw(_TEXT), tuple(entities), draw(_METADATA))
+            role, group = draw(st.tuples(*[st.none() | _TEXT] * 2))
+            entities.append(Entity(start, end, draw(_TEXT), value, role=role, group=group))
+    return Example(text, draw(_TEXT), tuple(entities), metadata=draw(_METADATA))
 
 
 @given(st.lists(_examples(), min_size=1, max_size=4))
-def test_examples_read_back_the_same_or_are_refused(
+def test_examples_are_read_back_unchanged_or_refused(
     tmp_path_factory: pytest.TempPathFactory, examples: list[Example]
 ) -> None:
     file = tmp_path_factory.getbasetemp() / "round_trip.yml"
@@ -196,7 +197,7 @@ _TABLES = st.dictionaries(_TEXT, st.lists(_TEXT, min_size=1, max_size=3, unique=
 
 
 @given(st.dictionaries(_TEXT, _TEXT, max_size=1), _TABLES, _TABLES)
-def test_tables_read_back_the_same_or_are_refused(
+def test_tables_are_read_back_unchanged_or_refused(
     tmp_path_factory: pytest.TempPathFactory,
     synonyms: dict[str, str],
     regexes: dict[str, list[str]],
@@ -212,7 +213,7 @@ def test_tables_read_back_the_same_or_are_refused(
         assert (read.synonyms, read.regexes, read.lookups) == (data.synonyms, data.regexes, data.lookups)
 
 
-def test_the_real_sets_survive_the_way_through_yaml(tmp_path: Path, shared: Path) -> None:
+def test_real_data_sets_are_read_back_unchanged_from_yaml(tmp_path: Path, shared: Path) -> None:
     for file in sorted(shared.glob("data/*/train.jsonl")):
         examples = []
         for example in load_data(file).examples[::10]:

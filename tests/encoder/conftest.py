@@ -1,4 +1,4 @@
-"""Encoders of every family, tiny and random, in the files that save_pretrained writes."""
+"""Tiny random encoders of every family, as save_pretrained writes them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
     },
     "deberta-v2": _DEBERTA,
 }
-"""What each family's config.json says beside the size of the vocabulary. MacBERT and its kin are BERT."""
+"""Each family's config.json without the size of the vocabulary. MacBERT and similar models are of the family `bert`."""
 
 SKIP = "an encoder is loaded with the extra cnlu[train]"
 
@@ -109,7 +109,7 @@ def tokenizer_for(family: str) -> Any:
 
 
 def write_model(folder: Path, settings: dict[str, Any]) -> None:
-    """config.json and model.safetensors of a random model, by transformers where it knows the family."""
+    """Write config.json and model.safetensors of a random model, with transformers if it knows the family."""
     torch = pytest.importorskip("torch", reason=SKIP)
     transformers = pytest.importorskip("transformers", reason=SKIP)
     torch.manual_seed(0)
@@ -131,7 +131,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def write_encoder(tmp_path: Path) -> Write:
-    """`write_encoder(family, tokenizer, **settings)`: a fresh directory of a tiny encoder, to be spoilt by a test."""
+    """`write_encoder(family, tokenizer, **settings)`: a new directory of a tiny encoder, which a test may change."""
 
     def write(family: str, tokenizer: Any = None, **settings: Any) -> Path:
         return _write(tmp_path / "encoder", family, tokenizer, **settings)
@@ -150,7 +150,7 @@ def _write(folder: Path, family: str, tokenizer: Any = None, **settings: Any) ->
 
 @pytest.fixture(scope="session")
 def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """`tiny_encoder(family)`: a directory that holds an encoder of a family of FAMILIES; leave it as it is."""
+    """`tiny_encoder(family)`: the shared directory of an encoder of one of FAMILIES; tests must not change it."""
     made: dict[str, Path] = {}
 
     def make(family: str) -> Path:

@@ -1,4 +1,4 @@
-"""Every family gives a vector for every token in every layer, whatever the padding, and the same on ONNX Runtime."""
+"""Every family gives one vector per token and layer, whatever the padding, and the same in ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def pretrained(family: str, tiny_encoder: Callable[[str], Path]) -> Pretrained:
 
 def batch(backbone: Backbone, rows: int = 3, longest: int = 13) -> tuple[torch.Tensor, torch.Tensor]:
     """Random ids of texts of different lengths, padded with 0."""
-    ids = torch.from_numpy(np.random.default_rng(1).integers(5, backbone.vocabulary, (rows, longest)))
+    ids = torch.from_numpy(np.random.default_rng(1).integers(5, backbone.vocab_size, (rows, longest)))
     mask = torch.ones(rows, longest)
     for row in range(1, rows):
         mask[row, longest - 2 * row :] = 0
@@ -52,12 +52,12 @@ def test_hidden_states_of_every_layer_have_one_width(pretrained: Pretrained) -> 
     backbone = pretrained.backbone
     states = backbone(*batch(backbone))
     assert [tuple(state.shape) for state in states] == [(3, 13, WIDTH)] * (LAYERS + 1)
-    assert (backbone.width, backbone.depth) == (WIDTH, LAYERS)
+    assert (backbone.width, backbone.num_hidden_layers) == (WIDTH, LAYERS)
     assert not backbone.training
     assert pretrained.notes == []
 
 
-def test_they_are_those_that_transformers_gives(
+def test_hidden_states_equal_those_of_transformers(
     family: str, pretrained: Pretrained, tiny_encoder: Callable[[str], Path]
 ) -> None:
     if family in ("nezha", "xlnet"):
@@ -85,12 +85,12 @@ def test_padding_changes_nothing(pretrained: Pretrained) -> None:
 def test_every_token_matters_to_every_other(pretrained: Pretrained) -> None:
     backbone, (ids, mask) = pretrained.backbone, batch(pretrained.backbone)
     changed = ids.clone()
-    changed[0, -1] = 5 + (changed[0, -1] - 4) % (backbone.vocabulary - 5)
+    changed[0, -1] = 5 + (changed[0, -1] - 4) % (backbone.vocab_size - 5)
     with torch.no_grad():
         assert not torch.allclose(backbone(ids, mask)[-1][0, 0], backbone(changed, mask)[-1][0, 0], atol=1e-6)
 
 
-def test_its_parameters_learn(pretrained: Pretrained) -> None:
+def test_all_parameters_get_gradients(pretrained: Pretrained) -> None:
     backbone = copy.deepcopy(pretrained.backbone).train()
     backbone(*batch(backbone))[-1].square().sum().backward()
     unreached = [name for name, p in backbone.named_parameters() if p.requires_grad and p.grad is None]
@@ -117,7 +117,7 @@ def test_computing_activations_twice_changes_no_gradient(family: str, pretrained
     assert all(torch.allclose(one, other, rtol=1e-3, atol=1e-3) for one, other in zip(*gradients, strict=True))
 
 
-def test_its_layers_are_found(family: str, pretrained: Pretrained) -> None:
+def test_the_layers_are_found(family: str, pretrained: Pretrained) -> None:
     layers = pretrained.backbone.layers()
     assert len(layers) == (1 if family == "albert" else LAYERS)
     inside = sum(p.numel() for p in layers.parameters())
@@ -134,7 +134,7 @@ def test_a_text_of_as_many_tokens_as_the_limit_is_read(family: str, pretrained: 
 
 def test_a_text_goes_through_reader_and_encoder(family: str, pretrained: Pretrained) -> None:
     reader = AlignedTokenizer(pretrained.tokenizer, pretrained.special_tokens)
-    tokens = reader.read("从北京到上海 OK")
+    tokens = reader.encode("从北京到上海 OK")
     summary = tokens.ids[pretrained.special_tokens.summary]
     assert summary == {"xlnet": 3, "roberta": 0, "xlm-roberta": 0}.get(family, 2)
     assert reader.unknown("从北京到上海") == 0
@@ -144,7 +144,7 @@ def test_a_text_goes_through_reader_and_encoder(family: str, pretrained: Pretrai
 
 
 def test_it_exports_and_onnx_runtime_gives_the_same(family: str, tiny_encoder: Callable[[str], Path]) -> None:
-    """With one layer, which is what takes the time, and half of its heads where they can be removed."""
+    """The encoder has one layer, which saves time, and half of its heads if they can be removed."""
     assert family in EXPORTABLE_FAMILIES
     if family == "xlm-roberta":
         pytest.skip("the same network as RoBERTa's, and exporting takes time")
@@ -169,7 +169,7 @@ def test_it_exports_and_onnx_runtime_gives_the_same(family: str, tiny_encoder: C
 
 
 def exported(backbone: Backbone) -> bytes:
-    """With dynamic batch and length, as training does it with the whole network."""
+    """The export has a dynamic batch and length, like that of a whole network."""
     rows, length = torch.export.Dim("batch"), torch.export.Dim("length")
     received_signal, level = io.StringIO(), logging.root.manager.disable
     logging.disable(logging.WARNING)

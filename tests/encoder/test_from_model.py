@@ -1,4 +1,4 @@
-"""An encoder comes out of the exported graph as it went in, or is refused."""
+"""An encoder is recovered unchanged from an exported graph, or refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cnlu.encoder.from_model import CONFIG, WEIGHTS, add_encoder_metadata, load_
 from cnlu.encoder.load import load_encoder
 from cnlu.encoder.prune import keep_layers
 from cnlu.errors import CnluError, UsageError
-from cnlu.export.onnx_export import export_onnx, without_notes
+from cnlu.export.onnx_export import export_onnx, without_exporter_metadata
 from cnlu.export.quantize import quantize
 from cnlu.model.encoder_output import AlignedEncoder
 from cnlu.model.ensemble import Ensemble
@@ -30,7 +30,7 @@ SIZES = Sizes(character_features=5, sentence_features=5, intents=2, roles=0, gro
 
 
 def cut(directory: Path) -> Backbone:
-    """With a layer less than its directory says."""
+    """The encoder without its last layers."""
     backbone = load_encoder(directory).backbone
     keep_layers(backbone, 1)
     return backbone
@@ -53,13 +53,13 @@ def notes(graph: bytes) -> dict[str, str]:
 
 
 def test_the_encoder_built_again_has_the_hidden_states_of_the_exported_one(graph: bytes, backbone: Backbone) -> None:
-    stored = load_from_graph(without_notes(add_encoder_metadata(graph, backbone)), "model")
+    stored = load_from_graph(without_exporter_metadata(add_encoder_metadata(graph, backbone)), "model")
     ids, mask = torch.randint(5, 100, (4, 12)), torch.ones(4, 12)
     mask[1, 5:] = 0
     with torch.no_grad():
         for found, expected in zip(stored(ids, mask), backbone(ids, mask), strict=True):
             assert torch.allclose(found, expected, atol=1e-6)
-    assert (stored.width, stored.depth, stored.training) == (32, 1, False)
+    assert (stored.width, stored.num_hidden_layers, stored.training) == (32, 1, False)
 
 
 def test_weights_that_the_exporter_transposed_are_found(graph: bytes, backbone: Backbone) -> None:
@@ -68,27 +68,27 @@ def test_weights_that_the_exporter_transposed_are_found(graph: bytes, backbone: 
     assert noted.keys() == dict(backbone.named_parameters()).keys()
 
 
-def test_the_note_tells_nothing_of_this_machine(graph: bytes, backbone: Backbone, tiny_bert: Path) -> None:
+def test_the_metadata_contains_nothing_of_this_machine(graph: bytes, backbone: Backbone, tiny_bert: Path) -> None:
     settings = notes(add_encoder_metadata(graph, backbone))[CONFIG]
     assert str(tiny_bert.parent) not in settings and "transformers_version" not in settings
 
 
-def test_weights_in_8_bits_are_not_taken_for_the_encoder(
+def test_a_graph_in_8_bits_gets_no_encoder_metadata(
     graph: bytes, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cnlu.export.quantize.SMALLEST", 1)
+    monkeypatch.setattr("cnlu.export.quantize.MIN_WEIGHTS", 1)
     rounded = quantize(graph)
     assert add_encoder_metadata(rounded, backbone) == rounded
 
 
-def test_a_graph_that_holds_other_weights_gets_no_note(graph: bytes, tiny_bert: Path) -> None:
+def test_a_graph_with_other_weights_gets_no_metadata(graph: bytes, tiny_bert: Path) -> None:
     other = cut(tiny_bert)
     with torch.no_grad():
         next(p for name, p in other.named_parameters() if name.endswith("query.weight")).add_(1.0)
     assert add_encoder_metadata(graph, other) == graph
 
 
-def test_layers_of_another_shape_than_the_settings_say_get_no_note(graph: bytes, tiny_bert: Path) -> None:
+def test_layers_that_do_not_match_their_settings_get_no_metadata(graph: bytes, tiny_bert: Path) -> None:
     other = cut(tiny_bert)
     other.config.intermediate_size = 48
     assert add_encoder_metadata(graph, other) == graph
@@ -100,7 +100,7 @@ def test_a_model_without_an_encoder_to_take_out_is_refused_by_name(graph: bytes)
 
 
 @pytest.mark.parametrize(
-    ("key", "change", "said"),
+    ("key", "change", "message"),
     [
         (CONFIG, {"hidden_size": 1 << 20, "num_attention_heads": 4}, "weights in"),
         (CONFIG, {"num_hidden_layers": 10**9}, "1000000000 layers"),
@@ -108,12 +108,12 @@ def test_a_model_without_an_encoder_to_take_out_is_refused_by_name(graph: bytes)
         (WEIGHTS, {"model.encoder.layer.0.output.dense.weight": ["nothing", "plain"]}, "does not match its weights"),
     ],
 )
-def test_notes_that_somebody_changed_are_a_sentence(
-    graph: bytes, backbone: Backbone, key: str, change: dict[str, object], said: str
+def test_damaged_metadata_is_an_error_message(
+    graph: bytes, backbone: Backbone, key: str, change: dict[str, object], message: str
 ) -> None:
     model = onnx.load_from_string(add_encoder_metadata(graph, backbone))
     for entry in model.metadata_props:
         if entry.key == key:
             entry.value = json.dumps(json.loads(entry.value) | change)
-    with pytest.raises(CnluError, match=said):
+    with pytest.raises(CnluError, match=message):
         load_from_graph(model.SerializeToString(), "model")

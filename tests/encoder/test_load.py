@@ -1,4 +1,4 @@
-"""What stands in published directories loads, whatever its form; the hidden states are those of its weights."""
+"""Encoders load from every published form of directory, with the hidden states of their weights."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def edit(path: Path, **changes: Any) -> None:
 
 
 def rename(folder: Path, to: Callable[[str], str], kind: str = "model.safetensors") -> None:
-    """The weights under other names, and perhaps pickled."""
+    """Store the weights under other names, optionally pickled."""
     weights = {to(name): value for name, value in load_file(folder / "model.safetensors").items()}
     (folder / "model.safetensors").unlink()
     if kind.endswith(".bin"):
@@ -55,7 +55,7 @@ def old_names(name: str) -> str:
 @pytest.mark.parametrize("folder", ["bge-small-zh-v1.5", "simbert-tiny"])
 def test_real_weights_give_the_hidden_states_that_transformers_gives(shared: Path, folder: str) -> None:
     found = load_encoder(shared / "weights" / folder)
-    tokens = AlignedTokenizer(found.tokenizer, found.special_tokens).read("帮我订一张OK的票")
+    tokens = AlignedTokenizer(found.tokenizer, found.special_tokens).encode("帮我订一张OK的票")
     assert found.special_tokens.unknown not in tokens.ids
     assert found.special_tokens.limit == 512
     ids = torch.from_numpy(tokens.ids)[None]
@@ -66,7 +66,7 @@ def test_real_weights_give_the_hidden_states_that_transformers_gives(shared: Pat
     assert all(torch.allclose(one, other, atol=1e-4) for one, other in zip(given, expected, strict=True))
 
 
-def test_a_flag_that_keeps_capitals_is_overruled_and_said_to_be(shared: Path) -> None:
+def test_a_tokenizer_flag_that_keeps_capitals_is_overridden_with_a_note(shared: Path) -> None:
     found = load_encoder(shared / "weights" / "bge-small-zh-v1.5")
     assert [note.split(": ")[1] for note in found.notes] == [
         "its vocabulary has no capital letters, so texts are lower-cased, whatever its flag says"
@@ -75,9 +75,7 @@ def test_a_flag_that_keeps_capitals_is_overruled_and_said_to_be(shared: Path) ->
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta", "electra", "albert", "distilbert", "xlnet"])
-def test_heads_of_other_tasks_are_left_out_without_a_word(
-    family: str, tiny_encoder: Tiny, write_encoder: Write
-) -> None:
+def test_heads_of_other_tasks_are_dropped_silently(family: str, tiny_encoder: Tiny, write_encoder: Write) -> None:
     folder = write_encoder(family)
     expected = states(load_encoder(folder).backbone)
     kind = transformers.XLNetLMHeadModel if family == "xlnet" else transformers.AutoModelForMaskedLM
@@ -136,14 +134,14 @@ def test_weights_in_half_precision_become_float32(write_encoder: Write) -> None:
     assert {p.dtype for p in load_encoder(folder).backbone.parameters()} == {torch.float32}
 
 
-def test_weights_of_no_known_use_are_named_in_a_note(write_encoder: Write) -> None:
+def test_unknown_weights_are_named_in_a_note(write_encoder: Write) -> None:
     folder = write_encoder("bert")
     weights = load_file(folder / "model.safetensors")
     save_file({**weights, "adapter.down.weight": torch.zeros(2)}, folder / "model.safetensors")
     assert load_encoder(folder).notes == [f"{folder}: unexpected weights are left out: adapter.down.weight"]
 
 
-def test_nothing_is_said_by_transformers(write_encoder: Write, capfd: pytest.CaptureFixture[str]) -> None:
+def test_transformers_prints_nothing(write_encoder: Write, capfd: pytest.CaptureFixture[str]) -> None:
     folder = write_encoder("electra", use_cache=True)
     capfd.readouterr()
     level = transformers.logging.get_verbosity()
@@ -152,13 +150,13 @@ def test_nothing_is_said_by_transformers(write_encoder: Write, capfd: pytest.Cap
     assert transformers.logging.get_verbosity() == level
 
 
-def test_a_family_that_was_never_tried_is_exported_once_and_taken(
+def test_an_untested_family_is_exported_once_and_accepted(
     write_encoder: Write, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     folder = write_encoder("bert", num_hidden_layers=1)
     monkeypatch.setattr(validate, "EXPORTABLE_FAMILIES", ())
     capfd.readouterr()
-    assert load_encoder(folder).backbone.depth == 1
+    assert load_encoder(folder).backbone.num_hidden_layers == 1
     assert capfd.readouterr() == ("", "")
 
 
@@ -187,19 +185,19 @@ def test_lower_casing_follows_the_vocabulary(
     folder = write_encoder("bert", vocab_size=len(pieces) + 4)
     word_pieces(folder, pieces, flag)
     found = load_encoder(folder)
-    assert AlignedTokenizer(found.tokenizer, found.special_tokens).read("OK").ids.tolist() == [2, *read, 3]
-    assert [note in said for said in found.notes] == [True] * bool(note)
+    assert AlignedTokenizer(found.tokenizer, found.special_tokens).encode("OK").ids.tolist() == [2, *read, 3]
+    assert [note in line for line in found.notes] == [True] * bool(note)
 
 
-def test_chinese_characters_are_read_one_by_one_whatever_words_the_vocabulary_has(write_encoder: Write) -> None:
+def test_chinese_characters_are_single_tokens_whatever_words_the_vocabulary_has(write_encoder: Write) -> None:
     folder = write_encoder("roformer", vocab_size=8)
     word_pieces(folder, ["北", "京", "北京", "a"], True, apart=False)
     found = load_encoder(folder)
-    assert AlignedTokenizer(found.tokenizer, found.special_tokens).read("北京").ids.tolist() == [2, 4, 5, 3]
+    assert AlignedTokenizer(found.tokenizer, found.special_tokens).encode("北京").ids.tolist() == [2, 4, 5, 3]
     assert found.notes == [f"{folder}: Chinese characters are read one by one, not as the 1 words of its vocabulary"]
 
 
-def test_a_vocabulary_without_a_tokenizer_file_will_do(write_encoder: Write) -> None:
+def test_a_vocabulary_without_a_tokenizer_file_suffices(write_encoder: Write) -> None:
     folder = write_encoder("bert")
     expected = load_encoder(folder)
     names = Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab()
@@ -208,12 +206,12 @@ def test_a_vocabulary_without_a_tokenizer_file_will_do(write_encoder: Write) -> 
     found = load_encoder(folder)
     assert found.special_tokens == expected.special_tokens
     one, other = (
-        AlignedTokenizer(each.tokenizer, each.special_tokens).read("去北京 ok☃") for each in (found, expected)
+        AlignedTokenizer(each.tokenizer, each.special_tokens).encode("去北京 ok☃") for each in (found, expected)
     )
     assert one.ids.tolist() == other.ids.tolist()
 
 
-def test_a_tokenizer_in_other_files_is_turned_into_one(write_encoder: Write) -> None:
+def test_tokenizers_in_other_formats_are_converted(write_encoder: Write) -> None:
     folder = write_encoder("roberta")
     expected = load_encoder(folder)
     Tokenizer.from_file(str(folder / "tokenizer.json")).model.save(str(folder))
@@ -221,7 +219,7 @@ def test_a_tokenizer_in_other_files_is_turned_into_one(write_encoder: Write) -> 
     found = load_encoder(folder)
     assert found.special_tokens == expected.special_tokens
     one, other = (
-        AlignedTokenizer(each.tokenizer, each.special_tokens).read("去北京 ok☃") for each in (found, expected)
+        AlignedTokenizer(each.tokenizer, each.special_tokens).encode("去北京 ok☃") for each in (found, expected)
     )
     assert one.ids.tolist() == other.ids.tolist()
 
@@ -239,14 +237,14 @@ def test_the_tokenizer_may_know_a_lower_limit(write_encoder: Write) -> None:
         assert load_encoder(folder).special_tokens.limit == limit
 
 
-def test_marks_are_named_where_no_post_processor_puts_them(write_encoder: Write) -> None:
+def test_special_tokens_are_found_without_a_post_processor(write_encoder: Write) -> None:
     folder = write_encoder("bert")
     edit(folder / "tokenizer.json", post_processor=None)
     special_tokens = load_encoder(folder).special_tokens
     assert (special_tokens.before, special_tokens.after, special_tokens.summary) == ([2], [3], 0)
 
 
-def test_xlnets_last_token_is_the_summary_and_of_a_type_of_its_own(tiny_encoder: Tiny) -> None:
+def test_xlnets_summary_is_the_last_token_with_its_own_type(tiny_encoder: Tiny) -> None:
     """<cls> belongs to the third segment, as in its pretraining; padding behind it makes no difference."""
     found = load_encoder(tiny_encoder("xlnet"))
     assert (found.special_tokens.before, found.special_tokens.after, found.special_tokens.summary) == ([], [4, 3], -1)

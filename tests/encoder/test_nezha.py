@@ -1,4 +1,4 @@
-"""NEZHA's attention is the paper's formula, written out here in loops; its published files load."""
+"""NEZHA's attention equals the paper's formula, written here as loops; published files load."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_word_order_matters_though_no_position_is_added() -> None:
 
 
 def test_without_relative_positions_it_is_bert() -> None:
-    """`use_relative_position: false` has positions added to the words, as BERT has."""
+    """With `use_relative_position: false`, positions are added to the tokens, as in BERT."""
     from transformers import BertConfig, BertModel
 
     config = small(use_relative_position=False, max_position_embeddings=16)
@@ -119,7 +119,7 @@ def test_without_relative_positions_it_is_bert() -> None:
 @pytest.mark.parametrize("prefix", ["", "bert.", "nezha."])
 @pytest.mark.parametrize("old", [False, True])
 def test_published_names_load(write_encoder: Callable[..., Path], prefix: str, old: bool) -> None:
-    """With heads and buffers beside them, and names of a first release: gamma and beta, no model_type."""
+    """The files contain heads, buffers and names of the first release: gamma and beta, no model_type."""
     folder = write_encoder("nezha")
     weights = load_file(folder / "model.safetensors")
     renamed = {prefix + name.removeprefix("bert."): value for name, value in weights.items()}

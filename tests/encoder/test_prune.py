@@ -1,4 +1,4 @@
-"""Fewer layers and fewer heads: smaller, and nothing else than what was removed has changed."""
+"""Pruned layers and heads: the encoder is smaller and the rest is unchanged."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_one_layer_kept_is_the_last_one(family: str, backbone: Backbone) -> None
     first, second = list(backbone.layers()) * (2 if family == "albert" else 1)
     before = size(backbone)
     keep_layers(backbone, 1)
-    assert backbone.depth == 1
+    assert backbone.num_hidden_layers == 1
     assert list(backbone.layers()) == [second]
     assert len(states(backbone)) == 2
     assert (size(backbone) < before) == (first is not second)
@@ -81,7 +81,7 @@ def test_removing_no_heads_changes_nothing(backbone: Backbone) -> None:
     assert size(backbone) == parameters
 
 
-def test_heads_that_add_nothing_go_first_and_nothing_changes(family: str, backbone: Backbone) -> None:
+def test_heads_without_effect_are_pruned_first(family: str, backbone: Backbone) -> None:
     if family in WITHOUT_HEADS:
         with pytest.raises(UsageError, match=f"prune_heads: the heads of {family} cannot be removed"):
             prune_heads(backbone, 0.5)
@@ -110,11 +110,11 @@ def test_a_head_without_weights_but_with_a_bias_still_counts(bert: Backbone) -> 
     attention.value.bias.data[attention.rows(3)] = 100.0
     before = attention.value.bias.data[attention.rows(3)].clone()
     prune_heads(bert, 0.5)
-    assert before.tolist() == attention.value.bias.data[-attention.depth :].tolist()
+    assert before.tolist() == attention.value.bias.data[-attention.head_size :].tolist()
 
 
 @pytest.mark.parametrize("share", [1.0, -0.1])
-def test_not_all_heads_can_go(bert: Backbone, share: float) -> None:
+def test_not_all_heads_can_be_pruned(bert: Backbone, share: float) -> None:
     with pytest.raises(UsageError, match="prune_heads: is"):
         prune_heads(bert, share)
 

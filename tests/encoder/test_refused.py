@@ -1,4 +1,4 @@
-"""What is no encoder, or not a whole one, gets one sentence that says what to do; nothing in it is ever run."""
+"""Incomplete, foreign and malicious encoders are refused with one message that names a fix; their code never runs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def refusal(folder: Path) -> str:
 
 
 def settings(**changes: Any) -> Spoil:
-    """Changes in config.json; None takes a setting out."""
+    """Change settings of config.json; None removes one."""
 
     def spoil(folder: Path) -> None:
         path = folder / "config.json"
@@ -149,11 +149,11 @@ CASES: dict[str, tuple[Spoil, str]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_bad_directory_gets_a_sentence(write_encoder: Write, case: str) -> None:
-    spoil, said = CASES[case]
+def test_a_bad_directory_is_an_error_message(write_encoder: Write, case: str) -> None:
+    spoil, message = CASES[case]
     folder = write_encoder("bert")
     spoil(folder)
-    assert re.search(said, refusal(folder)), refusal(folder)
+    assert re.search(message, refusal(folder)), refusal(folder)
 
 
 class Evil:
@@ -174,7 +174,7 @@ def test_a_pickle_with_code_in_it_is_refused_and_the_code_never_runs(write_encod
 
 
 def test_code_beside_the_weights_never_runs(write_encoder: Write, tmp_path: Path) -> None:
-    """Not even where transformers knows the family too."""
+    """The code does not run even if transformers knows the family."""
     folder = write_encoder("bert")
     code = f"from pathlib import Path\nPath({str(tmp_path / 'ran')!r}).touch()\n"
     (folder / "mine.py").write_text(code, "utf-8")
@@ -186,11 +186,11 @@ def test_code_beside_the_weights_never_runs(write_encoder: Write, tmp_path: Path
 
 
 def test_a_tokenizer_with_more_tokens_than_the_model_is_refused(write_encoder: Write) -> None:
-    said = refusal(write_encoder("bert", vocab_size=50))
-    assert "its tokenizer gives ids up to" in said and "vectors for only 50" in said
+    message = refusal(write_encoder("bert", vocab_size=50))
+    assert "its tokenizer gives ids up to" in message and "vectors for only 50" in message
 
 
-def test_a_tokenizer_that_puts_no_mark_around_a_text_is_refused(write_encoder: Write) -> None:
+def test_a_tokenizer_that_adds_no_special_tokens_is_refused(write_encoder: Write) -> None:
     from tokenizers import Tokenizer, models, pre_tokenizers
 
     folder = write_encoder("bert")
@@ -223,7 +223,7 @@ SMALL = {
 
 
 @pytest.mark.parametrize(
-    ("family", "said"),
+    ("family", "message"),
     [
         ({"model_type": "fnet", **SMALL}, "padding after a text changes the vectors of fnet"),
         (
@@ -248,14 +248,14 @@ SMALL = {
     ],
 )
 def test_families_whose_vectors_cannot_be_used_are_refused(
-    write_encoder: Write, family: dict[str, Any], said: str, capfd: pytest.CaptureFixture[str]
+    write_encoder: Write, family: dict[str, Any], message: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     import transformers
 
     folder = write_encoder("bert")
     transformers.AutoModel.from_config(transformers.AutoConfig.for_model(**family)).save_pretrained(folder)
     capfd.readouterr()
-    assert said in refusal(folder)
+    assert message in refusal(folder)
     assert capfd.readouterr() == ("", "")
 
 
@@ -265,7 +265,7 @@ def without_attention(found: dict[str, torch.Tensor]) -> None:
             tensor.zero_()
 
 
-def test_an_encoder_that_looks_at_no_other_token_is_refused_for_just_that(write_encoder: Write) -> None:
+def test_an_encoder_without_attention_to_other_tokens_is_refused(write_encoder: Write) -> None:
     folder = write_encoder("bert")
     weights(without_attention)(folder)
     sentence = refusal(folder)
@@ -276,12 +276,12 @@ def test_an_encoder_that_looks_at_no_other_token_is_refused_for_just_that(write_
 
 
 class Reach(torch.nn.Module):
-    """A body whose vectors are sums of the tokens from so many before to so many behind."""
+    """A backbone whose vectors are sums of the tokens from `before` to `behind` positions away."""
 
     def __init__(self, before: int, behind: int) -> None:
         super().__init__()
         self.config = SimpleNamespace(model_type="bert")
-        self.vocabulary, self.width, self._reach = 20, 4, (before, behind)
+        self.vocab_size, self.width, self._reach = 20, 4, (before, behind)
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, ...]:
         length = ids.shape[1]
@@ -292,7 +292,7 @@ class Reach(torch.nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("before", "behind", "said"),
+    ("before", "behind", "message"),
     [
         (9, 0, "reads from left to right only"),
         (1, 1, "only the nearest neighbours"),
@@ -300,7 +300,7 @@ class Reach(torch.nn.Module):
         (0, 0, "bert has no context: each vector depends on its own token alone"),
     ],
 )
-def test_what_an_encoder_sees_is_told_as_it_is(before: int, behind: int, said: str) -> None:
-    with pytest.raises(DataError, match=said):
+def test_an_encoder_with_limited_context_is_refused(before: int, behind: int, message: str) -> None:
+    with pytest.raises(DataError, match=message):
         validate_encoder(Reach(before, behind), 5, "here")  # type: ignore[arg-type]
     validate_encoder(Reach(9, 9), 5, "here")  # type: ignore[arg-type]

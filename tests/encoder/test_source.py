@@ -1,4 +1,4 @@
-"""A directory, else the hub's model: from the cache, or downloaded, or one sentence at once."""
+"""Sources of an encoder: a directory, the cache, a download from the hub, or an immediate error."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NAME = "someone/tiny-bert"
 
 @pytest.fixture(autouse=True)
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Neither the user's own cache nor a network is touched."""
+    """Use neither the user's cache nor a network."""
     cache = tmp_path / "hub"
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_PROGRESS_BARS", True)
@@ -41,14 +41,14 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def named(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
-    """As HF_ENDPOINT does in a new process."""
+    """Set the hub's address, as HF_ENDPOINT does in a new process."""
     monkeypatch.setattr(constants, "ENDPOINT", endpoint)
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", endpoint + "/{repo_id}/resolve/{revision}/{filename}")
 
 
 @contextmanager
 def hub(files: dict[str, bytes], asked: list[str]) -> Iterator[str]:
-    """A hub on this machine that has one model, and writes down what it was asked for."""
+    """A local hub with one model that records its requests."""
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: Any) -> None:
@@ -110,7 +110,7 @@ def tiny_files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()} | unneeded
 
 
-def test_a_directory_is_taken_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_directory_is_used_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "someone" / "tiny-bert").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     assert local_directory(NAME) == Path(NAME)
@@ -133,7 +133,7 @@ def test_a_directory_is_taken_as_it_is(tmp_path: Path, monkeypatch: pytest.Monke
         Path("someone/x"),
     ],
 )
-def test_what_looks_like_a_path_is_a_missing_directory_and_never_looked_for_elsewhere(
+def test_a_name_that_looks_like_a_path_is_never_looked_up_on_the_hub(
     name: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -144,7 +144,7 @@ def test_what_looks_like_a_path_is_a_missing_directory_and_never_looked_for_else
         local_directory(name)
 
 
-def test_a_file_an_empty_name_and_an_impossible_name_are_said_to_be_that(tmp_path: Path) -> None:
+def test_a_file_an_empty_name_and_an_impossible_name_are_refused(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").touch()
     with pytest.raises(UsageError, match="is a file; name the directory"):
         local_directory(tmp_path / "model.safetensors")
@@ -170,7 +170,7 @@ def test_a_hub_model_is_downloaded_once_with_what_is_needed_and_then_found_in_th
     assert len(asked) == before
 
 
-def test_a_cache_that_lacks_the_weights_is_not_taken_for_the_model(
+def test_a_cache_without_the_weights_is_not_used(
     tiny_encoder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with hub(tiny_files(tiny_encoder("bert")), []) as endpoint:
@@ -181,18 +181,18 @@ def test_a_cache_that_lacks_the_weights_is_not_taken_for_the_model(
         assert (folder / "model.safetensors").exists()
 
 
-def test_a_model_that_the_hub_does_not_know_is_said_to_be_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_unknown_to_the_hub_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with hub({}, []) as endpoint:
         named(monkeypatch, endpoint)
         with pytest.raises(UsageError, match="shows no model of this name .*; check the spelling"):
             local_directory("someone/else")
 
 
-def test_a_hub_that_never_answers_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where looking its name up hangs, which heeds no time limit."""
+def test_a_hub_that_does_not_answer_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lookup of the host name hangs, which no time limit interrupts."""
     from huggingface_hub import HfApi
 
-    monkeypatch.setattr(source, "PATIENCE", 0.2)
+    monkeypatch.setattr(source, "HUB_TIMEOUT", 0.2)
     monkeypatch.setattr(HfApi, "model_info", lambda *_, **__: time.sleep(5))
     start = time.monotonic()
     with pytest.raises(UsageError, match="no answer within 0.2 seconds"):
@@ -202,7 +202,7 @@ def test_a_hub_that_never_answers_is_given_up_soon(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("variables", [{"HF_ENDPOINT": "http://127.0.0.1:9"}, {"HF_HUB_OFFLINE": "1"}])
 def test_without_a_network_one_sentence_names_the_ways_out_at_once(tmp_path: Path, variables: dict[str, str]) -> None:
-    """In a process of its own, as the variables are read when the library is imported."""
+    """The test runs in a new process, because the library reads the variables at import."""
     program = (
         "import time\nfrom cnlu.encoder.source import local_directory\nfrom cnlu.errors import UsageError\n"
         "import huggingface_hub\nstart = time.monotonic()\n"
@@ -220,7 +220,7 @@ def test_without_a_network_one_sentence_names_the_ways_out_at_once(tmp_path: Pat
         assert part in sentence
 
 
-def test_pickled_weights_are_wanted_only_where_there_are_no_others() -> None:
+def test_pickled_weights_are_downloaded_only_without_safetensors() -> None:
     small = ["config.json", "vocab.txt", "tokenizer_config.json"]
     other = ["README.md", "onnx/model.onnx", "tf_model.h5", "1_Pooling/config.json", "training_args.bin"]
     parts = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json"]

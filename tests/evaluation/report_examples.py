@@ -14,7 +14,7 @@ Found = tuple[str | None, float, Sequence[Entity]]
 
 
 def entity(start: int, end: int, kind: str, role: str | None = None) -> Entity:
-    return Entity(start, end, kind, "", role)
+    return Entity(start, end, kind, "", role=role)
 
 
 def report_data(

@@ -11,15 +11,15 @@ from cnlu.runtime.labels import Labels
 from tests.evaluation.report_examples import entity, report_data
 
 
-def said(one: Finding) -> str:
-    return "".join([*one.what, *one.advice, *("".join(point) for point in one.points)])
+def text_of(one: Finding) -> str:
+    return "".join([*one.problem, *one.advice, *("".join(point) for point in one.points)])
 
 
 def test_two_intents_taken_for_each_other_are_one_finding_with_sentences_of_both() -> None:
     texts = [Example(f"问{i}", "price") for i in range(3)] + [Example(f"查{i}", "seats") for i in range(2)]
     one = report_data(texts, [("seats", 0.5, [])] * 3 + [("price", 0.6, [])] * 2)
     (found,) = advise(one)["intents"]
-    assert found.weight == 5 and "both ways" in said(found)
+    assert found.weight == 5 and "both ways" in text_of(found)
     assert [one.examples[instance.number].intent for instance in found.instances] == ["price"] * 3 + ["seats"] * 2
     assert found.filter == {"gold": "price", "answer": "seats"}
 
@@ -28,8 +28,8 @@ def test_the_intent_with_fewer_training_examples_is_the_one_to_write_for() -> No
     texts = [Example(f"问{i}", "rare") for i in range(3)]
     one = report_data(texts, [("common", 0.5, [])] * 3, counts={"intents": {"rare": 4, "common": 90}, "entities": {}})
     pair, few = advise(one)["intents"]
-    assert "4 examples of rare and 90 of common" in said(pair)
-    assert "rare: 4 examples in training; 3 of 3 wrong here" in said(few)
+    assert "4 examples of rare and 90 of common" in text_of(pair)
+    assert "rare: 4 examples in training; 3 of 3 wrong here" in text_of(few)
 
 
 def test_an_entity_with_new_words_asks_for_the_words_and_one_with_old_words_for_sentences() -> None:
@@ -38,12 +38,12 @@ def test_an_entity_with_new_words_asks_for_the_words_and_one_with_old_words_for_
     (new,) = advise(report_data(texts, nothing, unseen_spans=frozenset((i, (1, 3, "meal")) for i in range(3))))[
         "entities"
     ]
-    assert Name("水饺") in new.what and "lookup table meal" in said(new)
+    assert Name("水饺") in new.problem and "lookup table meal" in text_of(new)
     (old,) = advise(report_data(texts, nothing))["entities"]
-    assert "sentences around them" in said(old)
+    assert "sentences around them" in text_of(old)
 
 
-def test_labels_that_training_never_saw_get_no_other_advice() -> None:
+def test_unseen_labels_get_no_other_advice() -> None:
     texts = [Example(f"去北京{i}", "foreign", (entity(1, 3, "city"),)) for i in range(3)]
     found = advise(
         report_data(texts, [("known", 0.99, [entity(0, 1, "place")])] * 3, Labels(["known"], ["place"], {}, {}))
@@ -52,28 +52,28 @@ def test_labels_that_training_never_saw_get_no_other_advice() -> None:
     assert {one.filter.get("gold") or one.filter["type"] for one in found["labels"]} == {"foreign", "city"}
 
 
-def test_what_is_annotated_elsewhere_may_have_been_forgotten() -> None:
+def test_an_entity_annotated_elsewhere_may_lack_an_annotation() -> None:
     today = (entity(0, 2, "date"),)
     texts = [Example("今天走", None, today), Example("今天到", None, today), Example("今天呢")]
     (found,) = advise(report_data(texts, [(None, 0.0, [entity(0, 2, "date")])] * 3))["annotations"]
-    assert found.instances[0].number == 2 and "forgotten" in said(found)
+    assert found.instances[0].number == 2 and "forgotten" in text_of(found)
 
 
-def test_great_confidence_in_a_wrong_answer_questions_the_annotation() -> None:
+def test_a_confident_wrong_answer_suggests_checking_the_annotation() -> None:
     one = report_data([Example("好", "yes"), Example("不", "no")], [("no", 0.97, []), ("yes", 0.5, [])])
     (found,) = advise(one)["annotations"]
     assert [instance.number for instance in found.instances] == [0]
 
 
-def test_edges_and_roles_name_both_sides() -> None:
+def test_findings_about_boundaries_and_roles_name_both_sides() -> None:
     text = Example("从南京到北京", None, (entity(1, 3, "place", "from"), entity(4, 6, "place", "to")))
     answer = [entity(0, 3, "place", "from"), entity(4, 6, "place", "from")]
     edges, role = advise(report_data([text], [(None, 0.0, answer)]))["entities"]
-    assert "annotated 南京, answered 从南京" in said(edges)
-    assert "should have the role or group to, but was answered with from" in said(role)
+    assert "annotated 南京, answered 从南京" in text_of(edges)
+    assert "should have the role or group to, but was answered with from" in text_of(role)
 
 
-def test_nothing_wrong_gives_no_advice() -> None:
+def test_correct_answers_get_no_advice() -> None:
     assert advise(report_data([Example("好", "yes")], [("yes", 0.9, [])])) == {}
 
 
@@ -102,7 +102,7 @@ SILENT = {
 
 
 @pytest.mark.parametrize("why", SILENT)
-def test_no_advice_where_its_condition_does_not_hold(why: str) -> None:
+def test_advice_is_given_only_if_its_condition_holds(why: str) -> None:
     assert advise(SILENT[why]) == {}
 
 
@@ -116,7 +116,7 @@ def few(counts: dict[str, int], *wrong: str) -> list[str]:
     return [str(point[0]) for found in advise(one).get("intents", []) for point in found.points]
 
 
-def test_an_intent_has_few_examples_only_where_the_usual_one_has_clearly_more() -> None:
+def test_an_intent_has_few_examples_only_if_the_median_intent_has_clearly_more() -> None:
     usual = {f"usual_{i}": 14 for i in range(5)}
     assert few({**usual, "a": 14, "b": 16, "c": 13}, "a", "b", "c") == []
     assert few({**usual, "a": 5, "b": 16}, "a", "b") == ["a"]
@@ -126,32 +126,34 @@ def test_an_intent_has_few_examples_only_where_the_usual_one_has_clearly_more() 
     assert few({**usual, "a": 5}) == []
 
 
-def test_which_intent_to_write_for_is_told_only_where_the_numbers_tell_it() -> None:
+def test_the_advice_names_an_intent_only_if_training_counts_differ() -> None:
     texts = [Example(f"问{i}", "a") for i in range(3)]
     for counts in ({"a": 50, "b": 90}, {"a": 90, "b": 50}):
         one = report_data(texts, [("b", 0.5, [])] * 3, counts={"intents": counts, "entities": {}})
-        assert "Training had" not in said(advise(one)["intents"][0])
+        assert "Training had" not in text_of(advise(one)["intents"][0])
 
 
-def test_it_happens_both_ways_only_where_it_does() -> None:
+def test_the_advice_says_both_ways_only_if_both_directions_occur() -> None:
     texts = [Example(f"问{i}", "a") for i in range(7)] + [Example(f"查{i}", "b") for i in range(2)]
     (found,) = advise(report_data(texts, [("b", 0.5, [])] * 7 + [("a", 0.5, [])] * 2))["intents"]
-    assert "It happens both ways" not in said(found)
+    assert "It happens both ways" not in text_of(found)
 
 
-def test_words_are_called_new_or_known_only_as_far_as_they_are() -> None:
+def test_values_are_called_new_or_seen_only_to_the_extent_that_they_are() -> None:
     texts = [Example(f"要水饺{i}", None, (entity(1, 3, "meal"),)) for i in range(4)]
     nothing = [(None, 0.0, [])] * 4
     (few_new,) = advise(report_data(texts, nothing, unseen_spans=frozenset({(0, (1, 3, "meal"))})))["entities"]
-    assert "Training has not seen" not in said(few_new) and "Training has seen most of the values" in said(few_new)
+    assert "Training has not seen" not in text_of(few_new) and "Training has seen most of the values" in text_of(
+        few_new
+    )
     (some_new,) = advise(report_data(texts, nothing, unseen_spans=frozenset((i, (1, 3, "meal")) for i in range(2))))[
         "entities"
     ]
-    assert "Training has not seen the values of 2 of them" in said(some_new)
+    assert "Training has not seen the values of 2 of them" in text_of(some_new)
 
 
 @pytest.mark.parametrize("answer", [entity(1, 3, "place", "from"), entity(1, 3, "place")])
-def test_edges_types_and_roles_are_not_advised_on_where_they_are_right(answer: Entity) -> None:
+def test_correct_boundaries_types_and_roles_get_no_advice(answer: Entity) -> None:
     text = Example("从南京走", None, (entity(1, 3, "place", "from"),))
     kinds = {one.filter["kind"] for one in advise(report_data([text], [(None, 0.0, [answer])])).get("entities", [])}
     assert kinds == (set() if answer.role else {"role"})

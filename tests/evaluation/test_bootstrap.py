@@ -71,7 +71,7 @@ def test_f1_of_resampled_sentences_is_that_of_their_sums() -> None:
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.004)
 
 
-def test_macro_f1_of_resampled_sentences_is_evaluates_own() -> None:
+def test_macro_f1_of_resampled_sentences_equals_that_of_evaluate() -> None:
     pairs = [("a", "a"), ("a", "b"), ("b", "b"), ("c", None), ("b", "d")] * 6
     found = macro_f1_interval(pairs, samples=200)
     answers = [{"intent": {"name": answer, "confidence": 0.5}, "entities": []} for _, answer in pairs]

@@ -38,7 +38,7 @@ def test_mean_and_spread_are_over_the_folds() -> None:
     assert folds["mean"]["entity"] is None
 
 
-def test_a_label_is_seen_where_the_model_that_was_asked_had_seen_it() -> None:
+def test_a_label_counts_as_seen_if_the_evaluated_model_had_seen_it() -> None:
     metrics = pooled(GOLD, ANSWERS, EACH)
     assert {label: one["seen"] for label, one in metrics["intent"]["per_label"].items()} == {
         "a": True,

@@ -1,4 +1,4 @@
-"""What differs, and of what kind it is."""
+"""Differences between frames, and their kinds."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ frames = st.builds(Frame, st.sampled_from(["p", "q", None]), spans)
         (None, "missed"),
     ],
 )
-def test_an_annotation_is_compared_with_what_was_answered_over_it(found: RoleSpan | None, kind: str) -> None:
+def test_an_annotation_is_compared_with_the_overlapping_answer(found: RoleSpan | None, kind: str) -> None:
     (one,) = differences(Frame("a", frozenset([PLACE])), Frame("a", frozenset([found] if found else [])))
     assert (one.kind, one.gold, one.predicted) == (kind, PLACE, found)
 
 
-def test_an_answer_beside_every_annotation_is_invented() -> None:
+def test_an_answer_that_overlaps_no_annotation_is_invented() -> None:
     extra: RoleSpan = (3, 5, "place", None, None)
     (one,) = differences(Frame(None, frozenset([PLACE])), Frame("any", frozenset([PLACE, extra])))
     assert (one.kind, one.gold, one.predicted) == ("invented", None, extra)
 
 
 @given(frames, frames)
-def test_every_span_that_is_not_on_both_sides_is_told_once(gold: Frame, predicted: Frame) -> None:
+def test_every_differing_span_is_reported_once(gold: Frame, predicted: Frame) -> None:
     found = differences(gold, predicted)
     assert {one.kind for one in found} <= set(KINDS)
     annotated, answered = (

@@ -1,4 +1,4 @@
-"""metrics.json against figures reckoned independently here, and by hand."""
+"""metrics.json, compared with independently computed figures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KEYS = {
 
 
 def _entity(start: int, end: int, kind: str, role: str | None = None, group: str | None = None) -> Entity:
-    return Entity(start, end, kind, "", role, group)
+    return Entity(start, end, kind, "", role=role, group=group)
 
 
 def _result(intent: str | None, *entities: Entity, confidence: float = 1.0) -> dict[str, Any]:
@@ -51,7 +51,7 @@ corpora = st.lists(st.tuples(sides, sides), min_size=1, max_size=6)
 
 @given(corpora)
 @settings(max_examples=60, deadline=None)
-def test_figures_agree_with_an_independent_reckoning(corpus: list[Any]) -> None:
+def test_figures_agree_with_an_independent_computation(corpus: list[Any]) -> None:
     gold = [Example("一二三四五六", intent, tuple(entities)) for (intent, entities), _ in corpus]
     found = evaluate(gold, [_result(intent, *entities) for _, (intent, entities) in corpus])
 
@@ -152,7 +152,7 @@ def test_without_any_entities_there_is_no_entity_section() -> None:
     assert found["frame_accuracy"] == 1.0
 
 
-def test_entities_invented_where_there_are_none_are_counted() -> None:
+def test_invented_entities_are_counted() -> None:
     found = evaluate([Example("好", "yes")], [_result("yes", _entity(0, 1, "a"))])
     assert found["entity"]["precision"] == found["frame_accuracy"] == 0.0
 
@@ -181,7 +181,7 @@ def test_calibration_error_is_that_of_the_first_answers() -> None:
     assert found["intent"]["ece"] == pytest.approx(0.4)
 
 
-def test_labels_that_training_never_saw_are_counted_apart() -> None:
+def test_unseen_labels_are_counted_separately() -> None:
     trained = Labels.collect([Example("去北京", "go", (_entity(1, 3, "city", "to"),))])
     gold = [
         Example("去北京", "go", (_entity(1, 3, "city", "to"),)),
@@ -216,7 +216,7 @@ def test_the_runtimes_own_count_of_unreachable_spans_is_taken() -> None:
     assert found["unreachable_entities"] == 1
 
 
-def test_nothing_to_evaluate_divides_by_nothing() -> None:
+def test_no_examples_cause_no_division_by_zero() -> None:
     assert evaluate([], []) == {
         "n": 0,
         "intent": None,
@@ -244,6 +244,6 @@ def test_several_intents_are_compared_as_sets_and_counted_one_by_one() -> None:
     assert found["unseen_labels"] == 1 and intent["per_label"]["d"]["seen"] is False
 
 
-def test_a_plus_in_a_name_means_nothing_to_a_model_of_single_intents() -> None:
+def test_a_single_intent_model_treats_a_plus_as_part_of_the_name() -> None:
     found = evaluate([Example("x", "b+a")], [_result("a+b")])
     assert found["frame_accuracy"] == 0.0 and set(found["intent"]["per_label"]) == {"a+b", "b+a"}

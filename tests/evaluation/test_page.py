@@ -66,7 +66,7 @@ def test_any_text_stays_text_in_an_element_and_in_an_attribute(text: str) -> Non
 
 
 @given(st.text(st.characters(categories=["Cc", "Cf", "Cs", "Lo", "So"])))
-def test_any_text_can_be_written_and_obeys_no_mark_of_direction(text: str) -> None:
+def test_any_text_can_be_written_and_bidirectional_controls_have_no_effect(text: str) -> None:
     shown = visible(text).encode().decode()
     assert not set(shown) & set("\x00\x1b\r\u202e\u2066")
 
@@ -79,7 +79,7 @@ def test_only_elements_are_html() -> None:
     st.text(st.characters(categories=["Lo", "So", "Po", "Zs"]), min_size=1, max_size=12),
     st.lists(st.tuples(st.integers(0, 11), st.integers(1, 12)), max_size=4),
 )
-def test_marks_hold_exactly_their_spans_whatever_overlaps(text: str, places: list[tuple[int, int]]) -> None:
+def test_highlights_cover_exactly_their_spans_despite_overlaps(text: str, places: list[tuple[int, int]]) -> None:
     spans = {(start, end, "x", None, None) for start, end in places if start < end <= len(text)}
     read = Page(marked(text, spans, {"x": 0}))
     assert sorted(read.marks) == sorted(visible(text[span[0] : span[1]]) for span in spans)
@@ -130,7 +130,7 @@ def test_the_matrix_has_a_row_for_every_confused_intent(intents: int) -> None:
     assert ('class="matrix dense"' in matrix) == (intents == 64)
 
 
-def test_of_many_intents_those_that_nothing_is_confused_with_are_left_out() -> None:
+def test_a_large_matrix_leaves_out_intents_without_confusions() -> None:
     texts = [Example(f"好{i}", f"i{i % 30}") for i in range(90)]
     answers = [("i1" if i == 0 else f"i{i % 30}", 0.9, []) for i in range(90)]
     assert "28 more intents without confusions are left out" in page(report_data(texts, answers)).text
@@ -145,18 +145,18 @@ def test_without_intents_and_without_entities() -> None:
     assert page(report_data([], [])).text
 
 
-def test_nothing_wrong_is_said() -> None:
+def test_a_page_without_errors_says_so() -> None:
     read = page(report_data([Example("好", "yes")], [("yes", 0.9, [])]))
     assert "Every sentence was answered correctly" in read.text and "form" not in read.tags
 
 
-def test_labels_that_training_never_saw_are_shown_as_such() -> None:
+def test_unseen_labels_are_shown_as_such() -> None:
     texts = [Example("好", "yes"), Example("坏", "new")]
     read = page(report_data(texts, [("yes", 0.9, []), ("yes", 0.9, [])], Labels(["yes"], [], {}, {})))
     assert "not in training" in read.text and "Did you mean another model" not in read.text
 
 
-def test_a_model_with_other_labels_altogether_gets_a_sentence() -> None:
+def test_a_model_with_entirely_different_labels_gets_a_warning() -> None:
     texts = [Example("去北京", "go", (entity(1, 3, "city"),))]
     read = page(report_data(texts, [("play", 0.9, [])], Labels(["play", "stop"], [], {}, {})))
     assert "None of the intents of these examples was in the model's training" in read.text
@@ -164,7 +164,7 @@ def test_a_model_with_other_labels_altogether_gets_a_sentence() -> None:
     assert "The model knows no entity types at all. Did you mean another model" in read.text
 
 
-def test_no_answer_at_all_has_a_column_of_its_own() -> None:
+def test_a_missing_answer_has_its_own_column() -> None:
     read = page(report_data([Example("", "yes"), Example("好", "none")], [(None, 0.0, []), ("none", 0.9, [])]))
     assert "no intent" in read.text and "em" in read.tags
 
@@ -182,5 +182,5 @@ def test_combinations_of_intents_can_be_shown_and_chosen() -> None:
     read = page(
         ReportData(subject="model on data", examples=examples, results=results, metrics=evaluate(examples, results))
     )
-    chosen = {value for name, value in read.attributes if name in ("data-gold", "data-answer")}
-    assert "book+weather" in read.text and len(chosen - {None}) >= 2
+    filters = {value for name, value in read.attributes if name in ("data-gold", "data-answer")}
+    assert "book+weather" in read.text and len(filters - {None}) >= 2

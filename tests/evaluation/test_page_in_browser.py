@@ -1,4 +1,4 @@
-"""The report in a real browser: sorting, filtering, no script at all, narrow and wide."""
+"""The report in a real browser: sorting, filtering, without scripts, narrow and wide."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def shown(page: Any) -> int:
     return page.locator("#errors > li:not([hidden])").count()
 
 
-def test_nothing_runs_over_the_edge(page: Any) -> None:
+def test_the_page_does_not_overflow(page: Any) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
@@ -56,7 +56,7 @@ def test_texts_are_texts_and_their_marks_are_right(page: Any) -> None:
     assert page.title() != "broken"
 
 
-def test_filters_narrow_the_list_and_come_off_again(page: Any) -> None:
+def test_filters_narrow_the_list_and_can_be_removed(page: Any) -> None:
     page.get_by_label("Kind").select_option(label="entity with other boundaries")
     assert shown(page) == WRONG // 5
     page.get_by_label("Annotated intent").select_option(label="意图_01")
@@ -101,7 +101,7 @@ def test_a_table_sorts_by_any_column_and_back(page: Any) -> None:
     assert table.locator("th[aria-sort]").get_attribute("aria-sort") == "ascending"
 
 
-def test_without_a_script_all_can_be_read(browser: Any, report: str) -> None:
+def test_the_page_is_readable_without_its_script(browser: Any, report: str) -> None:
     context = browser.new_context(java_script_enabled=False)
     opened = context.new_page()
     opened.goto(report)

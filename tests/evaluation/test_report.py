@@ -17,7 +17,7 @@ from cnlu.evaluation.report import check_report_out, find_errors, format_report,
 from cnlu.evaluation.terminal_table import display_width
 
 GOLD = [
-    Example("去北京", "出行", (Entity(1, 3, "city", "北京", "to"),), source="a.yml:3"),
+    Example("去北京", "出行", (Entity(1, 3, "city", "北京", role="to"),), source="a.yml:3"),
     Example("听晴天", "play.music", (Entity(1, 3, "song", "晴天"),), source="a.yml:7"),
     Example("好", "yes", source="a.yml:9"),
 ]

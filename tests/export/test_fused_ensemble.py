@@ -1,4 +1,4 @@
-"""The network that is exported gives the answers of the one that was trained."""
+"""The fused ensemble, which is exported, gives the scores of the trained one."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ LENGTHS = [7, 4, 1]
 
 
 def build(encoder: int = 0, views: int = 0, intents: int = 5, reading: int | None = None, **settings: int) -> Ensemble:
-    """An ensemble none of whose weights is at its start, where norms do nothing and mixtures are even."""
+    """An ensemble with random weights everywhere: initial norms and mixtures would have no effect."""
     torch.manual_seed(0)
-    sizes = Sizes(50, 40, intents, roles=2, groups=1, encoder=encoder, views=views)
+    sizes = Sizes(
+        character_features=50, sentence_features=40, intents=intents, roles=2, groups=1, encoder=encoder, views=views
+    )
     config = ModelConfig(**{**SMALL, **settings})  # type: ignore[arg-type]
     network = Ensemble(config, sizes, TAGS, members_with_encoder=reading).eval()
     with torch.no_grad():
@@ -34,7 +36,7 @@ def build(encoder: int = 0, views: int = 0, intents: int = 5, reading: int | Non
 
 
 def batch(encoder: int = 0, views: int = 0) -> dict[str, Tensor]:
-    """Three texts of different lengths, and what an encoder might say of them."""
+    """Three texts of different lengths, with a random encoder output."""
     torch.manual_seed(1)
     mask = (torch.arange(max(LENGTHS)) < torch.tensor(LENGTHS)[:, None]).float()
     characters = torch.randint(1, 50, (*mask.shape, 4)) * mask[..., None].long()
@@ -58,7 +60,9 @@ def joined(network: Ensemble, given: dict[str, Tensor]) -> Outputs:
 @pytest.mark.parametrize("members", [1, 3])
 @pytest.mark.parametrize(("encoder", "views"), [(0, 0), (12, 1), (12, 4)])
 @torch.no_grad()
-def test_it_answers_as_the_ensemble_does(layers: int, members: int, encoder: int, views: int) -> None:
+def test_the_fused_ensemble_gives_the_scores_of_the_ensemble(
+    layers: int, members: int, encoder: int, views: int
+) -> None:
     network, given = build(encoder, views, layers=layers, members=members), batch(encoder, views)
     expected, found = network(given), joined(network, given)
     there = given["mask"] > 0
@@ -70,7 +74,7 @@ def test_it_answers_as_the_ensemble_does(layers: int, members: int, encoder: int
 
 @pytest.mark.parametrize("reading", [0, 1, 2])
 @torch.no_grad()
-def test_members_that_do_not_hear_of_the_encoder_stay_deaf(reading: int) -> None:
+def test_members_without_the_encoder_ignore_its_output(reading: int) -> None:
     network, given = build(12, 4, members=3, reading=reading), batch(12, 4)
     expected, found = network(given), joined(network, given)
     assert torch.allclose(found.intent, expected.intent, atol=1e-5)
@@ -94,7 +98,7 @@ def test_several_intents_are_scored_over_the_characters_that_there_are(encoder: 
 
 @pytest.mark.parametrize("intents", [0, 1, 16, 17, 200])
 @torch.no_grad()
-def test_however_many_intents_there_are(intents: int) -> None:
+def test_the_fused_scores_match_for_any_number_of_intents(intents: int) -> None:
     network, given = build(12, 4, intents, members=2), batch(12, 4)
     found = joined(network, given).intent
     assert found.shape == (len(LENGTHS), intents)

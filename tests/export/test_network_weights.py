@@ -1,4 +1,4 @@
-"""network.safetensors holds the trained weights in float16, and nothing else is accepted in its place."""
+"""network.safetensors holds the trained weights in float16; any other file in its place is refused."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainingResult, M
 
 
 def parameters(result: TrainingResult) -> dict[str, Tensor]:
-    """What the members learned, without what only the masked-character loss needs."""
+    """The members' parameters, without those that only the masked-character loss needs."""
     return {
         name: parameter.detach()
         for name, parameter in result.network.named_parameters()
@@ -126,7 +126,7 @@ def too_large(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (without_one, f"missing or unknown: {NAME}"),
         (with_another, "missing or unknown: members.0.more"),
@@ -138,10 +138,10 @@ def too_large(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     ],
 )
 def test_another_file_is_refused(
-    trained: tuple[TrainingResult, ModelFiles], change: Callable[[dict[str, Tensor]], dict[str, Tensor]], said: str
+    trained: tuple[TrainingResult, ModelFiles], change: Callable[[dict[str, Tensor]], dict[str, Tensor]], message: str
 ) -> None:
     content = save(change(load(trained[1].files[NETWORK_WEIGHTS])))
-    with pytest.raises(ModelError, match=rf"{NETWORK_WEIGHTS}: does not fit the model's other files \(.*{said}"):
+    with pytest.raises(ModelError, match=rf"{NETWORK_WEIGHTS}: does not fit the model's other files \(.*{message}"):
         read(trained[1], **{NETWORK_WEIGHTS: content})
 
 
@@ -169,7 +169,7 @@ def test_a_model_without_the_file_says_how_to_get_one(trained: tuple[TrainingRes
 
 
 def read(files: ModelFiles, **changed: Any) -> dict[str, Tensor]:
-    """The weights of a model some of whose files are others."""
+    """The weights of the model with some files replaced."""
     return read_weights(replace(files, files={**files.files, **changed}), Interpreter.of(files))
 
 

@@ -1,4 +1,4 @@
-"""A graph in 8 bits answers nearly as the one it was made of, and holds its matrices as bytes."""
+"""A graph in 8 bits gives nearly the scores of its float32 graph, and stores its matrices as bytes."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def graphs(tiny_bert: Path) -> Iterator[Graphs]:
     torch.manual_seed(0)
     body = load_encoder(tiny_bert).backbone
     config = ModelConfig(members=2, sparse_width=16, width=32, heads=4, feedforward=48, label_width=8)
-    sizes = Sizes(50, 40, 30, 1, 0, encoder=body.width, views=1)
+    sizes = Sizes(
+        character_features=50, sentence_features=40, intents=30, roles=1, groups=0, encoder=body.width, views=1
+    )
     network = Ensemble(
         config, sizes, TagSet(["city", "date"], "BIO"), aligned_encoder=AlignedEncoder(body, "cls", 0)
     ).eval()
@@ -59,12 +61,12 @@ def graphs(tiny_bert: Path) -> Iterator[Graphs]:
     round_tables(network)
     plain = export_onnx(network)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "SMALLEST", SMALLEST)
-        yield Graphs(network, plain, quantize(plain), body.vocabulary)
+        patch.setattr(module, "MIN_WEIGHTS", SMALLEST)
+        yield Graphs(network, plain, quantize(plain), body.vocab_size)
 
 
 def inputs(tokens: int, rows: int = 3, length: int = 9) -> dict[str, NDArray[np.generic]]:
-    """Texts of which every second is a character shorter; tokens are characters between two marks."""
+    """Texts, every second one a character shorter; the tokens are the characters between two special tokens."""
     random = np.random.default_rng(rows)
     mask = np.ones((rows, length), np.float32)
     mask[1::2, -1] = 0
@@ -82,7 +84,7 @@ def inputs(tokens: int, rows: int = 3, length: int = 9) -> dict[str, NDArray[np.
 
 
 def answers(graph: bytes, given: dict[str, NDArray[np.generic]]) -> dict[str, NDArray[np.float32]]:
-    """Of the characters that are there."""
+    """The outputs by name, without those of padding."""
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     found = dict(zip(NAMES, session.run(None, given), strict=True))
     return {name: array[given["mask"] > 0] if array.ndim == 3 else array for name, array in found.items()}
@@ -130,15 +132,15 @@ def test_no_large_matrix_stays_in_float32(graphs: Graphs) -> None:
 def test_products_below_the_limit_are_left_alone(
     graphs: Graphs, monkeypatch: pytest.MonkeyPatch, smallest: int
 ) -> None:
-    """The tiny encoder's largest matrix is its table of word-pieces."""
-    monkeypatch.setattr(module, "SMALLEST", smallest)
+    """The largest matrix of the tiny encoder is its word embedding."""
+    monkeypatch.setattr(module, "MIN_WEIGHTS", smallest)
     graph = quantize(graphs.plain)
     assert "MatMulInteger" not in {node.op_type for node in onnx.load_from_string(graph).graph.node}
     rounded = any(name.endswith("word_embeddings.weight_rows") for name in constants(graph))
     assert rounded == (smallest < 1 << 30)
 
 
-def test_all_its_operators_are_ones_that_a_model_may_have(graphs: Graphs) -> None:
+def test_the_graph_has_only_operators_that_a_model_may_have(graphs: Graphs) -> None:
     assert unsupported_operators(graphs.rounded) == []
     given = inputs(graphs.tokens)
     session = onnxruntime.InferenceSession(graphs.rounded, providers=["CPUExecutionProvider"])

@@ -21,27 +21,27 @@ def test_a_chinese_character_has_a_reading_without_tone():
 
 @pytest.mark.usefixtures("_pypinyin")
 @pytest.mark.parametrize("ch", ["a", "1", "，", "😀", "\ud800", " "])
-def test_other_characters_have_none(ch):
+def test_other_characters_have_no_reading(ch):
     assert pinyin_of(ch) == pinyin_of(ch, fuzzy=True) == ""
 
 
 @pytest.mark.usefixtures("_pypinyin")
 @pytest.mark.parametrize("pair", ["张脏", "吃疵", "山桑", "南蓝", "江间", "生森", "京金", "女吕"])
-def test_sounds_that_are_mixed_up_fold_together(pair):
-    one, other = pair
-    assert pinyin_of(one, fuzzy=True) == pinyin_of(other, fuzzy=True)
+def test_fuzzy_pinyin_merges_similar_sounds(pair):
+    first, second = pair
+    assert pinyin_of(first, fuzzy=True) == pinyin_of(second, fuzzy=True)
 
 
 @pytest.mark.usefixtures("_pypinyin")
 @pytest.mark.parametrize("pair", ["张江", "东登", "法哈", "嗯了"])
-def test_other_sounds_stay_apart(pair):
-    one, other = pair
-    assert pinyin_of(one, fuzzy=True) != pinyin_of(other, fuzzy=True)
+def test_fuzzy_pinyin_distinguishes_other_sounds(pair):
+    first, second = pair
+    assert pinyin_of(first, fuzzy=True) != pinyin_of(second, fuzzy=True)
 
 
-def test_without_the_library_the_extra_is_named(monkeypatch):
+def test_without_pypinyin_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "pypinyin", None)
-    pinyin._reader.cache_clear()
+    pinyin._load_pypinyin.cache_clear()
     pinyin_of.cache_clear()
     with pytest.raises(UsageError, match=r"cnlu\[zh\]"):
         pinyin_of("上")

@@ -1,4 +1,4 @@
-"""What a surface stands for: under the model's folding of width and case, by type."""
+"""The canonical value of a surface: folding of width and case, and synonyms of one type."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FOLDING = Normalizer()
 
 
 @pytest.mark.parametrize(
-    ("said", "value"),
+    ("text", "value"),
     [
         ("爱疯", "iPhone"),
         ("IPHONE", "iPhone"),
@@ -25,22 +25,22 @@ FOLDING = Normalizer()
         ("", ""),
     ],
 )
-def test_synonyms_and_values_themselves_are_found_in_any_width_and_case(said: str, value: str) -> None:
-    assert Synonyms({"爱疯": "iPhone", "会员": "VIP会员"}, {}, FOLDING).value(said, "product") == value
+def test_synonyms_and_values_match_in_any_width_and_case(text: str, value: str) -> None:
+    assert Synonyms({"爱疯": "iPhone", "会员": "VIP会员"}, {}, FOLDING).value(text, "product") == value
 
 
-def test_case_never_matters_and_width_where_the_model_tells_it_apart() -> None:
+def test_case_is_always_folded_and_width_only_if_the_model_folds_it() -> None:
     synonyms = Synonyms({"IPHONE": "苹果手机"}, {}, Normalizer(width=False, case=False))
     assert synonyms.value("iphone", "x") == "苹果手机"
     assert synonyms.value("ｉｐｈｏｎｅ", "x") == "ｉｐｈｏｎｅ"
 
 
-def test_of_surfaces_that_fold_together_the_exact_one_counts() -> None:
+def test_an_exact_surface_comes_before_one_that_is_equal_after_folding() -> None:
     synonyms = Synonyms({"Go": "语言", "GO": "出发"}, {}, FOLDING)
-    assert [synonyms.value(said, "x") for said in ("Go", "GO", "go")] == ["语言", "出发", "出发"]
+    assert [synonyms.value(text, "x") for text in ("Go", "GO", "go")] == ["语言", "出发", "出发"]
 
 
-def test_a_type_s_own_synonym_counts_for_it_alone_and_before_the_general_one() -> None:
+def test_a_synonym_of_a_type_applies_to_that_type_only_and_comes_before_the_general_one() -> None:
     synonyms = Synonyms({"大": "巨大", "超": "特大"}, {"size": {"大": "L"}}, FOLDING)
     assert synonyms.value("大", "size") == "L"
     assert synonyms.value("大", "portion") == "巨大"
@@ -48,13 +48,13 @@ def test_a_type_s_own_synonym_counts_for_it_alone_and_before_the_general_one() -
     assert Synonyms({}, {"size": {"大": "L"}}, FOLDING).value("大", "portion") == "大"
 
 
-def test_a_value_of_one_type_is_no_value_of_another() -> None:
+def test_the_values_of_a_type_do_not_apply_to_others() -> None:
     synonyms = Synonyms({}, {"size": {"大": "L"}}, FOLDING)
     assert (synonyms.value("l", "size"), synonyms.value("l", "letter")) == ("L", "l")
 
 
 @given(st.text(), st.text(), st.text())
-def test_any_text_has_a_value(said: str, surface: str, value: str) -> None:
+def test_any_text_has_a_value(text: str, surface: str, value: str) -> None:
     synonyms = Synonyms({surface: value}, {}, FOLDING)
-    assert synonyms.value(said, "x") in (said, value)
+    assert synonyms.value(text, "x") in (text, value)
     assert synonyms.value(surface, "x") == value

@@ -1,4 +1,4 @@
-"""The tagger's likelihood against every sequence counted out by hand."""
+"""The tagger's likelihood compared with an enumeration of all tag sequences."""
 
 from __future__ import annotations
 

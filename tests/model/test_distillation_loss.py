@@ -1,4 +1,4 @@
-"""A student's losses against every tag sequence counted out, and against the formulas in NumPy."""
+"""The distillation losses compared with an enumeration of all tag sequences and with formulas in NumPy."""
 
 from __future__ import annotations
 
@@ -74,61 +74,63 @@ def test_expectations_are_the_averages_over_all_legal_sequences() -> None:
 
 
 def test_the_path_loss_is_the_cross_entropy_over_all_legal_sequences() -> None:
-    teacher, student, told, said = tagger(1), tagger(3), emissions(2), emissions(4)
+    teacher, student, teacher_scores, student_scores = tagger(1), tagger(3), emissions(2), emissions(4)
     with torch.no_grad():
-        found = float(path_loss(student, said, MASK, expected_counts(teacher, told, MASK)))
+        found = float(path_loss(student, student_scores, MASK, expected_counts(teacher, teacher_scores, MASK)))
     counted = 0.0
     for i, length in enumerate(LENGTHS):
-        ours = log_chances(student, said[i, :length])
-        counted -= sum(np.exp(log) * ours[p] for p, log in log_chances(teacher, told[i, :length]).items())
+        ours = log_chances(student, student_scores[i, :length])
+        counted -= sum(np.exp(log) * ours[p] for p, log in log_chances(teacher, teacher_scores[i, :length]).items())
     assert found == pytest.approx(counted / len(LENGTHS), rel=1e-5)
 
 
-def test_a_student_that_says_the_same_has_nothing_to_learn() -> None:
+def test_a_student_equal_to_its_teacher_has_no_loss() -> None:
     crf, scores = tagger(1), emissions(2).requires_grad_()
     path_loss(crf, scores, MASK, expected_counts(crf, scores, MASK)).backward()
     for parameter in (scores, *crf.parameters()):
         assert parameter.grad is not None and float(parameter.grad.abs().max()) < 1e-6
 
 
-def test_learning_from_paths_alone_makes_the_student_tag_as_its_teacher() -> None:
-    teacher, student, told = tagger(1), tagger(3), 3 * emissions(2)
-    wanted = expected_counts(teacher, told, MASK)
-    said = emissions(4).requires_grad_()
-    optimizer = torch.optim.Adam([said, *student.parameters()], lr=0.2)
+def test_the_path_loss_alone_makes_the_student_tag_as_its_teacher() -> None:
+    teacher, student, teacher_scores = tagger(1), tagger(3), 3 * emissions(2)
+    wanted = expected_counts(teacher, teacher_scores, MASK)
+    student_scores = emissions(4).requires_grad_()
+    optimizer = torch.optim.Adam([student_scores, *student.parameters()], lr=0.2)
     for _ in range(150):
         optimizer.zero_grad()
-        path_loss(student, said, MASK, wanted).backward()
+        path_loss(student, student_scores, MASK, wanted).backward()
         optimizer.step()
-    assert torch.allclose(expected_counts(student, said, MASK).tags, wanted.tags, atol=0.02)
+    assert torch.allclose(expected_counts(student, student_scores, MASK).tags, wanted.tags, atol=0.02)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.0, 5.0])
 def test_the_intent_loss_is_the_divergence_of_the_softened_distributions(temperature: float) -> None:
-    told, said = emissions(5)[:, 0], emissions(6)[:, 0]
+    teacher_scores, student_scores = emissions(5)[:, 0], emissions(6)[:, 0]
 
     def soft(scores: Tensor) -> np.ndarray:  # type: ignore[type-arg]
         weights = np.exp(scores.double().numpy() / temperature)
         return weights / weights.sum(1, keepdims=True)
 
-    p, q = soft(told), soft(said)
+    p, q = soft(teacher_scores), soft(student_scores)
     counted = temperature**2 * (p * np.log(p / q)).sum(1).mean()
-    assert float(softened_loss(said, told, temperature)) == pytest.approx(counted, rel=1e-4)
-    assert float(softened_loss(told, told, temperature)) == pytest.approx(0.0, abs=1e-6)
+    assert float(softened_loss(student_scores, teacher_scores, temperature)) == pytest.approx(counted, rel=1e-4)
+    assert float(softened_loss(teacher_scores, teacher_scores, temperature)) == pytest.approx(0.0, abs=1e-6)
 
 
-def test_a_single_intent_teaches_nothing() -> None:
+def test_a_single_intent_gives_no_loss() -> None:
     assert float(softened_loss(torch.ones(3, 1), torch.zeros(3, 1), 2.0)) == 0.0
 
 
 def test_roles_count_where_the_teacher_sees_an_entity() -> None:
-    told, said = emissions(5), emissions(6)
+    teacher_scores, student_scores = emissions(5), emissions(6)
     weight = torch.zeros(3, 4)
-    assert float(role_distillation_loss(said, told, weight)) == 0.0
+    assert float(role_distillation_loss(student_scores, teacher_scores, weight)) == 0.0
     weight[1, 1] = 0.5
-    p, q = (scores[1, 1].softmax(0) for scores in (told, said))
+    p, q = (scores[1, 1].softmax(0) for scores in (teacher_scores, student_scores))
     divergence = float((p * (p / q).log()).sum())
-    assert float(role_distillation_loss(said, told, weight)) == pytest.approx(0.5 * divergence / 3, rel=1e-4)
+    assert float(role_distillation_loss(student_scores, teacher_scores, weight)) == pytest.approx(
+        0.5 * divergence / 3, rel=1e-4
+    )
 
 
 def test_hidden_states_count_where_both_encoders_read() -> None:

@@ -1,4 +1,4 @@
-"""Training sees the chain that decides: the likelihood in PyTorch is that of the decision in NumPy."""
+"""The grouping CRF: its likelihood in PyTorch is that of the decoder in NumPy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SETS = pytest.mark.parametrize("names", [["1", "2", "3"], ["out", "back"]], ids=
 
 
 def example(text: str, groups: list[str | None]) -> Example:
-    """Entities of two characters, of types size and drink by turns."""
+    """Entities of two characters, alternating between the types size and drink."""
     places = [0, 2, 5, 7][: len(groups)]
     kinds = ["size", "drink", "drink", "size"]
     entities = (Entity(p, p + 2, k, "", group=g) for p, k, g in zip(places, kinds, groups, strict=False))
@@ -47,11 +47,11 @@ def given(names: list[str]) -> tuple[Labels, list[Row], dict[str, torch.Tensor]]
     nothing = np.zeros((9, 1), np.int64)
     rows = [
         Row(
-            nothing[: len(e.text)],
-            nothing[0],
-            nothing[: len(e.text), 0],
-            nothing[: len(e.text), 0],
-            0,
+            characters=nothing[: len(e.text)],
+            sentence=nothing[0],
+            tags=nothing[: len(e.text), 0],
+            roles=nothing[: len(e.text), 0],
+            intent=0,
             items=_items(e.text, list(e.entities), labels),
         )
         for e in examples
@@ -96,8 +96,8 @@ def test_a_text_has_the_same_loss_alone_and_among_longer_ones(names: list[str]) 
     assert chain.loss(scores, batch).item() == pytest.approx(sum(loss.item() for loss in alone), rel=1e-4)
 
 
-def test_where_the_facts_are_sure_the_network_has_little_to_learn() -> None:
-    """So that it does not learn the training's sentences by heart."""
+def test_certain_facts_leave_little_loss_for_the_network() -> None:
+    """The network then does not memorize the training sentences."""
     labels, rows, batch = given(["1", "2", "3"])
     chain, _ = decision(labels)
     size = []

@@ -26,14 +26,21 @@ def build(**settings: object) -> JointNetwork:
     torch.manual_seed(0)
     config = ModelConfig(**{**SMALL, **settings})  # type: ignore[arg-type]
     tags = TagSet(["city", "date"], config.tagging)
-    sizes = Sizes(50, 40, 30, 2, 2, 20 if config.masked_tokens else 0)
+    sizes = Sizes(
+        character_features=50,
+        sentence_features=40,
+        intents=30,
+        roles=2,
+        groups=2,
+        characters=20 if config.masked_tokens else 0,
+    )
     network = JointNetwork(config, sizes, tags, ItemSet(["1"], True))
     torch.nn.init.normal_(network.hidden) if config.masked_tokens else None
     return network
 
 
 def batch(length: int = 7, padding: int = 0) -> dict[str, torch.Tensor]:
-    """Two texts; `padding` more characters, character features and sentence features hold nothing."""
+    """A batch of two texts, with `padding` extra characters, character features and sentence features."""
     draw = torch.Generator().manual_seed(1)
     characters = torch.randint(1, 50, (2, length, 4), generator=draw)
     sentence = torch.randint(1, 40, (2, 6), generator=draw)
@@ -100,8 +107,8 @@ def test_without_a_choice_of_intents_there_is_no_loss(scores: torch.Tensor) -> N
     assert intent_loss(scores, torch.tensor([IGNORE_INDEX, IGNORE_INDEX]), ModelConfig()).item() == 0.0
 
 
-def test_hidden_characters_leave_no_trace_in_the_input() -> None:
-    """Two texts that differ in the hidden characters alone give the same inputs: far-reaching words included."""
+def test_masked_characters_do_not_reach_the_input() -> None:
+    """Texts that differ only in masked characters give the same inputs, even if their words differ."""
     from cnlu.config import Config
     from cnlu.features.build_extractor import build_extractor
     from cnlu.features.vocabulary import VocabularyBuilder
@@ -132,7 +139,7 @@ def test_hidden_characters_leave_no_trace_in_the_input() -> None:
 
 
 def training_loss(**settings: object) -> tuple[object, ...]:
-    """Everything a setting of the network can change: its parameters' shapes and its losses."""
+    """The shapes of the parameters and the losses, which any setting of the network changes."""
     network = build(**settings).train()
     torch.manual_seed(2)
     given = batch()

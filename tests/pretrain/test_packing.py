@@ -21,7 +21,7 @@ from cnlu_pretrain.corpus.shards import WORD, Arrays
 from cnlu_pretrain.masking.masker import Masker
 from cnlu_pretrain.masking.units import SPECIAL
 
-MARKS = SpecialTokens([2], [3], 0, 0, 1, 512)
+MARKS = SpecialTokens(before=[2], after=[3], summary=0, pad=0, unknown=1, limit=512)
 SENTENCES = st.lists(st.lists(st.integers(1, 60), min_size=1, max_size=9), min_size=1, max_size=12)
 
 

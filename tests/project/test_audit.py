@@ -1,4 +1,4 @@
-"""The list of known vulnerabilities says what it found, and never passes off silence as safety."""
+"""The audit report lists the known vulnerabilities, and reports a missing result as UNPROVEN."""
 
 from __future__ import annotations
 

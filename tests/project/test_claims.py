@@ -54,14 +54,14 @@ def test_a_figure_of_the_documents_is_the_codes(checkout: Path, document: str, p
 def test_the_out_of_scope_score_is_one_minus_confidence_only_where_nothing_was_held_out(checkout: Path) -> None:
     pages = [checkout / "README.md", *sorted((checkout / "docs").glob("*.md"))]
     pages = [page for page in pages if page.name != "experiments.md"]
-    said = [
+    messages = [
         line
         for page in pages
         for line in page.read_text("utf-8").split("\n\n")
         if re.search(r"\b(1|one) minus\b", line)
     ]
-    assert len(said) == 1
-    assert "`training.dev_fraction: 0`" in said[0]
+    assert len(messages) == 1
+    assert "`training.dev_fraction: 0`" in messages[0]
 
 
 def test_finetuning_in_rasa_continues_the_model_as_the_documents_say(checkout: Path) -> None:

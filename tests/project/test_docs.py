@@ -1,4 +1,4 @@
-"""The documents say what is there: files, commands, settings, examples."""
+"""The documents match the repository: files, commands, settings, examples."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def prose(path: Path) -> str:
 
 
 def anchors(path: Path) -> set[str]:
-    """The fragments that a document's headings give, as the usual viewers make them."""
+    """The link fragments of a document's headings, as common viewers generate them."""
     titles = re.findall(r"^#+ (.+)$", BLOCK.sub("", path.read_text("utf-8")), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 

@@ -1,4 +1,4 @@
-"""The benchmark of training on a GPU runs wherever PyTorch does, and counts the work that is done."""
+"""The GPU training benchmark runs wherever PyTorch does, and counts operations correctly."""
 
 from __future__ import annotations
 
@@ -80,12 +80,18 @@ def test_libraries_that_only_parsing_needs_may_be_missing(checkout: Path, tmp_pa
 
 
 def test_the_work_counted_is_the_work_done(gpu_training: ModuleType) -> None:
-    """For texts of one length, where no padding is multiplied; the lattice, which is not counted, comes on top."""
+    """All texts have one length, so there is no padding; the CRF, which is not counted, is added."""
     shape, length = gpu_training.Shape(2, 64, 4, 128, 200), 24
     network, tags = gpu_training.build(shape)
     rows = [row for row in gpu_training.made_up(400, length, shape.word_pieces, tags) if len(row) == length][:8]
     stepper = gpu_training.GradientAccumulator(
-        network.train(), rows, torch.device("cpu"), None, len(rows), False, print
+        network=network.train(),
+        rows=rows,
+        device=torch.device("cpu"),
+        character_masking=None,
+        part=len(rows),
+        half=False,
+        log=print,
     )
     with FlopCounterMode(display=False) as counter:
         stepper.accumulate(range(len(rows)))

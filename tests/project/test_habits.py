@@ -1,4 +1,4 @@
-"""What contributors' tools read agrees with what `make` and CI use."""
+"""The configuration of contributors' tools agrees with `make` and CI."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_source_distribution_has_every_document_and_tool_file_at_the_top(che
 
 
 def test_no_test_imports_from_another_test(checkout: Path) -> None:
-    """What several tests share lies in a module of its own, so that a test can change without breaking others."""
+    """Shared helpers live in modules of their own, so that changing a test breaks no other."""
     for path in sorted((checkout / "tests").rglob("*.py")):
         others = re.findall(r"^\s*from tests\.(\S+) import", path.read_text("utf-8"), re.MULTILINE)
         assert not [name for name in others if re.search(r"(^|\.)(test_\w+|conftest)$", name)], path

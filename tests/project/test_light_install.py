@@ -1,4 +1,4 @@
-"""The base install: everything that parses works where the training packages are absent."""
+"""The base install: parsing works without the training packages."""
 
 from __future__ import annotations
 

@@ -18,14 +18,14 @@ from tests.places import CHECKOUT
 METHODS = {"match", "fullmatch", "search", "split", "sub", "subn", "findall", "finditer"}
 SCANNING = {"split", "sub", "subn", "findall", "finditer"}  # each looks at every place, as search does
 SHORT, LONG, LIMIT = 300, 2400, 24.0
-"""Lengths, and by how much the time may grow from one to the other: 8 is linear, 64 quadratic."""
+"""Two lengths, and the allowed growth of the time between them: 8 is linear, 64 quadratic."""
 GIVEN = {
     ("cnlu/features/regexes.py", "source"): "the user's, matched under a limit of time",
     ("cnlu/text/bulk_segment.py", "pattern"): "a literal of its caller",
 }
 
 ENDING = {"cnlu/data/markup.py: _FIELDS": "}"}
-"""What every text that a pattern is given ends with, where its caller sees to that."""
+"""Pattern: the ending that its caller gives every text"""
 
 
 class Use(NamedTuple):
@@ -42,7 +42,7 @@ def sources() -> list[tuple[str, ast.Module]]:
 
 
 def methods_of(trees: Iterable[ast.AST]) -> dict[str, set[str]]:
-    """Name to what is called on anything of that name."""
+    """Name: the methods called on anything of that name."""
     found: dict[str, set[str]] = {}
     for node in (node for tree in trees for node in ast.walk(tree)):
         if isinstance(node, ast.Attribute) and node.attr in METHODS:
@@ -53,7 +53,7 @@ def methods_of(trees: Iterable[ast.AST]) -> dict[str, set[str]]:
 
 @cache
 def namespace(file: str) -> dict[str, Any]:
-    """The module's own names, where it uses regular expressions at all."""
+    """The module's own names, if it uses regular expressions."""
     if not re.search(r"^import re$", (CHECKOUT / file).read_text("utf-8"), re.MULTILINE):
         return {}
     try:
@@ -64,7 +64,7 @@ def namespace(file: str) -> dict[str, Any]:
 
 
 def inline(file: str, tree: ast.Module) -> Iterator[Use]:
-    """`re.search(...)` and its like, of a pattern that the module's own names give."""
+    """Calls such as `re.search(...)` of a pattern among the module's own names."""
     for node in ast.walk(tree):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
@@ -87,7 +87,7 @@ def patterns_in(value: object) -> Iterator[re.Pattern[str]]:
 
 
 def compiled(file: str, tree: ast.Module, everywhere: dict[str, set[str]]) -> Iterator[Use]:
-    """Patterns that the module keeps, alone or in a table, with the methods that any module calls on them."""
+    """The module's compiled patterns, alone or in tables, with the methods that any module calls on them."""
     for name, value in namespace(file).items():
         for pattern in patterns_in(value):
             methods = everywhere.get(name) if value is pattern else methods_of([tree]).get("pattern")
@@ -103,7 +103,7 @@ def uses() -> list[Use]:
 
 
 def attacks(pattern: re.Pattern[str]) -> Iterator[str]:
-    """Units to be repeated: every character that the pattern speaks of, and some pairs of them."""
+    """Units to repeat: every character in the pattern, and some pairs of them."""
     own = samples(pattern.pattern) or "a"
     yield from own[:24]
     few = own[:: max(1, len(own) // 4)]
@@ -124,12 +124,12 @@ def seconds(use: Use, text: str) -> float:
 
 
 def grows(use: Use, short: str, long: str) -> float:
-    """How many times as long the long text takes; a busy machine makes one measurement worthless."""
+    """The ratio of the times for the long and the short text; repeated, because a busy machine disturbs one."""
     return seconds(use, long) / seconds(use, short)
 
 
 def trouble(use: Use) -> str | None:
-    """What text takes the pattern more than linear time, if any."""
+    """A text for which the pattern takes more than linear time, or None."""
     for unit in attacks(use.pattern):
         for end in (ENDING[use.place],) if use.place in ENDING else ("", "\0"):
             short, long = (unit * (size // len(unit)) + end for size in (SHORT, LONG))

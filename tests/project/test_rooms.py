@@ -50,7 +50,7 @@ HEAVY = {"torch", "torchcrf", "transformers", "accelerate", "onnx", "onnxscript"
 
 
 def imports(path: Path) -> set[str]:
-    """Full names of what a module imports, wherever in it."""
+    """The full names that a module imports, at its top or in functions."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
@@ -88,7 +88,7 @@ def modules(checkout: Path) -> dict[str, Path]:
 
 
 def module_imports(name: str, path: Path, known: dict[str, Path]) -> set[str]:
-    """The modules of `known` that a module imports when it is loaded; what a function imports comes later."""
+    """The modules of `known` that a module imports when it is loaded, without those imported in functions."""
     found, waiting = set(), list(ast.parse(path.read_text("utf-8")).body)
     while waiting:
         node = waiting.pop()
@@ -126,7 +126,7 @@ def cycles(arrows: dict[str, set[str]]) -> list[set[str]]:
 
 
 def room_of(name: str, known: dict[str, Path]) -> str:
-    """The package that a module lies in; a module beside packages is a room by itself."""
+    """The package of a module; a module beside packages is a room by itself."""
     if known[name].name == "__init__.py":
         return name
     package = name.rpartition(".")[0]

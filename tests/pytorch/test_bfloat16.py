@@ -33,7 +33,7 @@ def test_a_pytorch_that_reports_no_capabilities_counts_as_without(monkeypatch: p
 
 
 @pytest.mark.parametrize("native", [True, False])
-def test_a_gpu_is_asked_without_emulation(native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_must_compute_bfloat16_without_emulation(native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     def supported(including_emulation: bool = True) -> bool:
         return native or including_emulation
 

@@ -1,4 +1,4 @@
-"""Two model directories' contents, and what stands beside a model."""
+"""The contents of two model directories, and a listing of a model's parent directory."""
 
 from __future__ import annotations
 

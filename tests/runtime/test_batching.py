@@ -1,4 +1,4 @@
-"""Texts that are parsed together: what it costs is bounded by their characters."""
+"""Batches of texts: the cost is bounded by the number of characters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_a_batch_is_padded_to_no_more_than_twice_its_characters(lengths: list[in
         assert padded <= BATCH_CHARACTERS or len(batch) == 1
 
 
-def test_one_long_text_among_many_short_ones_is_read_apart(tiny: Interpreter) -> None:
+def test_one_long_text_among_many_short_ones_has_its_own_batch(tiny: Interpreter) -> None:
     texts = ["好"] * 31 + ["帮" * 256]
     assert [numbers for numbers, _ in tiny.scored([view(text) for text in texts])] == [list(range(31)), [31]]
 

@@ -1,4 +1,4 @@
-"""Temperature scaling and its measure."""
+"""Temperature scaling and the calibration error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_the_temperature_that_made_the_data_is_found(temperature: float) -> None
     assert fit_temperature(*_draw(temperature)) == pytest.approx(temperature, rel=0.08)
 
 
-def test_calibration_brings_the_error_down() -> None:
+def test_calibration_lowers_the_calibration_error() -> None:
     logits, gold = _draw(2.5)
     correct = logits.argmax(axis=1) == gold
     before = expected_calibration_error(softmax(logits).max(axis=1), correct)
@@ -64,7 +64,7 @@ def _few(random: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray
     return logits, gold
 
 
-def test_few_sentences_do_not_throw_the_temperature_about() -> None:
+def test_few_sentences_change_the_temperature_little() -> None:
     random = np.random.default_rng(5)
     for rows in (8, 16, 25):
         fitted = [fit_temperature(*_few(random, rows)) for _ in range(40)]
@@ -72,13 +72,13 @@ def test_few_sentences_do_not_throw_the_temperature_about() -> None:
         assert high < 1.5 * low, rows
 
 
-def test_two_sentences_that_are_right_or_wrong_by_chance_neither_make_certain_nor_doubt_all() -> None:
+def test_two_sentences_right_or_wrong_by_chance_keep_confidences_moderate() -> None:
     logits = np.array([[20.0, 2.0, -3.0, 1.0], [-2.0, 18.0, 0.0, 3.0]])
     for gold in ([0, 1], [0, 0], [1, 0]):
         assert 4.0 < fit_temperature(logits, np.array(gold)) < 10.0, gold
 
 
-def test_a_sentence_more_that_is_wrong_moves_the_temperature_a_little() -> None:
+def test_one_more_wrong_sentence_changes_the_temperature_only_slightly() -> None:
     logits, gold = _few(np.random.default_rng(6), 16)
     before = fit_temperature(logits, gold)
     after = fit_temperature(logits, np.append(gold[:-1], (gold[-1] + 1) % 4))
@@ -106,7 +106,7 @@ def test_softmax_survives_large_logits_and_keeps_float32() -> None:
     assert found.tolist() == [1.0, 0.0, 0.0]
 
 
-def test_calibration_error_by_hand() -> None:
+def test_calibration_error_equals_one_computed_by_hand() -> None:
     # (0.6, 0.667]: mean confidence 0.65, half right; (0.933, 1]: certain and right.
     confidences, correct = np.array([0.65, 0.65, 1.0, 1.0]), np.array([True, False, True, True])
     assert expected_calibration_error(confidences, correct) == pytest.approx(0.5 * 0.15)
@@ -131,7 +131,7 @@ def test_scores_of_several_intents_are_calibrated_each_by_itself() -> None:
 
 
 @pytest.mark.parametrize("right", [True, False])
-def test_several_intents_that_are_all_right_or_all_wrong_still_have_an_even_score(right: bool) -> None:
+def test_multi_label_calibration_has_a_decision_bias_even_if_all_labels_are_right_or_wrong(right: bool) -> None:
     logits = np.random.default_rng(4).normal(0, 2, (6, 3))
     temperature, decision_bias = fit_multi_label(logits, np.full(logits.shape, right))
     assert 0.05 <= temperature <= 20.0 and logits.min() <= decision_bias <= logits.max()

@@ -124,7 +124,7 @@ def test_no_illegal_sequence_can_come_out(problem: SimpleNamespace) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["BIO", "BILOU"])
-def test_emissions_that_scream_for_an_illegal_sequence_are_overruled(scheme: str) -> None:
+def test_extreme_emissions_cannot_force_an_illegal_sequence(scheme: str) -> None:
     tagset = TagSet(["a", "b"], scheme)
     zeros = np.zeros(len(tagset.tags))
     lattice = build_lattice(np.zeros((len(tagset.tags), len(tagset.tags))), zeros, zeros, tagset)

@@ -44,7 +44,7 @@ def torch_scores(trained: TrainingResult, text: str, tokens: AlignedTokenizer | 
     characters, sentence = (torch.from_numpy(array)[None].long() for array in features)
     batch = {"characters": characters, "sentence": sentence, "mask": torch.ones(characters.shape[:2])}
     if tokens is not None:
-        batch |= {name: torch.from_numpy(a) for name, a in pad_tokens([tokens.read(seen.text)], len(seen)).items()}
+        batch |= {name: torch.from_numpy(a) for name, a in pad_tokens([tokens.encode(seen.text)], len(seen)).items()}
     with torch.no_grad():
         return Scores(*(output[0].numpy() for output in trained.network(batch)))
 

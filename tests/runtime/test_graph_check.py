@@ -96,7 +96,7 @@ def test_weights_in_another_file_are_refused_and_the_file_is_not_read(
         cnlu.load(attack(external(str(tmp_path / "secret.bin") if place == "absolute" else place)))
 
 
-def test_a_location_that_32_bits_read_otherwise_is_refused(attack: Callable[..., Path]) -> None:
+def test_a_location_that_overflows_32_bits_is_refused(attack: Callable[..., Path]) -> None:
     """2^32 + 1 is 1, another file, to whoever keeps an enumeration in 32 bits."""
     strange = helper.make_tensor("strange", TensorProto.FLOAT, [1], [0.0]).SerializeToString()
     strange += bytes([14 << 3, 0x81, 0x80, 0x80, 0x80, 0x10])
@@ -253,7 +253,7 @@ ATTACKS: dict[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_what_training_would_not_write_is_refused_at_load(attack: Callable[..., Path], name: str) -> None:
+def test_a_graph_that_training_would_not_write_is_refused_at_load(attack: Callable[..., Path], name: str) -> None:
     change, said = ATTACKS[name]
     with pytest.raises(ModelError, match=f"this is not a network that `cnlu train` writes: .*{said}"):
         cnlu.load(attack(change))
@@ -277,14 +277,14 @@ def test_numbers_and_names_that_answers_are_made_of_are_checked(
         cnlu.load(attack(**{name.replace(".", "__"): json.dumps(content).encode()}))
 
 
-def test_an_array_that_says_it_is_huge_is_refused_before_it_is_made(attack: Callable[..., Path]) -> None:
+def test_an_array_with_a_huge_declared_shape_is_refused_before_allocation(attack: Callable[..., Path]) -> None:
     header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1099511627776, 64), }"
     bomb = b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + header.ljust(117) + b"\n"
     with pytest.raises(ModelError, match="do not fit together"):
         cnlu.load(attack(tagger__npy=bomb))
 
 
-def test_a_network_that_fails_on_a_text_is_a_sentence(
+def test_a_network_that_fails_on_a_text_is_a_model_error(
     attack: Callable[..., Path], tiny_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """More features than its table has rows: nothing that can be seen before a text has them."""
@@ -294,8 +294,8 @@ def test_a_network_that_fails_on_a_text_is_a_sentence(
     words[known], words[-1] = words[-1], words[known]
     bad = attack(character_features__tsv=("\n".join(words) + "\n").encode())
     assert main(["parse", str(bad), "去"]) == 1
-    told = capsys.readouterr()
-    assert told.err.startswith("cnlu: model.onnx: the network fails on a text of 1 character ") and told.out == ""
+    output = capsys.readouterr()
+    assert output.err.startswith("cnlu: model.onnx: the network fails on a text of 1 character ") and output.out == ""
 
 
 @given(st.binary(max_size=200))
@@ -315,7 +315,7 @@ def test_a_graph_with_a_changed_byte_is_read_or_refused(tiny_model: Path, data: 
         check_graph(bytes(content), expected)
 
 
-def test_shapes_are_foretold_as_onnx_runtime_has_them(tiny_model: Path, tiny: cnlu.Interpreter) -> None:
+def test_inferred_shapes_equal_those_of_onnx_runtime(tiny_model: Path, tiny: cnlu.Interpreter) -> None:
     shapes = {"characters": (3, 7, 5), "sentence": (3, 9), "mask": (3, 7)}
     kinds = {"characters": np.int64, "sentence": np.int64, "mask": np.float32}
     outputs = tiny.session.run(None, {name: np.ones(shape, kinds[name]) for name, shape in shapes.items()})

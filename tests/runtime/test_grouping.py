@@ -1,4 +1,4 @@
-"""The decision on groups: its sums and its best sequence against all sequences written out, and what always holds."""
+"""Grouping: sums and best sequences, compared with an enumeration of all sequences, and properties of all decisions."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def chain_of(items: ItemSet, count: int, seed: int) -> Potentials:
     states = len(items.label)
     on = np.exp(random.normal(0, 2, (count, 1 + len(items.names))))[:, items.label] * (items.label > 0)
     moves = np.exp(random.normal(0, 1, (states, states))) * (items.begins | items.returns)
-    goes_on, begins = np.exp(random.normal(0, 2, (2, count, count + 1)))
+    continues, begins = np.exp(random.normal(0, 2, (2, count, count + 1)))
     end = np.exp(random.normal(0, 1, states))
-    return Potentials(on=on, goes_on=goes_on, begins=begins, moves=moves, end=end)
+    return Potentials(on=on, continues=continues, begins=begins, moves=moves, end=end)
 
 
 def all_sequences(chain: Potentials, items: ItemSet, count: int) -> dict[tuple[int, ...], float]:
@@ -46,7 +46,7 @@ def all_sequences(chain: Potentials, items: ItemSet, count: int) -> dict[tuple[i
             if label == 0:
                 continue
             if label == items.label[state]:
-                weight *= chain.on[i, state] * chain.goes_on[i, began]
+                weight *= chain.on[i, state] * chain.continues[i, began]
                 continue
             ways = [s for s in np.flatnonzero(chain.moves[state]) if items.label[s] == label]
             if not ways:
@@ -99,9 +99,7 @@ def decided(items: ItemSet, kinds: str, text: str) -> list[str]:
         ("大红和小绿，明天", "SD-SD-T-", "11220"),
     ],
 )
-def test_before_anything_is_learned_a_kind_that_comes_again_begins_the_next_item(
-    text: str, kinds: str, wanted: str
-) -> None:
+def test_with_the_initial_weights_a_repeated_kind_begins_the_next_item(text: str, kinds: str, wanted: str) -> None:
     assert "".join(decided(COUNTING, kinds, text)) == wanted
 
 
@@ -111,7 +109,7 @@ VECTORS = st.lists(st.floats(-60, 60), min_size=len(WEIGHTS), max_size=len(WEIGH
 
 @SETS
 @given(TEXTS, VECTORS, st.integers(0, 99))
-def test_any_decision_is_among_the_labels_with_a_probability(
+def test_every_decision_is_an_allowed_label_with_a_probability(
     items: ItemSet, text: str, weights: np.ndarray, seed: int
 ) -> None:
     spans = [(i, i + 1) for i, mark in enumerate(text) if mark in "ABC"]
@@ -128,7 +126,7 @@ def test_any_decision_is_among_the_labels_with_a_probability(
         assert all(name is None or name in some for (name, _), some in zip(found, allowed, strict=True))
 
 
-def test_a_text_of_very_many_entities_is_decided_piece_by_piece() -> None:
+def test_a_text_with_very_many_entities_is_decided_in_chunks() -> None:
     found = decided(COUNTING, "SD-" * 2000, "大红和" * 2000)
     assert len(found) == 4000 and set(found) == {"1", "2", "3"} and found[:6] == list("112233")
 

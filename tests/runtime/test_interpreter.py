@@ -1,4 +1,4 @@
-"""A trained model at work, whatever text it meets."""
+"""Parsing any text with a trained model."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def spoken(surface: str) -> str:
 @example("\x00")
 @example("😀😀")
 @example("\u200b")
-def test_any_text_gives_a_sound_result(tiny: Interpreter, text: str) -> None:
+def test_any_text_gives_a_valid_result(tiny: Interpreter, text: str) -> None:
     result = tiny.parse(text)
     json.dumps(result).encode()
     assert result["text"] == text
@@ -165,9 +165,9 @@ def test_dictionary_hits_are_entities_only_where_dictionaries_are_extractors(tin
     extra = []
     for entry in entries:
         text = f"嗯嗯{entry}嗯嗯"
-        told = extractor.parse(text)["entities"]
-        assert [e for e in told if e["extractor"] == "CnluClassifier"] == hint.parse(text)["entities"]
-        extra += [(text, e) for e in told if e["extractor"] != "CnluClassifier"]
+        entities = extractor.parse(text)["entities"]
+        assert [e for e in entities if e["extractor"] == "CnluClassifier"] == hint.parse(text)["entities"]
+        extra += [(text, e) for e in entities if e["extractor"] != "CnluClassifier"]
     assert extra, "the tagger found every entry by itself"
     for text, entity in extra:
         assert entity["extractor"] in ("lookup", "regex") and 0.0 <= entity["confidence_entity"] <= 1.0
@@ -189,7 +189,9 @@ def test_loading_and_parsing_never_import_the_training_packages(tiny_model: Path
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
-def test_another_dictionary_than_in_training_is_told(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_jieba_dictionary_other_than_in_training_gets_a_warning(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from cnlu.text.segment import Segmenter
 
     monkeypatch.setattr(Segmenter, "digest", "another")
@@ -197,7 +199,7 @@ def test_another_dictionary_than_in_training_is_told(tiny_model: Path, monkeypat
         cnlu.load(tiny_model)
 
 
-def test_it_knows_words_that_training_read_often_and_entries_of_its_lookup_tables(tiny: Interpreter) -> None:
+def test_words_frequent_in_training_and_lookup_entries_count_as_seen(tiny: Interpreter) -> None:
     assert tiny.has_seen("北京", "place") and tiny.has_seen("", "place")
     assert not tiny.has_seen("龘靐齉", "place")
     rare = next(
@@ -223,9 +225,7 @@ class Diverged:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("output", range(4))
-def test_a_network_that_gives_no_numbers_is_an_error_in_a_sentence(
-    tiny: Interpreter, output: int, value: float
-) -> None:
+def test_scores_that_are_not_numbers_are_a_model_error(tiny: Interpreter, output: int, value: float) -> None:
     broken = dataclasses.replace(tiny, session=Diverged(tiny.session, output, value))
     with pytest.raises(ModelError, match="not finite"):
         broken.parse("明天去北京")

@@ -1,4 +1,4 @@
-"""What carries no meaning changes no answer: raw texts with invisible characters, white space and marks put in."""
+"""Invisible characters, white space and punctuation without meaning do not change results."""
 
 from __future__ import annotations
 
@@ -58,16 +58,16 @@ def test_marks_at_the_end_change_no_answer(tiny: Interpreter, text: str, special
 
 
 @pytest.mark.parametrize("text", ["？", "。。。", "!\u200b?", "…… 。"])
-def test_nothing_but_marks_gets_an_answer(tiny: Interpreter, text: str) -> None:
+def test_a_text_of_punctuation_alone_gets_a_result(tiny: Interpreter, text: str) -> None:
     assert tiny.parse(text)["intent"]["name"] in tiny.labels.intents
 
 
-def test_a_value_is_what_is_said_without_what_nobody_sees(tiny: Interpreter) -> None:
+def test_a_value_has_no_invisible_characters(tiny: Interpreter) -> None:
     (entity,) = [e for e in tiny.parse("明天到 杭\u200b 州\ufeff的票")["entities"] if e["entity"] == "place"]
     assert (entity["value"], entity["start"], entity["end"]) == ("杭州", 4, 8)
 
 
-def test_a_synonym_is_known_whatever_stands_between_its_characters(tiny: Interpreter) -> None:
+def test_a_synonym_matches_whatever_spaces_are_between_its_characters(tiny: Interpreter) -> None:
     for text in ("从 魔 都 到北京", "从魔\u200b都到北京"):
         assert "上海" in {entity["value"] for entity in tiny.parse(text)["entities"]}
 

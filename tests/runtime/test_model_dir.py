@@ -1,4 +1,4 @@
-"""The model directory: written whole, read verified; what somebody else may have put into it."""
+"""The model directory: complete when written, verified when read, and safe with files from others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def model(tmp_path: Path) -> Path:
 def _rewrite_manifest(path: Path, **changes: object) -> None:
     manifest = json.loads((path / MANIFEST).read_text())
     manifest.update(changes)
-    manifest["sha256"] = model_dir._seal({key: value for key, value in manifest.items() if key != "sha256"})
+    manifest["sha256"] = model_dir._manifest_digest({key: value for key, value in manifest.items() if key != "sha256"})
     (path / MANIFEST).write_text(json.dumps(manifest))
 
 
@@ -81,7 +81,7 @@ def test_newer_format_asks_for_an_upgrade(model: Path) -> None:
         read_model_dir(model)
 
 
-def test_a_model_of_an_older_format_is_never_read_as_if_it_were_of_this_one(model: Path) -> None:
+def test_a_model_of_an_older_format_is_refused(model: Path) -> None:
     _rewrite_manifest(model, format=model_dir.FORMAT - 1)
     with pytest.raises(ModelError, match=r"made by an older cnlu \(format 2.*train the model again"):
         read_model_dir(model)
@@ -104,7 +104,7 @@ def test_missing_truncated_and_tampered_files_are_named(model: Path) -> None:
         read_model_dir(model)
 
 
-def test_altered_setting_in_the_manifest_is_noticed(model: Path) -> None:
+def test_an_altered_setting_in_the_manifest_is_detected(model: Path) -> None:
     file = model / MANIFEST
     file.write_text(file.read_text().replace('"BIO"', '"BIL"'))
     with pytest.raises(ModelError, match="is damaged"):
@@ -136,11 +136,11 @@ def test_a_link_in_the_directory_is_not_followed(model: Path, listed: bool) -> N
 def test_a_pipe_in_the_directory_is_not_waited_for(model: Path, name: str) -> None:
     (model / name).unlink()
     os.mkfifo(model / name)
-    with pytest.raises(ModelError, match=f"{name}: cannot be read .it is no regular file"):
+    with pytest.raises(ModelError, match=f"{name}: cannot be read .it is not a regular file"):
         read_model_dir(model)
 
 
-def test_what_lies_beyond_the_listed_size_is_not_read(model: Path) -> None:
+def test_bytes_beyond_the_listed_size_are_not_read(model: Path) -> None:
     with open(model / "model.onnx", "r+b") as file:
         file.truncate(1 << 40)  # a terabyte that takes no room on the disk
     with pytest.raises(ModelError, match=r"model\.onnx: is damaged"):
@@ -155,7 +155,7 @@ def test_what_lies_beyond_the_listed_size_is_not_read(model: Path) -> None:
         {name: {"sha256": "", "size": 3 << 30} for name in ("a", "b")},
     ],
 )
-def test_a_manifest_beyond_measure_is_refused_before_any_file_is_opened(model: Path, files: dict[str, object]) -> None:
+def test_an_oversized_manifest_is_refused_before_any_file_is_opened(model: Path, files: dict[str, object]) -> None:
     _rewrite_manifest(model, files=files)
     with pytest.raises(ModelError, match="lists more than 64 files or 4 GB"):
         read_model_dir(model)
@@ -165,7 +165,7 @@ def test_a_manifest_beyond_measure_is_refused_before_any_file_is_opened(model: P
 
 
 @pytest.mark.parametrize("size", [None, -1, 1.5, "9"])
-def test_a_size_that_is_none_is_damage(model: Path, size: object) -> None:
+def test_an_invalid_size_counts_as_damage(model: Path, size: object) -> None:
     _rewrite_manifest(model, files={"model.onnx": {"sha256": "", "size": size}})
     with pytest.raises(ModelError, match="is damaged"):
         read_model_dir(model)

@@ -1,4 +1,4 @@
-"""Nothing is told to anybody about the use of a model."""
+"""ONNX Runtime sends no telemetry."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def test_onnxruntime_sends_nothing() -> None:
     assert variable == "1" and WORDS not in complaints
 
 
-def test_it_would_be_heard_if_it_did() -> None:
+def test_a_telemetry_request_would_be_detected() -> None:
     if WORDS not in said("onnxruntime")[1]:
         pytest.skip("this onnxruntime collects nothing by itself")
     assert WORDS in said("cnlu.runtime.interpreter", ORT_DISABLE_TELEMETRY="0")[1]
 
 
-def test_whoever_wants_it_sent_may_say_so() -> None:
+def test_telemetry_can_be_allowed() -> None:
     assert said("cnlu.runtime.interpreter", ORT_DISABLE_TELEMETRY="0")[0] == "0"
 
 

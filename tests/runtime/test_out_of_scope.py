@@ -1,4 +1,4 @@
-"""The out-of-scope score: ordered by energy and known words, placed by sentences not learned, helped by an intent."""
+"""The out-of-scope score: monotonic in energy and known words, fitted to held-out sentences, raised by an intent."""
 
 from __future__ import annotations
 
@@ -38,22 +38,22 @@ def outside(scores: list[float], oos_scorer: OosScorer | None, *intents: str) ->
     return found
 
 
-def drawn(random: np.random.Generator, count: int, known: float = 0.6) -> tuple[list[float], list[float]]:
+def sample_sentences(random: np.random.Generator, count: int, known: float = 0.6) -> tuple[list[float], list[float]]:
     """Energies and known shares of sentences, as of one domain."""
     return random.normal(20, 5, count).tolist(), random.normal(known, 0.13, count).clip(0, 1).tolist()
 
 
-def beyond(oos_scorer: OosScorer | None, energies: list[float], known: list[float]) -> float:
+def share_beyond_edge(oos_scorer: OosScorer | None, energies: list[float], known: list[float]) -> float:
     assert oos_scorer is not None
     return float(np.mean([oos_scorer.score(*one) > 0.5 for one in zip(energies, known, strict=True)]))
 
 
 @pytest.mark.parametrize(("learned", "share"), [(50, 0.081), (100, 0.081), (141, 0.055), (200, 0.036), (5000, 0.036)])
-def test_the_more_was_learned_the_fewer_sentences_in_scope_lie_beyond_the_edge(learned: int, share: float) -> None:
-    energies, known = drawn(np.random.default_rng(1), 4000)
+def test_with_more_examples_fewer_in_scope_sentences_lie_beyond_the_edge(learned: int, share: float) -> None:
+    energies, known = sample_sentences(np.random.default_rng(1), 4000)
     oos_scorer = fit_oos_scorer(energies, known, 8.0, learned)
     assert oos_scorer is not None
-    assert beyond(oos_scorer, energies, known) == pytest.approx(share, abs=0.01)
+    assert share_beyond_edge(oos_scorer, energies, known) == pytest.approx(share, abs=0.01)
     usual = np.median([oos_scorer.score(*one) for one in zip(energies, known, strict=True)])
     assert usual == pytest.approx(0.047, abs=0.01)
 
@@ -63,9 +63,9 @@ def test_sixteen_sentences_place_the_edge_for_all_others_of_their_kind() -> None
     random = np.random.default_rng(2)
     inside, outside = [], []
     for _ in range(200):
-        oos_scorer = fit_oos_scorer(*drawn(random, 16), 8.0, 16)
-        inside.append(beyond(oos_scorer, *drawn(random, 100)))
-        outside.append(beyond(oos_scorer, *drawn(random, 100, known=0.25)))
+        oos_scorer = fit_oos_scorer(*sample_sentences(random, 16), 8.0, 16)
+        inside.append(share_beyond_edge(oos_scorer, *sample_sentences(random, 100)))
+        outside.append(share_beyond_edge(oos_scorer, *sample_sentences(random, 100, known=0.25)))
     assert np.mean(inside) < 0.1 and np.quantile(inside, 0.9) < 0.2
     assert np.mean(outside) > 0.7
 
@@ -82,7 +82,7 @@ floats_known = st.tuples(floats, st.floats(0, 1))
 
 
 @given(st.lists(floats_known, min_size=1, max_size=30), floats_known, floats_known)
-def test_less_energy_or_less_known_is_never_less_out_of_scope(
+def test_the_score_never_falls_with_less_energy_or_a_smaller_known_share(
     given: list[tuple[float, float]], one: tuple[float, float], other: tuple[float, float]
 ) -> None:
     energies, known = map(list, zip(*given, strict=True))
@@ -92,22 +92,22 @@ def test_less_energy_or_less_known_is_never_less_out_of_scope(
     assert 1.0 >= oos_scorer.score(low, little) >= oos_scorer.score(high, little) >= oos_scorer.score(high, much) >= 0.0
 
 
-def test_other_words_than_those_learned_are_out_of_scope_whatever_the_network_makes_of_them() -> None:
-    oos_scorer = fit_oos_scorer(*drawn(np.random.default_rng(3), 16), 8.0, 16)
+def test_unseen_words_are_out_of_scope_whatever_the_network_scores() -> None:
+    oos_scorer = fit_oos_scorer(*sample_sentences(np.random.default_rng(3), 16), 8.0, 16)
     assert oos_scorer is not None and oos_scorer.score(20.0, 0.05) > 0.5 > oos_scorer.score(20.0, 0.6)
 
 
-def test_the_more_was_learned_the_less_unknown_words_count() -> None:
-    held_out = drawn(np.random.default_rng(3), 100)
+def test_with_more_examples_unknown_words_count_less() -> None:
+    held_out = sample_sentences(np.random.default_rng(3), 100)
     few, many = (fit_oos_scorer(*held_out, 8.0, learned) for learned in (50, 5000))
     assert few is not None and many is not None and few.score(20.0, 0.2) > 0.5 > many.score(20.0, 0.2)
 
 
-def test_nothing_held_out_fits_nothing() -> None:
+def test_without_held_out_sentences_nothing_is_fitted() -> None:
     assert fit_oos_scorer([], [], 1.0, 1) is None and fit_oos_scorer([-np.inf], [1.0], 1.0, 1) is None
 
 
-def test_a_sentence_that_wakes_no_intent_is_out_of_scope_however_sure_a_softmax_is() -> None:
+def test_a_sentence_of_low_energy_is_out_of_scope_even_with_a_confident_softmax() -> None:
     oos_scorer = OosScorer(5.0, 1.0)
     assert outside([10.0, 0.0], oos_scorer, "a", "b") < 0.01 < 0.99 < outside([-1.0, -11.0], oos_scorer, "a", "b")
 
@@ -118,12 +118,12 @@ def test_an_out_of_scope_intent_counts_as_out_of_scope() -> None:
     assert outside([10.0, -8.0], oos_scorer, "a", "out_of_scope") < 0.01
 
 
-def test_where_nothing_was_held_out_it_is_the_doubt_in_the_best_intent() -> None:
+def test_without_a_scorer_the_score_is_one_minus_the_best_confidence() -> None:
     assert outside([1.0, 1.0], None, "a", "b") == pytest.approx(0.5)
     assert outside([1.0, 1.0], None, "a", "out_of_scope") == pytest.approx(0.5)
     assert outside([], None) == 0.0
 
 
-def test_of_several_intents_each_adds_its_own_energy() -> None:
+def test_with_multi_label_the_energies_of_all_intents_are_added() -> None:
     assert energy(np.array([3.0, 4.0]), multi_label=True) == pytest.approx(np.log1p(np.exp(3)) + np.log1p(np.exp(4)))
     assert energy(np.array([3.0, 4.0])) == pytest.approx(np.log(np.exp(3) + np.exp(4)))

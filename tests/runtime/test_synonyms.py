@@ -1,4 +1,4 @@
-"""The values of a model's entities, by what its directory says of synonyms."""
+"""The values of a model's entities, by the synonyms in its directory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An annotated file and its examples, as the tests of saved corrections use them."""
+"""An annotated file and its examples, for the tests of saved corrections."""
 
 from __future__ import annotations
 

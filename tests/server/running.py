@@ -1,4 +1,4 @@
-"""Helpers of the server's tests: a real server process on a port of its own, and raw connections to it."""
+"""Helpers of the server's tests: a real server process on a free port, and raw connections to it."""
 
 from __future__ import annotations
 

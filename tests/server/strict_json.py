@@ -1,4 +1,4 @@
-"""Reading JSON as strictly as RFC 8259 has it."""
+"""Reads JSON as strictly as RFC 8259 requires."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Corrections appended to the YAML file: valid, nothing lost, nothing else touched."""
+"""Corrections appended to the YAML file: it stays valid, loses nothing, and is otherwise unchanged."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_the_first_sentence_makes_the_file(tmp_path: Path) -> None:
     assert read(path) == [made]
 
 
-def test_a_sentence_goes_below_its_siblings_and_the_rest_stays_as_it_was(tmp_path: Path) -> None:
+def test_a_sentence_is_added_below_others_of_its_intent_and_the_rest_is_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "nlu.yml"
     path.write_text(EXISTING, encoding="utf-8")
     append_example(path, example("嗨"))
@@ -71,7 +71,7 @@ def test_permissions_and_a_link_stay(tmp_path: Path) -> None:
     assert "嗨" in real.read_text("utf-8")
 
 
-def test_the_same_sentence_twice_is_no_news_and_another_annotation_a_contradiction(tmp_path: Path) -> None:
+def test_a_repeated_sentence_is_not_saved_and_another_annotation_is_a_conflict(tmp_path: Path) -> None:
     path = tmp_path / "nlu.yml"
     path.write_text(EXISTING, encoding="utf-8")
     with pytest.raises(AlreadyAnnotated):
@@ -94,7 +94,7 @@ def test_the_same_sentence_twice_is_no_news_and_another_annotation_a_contradicti
     ],
     ids=range(7),
 )
-def test_what_yaml_cannot_express_is_refused_and_the_file_stays(tmp_path: Path, bad: Example) -> None:
+def test_a_sentence_that_yaml_cannot_express_is_refused_and_the_file_is_unchanged(tmp_path: Path, bad: Example) -> None:
     path = tmp_path / "nlu.yml"
     path.write_text(EXISTING, encoding="utf-8")
     with pytest.raises(DataError):
@@ -161,7 +161,7 @@ def test_requests_at_the_same_time_lose_nothing(server: Server, annotated: Path)
     assert {f"同时的第{number}句" for number in range(12)} <= {one.text for one in read(annotated)}
 
 
-def test_a_request_says_what_is_wrong_with_it(client: httpx.Client, annotated: Path) -> None:
+def test_an_invalid_request_gets_a_message_about_the_problem(client: httpx.Client, annotated: Path) -> None:
     good = {"text": "去北京", "intent": "book_ticket"}
     cases = [
         ({}, 422),

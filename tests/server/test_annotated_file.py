@@ -1,4 +1,4 @@
-"""What is kept of an annotated file between corrections never makes it lose anything, whatever stands in it."""
+"""The cached content of an annotated file never makes it lose anything, whatever it contains."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ LAYOUTS = [
 
 
 @given(st.sampled_from(LAYOUTS), st.lists(st.tuples(TEXTS, NAMES), min_size=1, max_size=12), st.integers(1, 5))
-def test_whatever_is_added_to_whatever_file_comes_back_beside_what_was_there(
+def test_any_added_example_is_read_back_with_all_earlier_ones(
     layout: str, added: list[tuple[str, str]], together: int
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -69,7 +69,7 @@ def plain(one: Example) -> tuple[object, ...]:
     return one.text, one.intent, one.entities, one.metadata
 
 
-def test_a_file_that_nobody_else_changed_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unchanged_file_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "nlu.yml"
     path.write_text(EXISTING, encoding="utf-8")
     file, readings = AnnotatedFile(path), []
@@ -87,7 +87,7 @@ def test_a_file_that_nobody_else_changed_is_not_read_again(tmp_path: Path, monke
     assert len(readings) == 2
 
 
-def test_what_others_write_between_two_corrections_stays(tmp_path: Path) -> None:
+def test_changes_by_others_between_two_corrections_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "nlu.yml"
     mine, yours = AnnotatedFile(path), AnnotatedFile(path)
     for number in range(4):
@@ -99,7 +99,7 @@ def test_what_others_write_between_two_corrections_stays(tmp_path: Path) -> None
     assert sorted(one.text for one in read(path)) == sorted(expected)
 
 
-def test_a_byte_order_mark_stays(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_preserved(tmp_path: Path) -> None:
     path = tmp_path / "nlu.yml"
     path.write_text(EXISTING, encoding="utf-8-sig")
     append_example(path, example("嗨"))
@@ -116,7 +116,7 @@ append_example(Path(sys.argv[1]), Example("这句话是秘密", "greet"))
 """
 
 
-def test_what_a_killed_writer_left_is_nobody_else_s_to_read_and_goes_at_the_next_start(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_writer_are_private_and_removed_at_the_next_start(tmp_path: Path) -> None:
     path = tmp_path / "nlu.yml"
     path.write_text(EXISTING, encoding="utf-8")
     path.chmod(0o600)
@@ -128,7 +128,7 @@ def test_what_a_killed_writer_left_is_nobody_else_s_to_read_and_goes_at_the_next
     assert path.read_text("utf-8") == EXISTING
 
 
-def test_a_lock_that_is_never_given_back_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_that_is_never_released_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(annotate, "LOCK_TIMEOUT", 0.05)
     path = tmp_path / "nlu.yml"
     with open(tmp_path / ".nlu.yml.lock", "w") as held:
@@ -137,7 +137,7 @@ def test_a_lock_that_is_never_given_back_is_an_error(tmp_path: Path, monkeypatch
             append_example(path, example("嗨"))
 
 
-def test_more_corrections_than_may_wait_are_refused_and_the_others_saved(tmp_path: Path) -> None:
+def test_corrections_beyond_the_queue_are_refused_and_the_others_saved(tmp_path: Path) -> None:
     async def storm() -> list[object]:
         corrections = Corrections(AnnotatedFile(tmp_path / "nlu.yml"), max_queued=5)
         return await asyncio.gather(
@@ -153,7 +153,7 @@ def test_more_corrections_than_may_wait_are_refused_and_the_others_saved(tmp_pat
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
-def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_and_nothing_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "nlu.yml"
     file = AnnotatedFile(path)
     assert file.add([example("你好")]) == [None]

@@ -1,4 +1,4 @@
-"""The bounds of a connection hold however its bytes arrive: heads, trailers, pipelines, bodies, readers."""
+"""The limits of a connection hold however its bytes arrive: heads, trailers, pipelines, bodies, slow clients."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_blank_lines_do_not_keep_a_connection_open(strict: Server, before: bytes
     assert time.monotonic() < start + 30
 
 
-def test_blank_lines_before_a_request_are_overlooked(strict: Server) -> None:
+def test_blank_lines_before_a_request_are_ignored(strict: Server) -> None:
     assert statuses(ask(strict, b"\r\n\r\n" + GET + b"\r\n" + LAST)) == [b"200", b"200"]
 
 
@@ -120,7 +120,7 @@ def test_pipelined_requests_are_all_answered_in_order(strict: Server) -> None:
     assert re.findall(r'\{"text":"(第\d+句)"', answers.decode()) == texts
 
 
-def test_a_request_whose_head_was_cut_behind_waiting_ones_is_read_on(strict: Server) -> None:
+def test_a_partial_head_behind_pending_requests_is_read_to_its_end(strict: Server) -> None:
     with connect(strict) as connection:
         connection.sendall(PARSE * 2 + LAST[:20])
         assert connection.recv(9).startswith(b"HTTP/1.1")
@@ -171,7 +171,7 @@ def test_a_pipeline_that_is_never_read_costs_little_and_is_closed(strict: Server
     assert "Traceback" not in strict.log
 
 
-def test_an_answer_that_is_never_read_does_not_hold_its_connection(strict: Server) -> None:
+def test_a_response_that_is_never_read_does_not_keep_its_connection_open(strict: Server) -> None:
     request = b"GET /docs HTTP/1.1\r\nHost: localhost\r\n\r\n" * 30 + b"GET /docs HTTP/1.0\r\n\r\n"
     with not_reading(strict, request, 5) as clients:
         wait_until(lambda: all(map(closed_by_the_server, clients)), 60)
@@ -224,7 +224,7 @@ SMUGGLED = [
 
 
 @pytest.mark.parametrize(("headers", "body"), SMUGGLED, ids=[repr(headers) for headers, _ in SMUGGLED])
-def test_what_two_readers_could_read_differently_is_refused(strict: Server, headers: str, body: str) -> None:
+def test_ambiguous_messages_are_refused(strict: Server, headers: str, body: str) -> None:
     answers = ask(strict, POST + headers.encode() + b"\r\n\r\n" + body.encode() + GET)
     assert statuses(answers) == [b"400"]
 
@@ -251,7 +251,7 @@ def test_nothing_is_answered_after_the_last_request_of_a_connection(strict: Serv
 
 @pytest.mark.parametrize("offer", [b"websocket", b"h2c"])
 @pytest.mark.parametrize("size", [1 << 20, 7])
-def test_an_offer_of_another_protocol_is_overlooked(strict: Server, offer: bytes, size: int) -> None:
+def test_an_upgrade_to_another_protocol_is_ignored(strict: Server, offer: bytes, size: int) -> None:
     upgrade = b"POST /parse HTTP/1.1\r\nHost: localhost\r\nUpgrade: " + offer + b"\r\nConnection: Upgrade\r\n"
     sized = upgrade + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
     chunked = upgrade + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(BODY) + BODY + b"\r\n0\r\n\r\n"
@@ -268,7 +268,7 @@ def test_a_client_that_waits_for_100_continue_gets_it(strict: Server) -> None:
         assert read_all(connection).startswith(b"HTTP/1.1 200 ")
 
 
-def test_a_body_that_is_too_large_is_not_asked_for(strict: Server) -> None:
+def test_100_continue_is_not_sent_for_a_body_that_is_too_large(strict: Server) -> None:
     with connect(strict) as connection:
         connection.sendall(POST + b"Expect: 100-continue\r\nContent-Length: 9000000\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
@@ -278,7 +278,7 @@ def test_requests_before_a_broken_one_are_answered(strict: Server) -> None:
     assert statuses(ask(strict, PARSE + b"\x16\x03\x01")) == [b"200"]
 
 
-def test_connections_are_bounded(strict: Server) -> None:
+def test_the_number_of_connections_is_limited(strict: Server) -> None:
     with contextlib.ExitStack() as stack:
         connections: list[Any] = [stack.enter_context(connect(strict)) for _ in range(100)]
         time.sleep(1)

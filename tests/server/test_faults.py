@@ -1,4 +1,4 @@
-"""Slow and broken clients, overload, a killed worker, shutting down: everyone else is still served."""
+"""Slow and broken clients, overload, a killed worker, shutdown: all other clients are still served."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def ok(server: Server) -> bool:
     return server.client.post("/parse", json={"text": "你好"}).status_code == 200
 
 
-def test_a_client_that_says_nothing_is_let_go(server: Server) -> None:
+def test_an_idle_client_is_disconnected(server: Server) -> None:
     with connect(server) as connection:
         assert read_all(connection) == b""
     assert ok(server)
 
 
-def test_a_head_that_drips_in_gets_408(server: Server) -> None:
+def test_a_slow_head_gets_408(server: Server) -> None:
     with connect(server) as connection:
         connection.sendall(HEAD)
         answer = read_all(connection)
@@ -39,7 +39,7 @@ def test_a_head_that_drips_in_gets_408(server: Server) -> None:
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "too_slow"
 
 
-def test_a_body_that_drips_in_gets_408(server: Server) -> None:
+def test_a_slow_body_gets_408(server: Server) -> None:
     with connect(server) as connection:
         connection.sendall(HEAD + b"Content-Length: 20\r\n\r\n{")
         answer = read_all(connection)
@@ -73,7 +73,7 @@ def test_a_head_without_end_is_refused(server: Server) -> None:
     ],
     ids=range(4),
 )
-def test_what_is_no_http_gets_400(server: Server, junk: bytes) -> None:
+def test_bytes_that_are_not_http_get_400(server: Server, junk: bytes) -> None:
     with connect(server) as connection:
         connection.sendall(junk)
         connection.shutdown(socket.SHUT_WR)
@@ -174,7 +174,7 @@ def test_ctrl_c_stops_all_workers_in_order(tiny_model: Path, serve) -> None:  # 
     ],
     ids=lambda value: " ".join(value[-2:]) if isinstance(value, list) else None,
 )
-def test_what_cannot_be_served_ends_with_one_sentence(
+def test_a_model_that_cannot_be_served_ends_with_one_message(
     tiny_model: Path, tmp_path: Path, arguments: list[str], word: str
 ) -> None:
     command = [part.format(model=tiny_model) for part in arguments]

@@ -1,4 +1,4 @@
-"""Which names the server answers to, and which pages may send to it: another site's page reaches nothing."""
+"""The host names that the server answers to, and the pages that may send requests; other sites' pages may not."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_the_server_s_own_page_and_programs_are_answered(server: Server) -> None
             assert answer.status_code == 200, (host, origin)
 
 
-def test_health_is_told_under_any_name(client: httpx.Client) -> None:
+def test_health_is_served_under_any_name(client: httpx.Client) -> None:
     assert client.get("/health", headers={"Host": "8.8.8.8:5005"}).status_code == 200
 
 
@@ -98,11 +98,11 @@ def test_health_is_told_under_any_name(client: httpx.Client) -> None:
     ],
     ids=ascii,
 )
-def test_on_this_machine_only_its_own_names_are_answered(host: str) -> None:
+def test_on_loopback_only_local_names_are_served(host: str) -> None:
     assert status(settings(), host) == 421
 
 
-def test_names_that_were_allowed_are_answered_whatever_their_case_and_port() -> None:
+def test_allowed_hosts_are_served_in_any_case_and_on_any_port() -> None:
     own = settings(allowed_hosts=("NLU.example.com",))
     assert status(own, "nlu.example.com") == status(own, "nlu.EXAMPLE.com.:8443") == 200
     assert status(own, "nlu.example.com.evil.test") == status(own, "x.nlu.example.com") == 421
@@ -114,7 +114,7 @@ def test_a_proxy_may_ask_under_its_own_name_for_an_allowed_page() -> None:
     assert status(own, "127.0.0.1:5005", origin="https://other.example.com") == 421
 
 
-def test_on_the_network_without_a_token_no_public_name_is_answered_but_by_leave() -> None:
+def test_without_a_token_on_a_network_only_allowed_public_names_are_served() -> None:
     own = settings(host="0.0.0.0")
     for host in ("nlu:5005", "8.8.8.8:5005", "[fe80::1]:5005", "localhost:8080"):  # what no web page can be named
         assert status(own, host) == 200, host
@@ -142,6 +142,6 @@ def test_a_request_names_one_host(server: Server) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "*", "http://nlu", "nlu:5005", "a b", "nlu/x", "例子.cn", "a" * 300])
-def test_what_is_no_host_name_cannot_be_allowed(name: str) -> None:
+def test_an_invalid_host_name_cannot_be_allowed(name: str) -> None:
     with pytest.raises(UsageError, match="--allowed-host"):
         settings(allowed_hosts=(name,))

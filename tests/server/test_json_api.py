@@ -1,4 +1,4 @@
-"""The server's own API: the same answers as in process, refusals that are a code and a sentence."""
+"""The server's own API: the same results as in process, and errors with a code and a message."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_several_texts_come_back_in_order(client: httpx.Client, tiny: Interprete
     assert client.post("/parse", json={"texts": []}).json() == {"results": []}
 
 
-def test_half_a_surrogate_pair_comes_back_as_json_spells_it(client: httpx.Client) -> None:
+def test_a_lone_surrogate_is_returned_as_a_json_escape(client: httpx.Client) -> None:
     answer = client.post("/parse", content=b'{"text": "\\ud83d"}')
     assert answer.status_code == 200
     assert answer.json()["text"] == "\ud83d"
@@ -69,7 +69,7 @@ def test_a_text_of_100_000_characters_is_refused(client: httpx.Client) -> None:
     assert refusal(client.post("/parse", json={"texts": ["好", "京" * 301]})) == (422, "text_too_long")
 
 
-def test_more_texts_than_one_request_may_bring_are_refused(client: httpx.Client) -> None:
+def test_too_many_texts_in_one_request_are_refused(client: httpx.Client) -> None:
     assert refusal(client.post("/parse", json={"texts": ["好"] * 65})) == (422, "too_much")
     assert refusal(client.post("/parse", json={"texts": ["好" * 300] * 64})) == (413, "too_much")
 
@@ -94,7 +94,7 @@ def test_unknown_paths_and_methods_get_json_too(client: httpx.Client) -> None:
     assert answer.headers["allow"] == "POST"
 
 
-def test_labels_name_what_the_model_can_say(client: httpx.Client, tiny: Interpreter) -> None:
+def test_labels_lists_the_labels_of_the_model(client: httpx.Client, tiny: Interpreter) -> None:
     labels = client.get("/labels").json()
     assert labels["intents"] == tiny.labels.intents
     assert labels["roles"] == tiny.labels.roles

@@ -1,4 +1,4 @@
-"""Figures never stop the service, and nothing of them stays behind."""
+"""Metrics never stop the server, and their files are removed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", place], check=True)
 
 
-def test_a_temporary_folder_that_fills_up_stops_nobody(small_disk: Path, tiny_model: Path, serve) -> None:  # type: ignore[no-untyped-def]
+def test_a_full_temporary_folder_does_not_stop_the_server(small_disk: Path, tiny_model: Path, serve) -> None:  # type: ignore[no-untyped-def]
     one = serve(tiny_model, TMPDIR=str(small_disk))
     (worker,) = one.workers()
     with contextlib.suppress(OSError), (small_disk / "full").open("wb", buffering=0) as full:
@@ -63,7 +63,7 @@ def no_room(tmp_path: Path) -> Path:
     return tmp_path / "site"
 
 
-def test_where_there_is_no_room_the_server_says_so_and_serves(no_room: Path, tiny_model: Path, serve) -> None:  # type: ignore[no-untyped-def]
+def test_without_disk_space_the_server_runs_without_metrics_and_says_so(no_room: Path, tiny_model: Path, serve) -> None:  # type: ignore[no-untyped-def]
     one = serve(tiny_model, path=no_room)
     assert "serving without metrics" in one.log
     assert parses(one)
@@ -72,7 +72,7 @@ def test_where_there_is_no_room_the_server_says_so_and_serves(no_room: Path, tin
 
 
 @pytest.mark.slow
-def test_after_a_death_of_a_mapped_file_the_next_worker_counts_nothing(tiny_model: Path, serve) -> None:  # type: ignore[no-untyped-def]
+def test_after_a_bus_error_the_next_worker_has_no_metrics(tiny_model: Path, serve) -> None:  # type: ignore[no-untyped-def]
     one = serve(tiny_model)
     os.kill(one.workers()[0], signal.SIGBUS)
     one.wait_for("serving without metrics")
@@ -81,7 +81,7 @@ def test_after_a_death_of_a_mapped_file_the_next_worker_counts_nothing(tiny_mode
 
 
 @pytest.mark.slow
-def test_a_dead_worker_s_sums_stay_and_its_files_go(tiny_model: Path, tmp_path: Path, serve) -> None:  # type: ignore[no-untyped-def]
+def test_the_sums_of_a_dead_worker_are_kept_and_its_files_deleted(tiny_model: Path, tmp_path: Path, serve) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "temporary").mkdir()
     one = serve(tiny_model, TMPDIR=str(tmp_path / "temporary"))
     for expected in (3, 6):
@@ -115,7 +115,7 @@ def holding(place: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
         yield process, Path(process.stdout.readline().strip())
 
 
-def test_what_a_killed_server_left_is_removed_at_the_next_start(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_server_are_removed_at_the_next_start(tmp_path: Path) -> None:
     (tmp_path / "cnlu-metrics-file").write_text("somebody's")
     (tmp_path / "cnlu-metrics-link").symlink_to(tmp_path)
     with holding(tmp_path) as (living, kept):

@@ -1,4 +1,4 @@
-"""The OpenAPI description tells the truth: requests made from it get the answers it promises."""
+"""The OpenAPI description is correct: requests generated from it get the responses that it describes."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ def api(server: Server) -> Any:
 
 @pytest.mark.parametrize("kind", ["fitting", "unfitting"])
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_the_answers_are_those_that_the_description_promises(
-    api: Any, server: Server, operation: str, kind: str
-) -> None:
+def test_responses_match_the_openapi_description(api: Any, server: Server, operation: str, kind: str) -> None:
     from schemathesis import GenerationMode
     from schemathesis.specs.openapi.checks import positive_data_acceptance
 
@@ -45,7 +43,7 @@ def test_the_answers_are_those_that_the_description_promises(
     check()
 
 
-def test_every_operation_is_tried_and_shown(client: httpx.Client) -> None:
+def test_every_operation_is_called_and_documented(client: httpx.Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     described = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
     assert described == set(OPERATIONS)

@@ -1,4 +1,4 @@
-"""The playground in a real browser: type, see, correct, save; the file is valid and holds the correction."""
+"""The playground in a real browser: parse, correct and save; the file is valid and has the correction."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def ask(page: Any, sentence: str) -> None:
 def select(page: Any, part: str) -> None:
     """Select a part of the sentence with the keyboard alone."""
     before = SENTENCE.partition(part)[0]
-    page.get_by_label("Sentence: select a part of it").focus()
+    page.get_by_label("Sentence (select a part of it)").focus()
     page.keyboard.press("Control+Home")
     for _ in before:
         page.keyboard.press("ArrowRight")
@@ -67,7 +67,7 @@ def test_the_ranking_and_the_marks_show_what_the_server_says(page: Any, server: 
     assert marks, "the model should find something here, or this test sees nothing"
 
 
-def test_nothing_runs_over_the_edge(page: Any) -> None:
+def test_the_page_does_not_overflow(page: Any) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
@@ -91,16 +91,16 @@ def test_a_correction_by_keyboard_ends_in_the_file(page: Any, annotated: Path, r
 
 
 def test_the_sentence_to_select_from_cannot_be_changed(page: Any) -> None:
-    page.get_by_label("Sentence: select a part of it").press_sequentially("改x")
-    assert page.get_by_label("Sentence: select a part of it").input_value() == SENTENCE
+    page.get_by_label("Sentence (select a part of it)").press_sequentially("改x")
+    assert page.get_by_label("Sentence (select a part of it)").input_value() == SENTENCE
 
 
 def test_a_selection_by_mouse_counts_too(page: Any) -> None:
-    page.get_by_label("Sentence: select a part of it").dblclick(position={"x": 60, "y": 18})
+    page.get_by_label("Sentence (select a part of it)").dblclick(position={"x": 60, "y": 18})
     assert page.locator("#selected").inner_text() != "nothing"
 
 
-def test_what_cannot_be_saved_is_said(page: Any, server: Server) -> None:
+def test_a_sentence_that_cannot_be_saved_gets_a_message(page: Any, server: Server) -> None:
     ask(page, "看 [这](里)")
     page.get_by_label("Intent", exact=True).fill("greet")
     page.get_by_role("button", name="Add entity").click()
@@ -167,9 +167,7 @@ SEND = """async (path) => {
 }"""
 
 
-def test_a_page_whose_name_is_rebound_to_this_machine_saves_and_parses_nothing(
-    browser: Any, server: Server, annotated: Path
-) -> None:
+def test_a_page_under_a_rebound_name_can_neither_save_nor_parse(browser: Any, server: Server, annotated: Path) -> None:
     site = f"http://evil.test:{server.port}"
     attacker = browser.new_page()
     attacker.route(site + "/", lambda route: route.fulfill(body="<h1>hello</h1>", content_type="text/html"))

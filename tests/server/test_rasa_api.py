@@ -73,12 +73,12 @@ def test_a_shortcut_is_not_parsed(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("text", NO_SHORTCUTS)
-def test_what_is_no_shortcut_is_parsed(text: str) -> None:
+def test_a_text_that_is_not_a_shortcut_is_parsed(text: str) -> None:
     assert read_shortcut(text) is None
 
 
 @pytest.mark.parametrize("text", ["/a{" + '"x":[' * 50_000 + "}", '/a{"x": NaN}'], ids=["deep", "nan"])
-def test_a_shortcut_that_json_does_not_know_has_no_entities(text: str) -> None:
+def test_a_shortcut_with_invalid_json_has_no_entities(text: str) -> None:
     found = read_shortcut(text)
     assert found is not None
     assert found["entities"] == []

@@ -65,14 +65,14 @@ def test_a_broken_model_is_refused_once_and_the_old_one_serves(model: Path, serv
     wait_until(lambda: name_of(server) != before)
 
 
-def test_a_model_that_vanishes_keeps_serving(model: Path, serve) -> None:  # type: ignore[no-untyped-def]
+def test_a_model_whose_directory_is_deleted_keeps_serving(model: Path, serve) -> None:  # type: ignore[no-untyped-def]
     server = serve(model)
     shutil.rmtree(model)
     server.wait_for("the new model is refused")
     assert server.client.post("/parse", json={"text": "你好"}).status_code == 200
 
 
-def test_a_model_copied_in_file_by_file_is_taken_when_it_is_whole(model: Path, serve, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_model_copied_file_by_file_is_loaded_once_it_is_complete(model: Path, serve, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     server = serve(model)
     before = name_of(server)
     fresh = Path(shutil.copytree(model, tmp_path / "fresh"))

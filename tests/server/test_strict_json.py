@@ -1,4 +1,4 @@
-"""Every body is strict JSON, whatever was sent and whatever the network gave; a fault tells nothing of the inside."""
+"""Every response is strict JSON, whatever the request and the network output; errors reveal no internals."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ VALUES = st.recursive(
 
 
 @given(st.lists(st.tuples(st.sampled_from(["x", "城市", ""]), VALUES), max_size=3))
-def test_whatever_a_shortcut_holds_is_answered_in_strict_json(fields: list[tuple[str, str]]) -> None:
+def test_any_shortcut_gets_strict_json(fields: list[tuple[str, str]]) -> None:
     text = "/book{" + ",".join(f'"{name}":{value}' for name, value in fields) + "}"
     found = read_shortcut(text)
     assert found is not None
@@ -42,14 +42,14 @@ def test_a_shortcut_that_nests_deep_is_answered(opening: str, closing: str, dept
     assert bool(found["entities"]) == (depth < 100)
 
 
-def test_what_json_cannot_say_is_never_written() -> None:
+def test_values_that_json_cannot_express_are_never_written() -> None:
     for value in (float("nan"), float("inf"), [{"a": -float("inf"), "b": "\ud83d"}]):
         with pytest.raises(ValueError):
             encode(value)
 
 
 @pytest.mark.parametrize("path", ["/parse", "/model/parse", "/annotate"])
-def test_a_body_that_is_no_strict_json_is_refused(client: httpx.Client, path: str) -> None:
+def test_a_body_that_is_not_strict_json_is_refused(client: httpx.Client, path: str) -> None:
     for part in ("NaN", "1e999", "-Infinity", "[-1e9999]", "1" * 5000, "[" * 5000, '{"a":1,"a":2}'):
         body = f'{{"text":"你好","message_id":{part}}}'.encode()
         answer = client.post(path, content=body, headers={"Content-Type": "application/json"})
@@ -74,7 +74,7 @@ onnxruntime.InferenceSession.run = run
 """
 
 
-def test_a_network_that_fails_is_500_without_detail_and_the_server_goes_on(
+def test_a_failing_network_gives_500_without_details_and_the_server_keeps_running(
     tiny_model: Path, serve: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(FAULTY, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A server with a token answers nobody else; /health is open."""
+"""A server with a token refuses requests without it, except for /health."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WRONG = [
 
 @pytest.mark.parametrize("headers", WRONG, ids=str)
 @pytest.mark.parametrize("request_line", ["POST /parse", "GET /labels", "GET /metrics", "POST /annotate"])
-def test_without_the_token_nothing_is_answered(guarded, request_line: str, headers: dict[str, str]) -> None:  # type: ignore[no-untyped-def]
+def test_requests_without_the_token_are_refused(guarded, request_line: str, headers: dict[str, str]) -> None:  # type: ignore[no-untyped-def]
     method, path = request_line.split()
     answer = guarded.client.request(method, path, headers=headers, content=b'{"text": "a"}')
     assert answer.status_code == 401
@@ -38,7 +38,7 @@ def test_without_the_token_nothing_is_answered(guarded, request_line: str, heade
     assert TOKEN not in answer.text
 
 
-def test_with_the_token_it_is(guarded) -> None:  # type: ignore[no-untyped-def]
+def test_requests_with_the_token_are_answered(guarded) -> None:  # type: ignore[no-untyped-def]
     headers = {"Authorization": f"Bearer {TOKEN}"}
     assert guarded.client.post("/parse", headers=headers, json={"text": "你好"}).status_code == 200
     assert guarded.client.get("/labels", headers=headers).status_code == 200
@@ -60,7 +60,7 @@ def test_rasa_may_send_the_token_in_the_body_the_query_or_the_header(guarded) ->
     assert post("/model/parse", params={"token": "x"}, json={"text": "你好"}).status_code == 401
 
 
-def test_health_and_the_pages_ask_for_no_token(guarded) -> None:  # type: ignore[no-untyped-def]
+def test_health_and_the_pages_need_no_token(guarded) -> None:  # type: ignore[no-untyped-def]
     for path in ("/health", "/", "/docs", "/openapi.json"):
         assert guarded.client.get(path).status_code == 200
 

@@ -1,4 +1,4 @@
-"""A worker that hangs is replaced, the log says why, and stopping takes no longer for it."""
+"""A worker that hangs is replaced, the log says why, and the server still stops in time."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def serves(server: Server) -> bool:
     return False
 
 
-def test_a_worker_that_does_not_answer_is_replaced(hanging: Server) -> None:
+def test_an_unresponsive_worker_is_replaced(hanging: Server) -> None:
     (worker,) = hanging.workers()
     os.kill(worker, signal.SIGSTOP)
     hanging.wait_for(rf"worker 1 \(process {worker}\).* did not answer for 3 seconds")
@@ -60,7 +60,7 @@ def test_a_worker_that_does_not_answer_is_replaced(hanging: Server) -> None:
     assert hanging.workers() != [worker]
 
 
-def test_a_parse_without_end_is_ended_and_health_says_so_before(hanging: Server) -> None:
+def test_an_endless_parse_makes_health_fail_and_is_then_killed(hanging: Server) -> None:
     (worker,) = hanging.workers()
     ask_in_background(hanging, "停住")
     statuses = set()
@@ -77,7 +77,7 @@ def test_a_parse_without_end_is_ended_and_health_says_so_before(hanging: Server)
 
 
 @pytest.mark.slow
-def test_a_worker_that_does_not_answer_is_not_waited_for_when_the_server_stops(tiny_model: Path, serve) -> None:  # type: ignore[no-untyped-def]
+def test_the_server_stops_without_waiting_for_an_unresponsive_worker(tiny_model: Path, serve) -> None:  # type: ignore[no-untyped-def]
     one = serve(tiny_model)
     os.kill(one.workers()[0], signal.SIGSTOP)
     start = time.monotonic()
@@ -86,7 +86,7 @@ def test_a_worker_that_does_not_answer_is_not_waited_for_when_the_server_stops(t
 
 
 @pytest.mark.slow
-def test_a_server_that_was_paused_does_not_take_its_workers_for_hung(hanging: Server) -> None:
+def test_a_paused_server_does_not_treat_its_workers_as_hung(hanging: Server) -> None:
     workers = hanging.workers()
     for process in (hanging.process.pid, *workers):
         os.kill(process, signal.SIGSTOP)
@@ -99,7 +99,7 @@ def test_a_server_that_was_paused_does_not_take_its_workers_for_hung(hanging: Se
 
 
 @pytest.mark.slow
-def test_a_parse_without_end_does_not_keep_the_server_from_stopping(hanging: Server) -> None:
+def test_an_endless_parse_does_not_keep_the_server_from_stopping(hanging: Server) -> None:
     ask_in_background(hanging, "停住")
     time.sleep(0.5)
     start = time.monotonic()

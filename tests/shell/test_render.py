@@ -1,4 +1,4 @@
-"""A parse result as a person sees it."""
+"""A parse result as the shell shows it."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_in_colour_a_type_has_the_same_colour_in_the_sentence_and_below() -> Non
     assert ANSI.sub("", shown).replace("那铁换热", "[那铁]换[热]") == show(COFFEE, View())
 
 
-def test_as_many_intents_as_wanted() -> None:
+def test_top_sets_the_number_of_intents() -> None:
     assert "b " not in show(COFFEE, View(top=1))
 
 
@@ -73,7 +73,7 @@ def test_a_model_without_intents_or_a_text_without_entities_says_so() -> None:
     assert "no intent" in shown and "no entities" in shown
 
 
-def test_bars_without_block_characters() -> None:
+def test_bars_can_be_drawn_without_block_characters() -> None:
     assert show(COFFEE, View(blocks=False)).isascii() is False
     assert "#" * 18 in show(COFFEE, View(blocks=False)) and "█" not in show(COFFEE, View(blocks=False))
 

@@ -1,4 +1,4 @@
-"""What reaches a terminal: nothing that steers it, and columns that meet."""
+"""Text for a terminal has no control characters and aligned columns."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def test_nothing_shown_steers_a_terminal(text: str) -> None:
     assert not steering and not set(visible(text)) & set("\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u200e\u200f")
 
 
-def test_what_a_person_writes_is_shown_as_it_is() -> None:
+def test_user_text_is_shown_as_written() -> None:
     for text in ("来两杯拿铁，半糖！", "👨‍👩‍👧❤️", "全角\u3000空格", "繁體 かな 한글 ñ"):
         assert visible(text) == text
 
 
-def test_columns_begin_under_each_other_and_empty_ones_go() -> None:
+def test_columns_are_aligned_and_empty_ones_left_out() -> None:
     lines = aligned([("两杯", "", "count", "1"), ("A012", "", "order_no", "22"), ("❤️", "", "x", "3")])
     assert lines == ["两杯  count     1", "A012  order_no  22", "❤️    x         3"]
     assert aligned([]) == []

@@ -1,4 +1,4 @@
-"""The starter project itself: clean, complete, and its README true."""
+"""The starter project: no findings, complete, and its README is correct."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_examples_are_read_without_a_note() -> None:
     assert {span.role for example in data.examples for span in example.entities} == {None, "old", "new"}
 
 
-def test_no_text_comes_twice_and_the_test_asks_what_training_shows() -> None:
+def test_no_text_is_repeated_and_the_test_covers_the_labels_of_training() -> None:
     train, test = load_data(PROJECT / "data").examples, load_data(PROJECT / "test.yml").examples
     assert max(Counter(example.text for example in train + test).values()) == 1
     known, asked = Labels.collect(train), Labels.collect(test)
@@ -86,7 +86,7 @@ def test_the_command_line_takes_every_command_of_the_readme(arguments: list[str]
 
 
 @pytest.mark.slow
-def test_trained_as_the_readme_says_it_answers_as_the_readme_says(
+def test_a_model_trained_by_the_readme_answers_as_the_readme_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A minute or two: the one training with nothing cut short."""

@@ -1,4 +1,4 @@
-"""The words of a block of lines are those of each line alone."""
+"""A block of lines has the same words as each of its lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LINE = st.lists(
 
 
 @pytest.fixture(scope="module", params=["jieba", "rjieba"])
-def both(request):
+def segmenters(request):
     if request.param == "rjieba":
         pytest.importorskip("rjieba", reason="rjieba, the optional speed-up, is not installed")
     segmenter = Segmenter(WORDS, request.param)
@@ -26,8 +26,8 @@ def both(request):
 
 
 @given(lines=st.lists(LINE, max_size=6))
-def test_the_words_of_lines_together_are_those_of_each_alone(both, lines):
-    segmenter, bulk = both
+def test_a_block_of_lines_has_the_words_of_each_line(segmenters, lines):
+    segmenter, bulk = segmenters
     text = "".join(line + "\n" for line in lines)
     expected, offset = np.zeros(len(text), bool), 0
     for line in lines:
@@ -38,5 +38,5 @@ def test_the_words_of_lines_together_are_those_of_each_alone(both, lines):
 
 
 @given(text=st.text(st.characters(exclude_categories=())))
-def test_any_text_has_its_code_points(text):
+def test_code_points_are_those_of_ord(text):
     assert code_points(text).tolist() == [ord(ch) for ch in text]

@@ -26,7 +26,7 @@ ANY_CHARACTER = st.characters(exclude_categories=())
         ("other", "한Жא\ud800\udfff\u0301\ue000"),
     ],
 )
-def test_each_kind_of_character_has_its_name(kind, characters):
+def test_characters_have_their_type(kind, characters):
     assert {ch: char_type(ch) for ch in characters} == dict.fromkeys(characters, kind)
 
 
@@ -40,9 +40,9 @@ def test_every_code_point_has_a_type(types):
 
 
 @given(ANY_CHARACTER)
-def test_chinese_characters_and_numerals_are_what_counts_as_han(ch):
+def test_is_han_is_true_for_chinese_characters_and_numerals(ch):
     assert is_han(ch) == (char_type(ch) in ("han", "hannum"))
 
 
-def test_latin_letters_are_the_same_for_regexes_and_types(types):
+def test_the_latin_regex_matches_the_characters_of_type_latin(types):
     assert re.findall(f"[{LATIN}]", "".join(types)) == [ch for ch, kind in types.items() if kind == "latin"]

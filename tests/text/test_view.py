@@ -1,4 +1,4 @@
-"""Which characters of a text are read, and where they stand in it."""
+"""Which characters of a text the model reads, and their positions in it."""
 
 from __future__ import annotations
 
@@ -17,24 +17,26 @@ TEXTS = st.lists(PIECES | st.text(max_size=3), max_size=14).map("".join)
 
 @given(TEXTS)
 @example("a \u200b b ？")
-def test_what_is_read_stands_in_the_text_in_order(text: str) -> None:
-    seen = view(text)
-    assert len(seen) == len(seen.at) == len(seen.text) and list(seen.at) == sorted(set(seen.at))
-    for ch, i in zip(seen.text, seen.at, strict=True):
+def test_the_view_has_characters_of_the_text_in_order(text: str) -> None:
+    text_view = view(text)
+    assert len(text_view) == len(text_view.at) == len(text_view.text) and list(text_view.at) == sorted(
+        set(text_view.at)
+    )
+    for ch, i in zip(text_view.text, text_view.at, strict=True):
         assert ch == text[i] or (ch == " " and text[i].isspace())
 
 
 @given(TEXTS)
 @example("a ?")
 @example("。 。\u200b")
-def test_what_is_read_is_read_as_it_stands(text: str) -> None:
-    seen = view(text)
-    again = view(seen.text)
-    assert (again.text, list(again.at)) == (seen.text, list(range(len(seen))))
+def test_the_view_of_a_view_is_the_same(text: str) -> None:
+    text_view = view(text)
+    again = view(text_view.text)
+    assert (again.text, list(again.at)) == (text_view.text, list(range(len(text_view))))
 
 
 @given(TEXTS, st.data())
-def test_invisible_characters_change_nothing_wherever_they_stand(text: str, data: st.DataObject) -> None:
+def test_invisible_characters_change_nothing_anywhere(text: str, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(text)))
     added = data.draw(st.text(INVISIBLE, min_size=1, max_size=3))
     assert view(text[:at] + added + text[at:]).text == view(text).text
@@ -51,31 +53,34 @@ def test_white_space_beside_chinese_changes_nothing(chinese: str, other: str, sp
 
 
 @given(TEXTS.filter(lambda text: not FINAL.issuperset(view(text).text)), st.text([*FINAL, " "], max_size=3))
-def test_punctuation_at_the_very_end_changes_nothing(text: str, marks: str) -> None:
-    assert view(text + marks).text == view(text).text
+def test_punctuation_at_the_very_end_changes_nothing(text: str, punctuation: str) -> None:
+    assert view(text + punctuation).text == view(text).text
 
 
 @given(TEXTS, st.data())
-def test_a_span_comes_back_from_the_raw_text(text: str, data: st.DataObject) -> None:
-    seen = view(text)
-    if len(seen):
-        start = data.draw(st.integers(0, len(seen) - 1))
-        end = data.draw(st.integers(start + 1, len(seen)))
-        first, last = seen.to_raw(start, end)
+def test_of_raw_is_the_inverse_of_to_raw(text: str, data: st.DataObject) -> None:
+    text_view = view(text)
+    if len(text_view):
+        start = data.draw(st.integers(0, len(text_view) - 1))
+        end = data.draw(st.integers(start + 1, len(text_view)))
+        first, last = text_view.to_raw(start, end)
         assert 0 <= first < last <= len(text)
-        assert seen.of_raw(first, last) == (start, end)
-        assert view(text[first:last]).text in (seen.text[start:end], seen.text[start:end].strip(" " + "".join(FINAL)))
+        assert text_view.of_raw(first, last) == (start, end)
+        assert view(text[first:last]).text in (
+            text_view.text[start:end],
+            text_view.text[start:end].strip(" " + "".join(FINAL)),
+        )
 
 
 @given(TEXTS, st.data())
-def test_parts_are_slices_whose_raw_text_reads_alike(text: str, data: st.DataObject) -> None:
-    seen = view(text)
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(seen)), min_size=4, max_size=4)))
+def test_a_part_has_the_text_of_its_spans(text: str, data: st.DataObject) -> None:
+    text_view = view(text)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text_view)), min_size=4, max_size=4)))
     spans = [(cuts[0], cuts[1]), (cuts[2], cuts[3])]
-    part = seen.part(spans)
-    assert part.text == "".join(seen.text[start:end] for start, end in spans)
+    part = text_view.part(spans)
+    assert part.text == "".join(text_view.text[start:end] for start, end in spans)
     assert all(ch == part.raw[i] or part.raw[i].isspace() for ch, i in zip(part.text, part.at, strict=True))
-    assert seen.part([(0, len(seen))]).text == seen.text
+    assert text_view.part([(0, len(text_view))]).text == text_view.text
 
 
 @pytest.mark.parametrize(
@@ -101,10 +106,10 @@ def test_parts_are_slices_whose_raw_text_reads_alike(text: str, data: st.DataObj
         ("", ""),
     ],
 )
-def test_what_is_read_of_a_text(text: str, read: str) -> None:
+def test_the_view_of_a_text(text: str, read: str) -> None:
     assert view(text).text == read
 
 
-def test_a_span_takes_along_what_changes_the_look_of_its_last_character() -> None:
-    seen = view("我❤\ufe0f你")
-    assert seen.text == "我❤你" and seen.to_raw(1, 2) == (1, 3) and seen.of_raw(1, 3) == (1, 2)
+def test_a_span_includes_the_variation_selector_of_its_last_character() -> None:
+    text_view = view("我❤\ufe0f你")
+    assert text_view.text == "我❤你" and text_view.to_raw(1, 2) == (1, 3) and text_view.of_raw(1, 3) == (1, 2)

@@ -1,8 +1,8 @@
-"""`cnlu train --from MODEL`: what is known stays, what is new is learned."""
+"""`cnlu train --from MODEL`: old labels are kept, new ones are learned."""
 
 from __future__ import annotations
 
-import gzip
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -19,13 +19,12 @@ from cnlu.cli import main
 from cnlu.config.files import load_config
 from cnlu.data.jsonl import write_jsonl
 from cnlu.data.schema import Entity, Example, NluData
-from cnlu.errors import DataError, ModelError, UsageError
+from cnlu.errors import ModelError, UsageError
 from cnlu.export.network_weights import NETWORK_WEIGHTS
 from cnlu.runtime.model_dir import read_model_dir, write_model_dir
 from cnlu.text.view import view
-from cnlu.training.continue_training import _with_dictionaries, continue_training
-from cnlu.training.data import replay
-from cnlu.training.data.replay import replay_examples, replay_files, sample_by_intent
+from cnlu.training.continue_training import _add_dictionaries, continue_training
+from cnlu.training.data.replay import replay_examples
 from cnlu.training.pipeline import TrainingResult
 from cnlu.training.request import Request
 from cnlu.training.train import train
@@ -44,55 +43,57 @@ NEW = [
 
 def options(place: Path, given: list[Example], name: str, *overrides: str, **more: Any) -> Request:
     write_jsonl(given, place / f"{name}.jsonl")
-    settings = load_config(None, [*LONGER, *overrides] if name == "grown" else [*SMALL, *LONGER[-3:-1], *overrides])
+    settings = load_config(None, [*LONGER, *overrides] if name == "continued" else [*SMALL, *LONGER[-3:-1], *overrides])
     return Request([place / f"{name}.jsonl"], place / name, settings, device="cpu", quiet=True, **more)
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that knows where to go and what to ask."""
+    """A model with the intents `go` and `ask`."""
     place = tmp_path_factory.mktemp("growth")
     train(options(place, EXAMPLES, "base"))
     return place / "base"
 
 
 @pytest.fixture(scope="module")
-def grown(base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    said: list[str] = []
-    place = tmp_path_factory.mktemp("grown")
-    continue_training(base, options(place, NEW, "grown"), said.append)
-    return place / "grown", said
+def continued(base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    messages: list[str] = []
+    place = tmp_path_factory.mktemp("continued")
+    continue_training(base, options(place, NEW, "continued"), messages.append)
+    return place / "continued", messages
 
 
-def test_new_intents_and_entity_types_are_learned(grown: tuple[Path, list[str]]) -> None:
-    result = cnlu.load(grown[0]).parse("来一份饺子")
+def test_new_intents_and_entity_types_are_learned(continued: tuple[Path, list[str]]) -> None:
+    result = cnlu.load(continued[0]).parse("来一份饺子")
     assert result["intent"]["name"] == "eat"
     assert [(e["entity"], e["value"]) for e in result["entities"]] == [("food", "饺子")]
 
 
-def test_old_labels_are_not_forgotten(grown: tuple[Path, list[str]]) -> None:
-    model = cnlu.load(grown[0])
+def test_old_labels_are_not_forgotten(continued: tuple[Path, list[str]]) -> None:
+    model = cnlu.load(continued[0])
     for example in EXAMPLES:
         result = model.parse(example.text)
         assert result["intent"]["name"] == example.intent
         assert [e["value"] for e in result["entities"]] == [e.value for e in example.entities]
 
 
-def test_it_is_told_what_is_new(grown: tuple[Path, list[str]]) -> None:
-    assert any("2 intents known, 2 new: bye, eat" in line for line in grown[1])
-    assert any("1 entity types known, 1 new: food" in line for line in grown[1])
+def test_the_log_names_what_is_new(continued: tuple[Path, list[str]]) -> None:
+    assert any("2 intents known, 2 new: bye, eat" in line for line in continued[1])
+    assert any("1 entity types known, 1 new: food" in line for line in continued[1])
 
 
 @pytest.mark.usefixtures("without_export")
-def test_it_says_that_few_held_out_examples_do_not_calibrate_anew(base: Path, tmp_path: Path) -> None:
-    said: list[str] = []
+def test_few_held_out_examples_keep_the_old_calibration(base: Path, tmp_path: Path) -> None:
+    messages: list[str] = []
     continue_training(
-        base, options(tmp_path, NEW, "grown", "training.min_dev=100", "training.max_epochs=1"), said.append
+        base, options(tmp_path, NEW, "continued", "training.min_dev=100", "training.max_epochs=1"), messages.append
     )
-    assert any("the last is kept, calibrated as before; then all are learned from." in line for line in said)
+    assert any("the last is kept, calibrated as before; then all are learned from." in line for line in messages)
 
 
-def test_it_begins_with_the_answers_of_the_model(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_continued_training_starts_with_the_scores_of_the_model(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = cnlu.load(base)
     begun: list[TrainingResult] = []
 
@@ -102,13 +103,13 @@ def test_it_begins_with_the_answers_of_the_model(base: Path, tmp_path: Path, mon
 
     monkeypatch.setattr("cnlu.training.pipeline.fit", lambda run, resume: stop(run.network))
     with pytest.raises(KeyboardInterrupt):
-        continue_training(base, options(tmp_path, NEW, "grown"))
+        continue_training(base, options(tmp_path, NEW, "continued"))
     network: Any = begun[0].eval()
     features = before.extractor.extract(view("我要去北京"))
-    # ids of the grown vocabulary: the old features in their old order, new ones between
+    # ids of the extended vocabulary: the old features in their old order, new ones between
     assert len(network.networks()[0].characters.table.weight) > len(before.characters)
     scores = before.scores("我要去北京").intent
-    ids = _grown_ids(base, network, features)
+    ids = _ids_in(base, network, features)
     with torch.no_grad():
         found = network(ids).intent[0].numpy()
     names = ["ask", "bye", "eat", "go"]
@@ -116,8 +117,8 @@ def test_it_begins_with_the_answers_of_the_model(base: Path, tmp_path: Path, mon
     assert found[old] == pytest.approx(scores, abs=1e-3)
 
 
-def _grown_ids(base: Path, network: Any, features: Any) -> dict[str, torch.Tensor]:
-    """Rows of known features by their weights' places: those that are not 0, in the vocabulary's order."""
+def _ids_in(base: Path, network: Any, features: Any) -> dict[str, torch.Tensor]:
+    """The inputs of the extended network: the old features have the rows whose weights are not 0, in the old order."""
     before = cnlu.load(base)
     batch: dict[str, torch.Tensor] = {}
     for name, table, rows in (
@@ -131,32 +132,44 @@ def _grown_ids(base: Path, network: Any, features: Any) -> dict[str, torch.Tenso
     return batch | {"characters": batch["characters"][None], "mask": torch.ones(1, len(features.characters))}
 
 
-def test_what_the_user_gives_anew_replaces_the_kept_example(base: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("without_export")
+def test_a_new_example_replaces_the_stored_one_of_the_same_text(base: Path, tmp_path: Path) -> None:
     changed = [Example(EXAMPLES[0].text, "bye"), *NEW]
-    trained = continue_training(base, options(tmp_path, changed, "grown", "training.dev_fraction=0"))
+    trained = continue_training(base, options(tmp_path, changed, "continued", "training.dev_fraction=0"))
     assert trained.labels.intents == ["ask", "bye", "eat", "go"]
-    learned, _ = replay_examples(read_model_dir(tmp_path / "grown").files)
+    learned, _ = replay_examples(read_model_dir(tmp_path / "continued").files)
     assert [e.intent for e in learned if e.text == EXAMPLES[0].text] == ["bye"]
 
 
-def test_a_model_without_examples_says_which_labels_are_forgotten(tmp_path: Path) -> None:
-    said: list[str] = []
-    train(options(tmp_path, EXAMPLES, "base", store_examples=False), said.append)
-    assert any("holds no examples" in line for line in said)
-    assert replay_examples(read_model_dir(tmp_path / "base").files) == ([], [])
-    continue_training(tmp_path / "base", options(tmp_path, NEW, "grown"), said.append)
-    assert any("nor the data have examples of ask, go, city" in line for line in said)
-
-
-def test_a_grown_model_can_grow_again(grown: tuple[Path, list[str]], tmp_path: Path) -> None:
-    continue_training(
-        grown[0], options(tmp_path, [Example(t, "thank") for t in ("谢谢", "多谢了", "谢谢你", "感谢")], "grown")
+def with_graph_of(base: Path, model: Path) -> Path:
+    """A copy of a model that was written without its export, with the graph of a model of the same training."""
+    files, graph = read_model_dir(model), read_model_dir(base).files["model.onnx"]
+    write_model_dir(
+        model.parent / "whole", {**files.files, "model.onnx": graph}, {"segmenter": files.manifest["segmenter"]}
     )
-    assert cnlu.load(tmp_path / "grown").labels.intents == ["ask", "bye", "eat", "go", "thank"]
+    return model.parent / "whole"
+
+
+@pytest.mark.usefixtures("without_export")
+def test_continuing_from_a_model_without_examples_names_the_labels_it_may_forget(base: Path, tmp_path: Path) -> None:
+    messages: list[str] = []
+    train(options(tmp_path, EXAMPLES, "base", store_examples=False), messages.append)
+    assert any("holds no examples" in line for line in messages)
+    model = with_graph_of(base, tmp_path / "base")
+    assert replay_examples(read_model_dir(model).files) == ([], [])
+    continue_training(model, options(tmp_path, NEW, "continued"), messages.append)
+    assert any("nor the data have examples of ask, go, city" in line for line in messages)
+
+
+@pytest.mark.usefixtures("without_export")
+def test_training_continues_from_a_continued_model(continued: tuple[Path, list[str]], tmp_path: Path) -> None:
+    thanks = [Example(text, "thank") for text in ("谢谢", "多谢了", "谢谢你", "感谢")]
+    trained = continue_training(continued[0], options(tmp_path, thanks, "continued"))
+    assert trained.labels.intents == ["ask", "bye", "eat", "go", "thank"]
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"encoder": "anything"}, "--encoder: has no effect with --from"),
         ({"int8": True}, "--int8: has no effect, for .* has no encoder"),
@@ -164,37 +177,41 @@ def test_a_grown_model_can_grow_again(grown: tuple[Path, list[str]], tmp_path: P
         ({"config": load_config(None, [*SMALL, "features.words=false"])}, "features.words"),
     ],
 )
-def test_what_could_have_no_effect_is_refused(base: Path, tmp_path: Path, change: dict[str, Any], said: str) -> None:
-    request = options(tmp_path, NEW, "grown")
+def test_an_option_or_setting_without_effect_is_refused(
+    base: Path, tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    request = options(tmp_path, NEW, "continued")
     for name, value in change.items():
         setattr(request, name, value)
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=message):
         continue_training(base, request)
-    assert not (tmp_path / "grown").exists()
+    assert not (tmp_path / "continued").exists()
 
 
-def test_settings_of_growth_need_a_model_to_grow_from(run: Callable[..., Any]) -> None:
+def test_settings_of_continued_training_need_from(run: Callable[..., Any]) -> None:
     with pytest.raises(UsageError, match=r"training\.continue_share: has no effect without --from"):
         run(EXAMPLES, "training.continue_share=0.5")
 
 
-def test_a_number_of_examples_to_keep_needs_keeping(run: Callable[..., Any]) -> None:
+def test_the_replay_setting_needs_stored_examples(run: Callable[..., Any]) -> None:
     with pytest.raises(UsageError, match=r"training\.replay: has no effect with --no-store-examples"):
         run(EXAMPLES, "training.replay=5", store_examples=False)
 
 
-def test_a_model_without_weights_parses_and_cannot_be_continued(tmp_path: Path) -> None:
-    said: list[str] = []
-    train(options(tmp_path, EXAMPLES, "base", store_weights=False), said.append)
-    assert any("it can parse, but `cnlu train --from` cannot continue it" in line for line in said)
-    assert not (tmp_path / "base" / NETWORK_WEIGHTS).exists()
-    assert cnlu.load(tmp_path / "base").parse("我要去北京")["intent"]["name"] == "go"
-    with pytest.raises(ModelError, match=r"base: holds no network\.safetensors, so training cannot continue from it"):
-        continue_training(tmp_path / "base", options(tmp_path, NEW, "grown"))
-    assert not (tmp_path / "grown").exists()
+@pytest.mark.usefixtures("without_export")
+def test_a_model_without_weights_parses_and_cannot_be_continued(base: Path, tmp_path: Path) -> None:
+    messages: list[str] = []
+    train(options(tmp_path, EXAMPLES, "base", store_weights=False), messages.append)
+    assert any("it can parse, but `cnlu train --from` cannot continue it" in line for line in messages)
+    model = with_graph_of(base, tmp_path / "base")
+    assert not (model / NETWORK_WEIGHTS).exists()
+    assert cnlu.load(model).parse("我要去北京")["intent"]["name"] == "go"
+    with pytest.raises(ModelError, match=r"whole: holds no network\.safetensors, so training cannot continue from it"):
+        continue_training(model, options(tmp_path, NEW, "continued"))
+    assert not (tmp_path / "continued").exists()
 
 
-def test_an_int8_model_holds_no_weights_anyway(run: Callable[..., Any]) -> None:
+def test_no_store_weights_has_no_effect_with_int8(run: Callable[..., Any]) -> None:
     with pytest.raises(UsageError, match="--no-store-weights: has no effect with --int8"):
         run(EXAMPLES, encoder="anything", int8=True, store_weights=False)
 
@@ -205,16 +222,16 @@ def test_a_missing_or_damaged_weights_file_is_refused(base: Path, tmp_path: Path
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
-    for said in (r"network\.safetensors: is damaged", r"network\.safetensors: is missing"):
-        with pytest.raises(ModelError, match=said):
-            continue_training(tmp_path / "old", options(tmp_path, NEW, "grown"))
+    for message in (r"network\.safetensors: is damaged", r"network\.safetensors: is missing"):
+        with pytest.raises(ModelError, match=message):
+            continue_training(tmp_path / "old", options(tmp_path, NEW, "continued"))
         file.unlink(missing_ok=True)
 
 
-def test_a_model_of_other_words_is_refused(base: Path, tmp_path: Path) -> None:
+def test_a_model_of_another_segmenter_is_refused(base: Path, tmp_path: Path) -> None:
     write_model_dir(tmp_path / "old", read_model_dir(base).files, {"segmenter": "another"})
     with pytest.warns(UserWarning), pytest.raises(UsageError, match="another jieba dictionary"):
-        continue_training(tmp_path / "old", options(tmp_path, NEW, "grown"))
+        continue_training(tmp_path / "old", options(tmp_path, NEW, "continued"))
 
 
 def test_a_model_of_a_newer_format_is_refused(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,17 +240,18 @@ def test_a_model_of_a_newer_format_is_refused(base: Path, tmp_path: Path, monkey
     write_model_dir(tmp_path / "newer", files, {"segmenter": "any"})
     monkeypatch.undo()
     with pytest.raises(ModelError, match="made by a newer cnlu"):
-        continue_training(tmp_path / "newer", options(tmp_path, NEW, "grown"))
+        continue_training(tmp_path / "newer", options(tmp_path, NEW, "continued"))
 
 
 def test_a_damaged_model_is_refused(base: Path, tmp_path: Path) -> None:
     shutil.copytree(base, tmp_path / "old")
     (tmp_path / "old" / "examples.jsonl.gz").write_bytes(b"")
     with pytest.raises(ModelError, match="truncated"):
-        continue_training(tmp_path / "old", options(tmp_path, NEW, "grown"))
+        continue_training(tmp_path / "old", options(tmp_path, NEW, "continued"))
 
 
-def test_the_command_line_grows(base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("without_export")
+def test_the_command_line_continues_training(base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_jsonl(NEW, tmp_path / "new.jsonl")
     code = main(
         [
@@ -250,30 +268,17 @@ def test_the_command_line_grows(base: Path, tmp_path: Path, capsys: pytest.Captu
         ]
     )
     assert code == 0 and "2 new: bye, eat" in capsys.readouterr().err
-    assert cnlu.load(tmp_path / "model").labels.entities == ["city", "food"]
+    assert json.loads((tmp_path / "model" / "labels.json").read_text("utf-8"))["entities"] == ["city", "food"]
 
 
-def test_kept_examples_come_back_as_they_were() -> None:
-    files = replay_files(EXAMPLES, NEW, 100, 1)
-    assert replay_examples(files) == (EXAMPLES, NEW)
-    assert replay_files(EXAMPLES, NEW, 100, 1) == files
-
-
-def test_of_too_many_examples_each_intent_keeps_its_share() -> None:
-    many = [*(Example(f"去{i}", "go") for i in range(100)), Example("再见", "bye"), Example("拜拜", "bye")]
-    kept = sample_by_intent(many, 10, 1)
-    assert len(kept) == 10 and sum(e.intent == "bye" for e in kept) == 2
-    assert kept == [e for e in many if e in kept]
-
-
-def test_an_encoder_stays_under_the_model(tiny_bert_model: Path, tmp_path: Path) -> None:
+def test_continued_training_keeps_the_encoder(tiny_bert_model: Path, tmp_path: Path) -> None:
     before = cnlu.load(tiny_bert_model)
     config = load_config(None, ["training.max_epochs=2", "training.min_epochs=1"], encoder=True)
     write_jsonl(NEW, tmp_path / "new.jsonl")
     continue_training(
-        tiny_bert_model, Request([tmp_path / "new.jsonl"], tmp_path / "grown", config, device="cpu", quiet=True)
+        tiny_bert_model, Request([tmp_path / "new.jsonl"], tmp_path / "continued", config, device="cpu", quiet=True)
     )
-    after = cnlu.load(tmp_path / "grown")
+    after = cnlu.load(tmp_path / "continued")
     assert after.tokens is not None and after.config.encoder.tuning == "frozen"
     assert after.labels.intents == sorted({*before.labels.intents, "bye", "eat"})
     assert after.labels.roles == before.labels.roles
@@ -281,27 +286,9 @@ def test_an_encoder_stays_under_the_model(tiny_bert_model: Path, tmp_path: Path)
     assert after.parse(text)["intent"]["name"] in {intent, *before.labels.intents}
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (gzip.compress(b" " * 5000), "more than 0 MB unpacked"),
-        (b"no gzip", "cannot be unpacked"),
-        (gzip.compress(b"abc" * 99)[:-9], "cannot be unpacked"),
-        (gzip.compress(b"\xff"), "cannot be unpacked"),
-    ],
-    ids=["too much", "no gzip", "cut", "no text"],
-)
-def test_kept_examples_that_somebody_else_packed_are_unpacked_within_a_limit(
-    monkeypatch: pytest.MonkeyPatch, content: bytes, said: str
-) -> None:
-    monkeypatch.setattr(replay, "_MOST_BYTES", 1000)
-    with pytest.raises(DataError, match=said):
-        replay_examples({replay.TRAINED: content})
-
-
-def test_dictionaries_are_united_and_of_two_values_the_new_one_counts_type_by_type() -> None:
+def test_dictionaries_are_merged_by_type_and_new_values_win() -> None:
     new = NluData(synonyms={"京": "北京"}, synonyms_of={"size": {"大": "L"}})
-    _with_dictionaries(
+    _add_dictionaries(
         new,
         NluData(
             synonyms={"京": "东京", "沪": "上海"}, synonyms_of={"size": {"大": "XL", "小": "S"}, "cup": {"大": "大杯"}}

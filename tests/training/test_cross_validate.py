@@ -1,9 +1,10 @@
-"""Cross-validation: every example is answered once, by a model that did not learn from it."""
+"""Cross-validation: each example is parsed once, by a model that was not trained on it."""
 
 from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +25,21 @@ FOLDS = 2
 
 @pytest.fixture(scope="module")
 def done(tiny_data: Path, tiny_config: Config) -> tuple[ReportData, list[str]]:
-    """A cross-validation of the worked domain's part, and what it said."""
+    """The report data of a cross-validation on part of the worked domain, and its log."""
     lines: list[str] = []
-    options = CrossValidation([tiny_data], FOLDS, tiny_config, device="cpu", quiet=True)
+    config = replace(tiny_config, model=replace(tiny_config.model, members=1))
+    options = CrossValidation([tiny_data], FOLDS, config, device="cpu", quiet=True)
     return cross_validate(options, lines.append), lines
 
 
-def test_every_example_has_its_answer_in_order(done: tuple[ReportData, list[str]]) -> None:
+def test_every_example_has_a_result_in_order(done: tuple[ReportData, list[str]]) -> None:
     report_data, _ = done
     assert [result["text"] for result in report_data.results] == [example.text for example in report_data.examples]
     assert report_data.metrics["n"] == len(report_data.examples) and len(report_data.metrics["folds"]["each"]) == FOLDS
     assert report_data.metrics["frame_accuracy"] > 0.1  # they have learned
 
 
-def test_no_text_is_answered_by_a_model_that_learned_from_it(
+def test_no_model_parses_a_text_that_it_was_trained_on(
     tiny_data: Path, tiny_config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learned: list[set[str]] = []
@@ -55,20 +57,20 @@ def test_no_text_is_answered_by_a_model_that_learned_from_it(
         data = room.load_data([tiny_data])
         own = room.stratified_folds(data.examples, 3, tiny_config.training.seed)
         with pytest.raises(Stop):
-            room._answered(options, data, own, fold, lambda line: None)
+            room._run_fold(options, data, own, fold, lambda line: None)
         held = {example.text for example, one in zip(data.examples, own, strict=True) if one == fold}
         assert held and not held & learned[-1] and held | learned[-1] == {example.text for example in data.examples}
 
 
-def test_each_fold_is_told_and_no_temporary_place(done: tuple[ReportData, list[str]]) -> None:
+def test_each_fold_is_logged_without_its_temporary_folder(done: tuple[ReportData, list[str]]) -> None:
     _, lines = done
-    told = [line for line in lines if line.startswith("fold ")]
-    assert [line.partition(":")[0] for line in told] == [f"fold {i} of {FOLDS}" for i in (1, 1, 2, 2)]
-    assert "frames 0." in told[1]
+    fold_lines = [line for line in lines if line.startswith("fold ")]
+    assert [line.partition(":")[0] for line in fold_lines] == [f"fold {i} of {FOLDS}" for i in (1, 1, 2, 2)]
+    assert "frames 0." in fold_lines[1]
     assert tempfile.gettempdir() + "/" not in "".join(lines)
 
 
-def test_new_words_are_those_that_the_other_folds_do_not_have(done: tuple[ReportData, list[str]]) -> None:
+def test_unseen_spans_are_those_that_the_other_folds_lack(done: tuple[ReportData, list[str]]) -> None:
     report_data, _ = done
     assert report_data.fold_of is not None and report_data.unseen_spans
     for number, example in enumerate(report_data.examples):
@@ -83,7 +85,9 @@ def test_new_words_are_those_that_the_other_folds_do_not_have(done: tuple[Report
             assert new == ((e.entity, example.text[e.start : e.end]) not in others)
 
 
-def test_intents_with_few_texts_are_named(tmp_path: Path, tiny_config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_intents_with_fewer_texts_than_folds_are_logged(
+    tmp_path: Path, tiny_config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def no_training(*_: Any) -> None:
         raise UsageError("far enough")
 

@@ -1,4 +1,4 @@
-"""A small teacher with an encoder teaches students without one, with a part of it, and with another."""
+"""Distillation of a teacher with an encoder to students without one, on some of its layers, and on another."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ import torch
 import cnlu
 from cnlu.config.files import load_config
 from cnlu.data.jsonl import write_jsonl
-from cnlu.data.schema import Entity, Example
 from cnlu.errors import DataError, ModelError, UsageError
 from cnlu.runtime.model_dir import read_model_dir, write_model_dir
 from cnlu.training.distill import Distillation, _copies, distill
@@ -25,62 +24,16 @@ from cnlu.training.fit.dev_evaluator import DevEvaluator
 from cnlu.training.pipeline import TrainingResult
 from cnlu.training.request import Request
 from cnlu.training.train import train
-from cnlu.training.transfer.teacher import as_example, ask
+from cnlu.training.transfer.teacher import as_example, teacher_answers
 from cnlu.training.transfer.trained_model import TrainedModel
-
-NARROW = [
-    "model.members=2",
-    "model.sparse_width=16",
-    "model.width=16",
-    "model.heads=2",
-    "model.feedforward=32",
-    "model.label_width=8",
-    "training.min_epochs=1",
-    "training.max_epochs=2",
-    "training.batch_size=16",
-    "training.checkpoint_seconds=0",
-    "training.average=0.9",
-    "training.min_dev=1",
-]
-LEARNS = [
-    "training.max_epochs=15",
-    "training.min_epochs=15",
-    "training.learning_rate=1e-2",
-    "training.sparse_learning_rate=2e-2",
-]
-CITIES = ["北京", "上海", "石家庄", "成都", "哈尔滨", "武汉"]
-LOOKUPS = """version: "3.1"
-nlu:
-- lookup: train
-  examples: |
-    - 高铁
-- synonym: 上海
-  examples: |
-    - 魔都
-"""
+from tests.training.distillation import EXAMPLES, LEARNS, LOOKUPS, NARROW, history, wide_bert
 
 Run = Callable[..., tuple[TrainingResult, list[str]]]
 
 
-def _journey(sentence: str, one: str, other: str) -> Example:
-    text = sentence.format(one, other)
-    spans = [(text.index(one), one, "from"), (text.index(other), other, "to")]
-    entities = [Entity(start, start + len(city), "city", city, role) for start, city, role in spans]
-    return Example(text, "book" if "订" in text else "ask", tuple(sorted(entities, key=lambda e: e.start)))
-
-
-EXAMPLES = [
-    _journey(sentence, one, other)
-    for sentence in ("订从{}到{}的票", "从{}去{}要多久", "到{1}的票，从{0}走，订一张", "{}到{}的高铁有吗")
-    for one in CITIES
-    for other in CITIES
-    if one != other
-]
-
-
 @pytest.fixture(scope="module")
 def teacher(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two intents, a type with two roles, a lookup table, a synonym; an encoder of two layers."""
+    """A model with an encoder, two intents, an entity type with two roles, a lookup table and a synonym."""
     folder = tmp_path_factory.mktemp("teacher")
     write_jsonl(EXAMPLES[::2], folder / "examples.jsonl")
     (folder / "lookups.yml").write_text(LOOKUPS, encoding="utf-8")
@@ -102,7 +55,7 @@ def teacher(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def sentences(tmp_path: Path) -> Path:
-    """Without annotations; the teacher has seen half of them."""
+    """A file of sentences without annotations. The teacher was trained on half of them."""
     path = tmp_path / "sentences.txt"
     path.write_text("\n".join(example.text for example in EXAMPLES), encoding="utf-8")
     return path
@@ -110,7 +63,7 @@ def sentences(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(teacher: Path, sentences: Path, tmp_path: Path) -> Run:
-    """Distil; returns what `distill` returns and what it said."""
+    """Distil; returns the result of `distill` and its log."""
 
     def go(
         student: str,
@@ -121,16 +74,12 @@ def run(teacher: Path, sentences: Path, tmp_path: Path) -> Run:
         **request: Any,
     ) -> tuple[TrainingResult, list[str]]:
         config = load_config(None, [*NARROW, *overrides], encoder=student != "none")
-        said: list[str] = []
+        messages: list[str] = []
         given = {"data": [sentences], "device": "cpu", "quiet": True, **request}
         asked = Request(out=tmp_path / name, config=config, encoder=None if student == "none" else student, **given)
-        return distill(Distillation(of, student, **(options or {})), asked, said.append), said
+        return distill(Distillation(of, student, **(options or {})), asked, messages.append), messages
 
     return go
-
-
-def history(model: Path) -> list[dict[str, float]]:
-    return json.loads((model / "training.json").read_text(encoding="utf-8"))["history"]
 
 
 def test_a_student_without_an_encoder_answers_new_sentences_as_its_teacher(
@@ -148,28 +97,28 @@ def test_a_student_without_an_encoder_answers_new_sentences_as_its_teacher(
 def test_a_tenth_of_the_sentences_is_held_out_with_the_teachers_answers(
     run: Run, tmp_path: Path, without_export: None
 ) -> None:
-    trained, said = run("none")
-    assert f"dev: the student is compared with its teacher on texts held out ({len(EXAMPLES) // 10})" in said
+    trained, messages = run("none")
+    assert f"dev: the student is compared with its teacher on texts held out ({len(EXAMPLES) // 10})" in messages
     assert trained.dev_metrics is not None and trained.dev_metrics["n"] == len(EXAMPLES) // 10
     assert trained.dev_metrics["entity_role"]["per_type"].keys() >= {"city:from", "city:to"}
-    told = json.loads((tmp_path / "student" / "training.json").read_text(encoding="utf-8"))
-    assert told["distilled"]["texts"] == len(EXAMPLES) - len(EXAMPLES) // 10
-    assert told["temperature"] != 1.0  # fitted
+    report = json.loads((tmp_path / "student" / "training.json").read_text(encoding="utf-8"))
+    assert report["distilled"]["texts"] == len(EXAMPLES) - len(EXAMPLES) // 10
+    assert report["temperature"] != 1.0  # fitted
 
 
-def test_copies_with_other_values_are_learned_from_but_no_dev_text(
+def test_copies_with_other_values_are_trained_on_but_never_dev_texts(
     run: Run, tmp_path: Path, without_export: None
 ) -> None:
     given, dev = EXAMPLES[::9], EXAMPLES[1::9]
     write_jsonl(given, tmp_path / "given.jsonl")
     write_jsonl(dev, tmp_path / "dev.jsonl")
-    _, said = run("none", data=[tmp_path / "given.jsonl"], dev=[tmp_path / "dev.jsonl"], options={"copies": 3})
-    told = json.loads((tmp_path / "student" / "training.json").read_text(encoding="utf-8"))
-    copies = told["distilled"]["texts"] - len(given)
-    assert f"adding {copies} copies of sentences with other entity values" in said
+    _, messages = run("none", data=[tmp_path / "given.jsonl"], dev=[tmp_path / "dev.jsonl"], options={"copies": 3})
+    report = json.loads((tmp_path / "student" / "training.json").read_text(encoding="utf-8"))
+    copies = report["distilled"]["texts"] - len(given)
+    assert f"adding {copies} copies of sentences with other entity values" in messages
     config = load_config(None, NARROW)
     request = Request([tmp_path / "given.jsonl"], tmp_path / "x", config)
-    texts = _copies(3, [example.text for example in given], dev, request, said.append)
+    texts = _copies(3, [example.text for example in given], dev, request, messages.append)
     assert len(texts) == copies > 5 and not {example.text for example in (*given, *dev)} & set(texts)
 
 
@@ -183,18 +132,20 @@ def test_labels_tags_and_dictionaries_are_the_teachers(
     assert (config["model"]["tagging"], config["features"]["lexicon"]) == ("BILOU", "extractor")
 
 
-def test_a_student_on_a_part_of_the_teachers_encoder_reads_as_the_teacher_does(
+def test_a_student_on_layers_of_the_teachers_encoder_uses_its_tokenizer(
     run: Run, teacher: Path, tmp_path: Path, without_export: None
 ) -> None:
-    trained, said = run("layers=1", "encoder.members=1")
-    assert trained.network.aligned_encoder is not None and trained.network.aligned_encoder.backbone.depth == 1
+    trained, messages = run("layers=1", "encoder.members=1")
+    assert (
+        trained.network.aligned_encoder is not None and trained.network.aligned_encoder.backbone.num_hidden_layers == 1
+    )
     assert (tmp_path / "student" / "tokens.json").read_bytes() == (teacher / "tokens.json").read_bytes()
-    assert any("[UNK] to the encoder" in line for line in said)
+    assert any("[UNK] to the encoder" in line for line in messages)
     assert [epoch["hidden"] > 0 for epoch in history(tmp_path / "student")] == [True, True]
     assert not hasattr(trained.network, "bridge")
 
 
-def test_the_layers_kept_begin_as_the_teachers(run: Run, teacher: Path, without_export: None) -> None:
+def test_the_kept_layers_start_with_the_teachers_weights(run: Run, teacher: Path, without_export: None) -> None:
     trained, _ = run("layers=3", "encoder.learning_rate=0")
     assert trained.network.aligned_encoder is not None
     kept, taught = (
@@ -204,29 +155,16 @@ def test_the_layers_kept_begin_as_the_teachers(run: Run, teacher: Path, without_
     assert kept.keys() == taught.keys() and all(torch.equal(kept[name], taught[name]) for name in kept)
 
 
-def test_the_teachers_encoder_reads_in_torch_what_it_reads_in_its_graph(teacher: Path) -> None:
-    """Its hidden states are those that its answers rest on."""
+def test_the_teachers_encoder_gives_the_same_output_in_torch_and_onnx(teacher: Path) -> None:
+    """The hidden states that a student learns from are those behind the scores."""
     found = TrainedModel.load(teacher, 1)
-    answers, _ = ask(found, ["订从北京到上海的票"], 1 << 20, teacher.parent, True)
+    answers, _ = teacher_answers(found, ["订从北京到上海的票"], 1 << 20, teacher.parent, True)
     scores = found.model.scores("订从北京到上海的票")
-    assert answers.each[:, : answers.sizes[0]] == pytest.approx(scores.emissions, abs=0.02)
-    assert answers.whole[0] == pytest.approx(scores.intent, abs=0.02)
+    assert answers.characters[:, : answers.columns[0]] == pytest.approx(scores.emissions, abs=0.02)
+    assert answers.intents[0] == pytest.approx(scores.intent, abs=0.02)
 
 
-def wide_bert(folder: Path, tiny_bert: Path) -> str:
-    """Another encoder, of another width, with the vocabulary in another order."""
-    from transformers import BertConfig, BertModel, BertTokenizer
-
-    words = (tiny_bert / "vocab.txt").read_text(encoding="utf-8").split()
-    folder.mkdir()
-    (folder / "vocab.txt").write_text("\n".join([*words[:5], *reversed(words[5:])]) + "\n", encoding="utf-8")
-    sizes = {"hidden_size": 48, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
-    BertModel(BertConfig(vocab_size=len(words), **sizes)).save_pretrained(folder)
-    BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
-    return str(folder)
-
-
-def test_hidden_states_of_another_width_and_tokenizer_come_nearer_to_the_teachers(
+def test_hidden_states_of_another_width_and_tokenizer_approach_the_teachers(
     run: Run, tmp_path: Path, tiny_bert: Path, without_export: None
 ) -> None:
     trained, _ = run(wide_bert(tmp_path / "wide", tiny_bert), "training.max_epochs=8", "training.min_epochs=8")
@@ -236,7 +174,7 @@ def test_hidden_states_of_another_width_and_tokenizer_come_nearer_to_the_teacher
 
 
 @pytest.mark.parametrize(("options", "overrides"), [({"hidden": 0.0}, []), ({}, ["encoder.tuning=frozen"])])
-def test_hidden_states_are_left_out_where_they_weigh_or_move_nothing(
+def test_hidden_states_are_skipped_with_weight_0_or_a_frozen_encoder(
     run: Run, tmp_path: Path, options: dict[str, Any], overrides: list[str], without_export: None
 ) -> None:
     run("layers=1", *overrides, options=options)
@@ -245,7 +183,7 @@ def test_hidden_states_are_left_out_where_they_weigh_or_move_nothing(
 
 @pytest.fixture
 def rounded(teacher: Path, tmp_path: Path) -> Path:
-    """The teacher without the note of where its encoder's weights are, as with --int8."""
+    """The teacher without its encoder's metadata, as with --int8."""
     import onnx
 
     files = read_model_dir(teacher)
@@ -256,41 +194,41 @@ def rounded(teacher: Path, tmp_path: Path) -> Path:
     return tmp_path / "rounded"
 
 
-def test_a_teacher_whose_encoder_cannot_be_taken_out_still_teaches_its_answers(
+def test_a_teacher_whose_encoder_cannot_be_recovered_still_gives_its_scores(
     run: Run, rounded: Path, tmp_path: Path, tiny_bert: Path, without_export: None
 ) -> None:
-    _, said = run(str(tiny_bert), of=rounded)
-    assert any(line.startswith("note: the student does not learn from hidden states") for line in said)
+    _, messages = run(str(tiny_bert), of=rounded)
+    assert any(line.startswith("note: the student does not learn from hidden states") for line in messages)
     assert "hidden" not in history(tmp_path / "student")[0]
     for student, options in (("layers=1", {}), (str(tiny_bert), {"hidden": 1.0})):
         with pytest.raises(UsageError, match="rounded: the encoder cannot be recovered"):
             run(student, of=rounded, name="other", options=options)
 
 
-def test_annotated_dev_examples_are_measured_on_and_not_learned_from(
+def test_annotated_dev_examples_are_evaluated_on_and_not_trained_on(
     run: Run, tmp_path: Path, without_export: None
 ) -> None:
     write_jsonl([replace(example, intent="ask") for example in EXAMPLES[:30]], tmp_path / "dev.jsonl")
-    trained, said = run("none", dev=[tmp_path / "dev.jsonl"])
+    trained, messages = run("none", dev=[tmp_path / "dev.jsonl"])
     assert trained.dev_metrics is not None and trained.dev_metrics["n"] == 30
-    assert any(line.startswith(f"{len(EXAMPLES) - 30} examples") for line in said)
+    assert any(line.startswith(f"{len(EXAMPLES) - 30} examples") for line in messages)
     with pytest.raises(UsageError, match="training.dev_fraction: has no effect with --dev"):
         run("none", "training.dev_fraction=0.2", dev=[tmp_path / "dev.jsonl"], name="other")
 
 
-def test_long_texts_are_learned_from_in_parts(run: Run, tmp_path: Path, without_export: None) -> None:
+def test_long_texts_are_distilled_in_windows(run: Run, tmp_path: Path, without_export: None) -> None:
     (tmp_path / "long.txt").write_text("".join(f"第{i}句" for i in range(100)) + "订从北京到上海的票", encoding="utf-8")
     (tmp_path / "short.txt").write_text("\n".join(example.text for example in EXAMPLES[:9]), encoding="utf-8")
     data = [tmp_path / "long.txt", tmp_path / "short.txt"]
-    _, said = run("none", "training.max_length=64", "training.dev_fraction=0", data=data)
-    (told,) = [line for line in said if " examples, " in line]
-    assert 9 + 400 // 64 < int(told.split()[0]) < 9 + 400 // 32  # windows, and what tells the intent
+    _, messages = run("none", "training.max_length=64", "training.dev_fraction=0", data=data)
+    (line,) = [line for line in messages if " examples, " in line]
+    assert 9 + 400 // 64 < int(line.split()[0]) < 9 + 400 // 32  # windows, and the texts that give the intent
 
 
 def test_an_interrupted_distillation_resumes_to_the_same_student(
     run: Run, tmp_path: Path, tiny_bert: Path, without_export: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The bridge between two widths is saved with the rest."""
+    """The projection between the two widths is saved too."""
     wide, settings = wide_bert(tmp_path / "wide", tiny_bert), ["training.max_epochs=3", "training.min_epochs=3"]
     run(wide, *settings, name="whole")
     score, calls = DevEvaluator.frame_accuracy, iter(range(1, 100))
@@ -309,7 +247,7 @@ def test_an_interrupted_distillation_resumes_to_the_same_student(
 
 
 @pytest.mark.parametrize(
-    ("student", "overrides", "options", "said"),
+    ("student", "overrides", "options", "message"),
     [
         ("layers=4", [], {}, "layers=4: the encoder of .*model has 3 layers; keep at most 3"),
         ("layers=0", [], {}, "--student layers=0: is not a number of layers; write a whole number"),
@@ -326,15 +264,15 @@ def test_an_interrupted_distillation_resumes_to_the_same_student(
         ("none", [], {"max_texts": 0}, "--max-texts: is 0; it must be at least 1"),
     ],
 )
-def test_wishes_that_cannot_be_granted(
-    run: Run, tmp_path: Path, student: str, overrides: list[str], options: dict[str, Any], said: str
+def test_options_of_distillation_that_do_not_fit_are_refused(
+    run: Run, tmp_path: Path, student: str, overrides: list[str], options: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=message):
         run(student, *overrides, options=options)
     assert not (tmp_path / "student").exists()
 
 
-def test_a_teacher_that_cannot_be_loaded(run: Run, tmp_path: Path, sentences: Path) -> None:
+def test_a_teacher_that_cannot_be_loaded_is_refused(run: Run, tmp_path: Path, sentences: Path) -> None:
     with pytest.raises(ModelError, match="missing"):
         run("none", of=tmp_path / "missing")
     with pytest.raises(DataError, match="there is no text"):

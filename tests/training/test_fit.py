@@ -1,4 +1,4 @@
-"""What the training loop promises: when it stops, what it keeps, what it holds in memory."""
+"""The training loop: early stopping, the kept weights, refitting, and memory."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ Run = Callable[..., tuple[object, list[str]]]
 pytestmark = pytest.mark.usefixtures("without_export")
 
 
-def story(model: Path) -> dict:  # type: ignore[type-arg]
+def training_report(model: Path) -> dict:  # type: ignore[type-arg]
     return json.loads((model / "training.json").read_text(encoding="utf-8"))
 
 
 def scores(monkeypatch: pytest.MonkeyPatch, values: list[float]) -> list[torch.Tensor]:
-    """DevEvaluator scores as written; collects a weight of the network that each was given for."""
+    """Replace the dev scores by `values`; returns a list that collects a weight of the network at each evaluation."""
     seen: list[torch.Tensor] = []
 
     def scored(self: DevEvaluator, network):  # type: ignore[no-untyped-def]
@@ -47,9 +47,12 @@ def test_training_stops_when_the_dev_split_gets_no_better(
     run: Run, examples: list[Example], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     scores(monkeypatch, [0.1, 0.9, 0.3, 0.4, 0.5, 0.6])
-    _, said = run(examples, "training.max_epochs=6", "training.patience=2")
-    assert (len(story(tmp_path / "model")["history"]), story(tmp_path / "model")["best_epoch"]) == (4, 2)
-    assert "best of 4 epochs was 2" in said[-1]
+    _, messages = run(examples, "training.max_epochs=6", "training.patience=2")
+    assert (len(training_report(tmp_path / "model")["history"]), training_report(tmp_path / "model")["best_epoch"]) == (
+        4,
+        2,
+    )
+    assert "best of 4 epochs was 2" in messages[-1]
 
 
 def test_the_best_epochs_weights_are_kept(run: Run, examples: list[Example], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,43 +65,43 @@ def test_the_best_epochs_weights_are_kept(run: Run, examples: list[Example], mon
     assert [torch.equal(kept, weights) for weights in seen] == [False, True, False, False]
 
 
-def test_without_dev_examples_the_last_epoch_is_kept_and_said(
+def test_without_dev_examples_the_last_epoch_is_kept_and_logged(
     run: Run, examples: list[Example], tmp_path: Path
 ) -> None:
-    _, said = run(examples, "training.dev_fraction=0")
-    assert any("no dev examples" in line and "last epoch is kept" in line for line in said)
-    found = story(tmp_path / "model")
+    _, messages = run(examples, "training.dev_fraction=0")
+    assert any("no dev examples" in line and "last epoch is kept" in line for line in messages)
+    found = training_report(tmp_path / "model")
     assert (found["best_epoch"], found["dev"], found["temperature"]) == (3, None, 1.0)
 
 
-def test_few_dev_examples_choose_no_epoch_but_calibrate(
+def test_few_dev_examples_calibrate_but_do_not_choose_the_epoch(
     run: Run, examples: list[Example], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     scores(monkeypatch, [0.9, 0.1, 0.1])
-    _, said = run(examples, "training.min_dev=100")
-    assert any("fewer dev examples than training.min_dev (100) are too few to choose" in line for line in said)
-    found = story(tmp_path / "model")
+    _, messages = run(examples, "training.min_dev=100")
+    assert any("fewer dev examples than training.min_dev (100) are too few to choose" in line for line in messages)
+    found = training_report(tmp_path / "model")
     assert found["best_epoch"] == 3 and found["temperature"] != 1.0 and found["dev"] is not None
-    assert "written after 3 epochs; left out:" in said[-1]
+    assert "written after 3 epochs; left out:" in messages[-1]
 
 
 @pytest.mark.parametrize(("share", "passes"), [(0.5, 2), (0.0, 0)])
-def test_few_held_out_examples_are_learned_from_once_they_have_calibrated(
+def test_few_held_out_examples_join_the_refit_after_calibration(
     run: Run, examples: list[Example], tmp_path: Path, share: float, passes: int
 ) -> None:
     _, held_out = stratified_split(examples, 0.1, 1)
     odd = [replace(e, entities=(replace(e.entities[0], entity="odd"),)) if e in held_out else e for e in examples]
     run(odd, "training.min_dev=100", f"training.refit={share}")
     known = json.loads((tmp_path / "model" / "labels.json").read_text(encoding="utf-8"))["entities"]
-    assert (story(tmp_path / "model")["refit_epochs"], "odd" in known) == (passes, passes > 0)
+    assert (training_report(tmp_path / "model")["refit_epochs"], "odd" in known) == (passes, passes > 0)
 
 
 def test_enough_held_out_examples_stay_held_out(run: Run, examples: list[Example], tmp_path: Path) -> None:
     run(examples, "training.min_dev=1")
-    assert story(tmp_path / "model")["refit_epochs"] == 0
+    assert training_report(tmp_path / "model")["refit_epochs"] == 0
 
 
-def test_settings_of_the_dev_split_that_can_have_no_effect_are_refused(
+def test_settings_of_the_dev_split_without_effect_are_refused(
     run: Run, examples: list[Example], tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError, match="training.patience: has no effect with no dev examples"):
@@ -116,10 +119,10 @@ def test_settings_of_the_dev_split_that_can_have_no_effect_are_refused(
         run(examples, "training.dev_fraction=0.2", dev=[tmp_path / "dev.jsonl"])
 
 
-def test_given_dev_examples_take_none_away_from_training(run: Run, examples: list[Example], tmp_path: Path) -> None:
+def test_a_dev_file_leaves_all_examples_for_training(run: Run, examples: list[Example], tmp_path: Path) -> None:
     write_jsonl([examples[0], Example(" ", "go")], tmp_path / "dev.jsonl")
-    _, said = run(examples, dev=[tmp_path / "dev.jsonl"])
-    assert any(line.startswith("16 examples, ") and " 1 dev examples" in line for line in said)
+    _, messages = run(examples, dev=[tmp_path / "dev.jsonl"])
+    assert any(line.startswith("16 examples, ") and " 1 dev examples" in line for line in messages)
 
 
 def tensors_alive() -> int:
@@ -140,7 +143,7 @@ def test_memory_does_not_grow_with_epochs(run: Run, examples: list[Example], mon
     assert len(alive) == 12 and alive[11] == alive[2] > 0
 
 
-def test_a_training_that_diverges_says_so_and_writes_nothing(
+def test_a_diverging_training_is_an_error_and_writes_nothing(
     run: Run, examples: list[Example], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(
@@ -153,7 +156,7 @@ def test_a_training_that_diverges_says_so_and_writes_nothing(
 
 
 @pytest.mark.parametrize("weight", ["intent", "entity"])
-def test_a_part_whose_weight_is_0_is_not_learned_and_does_not_answer(
+def test_a_task_of_weight_0_is_neither_trained_nor_predicted(
     run: Run, examples: list[Example], weight: str, tmp_path: Path
 ) -> None:
     run(examples, f"model.{weight}_weight=0", f"model.label_width={ModelConfig().label_width}")
@@ -161,7 +164,7 @@ def test_a_part_whose_weight_is_0_is_not_learned_and_does_not_answer(
     assert bool(labels["intents"]) == (weight == "entity") and bool(labels["entities"]) == (weight == "intent")
 
 
-def test_a_weight_of_0_for_all_there_is_to_learn_is_refused(run: Run, examples: list[Example]) -> None:
+def test_a_weight_of_0_for_the_only_annotated_task_is_refused(run: Run, examples: list[Example]) -> None:
     bare = [Example(example.text, example.intent) for example in examples]
     with pytest.raises(DataError, match=r"examples.jsonl: nothing is left to learn.*model.intent_weight is 0"):
         run(bare, "model.intent_weight=0", f"model.label_width={ModelConfig().label_width}")
@@ -173,13 +176,11 @@ def test_examples_without_any_annotation_are_refused(run: Run) -> None:
 
 
 def test_blank_examples_are_left_out_and_counted(run: Run, examples: list[Example]) -> None:
-    _, said = run([*examples, Example(" \t", "go"), Example("　", "ask")], "training.dev_fraction=0")
-    assert "note: 2 examples without text are left out." in said
+    _, messages = run([*examples, Example(" \t", "go"), Example("　", "ask")], "training.dev_fraction=0")
+    assert "note: 2 examples without text are left out." in messages
 
 
-def test_the_masked_character_loss_is_learned_beside_the_others(
-    run: Run, examples: list[Example], tmp_path: Path
-) -> None:
+def test_the_masked_character_loss_falls(run: Run, examples: list[Example], tmp_path: Path) -> None:
     wider = [
         "model.sparse_width=32",
         "model.width=32",
@@ -188,7 +189,7 @@ def test_the_masked_character_loss_is_learned_beside_the_others(
         "training.sparse_learning_rate=2e-2",
     ]
     run(examples, "model.masked_tokens=1", "training.dev_fraction=0", *wider)
-    losses = [epoch["masked"] for epoch in story(tmp_path / "model")["history"]]
+    losses = [epoch["masked"] for epoch in training_report(tmp_path / "model")["history"]]
     assert sum(losses[-20:]) < 0.9 * sum(losses[:20])
 
 
@@ -222,7 +223,7 @@ def test_a_setting_of_the_training_reaches_the_loop(
     assert one != other
 
 
-def test_passes_follow_the_amount_of_data() -> None:
+def test_the_number_of_epochs_depends_on_the_amount_of_data() -> None:
     usual = TrainingConfig()
     assert planned_epochs(usual, 2000) == usual.epochs
     assert planned_epochs(usual, 20) * 1 == usual.min_steps  # one step a pass
@@ -231,13 +232,15 @@ def test_passes_follow_the_amount_of_data() -> None:
     assert planned_epochs(TrainingConfig(min_epochs=1, max_epochs=3), 20) == 3
 
 
-def test_held_out_sentences_tell_where_the_scope_ends(run: Run, examples: list[Example], tmp_path: Path) -> None:
+def test_the_out_of_scope_scorer_is_fitted_on_held_out_examples(
+    run: Run, examples: list[Example], tmp_path: Path
+) -> None:
     run(examples)
-    assert set(story(tmp_path / "model")["oos_scorer"]) == {"edge", "width", "weight", "characters"}
+    assert set(training_report(tmp_path / "model")["oos_scorer"]) == {"edge", "width", "weight", "characters"}
     run(examples, "training.dev_fraction=0", name="blind")
-    assert story(tmp_path / "blind")["oos_scorer"] is None
+    assert training_report(tmp_path / "blind")["oos_scorer"] is None
 
 
-def test_an_intent_for_strangers_that_no_example_has_is_refused(run: Run, examples: list[Example]) -> None:
+def test_an_out_of_scope_intent_without_examples_is_refused(run: Run, examples: list[Example]) -> None:
     with pytest.raises(UsageError, match="model.out_of_scope: no example has the intent other; name an intent"):
         run(examples, "model.out_of_scope=other")

@@ -1,4 +1,4 @@
-"""Groups: which of the entities found belong together, in wordings that training never had."""
+"""Groups: which entities belong together, in wordings that training has not seen."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SIZES, DRINKS = ("大杯", "中杯", "小杯"), ("拿铁", "美式", "红茶", "
 
 
 def example(line: str, **values: str) -> Example:
-    """`S1` is a size in group 1, `D` a drink in none."""
+    """Fill in a template: `S1` is a size in group 1, `D` a drink without a group."""
     for kind, name in (("S", "size"), ("D", "drink")):
         for group in ("1", "2", "3", ""):
             about = {"entity": name} | ({"group": values.get(group, group)} if group else {})
@@ -49,7 +49,7 @@ def example(line: str, **values: str) -> Example:
 
 
 def orders(lines: Iterable[str], **names: str) -> list[Example]:
-    """Each line with sizes and drinks by turns; `names` are other labels than numbers, under `_1` and `_2`."""
+    """Four examples per template with varying sizes and drinks. `names` (`_1`, `_2`) replace the group numbers."""
     labels = {key[1:]: name for key, name in names.items()}
     found = []
     for i, line in enumerate(lines):
@@ -73,14 +73,16 @@ NAMED = orders(
 
 
 OTHERS = orders(["我要S1D1，S2D2", "S1D1，再来D2要S2的", "D1要S1的和S2D2", "来D1，再来S2D2", "S1D1和D2", "要SD"])
-"""Of other wordings"""
+"""Orders in other wordings"""
 
 
 def options(place: Path, given: list[Example], name: str, dev: Sequence[Example] = ()) -> Request:
     write_jsonl(given, place / f"{name}.jsonl")
     write_jsonl(list(dev), place / "dev.jsonl")
     held = [place / "dev.jsonl"] if dev else []
-    return Request([place / f"{name}.jsonl"], place / name, load_config(None, LEARNS), held, device="cpu", quiet=True)
+    return Request(
+        [place / f"{name}.jsonl"], place / name, load_config(None, LEARNS), dev=held, device="cpu", quiet=True
+    )
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +93,7 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def frames_right(trained: TrainingResult) -> float:
-    """Of the dev examples that were given."""
+    """The frame accuracy on the dev examples."""
     assert trained.dev_metrics is not None
     return float(trained.dev_metrics["frame_accuracy"])
 
@@ -116,15 +118,15 @@ def groups(model: Interpreter, text: str) -> list[tuple[str, str | None]]:
         ("来大杯的红茶", "00"),
     ],
 )
-def test_orders_in_other_words_are_taken_apart(model: Interpreter, text: str, wanted: str) -> None:
+def test_orders_in_unseen_wordings_are_grouped(model: Interpreter, text: str, wanted: str) -> None:
     assert "".join(group or "0" for _, group in groups(model, text)) == wanted
 
 
-def test_the_same_two_drinks_again_are_two_items(model: Interpreter) -> None:
+def test_the_same_drink_twice_is_two_items(model: Interpreter) -> None:
     assert groups(model, "来大杯拿铁，再来大杯的拿铁") == [("大杯", "1"), ("拿铁", "1"), ("大杯", "2"), ("拿铁", "2")]
 
 
-def test_a_groups_confidence_is_a_probability_and_falls_where_words_leave_it_open(model: Interpreter) -> None:
+def test_a_groups_confidence_is_a_probability_and_lower_for_ambiguous_texts(model: Interpreter) -> None:
     sure = [entity["confidence_group"] for entity in model.parse("我要大杯拿铁和小杯豆浆")["entities"]]
     assert len(sure) == 4 and all(0.5 < chance <= 1.0 for chance in sure)
     assert all("confidence_group" not in entity for entity in model.parse("我要大杯拿铁")["entities"])
@@ -139,20 +141,20 @@ def test_items_of_a_text_longer_than_a_window_are_counted_through(model: Interpr
 
 
 @pytest.mark.usefixtures("without_export")
-def test_labels_that_mean_something_may_come_in_any_order(tmp_path: Path) -> None:
+def test_meaningful_group_labels_may_come_in_any_order(tmp_path: Path) -> None:
     other = orders(["后喝S2D2，先喝D1", "先喝D1，后喝D2"], _1="first", _2="then")
     trained = train(options(tmp_path, NAMED, "named", dev=other))
     assert trained.labels.counting == [] and frames_right(trained) > 0.9
 
 
 @pytest.mark.usefixtures("without_export")
-def test_a_grown_model_still_takes_orders_apart(counted: Path, tmp_path: Path) -> None:
+def test_a_continued_model_still_groups_orders(counted: Path, tmp_path: Path) -> None:
     new = [Example(text, "bye") for text in ("再见", "拜拜", "回头见", "下次聊")]
     assert frames_right(continue_training(counted, options(tmp_path, new, "grown", dev=OTHERS))) > 0.8
 
 
 @pytest.mark.usefixtures("without_export")
-def test_a_student_takes_orders_apart_as_its_teacher_does(counted: Path, tmp_path: Path) -> None:
+def test_a_student_groups_orders_as_its_teacher_does(counted: Path, tmp_path: Path) -> None:
     (tmp_path / "texts.txt").write_text("\n".join(e.text for e in COUNTED), encoding="utf-8")
     request = options(tmp_path, OTHERS, "student", dev=OTHERS)
     request.data = [tmp_path / "texts.txt"]
@@ -160,13 +162,13 @@ def test_a_student_takes_orders_apart_as_its_teacher_does(counted: Path, tmp_pat
 
 
 @pytest.mark.slow
-def test_a_model_grows_groups_that_it_had_none_of(tmp_path: Path) -> None:
+def test_continued_training_adds_groups_to_a_model_without(tmp_path: Path) -> None:
     train(options(tmp_path, orders(["我要SD", "来D要S的"]), "base"))
     assert "groups.npy" not in read_model_dir(tmp_path / "base").files
     assert frames_right(continue_training(tmp_path / "base", options(tmp_path, COUNTED, "grown", dev=OTHERS))) > 0.8
 
 
-def test_a_model_that_decided_groups_otherwise_is_refused(counted: Path, tmp_path: Path) -> None:
+def test_a_model_with_another_grouping_is_refused(counted: Path, tmp_path: Path) -> None:
     found = read_model_dir(counted)
     files = {name: content for name, content in found.files.items() if name != "groups.npy"}
     write_model_dir(tmp_path / "old", files, {"segmenter": found.manifest["segmenter"]})

@@ -1,4 +1,4 @@
-"""Several intents of one sentence: learned from joined sentences, given in combinations never seen."""
+"""Multi-intent sentences: learned from synthesized pairs, predicted in unseen combinations."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ THREE = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of three intents, one combination of which its examples have."""
+    """A model of three intents; its examples have one combination of two."""
     place = tmp_path_factory.mktemp("several")
     write_jsonl([*THREE, Example("下次聊，天气怎么样", "bye+weather")], place / "examples.jsonl")
     config = load_config(None, [*SMALL, *QUICK])
@@ -62,14 +62,14 @@ def model(folder: Path) -> Interpreter:
     return cnlu.load(folder)
 
 
-def test_a_combination_that_no_example_has_is_given(model: Interpreter) -> None:
+def test_an_unseen_combination_of_intents_is_predicted(model: Interpreter) -> None:
     result = model.parse("订一张北京的票，今天下雨吗")
     assert {one["name"] for one in result["intents"]} == {"book", "weather"}
     assert set(result["intent"]["name"].split("+")) == {"book", "weather"}
     assert [entity["value"] for entity in result["entities"]] == ["北京"]
 
 
-def test_one_intent_stays_one(model: Interpreter) -> None:
+def test_a_sentence_of_one_intent_gets_one_intent(model: Interpreter) -> None:
     result = model.parse("来张上海的票")
     assert result["intent"]["name"] == "book" and [one["name"] for one in result["intents"]] == ["book"]
     assert result["intent_ranking"][0] == result["intents"][0]
@@ -121,13 +121,15 @@ def test_an_intent_named_twice_is_refused_with_its_line(run: Run) -> None:
 
 @pytest.mark.usefixtures("without_export")
 def test_the_labels_are_single_intents(run: Run, tmp_path: Path) -> None:
-    _, said = run([*THREE, Example("再见，天气好吗", "bye+weather")], "model.multi_label=true", "training.max_epochs=1")
-    assert any("of two joined" in line for line in said)
+    _, messages = run(
+        [*THREE, Example("再见，天气好吗", "bye+weather")], "model.multi_label=true", "training.max_epochs=1"
+    )
+    assert any("of two joined" in line for line in messages)
     labels = json.loads((tmp_path / "model" / "labels.json").read_text(encoding="utf-8"))
     assert labels["intents"] == ["book", "bye", "weather"]
 
 
-def test_a_label_needs_only_its_own_part_of_the_sentence() -> None:
+def test_an_intent_is_learned_from_its_own_part_of_the_sentence() -> None:
     scores = torch.full((1, 9, 2), -8.0)
     scores[0, 2, 0] = scores[0, 7, 1] = 8.0
     mask = torch.ones(1, 9)
@@ -136,7 +138,7 @@ def test_a_label_needs_only_its_own_part_of_the_sentence() -> None:
     assert (pooled(scores, mask) > 0).tolist() == [[True, False]]
 
 
-def test_a_joined_sentence_knows_which_part_asks_for_what(small: Any) -> None:
+def test_a_synthesized_sentence_records_the_part_of_each_intent(small: Any) -> None:
     config, examples = small("model.multi_label=true"), [Example("退票", "refund"), Example("你好", "greet")]
     labels = Labels.collect(examples, True)
     pair = synthesize_multi_intent(examples, 4.0, 0)[0]
@@ -149,7 +151,7 @@ def test_a_joined_sentence_knows_which_part_asks_for_what(small: Any) -> None:
     assert rows[2].segment_intents.tolist() == [refund] * 2
 
 
-def test_what_is_read_of_a_long_pair_asks_for_nobody_knows_which(small: Any) -> None:
+def test_a_window_of_a_long_pair_has_unknown_intents(small: Any) -> None:
     config = small("model.multi_label=true", "training.max_length=16")
     examples = [Example("我要退票" * 6 + "。", "refund"), Example("你好" * 9, "greet")]
     pair = synthesize_multi_intent(examples, 4.0, 0)[0]
@@ -158,12 +160,12 @@ def test_what_is_read_of_a_long_pair_asks_for_nobody_knows_which(small: Any) -> 
     assert all((row.segment_intents == IGNORE_INDEX).all() for row in rows)
 
 
-def test_joined_sentences_of_those_held_out_calibrate(folder: Path) -> None:
-    told = json.loads((folder / "training.json").read_text(encoding="utf-8"))
-    assert told["decision_bias"] != 0.0
+def test_pairs_of_held_out_sentences_calibrate(folder: Path) -> None:
+    report = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    assert report["decision_bias"] != 0.0
 
 
-def test_the_loss_asks_each_label_by_itself() -> None:
+def test_the_loss_is_binary_per_label() -> None:
     scores = torch.tensor([[9.0, 9.0, -9.0], [-9.0, 9.0, -9.0], [0.0, 0.0, 0.0]])
     gold, also = torch.tensor([0, 1, IGNORE_INDEX]), torch.tensor([[1], [IGNORE_INDEX], [IGNORE_INDEX]])
     known = torch.tensor([0, 1])
@@ -174,7 +176,7 @@ def test_the_loss_asks_each_label_by_itself() -> None:
     st.lists(st.tuples(st.text(max_size=8), st.sampled_from(["a", "b", "c", "a+b"]), st.data()), max_size=8),
     st.integers(0, 9),
 )
-def test_joined_sentences_keep_their_entities(rows: list[tuple[str, str, Any]], seed: int) -> None:
+def test_synthesized_sentences_keep_their_entities(rows: list[tuple[str, str, Any]], seed: int) -> None:
     examples = []
     for text, intent, data in rows:
         spans = ()

@@ -30,7 +30,7 @@ def content(model: Path) -> dict[str, bytes]:
 
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
-    """Ctrl-C while the dev examples of an epoch are scored."""
+    """Raise KeyboardInterrupt at the evaluation of an epoch."""
     score, calls = DevEvaluator.frame_accuracy, iter(range(1, 100))
 
     def scored(self: DevEvaluator, network):  # type: ignore[no-untyped-def]
@@ -45,11 +45,11 @@ def test_an_interrupted_training_resumes_to_the_same_model(
     tiny_model: Path, tiny_data: Path, tiny_config: Config, tmp_path: Path
 ) -> None:
     request = Request([tiny_data], tmp_path / "model", tiny_config, device="cpu", quiet=True)
-    said: list[str] = []
+    messages: list[str] = []
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
         interrupt(patch, 3)
-        train(request, said.append)
-    assert "--resume" in said[-1]
+        train(request, messages.append)
+    assert "--resume" in messages[-1]
     assert not request.out.exists()
     train(Request(**{**vars(request), "resume": True}))
     assert content(request.out) == content(tiny_model)
@@ -77,8 +77,8 @@ def test_a_killed_training_resumes_to_the_same_model(
         "settings.yaml",
     ]
     environment = {**os.environ, "PYTHONPATH": PYTHONPATH}
-    with open(tmp_path / "said", "wb") as said:
-        process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=said)
+    with open(tmp_path / "log", "wb") as log:
+        process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=log)
         while not (tmp_path / "model.training").exists() and process.poll() is None:
             time.sleep(0.02)
         process.kill()
@@ -145,9 +145,9 @@ def test_a_damaged_state_is_refused(run: Callable[..., object], examples: list[E
 def test_a_kill_while_a_state_is_saved_leaves_the_old_or_the_new_one(
     step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every change to the disk may be the last; the `finally` that tidies up is not run by a kill either."""
+    """Any change to the disk may be the last one before a kill, which does not run `finally` either."""
     checkpoint = Checkpoint(tmp_path / "model.training", "same")
-    checkpoint.save(TrainingState(1, 1, 0.5))
+    checkpoint.save(TrainingState(epoch=1, best_epoch=1, best_score=0.5))
     checkpoint.folder.rename(checkpoint.folder.with_name("model.training.old"))  # as an earlier kill left it
     calls = iter(range(100))
 
@@ -167,19 +167,21 @@ def test_a_kill_while_a_state_is_saved_leaves_the_old_or_the_new_one(
             patch.setattr(Path, name, dying(getattr(Path, name)))
         patch.setattr("cnlu.training.fit.checkpoint.shutil.rmtree", dying(__import__("shutil").rmtree))
         try:
-            checkpoint.save(TrainingState(2, 2, 0.6))
-            checkpoint.save(TrainingState(3, 3, 0.7))
+            checkpoint.save(TrainingState(epoch=2, best_epoch=2, best_score=0.6))
+            checkpoint.save(TrainingState(epoch=3, best_epoch=3, best_score=0.7))
         except Killed:
             pass
     assert checkpoint.exists()
     assert checkpoint.load().epoch in (1, 2, 3)
 
 
-def test_a_state_that_cannot_be_written_leaves_nothing_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_that_cannot_be_written_leaves_no_partial_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(self: Path, *arguments: object, **options: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(ModelError, match=r"No space left on device\); free the disk"):
-        Checkpoint(tmp_path / "model.training", "").save(TrainingState(1, 1, 0.5))
+        Checkpoint(tmp_path / "model.training", "").save(TrainingState(epoch=1, best_epoch=1, best_score=0.5))
     assert list(tmp_path.iterdir()) == []

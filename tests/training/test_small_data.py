@@ -1,4 +1,4 @@
-"""Very little to learn from, and odd shapes of it: trained, exported and parsed like anything else."""
+"""Training sets that are tiny or lack intents or entities: trained, exported and parsed like any other."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Run = Callable[..., tuple[object, list[str]]]
 
 @pytest.fixture
 def parse(run: Run, tmp_path: Path) -> Callable[..., dict[str, Any]]:
-    """Train on examples, load what was written, parse one text."""
+    """Train on examples, load the model and parse one text."""
 
     def go(examples: list[Example], text: str, *overrides: str) -> dict[str, Any]:
         run(examples, *overrides)
@@ -65,7 +65,7 @@ def test_an_intent_with_one_example_is_still_learned(run: Run, examples: list[Ex
 
 
 def test_long_texts_are_learned_in_windows(parse: Callable[..., dict[str, Any]], examples: list[Example]) -> None:
-    """Entities lie across the windows' borders; the text to parse is long too."""
+    """Some entities cross the borders of windows; the parsed text is longer than a window too."""
     filler = "好的" * 17
     texts = [
         Example(filler + e.text, e.intent, tuple(replace(s, start=s.start + 34, end=s.end + 34) for s in e.entities))
@@ -94,9 +94,7 @@ ELSEWHERE = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
-def test_sixteen_sentences_are_in_scope_of_the_bot_they_made_and_other_domains_mostly_are_not(
-    tmp_path: Path, seed: int
-) -> None:
+def test_sixteen_training_sentences_are_in_scope_and_most_of_other_domains_are_not(tmp_path: Path, seed: int) -> None:
     examples = [Example(text, intent) for intent, texts in BANK.items() for text in texts]
     write_jsonl(examples, tmp_path / "bank.jsonl")
     config = load_config(None, [f"training.seed={seed}", "training.min_steps=200"])

@@ -1,4 +1,4 @@
-"""The confusion matrix as a table, and the reliability of confidences as two small drawings."""
+"""The confusion matrix as a table, and two small charts that show how reliable the confidences are."""
 
 from __future__ import annotations
 
@@ -29,15 +29,17 @@ def matrix(report_data: ReportData, numbers: Mapping[str, int]) -> Html:
         left_out = sum(label not in confused for label in columns)
         rows = [label for label in rows if label in confused]
         columns = [label for label in columns if label in confused]
-    shown: list[str | None] = list(columns)
+    shown_columns: list[str | None] = list(columns)
     if any(answer is None for _gold, answer in cells):
-        shown.append(None)
+        shown_columns.append(None)
     if not rows:
         return tag("p", _("No intent was answered as another."))
     head = tag(
-        "tr", tag("td", tag("span", _("annotated ↓ answered →"), class_="muted")), [_column(label) for label in shown]
+        "tr",
+        tag("td", tag("span", _("annotated ↓ answered →"), class_="muted")),
+        [_column(label) for label in shown_columns],
     )
-    body = [_row(gold, shown, cells, numbers) for gold in rows]
+    body = [_row(gold, shown_columns, cells, numbers) for gold in rows]
     caption = [_("How often each annotated intent (row) was answered as each intent (column).")]
     if left_out:
         caption.append(
@@ -47,7 +49,7 @@ def matrix(report_data: ReportData, numbers: Mapping[str, int]) -> Html:
                 left_out,
             )
         )
-    dense = "matrix dense" if len(shown) > WHOLE_MATRIX else "matrix"
+    dense = "matrix dense" if len(shown_columns) > WHOLE_MATRIX else "matrix"
     return inner(
         tag("p", " ".join(caption), class_="muted"),
         tag(
@@ -68,12 +70,12 @@ def _row(
     gold: str, columns: Sequence[str | None], cells: Mapping[tuple[str, str | None], int], numbers: Mapping[str, int]
 ) -> Html:
     total = sum(count for (label, _answer), count in cells.items() if label == gold)
-    found = []
+    row_cells = []
     for answer in columns:
         count = cells.get((gold, answer), 0)
         shade = _shade(count, total, answer == gold)
         link = bool(count) and answer != gold and answer is not None
-        found.append(
+        row_cells.append(
             tag(
                 "td",
                 str(count) if count else "",
@@ -83,7 +85,7 @@ def _row(
                 data_answer=numbers[str(answer)] if link else None,
             )
         )
-    return tag("tr", tag("th", tag("span", _short(gold)), scope="row", title=gold), found)
+    return tag("tr", tag("th", tag("span", _short(gold)), scope="row", title=gold), row_cells)
 
 
 def _shade(count: int, total: int, right: bool) -> str | None:
@@ -105,7 +107,7 @@ def _short(label: str, limit: int = 20) -> str:
     return label if len(label) <= limit else f"{label[: half - 1]}…{label[-half:]}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Bin:
     """The answers with a confidence within one tenth."""
 
@@ -116,69 +118,77 @@ class Bin:
     mean: float
 
 
-def bins(report_data: ReportData) -> list[Bin]:
+def confidence_bins(report_data: ReportData) -> list[Bin]:
     """The answers by tenths of confidence."""
-    found: list[list[tuple[float, bool]]] = [[] for _ in range(BINS)]
+    tenths: list[list[tuple[float, bool]]] = [[] for _ in range(BINS)]
     for _i, gold, answer, confidence in report_data.intents:
-        found[min(int(confidence * BINS), BINS - 1)].append((confidence, gold == answer))
+        tenths[min(int(confidence * BINS), BINS - 1)].append((confidence, gold == answer))
     return [
-        Bin(k / BINS, (k + 1) / BINS, len(one), sum(ok for _c, ok in one), sum(c for c, _ok in one) / (len(one) or 1))
-        for k, one in enumerate(found)
+        Bin(
+            low=k / BINS,
+            high=(k + 1) / BINS,
+            count=len(tenth),
+            right=sum(ok for _c, ok in tenth),
+            mean=sum(c for c, _ok in tenth) / (len(tenth) or 1),
+        )
+        for k, tenth in enumerate(tenths)
     ]
 
 
-def histogram(found: Sequence[Bin]) -> Html:
+def histogram(bins: Sequence[Bin]) -> Html:
     """The number of answers by confidence, the wrong ones stacked on the right ones."""
-    most = max(max(one.count for one in found), 1)
-    drawn: list[Html] = []
-    for one in found:
-        x, whole, right = 40 + one.low * 300, 180 * one.count / most, 180 * one.right / most
-        words = n_(
+    most = max(max(tenth.count for tenth in bins), 1)
+    shapes: list[Html] = []
+    for tenth in bins:
+        x, whole, right = 40 + tenth.low * 300, 180 * tenth.count / most, 180 * tenth.right / most
+        description = n_(
             "{range}: {count} answer, {right} right",
             "{range}: {count} answers, {right} right",
-            one.count,
-            range=_range(one),
-            right=one.right,
+            tenth.count,
+            range=_range(tenth),
+            right=tenth.right,
         )
-        hint = tag("title", words)
-        drawn.append(
-            tag("g", hint, _box(x, 200 - whole, 28, whole - right, "bad"), _box(x, 200 - right, 28, right, "good"))
+        tooltip = tag("title", description)
+        shapes.append(
+            tag("g", tooltip, _box(x, 200 - whole, 28, whole - right, "bad"), _box(x, 200 - right, 28, right, "good"))
         )
     ticks = [_label(34, y, str(round(most * (200 - y) / 180)), "end") for y in (20, 110, 200)]
     return _drawing(
-        _("Number of answers by confidence: right ones below, wrong ones on top"), [*_frame(), *drawn, *ticks]
+        _("Number of answers by confidence: right ones below, wrong ones on top"), [*_frame(), *shapes, *ticks]
     )
 
 
-def reliability(found: Sequence[Bin]) -> Html:
-    """Accuracy by confidence. A circle is on the diagonal if calibrated; its area grows with the number of answers."""
-    most = max(max(one.count for one in found), 1)
-    drawn = [tag("line", x1="40", y1="200", x2="340", y2="20", class_="diagonal")]
-    for one in found:
-        if one.count:
-            share = one.right / one.count
-            words = n_(
+def reliability(bins: Sequence[Bin]) -> Html:
+    """Accuracy by confidence. Circles of calibrated confidences lie on the diagonal; more answers, larger circles."""
+    most = max(max(tenth.count for tenth in bins), 1)
+    shapes = [tag("line", x1="40", y1="200", x2="340", y2="20", class_="diagonal")]
+    for tenth in bins:
+        if tenth.count:
+            share = tenth.right / tenth.count
+            description = n_(
                 "{range}: {count} answer, mean confidence {mean}, {share} right",
                 "{range}: {count} answers, mean confidence {mean}, {share} right",
-                one.count,
-                range=_range(one),
-                mean=f"{one.mean:.0%}",
+                tenth.count,
+                range=_range(tenth),
+                mean=f"{tenth.mean:.0%}",
                 share=f"{share:.0%}",
             )
-            x, y, radius = 40 + 300 * one.mean, 200 - 180 * share, 3 + 9 * sqrt(one.count / most)
+            x, y, radius = 40 + 300 * tenth.mean, 200 - 180 * share, 3 + 9 * sqrt(tenth.count / most)
             circle = tag("circle", cx=_at(x), cy=_at(y), r=_at(radius), class_="dot")
-            drawn.append(tag("g", tag("title", words), circle))
+            shapes.append(tag("g", tag("title", description), circle))
     ticks = [_label(34, 200 - 180 * share, f"{share:.0%}", "end") for share in (0.0, 0.5, 1.0)]
     return _drawing(
         _("Share of right answers by confidence, and the diagonal of perfectly calibrated confidences"),
-        [*_frame(), *drawn, *ticks],
+        [*_frame(), *shapes, *ticks],
     )
 
 
-def figures(found: Sequence[Bin]) -> Html:
-    """The same figures as a table, for readers who cannot see the drawings."""
+def figures(bins: Sequence[Bin]) -> Html:
+    """The same figures as a table, for readers who cannot see the charts."""
     lines = [
-        (_range(one), str(one.count), f"{one.mean:.0%}", f"{one.right / one.count:.0%}") for one in found if one.count
+        (_range(tenth), str(tenth.count), f"{tenth.mean:.0%}", f"{tenth.right / tenth.count:.0%}")
+        for tenth in bins
+        if tenth.count
     ]
     rows = [tag("tr", [tag("td", cell) for cell in line]) for line in lines]
     titles = (_("confidence"), _("answers"), _("mean confidence"), _("right"))
@@ -192,19 +202,21 @@ def thresholds(report_data: ReportData) -> Html:
     total = len(report_data.intents)
     rows = []
     for threshold in THRESHOLDS:
-        kept = [gold == answer for _i, gold, answer, confidence in report_data.intents if confidence >= threshold]
-        right = f"{sum(kept) / len(kept):.1%}" if kept else "-"
-        rows.append(tag("tr", tag("td", f"{threshold:.0%}"), tag("td", f"{len(kept) / total:.1%}"), tag("td", right)))
+        outcomes = [gold == answer for _i, gold, answer, confidence in report_data.intents if confidence >= threshold]
+        right = f"{sum(outcomes) / len(outcomes):.1%}" if outcomes else "-"
+        rows.append(
+            tag("tr", tag("td", f"{threshold:.0%}"), tag("td", f"{len(outcomes) / total:.1%}"), tag("td", right))
+        )
     head = tag("tr", [tag("th", title, scope="col") for title in (_("threshold"), _("answered"), _("of these, right"))])
     return tag("table", tag("thead", head), tag("tbody", rows), class_="short")
 
 
-def _range(one: Bin) -> str:
-    return _("{low:.0%} to {high:.0%}", low=one.low, high=one.high)
+def _range(tenth: Bin) -> str:
+    return _("{low:.0%} to {high:.0%}", low=tenth.low, high=tenth.high)
 
 
-def _drawing(what: str, parts: Sequence[Html]) -> Html:
-    return tag("svg", parts, viewBox="0 0 365 225", role="img", aria_label=what)
+def _drawing(description: str, parts: Sequence[Html]) -> Html:
+    return tag("svg", parts, viewBox="0 0 365 225", role="img", aria_label=description)
 
 
 def _frame() -> list[Html]:

@@ -1,24 +1,24 @@
 "use strict";
-// Sorts tables and filters the list of wrong sentences. Without this script the whole page is still readable.
+// Sorts tables and filters the list of wrong sentences. The whole page is readable without it.
 
 const errors = Array.from(document.querySelectorAll("#errors > li"));
 const filters = document.getElementById("filters");
 const field = (key) => document.getElementById("filter-" + key);
-const chosen = (key) => (field(key) ? field(key).value : "");
+const selected = (key) => (field(key) ? field(key).value : "");
 
 // The searchable text of each wrong sentence, without the labels of its spans.
-const texts = errors.map((one) => one.querySelector(".text").textContent.toLowerCase());
+const texts = errors.map((item) => item.querySelector(".text").textContent.toLowerCase());
 
 function filter() {
-  const [gold, answer, kind, type] = ["gold", "answer", "kind", "type"].map(chosen);
-  const part = chosen("text").trim().toLowerCase();
+  const [gold, answer, kind, type] = ["gold", "answer", "kind", "type"].map(selected);
+  const part = selected("text").trim().toLowerCase();
   let shown = 0;
-  errors.forEach((one, i) => {
-    const data = one.dataset;
+  errors.forEach((item, i) => {
+    const data = item.dataset;
     const fits = (!gold || data.gold === gold) && (!answer || data.answer === answer)
       && (!kind || data.kinds.split(" ").includes(kind)) && (!type || data.types.split(" ").includes(type))
       && (!part || texts[i].includes(part));
-    one.hidden = !fits;
+    item.hidden = !fits;
     shown += fits;
   });
   const counter = document.getElementById("shown");
@@ -57,12 +57,12 @@ const collator = new Intl.Collator(undefined, {numeric: true});
 const value = (row, column) => row.children[column].dataset.value;
 
 function sort(table, column, heading) {
-  const before = heading.getAttribute("aria-sort");
-  const up = before ? before === "descending" : column === 0;
+  const previous = heading.getAttribute("aria-sort");
+  const ascending = previous ? previous === "descending" : column === 0;
   for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
-  heading.setAttribute("aria-sort", up ? "ascending" : "descending");
+  heading.setAttribute("aria-sort", ascending ? "ascending" : "descending");
   const rows = Array.from(table.tBodies[0].rows);
-  rows.sort((a, b) => (column === 0 ? collator.compare(value(a, 0), value(b, 0)) : value(a, column) - value(b, column)) * (up ? 1 : -1));
+  rows.sort((a, b) => (column === 0 ? collator.compare(value(a, 0), value(b, 0)) : value(a, column) - value(b, column)) * (ascending ? 1 : -1));
   table.tBodies[0].append(...rows);
 }
 

@@ -28,17 +28,17 @@ def marked(
     text: str, spans: Collection[RoleSpan], colours: Mapping[str, int], wrong: Collection[RoleSpan] = ()
 ) -> Html:
     """`text` with its spans as <mark> elements; the longest of overlapping spans is in the text, the others follow."""
-    kept: list[RoleSpan] = []
+    inline: list[RoleSpan] = []
     for span in sorted(in_text_order(spans), key=lambda s: s[0] - s[1]):
         inside = 0 <= span[0] < span[1] <= len(text)
-        if inside and all(span[1] <= other[0] or other[1] <= span[0] for other in kept):
-            kept.append(span)
+        if inside and all(span[1] <= other[0] or other[1] <= span[0] for other in inline):
+            inline.append(span)
     parts: list[str] = []
     at = 0
-    for span in in_text_order(kept):
+    for span in in_text_order(inline):
         parts += [text[at : span[0]], _mark(text[span[0] : span[1]], span, colours, span in wrong)]
         at = span[1]
-    rest = [span for span in in_text_order(spans) if span not in kept]
+    others = [span for span in in_text_order(spans) if span not in inline]
     overlapping = [
         tag(
             "span",
@@ -46,7 +46,7 @@ def marked(
             _mark(text[s[0] : s[1]], s, colours, s in wrong),
             class_="overlapping",
         )
-        for s in rest
+        for s in others
     ]
     return inner(tag("span", parts, text[at:], class_="text"), overlapping)
 
@@ -70,16 +70,16 @@ def error_list(report_data: ReportData, numbers: Mapping[str, int]) -> Html:
 
 
 def _error(report_data: ReportData, number: int, numbers: Mapping[str, int], colours: Mapping[str, int]) -> Html:
-    example, found = report_data.examples[number], report_data.differences[number]
+    example, differences = report_data.examples[number], report_data.differences[number]
     gold, predicted = report_data.pairs[number]
-    kinds = list(dict.fromkeys(one.kind for one in found))
-    types = {span[2] for one in found for span in (one.gold, one.predicted) if span}
-    wrong = {span for one in found for span in (one.gold, one.predicted) if span}
+    kinds = list(dict.fromkeys(difference.kind for difference in differences))
+    types = {span[2] for difference in differences for span in (difference.gold, difference.predicted) if span}
+    wrong = {span for difference in differences for span in (difference.gold, difference.predicted) if span}
     titles = kind_titles()
-    about = [tag("span", titles[kind], class_="kind") for kind in kinds]
-    about.append(tag("span", example.source, class_="source"))
+    details = [tag("span", titles[kind], class_="kind") for kind in kinds]
+    details.append(tag("span", example.source, class_="source"))
     if report_data.fold_of is not None:
-        about.append(tag("span", _("fold {number}", number=report_data.fold_of[number]), class_="source"))
+        details.append(tag("span", _("fold {number}", number=report_data.fold_of[number]), class_="source"))
     confidence = report_data.confidence(number)
     sides = []
     for title, frame, percent in (
@@ -91,7 +91,7 @@ def _error(report_data: ReportData, number: int, numbers: Mapping[str, int], col
         sides.append(tag("div", head, tag("p", text, class_="sentence")))
     return tag(
         "li",
-        tag("p", about, class_="about"),
+        tag("p", details, class_="details"),
         tag("div", sides, class_="sides"),
         data_gold=_number(gold.intent, numbers),
         data_answer=_number(predicted.intent, numbers),

@@ -40,17 +40,21 @@ def headline(report_data: ReportData) -> Html:
     """A tile for each headline figure, with its confidence interval."""
     tiles = []
     titles = headline_titles()
-    for key, found in report_data.headline.items():
+    for key, interval in report_data.headline.items():
         title, meaning = titles[key]
-        scale = _scale(found)
+        scale = _scale(interval)
         tiles.append(
             tag(
                 "div",
                 [
                     tag("p", title, class_="title"),
-                    tag("p", f"{100 * found.value:.1f}%", class_="figure"),
+                    tag("p", f"{100 * interval.value:.1f}%", class_="figure"),
                     scale,
-                    tag("p", _("{low:.1f} to {high:.1f}", low=100 * found.low, high=100 * found.high), class_="range"),
+                    tag(
+                        "p",
+                        _("{low:.1f} to {high:.1f}", low=100 * interval.low, high=100 * interval.high),
+                        class_="range",
+                    ),
                     tag("p", meaning, class_="muted"),
                 ],
                 class_="tile",
@@ -59,13 +63,13 @@ def headline(report_data: ReportData) -> Html:
     return tag("div", tiles, class_="tiles")
 
 
-def _scale(found: Interval) -> Html:
+def _scale(interval: Interval) -> Html:
     """A bar from 0 to 100 % with the interval and the figure."""
-    width = max(100 * (found.high - found.low), 0.5)
+    width = max(100 * (interval.high - interval.low), 0.5)
     bars = [
         tag("rect", x="0", y="4", width="100", height="2", class_="grid"),
-        tag("rect", x=f"{100 * found.low:.1f}", y="2", width=f"{width:.1f}", height="6", class_="range"),
-        tag("rect", x=f"{min(100 * found.value, 99.4):.1f}", y="0", width="0.6", height="10", class_="value"),
+        tag("rect", x=f"{100 * interval.low:.1f}", y="2", width=f"{width:.1f}", height="6", class_="range"),
+        tag("rect", x=f"{min(100 * interval.value, 99.4):.1f}", y="0", width="0.6", height="10", class_="value"),
     ]
     return tag("svg", bars, viewBox="0 0 100 10", preserveAspectRatio="none", aria_hidden="true")
 
@@ -140,7 +144,7 @@ def _percent(share: float | None) -> str:
 def _at(figures: Mapping[str, Any], key: str) -> float | None:
     """A figure by its key with dots; None if its section is None."""
     section, dot, field = key.partition(".")
-    found = figures.get(section)
-    if not dot or found is None:
-        return found
-    return found.get(field)
+    section_figures = figures.get(section)
+    if not dot or section_figures is None:
+        return section_figures
+    return section_figures.get(field)

@@ -12,7 +12,7 @@ const MESSAGES = {
     title: "cnlu playground",
     model: "Model",
     tokenLabel: "This server requires a token",
-    useToken: "Use it",
+    useToken: "Use this token",
     sentence: "Sentence",
     parse: "Parse",
     entities: "Entities",
@@ -20,7 +20,7 @@ const MESSAGES = {
     noSaving: "To correct and save sentences, start the server with",
     correctAndSave: "Correct and save",
     intent: "Intent",
-    selectPart: "Sentence: select a part of it",
+    selectPart: "Sentence (select a part of it)",
     selected: "Selected:",
     nothing: "nothing",
     type: "Type",
@@ -32,31 +32,31 @@ const MESSAGES = {
     saved: "Saved.",
     alreadySaved: "The file already has this sentence, annotated the same way.",
     none: "none",
-    byHand: "by hand",
+    byHand: "manual",
     remove: "Remove",
     removeEntity: "Remove {text}",
     roleOf: "role {name}",
     groupOf: "group {name}",
-    noAnswer: "The server does not answer.",
-    status: "The server answered {status}.",
+    noAnswer: "The server does not respond.",
+    status: "The server responded with status {status}.",
     selectFirst: "Select a part of the sentence first, with the mouse or with Shift and the arrow keys.",
-    typeMissing: "Give the entity a type.",
-    overlap: "This part overlaps another entity; remove that one first.",
-    intentMissing: "Give the sentence an intent.",
+    typeMissing: "Enter a type for the entity.",
+    overlap: "This part overlaps another entity; remove that entity first.",
+    intentMissing: "Enter an intent for the sentence.",
   },
   zh: {
-    title: "cnlu 试验台",
+    title: "cnlu 试用页面",
     model: "模型",
-    tokenLabel: "此服务需要访问令牌",
+    tokenLabel: "本服务需要访问令牌",
     useToken: "使用",
     sentence: "句子",
     parse: "解析",
     entities: "实体",
     intents: "意图",
-    noSaving: "如需修正并保存句子，请在启动服务时加上",
+    noSaving: "要修正并保存句子，请在启动服务时加上",
     correctAndSave: "修正并保存",
     intent: "意图",
-    selectPart: "句子：选中其中一段",
+    selectPart: "句子（请选中其中一段）",
     selected: "已选：",
     nothing: "无",
     type: "类型",
@@ -66,25 +66,25 @@ const MESSAGES = {
     addEntity: "添加实体",
     save: "保存",
     saved: "已保存。",
-    alreadySaved: "文件中已有这句话，标注也相同。",
+    alreadySaved: "文件中已有这个句子，且标注相同。",
     none: "无",
     byHand: "手动标注",
     remove: "删除",
     removeEntity: "删除 {text}",
     roleOf: "角色 {name}",
     groupOf: "分组 {name}",
-    noAnswer: "服务没有响应。",
-    status: "服务返回了状态码 {status}。",
-    selectFirst: "请先选中句子中的一段：用鼠标，或按住 Shift 用方向键。",
+    noAnswer: "服务器没有响应。",
+    status: "服务器返回了状态码 {status}。",
+    selectFirst: "请先选中句子中的一段，可以用鼠标，也可以用 Shift 加方向键。",
     typeMissing: "请填写实体类型。",
-    overlap: "这一段与另一个实体重叠，请先删除那个实体。",
+    overlap: "这一段与另一个实体重叠；请先删除那个实体。",
     intentMissing: "请填写句子的意图。",
   },
 };
 
 // `?lang=`, else the language that the server was started with, else the browser's.
-const asked = new URLSearchParams(location.search).get("lang");
-const preferred = asked || document.documentElement.dataset.lang || navigator.language || "en";
+const requested = new URLSearchParams(location.search).get("lang");
+const preferred = requested || document.documentElement.dataset.lang || navigator.language || "en";
 const language = preferred.toLowerCase().startsWith("zh") ? "zh" : "en";
 
 function t(key, values = {}) {
@@ -93,7 +93,7 @@ function t(key, values = {}) {
 
 function translatePage() {
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
-  for (const one of document.querySelectorAll("[data-text]")) one.textContent = t(one.dataset.text);
+  for (const node of document.querySelectorAll("[data-text]")) node.textContent = t(node.dataset.text);
 }
 
 let labels = { intents: [], entities: [], roles: {}, groups: {}, annotate: false };
@@ -108,7 +108,7 @@ const sliceOf = (text, start, end) => Array.from(text).slice(start, end).join(""
 
 // ---- requests
 
-class Refusal extends Error {}
+class RequestError extends Error {}
 
 async function call(path, body) {
   const headers = {};
@@ -119,25 +119,25 @@ async function call(path, body) {
     options.body = JSON.stringify(body);
     headers["Content-Type"] = "application/json";
   }
-  let answer;
+  let response;
   try {
-    answer = await fetch(path, options);
+    response = await fetch(path, options);
   } catch {
-    throw new Refusal(t("noAnswer"));
+    throw new RequestError(t("noAnswer"));
   }
-  const content = await answer.json().catch(() => ({}));
-  $("token-form").hidden = answer.status !== 401;
-  if (answer.status === 401) $("token").focus();
-  if (!answer.ok) throw new Refusal(content.error ? content.error.message : t("status", { status: answer.status }));
+  const content = await response.json().catch(() => ({}));
+  $("token-form").hidden = response.status !== 401;
+  if (response.status === 401) $("token").focus();
+  if (!response.ok) throw new RequestError(content.error ? content.error.message : t("status", { status: response.status }));
   return content;
 }
 
-async function reporting(place, action) {
+async function report(place, action) {
   $(place).textContent = "";
   try {
     await action();
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof RequestError)) throw error;
     $(place).textContent = error.message;
   }
 }
@@ -145,10 +145,10 @@ async function reporting(place, action) {
 // ---- building the page
 
 function element(name, content, className) {
-  const made = document.createElement(name);
-  if (content !== undefined) made.textContent = content;
-  if (className) made.className = className;
-  return made;
+  const node = document.createElement(name);
+  if (content !== undefined) node.textContent = content;
+  if (className) node.className = className;
+  return node;
 }
 
 function fill(list, names) {
@@ -159,11 +159,11 @@ function fill(list, names) {
   }));
 }
 
-const seen = new Map(); // type -> colour, in order of appearance, so that the types of one sentence rarely share a colour
+const colours = new Map(); // type -> colour, in order of appearance, so that the types of one sentence rarely share a colour
 
 function colour(type) {
-  if (!seen.has(type)) seen.set(type, "c" + (seen.size % COLOURS));
-  return seen.get(type);
+  if (!colours.has(type)) colours.set(type, "c" + (colours.size % COLOURS));
+  return colours.get(type);
 }
 
 const percent = (share) => (100 * share).toFixed(1) + " %";
@@ -189,20 +189,20 @@ function showEntities() {
   pieces.push(document.createTextNode(points.slice(at).join("")));
   $("marked").replaceChildren(...pieces);
   $("entities").replaceChildren(...current.entities.map(entityLine));
-  if (!current.entities.length) $("entities").append(element("li", t("none"), "quiet"));
+  if (!current.entities.length) $("entities").append(element("li", t("none"), "muted"));
 }
 
 function entityLine(entity) {
   const line = element("li");
-  const what = element("span", sliceOf(current.text, entity.start, entity.end), "what " + colour(entity.entity));
-  what.lang = "zh";
-  line.append(what, element("span", kindOf(entity), "kind"));
-  if (entity.confidence_entity !== undefined) line.append(element("span", percent(entity.confidence_entity), "sure quiet"));
-  else line.append(element("span", t("byHand"), "sure quiet"));
+  const surface = element("span", sliceOf(current.text, entity.start, entity.end), "surface " + colour(entity.entity));
+  surface.lang = "zh";
+  line.append(surface, element("span", kindOf(entity), "kind"));
+  if (entity.confidence_entity !== undefined) line.append(element("span", percent(entity.confidence_entity), "confidence muted"));
+  else line.append(element("span", t("byHand"), "confidence muted"));
   if (labels.annotate) {
     const remove = element("button", t("remove"), "plain");
     remove.type = "button";
-    remove.setAttribute("aria-label", t("removeEntity", { text: what.textContent }));
+    remove.setAttribute("aria-label", t("removeEntity", { text: surface.textContent }));
     remove.addEventListener("click", () => {
       current.entities = current.entities.filter((other) => other !== entity);
       changed();
@@ -220,10 +220,10 @@ function showRanking(ranking) {
     bar.max = 1;
     bar.value = confidence;
     bar.setAttribute("aria-label", name);
-    line.append(element("span", name, "name"), bar, element("span", percent(confidence), "sure"));
+    line.append(element("span", name, "name"), bar, element("span", percent(confidence), "confidence"));
     return line;
   }));
-  if (!ranking.length) $("ranking").append(element("li", t("none"), "quiet"));
+  if (!ranking.length) $("ranking").append(element("li", t("none"), "muted"));
 }
 
 function changed() {
@@ -245,15 +245,15 @@ async function loadLabels() {
 
 async function parse() {
   const text = $("text").value;
-  const mine = ++lastRequest;
+  const request = ++lastRequest;
   if (!text.trim()) return;
   if ($("model").textContent === "…") await loadLabels();
-  const found = await call("/parse", { text });
-  if (mine !== lastRequest) return;
-  current = { text: found.text, entities: found.entities };
-  showRanking(found.intent_ranking);
-  $("intent").value = found.intent.name || "";
-  $("span").value = found.text;
+  const result = await call("/parse", { text });
+  if (request !== lastRequest) return;
+  current = { text: result.text, entities: result.entities };
+  showRanking(result.intent_ranking);
+  $("intent").value = result.intent.name || "";
+  $("span").value = result.text;
   selection = null;
   showSelection();
   changed();
@@ -266,7 +266,7 @@ async function parse() {
 
 let selection = null; // the part of the sentence selected last, in code points
 
-function noteSelection() {
+function rememberSelection() {
   const { selectionStart: from, selectionEnd: to, value } = $("span");
   if (from === to) return;
   // The sentence has no line breaks, which a text area would normalize, so its units are those of the sentence.
@@ -285,15 +285,15 @@ function fillRoles() {
 
 function addEntity() {
   const entity = $("type").value.trim();
-  if (!selection) throw new Refusal(t("selectFirst"));
-  if (!entity) throw new Refusal(t("typeMissing"));
+  if (!selection) throw new RequestError(t("selectFirst"));
+  if (!entity) throw new RequestError(t("typeMissing"));
   const { start, end } = selection;
   if (current.entities.some((other) => other.start < end && start < other.end)) {
-    throw new Refusal(t("overlap"));
+    throw new RequestError(t("overlap"));
   }
-  const made = { start, end, entity };
-  for (const part of ["role", "group"]) if ($(part).value.trim()) made[part] = $(part).value.trim();
-  current.entities = [...current.entities, made].sort((one, other) => one.start - other.start);
+  const added = { start, end, entity };
+  for (const part of ["role", "group"]) if ($(part).value.trim()) added[part] = $(part).value.trim();
+  current.entities = [...current.entities, added].sort((one, other) => one.start - other.start);
   for (const part of ["type", "role", "group"]) $(part).value = "";
   selection = null;
   showSelection();
@@ -303,7 +303,7 @@ function addEntity() {
 async function save() {
   $("saved").textContent = "";
   const intent = $("intent").value.trim();
-  if (!intent) throw new Refusal(t("intentMissing"));
+  if (!intent) throw new RequestError(t("intentMissing"));
   const entities = current.entities.map(({ start, end, entity, role, group }) => ({ start, end, entity, role, group }));
   $("save").disabled = true;
   try {
@@ -316,10 +316,10 @@ async function save() {
 
 // ---- events
 
-function on(id, event, place, action) {
-  $(id).addEventListener(event, (happened) => {
-    if (event === "submit") happened.preventDefault();
-    reporting(place, action);
+function on(id, type, place, action) {
+  $(id).addEventListener(type, (event) => {
+    if (type === "submit") event.preventDefault();
+    report(place, action);
   });
 }
 
@@ -334,17 +334,17 @@ on("token-form", "submit", "problem", async () => {
 });
 $("type").addEventListener("input", fillRoles);
 $("intent").addEventListener("input", () => { $("saved").textContent = ""; });
-for (const event of ["select", "mouseup", "keyup", "touchend"]) $("span").addEventListener(event, noteSelection);
+for (const type of ["select", "mouseup", "keyup", "touchend"]) $("span").addEventListener(type, rememberSelection);
 // Not `readonly`: Chromium would show no caret, and nothing could be selected by keyboard.
-$("span").addEventListener("beforeinput", (happened) => happened.preventDefault());
+$("span").addEventListener("beforeinput", (event) => event.preventDefault());
 $("span").addEventListener("input", () => { $("span").value = current.text; }); // input methods ignore the cancelled beforeinput
 // Enter in an entity field adds the entity; it must not save the sentence.
 for (const id of ["type", "role", "group"]) {
-  $(id).addEventListener("keydown", (happened) => {
-    if (happened.key !== "Enter" || happened.isComposing) return;
-    happened.preventDefault();
+  $(id).addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing) return;
+    event.preventDefault();
     $("add").click();
   });
 }
 translatePage();
-reporting("problem", loadLabels);
+report("problem", loadLabels);

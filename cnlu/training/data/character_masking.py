@@ -14,8 +14,8 @@ from torch import Tensor
 
 from cnlu.features.vocabulary import Vocabulary
 
-RATE = 0.15  # of the characters, as DIET and BERT
-REACH = 3  # the widest template of _LOCAL looks this far
+RATE = 0.15  # share of the characters, as in DIET and BERT
+REACH = 3  # distance of the widest template of _LOCAL
 _OWN = ("c[0]=", "t[0]=", "py[0]=")  # templates of one character alone
 _LOCAL = ("c[", "t[", "py[")  # templates within REACH, unlike words and dictionary hits
 
@@ -53,9 +53,9 @@ class CharacterMasking:
         target = self.guess[numbers].amax(-1)
         hide = ((torch.rand(mask.shape, device=mask.device) < RATE) & (mask > 0) & (target > 0)).float()
         near = torch.nn.functional.max_pool1d(hide[:, None], 2 * REACH + 1, stride=1, padding=REACH)[:, 0]
-        kept = characters * torch.where(near[..., None] > 0, self.own[numbers], self.local[numbers])
-        kept = kept * (hide[..., None] == 0)
-        inputs = {"characters": kept, "sentence": torch.zeros_like(batch["sentence"]), "mask": mask}
+        visible = characters * torch.where(near[..., None] > 0, self.own[numbers], self.local[numbers])
+        visible = visible * (hide[..., None] == 0)
+        inputs = {"characters": visible, "sentence": torch.zeros_like(batch["sentence"]), "mask": mask}
         return inputs, hide, target
 
 

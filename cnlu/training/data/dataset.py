@@ -28,11 +28,11 @@ class Dataset:
     data: NluData
     """The loaded data, whose dictionaries and synonyms go into the model."""
     train: list[Example]
-    """The examples that the final model has learned from"""
+    """The examples that the final model learns from"""
     dev: list[Example]
-    """The examples that are only evaluated on; empty if there are too few to hold any out."""
+    """The examples that are only evaluated on; empty if there are too few to hold any out"""
     held_out_by: Sequence[int] = ()
-    """The mask per example of `train` of the members that learn from it only after calibration; empty: none"""
+    """For each example of `train`, the mask of the members that learn from it only after calibration; empty: none"""
 
     def calibration_examples(self) -> tuple[list[Example], list[int]]:
         """The examples that calibrate, and their masks: the dev examples, or those that some member leaves out."""
@@ -135,10 +135,10 @@ def _usable(examples: Sequence[Example], model: ModelConfig) -> list[Example]:
     return usable
 
 
-def _refits(dev: list[Example], config: Config, given: bool, out_of_fold: bool) -> bool:
-    """Whether the model is refit on all examples in the end; never on `given` dev examples, those of --dev."""
+def _refits(dev: list[Example], config: Config, separate_dev: bool, out_of_fold: bool) -> bool:
+    """Whether the model is refit on all examples in the end; never with a `separate_dev` set, that of --dev."""
     reason, training = "", config.training
-    if given:
+    if separate_dev:
         reason = _("has no effect with --dev")
     elif len(dev) >= training.min_dev:
         reason = n_(

@@ -17,7 +17,8 @@ from cnlu.features.extract import Extractor, Features
 from cnlu.features.vocabulary import Vocabularies, VocabularyBuilder
 from cnlu.features.windows import Plan, Window, plan
 from cnlu.model.losses import IGNORE_INDEX
-from cnlu.runtime.grouping import MAX_ENTITIES, GroupFeatures, group_features
+from cnlu.runtime.grouping import MAX_ENTITIES
+from cnlu.runtime.grouping_features import GroupFeatures, group_features
 from cnlu.runtime.labels import Labels
 from cnlu.text.tokens import AlignedTokenizer, Tokens
 from cnlu.text.view import View, view
@@ -36,7 +37,7 @@ class RowItems(NamedTuple):
     features: GroupFeatures
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """The inputs and gold labels of one text or window."""
 
@@ -59,7 +60,7 @@ class Row:
     segment_intents: Array | None = None
     """int64 [L]: for multi-intent, the intent of each character; IGNORE_INDEX if unknown"""
     held_out_by: int = 0
-    """Bit m is set while member m of the ensemble does not learn from the row; see `out_of_fold`"""
+    """Bit m is set if member m of the ensemble does not learn from the row before the refit; see `out_of_fold`"""
     items: RowItems | None = None
     """None without entities that can belong to an item"""
 
@@ -73,34 +74,51 @@ def featurize(
     labels: Labels,
     config: Config,
     tokenizer: AlignedTokenizer | None = None,
-    known: Vocabularies | None = None,
+    initial_vocabularies: Vocabularies | None = None,
 ) -> tuple[list[list[Row]], Vocabularies]:
-    """The rows of each group of examples, and the vocabularies of all groups, which extend the `known` ones.
+    """The rows of each group of examples, and the vocabularies of all groups, which extend the initial ones.
 
     A text without characters has no row.
     """
     characters, sentence = VocabularyBuilder(), VocabularyBuilder()
     windows = []
     for number, example in ((number, example) for number, group in enumerate(groups) for example in group):
-        for part, window, seen in _parts_of(example, config, tokenizer):
-            features = extractor.extract(seen)
+        for part, window, visible in _parts_of(example, config, tokenizer):
+            features = extractor.extract(visible)
             provisional_ids = [characters.add(row) for row in features.characters]
-            tokens = tokenizer.read(seen.text) if tokenizer else None
+            tokens = tokenizer.encode(visible.text) if tokenizer else None
             windows.append((number, part, window, provisional_ids, sentence.add(features.sentence), tokens))
-    settings = config.features
-    character_vocabulary, character_ids = characters.build(
-        settings.min_count, settings.max_features, known.characters if known else None
-    )
-    sentence_vocabulary, sentence_ids = sentence.build(
-        settings.sentence_min_count, settings.sentence_max_features, known.sentence if known else None
-    )
+    vocabularies, character_ids, sentence_ids = _build_vocabularies(characters, sentence, config, initial_vocabularies)
     rows: list[list[Row]] = [[] for _ in groups]
     for number, part, window, provisional_ids, sentence_id, tokens in windows:
         if provisional_ids:
-            ids = _known_first(provisional_ids, character_ids), _known(sentence_ids[sentence_id])
-            rows[number].append(_row(part, window, *ids, labels, config, tokens))
-    seen_characters = {*characters_of(characters.provisional), *(known.seen_characters if known else "")}
-    return rows, Vocabularies(character_vocabulary, sentence_vocabulary, "".join(sorted(seen_characters)))
+            row = _row(
+                example=part,
+                window=window,
+                characters=_remove_unknown(provisional_ids, character_ids),
+                sentence=_nonzero(sentence_ids[sentence_id]),
+                labels=labels,
+                config=config,
+                tokens=tokens,
+            )
+            rows[number].append(row)
+    return rows, vocabularies
+
+
+def _build_vocabularies(
+    characters: VocabularyBuilder, sentence: VocabularyBuilder, config: Config, initial: Vocabularies | None
+) -> tuple[Vocabularies, Array, Array]:
+    """(The vocabularies, the final id of each provisional character feature, of each provisional sentence feature)"""
+    settings = config.features
+    character_vocabulary, character_ids = characters.build(
+        settings.min_count, settings.max_features, initial.characters if initial else None
+    )
+    sentence_vocabulary, sentence_ids = sentence.build(
+        settings.sentence_min_count, settings.sentence_max_features, initial.sentence if initial else None
+    )
+    seen_characters = {*characters_of(characters.provisional), *(initial.seen_characters if initial else "")}
+    vocabularies = Vocabularies(character_vocabulary, sentence_vocabulary, "".join(sorted(seen_characters)))
+    return vocabularies, character_ids, sentence_ids
 
 
 def feature_ids(features: Features, vocabularies: Vocabularies) -> tuple[Array, Array]:
@@ -120,32 +138,32 @@ def _parts_of(
 
     The texts and offsets of the examples are those of the view.
     """
-    seen = view(example.text)
-    example = _in_view(example, seen)
-    plan = plan_windows(seen.text, config, tokenizer)
+    visible = view(example.text)
+    example = _in_view(example, visible)
+    plan = plan_windows(visible.text, config, tokenizer)
     if not plan.intent:
-        return [(example, plan.windows[0], seen)]
+        return [(example, plan.windows[0], visible)]
     parts = [
-        (replace(example, intent=None), window, seen.part([(window.start, window.end)])) for window in plan.windows
+        (replace(example, intent=None), window, visible.part([(window.start, window.end)])) for window in plan.windows
     ]
     if example.intent is None:
         return parts
     intent_example = _intent_example(example, plan)
     length = len(intent_example.text)
-    return [*parts, (intent_example, Window(0, length, 0, length), seen.part(plan.intent))]
+    return [*parts, (intent_example, Window(0, length, 0, length), visible.part(plan.intent))]
 
 
-def _in_view(example: Example, seen: View) -> Example:
+def _in_view(example: Example, visible: View) -> Example:
     """The example with the text and offsets of the view; entities outside the view are dropped."""
     entities = []
     for entity in example.entities:
-        start, end = seen.of_raw(entity.start, entity.end)
+        start, end = visible.of_raw(entity.start, entity.end)
         if start < end:
             entities.append(replace(entity, start=start, end=end))
     if isinstance(example, MultiIntentExample):
-        segment_intents = tuple((seen.of_raw(start, start)[0], intent) for start, intent in example.segment_intents)
+        segment_intents = tuple((visible.of_raw(start, start)[0], intent) for start, intent in example.segment_intents)
         example = replace(example, segment_intents=segment_intents)
-    return replace(example, text=seen.text, entities=tuple(entities))
+    return replace(example, text=visible.text, entities=tuple(entities))
 
 
 def _intent_example(example: Example, plan: Plan) -> Example:
@@ -162,8 +180,8 @@ def _intent_example(example: Example, plan: Plan) -> Example:
     return Example(plan.intent_text(example.text), example.intent, tuple(entities))
 
 
-def _known_first(rows: list[list[int]], final: Array) -> Array:
-    """The final ids [L, F] of provisional ones, unknown features removed."""
+def _remove_unknown(rows: list[list[int]], final: Array) -> Array:
+    """The final ids [L, F] of provisional ones, without unknown features."""
     width = max(map(len, rows))
     table = np.zeros((len(rows), width), np.int32)
     for i, row in enumerate(rows):
@@ -172,7 +190,7 @@ def _known_first(rows: list[list[int]], final: Array) -> Array:
     return table[:, : max(1, int((table > 0).sum(axis=1).max()))]
 
 
-def _known(ids: Array) -> Array:
+def _nonzero(ids: Array) -> Array:
     return ids[ids > 0]
 
 
@@ -187,11 +205,11 @@ def _row(
 ) -> Row:
     inside = [_clipped(e, window) for e in example.entities if e.start < window.end and e.end > window.start]
     tags, dropped = labels.tag_set(config.model.tagging).encode(len(characters), inside)
-    kept = [e for e in inside if not any(e is lost for lost in dropped)]  # of two equal entities, one is dropped
+    entities = [e for e in inside if not any(e is lost for lost in dropped)]  # of two equal entities, one is dropped
     intent, *second_intent = intent_ids(example.intent, labels, config.model.multi_label) or [IGNORE_INDEX]
-    roles = _roles(len(characters), kept, labels)
+    roles = _roles(len(characters), entities, labels)
     segment_intents = _segment_intents(example, len(characters), labels) if config.model.multi_label else None
-    items = None if _has_groups_twice(example) else _items(example.text[window.start : window.end], kept, labels)
+    items = None if _has_groups_twice(example) else _items(example.text[window.start : window.end], entities, labels)
     return Row(
         characters=characters,
         sentence=sentence,

@@ -46,9 +46,9 @@ def add_frozen_features(
             output = aligned_encoder(batch["tokens"], batch["token_mask"], batch["alignment"])
             vectors, sentences = output.characters.cpu().numpy(), output.views.cpu().numpy()
             for k, i in enumerate(indices):
-                place = store[starts[i] : starts[i + 1]]
-                place[:views], place[views:] = sentences[k], vectors[k, : len(rows[i])]
-                encoded[i] = replace(rows[i], frozen_features=(place[views:], place[:views]))
+                target = store[starts[i] : starts[i + 1]]
+                target[:views], target[views:] = sentences[k], vectors[k, : len(rows[i])]
+                encoded[i] = replace(rows[i], frozen_features=(target[views:], target[:views]))
             bar.update(len(indices))
     return encoded
 

@@ -29,14 +29,14 @@ from cnlu.text.tokens import AlignedTokenizer
 from cnlu.training.data.featurize import Row, featurize
 
 FOLDS = 4
-"""The least number of folds; an ensemble with more members has one each, and with fewer, all learn from the rest"""
+"""Minimum number of folds. With more members there is one fold each; with fewer, all members learn from the rest"""
 
 
 def hold_out_by_member(examples: Sequence[Example], members: int, seed: int) -> list[int]:
     """For each example the mask of the member that does not learn from it at first, or 0.
 
-    All examples of a text are in one fold. An example is not left out if no other fold has its intent: the scores of a
-    member that does not know an intent do not calibrate those that do.
+    All examples of a text are in one fold. An example is not left out if no other fold has its intent, because a
+    member that has never seen an intent gives scores that are useless for calibration.
     """
     texts = len({example.text for example in examples})
     if texts < 2:
@@ -65,7 +65,7 @@ def featurize_by_mask(
     labels: Labels,
     config: Config,
     tokenizer: AlignedTokenizer | None = None,
-    known: Vocabularies | None = None,
+    initial_vocabularies: Vocabularies | None = None,
 ) -> tuple[list[Row], Vocabularies]:
     """`featurize` for examples by member mask, with the mask in each row."""
     groups, vocabularies = featurize(
@@ -74,7 +74,7 @@ def featurize_by_mask(
         labels=labels,
         config=config,
         tokenizer=tokenizer,
-        known=known,
+        initial_vocabularies=initial_vocabularies,
     )
     rows = [replace(row, held_out_by=mask) for mask, group in zip(examples, groups, strict=True) for row in group]
     return rows, vocabularies
@@ -92,10 +92,10 @@ def select_learned(
     if "held_out_by" not in batch:
         return batch, encoder_output
     learned = (batch["held_out_by"] >> member) & 1 == 0
-    selected = {name: tensor[learned] for name, tensor in batch.items() if name not in ("known", "held_out_by")}
-    known = torch.zeros_like(learned)
-    known[batch["known"]] = True
-    selected["known"] = known[learned].nonzero()[:, 0]
+    selected = {name: tensor[learned] for name, tensor in batch.items() if name not in ("labelled_rows", "held_out_by")}
+    labelled = torch.zeros_like(learned)
+    labelled[batch["labelled_rows"]] = True
+    selected["labelled_rows"] = labelled[learned].nonzero()[:, 0]
     if encoder_output is None:
         return selected, None
     return selected, EncoderOutput(encoder_output.characters[learned], encoder_output.views[learned])

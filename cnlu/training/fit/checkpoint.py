@@ -19,7 +19,7 @@ from cnlu.i18n import _
 from cnlu.interrupts import held_back
 
 
-@dataclass
+@dataclass(kw_only=True)
 class TrainingState:
     """Everything a run needs to continue after `epoch` epochs as if it had never stopped."""
 
@@ -42,32 +42,35 @@ class Checkpoint:
     @classmethod
     def beside(cls, out: Path, settings: dict[str, Any], examples: list[Example], data: NluData) -> Checkpoint:
         """The checkpoint of a training that writes `out`; `examples` includes dev, `data` has the dictionaries."""
-        about = [__version__, settings, data.lookups, data.regexes, data.synonyms, data.synonyms_of]
-        digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+        settings_and_data = [__version__, settings, data.lookups, data.regexes, data.synonyms, data.synonyms_of]
+        digest = hashlib.sha256(json.dumps(settings_and_data, sort_keys=True).encode())
         for example in examples:
             digest.update(ascii((example.text, example.intent, example.entities)).encode())
         return cls(out.with_name(out.name + ".training"), digest.hexdigest())
 
     def save(self, state: TrainingState) -> None:
-        """Write a new state, then replace the old one; a kill leaves one of them. Raises ModelError on a full disk."""
-        fresh, old = (
-            self.folder.with_name(self.folder.name + ".new"),
-            self.folder.with_name(self.folder.name + ".old"),
-        )
+        """Write a new state, then replace the old one; after a kill, one of them is left.
+
+        Raises ModelError if the disk is full.
+        """
+        fresh = self.folder.with_name(self.folder.name + ".new")
+        old = self.folder.with_name(self.folder.name + ".old")
         try:
             shutil.rmtree(fresh, ignore_errors=True)
             fresh.mkdir(parents=True)
             tensors = {name: t.detach().cpu().contiguous() for name, t in state.tensors.items()}
             (fresh / "state.safetensors").write_bytes(save(tensors))  # a full disk is an OSError here
-            about = {
+            metadata = {
                 "epoch": state.epoch,
                 "best_epoch": state.best_epoch,
                 "best_score": state.best_score,
                 "history": state.history,
             }
-            (fresh / "state.json").write_text(json.dumps(about | {"fingerprint": self.fingerprint}), encoding="utf-8")
+            (fresh / "state.json").write_text(
+                json.dumps(metadata | {"fingerprint": self.fingerprint}), encoding="utf-8"
+            )
             with held_back():
-                if self.folder.exists():  # absent if a kill fell between the two renames
+                if self.folder.exists():  # absent after a kill between the two renames
                     shutil.rmtree(old, ignore_errors=True)
                     self.folder.rename(old)
                 fresh.rename(self.folder)
@@ -84,7 +87,7 @@ class Checkpoint:
         old = self.folder.with_name(self.folder.name + ".old")
         folder = self.folder if self.folder.exists() or not old.exists() else old
         try:
-            about = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+            metadata = json.loads((folder / "state.json").read_text(encoding="utf-8"))
             tensors = load_file(folder / "state.safetensors")
         except FileNotFoundError as error:
             problem = _("there is no interrupted training to resume")
@@ -92,13 +95,13 @@ class Checkpoint:
         except Exception as error:
             problem = _("the training state is damaged")
             raise UsageError(folder, problem, _("delete it and train without --resume")) from error
-        if about.pop("fingerprint", None) != self.fingerprint:
+        if metadata.pop("fingerprint", None) != self.fingerprint:
             raise UsageError(
                 self.folder,
                 _("was left by a training with other examples or settings"),
                 _("give the same ones, or leave --resume out to start afresh"),
             )
-        return TrainingState(**about, tensors=tensors)
+        return TrainingState(**metadata, tensors=tensors)
 
     def exists(self) -> bool:
         """Whether there is a state to resume from."""

@@ -42,7 +42,7 @@ Scorer = Callable[[Sequence[Row]], Sequence[NDArray[Any]]]
 
 
 def torch_scorer(network: Ensemble) -> Scorer:
-    """Scores by the network without dropout; each row by the members that have not learned from it."""
+    """Scores by the network without dropout; the members that have learned from a row do not score it."""
     network.eval()
     device = next(network.parameters()).device
 
@@ -75,18 +75,18 @@ class DevWindow(NamedTuple):
     window: int
     """Number of the window in its plan, or INTENT_TEXT"""
     row: Row
-    known: float
-    """Share of its features that training has seen, the example itself left out"""
+    known_share: float
+    """Share of its features that training has seen, not counting the example itself"""
 
 
 class DevEvaluator:
-    """Scores the examples that calibrate, with features computed once and the same assembling as at run time.
+    """Scores the dev examples; features are computed once, and results are assembled as at run time.
 
-    The examples are held out from training, or some members of the ensemble do not learn from them at first
-    (`held_out_by` are the masks of these members) and they are among the `learned`. None of them is blank.
+    The examples are held out from training. Or they are among the `learned` examples, and some members of the ensemble
+    do not learn from them at first: `held_out_by` holds the masks of these members. No example is blank.
 
-    For multi-intent, as many synthesized pairs are added: few users annotate any, and sentences of one intent cannot
-    tell how likely a second one is.
+    For multi-intent, as many synthesized pairs are added, because few users annotate pairs, and sentences with one
+    intent do not show how likely a second one is.
     """
 
     def __init__(
@@ -109,8 +109,8 @@ class DevEvaluator:
         self.out_of_scope_intent = config.model.out_of_scope
         self.tags = labels.tag_set(config.model.tagging)
         views = [view(example.text) for example in self.scored]
-        self.hits = [extractor.hits(seen) for seen in views[: len(examples)]]
-        self.plans = [plan_windows(seen.text, config, tokenizer) for seen in views]
+        self.hits = [extractor.hits(visible) for visible in views[: len(examples)]]
+        self.plans = [plan_windows(visible.text, config, tokenizer) for visible in views]
         self.seen_characters, self.learned = vocabularies.seen_characters, len(learned)
         features_of_learned = (extractor.extract(view(example.text)) for example in learned)
         coverage = SeenFeatures.of(features_of_learned, config.features.min_count) if any(masks) else None
@@ -118,18 +118,18 @@ class DevEvaluator:
         def dev_window(number: int, window: int, part: View) -> DevWindow:
             features = extractor.extract(part)
             characters, sentence = feature_ids(features, vocabularies)
-            tokens = tokenizer.read(part.text) if tokenizer else None
+            tokens = tokenizer.encode(part.text) if tokenizer else None
             if coverage:
-                known = coverage.share_without(features, vocabularies.characters.ids)
+                share = coverage.share_without(features, vocabularies.characters.ids)
             else:
-                known = known_share(features, int(np.count_nonzero(characters)), vocabularies.seen_characters)
-            return DevWindow(number, window, _unlabelled_row(characters, sentence, tokens, masks[number]), known)
+                share = known_share(features, int(np.count_nonzero(characters)), vocabularies.seen_characters)
+            return DevWindow(number, window, _unlabelled_row(characters, sentence, tokens, masks[number]), share)
 
         parts = ((i, *part) for i, pair in enumerate(zip(views, self.plans, strict=True)) for part in _parts(*pair))
         self.windows = sorted((dev_window(*part) for part in parts), key=lambda window: len(window.row))
 
     def replace_rows(self, compute: Callable[[list[Row]], list[Row]]) -> None:
-        """Replace all rows by what `compute` makes of them, such as rows with frozen features."""
+        """Replace all rows by the output of `compute`, such as rows with frozen features."""
         rows = compute([window.row for window in self.windows])
         self.windows = [window._replace(row=row) for window, row in zip(self.windows, rows, strict=True)]
 
@@ -145,10 +145,10 @@ class DevEvaluator:
         """
         count = len(self.scored)
         scores = self._scores(scorer, count, 1) if scorer else self._scores(torch_scorer(network), count)
-        known = [i for i, e in enumerate(self.examples) if intent_ids(e.intent, self.labels, self.multi_intent)]
-        calibration = Calibration(*self._temperature(scores), calibrated_on=len(known))
+        labelled = [i for i, e in enumerate(self.examples) if intent_ids(e.intent, self.labels, self.multi_intent)]
+        calibration = Calibration(*self._temperature(scores), calibrated_on=len(labelled))
         assembler = self._assembler(network, calibration)
-        in_scope = [i for i in known if self.examples[i].intent != self.out_of_scope_intent]
+        in_scope = [i for i in labelled if self.examples[i].intent != self.out_of_scope_intent]
         oos_scorer = fit_oos_scorer(
             [assembler.energy(scores[i].intent) for i in in_scope],
             [scores[i].known for i in in_scope],
@@ -162,14 +162,14 @@ class DevEvaluator:
     def _temperature(self, scores: list[Scores]) -> tuple[float, float]:
         """(temperature, decision bias)"""
         numbers = [intent_ids(e.intent, self.labels, self.multi_intent) for e in self.scored]
-        known = [i for i, named in enumerate(numbers) if named]
-        if not known or (len(self.labels.intents) < 2 and not self.multi_intent):
+        labelled = [i for i, intents in enumerate(numbers) if intents]
+        if not labelled or (len(self.labels.intents) < 2 and not self.multi_intent):
             return 1.0, 0.0
-        logits = np.stack([scores[i].intent for i in known])
+        logits = np.stack([scores[i].intent for i in labelled])
         if not self.multi_intent:
-            return fit_temperature(logits, np.array([numbers[i][0] for i in known])), 0.0
+            return fit_temperature(logits, np.array([numbers[i][0] for i in labelled])), 0.0
         gold = np.zeros(logits.shape, bool)
-        for row, i in enumerate(known):
+        for row, i in enumerate(labelled):
             gold[row, numbers[i]] = True
         return fit_multi_label(logits, gold)
 
@@ -185,16 +185,14 @@ class DevEvaluator:
             oos_scorer=calibration.oos_scorer,
             out_of_scope_intent=self.out_of_scope_intent,
             decision_bias=calibration.decision_bias,
-            group_decoder=self._items(network),
+            group_decoder=self._group_decoder(network),
         )
 
-    def _items(self, network: Ensemble) -> GroupDecoder | None:
+    def _group_decoder(self, network: Ensemble) -> GroupDecoder | None:
         weights = network.item_weights()
-        return (
-            None
-            if weights is None or self.labels.items is None
-            else GroupDecoder(self.labels.items, weights.cpu().numpy())
-        )
+        if weights is None or self.labels.items is None:
+            return None
+        return GroupDecoder(self.labels.items, weights.cpu().numpy())
 
     def _metrics(self, network: Ensemble, scores: list[Scores], calibration: Calibration) -> dict[str, Any]:
         assembler = self._assembler(network, calibration)
@@ -208,9 +206,9 @@ class DevEvaluator:
         for start in range(0, len(windows), batch_size):
             batch = windows[start : start + batch_size]
             arrays = scorer([window.row for window in batch])
-            for i, (example, window, row, known) in enumerate(batch):
+            for i, (example, window, row, share) in enumerate(batch):
                 outputs = (array[i, : len(row)] if array.ndim == 3 else array[i] for array in arrays)
-                parts[example][window] = Scores(*outputs, known=known)
+                parts[example][window] = Scores(*outputs, known=share)
         return [_stitched(plan, scores) for plan, scores in zip(self.plans, parts, strict=False)]
 
 
@@ -225,10 +223,10 @@ def _with_pairs(
     return [example for example, _ in masked], [mask for _, mask in masked]
 
 
-def _parts(seen: View, plan: Plan) -> list[tuple[int, View]]:
+def _parts(visible: View, plan: Plan) -> list[tuple[int, View]]:
     """(number, text) of each window of a plan, and of the text of the intent."""
-    parts = [(k, seen.part([(window.start, window.end)])) for k, window in enumerate(plan.windows)]
-    return [*parts, (INTENT_TEXT, seen.part(plan.intent))] if plan.intent else parts
+    parts = [(k, visible.part([(window.start, window.end)])) for k, window in enumerate(plan.windows)]
+    return [*parts, (INTENT_TEXT, visible.part(plan.intent))] if plan.intent else parts
 
 
 def _stitched(plan: Plan, scores: Mapping[int, Scores]) -> Scores:
@@ -237,12 +235,12 @@ def _stitched(plan: Plan, scores: Mapping[int, Scores]) -> Scores:
 
 def _unlabelled_row(characters: np.ndarray, sentence: np.ndarray, tokens: Tokens | None, held_out_by: int) -> Row:
     """A row without gold labels."""
-    nothing = np.zeros(len(characters), np.int64)
+    no_labels = np.zeros(len(characters), np.int64)
     return Row(
         characters=characters,
         sentence=sentence,
-        tags=nothing,
-        roles=nothing,
+        tags=no_labels,
+        roles=no_labels,
         intent=0,
         second_intent=(),
         tokens=tokens,

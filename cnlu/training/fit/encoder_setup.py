@@ -23,13 +23,13 @@ from cnlu.text.view import view
 from cnlu.training.fit.lora import add_lora, merge_lora
 from cnlu.training.request import Log
 
-LARGEST = 1_900_000_000
-"""Most bytes of weights in an ONNX file, which is limited to 2 GiB."""
+MAX_WEIGHT_BYTES = 1_900_000_000
+"""Maximum bytes of weights in an ONNX file, which is limited to 2 GiB."""
 UNKNOWN_WARNING = 0.01
 """Share of unknown characters above which the user is warned."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Encoder:
     """The encoder as training uses it."""
 
@@ -60,15 +60,15 @@ class Encoder:
         return VIEWS[self.aligned_encoder.sentence]
 
 
-def prepare_encoder(source: str, config: Config, log: Log, given: Pretrained | None = None) -> Encoder:
-    """The encoder of a directory or hub name; with `given`, that one, and `source` is only its name.
+def prepare_encoder(source: str, config: Config, log: Log, pretrained: Pretrained | None = None) -> Encoder:
+    """The encoder of a directory or hub name. With `pretrained`, that encoder; `source` is then only its name.
 
     Raises UsageError or DataError if the encoder cannot be loaded or does not fit the settings.
     """
     if config.model.masked_tokens:
         problem = _("has no effect with --encoder, which sees the hidden characters")
         raise UsageError("model.masked_tokens", problem, _("leave it out"))
-    pretrained = given or load_encoder(source)
+    pretrained = pretrained or load_encoder(source)
     for note in pretrained.notes:
         log(f"note: {note}")
     backbone, settings = pretrained.backbone, config.encoder
@@ -85,11 +85,11 @@ def prepare_encoder(source: str, config: Config, log: Log, given: Pretrained | N
     _tune(source, backbone, settings)
     aligned_encoder = AlignedEncoder(backbone, settings.sentence, pretrained.special_tokens.summary)
     return Encoder(
-        aligned_encoder,
-        tokens,
-        to_json(pretrained.tokenizer, pretrained.special_tokens),
-        digest.hexdigest(),
-        settings.tuning,
+        aligned_encoder=aligned_encoder,
+        tokenizer=tokens,
+        tokens_json=to_json(pretrained.tokenizer, pretrained.special_tokens),
+        digest=digest.hexdigest(),
+        tuning=settings.tuning,
     )
 
 
@@ -104,12 +104,12 @@ def _check(source: str, tokens: AlignedTokenizer, backbone: Backbone, config: Co
             ),
             _("set training.max_length to {room} or less", room=tokens.room),
         )
-    layers, sentence = config.encoder.keep_layers or backbone.depth, config.encoder.sentence
+    layers, sentence = config.encoder.keep_layers or backbone.num_hidden_layers, config.encoder.sentence
     if VIEWS[sentence] > layers + 1:
         problem = _("{value} needs more layers than {layers}", value=sentence, layers=layers)
         raise UsageError("encoder.sentence", problem, _("choose another value"))
     size = sum(p.numel() for p in backbone.parameters()) * 4
-    if size > LARGEST:
+    if size > MAX_WEIGHT_BYTES:
         problem = _("has {size} GB of weights, but a model file holds at most 1.9 GB", size=f"{size / 1e9:.1f}")
         raise UsageError(source, problem, _("use a smaller encoder"))
 
@@ -133,10 +133,10 @@ def _tune(source: str, backbone: Backbone, settings: EncoderConfig) -> None:
 
 def unknown_token_notes(tokens: AlignedTokenizer, examples: Sequence[Example]) -> str:
     """The share of characters that the encoder's vocabulary lacks, and the most frequent of them."""
-    found = count_unknown(tokens, [view(example.text).text for example in examples])
-    note = f"{found.share:.2%} of the training characters are [UNK] to the encoder"
-    if found.characters:
-        note += f", most often {' '.join(found.characters)}"
-    if found.share <= UNKNOWN_WARNING:
+    unknown = count_unknown(tokens, [view(example.text).text for example in examples])
+    note = f"{unknown.share:.2%} of the training characters are [UNK] to the encoder"
+    if unknown.characters:
+        note += f", most often {' '.join(unknown.characters)}"
+    if unknown.share <= UNKNOWN_WARNING:
         return note
-    return f"warning: {note}; it has no information there, so another encoder may be better"
+    return f"warning: {note}; it has no information about them, so another encoder may be better"

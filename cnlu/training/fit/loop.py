@@ -87,22 +87,22 @@ def fit(run: Run, resume: bool = False) -> TrainingState:
     config, network = run.config, run.network
     optimizer = build_optimizer(network, config, run.encoder)
     if run.distillation:
-        run.distillation.join(network, optimizer, config)
+        run.distillation.add_bridge(network, optimizer, config)
     average = copy.deepcopy(network)
     if resume:
         state = _restore(run, optimizer, average)
     else:
-        state = TrainingState(0, 0, -1.0)
+        state = TrainingState(epoch=0, best_epoch=0, best_score=-1.0)
         run.checkpoint.clear()
     best = _train_epochs(run, state, optimizer, average)
     network.load_state_dict(best)
     if run.distillation:
-        run.distillation.leave(network)
+        run.distillation.remove_bridge(network)
     return state
 
 
 def _train_epochs(run: Run, state: TrainingState, optimizer: torch.optim.AdamW, average: Ensemble) -> dict[str, Tensor]:
-    """Train until the last epoch or out of patience, and save checkpoints; returns the best weights."""
+    """Train until the last epoch or until patience runs out, and save checkpoints; returns the best weights."""
     config, epochs = run.config, run.epochs()
     best = unprefixed("best", state.tensors) or copy.deepcopy(average.state_dict())
     steps = math.ceil(len(run.rows) / config.batch_size) * epochs
@@ -121,7 +121,7 @@ def _train_epochs(run: Run, state: TrainingState, optimizer: torch.optim.AdamW, 
             state.history.append({"epoch": state.epoch, **loss, **({"dev": score} if run.dev_score else {})})
             if run.dev_score:
                 bar.set_postfix_str(f"dev frames {score:.3f}, best {state.best_score:.3f}")
-            bar.passed()
+            bar.epoch_done()
             if state.epoch - state.best_epoch >= max(config.patience, epochs // 4):
                 break
             if state.epoch < epochs and time.monotonic() - last_saved >= config.checkpoint_seconds:
@@ -140,7 +140,7 @@ def refit(run: Run) -> int:
         for epoch in range(epochs):
             torch.manual_seed(config.seed * 100_003 + epoch)
             _epoch(run=run, stepper=stepper, optimizer=optimizer, average=average, epoch=epoch, steps=steps, bar=bar)
-            bar.passed()
+            bar.epoch_done()
     network.load_state_dict(average.state_dict())
     return epochs
 
@@ -160,21 +160,21 @@ def _epoch(
     totals: dict[str, float] = {}
     batches = plan_epoch(run.rows, config, epoch)
     pairs = zip(average.parameters(), network.parameters(), strict=True)
-    kept, current = map(list, zip(*((old, new) for old, new in pairs if new.requires_grad), strict=True))
-    for step, chosen in enumerate(batches, 1 + epoch * len(batches)):
+    averaged, current = map(list, zip(*((old, new) for old, new in pairs if new.requires_grad), strict=True))
+    for step, indices in enumerate(batches, 1 + epoch * len(batches)):
         set_rate(optimizer, step, steps, config.warmup)
         optimizer.zero_grad()
-        losses = stepper.accumulate(chosen)
+        losses = stepper.accumulate(indices)
         if not math.isfinite(sum(losses.values())):
             raise _diverged(network)
         clip_gradients(network, config.clip)
         optimizer.step()
         decay = min(config.average, (1 + step) / (10 + step))
         with torch.no_grad():
-            torch._foreach_lerp_(kept, current, 1.0 - decay)
+            torch._foreach_lerp_(averaged, current, 1.0 - decay)
         for name, loss in losses.items():
-            totals[name] = totals.get(name, 0.0) + loss * len(chosen) / len(run.rows)
-        bar.update(len(chosen))
+            totals[name] = totals.get(name, 0.0) + loss * len(indices) / len(run.rows)
+        bar.update(len(indices))
     return {name: round(total, 4) for name, total in totals.items()}
 
 

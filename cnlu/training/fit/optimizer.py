@@ -42,11 +42,11 @@ def _layer_groups(backbone: Backbone, encoder: EncoderConfig) -> list[dict[str, 
             groups.setdefault((depth.get(id(parameter), 0), parameter.ndim > 1), []).append(parameter)
     return [
         {
-            "params": found,
+            "params": parameters,
             "lr": encoder.learning_rate * encoder.layer_decay ** (len(layers) - number),
             "weight_decay": encoder.weight_decay if decays else 0.0,
         }
-        for (number, decays), found in groups.items()
+        for (number, decays), parameters in groups.items()
     ]
 
 

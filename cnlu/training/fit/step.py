@@ -21,7 +21,7 @@ from cnlu.training.request import Log
 from cnlu.training.transfer.distillation_targets import BatchTargets, DistillationTargets
 
 
-@dataclass
+@dataclass(kw_only=True)
 class GradientAccumulator:
     """Accumulates the gradients of batches in the network's parameters."""
 
@@ -30,18 +30,18 @@ class GradientAccumulator:
     device: torch.device
     character_masking: CharacterMasking | None
     part: int
-    """Examples computed at once; halved for the rest of the run when memory runs out. A step remains a whole batch."""
+    """Examples computed at a time, halved when memory runs out; a step still learns from a whole batch."""
     half: bool
-    """Whether the encoder computes in bfloat16."""
+    """Whether the encoder computes in bfloat16"""
     log: Log
     distillation: DistillationTargets | None = None
     """The teacher's targets; None to learn from annotations"""
 
-    def accumulate(self, chosen: Sequence[int]) -> dict[str, float]:
+    def accumulate(self, indices: Sequence[int]) -> dict[str, float]:
         """Add the gradients of the batch; returns the parts of its loss. Raises ModelError if one row is too large."""
         while True:
             try:
-                return self._in_parts(chosen)
+                return self._in_parts(indices)
             except RuntimeError as error:
                 if not _out_of_memory(error):
                     raise
@@ -54,27 +54,27 @@ class GradientAccumulator:
             self.network.zero_grad(set_to_none=True)
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
-            self.part = (min(self.part, len(chosen)) + 1) // 2
+            self.part = (min(self.part, len(indices)) + 1) // 2
             self.log(
-                f"out of memory on {self.device.type}: going on with {self.part} examples at once; "
+                f"out of memory on {self.device.type}: continuing with {self.part} examples at once; "
                 "the batch that a step learns from stays the same"
             )
 
-    def _in_parts(self, chosen: Sequence[int]) -> dict[str, float]:
+    def _in_parts(self, indices: Sequence[int]) -> dict[str, float]:
         totals: dict[str, float] = {}
-        for start in range(0, len(chosen), self.part):
-            indices = chosen[start : start + self.part]
-            share = len(indices) / len(chosen)
-            batch = collate([self.rows[i] for i in indices], self.device)
-            losses = self._losses(batch, self.distillation.targets(indices, batch) if self.distillation else None)
-            parts = torch.stack(list(losses.values()))
-            (parts.sum() * share).backward()
-            for name, loss in zip(losses, parts.tolist(), strict=True):
+        for start in range(0, len(indices), self.part):
+            part = indices[start : start + self.part]
+            share = len(part) / len(indices)
+            batch = collate([self.rows[i] for i in part], self.device)
+            losses = self._losses(batch, self.distillation.targets(part, batch) if self.distillation else None)
+            values = torch.stack(list(losses.values()))
+            (values.sum() * share).backward()
+            for name, loss in zip(losses, values.tolist(), strict=True):
                 totals[name] = totals.get(name, 0.0) + loss * share
         return totals
 
     def _losses(self, batch: dict[str, Tensor], targets: BatchTargets | None) -> dict[str, Tensor]:
-        """The parts of the loss by name, summed over the members: each learns as if alone, the encoder from all."""
+        """The parts of the loss by name, summed over the members: each member learns alone, the encoder from all."""
         with torch.autocast(self.device.type, torch.bfloat16) if self.half else contextlib.nullcontext():
             encoder_output = self.network.encode(batch)
         totals: dict[str, Tensor] = {}
@@ -98,5 +98,5 @@ class GradientAccumulator:
 
 
 def _out_of_memory(error: RuntimeError) -> bool:
-    words = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
-    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
+    messages = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
+    return isinstance(error, torch.OutOfMemoryError) or any(message in str(error) for message in messages)

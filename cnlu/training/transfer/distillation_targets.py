@@ -29,7 +29,7 @@ from cnlu.training.transfer.teacher import Answers
 from cnlu.training.transfer.trained_model import TrainedModel
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BatchTargets:
     """The targets of a batch of B texts of at most L characters."""
 
@@ -39,29 +39,29 @@ class BatchTargets:
     roles: Tensor
     """[B, L, 1 + roles] scores"""
     in_role: Tensor
-    """[B, L]: its probability that a character is in an entity of a type that has roles"""
+    """[B, L]: the probability that a character is in an entity of a type that has roles"""
     vectors: Tensor | None = None
-    """[B, L, width] of its encoder"""
-    read: Tensor | None = None
-    """[B, L]: 1 for the characters that both encoders read"""
+    """[B, L, width]: the output of the teacher's encoder"""
+    covered: Tensor | None = None
+    """[B, L]: 1 for the characters that both encoders have tokens of"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DistillationTargets:
     """The targets of all rows of a training, by row number."""
 
     answers: Answers
     crf: LegalCRF
-    """The teacher's"""
+    """The teacher's tagger"""
     with_roles: Tensor
     """[tags]: 1 for the tags of types that have roles"""
     temperature: float
     hidden: float
-    """Weight of the loss of hidden states"""
+    """Weight of the hidden-state loss"""
     bridge: nn.Module
-    """From the student's character vectors to the teacher's width; learns with the student"""
-    about: dict[str, Any]
-    """What it is, as training.json tells it"""
+    """Linear map from the student's character vectors to the teacher's width, trained with the student"""
+    metadata: dict[str, Any]
+    """The entry of training.json"""
 
     @classmethod
     def build(
@@ -74,14 +74,14 @@ class DistillationTargets:
         hidden: float,
         device: torch.device,
     ) -> DistillationTargets:
-        """`width` is that of the student's encoder, 0 without one."""
+        """`width` is the width of the student's encoder, 0 without one."""
         labels, tags = teacher.model.labels, teacher.tags.tags
         with_roles = torch.tensor([float(tag.partition("-")[2] in labels.roles) for tag in tags], device=device)
         target_width = width if answers.vectors is None else answers.vectors.shape[1]
         bridge = nn.Identity() if target_width == width else nn.Linear(width, target_width).to(device)
-        about = {
+        metadata = {
             "teacher": teacher.digest,
-            "texts": len(answers.whole),
+            "texts": len(answers.intents),
             "temperature": temperature,
             "hidden": 0.0 if answers.vectors is None else hidden,
         }
@@ -92,31 +92,31 @@ class DistillationTargets:
             temperature=temperature,
             hidden=hidden,
             bridge=bridge,
-            about=about,
+            metadata=metadata,
         )
 
-    def join(self, network: Ensemble, optimizer: torch.optim.Optimizer, config: TrainingConfig) -> None:
+    def add_bridge(self, network: Ensemble, optimizer: torch.optim.Optimizer, config: TrainingConfig) -> None:
         """Adds the bridge to the network, so that it is trained, averaged and saved with it."""
         network.add_module("bridge", self.bridge)
-        if learned := list(self.bridge.parameters()):
-            optimizer.add_param_group({"params": learned, "lr": config.learning_rate, "peak": config.learning_rate})
+        if parameters := list(self.bridge.parameters()):
+            optimizer.add_param_group({"params": parameters, "lr": config.learning_rate, "peak": config.learning_rate})
 
-    def leave(self, network: Ensemble) -> None:
+    def remove_bridge(self, network: Ensemble) -> None:
         """Removes the bridge, which the model does not need."""
         del network.bridge
 
     def targets(self, numbers: Sequence[int], batch: dict[str, Tensor]) -> BatchTargets:
         """The targets of the rows with these numbers, which are collated in `batch`."""
         mask, answers = batch["mask"], self.answers
-        emissions, roles = _padded(answers.of(answers.each, numbers), mask).split(answers.sizes, -1)
+        emissions, roles = _padded(answers.select(answers.characters, numbers), mask).split(answers.columns, -1)
         tags = expected_counts(self.crf, emissions, mask)
-        intent = torch.from_numpy(answers.whole[list(numbers)]).float().to(mask.device)
-        vectors = read = None
+        intent = torch.from_numpy(answers.intents[list(numbers)]).float().to(mask.device)
+        vectors = covered = None
         if answers.vectors is not None:
-            vectors = _padded(answers.of(answers.vectors, numbers), mask)
-            read = (vectors != 0).any(-1).float() * (batch["alignment"].sum(-1) > 0)
+            vectors = _padded(answers.select(answers.vectors, numbers), mask)
+            covered = (vectors != 0).any(-1).float() * (batch["alignment"].sum(-1) > 0)
         return BatchTargets(
-            tags=tags, intent=intent, roles=roles, in_role=tags.tags @ self.with_roles, vectors=vectors, read=read
+            tags=tags, intent=intent, roles=roles, in_role=tags.tags @ self.with_roles, vectors=vectors, covered=covered
         )
 
     def losses(
@@ -124,14 +124,13 @@ class DistillationTargets:
         member: JointNetwork,
         outputs: Outputs,
         batch: dict[str, Tensor],
-        read: EncoderOutput | None,
+        encoder_output: EncoderOutput | None,
         targets: BatchTargets,
     ) -> dict[str, Tensor]:
-        """The named parts for one member of the student, weighted as model.losses.joint_loss weights its own.
+        """The parts of the loss by name for one member of the student, with the weights of `model.losses.joint_loss`.
 
-        Groups are learned from the items of the batch, which the teacher found.
-
-        Every member that reads the encoder asks for the hidden states, so that their weight beside its own parts stays.
+        Groups are learned from the items of the batch, which are the teacher's. Each member with the encoder adds the
+        hidden-state loss, so that its weight beside the member's other parts does not depend on their number.
         """
         config, parts, mask = member.config, {}, batch["mask"]
         if self.crf.num_tags > 1:
@@ -147,15 +146,16 @@ class DistillationTargets:
             softened = softened_multi_label_loss if config.multi_label else softened_loss
             scores = pooled(outputs.intent, mask) if config.multi_label else outputs.intent
             parts["intent"] = config.intent_weight * softened(scores, targets.intent, self.temperature)
-        if member.sizes.encoder and read is not None and targets.vectors is not None and targets.read is not None:
-            found = self.bridge(read.characters.float())
-            parts["hidden"] = self.hidden * hidden_state_loss(found, targets.vectors, targets.read)
+        uses_encoder = member.sizes.encoder > 0
+        if uses_encoder and encoder_output is not None and targets.vectors is not None and targets.covered is not None:
+            vectors = self.bridge(encoder_output.characters.float())
+            parts["hidden"] = self.hidden * hidden_state_loss(vectors, targets.vectors, targets.covered)
         return parts
 
 
 def _padded(parts: Sequence[Any], mask: Tensor) -> Tensor:
     """Arrays [length, width] as float32 [B, L, width] beside the mask [B, L]."""
-    found = np.zeros((*mask.shape, parts[0].shape[1]), np.float32)
+    padded = np.zeros((*mask.shape, parts[0].shape[1]), np.float32)
     for k, part in enumerate(parts):
-        found[k, : len(part)] = part
-    return torch.from_numpy(found).to(mask.device)
+        padded[k, : len(part)] = part
+    return torch.from_numpy(padded).to(mask.device)

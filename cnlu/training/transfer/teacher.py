@@ -1,4 +1,4 @@
-"""Computes a teacher's scores of texts once and keeps them."""
+"""The teacher's scores of texts, computed once and stored."""
 
 from __future__ import annotations
 
@@ -22,53 +22,53 @@ from cnlu.training.data.frozen_features import add_frozen_features, open_store
 from cnlu.training.transfer.trained_model import TrainedModel
 
 Array = NDArray[Any]
-AT_ONCE = 1024
-"""Texts whose tokens are in memory together."""
+CHUNK = 1024
+"""Number of texts whose tokens are in memory at a time."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Answers:
     """The scores of N texts, in float16."""
 
-    each: Array
-    """[sum of lengths, tags + 1 + roles]: the scores of the characters read, text after text"""
-    whole: Array
+    characters: Array
+    """[sum of lengths, tags + 1 + roles]: the scores of the visible characters of all texts"""
+    intents: Array
     """[N, intents]"""
     starts: Array
-    """[N + 1]: where each text's characters begin in `each`"""
-    sizes: tuple[int, int]
-    """Columns of `each`: tags, 1 + roles"""
+    """[N + 1]: where each text begins in `characters`"""
+    columns: tuple[int, int]
+    """Number of columns of `characters` for tags, and for no role and the roles"""
     vectors: Array | None = None
-    """[sum of lengths, width]: its encoder's vectors of the characters; None where nobody asked for them"""
+    """[sum of lengths, width]: the teacher's encoder output for the characters; None without hidden-state loss"""
 
-    def of(self, kept: Array, numbers: Sequence[int]) -> list[Array]:
-        """The parts of `each` or `vectors` that belong to the texts of these numbers."""
-        return [kept[self.starts[i] : self.starts[i + 1]] for i in numbers]
+    def select(self, array: Array, numbers: Sequence[int]) -> list[Array]:
+        """The parts of `characters` or `vectors` for the texts with these numbers."""
+        return [array[self.starts[i] : self.starts[i + 1]] for i in numbers]
 
 
-def ask(
+def teacher_answers(
     teacher: TrainedModel, texts: Sequence[str], memory: int, folder: Path, quiet: bool
 ) -> tuple[Answers, list[Example]]:
     """The teacher's scores of texts that are not blank, and the texts with its answers as annotations.
 
-    More than `memory` bytes of scores go to a nameless file in `folder`.
+    Scores of more than `memory` bytes go to an anonymous file in `folder`.
     """
     labels = teacher.model.labels
-    sizes = len(teacher.tags.tags), 1 + len(labels.role_names)
-    seen = [view(text) for text in texts]
-    starts = np.cumsum([0, *map(len, seen)])
-    each = open_store((int(starts[-1]), sum(sizes)), memory, folder)
-    whole = np.zeros((len(texts), len(labels.intents)), np.float16)
-    found: list[Example] = [Example(text) for text in texts]
+    columns = len(teacher.tags.tags), 1 + len(labels.role_names)
+    views = [view(text) for text in texts]
+    starts = np.cumsum([0, *map(len, views)])
+    characters = open_store((int(starts[-1]), sum(columns)), memory, folder)
+    intents = np.zeros((len(texts), len(labels.intents)), np.float16)
+    examples: list[Example] = [Example(text) for text in texts]
     with progress("asking the teacher", len(texts), " texts", quiet=quiet) as bar:
-        for numbers, scores in teacher.model.scored(seen):
+        for numbers, scores in teacher.model.scored(views):
             for i, answer in zip(numbers, scores, strict=True):
-                each[starts[i] : starts[i + 1]] = np.concatenate([answer.emissions, answer.roles], 1)
-                whole[i] = answer.intent
-                hits = teacher.model.extractor.hits(seen[i])
-                found[i] = as_example(teacher.model.assembler.result(texts[i], answer, hits))
+                characters[starts[i] : starts[i + 1]] = np.concatenate([answer.emissions, answer.roles], 1)
+                intents[i] = answer.intent
+                hits = teacher.model.extractor.hits(views[i])
+                examples[i] = as_example(teacher.model.assembler.result(texts[i], answer, hits))
             bar.update(len(numbers))
-    return Answers(each, whole, starts, sizes), found
+    return Answers(characters=characters, intents=intents, starts=starts, columns=columns), examples
 
 
 def as_example(result: dict[str, Any]) -> Example:
@@ -90,46 +90,46 @@ def as_example(result: dict[str, Any]) -> Example:
 def with_vectors(
     answers: Answers,
     teacher: TrainedModel,
-    reader: AlignedEncoder,
+    aligned_encoder: AlignedEncoder,
     texts: Sequence[str],
     device: torch.device,
     memory: int,
     folder: Path,
     quiet: bool,
 ) -> Answers:
-    """The answers with the character vectors of the teacher's encoder, stored like the scores."""
+    """The answers with the output of the teacher's encoder for the characters, stored like the scores."""
     assert teacher.model.tokens is not None
-    read, starts = teacher.model.tokens.read, answers.starts
-    vectors = open_store((int(starts[-1]), reader.width), memory, folder)
+    tokenize, starts = teacher.model.tokens.encode, answers.starts
+    vectors = open_store((int(starts[-1]), aligned_encoder.width), memory, folder)
     with progress("the teacher's hidden states", len(texts), " texts", quiet=quiet) as bar:
-        for first in range(0, len(texts), AT_ONCE):
-            few = [view(text).text for text in texts[first : first + AT_ONCE]]
-            rows = [_unlabelled_row(len(text), read(text)) for text in few]
+        for start in range(0, len(texts), CHUNK):
+            chunk = [view(text).text for text in texts[start : start + CHUNK]]
+            rows = [_unlabelled_row(len(text), tokenize(text)) for text in chunk]
             for i, row in enumerate(
                 add_frozen_features(
                     rows=rows,
-                    aligned_encoder=reader,
-                    views=VIEWS[reader.sentence],
+                    aligned_encoder=aligned_encoder,
+                    views=VIEWS[aligned_encoder.sentence],
                     device=device,
                     memory=memory,
                     folder=folder,
                 ),
-                first,
+                start,
             ):
                 assert row.frozen_features is not None
                 vectors[starts[i] : starts[i + 1]] = row.frozen_features[0]
-            bar.update(len(few))
+            bar.update(len(chunk))
     return replace(answers, vectors=vectors)
 
 
 def _unlabelled_row(length: int, tokens: Tokens) -> Row:
     """A row with tokens and no labels."""
-    nothing = np.zeros(length, np.int64)
+    no_labels = np.zeros(length, np.int64)
     return Row(
         characters=np.zeros((length, 1), np.int32),
         sentence=np.zeros(0, np.int32),
-        tags=nothing,
-        roles=nothing,
+        tags=no_labels,
+        roles=no_labels,
         intent=IGNORE_INDEX,
         second_intent=(),
         tokens=tokens,

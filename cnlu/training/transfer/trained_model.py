@@ -23,7 +23,7 @@ from cnlu.text.tokens import SpecialTokens
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A trained model: the content of its directory, and the interpreter."""
+    """The content of a model directory and its interpreter."""
 
     path: Path
     files: ModelFiles
@@ -32,7 +32,9 @@ class TrainedModel:
     @classmethod
     def load(cls, path: Path, threads: int) -> TrainedModel:
         """Raises ModelError when the directory is missing or damaged."""
-        files = read_model_dir(path)  # once: what the interpreter has checked is what training takes weights out of
+        files = read_model_dir(
+            path
+        )  # once, so training takes its weights from the files that the interpreter has checked
         return cls(path, files, Interpreter.of(files, threads))
 
     @property
@@ -44,7 +46,7 @@ class TrainedModel:
         return str(self.files.manifest["sha256"])
 
     def dictionaries(self) -> NluData:
-        """Its lookup tables, regexes and synonyms, without examples."""
+        """The model's lookup tables, regexes and synonyms, without examples."""
         lexicon = json.loads(self.files.files["lexicon.json"])
         return NluData(
             synonyms=lexicon["synonyms"],
@@ -55,14 +57,14 @@ class TrainedModel:
 
     def tagger(self) -> LegalCRF:
         """The tagger with the model's transitions."""
-        trained = read_tagger(self.files.files["tagger.npy"], self.tags)
+        rows = read_tagger(self.files.files["tagger.npy"], self.tags)
         crf = LegalCRF(self.tags)
-        parts = {"transitions": trained[:-2], "start_transitions": trained[-2], "end_transitions": trained[-1]}
+        parts = {"transitions": rows[:-2], "start_transitions": rows[-2], "end_transitions": rows[-1]}
         crf.load_state_dict({name: torch.from_numpy(part) for name, part in parts.items()})
         return crf
 
     def network_weights(self, encoder_width: int = 0) -> dict[str, Tensor]:
-        """The weights of its ensemble by parameter name; `encoder_width` and errors as in `read_weights`."""
+        """The weights of the ensemble by parameter name; `encoder_width` and errors as in `read_weights`."""
         return read_weights(self.files, self.model, encoder_width)
 
     def item_weights(self) -> Tensor | None:
@@ -72,14 +74,14 @@ class TrainedModel:
 
     def aligned_encoder(self) -> AlignedEncoder:
         """The encoder as a PyTorch module. Raises UsageError if the model has none that can be recovered."""
-        from cnlu.encoder.from_model import load_from_graph  # brings transformers, which takes seconds
+        from cnlu.encoder.from_model import load_from_graph  # imports transformers, which takes seconds
 
         backbone = load_from_graph(self.files.files["model.onnx"], str(self.path))
         assert self.model.tokens is not None
         return AlignedEncoder(backbone, self.model.config.encoder.sentence, self.model.tokens.special_tokens.summary)
 
     def pretrained(self) -> Pretrained:
-        """The encoder as the start of another training; raises as `aligned_encoder`."""
+        """The encoder, as the start of another training; raises as `aligned_encoder`."""
         backbone = self.aligned_encoder().backbone
         tokens = json.loads(self.files.files["tokens.json"])
         return Pretrained(backbone, json.dumps(tokens["tokenizer"]), SpecialTokens(**tokens["special_tokens"]), [])

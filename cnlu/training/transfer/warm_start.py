@@ -16,24 +16,24 @@ from cnlu.runtime.labels import Labels
 
 @dataclass(frozen=True, kw_only=True)
 class WarmStart:
-    """What training takes over from a trained model."""
+    """The part of a trained model that training starts from."""
 
     weights: Mapping[str, Tensor]
-    """By the names of `Ensemble.named_parameters`, without the encoder's"""
+    """By parameter name, as in `Ensemble.named_parameters`; without the encoder"""
     item_weights: Tensor | None
-    """Of the decision on groups; None where the model has none"""
+    """The weights of the grouping CRF; None if the model has none"""
     tags: Sequence[str]
-    """In the order of the model's emissions"""
+    """The tags, in the order of the model's emissions"""
     labels: Labels
     vocabularies: Vocabularies
     calibration: Calibration
     digest: str
-    """Of the whole model directory, so that a resumed run continues from the same model"""
+    """Hash of the model directory, so that a resumed run continues from the same model"""
 
     def initialize(self, network: Ensemble, tags: Sequence[str], labels: Labels, vocabularies: Vocabularies) -> None:
         """Copy the weights into `network`, which has these labels and features; weights of new labels stay random.
 
-        A new feature has a row of zeros, as an unknown feature has none.
+        A new feature gets a row of zeros, so that it contributes nothing, like an unknown feature before.
         """
         rows = self._new_rows(tags, labels, vocabularies)
         parameters = dict(network.named_parameters())
@@ -45,18 +45,18 @@ class WarmStart:
                 _copy(name.split(".")[2:], value, parameters[name], rows)
 
     def _new_rows(self, tags: Sequence[str], labels: Labels, vocabularies: Vocabularies) -> dict[str, Tensor]:
-        """First part of a parameter's name -> the new row of each old one."""
-        own = self.labels
+        """First part of a parameter's name -> the new row of each old row."""
+        old = self.labels
         return {
             "characters": _feature_rows(self.vocabularies.characters, vocabularies.characters),
             "sentence": _feature_rows(self.vocabularies.sentence, vocabularies.sentence),
             "emissions": _rows(self.tags, tags),
             "crf": _rows(self.tags, tags),
-            "roles": _rows(["", *own.role_names], ["", *labels.role_names]),
-            "groups": _rows(own.group_columns, labels.group_columns),
-            "intents": _rows(own.intents, labels.intents),
-            "labels": _rows(own.intents, labels.intents),
-            "label_bias": _rows(own.intents, labels.intents),
+            "roles": _rows(["", *old.role_names], ["", *labels.role_names]),
+            "groups": _rows(old.group_columns, labels.group_columns),
+            "intents": _rows(old.intents, labels.intents),
+            "labels": _rows(old.intents, labels.intents),
+            "label_bias": _rows(old.intents, labels.intents),
         }
 
 
@@ -66,11 +66,11 @@ def _copy(name: Sequence[str], value: Tensor, target: Tensor, rows: Mapping[str,
     if name[0] not in rows:
         target.copy_(value)
         return
-    places = rows[name[0]].to(target.device)
+    indices = rows[name[0]].to(target.device)
     if name[-1] == "transitions":
-        target[places[:, None], places[None, :]] = value
+        target[indices[:, None], indices[None, :]] = value
     else:
-        target[places] = value
+        target[indices] = value
 
 
 def _feature_rows(old: Vocabulary, new: Vocabulary) -> Tensor:

@@ -11,7 +11,7 @@ from cnlu_dialogue.actions.turn import STATE_SLOTS, TRIP_SLOTS, Reply, Turn, cle
 
 PRESALE = 15
 """Number of days, including today, whose tickets are on sale."""
-DONE = clear_slots(*TRIP_SLOTS, *STATE_SLOTS)
+CLEARED_SLOTS = clear_slots(*TRIP_SLOTS, *STATE_SLOTS)
 
 
 def offer_train(turn: Turn) -> Reply:
@@ -23,22 +23,22 @@ def offer_train(turn: Turn) -> Reply:
     if problem := _find_problem(turn, day):
         return problem
     trains = _candidates(turn, day)
-    found = [
+    matches = [
         (train, fare)
         for train in trains
         for fare in turn.store.fares(train.number, day)
         if fare.seat_class == turn.text_slot("seat_class")
     ]
-    if not found:
+    if not matches:
         return _no_seat(turn, trains, day)
-    free = [(train, fare) for train, fare in found if fare.left >= turn.count]
-    if free:
-        return _offer(turn, free, day)
-    train, fare = found[0]
+    available = [(train, fare) for train, fare in matches if fare.seats_left >= turn.count]
+    if available:
+        return _offer(turn, available, day)
+    train, fare = matches[0]
     route = f"{turn.text_slot('origin')}到{turn.text_slot('destination')}"
-    head = f"{day_text(day, turn.now.date())}{route}的{fare.seat_class}"
+    subject = f"{day_text(day, turn.now.date())}{route}的{fare.seat_class}"
     return reply(
-        f"{head}已经不够{turn.count}张了。要候补{train.number}（{clock_text(train.departure)}开）吗？"
+        f"{subject}已经不够{turn.count}张了。要候补{train.number}（{clock_text(train.departure)}开）吗？"
         "也可以换个日期、时间或席别。",
         pending="waitlist",
         offer=train.number,
@@ -79,8 +79,8 @@ def _candidates(turn: Turn, day: date) -> list[Train]:
     if not number:
         return matching(turn, day)
     train = turn.store.train(number)
-    gone = day == turn.now.date() and train and train.departure <= turn.now.hour * 60 + turn.now.minute
-    return [train] if train and not gone else []
+    departed = day == turn.now.date() and train and train.departure <= turn.now.hour * 60 + turn.now.minute
+    return [train] if train and not departed else []
 
 
 def _no_seat(turn: Turn, trains: list[Train], day: date) -> Reply:
@@ -100,24 +100,24 @@ def _no_seat(turn: Turn, trains: list[Train], day: date) -> Reply:
             offer=None,
             asked=None,
         )
-    part = "这个时间段" if turn.times else ""
-    way = f"{turn.text_slot('origin')}到{turn.text_slot('destination')}"
+    period = "这个时间段" if turn.times else ""
+    route = f"{turn.text_slot('origin')}到{turn.text_slot('destination')}"
     return reply(
-        f"{day_text(day, turn.now.date())}{part}没有{way}合适的车，换个日期、时间或车站试试？",
+        f"{day_text(day, turn.now.date())}{period}没有{route}合适的车，换个日期、时间或车站试试？",
         pending="booking",
         offer=None,
         asked=None,
     )
 
 
-def _offer(turn: Turn, free: list[tuple[Train, Fare]], day: date) -> Reply:
-    train, fare = free[0]
+def _offer(turn: Turn, available: list[tuple[Train, Fare]], day: date) -> Reply:
+    train, fare = available[0]
     people = f"，乘车人{turn.text_slot('passengers')}" if turn.text_slot("passengers") else ""
-    others = [f"{other.number}（{clock_text(other.departure)}开）" for other, _ in free[1:3]]
-    more = f"另外还有{'、'.join(others)}，想换直接说车次。" if others else ""
+    others = [f"{other.number}（{clock_text(other.departure)}开）" for other, _ in available[1:3]]
+    alternatives = f"另外还有{'、'.join(others)}，想换直接说车次。" if others else ""
     return reply(
         f"为您选了{day_text(day, turn.now.date())}的{train_text(train)}。{fare.seat_class}{turn.count}张{people}，"
-        f"共{money_text(fare.cents * turn.count)}。确认下单吗？{more}",
+        f"共{money_text(fare.cents * turn.count)}。确认下单吗？{alternatives}",
         pending="booking",
         offer=train.number,
         asked=None,
@@ -148,12 +148,14 @@ def place_order(turn: Turn, state: str = "booked") -> Reply:
     )
     if order is None:  # sold out in the meantime
         return offer_train(turn)
-    head = "下单成功！" if state == "booked" else "候补已提交，有票会马上兑现。"
-    return reply(head + order_text(order, train, turn.now.date()) + "。", **{**DONE, "order_no": order.number})
+    result = "下单成功！" if state == "booked" else "候补已提交，有票会马上兑现。"
+    return reply(
+        result + order_text(order, train, turn.now.date()) + "。", **{**CLEARED_SLOTS, "order_no": order.number}
+    )
 
 
 def waitlist(turn: Turn) -> Reply:
-    """候补: joins the waiting list, for a sold-out offer or for a train number."""
+    """候补: joins the waiting list of a sold-out offer or of a train that the user names."""
     if turn.text_slot("pending") == "waitlist":
         return place_order(turn, state="waiting")
     number, day, seat = turn.text_slot("train_no"), turn.day, turn.text_slot("seat_class")
@@ -163,7 +165,7 @@ def waitlist(turn: Turn) -> Reply:
     fares = {fare.seat_class: fare for fare in turn.store.fares(train.number, day)}
     if seat not in fares:
         return reply(f"{train.number}没有{seat}，有{'、'.join(fares)}。", seat_class=None)
-    if fares[seat].left >= turn.count:
+    if fares[seat].seats_left >= turn.count:
         return reply(
             f"{day_text(day, turn.now.date())}{train.number}的{seat}还有票，直接买就行。要下单吗？",
             pending="booking",

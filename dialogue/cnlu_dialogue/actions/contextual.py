@@ -1,4 +1,4 @@
-"""Yes, no and values alone, whose meaning depends on what the bot waits for."""
+"""Short answers (yes, no, a value alone), whose meaning depends on what the bot waits for."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ CANCELLED_TEXT = "好的，先不办了。还需要什么，随时告诉我。"
 
 def affirm(turn: Turn) -> Reply:
     """Confirms the pending offer."""
-    pending, offered = turn.text_slot("pending"), turn.text_slot("offer")
-    if pending == "booking" and offered:
+    pending, offer = turn.text_slot("pending"), turn.text_slot("offer")
+    if pending == "booking" and offer:
         return booking.place_order(turn)
-    if pending == "waitlist" and offered:
+    if pending == "waitlist" and offer:
         return booking.place_order(turn, state="waiting")
     if pending == "refund":
         return orders.confirm_refund(turn)
-    if pending == "change" and offered:
+    if pending == "change" and offer:
         return orders.confirm_change(turn)
     return inform(turn) if pending or _has_values(turn) else reply("好的。您想查车次、买票，还是改签、退票？")
 
@@ -31,7 +31,7 @@ def deny(turn: Turn) -> Reply:
 
 
 def out_of_scope(turn: Turn) -> Reply:
-    """Declines what is out of scope, unless the message holds the value that the bot asked for."""
+    """Declines an out-of-scope message, unless it holds the value that the bot asked for."""
     if turn.asked and turn.asked in extract_slots(turn).slots:
         return inform(turn)
     return reply("这个我帮不上忙。我能查车次、票价、余票，也能买票、改签、退票。")
@@ -39,8 +39,8 @@ def out_of_scope(turn: Turn) -> Reply:
 
 def unclear(turn: Turn) -> Reply:
     """Asks again, unless the bot waits for a value and the message has one."""
-    waiting = turn.text_slot("pending") or turn.text_slot("last_query") or turn.asked
-    return inform(turn) if waiting and _has_values(turn) else reply("抱歉，我没听明白，能换个说法吗？")
+    expected = turn.text_slot("pending") or turn.text_slot("last_query") or turn.asked
+    return inform(turn) if expected and _has_values(turn) else reply("抱歉，我没听明白，能换个说法吗？")
 
 
 def stop(turn: Turn) -> Reply:
@@ -49,7 +49,7 @@ def stop(turn: Turn) -> Reply:
 
 
 def inform(turn: Turn) -> Reply:
-    """Uses a value alone as an answer, or as a change to the last question."""
+    """Uses a value alone as an answer, or repeats the last query with it."""
     if extract_slots(turn).problems:
         return Reply()  # the problem was reported when the slots were extracted
     pending = turn.text_slot("pending")
@@ -60,7 +60,7 @@ def inform(turn: Turn) -> Reply:
     if pending and pending.startswith("change"):
         return orders.change_ticket(turn)
     if turn.text_slot("last_query"):
-        return lookup.again(turn)
+        return lookup.repeat_query(turn)
     if turn.text_slot("origin") and turn.text_slot("destination"):
         return lookup.query_trains(turn)
     return reply("好的，记下了。您是要查车次、买票，还是改签、退票？")

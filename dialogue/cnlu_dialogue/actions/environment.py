@@ -20,8 +20,8 @@ ZONE = "CNLU_BOT_TIMEZONE"
 
 def data_folder() -> Path:
     """The folder of the SQLite files: from the environment, or in the user's data folder."""
-    if named := os.environ.get(DATA):
-        return Path(named)
+    if folder := os.environ.get(DATA):
+        return Path(folder)
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "cnlu"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 
@@ -9,9 +10,9 @@ from cnlu_dialogue.actions.phrases import (
     clock_text,
     day_text,
     fares_text,
-    left_text,
     money_text,
     order_text,
+    seats_left_text,
     train_text,
 )
 from cnlu_dialogue.actions.slots import ACTION_INTENTS, extract_slots
@@ -20,7 +21,7 @@ from cnlu_dialogue.actions.turn import Reply, Turn, reply
 from cnlu_dialogue.values.intervals import DAY
 
 MAX_SHOWN = 5
-"""Trains in one answer."""
+"""Maximum number of trains or orders in one answer."""
 
 
 def read_slots(turn: Turn) -> Reply:
@@ -36,28 +37,28 @@ def read_slots(turn: Turn) -> Reply:
             if not turn.text_slot(name)
         }
     if turn.form and (slots or extraction.problems):  # the form continues and asks again if necessary
-        wanted = turn.asked or "origin"
-        slots.setdefault(wanted, turn.slots.get(wanted))
+        requested = turn.asked or "origin"
+        slots.setdefault(requested, turn.slots.get(requested))
     return Reply(extraction.problems, slots)
 
 
 def query_trains(turn: Turn) -> Reply:
-    """明天北京到上海有哪些车, or one train's times."""
-    return _looked_up(turn, "trains", _trains_text)
+    """Lists the trains of a route (明天北京到上海有哪些车), or shows one train's times."""
+    return _answer_query(turn, "trains", _trains_text)
 
 
 def query_price(turn: Turn) -> Reply:
-    """北京到上海二等座多少钱."""
-    return _looked_up(turn, "price", _price_text)
+    """Tells the fares: 北京到上海二等座多少钱."""
+    return _answer_query(turn, "price", _price_text)
 
 
 def query_remaining(turn: Turn) -> Reply:
-    """明天去杭州的还有票吗."""
-    return _looked_up(turn, "remaining", _left_text)
+    """Tells the seats left: 明天去杭州的还有票吗."""
+    return _answer_query(turn, "remaining", _remaining_text)
 
 
-def again(turn: Turn) -> Reply:
-    """Answers the last question again with new values (后天呢)."""
+def repeat_query(turn: Turn) -> Reply:
+    """Repeats the last query with new values (后天呢)."""
     queries = {"trains": query_trains, "price": query_price, "remaining": query_remaining}
     return queries[turn.text_slot("last_query") or "trains"](turn)
 
@@ -83,7 +84,7 @@ def matching(turn: Turn, day: date) -> list[Train]:
     if not origin or not destination:
         return []
     earliest, latest = (turn.times.earliest, turn.times.latest) if turn.times else (0, DAY)
-    if turn.times and turn.times.one:
+    if turn.times and turn.times.is_exact:
         earliest, latest = max(earliest - 60, 0), latest + 90  # 八点的车 means about eight
     if day == turn.now.date():
         earliest = max(earliest, turn.now.hour * 60 + turn.now.minute + 1)
@@ -97,16 +98,16 @@ def matching(turn: Turn, day: date) -> list[Train]:
 
 
 def _calls_at(train: Train, origin: str, destination: str) -> bool:
-    """Whether the names fit: a city fits all its stations, a station only itself unless it has the city's name."""
+    """Whether the train leaves from and arrives at these places; a city's name matches all its stations."""
     return origin in (train.origin, train.origin_city) and destination in (train.destination, train.destination_city)
 
 
-def _looked_up(turn: Turn, query: str, text: object) -> Reply:
-    assert callable(text)
+def _answer_query(turn: Turn, query: str, text: Callable[[Turn, list[Train], date], str]) -> Reply:
+    """Answers a query with `text`; asks for the places if they are missing."""
     extraction = extract_slots(turn)
-    if turn.form:  # a question while booking: its values are for this answer only
+    if turn.form:  # a question while booking: its values apply to this answer only
         turn = replace(turn, slots={**turn.slots, **extraction.slots}, form=None)
-        return Reply(_looked_up(turn, query, text).texts + extraction.problems[:1])
+        return Reply(_answer_query(turn, query, text).texts + extraction.problems[:1])
     if extraction.problems:
         asked = "travel_date" if "travel_date" in extraction.slots else None
         return Reply([], {"last_query": query, "asked": asked})
@@ -126,20 +127,20 @@ def _looked_up(turn: Turn, query: str, text: object) -> Reply:
         )
     trains = matching(turn, day)
     if not trains:
-        return reply(_none_text(turn, day), last_query=query, asked=None)
+        return reply(_no_trains_text(turn, day), last_query=query, asked=None)
     return reply(text(turn, trains, day), last_query=query, asked=None)
 
 
-def _none_text(turn: Turn, day: date) -> str:
+def _no_trains_text(turn: Turn, day: date) -> str:
     when = day_text(day, turn.now.date()) + ("这个时间段" if turn.times else "")
     return f"{when}没有查到{turn.text_slot('origin')}到{turn.text_slot('destination')}合适的车，换个时间或车站试试？"
 
 
 def _trains_text(turn: Turn, trains: list[Train], day: date) -> str:
-    head = f"{day_text(day, turn.now.date())}"
     if len(trains) == 1 and turn.text_slot("train_no"):
         return f"{train_text(trains[0])}。"
-    lines = [f"{head}{turn.text_slot('origin')}到{turn.text_slot('destination')}有{len(trains)}趟车："]
+    day_name = day_text(day, turn.now.date())
+    lines = [f"{day_name}{turn.text_slot('origin')}到{turn.text_slot('destination')}有{len(trains)}趟车："]
     return "\n".join(lines + [train_text(train) for train in trains[:MAX_SHOWN]])
 
 
@@ -153,15 +154,15 @@ def _price_text(turn: Turn, trains: list[Train], day: date) -> str:
     lines = []
     for train in trains[:MAX_SHOWN]:
         fares = _fares(turn, train, day)
-        several = turn.count > 1 and len(fares) == 1
-        total = f"，{turn.count}张共{money_text(fares[0].cents * turn.count)}" if several else ""
-        lines.append(f"{train.number} {train.origin}到{train.destination}：{fares_text(fares, left=False)}{total}。")
+        one_price = turn.count > 1 and len(fares) == 1
+        total = f"，{turn.count}张共{money_text(fares[0].cents * turn.count)}" if one_price else ""
+        lines.append(f"{train.number} {train.origin}到{train.destination}：{fares_text(fares)}{total}。")
     return "\n".join(lines)
 
 
-def _left_text(turn: Turn, trains: list[Train], day: date) -> str:
+def _remaining_text(turn: Turn, trains: list[Train], day: date) -> str:
     lines = [f"{day_text(day, turn.now.date())}的余票："]
     for train in trains[:MAX_SHOWN]:
-        fares = "，".join(f"{fare.seat_class}{left_text(fare.left)}" for fare in _fares(turn, train, day))
+        fares = "，".join(f"{fare.seat_class}{seats_left_text(fare.seats_left)}" for fare in _fares(turn, train, day))
         lines.append(f"{train.number} {train.origin} {clock_text(train.departure)} → {train.destination}：{fares}")
     return "\n".join(lines)

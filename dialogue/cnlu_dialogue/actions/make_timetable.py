@@ -32,12 +32,12 @@ Train = tuple[str, str, str, str, str, int, int]
 
 
 def stable_hash(text: str, below: int) -> int:
-    """A hash of the text from 0 to below - 1; it is the same in every process."""
+    """A hash of the text, from 0 to `below` - 1, that is the same in every process."""
     return zlib.crc32(text.encode("utf-8")) % below
 
 
 def trains() -> Iterator[tuple[Train, dict[str, float], float]]:
-    """Each train with its classes and kilometres: two fast trains per pair of cities, and a slow one above 900 km."""
+    """Yields trains with price rates and kilometres: two fast ones per pair of cities, and a slow one above 900 km."""
     counters = {"G": 100, "K": 400}
     for first, second in itertools.permutations(CITIES, 2):
         distance = kilometres(first, second)

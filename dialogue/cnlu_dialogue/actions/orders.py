@@ -17,16 +17,16 @@ FEES = ((timedelta(days=8), 0), (timedelta(hours=48), 5), (timedelta(hours=24), 
 
 def refund_ticket(turn: Turn) -> Reply:
     """Finds the order and asks the user to confirm the refund and its fee."""
-    order, question = _which(turn, extract_slots(turn), "退")
+    order, question = _find_order(turn, extract_slots(turn), "退")
     if order is None:
         return reply(question, pending="refund_order")
     train = turn.store.train(order.train)
-    cents = _fee(turn, order, train)
-    if cents is None:
+    fee = _fee(turn, order, train)
+    if fee is None:
         return reply(f"{order_text(order, train, turn.now.date())}。车已经开了，不能退了。", **clear_slots("pending"))
-    fee = f"手续费{money_text(cents)}，退回{money_text(order.cents - cents)}" if cents else "不收手续费"
+    terms = f"手续费{money_text(fee)}，退回{money_text(order.cents - fee)}" if fee else "不收手续费"
     return reply(
-        f"{order_text(order, train, turn.now.date())}。现在退票{fee}，确认退吗？",
+        f"{order_text(order, train, turn.now.date())}。现在退票{terms}，确认退吗？",
         pending="refund",
         order_no=order.number,
     )
@@ -34,12 +34,12 @@ def refund_ticket(turn: Turn) -> Reply:
 
 def confirm_refund(turn: Turn) -> Reply:
     order = turn.store.order(turn.text_slot("order_no") or "")
-    cents = _fee(turn, order, turn.store.train(order.train)) if order else None
-    if order is None or order.state == "refunded" or cents is None:
+    fee = _fee(turn, order, turn.store.train(order.train)) if order else None
+    if order is None or order.state == "refunded" or fee is None:
         return reply("这张票已经不能退了，请再查一下订单。", **clear_slots("pending"))
     turn.store.set_state(order.number, "refunded")
-    back = money_text(order.cents - cents)
-    return reply(f"订单{order.number}已退，{back}将原路退回。", **clear_slots("pending", "order_no"))
+    refund = money_text(order.cents - fee)
+    return reply(f"订单{order.number}已退，{refund}将原路退回。", **clear_slots("pending", "order_no"))
 
 
 def change_ticket(turn: Turn) -> Reply:
@@ -47,7 +47,7 @@ def change_ticket(turn: Turn) -> Reply:
     extraction = extract_slots(turn)
     if extraction.problems:
         return Reply([], {"pending": "change_wish"})
-    order, question = _which(turn, extraction, "改签")
+    order, question = _find_order(turn, extraction, "改签")
     if order is None:
         return reply(question, pending="change_order")
     train = turn.store.train(order.train)
@@ -66,8 +66,8 @@ def change_ticket(turn: Turn) -> Reply:
 def _offer_change(turn: Turn, order: Order, train: Train) -> Reply:
     day = turn.day or order.day
     seat = turn.text_slot("seat_class") or order.seat_class
-    found = _find_replacement(turn, order, train, day, seat)
-    if found is None:
+    replacement = _find_replacement(turn, order, train, day, seat)
+    if replacement is None:
         return reply(
             f"{day_text(day, turn.now.date())}没有合适的{train.origin_city}到{train.destination_city}的{seat}，"
             "换个日期、时间或席别？",
@@ -76,7 +76,7 @@ def _offer_change(turn: Turn, order: Order, train: Train) -> Reply:
             asked="travel_date",
             train_no=None,
         )
-    other, fare = found
+    other, fare = replacement
     difference = _difference_text(fare.cents * order.count - order.cents)
     offer = f"{day_text(day, turn.now.date())}的{train_text(other)}，{seat}{order.count}张，{difference}"
     return reply(
@@ -93,12 +93,12 @@ def _offer_change(turn: Turn, order: Order, train: Train) -> Reply:
 def _find_replacement(turn: Turn, order: Order, train: Train, day: date, seat: str) -> tuple[Train, Fare] | None:
     """The first other train between the same cities with enough seats, and its fare."""
     cities = {"origin": train.origin_city, "destination": train.destination_city}
-    wanted = replace(turn, slots={**turn.slots, **cities, "train_kind": turn.text_slot("train_kind")})
-    for other in matching(wanted, day):
+    search = replace(turn, slots={**turn.slots, **cities, "train_kind": turn.text_slot("train_kind")})
+    for other in matching(search, day):
         if turn.text_slot("train_no") not in (None, other.number) or (other.number, day) == (order.train, order.day):
             continue
         fare = next((fare for fare in turn.store.fares(other.number, day) if fare.seat_class == seat), None)
-        if fare and fare.left >= order.count:
+        if fare and fare.seats_left >= order.count:
             return other, fare
     return None
 
@@ -119,11 +119,11 @@ def confirm_change(turn: Turn) -> Reply:
     fare = next((f for f in turn.store.fares(train.number, day) if f.seat_class == seat), None)
     if fare is None or not turn.store.rebook(order, train.number, day, seat, fare.cents * order.count):
         return reply("刚才那趟车没票了，您想换成哪天、几点的？", pending="change_wish", offer=None)
-    moved = turn.store.order(order.number) or order
-    return reply(f"改签成功！{order_text(moved, train, turn.now.date())}。", **clear_slots(*TRIP_SLOTS, *STATE_SLOTS))
+    changed = turn.store.order(order.number) or order
+    return reply(f"改签成功！{order_text(changed, train, turn.now.date())}。", **clear_slots(*TRIP_SLOTS, *STATE_SLOTS))
 
 
-def _which(turn: Turn, extraction: Extraction, verb: str) -> tuple[Order | None, str]:
+def _find_order(turn: Turn, extraction: Extraction, verb: str) -> tuple[Order | None, str]:
     """The order with the given number or day, or the user's only order; otherwise a question."""
     number = extraction.slots.get("order_no")
     if number:
@@ -134,13 +134,13 @@ def _which(turn: Turn, extraction: Extraction, verb: str) -> tuple[Order | None,
     orders = turn.store.orders_of(turn.sender)
     if extraction.old_day:
         orders = [order for order in orders if order.day == extraction.old_day] or orders
-    known = [order for order in orders if order.number == turn.text_slot("order_no")]
-    if len(orders) == 1 or (known and turn.text_slot("pending")):
-        return (known or orders)[0], ""
+    current = [order for order in orders if order.number == turn.text_slot("order_no")]
+    if len(orders) == 1 or (current and turn.text_slot("pending")):
+        return (current or orders)[0], ""
     if not orders:
         return None, f"您在这里没有能{verb}的订单，请告诉我订单号。"
-    listed = "\n".join(order_text(order, turn.store.train(order.train), turn.now.date()) for order in orders[:5])
-    return None, f"您要{verb}哪一张？请说订单号。\n{listed}"
+    order_list = "\n".join(order_text(order, turn.store.train(order.train), turn.now.date()) for order in orders[:5])
+    return None, f"您要{verb}哪一张？请说订单号。\n{order_list}"
 
 
 def _fee(turn: Turn, order: Order, train: Train | None) -> int | None:
@@ -148,8 +148,8 @@ def _fee(turn: Turn, order: Order, train: Train | None) -> int | None:
     if order.state == "waiting":
         return 0
     midnight = datetime(order.day.year, order.day.month, order.day.day, tzinfo=turn.now.tzinfo)
-    ahead = midnight + timedelta(minutes=train.departure if train else 0) - turn.now
-    for least, share in FEES:
-        if ahead > least:
-            return round(order.cents * share / 100)
+    time_left = midnight + timedelta(minutes=train.departure if train else 0) - turn.now
+    for minimum, percent in FEES:
+        if time_left > minimum:
+            return round(order.cents * percent / 100)
     return None

@@ -22,7 +22,7 @@ def clock_text(minutes: int) -> str:
     return f"{days}{minutes % 1440 // 60:02}:{minutes % 60:02}"
 
 
-def length_text(minutes: int) -> str:
+def duration_text(minutes: int) -> str:
     hours, rest = divmod(minutes, 60)
     return (f"{hours}小时" if hours else "") + (f"{rest}分" if rest or not hours else "")
 
@@ -33,31 +33,29 @@ def money_text(cents: int) -> str:
 
 
 def train_text(train: Train) -> str:
-    """One train in one line."""
+    """A train in one line."""
     return (
         f"{train.number} {train.origin} {clock_text(train.departure)} → {train.destination} "
-        f"{clock_text(train.arrival)}，全程{length_text(train.arrival - train.departure)}"
+        f"{clock_text(train.arrival)}，全程{duration_text(train.arrival - train.departure)}"
     )
 
 
-def fares_text(fares: list[Fare], left: bool) -> str:
-    """Seat classes with their prices, and with the seats left if `left`."""
-    return "，".join(
-        f"{fare.seat_class}{money_text(fare.cents)}" + (f"（{left_text(fare.left)}）" if left else "") for fare in fares
-    )
+def fares_text(fares: list[Fare]) -> str:
+    """Seat classes with their prices."""
+    return "，".join(f"{fare.seat_class}{money_text(fare.cents)}" for fare in fares)
 
 
-def left_text(left: int) -> str:
-    if left == 0:
+def seats_left_text(seats: int) -> str:
+    if seats == 0:
         return "无票"
-    return f"余{left}张" if left < 20 else "有票"
+    return f"余{seats}张" if seats < 20 else "有票"
 
 
 def order_text(order: Order, train: Train | None, today: date) -> str:
-    """One order in one line."""
-    way = f"{train.origin}到{train.destination}，{clock_text(train.departure)}开" if train else ""
+    """An order in one line."""
+    route = f"{train.origin}到{train.destination}，{clock_text(train.departure)}开" if train else ""
     state = {"booked": "已出票", "refunded": "已退票", "waiting": "候补中"}[order.state]
     return (
-        f"订单{order.number}：{day_text(order.day, today)} {order.train} {way}，{order.seat_class}{order.count}张，"
+        f"订单{order.number}：{day_text(order.day, today)} {order.train} {route}，{order.seat_class}{order.count}张，"
         f"{money_text(order.cents)}，{state}"
     )

@@ -32,7 +32,7 @@ _ENDINGS = ("火车站", "高铁站", "站", "市")
 
 
 def resolve(name: str) -> str | None:
-    """The city or station that a user's word names, or None; a city's name means any of its stations."""
+    """The city or station that the user names, or None; a city's name means any of its stations."""
     plain = name.strip()
     for ending in _ENDINGS:
         if plain not in CITIES and plain not in STATIONS:
@@ -41,12 +41,12 @@ def resolve(name: str) -> str | None:
 
 
 def city_of(place: str) -> str:
-    """The city of a city or station that `resolve` gave."""
+    """The city of a place that `resolve` returned."""
     return place if place in CITIES else STATIONS[place]
 
 
 def kilometres(first: str, second: str) -> float:
-    """About how far two cities are from each other by rail: a quarter more than in a straight line."""
+    """The approximate rail distance of two cities: 1.25 times the straight line."""
     (north, east, _), (north2, east2, _) = CITIES[first], CITIES[second]
     x = (east2 - east) * math.cos(math.radians((north + north2) / 2))
     return 1.25 * 111.2 * math.hypot(x, north2 - north)

@@ -1,6 +1,6 @@
 """The actions for rasa-sdk: `python -m rasa_sdk --actions cnlu_dialogue.actions.sdk`.
 
-Each action is a function of a `Turn` in a module beside this one; here they get their names and error handling.
+Each action is a function of a `Turn` in a module beside this one; this module adds names and error handling.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ACTIONS: dict[str, Callable[[Turn], Reply]] = {
     "action_unclear": contextual.unclear,
     "action_stop": contextual.stop,
 }
-"""The domain's action names, and the function of each."""
+"""An action's name in the domain -> its function."""
 
 
 def _turn(tracker: Tracker) -> Turn:
@@ -71,15 +71,15 @@ def _run(name: str, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[
     return [SlotSet(slot, value) for slot, value in reply.slots.items()]
 
 
-def _action(called: str) -> type[Action]:
+def _action(action_name: str) -> type[Action]:
     class Named(Action):  # type: ignore[misc,unused-ignore]
         def name(self) -> str:
-            return called
+            return action_name
 
         def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> list[dict[str, Any]]:
-            return _run(called, dispatcher, tracker)
+            return _run(action_name, dispatcher, tracker)
 
-    Named.__name__ = Named.__qualname__ = "".join(map(str.title, called.split("_")))
+    Named.__name__ = Named.__qualname__ = "".join(map(str.title, action_name.split("_")))
     return Named
 
 

@@ -29,7 +29,7 @@ class Train:
     origin_city: str
     destination_city: str
     departure: int
-    """Minutes from midnight, like `arrival`, which is above 24 hours if it is on a later day."""
+    """Minutes from midnight, as `arrival`; 24 hours and more are a later day."""
     arrival: int
 
 
@@ -37,7 +37,7 @@ class Train:
 class Fare:
     seat_class: str
     cents: int
-    left: int
+    seats_left: int
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Order:
 
 
 class Store:
-    """Both files; every call opens them, so several processes may share them."""
+    """The timetable and the orders; every call opens its file, so that processes can share it."""
 
     def __init__(self, folder: Path) -> None:
         """Creates missing files; raises UsageError if that fails."""
@@ -87,21 +87,21 @@ class Store:
         return Train(*row) if row else None
 
     def fares(self, train: str, day: date) -> list[Fare]:
-        """Every class of a train, cheapest first, with the seats left on that day."""
+        """The fares of a train, the cheapest class first, with the seats left on that day."""
         with self._open(self.timetable) as connection:
             rows = connection.execute(
                 "SELECT seat_class, cents, seats FROM fare WHERE number = ? ORDER BY cents", (train,)
             ).fetchall()
-        return [Fare(name, cents, self._left(train, name, seats, day)) for name, cents, seats in rows]
+        return [Fare(name, cents, self._seats_left(train, name, seats, day)) for name, cents, seats in rows]
 
-    def _left(self, train: str, seat_class: str, seats: int, day: date) -> int:
+    def _seats_left(self, train: str, seat_class: str, seats: int, day: date) -> int:
         with self._open(self.orders) as connection:
             return max(_initial_seats(train, seat_class, seats, day) - _sold(connection, train, seat_class, day), 0)
 
     def book(self, sender: str, order: Order, now: datetime) -> Order | None:
         """Saves an order and returns it with its new number; None if too few seats are left.
 
-        Counting and saving are one transaction, so the last ticket is sold once.
+        Counting and saving are one transaction, so the last ticket is sold only once.
         """
         initial = self._initial_seats(order.train, order.seat_class, order.day)
         with self._open(self.orders) as connection:
@@ -129,8 +129,8 @@ class Store:
         return replace(order, number=number)
 
     def order(self, number: str) -> Order | None:
-        found = self._orders("number = ?", number.upper())
-        return found[0] if found else None
+        orders = self._orders("number = ?", number.upper())
+        return orders[0] if orders else None
 
     def orders_of(self, sender: str) -> list[Order]:
         """The orders of a conversation that are not refunded, latest first."""

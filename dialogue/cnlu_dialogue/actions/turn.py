@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from cnlu_dialogue.actions.store import Store
-from cnlu_dialogue.values.intervals import Times, times_of
+from cnlu_dialogue.values.intervals import Times, parse_times
 
 TRIP_SLOTS = (
     "origin",
@@ -25,7 +25,7 @@ STATE_SLOTS = ("pending", "offer", "asked", "last_query")
 """The slots that record what the bot waits for."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Turn:
     """The user's message, the current slots, the time and the data."""
 
@@ -58,7 +58,7 @@ class Turn:
     @property
     def times(self) -> Times | None:
         try:
-            return times_of(self.text_slot("travel_time") or "")
+            return parse_times(self.text_slot("travel_time") or "")
         except ValueError:
             return None
 
@@ -82,5 +82,5 @@ def reply(*texts: str, **slots: Any) -> Reply:
 
 
 def clear_slots(*names: str) -> dict[str, Any]:
-    """Values that empty these slots."""
+    """Slot values that clear these slots."""
     return dict.fromkeys(names)

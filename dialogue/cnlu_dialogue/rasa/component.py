@@ -30,7 +30,7 @@ from cnlu_dialogue.rasa import examples, message, trainer
 from cnlu_dialogue.rasa.fingerprint import fingerprint
 from cnlu_dialogue.rasa.options import COMPONENT, Settings, read_settings
 
-logger = logging.getLogger("rasa.cnlu")  # a child of Rasa's logger, so Rasa's log level applies
+logger = logging.getLogger("rasa.cnlu")  # a child of Rasa's logger: Rasa's log level applies
 
 MODEL = "model"
 """The model directory's name inside the component's resource."""
@@ -62,9 +62,9 @@ class CnluClassifier(GraphComponent, IntentClassifier, EntityExtractorMixin):
 
     @classmethod
     def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
-        """What the model depends on, apart from config.yml and the examples.
+        """What the model depends on besides config.yml and the examples.
 
-        Rasa calls this before it trains any component, so wrong settings are refused here.
+        Rasa calls this before it trains any component, so this method refuses wrong settings.
         """
         try:
             with _as_config_error():
@@ -100,15 +100,15 @@ class CnluClassifier(GraphComponent, IntentClassifier, EntityExtractorMixin):
         **kwargs: Any,
     ) -> CnluClassifier:
         if execution_context.is_finetuning:
-            found = cls.create(config, model_storage, resource, execution_context)
-            found._finetunes = True
-            return found
+            component = cls.create(config, model_storage, resource, execution_context)
+            component._finetunes = True
+            return component
         with _as_config_error():
             settings = read_settings(config)
         try:
             with model_storage.read_from(resource) as folder, _as_rasa_error():
                 interpreter = cnlu.load(folder / MODEL, settings.threads)
-        except ValueError:  # what Rasa raises for a resource that was never written
+        except ValueError:  # Rasa raises it for a resource that was never written
             logger.warning(f"{COMPONENT} was not trained because there were no examples; it will find nothing.")
             return cls(settings, model_storage, resource)
         return cls(settings, model_storage, resource, interpreter)
@@ -144,8 +144,8 @@ class CnluClassifier(GraphComponent, IntentClassifier, EntityExtractorMixin):
                 each.set("intent", dict(ranking[0] if ranking else message.NO_INTENT), add_to_output=True)
                 each.set("intent_ranking", ranking, add_to_output=True)
             if self._settings.entity_recognition:
-                found = [*each.get("entities", []), *message.entities(result)]
-                each.set("entities", found, add_to_output=True)
+                entities = [*each.get("entities", []), *message.entities(result)]
+                each.set("entities", entities, add_to_output=True)
         return messages
 
     def _parse(self, texts: list[str]) -> list[dict[str, Any]]:
@@ -154,11 +154,11 @@ class CnluClassifier(GraphComponent, IntentClassifier, EntityExtractorMixin):
         return self._interpreter.parse_batch(texts)
 
     def _warn_of_unknown_intents(self, intents: set[str | None], model: Interpreter) -> None:
-        """Warns if a model trained elsewhere lacks intents of the bot."""
+        """Warns if a model that was trained elsewhere lacks intents of the bot."""
         if self._settings.model is None or not self._settings.intent_classification:
             return
-        known = {message.base_intent(name) for name in model.labels.intents}
-        if unknown := sorted(name for name in intents if name is not None and name not in known):
+        model_intents = {message.base_intent(name) for name in model.labels.intents}
+        if unknown := sorted(name for name in intents if name is not None and name not in model_intents):
             logger.warning(
                 f"{COMPONENT}: the model {self._settings.model} does not know the intents "
                 f"{', '.join(unknown)}; it will never find them."

@@ -47,11 +47,11 @@ def write_files(data: NluData, folder: Path) -> list[Path]:
 
 
 def _entities(text: str, annotated: Iterable[Mapping[str, Any]], synonyms: dict[str, str]) -> list[Entity]:
-    """The annotations of one text; their values become synonyms of their surfaces, and later values win.
+    """The annotations of one text; a value becomes the synonym of its surface, and later values win.
 
-    Rasa has replaced the surface by the value, so the surface is read from the text.
+    Rasa has replaced the surface by the value, so the surface is taken from the text.
     """
-    found = []
+    entities = []
     for entity in annotated:
         if entity.get("extractor") not in (None, COMPONENT):
             continue  # Rasa marks entities of another extractor in this way
@@ -62,7 +62,7 @@ def _entities(text: str, annotated: Iterable[Mapping[str, Any]], synonyms: dict[
         value = str(entity["value"]) if entity.get("value") is not None else surface
         if value != surface and value.strip():
             synonyms[surface] = value
-        found.append(
+        entities.append(
             Entity(
                 start=start,
                 end=end,
@@ -72,7 +72,7 @@ def _entities(text: str, annotated: Iterable[Mapping[str, Any]], synonyms: dict[
                 group=_name(entity, "group"),
             )
         )
-    return sorted(found, key=lambda entity: entity.start)
+    return sorted(entities, key=lambda entity: entity.start)
 
 
 def _name(entity: Mapping[str, Any], key: str) -> str | None:
@@ -82,7 +82,7 @@ def _name(entity: Mapping[str, Any], key: str) -> str | None:
 
 
 def _elements(table: Mapping[str, Any]) -> list[str]:
-    """A lookup table's entries, which Rasa gives as a list, as the lines of a file, or as a file name."""
+    """A lookup table's entries, which Rasa provides as a list, as the lines of a file, or as a file name."""
     elements = table["elements"]
     if isinstance(elements, list) and not (len(elements) == 1 and Path(str(elements[0])).is_file()):
         return [str(element).strip() for element in elements if str(element).strip()]

@@ -1,4 +1,4 @@
-"""What a training depends on, apart from config.yml and the examples, as one line that Rasa's cache compares."""
+"""What a model depends on besides config.yml and the examples, as one line that Rasa's cache compares."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cnlu_dialogue.rasa.options import Settings, settings_file
 def fingerprint(settings: Settings) -> str:
     """Changes with cnlu's version and the content of the settings file, the encoder's files and the trained model.
 
-    An encoder given by a hub name counts by its name. Raises CnluError for files that cannot be read.
+    For an encoder of the hub only its name counts. Raises CnluError for files that cannot be read.
     """
     parts: dict[str, object] = {"cnlu": cnlu.__version__, "format": FORMAT}
     try:
@@ -36,8 +36,8 @@ def fingerprint(settings: Settings) -> str:
 
 
 def _digest(path: Path) -> str:
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     with open(path, "rb") as stream:
         while block := stream.read(1 << 20):
-            found.update(block)
-    return found.hexdigest()
+            digest.update(block)
+    return digest.hexdigest()

@@ -13,14 +13,14 @@ NO_INTENT: Mapping[str, Any] = {"name": None, "confidence": 0.0}
 def intent_ranking(result: Mapping[str, Any], length: int) -> list[dict[str, Any]]:
     """Rasa's intent ranking: at most `length` intents, the most likely first.
 
-    A model trained outside Rasa may know `faq/ask_name` and `faq/ask_age`. Rasa's intent is `faq`, with the sum of the
-    confidences that the result lists for them.
+    A model trained outside Rasa may know `faq/ask_name` and `faq/ask_age`. Rasa's intent is `faq`, with the sum of
+    their listed confidences.
     """
-    chances: dict[str, float] = {}
+    confidences: dict[str, float] = {}
     for item in result["intent_ranking"]:
         name = base_intent(item["name"])
-        chances[name] = chances.get(name, 0.0) + item["confidence"]
-    ordered = sorted(chances.items(), key=lambda pair: -pair[1])[:length]
+        confidences[name] = confidences.get(name, 0.0) + item["confidence"]
+    ordered = sorted(confidences.items(), key=lambda pair: -pair[1])[:length]
     return [{"name": name, "confidence": min(confidence, 1.0)} for name, confidence in ordered]
 
 

@@ -1,10 +1,9 @@
-"""The component's options in config.yml, and the checks that they pass."""
+"""The component's options in config.yml, and their checks."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,18 +12,18 @@ from typing import Any
 from cnlu.config import Config
 from cnlu.config.files import find_config, known_settings, load_config
 from cnlu.config.setting import check_limits, setting
-from cnlu.errors import CnluError, UsageError
+from cnlu.errors import UsageError
 from cnlu.i18n import _, n_
 from cnlu.suggest import elsewhere, nearest
 
 COMPONENT = "CnluClassifier"
-RANKING = 10
+MAX_RANKING = 10
 """The maximum number of intents in a parse result."""
 
-PATHS = ("model", "trainer", "config", "encoder")
+PATH_OPTIONS = ("model", "trainer", "config", "encoder")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """The options; docs/rasa.md repeats each field's doc line."""
 
@@ -35,7 +34,7 @@ class Settings:
     encoder: str | None = setting(None, "a pretrained encoder to train on: a directory or a hub name")
     intent_classification: bool = setting(True, "find the intent")
     entity_recognition: bool = setting(True, "find the entities")
-    ranking_length: int = setting(RANKING, "maximum number of intents in intent_ranking", low=1, high=RANKING)
+    ranking_length: int = setting(MAX_RANKING, "maximum number of intents in intent_ranking", low=1, high=MAX_RANKING)
     threads: int = setting(1, "CPU threads per parse", low=1, high=256)
 
     def __post_init__(self) -> None:
@@ -45,10 +44,10 @@ class Settings:
             check_limits(self, COMPONENT)
         except UsageError as error:
             raise UsageError(error.place.removeprefix(f"{COMPONENT}."), error.problem, error.fix) from None
-        idle = [name for name in ("trainer", "config", "set", "encoder") if getattr(self, name) is not None]
-        if self.model is not None and idle:
-            problem = n_("has no effect with `model`", "have no effect with `model`", len(idle))
-            raise UsageError(", ".join(idle), problem, _("leave out either"))
+        unused = [name for name in ("trainer", "config", "set", "encoder") if getattr(self, name) is not None]
+        if self.model is not None and unused:
+            problem = n_("has no effect with `model`", "have no effect with `model`", len(unused))
+            raise UsageError(", ".join(unused), problem, _("leave out either"))
         if not self.intent_classification and not self.entity_recognition:
             problem = _("both are off, so there is nothing to do")
             raise UsageError("intent_classification, entity_recognition", problem, _("switch one on"))
@@ -56,37 +55,32 @@ class Settings:
 
 def read_settings(options: Mapping[str, Any]) -> Settings:
     """The component's entry in config.yml as settings; raises UsageError for an invalid entry."""
-    known = [field.name for field in dataclasses.fields(Settings)]
+    names = [field.name for field in dataclasses.fields(Settings)]
     for name in options:
-        if name not in known:
-            raise UsageError(str(name), _("unknown option"), _advice(str(name), known))
-    return Settings(**{name: _at_home(value) if name in PATHS else value for name, value in options.items()})
+        if name not in names:
+            raise UsageError(str(name), _("unknown option"), _suggestion(str(name), names))
+    return Settings(**{name: _expand_home(value) if name in PATH_OPTIONS else value for name, value in options.items()})
 
 
-def _advice(name: str, known: list[str]) -> str:
-    if near := nearest(name, known):
-        return _("use {name} if that was meant", name=repr(near))
-    if setting := elsewhere(name, known_settings(Config)):
-        return _("use {name} if that was meant", name=f"`set: {{{setting}: ...}}`")
-    return _("choose one of: {names}", names=", ".join(known))
+def _suggestion(name: str, option_names: list[str]) -> str:
+    """The fix for an unknown option: the option or the setting of cnlu that may be meant, else all options."""
+    if option := nearest(name, option_names):
+        return _("use {name} if that was meant", name=repr(option))
+    if cnlu_setting := elsewhere(name, known_settings(Config)):
+        return _("use {name} if that was meant", name=f"`set: {{{cnlu_setting}: ...}}`")
+    return _("choose one of: {names}", names=", ".join(option_names))
 
 
 def training_config(settings: Settings) -> Config:
     """cnlu's own settings from `config` and `set`; raises CnluError if cnlu rejects them."""
-    try:
-        return load_config(settings_file(settings), overrides(settings), encoder=settings.encoder is not None)
-    except CnluError as error:
-        # The message names options of the command line; in config.yml they have no dashes.
-        parts = (
-            re.sub(r"--(set|encoder|config)(?![a-z-])", r"\1", part) for part in (error.place, error.problem, error.fix)
-        )
-        raise type(error)(*parts) from error
+    file, encoder = settings_file(settings), settings.encoder is not None
+    return load_config(file, overrides(settings), encoder=encoder, option_prefix="")
 
 
 def settings_file(settings: Settings) -> Path | None:
     """The file that `config` names, in the working directory or among the shipped files."""
-    found = find_config(settings.config)
-    return None if found is None else Path(found)
+    path = find_config(settings.config)
+    return None if path is None else Path(path)
 
 
 def overrides(settings: Settings) -> list[str]:
@@ -105,8 +99,8 @@ def overrides(settings: Settings) -> list[str]:
     return lines
 
 
-def _at_home(path: Any) -> Any:
-    """A path with `~` replaced by the user's home, as a shell would do."""
+def _expand_home(path: Any) -> Any:
+    """A path with `~` expanded to the user's home, as in a shell."""
     return os.path.expanduser(path) if isinstance(path, str) else path
 
 
@@ -114,7 +108,7 @@ def _check_type(name: str, value: Any, annotation: str) -> None:
     """Raises UsageError if the value is not of the annotated type."""
     if value is None and "None" in annotation:
         return
-    types, expected = next(row for word, row in _types().items() if annotation.startswith(word))
+    types, expected = next(row for prefix, row in _types().items() if annotation.startswith(prefix))
     if not isinstance(value, types) or (types is int and isinstance(value, bool)):
         raise UsageError(name, _("{value} is not {expected}", value=repr(value), expected=expected), _("change it"))
     if value == "":
@@ -122,7 +116,7 @@ def _check_type(name: str, value: Any, annotation: str) -> None:
 
 
 def _types() -> dict[str, tuple[type, str]]:
-    """The start of an annotation to its type, and to the name of that type for a user."""
+    """The start of an annotation -> its type, and the type's name in messages."""
     return {
         "Mapping": (Mapping, _("a mapping of settings such as training.epochs: 20")),
         "str": (str, _("a word or a path")),

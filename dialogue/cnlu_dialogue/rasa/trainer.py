@@ -32,18 +32,20 @@ PROGRESS_EVERY = 5.0
 """Minimum interval in seconds between two updates of a progress bar in the log."""
 
 PROBE_SECONDS = 60
+"""Timeout of PROBE."""
 
 PROBE = """
 import importlib.util, json, sys
-found = {"missing": [name for name in sys.argv[1:] if importlib.util.find_spec(name) is None], "cnlu": None}
+answer = {"missing": [name for name in sys.argv[1:] if importlib.util.find_spec(name) is None], "cnlu": None}
 try:
     import cnlu
     from cnlu.runtime.model_dir import FORMAT
-    found.update(cnlu=cnlu.__version__, format=FORMAT)
+    answer.update(cnlu=cnlu.__version__, format=FORMAT)
 except ImportError as error:
-    found["error"] = str(error)
-print(json.dumps(found))
+    answer["error"] = str(error)
+print(json.dumps(answer))
 """
+"""A program that prints, as JSON, which of its arguments' packages are missing, and the version of cnlu."""
 
 
 def check_training_setup(settings: Settings) -> None:
@@ -53,7 +55,7 @@ def check_training_setup(settings: Settings) -> None:
         return
     config = training_config(settings)
     if config.text.simplify or config.features.pinyin != "off":
-        build_extractor(config, {}, {})  # these need a package in this process too, which parses
+        build_extractor(config, {}, {})  # this process parses, so it needs their packages too
     if settings.encoder is not None and importlib.util.find_spec("tokenizers") is None:
         problem = _("a model with an encoder needs tokenizers in Rasa's environment")
         raise UsageError("encoder", problem, _("install it there with: pip install 'cnlu[encoder]'"))
@@ -84,7 +86,7 @@ def make_model(data: Sequence[Path], out: Path, settings: Settings, log: Log, or
 
 
 def copy_model(source: Path, out: Path) -> None:
-    """Copies the verified files of a model directory, and no others."""
+    """Copies the verified files of a model directory and nothing else."""
     files = read_model_dir(source)
     out.mkdir(parents=True)
     for name, content in files.files.items():
@@ -124,7 +126,7 @@ def _train_with(
         for line in _log_lines(process):
             log(line)
         code = process.wait()
-    except BaseException:  # Ctrl-C as well: its model is no longer needed
+    except BaseException:  # on Ctrl-C too: the model is no longer needed
         process.terminate()
         process.wait()
         raise
@@ -142,12 +144,12 @@ def _training_error(python: str, code: int, last_line: str) -> CnluError:
 
 
 def _environment() -> dict[str, str]:
-    """For the other interpreter: UTF-8, and no imports from the bot's own folder (Python 3.11 and newer)."""
+    """The other interpreter's environment: UTF-8, and no imports from the bot's folder (Python 3.11 and newer)."""
     return {**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
 
 
 def _log_lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
-    """The process's output lines as they arrive; of progress bars, which end in a carriage return, only some states."""
+    """Yields output lines as they arrive; a progress bar, whose states end in a carriage return, is thinned out."""
     assert process.stdout is not None
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     rest, last_progress = "", time.monotonic()
@@ -164,19 +166,19 @@ def _log_lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
 
 
 def _check_interpreter(python: str) -> None:
-    found = _probe(python)
-    if found["cnlu"] is None:
-        problem = _("{python} has no working cnlu ({reason})", python=python, reason=found["error"])
+    answer = _probe(python)
+    if answer["cnlu"] is None:
+        problem = _("{python} has no working cnlu ({reason})", python=python, reason=answer["error"])
         raise UsageError("trainer", problem, _install(python, f"cnlu[train]=={cnlu.__version__}"))
-    if found["missing"]:
-        problem = _("{python} lacks {packages}", python=python, packages=", ".join(found["missing"]))
+    if answer["missing"]:
+        problem = _("{python} lacks {packages}", python=python, packages=", ".join(answer["missing"]))
         raise UsageError("trainer", problem, _install(python, "cnlu[train]"))
-    if (found["cnlu"], found["format"]) != (cnlu.__version__, FORMAT):
+    if (answer["cnlu"], answer["format"]) != (cnlu.__version__, FORMAT):
         problem = _(
             "{python} has cnlu {version} (model format {format}) and Rasa's environment {own} (format {own_format})",
             python=python,
-            version=found["cnlu"],
-            format=found["format"],
+            version=answer["cnlu"],
+            format=answer["format"],
             own=cnlu.__version__,
             own_format=FORMAT,
         )
@@ -189,7 +191,7 @@ def _install(python: str, requirement: str) -> str:
 
 @functools.lru_cache(maxsize=8)
 def _probe(python: str) -> dict[str, Any]:
-    """The packages of an interpreter; cached, because Rasa checks the settings several times."""
+    """The answer of an interpreter to PROBE; cached, because Rasa checks the settings several times."""
     try:
         done = subprocess.run(
             [python, "-c", PROBE, *REQUIRED],
@@ -210,8 +212,8 @@ def _probe(python: str) -> dict[str, Any]:
         problem = _("{python} gave no answer within {seconds} s", python=python, seconds=PROBE_SECONDS)
         raise UsageError("trainer", problem, _("give the path of a Python interpreter")) from None
     try:
-        found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     except (IndexError, ValueError):
         problem = _("{python} does not answer as a Python 3 interpreter does", python=python)
         raise UsageError("trainer", problem, _("give the path of a Python interpreter")) from None
-    return found
+    return answer

@@ -20,7 +20,7 @@ _BELOW = {"不超过", "最多", "低于", "以内", "以下", "之内", "封顶
 
 @dataclass(frozen=True)
 class Amount:
-    """Yuan; `low` and `high` are equal for an exact amount, `high` is None where there is no limit."""
+    """Yuan; `low` and `high` are equal for an exact amount, and `high` is None if there is no upper limit."""
 
     low: Decimal
     high: Decimal | None
@@ -50,13 +50,13 @@ def _exact(plain: str) -> Decimal | None:
     match = _PARTS.fullmatch(plain)
     if not match or not any(match.groups()):
         return None
-    parts = {name: None if said is None else read_number(said) for name, said in match.groupdict().items()}
-    if any(parts[name] is None for name, said in match.groupdict().items() if said is not None):
+    parts = {name: None if words is None else read_number(words) for name, words in match.groupdict().items()}
+    if any(parts[name] is None for name, words in match.groupdict().items() if words is not None):
         return None
     total = (parts["yuan"] or Decimal(0)) + (parts["jiao"] or Decimal(0)) / 10
     if parts["rest"] is None:
         return total
-    if match["jiao"] is not None:  # after 毛 come fen
+    if match["jiao"] is not None:  # the number after 毛 counts fen
         return total + parts["rest"] / 100
     if parts["rest"] >= 10 or "分" in plain:  # 86块55, 十块五分
         return total + parts["rest"] / 100 if parts["rest"] < 100 else None

@@ -1,13 +1,13 @@
-"""Text normalisation, the first step of every reader."""
+"""Text normalisation, the first step of every parser."""
 
 from __future__ import annotations
 
 import unicodedata
 
 LONGEST = 60
-"""Characters; a longer text is not read as a value."""
+"""Maximum number of characters of a value."""
 LONGEST_RAW = 4 * LONGEST
-"""Characters before blanks are removed; a longer text is not processed at all."""
+"""Maximum number of characters before blanks are removed; a longer text is not processed."""
 TAIL = "的吧呢啊呀哦哈嘛啦,。!?、~."
 
 

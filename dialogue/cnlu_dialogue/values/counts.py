@@ -1,4 +1,4 @@
-"""How many travel or how many tickets: 两张, 俩, 两大一小, 三张成人一张儿童."""
+"""Numbers of travellers or tickets: 两张, 俩, 两大一小, 三张成人一张儿童."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _WITH_ME = re.compile(rf"(?:就|要)?我(?:自己)?(?:和|跟|同|带)(?:我)?(?
 
 @dataclass(frozen=True)
 class Party:
-    """How many in all, and how many of them were called children."""
+    """The total number, and how many of them are children."""
 
     total: int
     children: int = 0
@@ -41,9 +41,9 @@ def read_count(text: str) -> Party | None:
     if _WITH_ME.fullmatch(plain):
         return Party(2)
     plain = _HEAD.sub("", plain)
-    place = total = children = 0
-    while place < len(plain):
-        match = _PART.match(plain, place)
+    position = total = children = 0
+    while position < len(plain):
+        match = _PART.match(plain, position)
         if not match:
             return None
         count = PAIRS[match["pair"]] if match["pair"] else read_whole(match["number"])
@@ -51,5 +51,5 @@ def read_count(text: str) -> Party | None:
             return None
         total += count
         children += count if match["child"] else 0
-        place = match.end()
+        position = match.end()
     return Party(total, children) if 0 < total <= LIMIT else None

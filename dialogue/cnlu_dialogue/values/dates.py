@@ -1,4 +1,4 @@
-"""Days: 下周三, 大后天, 十二号, 月底, 国庆前一天, 腊月二十八, relative to today."""
+"""Days relative to today: 下周三, 大后天, 十二号, 月底, 国庆前一天, 腊月二十八."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def read_date(text: str, now: datetime) -> Days | None:
     plain = re.sub(r"(?<=[今明昨后])儿个$", "儿", plain)
     if re.fullmatch(r".+(?:到|至|[-~])(?!\d).+", plain) and (span := _span(plain, now)):
         return span
-    for pattern, meaning in _READERS:
-        if (match := pattern.fullmatch(plain)) and (days := meaning(match, now.date())):
+    for pattern, parse in _PATTERNS:
+        if (match := pattern.fullmatch(plain)) and (days := parse(match, now.date())):
             return days
     return None
 
@@ -76,7 +76,7 @@ def _day(year: int, month: int, day: int) -> date | None:
 
 
 def _span(plain: str, now: datetime) -> Days | None:
-    """下周一到周三: the second day is the next such one after the first."""
+    """下周一到周三: the second day is the next one of its name after the first."""
     first, _, last = re.split(r"(到|至|[-~])", plain, maxsplit=1)
     begin = read_date(first, now)
     if begin is None:
@@ -100,24 +100,24 @@ def _later(match: re.Match[str], today: date) -> Days | None:
 
 
 def _in_year(match: re.Match[str], today: date) -> Days | None:
-    """明年元旦: the day of that year, past or to come."""
+    """明年元旦: the day in that year, past or future."""
     year = today.year + _YEARS[match["year"]]
     days = read_date(match["rest"], datetime(year, 1, 1))
     return days if days and days.first.year == year else None
 
 
 def _weeks(shift: str | None) -> int:
-    """How many weeks 下下 or 上 is away."""
+    """How many weeks away 下下 or 上 is."""
     if not shift or shift in "这本":
         return 0
     return len(shift) if shift[0] == "下" else -len(shift)
 
 
 def _weekday(match: re.Match[str], today: date) -> Days | None:
-    wanted = _WEEKDAYS[match["day"]]
+    weekday = _WEEKDAYS[match["day"]]
     if match["shift"]:
-        return _one(today + timedelta(days=wanted - today.weekday() + 7 * _weeks(match["shift"])))
-    return _one(today + timedelta(days=(wanted - today.weekday()) % 7))
+        return _one(today + timedelta(days=weekday - today.weekday() + 7 * _weeks(match["shift"])))
+    return _one(today + timedelta(days=(weekday - today.weekday()) % 7))
 
 
 def _weekend(match: re.Match[str], today: date) -> Days | None:
@@ -149,17 +149,17 @@ def _shifted_day(match: re.Match[str], today: date) -> Days | None:
 
 
 def _day_of_month(match: re.Match[str], today: date) -> Days | None:
-    """十二号: of this month, or of the next that has such a day still to come."""
+    """十二号: of this month, or of the next month in which this day is still to come."""
     day = read_whole(match["day"])
     if day is None:
         return None
     months = (divmod(today.year * 12 + today.month - 1 + ahead, 12) for ahead in range(3))
     days = (_day(year, month + 1, day) for year, month in months)
-    return _one(min((found for found in days if found and found >= today), default=None))
+    return _one(min((candidate for candidate in days if candidate and candidate >= today), default=None))
 
 
 def _month_of(match: re.Match[str], today: date) -> tuple[int, int]:
-    """Year and month that 下个月, 五月 or nothing mean; a month that is over is next year's. Month 0: there is none."""
+    """The year and month that 下个月, 五月 or no month mean; a past month is next year's, an impossible one is 0."""
     if match["month"]:
         month = read_whole(match["month"]) or 0
         return (today.year + (month < today.month), month) if 1 <= month <= 12 else (today.year, 0)
@@ -172,12 +172,12 @@ def _part_of_month(match: re.Match[str], today: date) -> Days | None:
     year, month = _month_of(match, today)
     if not month:
         return None
-    part, bare = match["part"] or "", not (match["month"] or match["shift"])
+    part, no_month = match["part"] or "", not (match["month"] or match["shift"])
     days = _part_days(year, month, part)
-    if bare and days.last < today:
+    if no_month and days.last < today:
         year, month = (year, month + 1) if month < 12 else (year + 1, 1)
         days = _part_days(year, month, part)
-    return Days(max(days.first, today), days.last) if bare else days
+    return Days(max(days.first, today), days.last) if no_month else days
 
 
 def _part_days(year: int, month: int, part: str) -> Days:
@@ -226,9 +226,9 @@ def _holiday(match: re.Match[str], today: date) -> Days | None:
     return None if first is None else Days(max(first, today), first + timedelta(days=length - 1))
 
 
-_READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], Days | None]], ...] = tuple(
-    (re.compile(pattern), meaning)
-    for pattern, meaning in (
+_PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], Days | None]], ...] = tuple(
+    (re.compile(pattern), parse)
+    for pattern, parse in (
         ("|".join(_NEAR), _near),
         (rf"(?P<pair>{'|'.join(_PAIRS)})两?天", _two_days),
         (r"(?:再?过)?(.+?)(?:之后|以后|过后|后)", _later),

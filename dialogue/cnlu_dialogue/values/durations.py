@@ -1,4 +1,4 @@
-"""How long: 两个半小时, 一刻钟, 三天."""
+"""Durations: 两个半小时, 一刻钟, 三天."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ _PART = re.compile(
 
 
 def read_duration(text: str) -> timedelta | None:
-    """The length of time that `text` is, a month counted as 30 days; None if it is none or vague (好一会儿)."""
-    plain, place, minutes, smallest = clean(text), 0, 0.0, float("inf")
-    while place < len(plain):
-        match = _PART.match(plain, place)
+    """The duration that `text` states, a month counted as 30 days; None if there is none or a vague one (好一会儿)."""
+    plain, position, minutes, smallest = clean(text), 0, 0.0, float("inf")
+    while position < len(plain):
+        match = _PART.match(plain, position)
         if not match or _UNITS[match["unit"]] >= smallest:
             return None
         if match["unit"] == "钟" and not match["half"] and not match["more"]:
-            return None  # 两个钟 is two hours, 两钟 is nothing
+            return None  # 两个钟 is two hours, 两钟 means nothing
         number = 0.5 if match["half"] else read_number(match["number"])
         if number is None:
             return None
         smallest = _UNITS[match["unit"]]
         halves = (match["more"] == "个半") + bool(match["after"])
         minutes += (float(number) + 0.5 * halves) * smallest
-        place = match.end()
+        position = match.end()
     return timedelta(minutes=minutes) if 0 < minutes <= 525600 else None

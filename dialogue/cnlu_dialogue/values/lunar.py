@@ -1,4 +1,4 @@
-"""The lunar calendar, by the library borax: days of its months, solar terms, and feasts of both calendars."""
+"""The lunar calendar (with the library borax): its days, solar terms, and the feasts of both calendars."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def lunar_day(year: int, month: int, day: int) -> date | None:
 
 
 def last_day_of_year(year: int) -> date:
-    """除夕 of a lunar year, which is in the next year of the common calendar."""
+    """除夕 of a lunar year, which falls in the next year of the common calendar."""
     return LunarDate(year + 1, 1, 1).to_solar_date() - timedelta(days=1)
 
 
@@ -69,15 +69,15 @@ FEASTS: dict[str, Callable[[int], date | None]] = {
     "大年夜": last_day_of_year,
     "清明": qingming,
 }
-"""A feast's name to its day in a year; lunar feasts take a lunar year."""
+"""A feast's name -> a function from a year (a lunar one for lunar feasts) to its day."""
 
 
 def next_feast(name: str, today: date) -> date | None:
-    """The first day of that name from today on; None for an unknown name."""
+    """The next day of this feast, which may be today; None for an unknown name."""
     return next_of(FEASTS[name], today) if name in FEASTS else None
 
 
 def next_of(day_in: Callable[[int], date | None], today: date) -> date | None:
-    """The first day from today on among those that `day_in` gives for the years around."""
+    """The first of the days `day_in(year)` that is not before today."""
     days = (day_in(year) for year in range(today.year - 1, today.year + 3))
     return min((day for day in days if day is not None and day >= today), default=None)

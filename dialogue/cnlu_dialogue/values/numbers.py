@@ -39,7 +39,7 @@ def read_number(text: str) -> Decimal | None:
 
 
 def read_whole(text: str) -> int | None:
-    """The whole number that `text` is, or None."""
+    """The whole number that `text` states, or None."""
     number = read_number(text)
     return int(number) if number is not None and number == number.to_integral_value() else None
 
@@ -74,7 +74,7 @@ def _arabic(whole: str, decimals: str | None, unit: str, after: str) -> Decimal 
 
 
 def _chinese(words: str) -> int | None:
-    """A whole number in Chinese characters; None if they are not one."""
+    """The whole number that Chinese characters state, or None."""
     if not words:
         return None
     if all(character in DIGITS for character in words):
@@ -89,7 +89,7 @@ def _chinese(words: str) -> int | None:
 
 
 def _after(tail: str, unit: int) -> int | None:
-    """What follows 万 or 亿: nothing, a lone digit that counts the next unit (一万二), or a smaller number."""
+    """The value after 万 or 亿: nothing, a lone digit that counts the next unit (一万二), or a smaller number."""
     if not tail:
         return 0
     if len(tail) == 1 and tail in DIGITS:
@@ -105,13 +105,13 @@ def _below_wan(words: str) -> int | None:
         return None
     total, above, empty = 0, None, False
     for name in ("千", "百", "十"):
-        said = match[name]
-        if said is None:
+        words_of_unit = match[name]
+        if words_of_unit is None:
             empty = above is not None
             continue
-        if said.startswith("零") != (empty and above is not None):
+        if words_of_unit.startswith("零") != (empty and above is not None):
             return None
-        digit = said.lstrip("零")
+        digit = words_of_unit.lstrip("零")
         total += (DIGITS[digit] if digit else 1) * UNITS[name]
         above, empty = name, False
     rest = match["rest"]

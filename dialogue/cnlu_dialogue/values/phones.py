@@ -39,19 +39,19 @@ def read_digits(text: str) -> str:
 
 
 def read_phone(text: str) -> str | None:
-    """Eleven digits of a mobile number of mainland China, or None."""
+    """The eleven digits of a mobile number of mainland China, or None."""
     digits = re.sub(r"^(?:0086|86)(?=1\d{10}$)", "", read_digits(text))
     return digits if re.fullmatch(r"1[3-9]\d{9}", digits) else None
 
 
 def read_identity(text: str) -> str | None:
     """The eighteen characters of an identity number, its check digit not checked, or None."""
-    match = re.fullmatch(r"(.*?)([xX]?)", read_digits_and_x(text))
+    match = re.fullmatch(r"(.*?)([xX]?)", _digits_and_x(text))
     digits = match[1] + match[2].upper() if match else ""
     return digits if re.fullmatch(r"\d{17}[\dX]", digits) else None
 
 
-def read_digits_and_x(text: str) -> str:
-    """As `read_digits`, a last X kept."""
+def _digits_and_x(text: str) -> str:
+    """As `read_digits`, but keeps a final X."""
     last = "X" if unicodedata.normalize("NFKC", text).strip().upper().endswith("X") else ""
     return read_digits(text) + last

@@ -35,7 +35,7 @@ PARTS = {
     "半夜": (22, 24),
     "深夜": (22, 24),
 }
-"""Hours at which a part of the day begins and ends; one that ends at 24 ends at 23:59."""
+"""The hours at which a part of the day begins and ends; 24 stands for 23:59."""
 PART = "|".join(sorted(PARTS, key=len, reverse=True))
 _NIGHT = {name for name, (begin, _) in PARTS.items() if begin >= 17}
 _MINUTES = rf"(?:点|时)(?:(?P<half>半)|(?P<quarter>[一三123])刻|过?零?(?P<minute>{NUMERAL})分?|钟|整)?"
@@ -66,12 +66,12 @@ def _read(plain: str, now: datetime, day: date) -> Times | None:
         return _either_hour(match, now, day)
     if match := _LIMIT.fullmatch(plain):
         times = _read(match["time"], now, day)
-        return None if times is None else _opened(times, "前" if match["limit"] in _LATEST else "后")
+        return None if times is None else _widened(times, "前" if match["limit"] in _LATEST else "后")
     if match := _SPAN.fullmatch(plain):
         return _span(match["first"], match["last"], now, day)
     if match := _OPEN.fullmatch(plain):
         times = _read(match["time"], now, day)
-        return None if times is None else _opened(times, match["side"])
+        return None if times is None else _widened(times, match["side"])
     return None
 
 
@@ -88,12 +88,12 @@ def _part(name: str) -> Times:
     return Times(begin * 60, min(end * 60, DAY - 1))
 
 
-def _opened(times: Times, side: str) -> Times | None:
-    """八点以后, 八点以前, 八点左右."""
+def _widened(times: Times, side: str) -> Times | None:
+    """The interval that 以后, 以前 or 左右 makes of times."""
     if side in ("左右", "前后", "上下"):
         return Times(max(times.earliest - 30, 0), times.latest + 30)
     if side in ("出头", "多"):
-        return Times(times.earliest, times.latest + 59) if times.one else None
+        return Times(times.earliest, times.latest + 59) if times.is_exact else None
     if side.endswith("后"):
         return Times(times.earliest, max(DAY - 1, times.earliest))
     return Times(0, times.latest)
@@ -125,11 +125,10 @@ def _clock(plain: str, now: datetime, day: date) -> int | None:
             return None
         hour, minute = full - 1, 60 - short
     else:
-        said = read_whole(match["hour"])
-        found = _minute(match)
-        if said is None or found is None:
+        parsed_hour, parsed_minute = read_whole(match["hour"]), _minute(match)
+        if parsed_hour is None or parsed_minute is None:
             return None
-        hour, minute = said, found
+        hour, minute = parsed_hour, parsed_minute
     if minute > 59 or hour > 24 or (hour == 24 and minute):
         return None
     if match["part"]:
@@ -162,7 +161,7 @@ def _in_part(part: str, hour: int, minute: int) -> int | None:
 
 
 def _without_part(hour: int, minute: int, now: datetime, day: date) -> int:
-    """八点: today the next of morning and evening; on another day 6 to 12 as said, 1 to 5 in the afternoon."""
+    """八点: today the next 8:00 or 20:00; on another day, 6 to 12 are literal and 1 to 5 are in the afternoon."""
     usual = (hour + 12 if hour < 6 else hour) * 60 + minute
     if day != now.date():
         return usual

@@ -1,4 +1,4 @@
-"""Day and time together: 下周三晚上八点, 今晚, 两个小时后."""
+"""Days and times together: 下周三晚上八点, 今晚, 两个小时后."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FUSED = (
     ("明早", "明天早上"),
     ("明晨", "明天早上"),
 )
-_ROUND = re.compile(rf"(?:周|星期|礼拜).|{NUMERAL}[号日]")
+_RECURRING = re.compile(rf"(?:周|星期|礼拜).|{NUMERAL}[号日]")
 _LATER = re.compile(r"(?:再?过)?(.+?)(?:之后|以后|后)")
 
 
@@ -36,8 +36,8 @@ def read_when(text: str, now: datetime) -> When | None:
     days = None if any(plain.startswith(fused) for fused, _ in _FUSED) else read_date(plain, now)
     if days:
         return When(days, None)
-    for fused, both in _FUSED:
-        plain = plain.replace(fused, both + "的") if plain.startswith(fused) else plain
+    for fused, separate in _FUSED:
+        plain = plain.replace(fused, separate + "的") if plain.startswith(fused) else plain
     if times := read_time(plain, now):
         return When(None, times)
     return _split(plain, now)
@@ -45,24 +45,24 @@ def read_when(text: str, now: datetime) -> When | None:
 
 def _split(plain: str, now: datetime) -> When | None:
     """Splits the text into a day and a time, in either order; prefers the longest day."""
-    for place in range(len(plain) - 1, 0, -1):
-        head, tail = plain[:place], plain[place:].lstrip("的,在")
+    for position in range(len(plain) - 1, 0, -1):
+        head, tail = plain[:position], plain[position:].lstrip("的,在")
         if (days := read_date(head, now)) and (times := read_time(tail, now, days.first)):
             return When(_coming(head, days, times, now), times)
-    for place in range(1, len(plain)):
-        head, tail = plain[:place], plain[place:].lstrip("的,在")
+    for position in range(1, len(plain)):
+        head, tail = plain[:position], plain[position:].lstrip("的,在")
         if (days := read_date(tail, now)) and (times := read_time(head, now, days.first)):
             return When(days, times)
     return None
 
 
-def _coming(said: str, days: Days, times: Times, now: datetime) -> Days:
-    """周四上午九点, said on a Thursday afternoon, is next week's: 周四 and 十二号 come round again, 今天 does not."""
-    over = days.one and days.first == now.date() and times.latest < now.hour * 60 + now.minute
-    if not over or not _ROUND.fullmatch(said):
+def _coming(day_words: str, days: Days, times: Times, now: datetime) -> Days:
+    """周四上午九点, said on a Thursday afternoon, is next week's: 周四 and 十二号 recur, 今天 does not."""
+    over = days.is_single and days.first == now.date() and times.latest < now.hour * 60 + now.minute
+    if not over or not _RECURRING.fullmatch(day_words):
         return days
     tomorrow = datetime.combine(now.date() + timedelta(days=1), time(), now.tzinfo)
-    return read_date(said, tomorrow) or days
+    return read_date(day_words, tomorrow) or days
 
 
 def _moment(at: datetime) -> When:

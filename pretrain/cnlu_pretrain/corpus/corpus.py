@@ -62,7 +62,7 @@ class Corpus:
 def open_corpus(path: str | Path) -> Corpus:
     """Open a corpus; checks the sizes of its files, while `Corpus.check` checks their content.
 
-    Raises UsageError where there is no corpus, ModelError where it is damaged or has another format.
+    Raises UsageError where there is no corpus, ModelError if it is damaged or has another format.
     """
     folder = locate(resolve(path))
     if not folder.is_dir():

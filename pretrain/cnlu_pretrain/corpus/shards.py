@@ -51,7 +51,7 @@ class Arrays:
         return np.cumsum(self.flags & WORD, dtype=np.int64) - 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Shard:
     """The entry of a shard in the manifest."""
 
@@ -93,13 +93,19 @@ def write_shard(folder: Path, name: str, arrays: Arrays) -> Shard:
         for kind in KINDS:
             (folder / f"{name}.{kind}").unlink(missing_ok=True)
         raise
-    return Shard(name, len(arrays.tokens), len(arrays.sentences), len(arrays.documents), sha256)
+    return Shard(
+        name=name,
+        tokens=len(arrays.tokens),
+        sentences=len(arrays.sentences),
+        documents=len(arrays.documents),
+        sha256=sha256,
+    )
 
 
 def read_shard(folder: Path, shard: Shard, token_type: str) -> Arrays:
     """Read a shard: tokens and flags are memory-mapped, the bounds are loaded.
 
-    Raises ModelError where a file is missing or has another size than the manifest says.
+    Raises ModelError if a file is missing or has another size than the manifest says.
     """
     sizes = {"tokens": shard.tokens, "flags": shard.tokens, "sentences": shard.sentences, "documents": shard.documents}
     types = {"tokens": token_type, "flags": "<u1", "sentences": "<u4", "documents": "<u4"}

@@ -1,4 +1,4 @@
-"""Loads the encoder to train, or makes a new one, with embeddings for all tokens of the corpus."""
+"""Loads the encoder to train, or builds a new one, with embeddings for all tokens of the corpus."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from cnlu_pretrain.corpus.corpus import Corpus, tokenizer_fingerprint
 
 @dataclass(frozen=True)
 class Loaded:
-    """A transformers model for masked language, on the CPU in float32."""
+    """A masked language model of transformers, on the CPU in float32."""
 
     model: Any
     head_is_new: bool
@@ -41,7 +41,7 @@ class Loaded:
 def load_encoder(source: str, corpus: Corpus, config: RunConfig) -> Loaded:
     """The encoder of a directory or hub name, with embeddings for all tokens of the corpus.
 
-    Raises UsageError where there is none or the corpus was prepared with another tokenizer, DataError where it
+    Raises UsageError where there is none or the corpus was prepared with another tokenizer, DataError if it
     cannot be used.
     """
     directory = local_directory(source)
@@ -104,7 +104,7 @@ def _masked_lm(directory: Path, config: RunConfig) -> tuple[Any, set[str]]:
                 attn_implementation=config.attention,
                 output_loading_info=True,
             )
-    except Exception as error:  # each family fails in its own way
+    except Exception as error:  # the exceptions depend on the family
         raise DataError(
             directory,
             _("cannot be trained on masked language ({reason})", reason=one_line(error)),

@@ -1,1 +1,1 @@
-"""How good an encoder is: held-out text, an NLU model on top of it, the page that shows both."""
+"""Evaluates an encoder: on held-out text, by an NLU model on top of it, and as a page with the results."""

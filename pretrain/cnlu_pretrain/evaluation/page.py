@@ -1,4 +1,4 @@
-"""Probe results as one self-contained HTML page, and the warning where NLU gets worse."""
+"""Probe results as one self-contained HTML page, and the warning if NLU gets worse."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WIDTH, HEIGHT, EDGE = 640, 260, 44
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeResult:
-    """The accuracies of one encoder or checkpoint; None where one was not measured."""
+    """The accuracies of one encoder or checkpoint; None if one was not measured."""
 
     name: str
     step: int
@@ -56,7 +56,7 @@ LABELS = {
 
 
 def warning(results: Sequence[ProbeResult], tolerance: float = 0.01) -> str | None:
-    """A sentence where NLU accuracy is below its best although the loss has fallen since then; else None."""
+    """A warning if the NLU accuracy is below its best although the loss has fallen since then, else None."""
     known = [result for result in results if result.frames is not None and result.loss is not None]
     if len(known) < 2:
         return None

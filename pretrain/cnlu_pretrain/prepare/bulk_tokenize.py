@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 from cnlu.text.bulk_segment import code_points
 
 _UNSEEN, _ALONE, _NOTHING, _RUN = range(4)
-"""How the tokenizer reads a character: not known yet, as one token, not at all, as a part of a run."""
+"""How the tokenizer reads a character: not known yet, as one token, not at all, or as part of a run."""
 _CACHE_SIZE = 1 << 18
 _NEIGHBOUR = "x"
 

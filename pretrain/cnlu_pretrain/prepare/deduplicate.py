@@ -46,7 +46,7 @@ class KeyFiles:
             file.close()
 
     def repeats(self, lines: int, target: Path) -> int:
-        """Write to `target`, one byte a line, whether it shares a key with an earlier one; returns how many do."""
+        """Write to `target`, one byte per line, whether it shares a key with an earlier one; returns how many do."""
         self.close()
         if not lines:
             target.write_bytes(b"")

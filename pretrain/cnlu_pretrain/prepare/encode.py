@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ class Encoded:
 
     train: Arrays
     held_out: Arrays
+    _: KW_ONLY
     lines: int = 0
     characters: int = 0
     """Characters of the kept lines"""

@@ -30,7 +30,7 @@ def write_manifest(
 ) -> dict[str, Any]:
     """Write the manifest and return it; empty held-out shards are deleted.
 
-    Raises DataError where there was no text or no line was kept.
+    Raises DataError if there was no text or no line was kept.
     """
     _check_not_empty(", ".join(texts), state)
     manifest = {
@@ -58,7 +58,7 @@ def write_manifest(
 
 
 def log_summary(out: Path, manifest: Mapping[str, Any], log: Callable[[str], None]) -> None:
-    """The size of the corpus, what was left out, and a warning where many tokens are unknown."""
+    """The size of the corpus, what was left out, and a warning if many tokens are unknown."""
     counts, left_out = manifest["counts"], _listed(manifest["left_out"])
     tokens, held_out = counts["tokens"], counts["held_out_tokens"]
     log(

@@ -52,7 +52,7 @@ class CharacterCounts:
 
 
 def new_tokenizer(counts: CharacterCounts, size: int) -> Content:
-    """A character-level BERT tokenizer; raises UsageError where `size` leaves no room for characters."""
+    """A character-level BERT tokenizer; raises UsageError if `size` leaves no room for characters."""
     if size < 2 * len(SPECIAL_TOKENS):
         raise UsageError(
             f"--new-vocab {size}",
@@ -115,7 +115,7 @@ def _added_token(word: str, number: int, special: bool) -> Content:
 
 
 def add_words(content: Content, path: Path) -> tuple[Content, dict[str, list[int]], list[str]]:
-    """Add the words of a file, one a line; returns (tokenizer, each new word's ids before, notes).
+    """Add the words of a file, one per line; returns (tokenizer, the old ids of each new word, notes).
 
     A single character or a run of letters becomes part of the vocabulary. A word of several Chinese characters becomes
     an added token, which is matched as a whole wherever it occurs. New ids follow the existing ones. Raises DataError

@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import KW_ONLY, asdict, dataclass
 from pathlib import Path
 
 from cnlu.errors import CnluError, DataError, UsageError
@@ -34,7 +34,7 @@ Log = Callable[[str], None]
 
 _STDIN_COPY = "input.txt"
 _BYTES_PER_PROCESS = 4 << 20
-"""Starting a process pays from this many bytes on disk."""
+"""Bytes of text on disk for which another process is worth starting."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class PrepareRequest:
     out: Path
     config: PrepareConfig
     encoder: str | None = None
+    _: KW_ONLY
     new_vocab: int | None = None
     add_tokens: Path | None = None
     lexicon: Sequence[str] = ()
@@ -91,7 +92,7 @@ def _check_resume(request: PrepareRequest, part: Path) -> None:
 
 
 def _keep_or_remove(part: Path, log: Log) -> None:
-    """After Ctrl-C, keep the folder only where --resume can use it."""
+    """After Ctrl-C, keep the folder only if --resume can use it."""
     if (part / STATE).exists():
         log(f"{part}: the finished part is kept; continue with --resume")
     else:
@@ -157,7 +158,7 @@ def _fingerprint(request: PrepareRequest, files: list[Path], lexicon: Lexicon, t
 def _scan(
     request: PrepareRequest, files: list[Path], part: Path, state: State, *, counts: CharacterCounts, processes: int
 ) -> Scanned | None:
-    """The result of the scan, made now or before an interruption; None where no scan is needed."""
+    """The result of the scan, made now or before an interruption; None if no scan is needed."""
     config = request.config
     options = ScanOptions(config.duplicates, config.near_duplicates, bool(request.new_vocab))
     if not options:

@@ -21,7 +21,7 @@ from cnlu_pretrain.prepare.sources import Block
 
 @dataclass(frozen=True)
 class ScanOptions:
-    """What the scan looks for."""
+    """The options of a scan."""
 
     exact: bool
     near: bool
@@ -33,7 +33,7 @@ class ScanOptions:
 
 @dataclass
 class Scanned:
-    """How much text was read."""
+    """The amount of text that was read."""
 
     lines: int = 0
     bytes: int = 0
@@ -65,7 +65,7 @@ def scan(
 
 
 def repeats(folder: Path, name: str) -> NDArray[np.bool_] | None:
-    """[L] whether each line repeats an earlier one, memory-mapped; None where the scan did not look for that."""
+    """[L] whether each line repeats an earlier one, memory-mapped; None if the scan did not look for that."""
     path = folder / f"{name}.repeats"
     if not path.exists():
         return None

@@ -33,7 +33,7 @@ def write_shards(
 ) -> None:
     """Encode all blocks that `state` does not have yet; `state` is saved after each shard.
 
-    Raises DataError for text that cannot be read, OSError where a shard cannot be written.
+    Raises DataError for text that cannot be read, OSError if a shard cannot be written.
     """
     start = partial(LineEncoder, tokenizer.content, tokenizer.special_tokens.unknown, lexicon.words, config)
     waiting: list[Encoded] = []

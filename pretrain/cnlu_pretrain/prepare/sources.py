@@ -62,7 +62,7 @@ def expand(paths: Sequence[str | Path]) -> list[Path]:
 
 
 def blocks(files: Sequence[Path]) -> Iterator[Block]:
-    """The lines of all files in blocks. Raises DataError, naming the file, where one cannot be read."""
+    """The lines of all files in blocks. Raises DataError, naming the file, if one cannot be read."""
     for path in files:
         try:
             with _opened(path) as stream:

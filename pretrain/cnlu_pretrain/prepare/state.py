@@ -54,9 +54,9 @@ def fingerprint_of(*inputs: Any) -> str:
 
 
 def load_state(part: Path, fingerprint: str, resume: bool) -> State:
-    """The saved state where `resume` is set and there is one, else a new one.
+    """The saved state if `resume` is set and there is one, else a new one.
 
-    Raises UsageError where it is damaged or belongs to other inputs.
+    Raises UsageError if it is damaged or belongs to other inputs.
     """
     path = part / STATE
     if not resume or not path.exists():

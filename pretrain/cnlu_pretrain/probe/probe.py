@@ -83,7 +83,7 @@ def _metadata(directory: Path) -> dict[str, Any]:
 
 
 def _measure(directory: Path, corpus: Corpus, config: PretrainConfig, metadata: dict[str, Any]) -> dict[str, float]:
-    """Accuracy and loss on the held-out text, with the masking of the run that made the encoder, where it is known."""
+    """Accuracy and loss on the held-out text, with the masking of the run that trained the encoder, if known."""
     masking = config.masking
     if "settings" in metadata:
         known = build_config({"masking": metadata["settings"]["masking"]}, str(directory), PretrainConfig)

@@ -1,4 +1,4 @@
-"""A moment that stands still, files of their own, and an action server in a real process."""
+"""A fixed time, separate files for each test, and an action server in a real process."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def now() -> datetime:
 
 @pytest.fixture(scope="session")
 def timetable(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the timetable in it and no orders."""
+    """A folder with the timetable and no orders."""
     folder = tmp_path_factory.mktemp("bot")
     Store(folder)
     return folder
@@ -41,7 +41,7 @@ def timetable(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(timetable: Path, tmp_path: Path) -> Store:
-    """The timetable, and orders of this test alone."""
+    """The timetable, and orders that only this test uses."""
     (tmp_path / "timetable.sqlite").write_bytes((timetable / "timetable.sqlite").read_bytes())
     return Store(tmp_path)
 
@@ -51,15 +51,18 @@ def sdk_python() -> str:
     """A Python that has rasa-sdk and borax: this one, or Rasa's."""
     if importlib.util.find_spec("rasa_sdk"):
         return sys.executable
-    named = os.environ.get("CNLU_RASA_PYTHON")
-    if named and not subprocess.run([named, "-c", "import rasa_sdk, borax"], capture_output=True).returncode:
-        return named
+    rasa_python = os.environ.get("CNLU_RASA_PYTHON")
+    if (
+        rasa_python
+        and not subprocess.run([rasa_python, "-c", "import rasa_sdk, borax"], capture_output=True).returncode
+    ):
+        return rasa_python
     pytest.skip("no rasa-sdk: install cnlu[actions], or name a Python that has it in CNLU_RASA_PYTHON")
 
 
 @dataclass
 class Server:
-    """An action server over HTTP, and a conversation's slots as Rasa would keep them."""
+    """An action server over HTTP, and the slots of a conversation, which Rasa would keep."""
 
     port: int
     folder: Path
@@ -82,8 +85,8 @@ class Server:
         entities: list[dict[str, Any]] | None = None,
         form: str | None = None,
     ) -> list[str]:
-        """One action of one turn, its values read first as Rasa does; the sentences it answered."""
-        said: list[str] = []
+        """Extracts the slots and runs an action, as Rasa does in a turn; returns the sentences of the reply."""
+        texts: list[str] = []
         for name in dict.fromkeys(["action_validate_slot_mappings", action]):
             tracker = {
                 "sender_id": "u1",
@@ -104,15 +107,15 @@ class Server:
             status, answer = self.post(json.dumps(body).encode())
             assert status == 200
             self.slots |= {event["name"]: event["value"] for event in answer["events"] if event["event"] == "slot"}
-            said += [response["text"] for response in answer["responses"]]
-        return said
+            texts += [response["text"] for response in answer["responses"]]
+        return texts
 
 
 @pytest.fixture(scope="session")
 def server_process(
     sdk_python: str, tmp_path_factory: pytest.TempPathFactory, checkout: Path
 ) -> Iterator[tuple[int, Path]]:
-    """`python -m cnlu_dialogue.actions` on a free port, its clock stopped."""
+    """`python -m cnlu_dialogue.actions` on a free port, at a fixed time."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -150,7 +153,7 @@ def server_process(
 
 @pytest.fixture
 def server(server_process: tuple[int, Path]) -> Server:
-    """A new conversation with it, no orders yet."""
+    """A new conversation without orders."""
     port, folder = server_process
     (folder / "orders.sqlite").unlink(missing_ok=True)
     return Server(port, folder)

@@ -1,4 +1,4 @@
-"""The action server as a real process, asked over HTTP as Rasa asks it."""
+"""The action server as a real process, called over HTTP as Rasa calls it."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ Server = Any  # of conftest
 
 def entity(text: str, word: str, kind: str, role: str | None = None) -> dict[str, Any]:
     start = text.index(word)
-    found = {"entity": kind, "value": word, "start": start, "end": start + len(word)}
-    return found | ({"role": role} if role else {})
+    annotation = {"entity": kind, "value": word, "start": start, "end": start + len(word)}
+    return annotation | ({"role": role} if role else {})
 
 
 def book(server: Server, text: str = "买一张明天北京到济南的二等座") -> list[str]:
-    said = [
+    entities = [
         entity(text, "明天", "date"),
         entity(text, "北京", "place", "from"),
         entity(text, "济南", "place", "to"),
         entity(text, "二等座", "seat_class"),
         entity(text, "一张", "count"),
     ]
-    return server.run("action_offer_train", text, "book_ticket", said)
+    return server.run("action_offer_train", text, "book_ticket", entities)
 
 
 def test_a_booking_ends_in_an_order(server: Server) -> None:
     (offer,) = book(server)
     assert "3月13日（明天，周五）" in offer and "确认下单吗" in offer
     assert server.slots["pending"] == "booking"
-    (done,) = server.run("action_affirm", "好的", "affirm")
-    assert done.startswith("下单成功！订单E204000037")
+    (answer,) = server.run("action_affirm", "好的", "affirm")
+    assert answer.startswith("下单成功！订单E204000037")
     assert server.slots["origin"] is None and server.slots["order_no"] == "E204000037"
-    (listed,) = server.run("action_query_order", "我的订单", "query_order")
-    assert "已出票" in listed
+    (order_list,) = server.run("action_query_order", "我的订单", "query_order")
+    assert "已出票" in order_list
 
 
-def test_values_are_plain_before_any_action_sees_them(server: Server) -> None:
+def test_slots_hold_plain_values_before_an_action_runs(server: Server) -> None:
     text = "下周三晚上八点以后从北京南去上海，俩人"
     server.run(
         "action_validate_slot_mappings",
@@ -61,7 +61,7 @@ def test_values_are_plain_before_any_action_sees_them(server: Server) -> None:
     assert server.slots["ticket_count"] == 2
 
 
-def test_a_correction_offers_again(server: Server) -> None:
+def test_a_correction_leads_to_a_new_offer(server: Server) -> None:
     book(server)
     text = "不对，是去南京"
     (offer,) = server.run("action_deny", text, "deny", [entity(text, "南京", "place", "to")])
@@ -73,24 +73,24 @@ def test_a_refund_returns_the_money(server: Server) -> None:
     server.run("action_affirm", "好的", "affirm")
     (question,) = server.run("action_refund_ticket", "退票", "refund_ticket")
     assert "确认退吗" in question
-    (done,) = server.run("action_affirm", "确认", "affirm")
-    assert "已退" in done
-    (listed,) = server.run("action_query_order", "我的订单", "query_order")
-    assert "还没有订单" in listed
+    (answer,) = server.run("action_affirm", "确认", "affirm")
+    assert "已退" in answer
+    (order_list,) = server.run("action_query_order", "我的订单", "query_order")
+    assert "还没有订单" in order_list
 
 
 def test_a_change_moves_the_order(server: Server) -> None:
     book(server)
     server.run("action_affirm", "好的", "affirm")
     text = "明天那张改签到大后天"
-    said = [entity(text, "明天", "date"), entity(text, "大后天", "date")]
-    (question,) = server.run("action_change_ticket", text, "change_ticket", said)
+    entities = [entity(text, "明天", "date"), entity(text, "大后天", "date")]
+    (question,) = server.run("action_change_ticket", text, "change_ticket", entities)
     assert "3月15日" in question and "确认改签吗" in question
-    (done,) = server.run("action_affirm", "可以", "affirm")
-    assert done.startswith("改签成功") and "3月15日" in done
+    (answer,) = server.run("action_affirm", "可以", "affirm")
+    assert answer.startswith("改签成功") and "3月15日" in answer
 
 
-def test_two_days_are_asked_about(server: Server) -> None:
+def test_the_bot_asks_which_of_two_days_is_meant(server: Server) -> None:
     text = "这周末走"
     (question,) = server.run("action_inform", text, "inform", [entity(text, "这周末", "date")])
     assert "哪一天走" in question
@@ -99,18 +99,18 @@ def test_two_days_are_asked_about(server: Server) -> None:
 
 @pytest.mark.parametrize(("word", "sentence"), [("昨天", "已经过去了"), ("二月三十号", "没听懂")])
 def test_an_impossible_day_gets_a_sentence(server: Server, word: str, sentence: str) -> None:
-    (said,) = server.run("action_inform", word, "inform", [entity(word, word, "date")])
-    assert sentence in said
+    (answer,) = server.run("action_inform", word, "inform", [entity(word, word, "date")])
+    assert sentence in answer
 
 
 def test_an_unknown_city_gets_a_sentence(server: Server) -> None:
     text = "去火星的票"
-    said = server.run("action_query_remaining", text, "query_remaining", [entity(text, "火星", "place", "to")])
-    assert "火星" in said[0]
+    answers = server.run("action_query_remaining", text, "query_remaining", [entity(text, "火星", "place", "to")])
+    assert "火星" in answers[0]
     assert server.slots["destination"] is None
 
 
-def test_a_question_within_the_form_fills_no_slot(server: Server) -> None:
+def test_a_question_during_the_form_fills_no_slot(server: Server) -> None:
     server.slots = {"origin": "北京", "destination": "济南", "requested_slot": "seat_class"}
     text = "二等座多少钱"
     (price,) = server.run(
@@ -120,15 +120,15 @@ def test_a_question_within_the_form_fills_no_slot(server: Server) -> None:
     assert "seat_class" not in server.slots
 
 
-def test_an_answer_within_the_form_keeps_it_going(server: Server) -> None:
+def test_a_value_for_another_slot_keeps_the_form_open(server: Server) -> None:
     server.slots = {"requested_slot": "travel_date"}
     text = "去上海"
-    said = [entity(text, "上海", "place", "to")]
-    server.run("action_validate_slot_mappings", text, "inform", said, form="booking_form")
+    entities = [entity(text, "上海", "place", "to")]
+    server.run("action_validate_slot_mappings", text, "inform", entities, form="booking_form")
     assert server.slots["destination"] == "上海" and server.slots["travel_date"] is None
 
 
-def test_a_removed_timetable_is_made_anew(server: Server) -> None:
+def test_a_removed_timetable_is_created_again(server: Server) -> None:
     (server.folder / "timetable.sqlite").unlink()
     assert "确认下单吗" in book(server)[0]
 
@@ -136,24 +136,24 @@ def test_a_removed_timetable_is_made_anew(server: Server) -> None:
 def test_broken_orders_get_a_sentence_and_no_traceback(server: Server) -> None:
     (server.folder / "orders.sqlite").write_bytes(b"no database" * 100)
     try:
-        (said,) = server.run("action_query_order", "我的订单", "query_order")
-        assert said == "抱歉，系统出了点问题，这一步没有办成，请稍后再试。"
+        (answer,) = server.run("action_query_order", "我的订单", "query_order")
+        assert answer == "抱歉，系统出了点问题，这一步没有办成，请稍后再试。"
     finally:
         (server.folder / "orders.sqlite").unlink()
 
 
-def test_strange_entities_do_no_harm(server: Server) -> None:
-    strange: list[Any] = [{"entity": "date", "value": None}, {"entity": "place", "value": ["a"]}, {}, {"entity": 3}]
-    assert server.run("action_inform", "x" * 5000, "inform", strange)
+def test_malformed_entities_are_ignored(server: Server) -> None:
+    malformed: list[Any] = [{"entity": "date", "value": None}, {"entity": "place", "value": ["a"]}, {}, {"entity": 3}]
+    assert server.run("action_inform", "x" * 5000, "inform", malformed)
 
 
 def test_the_last_tickets_are_sold_once(server: Server) -> None:
     book(server)
     slots = {**server.slots, "ticket_count": 20}
-    said: list[str] = []
+    answers: list[str] = []
 
     def confirm() -> None:
-        said.extend(dataclasses.replace(server, slots=dict(slots)).run("action_affirm", "好的", "affirm"))
+        answers.extend(dataclasses.replace(server, slots=dict(slots)).run("action_affirm", "好的", "affirm"))
 
     threads = [threading.Thread(target=confirm) for _ in range(8)]
     for thread in threads:
@@ -162,5 +162,5 @@ def test_the_last_tickets_are_sold_once(server: Server) -> None:
         thread.join()
     with sqlite3.connect(server.folder / "orders.sqlite") as connection:
         sold = connection.execute("SELECT train, seat_class, sum(count) FROM booking GROUP BY 1, 2").fetchall()
-    assert len(said) == 8
+    assert len(answers) == 8
     assert all(count < 100 for _, _, count in sold)  # no train offers a hundred

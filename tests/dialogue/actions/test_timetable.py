@@ -1,4 +1,4 @@
-"""The timetable: made once, the same every time, whole or absent; and the surroundings of the server."""
+"""The timetable, which is always the same and complete or absent; orders; and the server's environment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cnlu.errors import UsageError
-from cnlu_dialogue.actions.environment import now as present
+from cnlu_dialogue.actions.environment import now as current_time
 from cnlu_dialogue.actions.environment import zone
 from cnlu_dialogue.actions.make_timetable import make_timetable
 from cnlu_dialogue.actions.places import CITIES, STATIONS, city_of, resolve
@@ -28,7 +28,7 @@ def test_the_timetable_is_the_same_every_time(tmp_path: Path, timetable: Path) -
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_every_city_reaches_every_other(store: Store) -> None:
+def test_every_two_cities_have_a_train(store: Store) -> None:
     for origin in CITIES:
         for destination in set(CITIES) - {origin}:
             assert store.trains(origin, destination)
@@ -40,22 +40,49 @@ def test_a_folder_that_cannot_be_written_is_refused_with_a_sentence(tmp_path: Pa
         Store(tmp_path / "file" / "data")
 
 
-def test_an_order_moves_only_where_enough_is_left(store: Store, now: datetime) -> None:
+def test_an_order_moves_only_to_a_train_with_enough_seats(store: Store, now: datetime) -> None:
     day = now.date()
     trains = store.trains("北京", "上海")
-    free = [(train, fare) for train in trains for fare in store.fares(train.number, day) if fare.left]
-    (train, fare), (other, target) = free[0], next((t, f) for t, f in free if t.number != free[0][0].number)
-    order = store.book("甲", Order("", train.number, day, fare.seat_class, 1, fare.cents, "", "booked"), now)
+    available = [(train, fare) for train in trains for fare in store.fares(train.number, day) if fare.seats_left]
+    (train, fare), (other, target) = (
+        available[0],
+        next((t, f) for t, f in available if t.number != available[0][0].number),
+    )
+    order = store.book(
+        "甲",
+        Order(
+            number="",
+            train=train.number,
+            day=day,
+            seat_class=fare.seat_class,
+            count=1,
+            cents=fare.cents,
+            passengers="",
+            state="booked",
+        ),
+        now,
+    )
     assert order is not None
-    taken = Order("", other.number, day, target.seat_class, target.left, 0, "", "booked")
-    assert store.book("乙", taken, now) is not None
+    sold_out = Order(
+        number="",
+        train=other.number,
+        day=day,
+        seat_class=target.seat_class,
+        count=target.seats_left,
+        cents=0,
+        passengers="",
+        state="booked",
+    )
+    assert store.book("乙", sold_out, now) is not None
     assert not store.rebook(order, other.number, day, target.seat_class, target.cents)
     assert store.order(order.number) == order
-    assert store.rebook(order, train.number, now.date(), fare.seat_class, fare.cents) == (fare.left > 1)
+    assert store.rebook(order, train.number, now.date(), fare.seat_class, fare.cents) == (fare.seats_left > 1)
 
 
 @pytest.mark.rasa
-def test_the_server_says_what_is_wrong_before_it_starts(tmp_path: Path, checkout: Path, sdk_python: str) -> None:
+def test_the_server_refuses_a_wrong_environment_before_it_starts(
+    tmp_path: Path, checkout: Path, sdk_python: str
+) -> None:
     environment = {
         **os.environ,
         "CNLU_BOT_NOW": "soon",
@@ -67,7 +94,7 @@ def test_the_server_says_what_is_wrong_before_it_starts(tmp_path: Path, checkout
     assert run.stderr.strip().endswith("CNLU_BOT_NOW=soon: not a date and time; write it as in 2026-03-12T15:00.")
 
 
-def test_the_script_makes_a_timetable(tmp_path: Path, checkout: Path) -> None:
+def test_the_script_writes_a_timetable(tmp_path: Path, checkout: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "cnlu_dialogue.actions.make_timetable", str(tmp_path / "timetable.sqlite")],
         check=True,
@@ -76,9 +103,9 @@ def test_the_script_makes_a_timetable(tmp_path: Path, checkout: Path) -> None:
     assert Store(tmp_path).train("G103")
 
 
-def test_the_clock_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_can_fix_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CNLU_BOT_NOW", "2026-03-12T15:00")
-    assert present().isoformat() == "2026-03-12T15:00:00+08:00"
+    assert current_time().isoformat() == "2026-03-12T15:00:00+08:00"
 
 
 def test_an_unknown_time_zone_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,10 +134,23 @@ def test_a_word_names_a_city_or_a_station(word: str, place: str | None) -> None:
 def test_a_refunded_seat_can_be_sold_again(store: Store, now: datetime) -> None:
     day = date(2026, 3, 14)
     train = store.trains("北京", "上海")[0]
-    fare = next(fare for fare in store.fares(train.number, day) if fare.left)
-    order = store.book("u", Order("", train.number, day, fare.seat_class, 1, fare.cents, "", "booked"), now)
+    fare = next(fare for fare in store.fares(train.number, day) if fare.seats_left)
+    order = store.book(
+        "u",
+        Order(
+            number="",
+            train=train.number,
+            day=day,
+            seat_class=fare.seat_class,
+            count=1,
+            cents=fare.cents,
+            passengers="",
+            state="booked",
+        ),
+        now,
+    )
     assert order
     sold = next(f for f in store.fares(train.number, day) if f.seat_class == fare.seat_class)
     store.set_state(order.number, "refunded")
-    back = next(f for f in store.fares(train.number, day) if f.seat_class == fare.seat_class)
-    assert (sold.left, back.left) == (fare.left - 1, fare.left)
+    refunded = next(f for f in store.fares(train.number, day) if f.seat_class == fare.seat_class)
+    assert (sold.seats_left, refunded.seats_left) == (fare.seats_left - 1, fare.seats_left)

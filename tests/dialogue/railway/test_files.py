@@ -1,4 +1,4 @@
-"""The bot's files agree with each other, with the corpus and with the actions, without a Rasa to say so."""
+"""The bot's files agree with each other, with the corpus and with the actions; checked without Rasa."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def domain(bot: Path) -> dict[str, Any]:
 
 def steps(bot: Path) -> list[dict[str, Any]]:
     """Every step of the rules, stories and conversations."""
-    found = []
+    result = []
     for path in [*(bot / "data").glob("*.yml"), *(bot / "tests").glob("*.yml")]:
         content = yaml.safe_load(path.read_text("utf-8"))
-        found += [step for story in content.get("rules", []) + content.get("stories", []) for step in story["steps"]]
-    return found
+        result += [step for story in content.get("rules", []) + content.get("stories", []) for step in story["steps"]]
+    return result
 
 
 def test_the_domain_has_the_intents_and_entities_of_the_corpus(checkout: Path, domain: dict[str, Any]) -> None:
@@ -40,13 +40,13 @@ def test_the_domain_has_the_intents_and_entities_of_the_corpus(checkout: Path, d
     assert entities == {entity.entity for example in examples for entity in example.entities}
 
 
-def test_every_intent_leads_somewhere_and_every_step_is_known(bot: Path, domain: dict[str, Any]) -> None:
+def test_every_intent_has_a_step_and_every_action_is_in_the_domain(bot: Path, domain: dict[str, Any]) -> None:
     actions = {*domain["actions"], *domain["responses"], *domain["forms"], "action_deactivate_loop"}
     assert {step["intent"] for step in steps(bot) if "intent" in step} == set(domain["intents"])
     assert {step["action"] for step in steps(bot) if "action" in step} <= actions
 
 
-def test_the_domain_lists_the_actions_that_there_are(checkout: Path, domain: dict[str, Any]) -> None:
+def test_the_domain_lists_all_actions(checkout: Path, domain: dict[str, Any]) -> None:
     source = (checkout / "dialogue" / "cnlu_dialogue" / "actions" / "sdk.py").read_text("utf-8")
     assert set(re.findall(r'^    "(action_\w+)"', source, re.MULTILINE)) == set(domain["actions"])
 
@@ -55,16 +55,16 @@ def test_the_slots_that_actions_clear_are_in_the_domain(domain: dict[str, Any]) 
     assert {*TRIP_SLOTS, *STATE_SLOTS, "order_no"} <= set(domain["slots"])
 
 
-def test_there_are_conversations_enough_and_none_is_in_the_training_data(bot: Path, checkout: Path) -> None:
+def test_there_are_at_least_forty_conversations_with_new_texts(bot: Path, checkout: Path) -> None:
     stories = yaml.safe_load((bot / "tests" / "test_conversations.yml").read_text("utf-8"))["stories"]
     assert len(stories) >= 40
     assert len({story["story"] for story in stories}) == len(stories)
     corpus = {example.text for example in load_data(checkout / "corpora" / "railway" / "train").examples}
-    said = [
+    texts = [
         parse_markup(step["user"].strip(), "conversation")[0]
         for story in stories
         for step in story["steps"]
         if "user" in step
     ]
-    long = {text for text in said if len(text) > 9}  # 你好 and 二等座 are everyone's
-    assert long and not long & corpus
+    long_texts = {text for text in texts if len(text) > 9}  # short ones such as 你好 occur anywhere
+    assert long_texts and not long_texts & corpus

@@ -1,4 +1,4 @@
-"""A small bot, trained once by `rasa train`, and a process of Rasa's Python that trains and parses on request."""
+"""A small bot that `rasa train` trains once, and a process of Rasa's Python that trains and parses on request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.places import PYTHONPATH
 
 HERE = Path(__file__).parent
 NLU_SERVER = [sys.executable, "-m", "cnlu", "serve"]
-"""Speaks Rasa's NLU protocol when started as NLU_SERVER MODEL --port N."""
+"""The start of a command line `NLU_SERVER MODEL --port N`, a server of Rasa's NLU protocol."""
 
 QUICK = {
     "model.members": 1,
@@ -55,7 +55,7 @@ FULL = [
 
 
 def rasa_environment(checkout: Path) -> dict[str, str]:
-    quiet = {
+    settings = {
         "RASA_TELEMETRY_ENABLED": "false",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
@@ -63,7 +63,7 @@ def rasa_environment(checkout: Path) -> dict[str, str]:
         "PYTHONIOENCODING": "utf-8",
         "OMP_NUM_THREADS": "1",
     }
-    return {**os.environ, **quiet, "PYTHONPATH": PYTHONPATH}
+    return {**os.environ, **settings, "PYTHONPATH": PYTHONPATH}
 
 
 class Bot:
@@ -74,7 +74,7 @@ class Bot:
 
     @staticmethod
     def alone(**options: Any) -> list[dict[str, Any]]:
-        """A pipeline of the component and nothing else."""
+        """A pipeline with only the component."""
         return [{"name": "cnlu_dialogue.rasa.CnluClassifier", **options}]
 
     @staticmethod
@@ -88,7 +88,7 @@ class Bot:
         self.folder, self.python, self.environment = folder, python, environment
 
     def write_config(self, pipeline: list[dict[str, Any]], name: str = "config.yml") -> str:
-        """A file of settings of Rasa in the folder; its name."""
+        """Writes a config file of Rasa in the folder and returns its name."""
         content = {
             "recipe": "default.v1",
             "language": "zh",
@@ -100,7 +100,7 @@ class Bot:
         return name
 
     def rasa(self, *arguments: str, code: int = 0) -> str:
-        """Everything that a `rasa` command says; it must end with `code`."""
+        """The output of a `rasa` command, which must exit with `code`."""
         done = subprocess.run(
             [self.python, "-m", "rasa", *arguments],
             cwd=self.folder,
@@ -114,7 +114,7 @@ class Bot:
 
     @contextlib.contextmanager
     def serving(self, command: list[str], port: int, path: str) -> Iterator[str]:
-        """A server process while it is needed; gives its URL once `path` there answers."""
+        """Runs a server and yields its URL as soon as `path` answers."""
         with open(self.folder / f"server-{port}.log", "w+", encoding="utf-8") as log:
             process = subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
             try:
@@ -131,7 +131,7 @@ class Bot:
 
 
 class Driver:
-    """A process of Rasa's Python that stays, see driver.py."""
+    """A long-running process of Rasa's Python; see driver.py."""
 
     def __init__(self, bot: Bot) -> None:
         self.bot = bot
@@ -163,8 +163,8 @@ class Driver:
     def parse(self, model: str, *texts: str) -> list[dict[str, Any]]:
         answer = self.ask("parse", model=model, texts=texts)
         assert "error" not in answer, answer["error"]
-        found: list[dict[str, Any]] = answer["results"]
-        return found
+        results: list[dict[str, Any]] = answer["results"]
+        return results
 
     def close(self) -> None:
         self.process.communicate()
@@ -173,7 +173,7 @@ class Driver:
 
 @pytest.fixture(scope="session")
 def bot(rasa_python: str, checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Bot:
-    """The small bot in a folder of its own, not yet trained."""
+    """A copy of the small bot, not yet trained."""
     pytest.importorskip("torch", reason="the bot's model is trained by this interpreter, with cnlu[train]")
     folder = tmp_path_factory.mktemp("rasa") / "bot"
     shutil.copytree(HERE / "bot", folder)
@@ -182,7 +182,7 @@ def bot(rasa_python: str, checkout: Path, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="session")
 def trained(bot: Bot) -> str:
-    """What `rasa train` said; the model is models/full.tar.gz in the bot's folder."""
+    """The output of `rasa train`; the model is models/full.tar.gz in the bot's folder."""
     bot.write_config(FULL)
     return bot.rasa("train", "--fixed-model-name", "full")
 
@@ -196,10 +196,10 @@ def driver(bot: Bot) -> Iterator[Driver]:
 
 @pytest.fixture(scope="session")
 def ready(bot: Bot, trained: str) -> Path:
-    """The model directory inside the trained bot, taken out of it."""
-    away = bot.folder / "unpacked"
+    """The model directory of the trained bot, unpacked."""
+    unpacked = bot.folder / "unpacked"
     with tarfile.open(bot.folder / "models" / "full.tar.gz") as archive:
-        archive.extractall(away)
-    (manifest,) = away.glob("components/*CnluClassifier*/model/manifest.json")
+        archive.extractall(unpacked)
+    (manifest,) = unpacked.glob("components/*CnluClassifier*/model/manifest.json")
     shutil.copytree(manifest.parent, bot.folder / "ready")
     return bot.folder / "ready"

@@ -1,7 +1,8 @@
-"""Run by Rasa's own Python in a bot's folder: trains and parses on request, so that Rasa is imported only once.
+"""Trains and parses on request in a process of Rasa's Python, so that Rasa is imported only once.
 
-A request is a line of JSON on standard input, {"do": NAME, ...arguments}; the answer a line of JSON on standard output:
-what the function NAME below returns, with "log", the messages of Rasa's log meanwhile, and "error" where it failed.
+It runs in a bot's folder. A request is a line of JSON on standard input, {"do": NAME, ...arguments}. The answer is a
+line of JSON on standard output: the return value of the function NAME below, with Rasa's log messages in "log" and a
+failure in "error".
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ RECORDS = []
 AGENTS = {}
 
 
-class Keep(logging.Handler):
+class RecordHandler(logging.Handler):
     def emit(self, record):
         RECORDS.append(record.getMessage())
 
@@ -46,7 +47,7 @@ def train(config, name, finetune=None, force=False, data="data", nlu_only=False,
 
 
 def load(model):
-    """The agent of a model file; loading takes seconds, so each is kept."""
+    """The agent of a model file; loading takes seconds, so agents are cached."""
     key = (model, os.stat(model).st_mtime_ns)
     if key not in AGENTS:
         AGENTS[key] = rasa.core.agent.Agent.load(model)
@@ -59,15 +60,15 @@ def parse(model, texts):
 
 
 def talk(model, texts, nlu):
-    """What the bot says to each text, and the texts' parses; `nlu` is the URL of an NLU server."""
+    """The bot's answers to each text, and the parses of the texts; `nlu` is the URL of an NLU server."""
     agent = rasa.core.agent.Agent.load(model)
 
     async def go():
         agent.processor.http_interpreter = RasaNLUHttpInterpreter(EndpointConfig(nlu))  # of this event loop
-        said = [[answer.get("text") for answer in await agent.handle_text(text)] for text in texts]
+        answers = [[answer.get("text") for answer in await agent.handle_text(text)] for text in texts]
         parsed = [await agent.parse_message(text) for text in texts]
         await agent.processor.http_interpreter.session.close()
-        return {"said": said, "parsed": parsed}
+        return {"said": answers, "parsed": parsed}
 
     return asyncio.run(go())
 
@@ -78,12 +79,12 @@ def modules():
 
 def main():
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what Rasa prints must not stand between the answers
+    os.dup2(2, 1)  # Rasa's own output must not mix with the answers
     sys.path.insert(1, os.getcwd())
     warnings.simplefilter("ignore")
     rasa.utils.common.configure_logging_and_warnings(logging.INFO)
     configure_structlog(logging.INFO)
-    logging.getLogger().addHandler(Keep())
+    logging.getLogger().addHandler(RecordHandler())
     for line in sys.stdin:
         request = json.loads(line)
         RECORDS.clear()

@@ -1,4 +1,4 @@
-"""Rasa's own commands on a bot with the component, in processes of their own, as a user runs them."""
+"""Rasa's commands on a bot with the component, each in its own process, as a user runs them."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ def post(url: str, content: Any) -> Any:
         return json.load(answer)
 
 
-def test_rasa_train_shows_the_way_of_training_and_its_progress(trained: str) -> None:
+def test_rasa_train_logs_the_interpreter_and_the_progress(trained: str) -> None:
     assert f"CnluClassifier: trains with {sys.executable}" in trained
     assert "CnluClassifier: 46 examples, 5 intents, 2 entity types" in trained
     assert "Your Rasa model is trained" in trained
     assert "Traceback" not in trained
 
 
-def test_data_validate_finds_nothing_wrong(bot: Any, trained: str) -> None:
+def test_data_validate_finds_no_conflict(bot: Any, trained: str) -> None:
     assert "No story structure conflicts found" in bot.rasa("data", "validate", "--fail-on-warnings")
 
 
-def test_rasa_test_nlu_gives_a_true_entity_report(bot: Any, trained: str) -> None:
+def test_rasa_test_nlu_reports_the_component_s_entities(bot: Any, trained: str) -> None:
     bot.rasa("test", "nlu", "--nlu", "data/nlu.yml", "-m", "models/full.tar.gz", "--out", "results", "--no-plot")
     report = json.loads((bot.folder / "results" / "CnluClassifier_report.json").read_text("utf-8"))
     assert report["city.from"]["support"] >= 8
@@ -40,8 +40,8 @@ def test_rasa_test_nlu_gives_a_true_entity_report(bot: Any, trained: str) -> Non
     assert intents["accuracy"] > 0.9
 
 
-def test_conversations_end_to_end_pass(bot: Any, trained: str) -> None:
-    said = bot.rasa(
+def test_end_to_end_conversations_pass(bot: Any, trained: str) -> None:
+    output = bot.rasa(
         "test",
         "core",
         "--e2e",
@@ -54,10 +54,10 @@ def test_conversations_end_to_end_pass(bot: Any, trained: str) -> None:
         "--no-plot",
         "--fail-on-prediction-errors",
     )
-    assert "2 / 2" in said or "2/2" in said
+    assert "2 / 2" in output or "2/2" in output
 
 
-def test_a_conversation_over_the_rest_channel_with_the_action_server_up(bot: Any, trained: str) -> None:
+def test_a_conversation_over_the_rest_channel_with_an_action_server(bot: Any, trained: str) -> None:
     actions, port = bot.free_port(), bot.free_port()
     endpoints = {"action_endpoint": {"url": f"http://127.0.0.1:{actions}/webhook"}}
     (bot.folder / "endpoints.yml").write_text(yaml.safe_dump(endpoints), encoding="utf-8")
@@ -80,24 +80,24 @@ def test_a_conversation_over_the_rest_channel_with_the_action_server_up(bot: Any
     ]
     with bot.serving(action_server, actions, "/health"), bot.serving(server, port, "/status") as url:
 
-        def log(text: str) -> list[str]:
+        def say(text: str) -> list[str]:
             answers = post(f"{url}/webhooks/rest/webhook", {"sender": "甲", "message": text})
             return [answer["text"] for answer in answers]
 
-        assert log("你好") == ["您好"]
-        assert log("从北京到魔都的票") == ["北京到上海"]
-        assert log("行李超重怎么办") == ["二十公斤"]
-        assert log("") == ["没听懂"]
-        assert log('/book_ticket{"city": "哈尔滨"}') == ["北京到上海"]
+        assert say("你好") == ["您好"]
+        assert say("从北京到魔都的票") == ["北京到上海"]
+        assert say("行李超重怎么办") == ["二十公斤"]
+        assert say("") == ["没听懂"]
+        assert say('/book_ticket{"city": "哈尔滨"}') == ["北京到上海"]
         parsed = post(f"{url}/model/parse", {"text": "G12晚点了吗"})
         assert [(e["entity"], e["value"], e["extractor"]) for e in parsed["entities"]] == [
             ("train_no", "G12", "CnluClassifier")
         ]
 
 
-def test_a_way_that_leads_nowhere_is_one_sentence_of_rasa_train(bot: Any) -> None:
+def test_rasa_train_refuses_a_missing_interpreter_with_one_sentence(bot: Any) -> None:
     config = bot.write_config(bot.alone(trainer="/nowhere/python"), "nowhere.yml")
     for flags in ([], ["--force"]):
-        said = bot.rasa("train", "--config", config, *flags, code=1)
-        assert said.count("trainer: /nowhere/python cannot be started (No such file or directory)") == 1
-        assert "Traceback" not in said
+        output = bot.rasa("train", "--config", config, *flags, code=1)
+        assert output.count("trainer: /nowhere/python cannot be started (No such file or directory)") == 1
+        assert "Traceback" not in output

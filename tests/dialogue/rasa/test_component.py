@@ -1,4 +1,4 @@
-"""The component in a real Rasa: what it sets, with whom it lives, when it trains again."""
+"""The component in a real Rasa: the attributes it sets, other components beside it, and when it trains again."""
 
 from __future__ import annotations
 
@@ -23,83 +23,83 @@ def full(driver: Any, trained: str) -> Any:
     return lambda *texts: driver.parse(FULL, *texts)
 
 
-def test_intent_ranking_and_entities_with_roles_and_confidences(full: Any) -> None:
+def test_a_message_gets_intent_ranking_and_entities_with_roles_and_confidences(full: Any) -> None:
     text = "帮我订从广州到北京的票"
-    (found,) = full(text)
-    assert found["intent"]["name"] == "book_ticket"
-    ranking = found["intent_ranking"]
-    assert ranking[0] == found["intent"]
+    (result,) = full(text)
+    assert result["intent"]["name"] == "book_ticket"
+    ranking = result["intent_ranking"]
+    assert ranking[0] == result["intent"]
     assert {item["name"] for item in ranking} == {"greet", "goodbye", "book_ticket", "ask_train", "faq"}
     assert [item["confidence"] for item in ranking] == sorted((i["confidence"] for i in ranking), reverse=True)
-    assert [(text[e["start"] : e["end"]], e["entity"], e["role"]) for e in found["entities"]] == [
+    assert [(text[e["start"] : e["end"]], e["entity"], e["role"]) for e in result["entities"]] == [
         ("广州", "city", "from"),
         ("北京", "city", "to"),
     ]
-    for entity in found["entities"]:
+    for entity in result["entities"]:
         assert entity["extractor"] == "CnluClassifier"
         assert 0 < entity["confidence_entity"] <= 1
         assert 0 < entity["confidence_role"] <= 1
 
 
-def test_synonyms_of_annotations_and_sections(full: Any) -> None:
+def test_synonyms_of_annotations_and_sections_apply(full: Any) -> None:
     texts = ("魔都去北京的票有吗", "想买去羊城的高铁票")
-    annotated, listed = ([e["value"] for e in found["entities"]] for found in full(*texts))
+    annotated, listed = ([e["value"] for e in result["entities"]] for result in full(*texts))
     assert annotated == ["上海", "北京"]
     assert listed == ["广州"]
 
 
-def test_a_retrieval_intent_is_found_as_rasa_names_it_and_answered_by_the_response_selector(full: Any) -> None:
-    (found,) = full("儿童票多少钱")
-    assert found["intent"]["name"] == "faq"
-    assert found["response_selector"]["all_retrieval_intents"] == ["faq"]
-    assert found["response_selector"]["default"]["response"]["intent_response_key"] == "faq/child"
+def test_a_retrieval_intent_has_rasa_s_name_and_the_response_selector_answers_it(full: Any) -> None:
+    (result,) = full("儿童票多少钱")
+    assert result["intent"]["name"] == "faq"
+    assert result["response_selector"]["all_retrieval_intents"] == ["faq"]
+    assert result["response_selector"]["default"]["response"]["intent_response_key"] == "faq/child"
 
 
-def test_what_is_not_understood_falls_back(full: Any) -> None:
+def test_an_empty_message_falls_back(full: Any) -> None:
     (empty,) = full("")
     assert empty["intent"]["name"] == "nlu_fallback"
     assert empty["entities"] == []
 
 
 def test_a_message_that_names_its_intent_keeps_it(full: Any) -> None:
-    (found,) = full('/book_ticket{"city": "哈尔滨"}')
-    assert (found["intent"]["name"], found["intent"]["confidence"]) == ("book_ticket", 1.0)
-    assert [(e["entity"], e["value"]) for e in found["entities"]] == [("city", "哈尔滨")]
+    (result,) = full('/book_ticket{"city": "哈尔滨"}')
+    assert (result["intent"]["name"], result["intent"]["confidence"]) == ("book_ticket", 1.0)
+    assert [(e["entity"], e["value"]) for e in result["entities"]] == [("city", "哈尔滨")]
 
 
-def test_the_process_of_rasa_never_imports_torch(full: Any, driver: Any) -> None:
+def test_rasa_s_process_does_not_import_torch(full: Any, driver: Any) -> None:
     full("你好")
     assert driver.ask("modules")["heavy"] == []
 
 
-def test_a_ready_model_is_taken_as_it_is_and_lives_beside_another_extractor(bot: Any, driver: Any, ready: Path) -> None:
+def test_a_trained_model_is_used_as_it_is_beside_another_extractor(bot: Any, driver: Any, ready: Path) -> None:
     regexes = {"name": "RegexEntityExtractor", "use_word_boundaries": False}
     pipeline = [regexes, *bot.alone(model="ready", ranking_length=2)]
     answer = driver.train(pipeline, "ready-made")
     assert "CnluClassifier: uses the trained model ready" in answer["log"]
-    (found,) = driver.parse(answer["model"], "我要去南京的车票")
-    assert len(found["intent_ranking"]) == 2
-    assert {(e["extractor"], e["value"]) for e in found["entities"]} == {
+    (result,) = driver.parse(answer["model"], "我要去南京的车票")
+    assert len(result["intent_ranking"]) == 2
+    assert {(e["extractor"], e["value"]) for e in result["entities"]} == {
         ("RegexEntityExtractor", "南京"),
         ("CnluClassifier", "南京"),
     }
 
 
-def test_intents_that_a_ready_model_does_not_know_are_named(bot: Any, driver: Any, ready: Path) -> None:
+def test_a_warning_names_intents_that_a_trained_model_lacks(bot: Any, driver: Any, ready: Path) -> None:
     more = 'version: "3.1"\nnlu:\n- intent: complain\n  examples: |\n    - 太慢了\n    - 真糟糕\n'
     (bot.folder / "complaints.yml").write_text(more, encoding="utf-8")
     answer = driver.train(bot.alone(model="ready"), "unknown-intent", data="complaints.yml")
     assert any("does not know the intents complain" in line for line in answer["log"])
 
 
-def test_one_half_can_be_left_to_another_component(bot: Any, driver: Any, ready: Path) -> None:
+def test_another_component_can_classify_the_intent(bot: Any, driver: Any, ready: Path) -> None:
     pipeline = [{"name": "KeywordIntentClassifier"}, *bot.alone(model="ready", intent_classification=False)]
-    (found,) = driver.parse(driver.train(pipeline, "entities-only")["model"], "你好 去南京")
-    assert found["intent"] == {"name": "greet", "confidence": 1.0}
-    assert [e["value"] for e in found["entities"]] == ["南京"]
+    (result,) = driver.parse(driver.train(pipeline, "entities-only")["model"], "你好 去南京")
+    assert result["intent"] == {"name": "greet", "confidence": 1.0}
+    assert [e["value"] for e in result["entities"]] == ["南京"]
 
 
-def test_the_cache_restores_what_did_not_change_and_trains_what_did(bot: Any, driver: Any, ready: Path) -> None:
+def test_rasa_s_cache_restores_an_unchanged_model_and_trains_a_changed_one(bot: Any, driver: Any, ready: Path) -> None:
     def train(**options: Any) -> list[str]:
         log: list[str] = driver.train(bot.alone(**options), "cached")["log"]
         return log
@@ -137,7 +137,7 @@ def test_the_cache_restores_what_did_not_change_and_trains_what_did(bot: Any, dr
     assert TRAINS in train(model="copied")
 
 
-def test_finetuning_goes_on_from_the_model(bot: Any, driver: Any) -> None:
+def test_finetuning_continues_from_the_model(bot: Any, driver: Any) -> None:
     pipeline = bot.alone(trainer=bot.nlu_server[0], set=bot.quick)
     first = driver.train(pipeline, "first")["model"]
     more = (bot.folder / "data" / "nlu.yml").read_text("utf-8").replace("    - 你好\n", "    - 你好\n    - 幸会幸会\n")
@@ -167,7 +167,7 @@ def test_an_interpreter_without_torch_is_refused_before_anything_is_trained(bot:
     assert force or not any("train component" in line for line in answer["log"])
 
 
-def test_without_any_way_to_train_all_three_are_named(bot: Any, driver: Any) -> None:
+def test_an_error_names_all_three_ways_to_a_model(bot: Any, driver: Any) -> None:
     error = driver.train(bot.alone(), "no-way")["error"]
     assert "torch is not installed beside Rasa" in error
     assert "trainer: /path/to/python" in error
@@ -175,7 +175,7 @@ def test_without_any_way_to_train_all_three_are_named(bot: Any, driver: Any) -> 
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"trainr": "x"}, "trainr: unknown option; use 'trainer' if that was meant."),
         ({"model": "nowhere"}, "nowhere: there is no such directory"),
@@ -184,11 +184,13 @@ def test_without_any_way_to_train_all_three_are_named(bot: Any, driver: Any) -> 
     ],
     ids=["unknown option", "no model", "no tokenizers", "two ways"],
 )
-def test_options_that_cannot_be_are_one_sentence(bot: Any, driver: Any, options: dict[str, Any], said: str) -> None:
-    assert said in driver.train(bot.alone(**options), "refused")["error"]
+def test_a_wrong_option_is_refused_with_one_sentence(
+    bot: Any, driver: Any, options: dict[str, Any], message: str
+) -> None:
+    assert message in driver.train(bot.alone(**options), "refused")["error"]
 
 
-def test_a_training_that_fails_gives_the_trainer_s_sentence(bot: Any, driver: Any) -> None:
+def test_a_failed_training_reports_the_trainer_s_error(bot: Any, driver: Any) -> None:
     plain = 'version: "3.1"\nnlu:\n- intent: greet\n  examples: |\n    - 你好\n    - 您好\n'
     (bot.folder / "plain.yml").write_text(plain, encoding="utf-8")
     options = {"trainer": bot.nlu_server[0], "set": {"model.intent_weight": 0}}
@@ -199,10 +201,10 @@ def test_a_training_that_fails_gives_the_trainer_s_sentence(bot: Any, driver: An
 
 def test_an_archive_with_a_damaged_model_is_refused_with_a_sentence(bot: Any, driver: Any, ready: Path) -> None:
     model = bot.folder / driver.train(bot.alone(model="ready"), "to-damage")["model"]
-    away = bot.folder / "damage"
-    shutil.unpack_archive(model, away, "gztar")
-    (graph,) = away.glob("components/*/model/model.onnx")
+    unpacked = bot.folder / "damage"
+    shutil.unpack_archive(model, unpacked, "gztar")
+    (graph,) = unpacked.glob("components/*/model/model.onnx")
     graph.write_bytes(b"")
-    shutil.make_archive(str(bot.folder / "models" / "damaged"), "gztar", away)
+    shutil.make_archive(str(bot.folder / "models" / "damaged"), "gztar", unpacked)
     error = json.dumps(driver.ask("parse", model="models/damaged.tar.gz", texts=["你好"]), ensure_ascii=False)
     assert "model.onnx: is truncated" in error

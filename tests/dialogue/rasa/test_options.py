@@ -1,4 +1,4 @@
-"""The component's options: typed, checked together, and passed on to cnlu."""
+"""The component's options: types, conflicts, and what is passed on to cnlu."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cnlu.errors import CnluError, UsageError
 from cnlu_dialogue.rasa.options import Settings, overrides, read_settings, settings_file, training_config
 
 
-def test_without_options_the_defaults_hold() -> None:
+def test_without_options_the_defaults_apply() -> None:
     settings = read_settings({})
     assert settings.intent_classification
     assert settings.entity_recognition
@@ -21,7 +21,7 @@ def test_without_options_the_defaults_hold() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"epochs": 100}, "epochs: unknown option; use"),
         ({"threads": "two"}, "threads: 'two' is not a whole number"),
@@ -39,26 +39,26 @@ def test_without_options_the_defaults_hold() -> None:
         ({"intent_classification": False, "entity_recognition": False}, "there is nothing to do"),
     ],
 )
-def test_options_that_cannot_be(options: dict[str, Any], said: str) -> None:
+def test_a_wrong_option_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError) as caught:
         read_settings(options)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_set_is_what_the_command_line_takes() -> None:
-    given = {"training.epochs": 20, "model.dropout": 0.1, "text.simplify": True, "features.lexicon": "extractor"}
-    assert overrides(read_settings({"set": given})) == [
+def test_set_becomes_overrides_of_the_command_line() -> None:
+    values = {"training.epochs": 20, "model.dropout": 0.1, "text.simplify": True, "features.lexicon": "extractor"}
+    assert overrides(read_settings({"set": values})) == [
         "training.epochs=20",
         "model.dropout=0.1",
         "text.simplify=true",
         "features.lexicon=extractor",
     ]
-    config = training_config(read_settings({"set": given}))
+    config = training_config(read_settings({"set": values}))
     assert (config.training.epochs, config.model.dropout, config.features.lexicon) == (20, 0.1, "extractor")
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"set": {"epochs": 20}}, "set: 'epochs' is not a setting; write section.name: value"),
         ({"set": {"training": {"epochs": 20}}}, "set: 'training' is not a setting"),
@@ -70,21 +70,21 @@ def test_set_is_what_the_command_line_takes() -> None:
         ({"config": "./missing.yaml"}, "missing.yaml: there is no such file"),
     ],
 )
-def test_settings_of_cnlu_that_cannot_be(options: dict[str, Any], said: str) -> None:
+def test_a_wrong_setting_of_cnlu_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(CnluError) as caught:
         training_config(read_settings(options))
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "--" not in str(caught.value)
 
 
-def test_a_settings_file_of_the_user_or_a_shipped_one(tmp_path: Path, checkout: Path) -> None:
+def test_config_names_a_file_of_the_user_or_a_shipped_one(tmp_path: Path, checkout: Path) -> None:
     own = tmp_path / "own.yaml"
     own.write_text("training: {epochs: 3}\n", encoding="utf-8")
     assert training_config(read_settings({"config": str(own)})).training.epochs == 3
     assert settings_file(read_settings({"config": "encoder"})) == checkout / "configs" / "encoder.yaml"
 
 
-def test_the_user_s_home_may_be_written_as_a_shell_writes_it() -> None:
+def test_a_tilde_stands_for_the_user_s_home() -> None:
     assert read_settings({"trainer": "~/train/bin/python"}).trainer == str(Path.home() / "train/bin/python")
 
 

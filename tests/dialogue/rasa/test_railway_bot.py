@@ -1,4 +1,4 @@
-"""The railway bot as a newcomer meets it: trained by `rasa train`, its conversations, and a talk with actions."""
+"""The railway bot trained by `rasa train`: its test conversations, and one over REST with the action server."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ THURSDAY = "2026-03-12T15:00+08:00"
 
 @pytest.fixture(scope="module")
 def railway(bot: Any, checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The bot in a folder of its own, trained on the corpus with this interpreter."""
+    """A copy of the bot, trained on the corpus with this interpreter."""
     folder = tmp_path_factory.mktemp("railway") / "bot"
     shutil.copytree(checkout / "dialogue" / "railway", folder)
     config = yaml.safe_load((folder / "config.yml").read_text("utf-8"))
     config["pipeline"][0]["trainer"] = sys.executable
     (folder / "config.yml").write_text(yaml.safe_dump(config, allow_unicode=True, sort_keys=False), encoding="utf-8")
-    whole = type(bot)(folder, bot.python, bot.environment)
-    whole.rasa("train", "--data", "data", str(checkout / "corpora" / "railway" / "train"), "--fixed-model-name", "bot")
-    return whole
+    railway_bot = type(bot)(folder, bot.python, bot.environment)
+    railway_bot.rasa(
+        "train", "--data", "data", str(checkout / "corpora" / "railway" / "train"), "--fixed-model-name", "bot"
+    )
+    return railway_bot
 
 
 def test_all_its_conversations_pass(railway: Any) -> None:
@@ -70,15 +72,15 @@ def test_it_sells_a_ticket_over_the_rest_channel(railway: Any, tmp_path: Path) -
     ]
     with railway.serving(action_server, actions, "/health"), railway.serving(server, port, "/") as url:
 
-        def log(text: str) -> str:
+        def say(text: str) -> str:
             content = json.dumps({"sender": "乙", "message": text}).encode()
             request = urllib.request.Request(f"{url}/webhooks/rest/webhook", content)
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return "\n".join(part["text"] for part in json.load(answer))
 
-        assert log("你好").startswith("您好，我是铁路小助手")
-        assert log("帮我订一张明天去杭州的票") == "您从哪里出发？"
-        assert "要什么席别" in log("从上海走")
-        assert "3月13日（明天，周五）的G185 上海虹桥 08:55 → 杭州东 09:57" in log("二等座")
-        assert "下单成功！" in log("好的")
-        assert "G185" in log("我买的票出票了没有")
+        assert say("你好").startswith("您好，我是铁路小助手")
+        assert say("帮我订一张明天去杭州的票") == "您从哪里出发？"
+        assert "要什么席别" in say("从上海走")
+        assert "3月13日（明天，周五）的G185 上海虹桥 08:55 → 杭州东 09:57" in say("二等座")
+        assert "下单成功！" in say("好的")
+        assert "G185" in say("我买的票出票了没有")

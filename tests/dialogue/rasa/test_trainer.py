@@ -1,4 +1,4 @@
-"""The three ways to a model, without Rasa: what is checked beforehand, what is said meanwhile, what comes out."""
+"""The three ways to a model, without Rasa: the checks beforehand, the log lines, and the model directory."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ QUICK = {"model.members": 1, "training.max_epochs": 1, "training.min_epochs": 1,
 
 
 def interpreter(folder: Path, body: str) -> str:
-    """A program that stands where a Python interpreter should."""
+    """A shell script in place of a Python interpreter."""
     path = folder / "python"
     path.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return str(path)
 
 
-def answer(**found: Any) -> str:
-    return "echo '" + json.dumps({"missing": [], "cnlu": cnlu.__version__, "format": trainer.FORMAT} | found) + "'"
+def answer(**changes: Any) -> str:
+    return "echo '" + json.dumps({"missing": [], "cnlu": cnlu.__version__, "format": trainer.FORMAT} | changes) + "'"
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         (answer(missing=["torch", "onnx"]), "lacks torch, onnx; install it there with: .*cnlu\\[train\\]"),
         (answer(cnlu=None, error="no such module"), "has no working cnlu \\(no such module\\)"),
@@ -48,21 +48,21 @@ def answer(**found: Any) -> str:
     ],
     ids=["no torch", "no cnlu", "another version", "another format", "another program", "silent"],
 )
-def test_an_interpreter_that_cannot_train_is_refused(tmp_path: Path, body: str, said: str) -> None:
-    with pytest.raises(UsageError, match=f"^trainer: .*{said}"):
+def test_an_interpreter_that_cannot_train_is_refused(tmp_path: Path, body: str, message: str) -> None:
+    with pytest.raises(UsageError, match=f"^trainer: .*{message}"):
         check_training_setup(read_settings({"trainer": interpreter(tmp_path, body)}))
 
 
-@pytest.mark.parametrize("there", [True, False], ids=["not a program", "missing"])
-def test_an_interpreter_that_cannot_start_is_refused(tmp_path: Path, there: bool) -> None:
+@pytest.mark.parametrize("exists", [True, False], ids=["not a program", "missing"])
+def test_an_interpreter_that_cannot_start_is_refused(tmp_path: Path, exists: bool) -> None:
     path = tmp_path / "python"
-    if there:
+    if exists:
         path.write_text("not a program", encoding="utf-8")
     with pytest.raises(UsageError, match=f"^trainer: {path} cannot be started"):
         check_training_setup(read_settings({"trainer": str(path)}))
 
 
-def test_a_ready_model_that_is_damaged_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+def test_a_damaged_model_is_refused(tiny_model: Path, tmp_path: Path) -> None:
     trainer.copy_model(tiny_model, tmp_path / "model")
     check_training_setup(read_settings({"model": str(tmp_path / "model")}))
     (tmp_path / "model" / "labels.json").write_text("{}", encoding="utf-8")
@@ -70,7 +70,7 @@ def test_a_ready_model_that_is_damaged_is_refused(tiny_model: Path, tmp_path: Pa
         check_training_setup(read_settings({"model": str(tmp_path / "model")}))
 
 
-def test_a_file_beside_a_ready_model_does_not_travel(tiny_model: Path, tmp_path: Path) -> None:
+def test_another_file_in_a_model_directory_is_not_copied(tiny_model: Path, tmp_path: Path) -> None:
     trainer.copy_model(tiny_model, tmp_path / "one")
     (tmp_path / "one" / "note.txt").write_text("mine", encoding="utf-8")
     make_model([], tmp_path / "two", read_settings({"model": str(tmp_path / "one")}), lambda line: None)
@@ -94,45 +94,45 @@ def data(tmp_path: Path) -> Path:
         pytest.param({}, id="this process"),
     ],
 )
-def test_both_ways_of_training_tell_their_story_and_leave_a_model(
+def test_both_ways_of_training_log_their_progress_and_write_a_model(
     data: Path, tmp_path: Path, way: dict[str, str]
 ) -> None:
     pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
     settings = read_settings({**way, "set": QUICK})
     check_training_setup(settings)
-    story: list[str] = []
-    make_model([data], tmp_path / "out", settings, story.append)
-    assert story[0].startswith("trains ")
-    assert any("8 examples, 2 intents, 1 entity types" in line for line in story)
+    log_lines: list[str] = []
+    make_model([data], tmp_path / "out", settings, log_lines.append)
+    assert log_lines[0].startswith("trains ")
+    assert any("8 examples, 2 intents, 1 entity types" in line for line in log_lines)
     assert {item["name"] for item in cnlu.load(tmp_path / "out").parse("去杭州")["intent_ranking"]} == {"go", "greet"}
 
 
-def test_a_training_that_fails_gives_its_own_sentence(tmp_path: Path) -> None:
+def test_a_failed_training_reports_its_error(tmp_path: Path) -> None:
     broken = interpreter(tmp_path, "echo 'a note' >&2; echo 'cnlu: examples.jsonl:1: bad; fix it.' >&2; exit 2")
     with pytest.raises(CnluError, match=r"^examples.jsonl:1: bad; fix it\.$"):
         make_model([], tmp_path / "out", Settings(trainer=broken), lambda line: None)
 
 
-def test_a_training_that_breaks_says_how_to_look_closer(tmp_path: Path) -> None:
+def test_a_crashed_training_names_the_command_to_run_by_hand(tmp_path: Path) -> None:
     broken = interpreter(tmp_path, "echo 'MemoryError'; exit 9")
     with pytest.raises(CnluError, match=r"training ended with exit code 9 \(MemoryError\); run .* by hand"):
         make_model([], tmp_path / "out", Settings(trainer=broken), lambda line: None)
 
 
-def test_of_a_progress_bar_only_some_states_are_shown(tmp_path: Path) -> None:
+def test_a_progress_bar_is_thinned_out(tmp_path: Path) -> None:
     bar = interpreter(tmp_path, r"printf 'begin\n10%%\r20%%\r30%%\rend\n'")
-    story: list[str] = []
-    make_model([], tmp_path / "out", Settings(trainer=bar), story.append)
-    assert story[1:] == ["begin", "end"]
+    log_lines: list[str] = []
+    make_model([], tmp_path / "out", Settings(trainer=bar), log_lines.append)
+    assert log_lines[1:] == ["begin", "end"]
 
 
-def test_without_torch_all_three_ways_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_torch_an_error_names_all_three_ways(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match="torch is not installed beside Rasa; .*trainer: .*model: DIR"):
         check_training_setup(read_settings({}))
 
 
-def test_the_fingerprint_follows_contents_not_times(tmp_path: Path) -> None:
+def test_the_fingerprint_depends_on_contents_and_not_on_times(tmp_path: Path) -> None:
     config, encoder = tmp_path / "c.yaml", tmp_path / "encoder"
     encoder.mkdir()
     config.write_text("training: {epochs: 3}\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What railway users say, read as the cases say; and what the readers promise beyond them."""
+"""The parsers of values on the expressions of railway users in cases.yml, and on generated texts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cnlu_dialogue.values.amounts import read_amount
 from cnlu_dialogue.values.counts import read_count
 from cnlu_dialogue.values.dates import read_date
 from cnlu_dialogue.values.durations import read_duration
-from cnlu_dialogue.values.intervals import Times, times_of
+from cnlu_dialogue.values.intervals import Times, parse_times
 from cnlu_dialogue.values.numbers import read_number, read_whole, spell
 from cnlu_dialogue.values.phones import read_digits, read_identity, read_phone
 from cnlu_dialogue.values.times import read_time
@@ -39,7 +39,7 @@ def minutes(text: str, now: datetime) -> float | None:
     return length and length / timedelta(minutes=1)
 
 
-READERS: dict[str, Callable[[str, datetime], Any]] = {
+PARSERS: dict[str, Callable[[str, datetime], Any]] = {
     "date": read_date,
     "time": read_time,
     "datetime": read_when,
@@ -52,7 +52,7 @@ READERS: dict[str, Callable[[str, datetime], Any]] = {
 
 
 def plain(value: Any) -> Any:
-    """Numbers alike whatever their type; other values as they are written."""
+    """A number in one form for all types; any other value as text."""
     try:
         return Decimal(str(value)).normalize()
     except ArithmeticError:
@@ -62,56 +62,56 @@ def plain(value: Any) -> Any:
 @pytest.mark.parametrize(
     "case", CONTENT["cases"] + LATER["cases"], ids=lambda case: f"{case['kind']}-{case['text']}-{case.get('now')}"
 )
-def test_a_value_is_read_as_it_is_meant(case: dict[str, Any]) -> None:
+def test_a_value_is_parsed_as_it_is_meant(case: dict[str, Any]) -> None:
     now = datetime.fromisoformat(CONTENT["nows"][case.get("now", "thu")])
-    answer = READERS[case["kind"]](case["text"], now)
+    answer = PARSERS[case["kind"]](case["text"], now)
     if case["expected"] is None or answer is None:
         assert answer is case["expected"]
     else:
         assert plain(answer) in [plain(value) for value in (case["expected"], *case.get("also", []))]
 
 
-def test_a_day_comes_round_only_where_its_name_does() -> None:
-    said = {
+def test_a_past_time_today_moves_to_the_next_day_of_the_same_name_if_there_is_one() -> None:
+    expected = {
         "今日上午九点": "2026-03-12T09:00",
         "周四上午九点": "2026-03-19T09:00",
         "十二号上午九点": "2026-04-12T09:00",
     }
-    assert {text: str(read_when(text, THURSDAY)) for text in said} == said
+    assert {text: str(read_when(text, THURSDAY)) for text in expected} == expected
 
 
 @given(st.integers(0, 99_999_999))
-def test_a_number_spelt_is_read_back(number: int) -> None:
+def test_a_spelled_number_is_parsed_back(number: int) -> None:
     assert read_whole(spell(number)) == number
 
 
 @given(st.integers(0, 9999), st.integers(0, 99))
-def test_a_decimal_number_is_read(whole: int, cents: int) -> None:
+def test_a_decimal_number_is_parsed(whole: int, cents: int) -> None:
     assert read_number(f"{whole}.{cents:02}") == Decimal(f"{whole}.{cents:02}")
 
 
 @given(st.datetimes(datetime(2020, 1, 1), datetime(2090, 1, 1)))
-def test_a_day_written_out_is_read_back(day: datetime) -> None:
-    spelt = f"{day.year}年{spell(day.month)}月{spell(day.day)}号"
-    for text in (f"{day.year}年{day.month}月{day.day}日", f"{day:%Y-%m-%d}", spelt):
+def test_a_written_day_is_parsed_back(day: datetime) -> None:
+    spelled = f"{day.year}年{spell(day.month)}月{spell(day.day)}号"
+    for text in (f"{day.year}年{day.month}月{day.day}日", f"{day:%Y-%m-%d}", spelled):
         assert str(read_date(text, THURSDAY)) == f"{day:%Y-%m-%d}"
 
 
 @given(st.integers(0, 23), st.integers(0, 59))
-def test_a_clock_written_out_is_read_back(hour: int, minute: int) -> None:
+def test_a_written_clock_time_is_parsed_back(hour: int, minute: int) -> None:
     assert read_time(f"{hour}:{minute:02}", THURSDAY) == Times(hour * 60 + minute, hour * 60 + minute)
 
 
 @given(st.integers(0, 1439), st.integers(0, 1439))
-def test_times_are_read_back_as_they_are_written(first: int, last: int) -> None:
+def test_printed_times_are_parsed_back(first: int, last: int) -> None:
     times = Times(min(first, last), max(first, last))
-    assert times_of(str(times)) == times
+    assert parse_times(str(times)) == times
 
 
 @given(st.text(max_size=30))
-def test_no_text_breaks_a_reader(text: str) -> None:
-    for reader in READERS.values():
-        reader(text, THURSDAY)
+def test_no_text_breaks_a_parser(text: str) -> None:
+    for parser in PARSERS.values():
+        parser(text, THURSDAY)
     read_identity(text)
 
 
@@ -119,9 +119,9 @@ WORDS = "今明后天周一二三四五六日月号点半下上午晚早前以�
 
 
 @given(st.text(alphabet=WORDS, max_size=14))
-def test_no_text_made_of_dates_breaks_a_reader(text: str) -> None:
+def test_no_text_made_of_date_words_breaks_a_parser(text: str) -> None:
     for name in ("date", "time", "datetime", "duration", "amount", "count"):
-        READERS[name](text, THURSDAY)
+        PARSERS[name](text, THURSDAY)
 
 
 def test_identity_numbers_keep_their_last_letter() -> None:

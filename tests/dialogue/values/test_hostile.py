@@ -1,4 +1,4 @@
-"""No text keeps a reader busy: neither one made to backtrack nor one of any length."""
+"""No text blocks a parser: neither one that provokes backtracking nor a very long one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cnlu_dialogue.values.times import read_time
 from cnlu_dialogue.values.when import read_when
 
 NOW = datetime(2026, 3, 5, 10, 0)
-READERS: dict[str, Callable[[str], Any]] = {
+PARSERS: dict[str, Callable[[str], Any]] = {
     "date": lambda text: read_date(text, NOW),
     "time": lambda text: read_time(text, NOW),
     "when": lambda text: read_when(text, NOW),
@@ -63,17 +63,17 @@ def text_of(unit: str, size: int, end: str) -> str:
     return (unit * size)[:size] + end
 
 
-@pytest.mark.parametrize("name", READERS)
-def test_no_text_made_to_backtrack_keeps_a_reader_busy(name: str) -> None:
+@pytest.mark.parametrize("name", PARSERS)
+def test_no_text_that_provokes_backtracking_blocks_a_parser(name: str) -> None:
     start = time.process_time()
     for unit, end in product(UNITS, ("", "!x", "点")):
-        READERS[name](text_of(unit, 57, end))
+        PARSERS[name](text_of(unit, 57, end))
     assert time.process_time() - start < 10, "69 texts of 60 characters"
 
 
-@pytest.mark.parametrize("name", READERS)
-def test_a_reader_does_not_look_at_a_text_that_is_far_too_long(name: str) -> None:
+@pytest.mark.parametrize("name", PARSERS)
+def test_a_parser_rejects_a_text_that_is_far_too_long_at_once(name: str) -> None:
     start = time.process_time()
     for unit in UNITS:
-        assert not READERS[name](text_of(unit, 1_000_000, ""))
+        assert not PARSERS[name](text_of(unit, 1_000_000, ""))
     assert time.process_time() - start < 10

@@ -36,11 +36,11 @@ def test_roles_stand_on_the_characters_of_types_that_have_them() -> None:
 
 
 def orders(*groups: str | None) -> tuple[Entity, ...]:
-    """A drink every fourth character."""
+    """Drink entities at every fourth character, one for each group."""
     return tuple(Entity(4 * i, 4 * i + 2, "drink", "", group=group) for i, group in enumerate(groups))
 
 
-def test_what_may_have_a_group_is_read_in_order() -> None:
+def test_entities_that_may_have_a_group_come_in_order() -> None:
     spans = (*orders("1", None, "2")[::-1], Entity(2, 3, "day", ""))
     items = rows_of(Example("红茶，来绿茶，来奶茶", None, spans))[0].items
     assert items is not None
@@ -48,12 +48,12 @@ def test_what_may_have_a_group_is_read_in_order() -> None:
     assert items.labels.tolist() == [1, 0, 2]
 
 
-def test_in_a_window_of_a_long_text_counting_begins_anew() -> None:
+def test_each_window_of_a_long_text_counts_items_from_the_start() -> None:
     rows = rows_of(Example("红茶，来" * 8, None, orders("1", "1", "1", "2", "2", "2", "2", "3")))
     assert [row.items.labels.tolist() for row in rows if row.items] == [[1, 1, 1, 2], [1, 1, 1, 1], [1, 1, 1, 2]]
 
 
-def test_of_two_joined_orders_nobody_knows_which_item_of_one_is_which_of_the_other() -> None:
+def test_items_of_a_synthesized_pair_have_unknown_numbers() -> None:
     one = Example("红茶，来绿茶", "order", orders("1", "2"))
     other, ask = replace(one, intent="again"), Example("奶茶", "ask", orders(None))
     pairs = [pair for seed in range(9) for pair in synthesize_multi_intent([one, other, ask], 2.0, seed)]
@@ -69,20 +69,20 @@ def test_an_entity_annotated_twice_keeps_its_role() -> None:
     assert row.tags.tolist() == [1, 2] and row.roles.tolist() == [1, 1]
 
 
-def test_spans_stand_on_the_characters_that_are_read() -> None:
+def test_spans_refer_to_the_normalized_characters() -> None:
     spans = (Entity(1, 5, "city", "", role="to"), Entity(6, 7, "mark", ""))
     (row,) = rows_of(Example("去北\u200b京 吗？", "go", spans))
     assert row.tags.tolist() == [0, 1, 2, 0] and row.roles.tolist() == [IGNORE_INDEX, 1, 1, IGNORE_INDEX]
 
 
-def test_a_text_with_what_is_not_read_gives_the_row_of_the_text_without() -> None:
+def test_ignored_characters_do_not_change_the_row() -> None:
     plain = Example("去北京吗", "go", (Entity(1, 3, "city", ""),))
     full = Example("去 北 京吗 ？", "go", (Entity(1, 5, "city", ""),))
     (one,), (two,) = rows_of(plain), rows_of(full)
     assert all(np.array_equal(getattr(one, name), getattr(two, name)) for name in ("characters", "sentence", "tags"))
 
 
-def test_a_text_without_an_intent_takes_no_part_in_the_intents_loss() -> None:
+def test_a_text_without_an_intent_is_ignored_by_the_intent_loss() -> None:
     assert [row.intent for row in rows_of(Example("好", "yes"), Example("嗯"), Example("不", "no"))] == [
         1,
         IGNORE_INDEX,

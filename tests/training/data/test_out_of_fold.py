@@ -1,4 +1,4 @@
-"""Members that leave out a fold each: what they have not seen leaves no trace in them, until all learn from all."""
+"""Members that leave out a fold each: they do not learn from it until the refit on all examples."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ CPU = torch.device("cpu")
 pytestmark = pytest.mark.usefixtures("without_export")
 
 
-def story(model: Path) -> dict[str, Any]:
+def training_report(model: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((model / "training.json").read_text(encoding="utf-8"))
     return found
 
 
 @pytest.fixture
 def first_phase(monkeypatch: pytest.MonkeyPatch) -> list[list[dict[str, torch.Tensor]]]:
-    """The members' weights of each training, as they calibrate."""
+    """A list that collects the members' weights at the calibration of each training."""
     from cnlu.training.fit.dev_evaluator import DevEvaluator
 
     found: list[list[dict[str, torch.Tensor]]] = []
@@ -54,7 +54,7 @@ def first_phase(monkeypatch: pytest.MonkeyPatch) -> list[list[dict[str, torch.Te
     return found
 
 
-def test_a_member_learns_nothing_of_its_own_fold(
+def test_a_member_does_not_learn_from_its_own_fold(
     run: Run, examples: list[Example], first_phase: list[list[dict[str, torch.Tensor]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bits = hold_out_by_member(examples, 4, 1)
@@ -70,16 +70,16 @@ def test_a_member_learns_nothing_of_its_own_fold(
     assert same == [True, False, False, False]
 
 
-def test_every_example_calibrates_where_few_could_be_held_out(
-    run: Run, examples: list[Example], tmp_path: Path
-) -> None:
-    _, said = run(examples, *FEW)
-    told = story(tmp_path / "model")
-    assert told["calibrated_on"] == told["dev"]["n"] == len(examples) and told["refit_epochs"] > 0
-    assert any("calibrated on 16 examples, each by a network that left it out; then all are learned" in s for s in said)
+def test_every_example_calibrates_if_few_could_be_held_out(run: Run, examples: list[Example], tmp_path: Path) -> None:
+    _, messages = run(examples, *FEW)
+    report = training_report(tmp_path / "model")
+    assert report["calibrated_on"] == report["dev"]["n"] == len(examples) and report["refit_epochs"] > 0
+    assert any(
+        "calibrated on 16 examples, each by a network that left it out; then all are learned" in s for s in messages
+    )
 
 
-def test_folds_hold_a_text_once_and_no_intent_is_left_out_as_a_whole(examples: list[Example]) -> None:
+def test_a_text_is_in_one_fold_and_no_intent_is_left_out_entirely(examples: list[Example]) -> None:
     given = [*examples, examples[0], Example("谢谢", "thanks")]
     bits = hold_out_by_member(given, 4, 1)
     assert bits[0] == bits[16] and bits[17] == 0
@@ -88,15 +88,15 @@ def test_folds_hold_a_text_once_and_no_intent_is_left_out_as_a_whole(examples: l
     assert hold_out_by_member([Example("好", "yes")] * 3, 4, 1) == [0, 0, 0]
 
 
-def test_a_single_text_calibrates_nothing_and_that_is_said(run: Run, tmp_path: Path) -> None:
-    _, said = run([Example("你好", "greet")], *FEW)
-    told = story(tmp_path / "model")
-    assert any("no dev examples" in line and "uncalibrated" in line for line in said)
-    assert (told["refit_epochs"], told["oos_scorer"], told["calibrated_on"]) == (0, None, 0)
+def test_a_single_text_does_not_calibrate_and_a_log_line_says_so(run: Run, tmp_path: Path) -> None:
+    _, messages = run([Example("你好", "greet")], *FEW)
+    report = training_report(tmp_path / "model")
+    assert any("no dev examples" in line and "uncalibrated" in line for line in messages)
+    assert (report["refit_epochs"], report["oos_scorer"], report["calibrated_on"]) == (0, None, 0)
 
 
 @pytest.mark.parametrize(("members", "share"), [(1, 1 / FOLDS), (2, 2 / FOLDS), (4, 1.0), (8, 1.0)])
-def test_fewer_members_than_folds_leave_some_to_be_learned_by_all(
+def test_with_fewer_members_than_folds_all_members_learn_some_examples(
     examples: list[Example], members: int, share: float
 ) -> None:
     bits = hold_out_by_member(examples, members, 1)
@@ -104,7 +104,7 @@ def test_fewer_members_than_folds_leave_some_to_be_learned_by_all(
     assert all(own in (0, *(1 << m for m in range(members))) for own in bits)
 
 
-def test_an_answer_is_of_the_members_that_have_not_seen_the_text(run: Run, examples: list[Example]) -> None:
+def test_out_of_fold_scores_come_from_members_that_have_not_seen_the_text(run: Run, examples: list[Example]) -> None:
     trained, _ = run(examples, "model.members=2", "training.dev_fraction=0")
     network = trained.network.eval()
     rows = rows_of(trained, examples[:3])
@@ -116,7 +116,7 @@ def test_an_answer_is_of_the_members_that_have_not_seen_the_text(run: Run, examp
     assert all_members(2) == 3
 
 
-def test_a_batch_without_what_a_member_leaves_out_is_the_rest_of_it(run: Run, examples: list[Example]) -> None:
+def test_a_members_batch_contains_the_rows_that_it_does_not_leave_out(run: Run, examples: list[Example]) -> None:
     trained, _ = run(examples, "training.dev_fraction=0")
     rows = [
         replace(row, held_out_by=own) for row, own in zip(rows_of(trained, examples[:4]), (0, 1, 2, 0), strict=True)
@@ -124,7 +124,7 @@ def test_a_batch_without_what_a_member_leaves_out_is_the_rest_of_it(run: Run, ex
     rows[2] = replace(rows[2], intent=-100)
     own, _ = select_learned(0, collate(rows, CPU), None)
     whole = collate([replace(rows[i], held_out_by=0) for i in (0, 2, 3)], CPU)
-    assert own["known"].tolist() == [0, 2]
+    assert own["labelled_rows"].tolist() == [0, 2]
     assert all(
         torch.equal(own[name], whole[name][:, : own[name].shape[1]] if own[name].ndim > 1 else whole[name])
         for name in ("intent", "tags", "mask")
@@ -135,7 +135,9 @@ def rows_of(trained: Any, given: list[Example]) -> list[Any]:
     from cnlu.config import Config
     from cnlu.training.data.featurize import featurize
 
-    (rows,), _ = featurize([given], trained.extractor, trained.labels, Config(), None, trained.vocabularies)
+    (rows,), _ = featurize(
+        [given], trained.extractor, trained.labels, Config(), initial_vocabularies=trained.vocabularies
+    )
     return rows
 
 

@@ -36,7 +36,7 @@ def augment(
     training.synonym_table, UsageError for homophones without pypinyin.
     """
     training, seed = config.training, config.training.seed
-    canonical = Synonyms(data.synonyms, data.synonyms_of, build_normalizer(config.text))
+    value_synonyms = Synonyms(data.synonyms, data.synonyms_of, build_normalizer(config.text))
 
     def synonyms() -> list[Example]:
         tables = [SYNONYMS, *([Path(training.synonym_table)] if training.synonym_table else [])]
@@ -46,7 +46,7 @@ def augment(
         (
             "copies with other values",
             training.value_substitution,
-            lambda: substitute_values(examples, training.value_substitution, seed, data.lookups, canonical),
+            lambda: substitute_values(examples, training.value_substitution, seed, data.lookups, value_synonyms),
         ),
         ("copies with words of the same meaning", training.synonym_replacement, synonyms),
         (

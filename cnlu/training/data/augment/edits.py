@@ -22,7 +22,7 @@ class Word(NamedTuple):
     """One past the last character."""
     text: str
     free: bool
-    """Whether it lies outside all entities."""
+    """Whether it is outside all entities."""
 
 
 class Edit(NamedTuple):
@@ -55,24 +55,24 @@ def _user_words(segmenter: Segmenter) -> frozenset[str]:
     return frozenset(segmenter.words)
 
 
-def phrases(words: Sequence[Word], known: Container[str], longest: int) -> list[tuple[int, int]]:
-    """(first word, one past the last) of each phrase of free words in `known`, from the left; the longest one wins.
+def phrases(words: Sequence[Word], table: Container[str], longest: int) -> list[tuple[int, int]]:
+    """(first word, one past the last) of each phrase of free words in `table`, from the left; the longest one wins.
 
-    `longest` is the number of characters of the longest known phrase. Phrases are whole words and do not overlap.
+    `longest` is the number of characters of the longest phrase in `table`. Phrases are whole words and do not overlap.
     """
-    found, at = list[tuple[int, int]](), 0
+    spans, at = list[tuple[int, int]](), 0
     while at < len(words):
         text, best = "", at
-        for behind in range(at, len(words)):
-            text += words[behind].text
-            if not words[behind].free or len(text) > longest:
+        for last in range(at, len(words)):
+            text += words[last].text
+            if not words[last].free or len(text) > longest:
                 break
-            if text in known:
-                best = behind + 1
+            if text in table:
+                best = last + 1
         if best > at:
-            found.append((at, best))
+            spans.append((at, best))
         at = max(best, at + 1)
-    return found
+    return spans
 
 
 def rewritten(example: Example, edits: Sequence[Edit]) -> Example | None:
@@ -80,16 +80,18 @@ def rewritten(example: Example, edits: Sequence[Edit]) -> Example | None:
 
     The intent and the values, roles and groups of the entities stay; their offsets are adjusted.
     """
-    text, at = "", 0
+    text, position = "", 0
     for edit in edits:
-        text += example.text[at : edit.start] + edit.text
-        at = edit.end
-    text += example.text[at:]
+        text += example.text[position : edit.start] + edit.text
+        position = edit.end
+    text += example.text[position:]
     if text == example.text:
         return None
 
-    def moved(place: int) -> int:
-        return place + sum(len(e.text) - (e.end - e.start) for e in edits if e.end <= place)
+    def new_offset(offset: int) -> int:
+        return offset + sum(len(e.text) - (e.end - e.start) for e in edits if e.end <= offset)
 
-    entities = tuple(replace(e, start=moved(e.start), end=moved(e.start) + e.end - e.start) for e in example.entities)
+    entities = tuple(
+        replace(e, start=new_offset(e.start), end=new_offset(e.start) + e.end - e.start) for e in example.entities
+    )
     return replace(example, text=text, entities=entities)

@@ -32,14 +32,14 @@ def substitute_homophones(examples: Sequence[Example], chance: float, seed: int,
     Raises UsageError without pypinyin.
     """
     rng = random.Random(f"homophones {seed}")
-    found = []
+    copies = []
     for example in examples:
         edits = []
         for word in words_of(example, segmenter):
             if word.free and _CHINESE.fullmatch(word.text) and rng.random() < chance:
                 edits.append(Edit(word.start, word.end, _homophone(word.text, rng)))
-        found.append(rewritten(example, edits))
-    return [copy for copy in found if copy is not None]
+        copies.append(rewritten(example, edits))
+    return [copy for copy in copies if copy is not None]
 
 
 def _homophone(word: str, rng: random.Random) -> str:
@@ -47,28 +47,30 @@ def _homophone(word: str, rng: random.Random) -> str:
     readings = readings_of(word)
     if not readings:
         return word
-    same = [other for other in _by_sound().get(_spelled(word), ()) if other != word and readings_of(other) == readings]
-    if not same and len(word) > 1:
-        at = rng.randrange(len(word))
-        return word[:at] + _drawn(_by_sound().get((readings[at],), ()), word[at], rng) + word[at + 1 :]
-    return _drawn(same, word, rng)
+    homophones = [
+        other for other in _words_by_pinyin().get(_pinyin(word), ()) if other != word and readings_of(other) == readings
+    ]
+    if not homophones and len(word) > 1:
+        i = rng.randrange(len(word))
+        return word[:i] + _draw(_words_by_pinyin().get((readings[i],), ()), word[i], rng) + word[i + 1 :]
+    return _draw(homophones, word, rng)
 
 
-def _drawn(words: Sequence[str], but: str, rng: random.Random) -> str:
-    others = [word for word in words if word != but]
+def _draw(words: Sequence[str], exclude: str, rng: random.Random) -> str:
+    others = [word for word in words if word != exclude]
     count = word_frequencies()
-    return rng.choices(others, [count[word] for word in others])[0] if others else but
+    return rng.choices(others, [count[word] for word in others])[0] if others else exclude
 
 
 @cache
-def _by_sound() -> dict[Readings, list[str]]:
+def _words_by_pinyin() -> dict[Readings, list[str]]:
     """The common words by the pinyin of their single characters, which is much faster than the pinyin of words."""
-    found: dict[Readings, list[str]] = {}
+    words: dict[Readings, list[str]] = {}
     for word, count in word_frequencies().items():
         if count >= COMMON and _CHINESE.fullmatch(word):
-            found.setdefault(_spelled(word), []).append(word)
-    return found
+            words.setdefault(_pinyin(word), []).append(word)
+    return words
 
 
-def _spelled(word: str) -> Readings:
+def _pinyin(word: str) -> Readings:
     return tuple(map(pinyin_of, word))

@@ -15,10 +15,10 @@ from cnlu.text.segment import Segmenter
 from cnlu.training.data.augment.edits import Edit, Word, phrases, rewritten, words_of
 from cnlu.training.data.augment.word_tables import fillers
 
-_BETWEEN = ("punct", "space", "symbol", "control", "other")
+_SEPARATORS = ("punct", "space", "symbol", "control", "other")
 """Character types that separate clauses"""
-_LEAST = 2
-"""Least characters besides fillers; in a shorter text the fillers may carry the meaning (你好吗)"""
+_MIN_CHARACTERS = 2
+"""Minimum number of characters besides fillers; in a shorter text the fillers may carry the meaning (你好吗)"""
 
 
 def replace_synonyms(
@@ -31,7 +31,7 @@ def replace_synonyms(
     """
     rng = random.Random(f"synonyms {seed}")
     longest = max(map(len, table), default=0)
-    found = []
+    copies = []
     for example in examples:
         words = words_of(example, segmenter)
         edits = []
@@ -39,8 +39,8 @@ def replace_synonyms(
             start, end = words[first].start, words[after - 1].end
             if rng.random() < chance:
                 edits.append(Edit(start, end, rng.choice(table[example.text[start:end]])))
-        found.append(rewritten(example, edits))
-    return [copy for copy in found if copy is not None]
+        copies.append(rewritten(example, edits))
+    return [copy for copy in copies if copy is not None]
 
 
 def drop_fillers(examples: Sequence[Example], chance: float, seed: int, segmenter: Segmenter) -> list[Example]:
@@ -57,13 +57,13 @@ def drop_fillers(examples: Sequence[Example], chance: float, seed: int, segmente
 def _without_fillers(example: Example, chance: float, rng: random.Random, segmenter: Segmenter) -> Example | None:
     words = words_of(example, segmenter)
     clauses = _clauses(words)
-    found = [span for start, end in clauses for span in _fillers(words, start, end)]
-    idle = {i for first, after in found for i in range(first, after)}
-    rest = [words[i] for start, end in clauses for i in range(start, end) if i not in idle]
-    if sum(len(word.text) for word in rest) < _LEAST or not any(word.free for word in rest):
+    filler_spans = [span for start, end in clauses for span in _fillers(words, start, end)]
+    filler_words = {i for first, after in filler_spans for i in range(first, after)}
+    rest = [words[i] for start, end in clauses for i in range(start, end) if i not in filler_words]
+    if sum(len(word.text) for word in rest) < _MIN_CHARACTERS or not any(word.free for word in rest):
         return None
     dropped: set[int] = set()
-    for first, after in found:
+    for first, after in filler_spans:
         if rng.random() < chance:
             dropped.update(range(first, after))
     for number, (start, end) in enumerate(clauses):
@@ -75,13 +75,13 @@ def _without_fillers(example: Example, chance: float, rng: random.Random, segmen
 
 def _clauses(words: Sequence[Word]) -> list[tuple[int, int]]:
     """(first word, one past the last) of each clause: the text between punctuation, spaces and emoji."""
-    found, start = list[tuple[int, int]](), 0
+    clauses, start = list[tuple[int, int]](), 0
     for i, word in enumerate([*words, None]):
-        if word is None or (word.free and char_type(word.text[0]) in _BETWEEN):
+        if word is None or (word.free and char_type(word.text[0]) in _SEPARATORS):
             if start < i:
-                found.append((start, i))
+                clauses.append((start, i))
             start = i + 1
-    return found
+    return clauses
 
 
 def _fillers(words: Sequence[Word], start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -18,8 +18,8 @@ Kind = tuple[str, str | None]
 Value = tuple[str, str]
 """(surface, canonical form)"""
 
-LONGEST = 50
-"""Most characters of a lookup entry that serves as a value; a longer one is a sentence rather than a name"""
+MAX_LENGTH = 50
+"""Maximum length of a lookup entry that serves as a value; a longer one is a sentence rather than a name"""
 
 
 def substitute_values(
@@ -31,65 +31,65 @@ def substitute_values(
 ) -> list[Example]:
     """A copy of each example with entities, where each value is replaced with `chance` by another of its kind.
 
-    The new value comes from all examples. If the lookup table of the entity's type has entries that no example of the
-    kind has, it comes from the table half of the time, regardless of its length, because the values of the examples
-    are what users really say. Entries that cannot be values (blank, longer than LONGEST, or with an unprintable
+    The new value comes from all examples. If the lookup table of the entity's type has entries that occur in no example
+    of the kind, half of the new values come from the table, however long it is, because the values of the examples are
+    what users really say. Entries that cannot be values (blank, longer than MAX_LENGTH, or with an unprintable
     character) are left out. A value of the examples keeps its canonical form; one of a table gets that of `synonyms`,
     as in parsing.
 
     Copies that equal their example and examples with overlapping entities are left out.
     """
     rng = random.Random(seed)
-    of_examples = _values(examples)
-    listed = _listed(of_examples, lookups or {}, synonyms)
-    copies = (_copy(example, of_examples, listed, chance, rng) for example in examples)
+    from_examples = _values(examples)
+    from_lookups = _lookup_values(from_examples, lookups or {}, synonyms)
+    copies = (_copy(example, from_examples, from_lookups, chance, rng) for example in examples)
     return [copy for copy in copies if copy is not None]
 
 
 def _values(examples: Sequence[Example]) -> dict[Kind, list[Value]]:
     """The distinct values of the examples by kind, sorted."""
-    found: dict[Kind, set[Value]] = {}
+    values: dict[Kind, set[Value]] = {}
     for example in examples:
         for entity in example.entities:
             pair = example.text[entity.start : entity.end], entity.value
-            found.setdefault((entity.entity, entity.role), set()).add(pair)
-    return {kind: sorted(pairs) for kind, pairs in found.items()}
+            values.setdefault((entity.entity, entity.role), set()).add(pair)
+    return {kind: sorted(pairs) for kind, pairs in values.items()}
 
 
-def _listed(
-    of_examples: Mapping[Kind, Sequence[Value]], lookups: Mapping[str, Sequence[str]], synonyms: Synonyms | None
+def _lookup_values(
+    from_examples: Mapping[Kind, Sequence[Value]], lookups: Mapping[str, Sequence[str]], synonyms: Synonyms | None
 ) -> dict[Kind, list[Value]]:
     """The values by kind that the lookup tables add to those of the examples."""
-    found: dict[Kind, list[Value]] = {}
-    for kind, values in of_examples.items():
-        known = {surface for surface, _ in values}
+    values_by_kind: dict[Kind, list[Value]] = {}
+    for kind, values in from_examples.items():
+        surfaces = {surface for surface, _ in values}
         entries = dict.fromkeys(entry.strip() for entry in lookups.get(kind[0], ()))
-        found[kind] = [
+        values_by_kind[kind] = [
             (entry, synonyms.value(entry, kind[0]) if synonyms else entry)
             for entry in entries
-            if entry and entry not in known and len(entry) <= LONGEST and entry.isprintable()
+            if entry and entry not in surfaces and len(entry) <= MAX_LENGTH and entry.isprintable()
         ]
-    return found
+    return values_by_kind
 
 
 def _copy(
     example: Example,
-    of_examples: Mapping[Kind, Sequence[Value]],
-    listed: Mapping[Kind, Sequence[Value]],
+    from_examples: Mapping[Kind, Sequence[Value]],
+    from_lookups: Mapping[Kind, Sequence[Value]],
     chance: float,
     rng: random.Random,
 ) -> Example | None:
-    text, entities, at = "", list[Entity](), 0
+    text, entities, position = "", list[Entity](), 0
     for entity in sorted(example.entities, key=lambda e: e.start):
-        if entity.start < at:
+        if entity.start < position:
             return None
-        text += example.text[at : entity.start]
+        text += example.text[position : entity.start]
         surface, value = example.text[entity.start : entity.end], entity.value
         if rng.random() < chance:
             kind = entity.entity, entity.role
-            source = listed if listed[kind] and rng.random() < 0.5 else of_examples
+            source = from_lookups if from_lookups[kind] and rng.random() < 0.5 else from_examples
             surface, value = rng.choice(source[kind])
         entities.append(replace(entity, start=len(text), end=len(text) + len(surface), value=value))
-        text, at = text + surface, entity.end
-    text += example.text[at:]
+        text, position = text + surface, entity.end
+    text += example.text[position:]
     return None if text == example.text else replace(example, text=text, entities=tuple(entities))

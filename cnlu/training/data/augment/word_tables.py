@@ -26,7 +26,7 @@ def read_synonyms(*paths: Path) -> dict[str, tuple[str, ...]]:
 
     Raises DataError, with file and line, for a line that is not a group of synonyms, and for an empty file.
     """
-    found: dict[str, set[str]] = {}
+    synonyms: dict[str, set[str]] = {}
     for path in paths:
         lines = list(_lines(path))
         if not lines:
@@ -36,21 +36,21 @@ def read_synonyms(*paths: Path) -> dict[str, tuple[str, ...]]:
         for place, words in lines:
             replaced, others = _group(words, place)
             for word in replaced:
-                found.setdefault(word, set()).update(other for other in others if other != word)
-    return {word: tuple(sorted(others)) for word, others in found.items()}
+                synonyms.setdefault(word, set()).update(other for other in others if other != word)
+    return {word: tuple(sorted(others)) for word, others in synonyms.items()}
 
 
 @cache
 def fillers() -> dict[str, frozenset[str]]:
     """Each filler -> its PLACES."""
-    found: dict[str, set[str]] = {}
-    for place, (where, *words) in _lines(FILLERS):
-        if where not in PLACES:
-            problem = _("{word} is none of {places}", word=shown(where), places=", ".join(PLACES))
-            raise DataError(place, problem, _("write one of them first"))
+    places: dict[str, set[str]] = {}
+    for line, (place, *words) in _lines(FILLERS):
+        if place not in PLACES:
+            problem = _("{word} is none of {places}", word=shown(place), places=", ".join(PLACES))
+            raise DataError(line, problem, _("write one of them first"))
         for word in words:
-            found.setdefault(word, set()).add(where)
-    return {word: frozenset(places) for word, places in found.items()}
+            places.setdefault(word, set()).add(place)
+    return {word: frozenset(own) for word, own in places.items()}
 
 
 def _lines(path: Path) -> Iterator[tuple[str, list[str]]]:

@@ -1,4 +1,4 @@
-"""The one action of the bot that the tests talk to."""
+"""The only action of the test bot."""
 
 from rasa_sdk import Action
 

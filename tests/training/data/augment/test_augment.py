@@ -1,4 +1,4 @@
-"""Which examples training makes of the given ones, and what it says of them."""
+"""The augmented examples of a training, and what the log says about them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
 
 from cnlu.config import Config
 from cnlu.config.files import load_config
+from cnlu.data.jsonl import write_jsonl
 from cnlu.data.schema import Example, NluData
 from cnlu.errors import CnluError, UsageError
 from cnlu.text.segment import Segmenter
@@ -28,11 +29,11 @@ ALL = (
 )
 
 
-def test_nothing_is_made_unless_asked_for(examples: list[Example]):
+def test_augmentation_is_off_by_default(examples: list[Example]):
     assert augment(examples, NluData(), Config(), Segmenter()) == {}
 
 
-def test_each_way_starts_from_the_given_examples_alone(examples: list[Example], small: Callable[..., Config]):
+def test_each_augmentation_starts_from_the_original_examples(examples: list[Example], small: Callable[..., Config]):
     pytest.importorskip("pypinyin")
     multi_intent = augment(examples, NluData(), small(*ALL), Segmenter())
     alone: dict[str, list[Example]] = {}
@@ -43,18 +44,20 @@ def test_each_way_starts_from_the_given_examples_alone(examples: list[Example], 
 
 
 @pytest.mark.usefixtures("without_export")
-def test_training_says_how_many_were_made_and_shows_some(run: Run, examples: list[Example], tmp_path: Path):
+def test_training_logs_the_number_of_copies_and_an_example(run: Run, examples: list[Example], tmp_path: Path):
     (tmp_path / "mine.txt").write_text("天气 气象\n", encoding="utf-8")
-    _, said = run(
+    _, messages = run(
         examples,
         "training.synonym_replacement=1",
         f"training.synonym_table={tmp_path / 'mine.txt'}",
         "training.max_epochs=1",
     )
-    assert any("copies with words of the same meaning," in line for line in said)
-    assert any(line.startswith("copies with words of the same meaning, such as: “") and "气象" in line for line in said)
-    _, said = run(examples, "training.max_epochs=1", name="plain")
-    assert not any("copies" in line for line in said)
+    assert any("copies with words of the same meaning," in line for line in messages)
+    assert any(
+        line.startswith("copies with words of the same meaning, such as: “") and "气象" in line for line in messages
+    )
+    _, messages = run(examples, "training.max_epochs=1", name="plain")
+    assert not any("copies" in line for line in messages)
 
 
 def test_a_broken_table_of_synonyms_leaves_no_model(run: Run, examples: list[Example], tmp_path: Path):
@@ -72,8 +75,8 @@ def test_a_setting_without_effect_is_refused(overrides: list[str]):
         load_config(None, overrides)
 
 
-def test_a_student_is_refused_them_all(tmp_path: Path, run: Run, examples: list[Example]):
-    run(examples, "training.max_epochs=1", name="teacher")
+def test_distillation_refuses_all_augmentations(tmp_path: Path, tiny_model: Path, examples: list[Example]):
+    write_jsonl(examples, tmp_path / "examples.jsonl")
     for name in set(SETTINGS) - {"multi_intent_pairs"}:
         value = "mine.txt" if name == "synonym_table" else "0.5"
         more = ["training.synonym_replacement=0.1"] if name == "synonym_table" else []
@@ -82,5 +85,5 @@ def test_a_student_is_refused_them_all(tmp_path: Path, run: Run, examples: list[
         with pytest.raises(
             UsageError, match=r"training.(synonym_replacement|" + name + "): has no effect on a student"
         ):
-            distill(Distillation(tmp_path / "teacher"), request)
+            distill(Distillation(tiny_model), request)
         assert not (tmp_path / "student").exists()

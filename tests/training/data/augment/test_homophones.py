@@ -1,4 +1,4 @@
-"""Copies in which words are written as others that sound the same."""
+"""Copies in which homophones replace words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SEGMENTER = Segmenter()
 
 
 @pytest.mark.parametrize("text", ["公式怎么用", "帮我订机票", "银行几点开门", "不可以"])
-def test_each_word_sounds_as_it_did(text: str):
+def test_homophones_have_the_same_pinyin(text: str):
     pytest.importorskip("pypinyin")
     copies = [copy.text for copy in substitute_homophones([Example(text)] * 20, 1.0, 1, SEGMENTER)]
     assert len(set(copies)) > 1

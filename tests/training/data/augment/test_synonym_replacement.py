@@ -1,4 +1,4 @@
-"""Copies in other words and without fillers: what is asked for and the entities stay."""
+"""Synonym replacement and dropped fillers: copies keep the intent and the entities."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ TABLE = read_synonyms(SYNONYMS)
 
 
 def example(*parts: str | tuple[str, str]) -> Example:
-    """From plain pieces and (surface, type) ones."""
+    """An example from pieces: plain text or (text, type)."""
     text, entities = "", []
     for part in parts:
         plain = isinstance(part, str)
         surface = part if plain else part[0]
         if not plain:
             span = len(text), len(text) + len(surface)
-            entities.append(Entity(*span, part[1], f"<{surface}>", "role", "1"))
+            entities.append(Entity(*span, part[1], f"<{surface}>", role="role", group="1"))
         text += surface
-    return Example(text, "ask", tuple(entities), {"kept": True})
+    return Example(text, "ask", tuple(entities), metadata={"kept": True})
 
 
 def in_other_words(one: Example, seed: int = 1, chance: float = 1.0) -> str | None:
@@ -46,7 +46,7 @@ WAYS = {
 }
 
 
-def told(one: Example) -> list[tuple[object, ...]]:
+def annotations_of(one: Example) -> list[tuple[object, ...]]:
     return [(one.text[e.start : e.end], e.entity, e.value, e.role, e.group) for e in one.entities]
 
 
@@ -60,7 +60,7 @@ def test_entities_and_intent_stay_and_no_copy_is_its_example(way: str, parts: li
     assert copies == WAYS[way]([one], 0.8, seed)
     for copy in copies:
         assert copy.text.strip() and copy.text != one.text
-        assert told(copy) == told(one)
+        assert annotations_of(copy) == annotations_of(one)
         assert (copy.intent, copy.metadata) == ("ask", {"kept": True})
         if way == "homophones":
             assert len(copy.text) == len(one.text)
@@ -73,24 +73,24 @@ def test_overlapping_entities_move_along():
     assert [copy.text[e.start : e.end] for e in copy.entities] == ["上海", "上海东站"]
 
 
-def test_a_phrase_gives_way_to_one_of_its_meaning():
+def test_a_phrase_is_replaced_by_a_synonym():
     found = {in_other_words(example("帮我查一下", ("明天", "date"), "的票"), seed) for seed in range(40)}
     assert {"替我查查明天的票", "给我查询一下明天的票"} <= found
     assert all(text is not None and text.endswith("明天的票") for text in found)
 
 
-def test_the_longest_phrase_is_meant():
+def test_the_longest_phrase_is_replaced():
     assert in_other_words(example("怎么还没到")) == "为什么还没到"
     assert in_other_words(example("怎么退票")) in {"如何退票", "怎样退票"}
 
 
-def test_what_stands_within_a_longer_word_or_an_entity_stays():
+def test_parts_of_longer_words_and_entities_stay():
     assert in_other_words(example("查一下子弹")) != "查查子弹"  # 一下子 is a word
     assert in_other_words(example("播放", ("怎么办", "song"))) is None
     assert in_other_words(Example("为什么", "ask", (Entity(1, 2, "thing", "什"),))) is None
 
 
-def test_chance_none_makes_no_copies():
+def test_a_probability_of_0_gives_no_copies():
     one = example("嗯，请问帮我查一下", ("明天", "date"), "的票吧")
     assert all(way([one], 0.0, 1) == [] for way in WAYS.values())
 
@@ -115,21 +115,21 @@ def test_chance_none_makes_no_copies():
         ("呃，对", None),
     ],
 )
-def test_fillers_go_where_they_say_nothing(text: str, plain: str | None):
+def test_fillers_are_dropped(text: str, plain: str | None):
     assert plainly(Example(text, "ask")) == plain
 
 
-def test_values_alone_keep_what_stands_beside_them():
+def test_single_values_keep_their_neighbours():
     assert plainly(example(("北京", "city"), "呢")) is None
     assert plainly(example("去", ("北京", "city"), "呢")) == "去北京"
 
 
-def test_a_filler_within_an_entity_stays():
+def test_fillers_inside_entities_stay():
     assert plainly(example("播放", ("你好", "song"))) is None
     assert plainly(example("播放", ("一下", "song"), "吧")) == "播放一下"
 
 
-def test_each_filler_goes_by_its_own_lot():
+def test_each_filler_is_dropped_independently():
     one = [example("嗯，请问明天有票吗")] * 60
     assert {copy.text for copy in drop_fillers(one, 0.5, 1, SEGMENTER)} == {
         "请问明天有票吗",

@@ -1,4 +1,4 @@
-"""Copies of examples with other values: the sentence stays, the spans follow."""
+"""Value substitution: copies keep the sentence, and their spans match the new values."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from cnlu.training.data.augment.value_substitution import substitute_values
 
 
 def example(*parts: str | tuple[str, str] | tuple[str, str, str]) -> Example:
-    """From plain pieces and (surface, type) or (surface, type, role) ones."""
+    """An example from pieces: plain text, (text, type) or (text, type, role)."""
     text, entities = "", []
     for part in parts:
         if isinstance(part, str):
             text += part
             continue
         surface, kind, *role = part
-        entities.append(Entity(len(text), len(text) + len(surface), kind, surface, *role))
+        entities.append(Entity(len(text), len(text) + len(surface), kind, surface, role=role[0] if role else None))
         text += surface
     return Example(text, "ask", tuple(entities))
 
@@ -31,7 +31,7 @@ PIECES = st.one_of(st.sampled_from([*FROM, *TO, *DATES]), st.text("从到去的�
 
 
 @given(st.lists(st.lists(PIECES, min_size=1, max_size=6), min_size=1, max_size=5), st.integers(0, 9))
-def test_kinds_and_everything_around_stay_as_they_were(sentences, seed):
+def test_types_and_surrounding_text_stay_unchanged(sentences, seed):
     examples = [example(*parts) for parts in sentences]
     known = {(e.entity, e.role, one.text[e.start : e.end]) for one in examples for e in one.entities}
     frames = {(_around(one), tuple((e.entity, e.role) for e in one.entities)) for one in examples}
@@ -55,7 +55,7 @@ def test_a_value_brings_its_canonical_form_along():
         assert (copy.text[entity.start : entity.end], entity.value) in {("帝都", "北京"), ("上海", "上海")}
 
 
-def test_nothing_to_exchange_gives_no_copies():
+def test_without_other_values_there_are_no_copies():
     assert substitute_values([Example("你好", "greet", ()), example("去", ("北京", "place"))], 1.0, 1) == []
 
 

@@ -1,4 +1,4 @@
-"""Tables of words of one meaning and of fillers: those that come with cnlu are sound, a broken one is refused."""
+"""Tables of synonyms and fillers: the shipped ones are valid, broken ones are refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-def test_words_stand_for_each_other_and_those_behind_the_mark_for_no_one(tmp_path: Path):
+def test_synonyms_replace_each_other_except_those_after_the_separator(tmp_path: Path):
     table = read_synonyms(written(tmp_path, "\ufeff# mine\n\n订票 买票 > 购票 # formal\nwifi 无线网\n"))
     assert table == {"订票": ("买票", "购票"), "买票": ("订票", "购票"), "wifi": ("无线网",), "无线网": ("wifi",)}
 
@@ -28,7 +28,7 @@ def test_a_users_table_adds_to_the_other(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("订票 买票\n退票\n", ":2: “退票” has no synonyms"),
         ("订票，买票\n", ":1: “，” in “订票，买票” is not part of a word; separate words by spaces"),
@@ -42,9 +42,9 @@ def test_a_users_table_adds_to_the_other(tmp_path: Path):
         ("# nothing\n", "holds no words; write a group of synonyms"),
     ],
 )
-def test_a_line_that_is_no_group_is_named(tmp_path: Path, text: str, said: str):
+def test_a_line_that_is_not_a_group_is_named(tmp_path: Path, text: str, message: str):
     path = written(tmp_path, text)
-    with pytest.raises(DataError, match=said) as caught:
+    with pytest.raises(DataError, match=message) as caught:
         read_synonyms(path)
     assert str(caught.value).startswith(str(path)) and len(str(caught.value).splitlines()) == 1
 
