@@ -47,26 +47,6 @@ UNUSED = ("ahocorasick_rs", "onnxruntime")
 """What the modules of training import for reading and parsing texts, which is not done here."""
 SHAPES = {"bge-small": (4, 512, 8, 2048), "bert-base": (12, 768, 12, 3072)}
 """Layers, width, heads, inner width"""
-PEAKS = {
-    "B200": 2250,
-    "GH200": 989,
-    "H200 NVL": 835,
-    "H200": 989,
-    "H100 NVL": 835,
-    "H100 PCIe": 756,
-    "H100": 989,
-    "A100": 312,
-    "A30": 165,
-    "A40": 150,
-    "A10": 125,
-    "L40S": 362,
-    "L40": 181,
-    "L4": 121,
-    "RTX A6000": 155,
-    "RTX 4090": 165,
-    "RTX 3090": 71,
-}
-"""10^12 operations a second of dense bfloat16, from the vendor's data sheets; the first name that fits counts."""
 PRETRAINING = {"bge-small": (128, False), "bert-base": (512, True)}
 """Length of the rows, and whether both loops are compiled"""
 LONGEST, LATEST = 150.0, 200.0
@@ -246,6 +226,8 @@ def peak_of(device: torch.device, given: float | None, attainable: float) -> tup
     """What the device is, in words, and its peak in 10^12 operations a second."""
     import torch
 
+    from cnlu.pytorch.gpu_peaks import listed_peak
+
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU {machine()['cpu']}"
     if given:
         return f"{name}, peak {given:.3g} TFLOP/s as given", given
@@ -253,10 +235,6 @@ def peak_of(device: torch.device, given: float | None, attainable: float) -> tup
     if known:
         return f"{name}, peak {known:.0f} TFLOP/s", known
     return f"{name}, of unknown peak: what the matrix product reaches is taken", attainable
-
-
-def listed_peak(name: str) -> float | None:
-    return next((float(peak) for part, peak in PEAKS.items() if part.lower() in name.lower()), None)
 
 
 def markdown(measured: Sequence[Measured], peak: float) -> str:
