@@ -32,9 +32,9 @@ class TensorBatch:
     labels: Tensor
     """[M] the original tokens; -100 for a filler entry"""
     span_first: Tensor
-    """[M] position of the first token of the unit"""
+    """[M] position of the first token of the span; the token before it is not masked"""
     span_last: Tensor
-    """[M] position of the last token of the unit"""
+    """[M] position of the last token of the span; the token after it is not masked"""
     order: Tensor
     """[B] 1 where a pair is out of order, -100 where there is no pair"""
 
