@@ -228,19 +228,33 @@ def test_it_starts_from_nothing_too(tmp_path, corpus):
     assert (config["num_hidden_layers"], config["hidden_size"]) == (1, 32)
 
 
-def test_a_missing_head_is_told_and_learns_alone_first(tmp_path, corpus, tiny_encoder):
+@pytest.fixture
+def headless(tmp_path, tiny_encoder) -> Path:
+    """The tiny encoder without its head for masked language."""
     from transformers import BertModel
 
-    bare = tmp_path / "bare"
-    BertModel.from_pretrained(tiny_encoder, add_pooling_layer=False).save_pretrained(bare)
+    folder = tmp_path / "headless"
+    BertModel.from_pretrained(tiny_encoder, add_pooling_layer=False).save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
-        (bare / name).write_bytes((tiny_encoder / name).read_bytes())
-    said = trained(tmp_path / "e", corpus, bare, steps=4, head_warmup=4)
-    assert any("no head for masked language" in line for line in said)
-    before, after = load_file(bare / "model.safetensors"), load_file(tmp_path / "e" / "model.safetensors")
-    name = "encoder.layer.0.attention.self.query.weight"
-    assert torch.equal(before[name], after[f"bert.{name}"])
-    assert "cls.predictions.transform.dense.weight" in after
+        (folder / name).write_bytes((tiny_encoder / name).read_bytes())
+    return folder
+
+
+def test_a_new_head_is_announced_and_its_warm_up_leaves_every_weight_of_the_encoder(tmp_path, corpus, headless):
+    log = trained(tmp_path / "e", corpus, headless, steps=4, head_warmup=4)
+    assert any("no head for masked language" in line for line in log)
+    before, after = load_file(headless / "model.safetensors"), load_file(tmp_path / "e" / "model.safetensors")
+    changed = [name for name, value in before.items() if not torch.equal(value, after[f"bert.{name}"])]
+    assert changed == []
+    trained(tmp_path / "short", corpus, headless, steps=2, head_warmup=2)
+    earlier = load_file(tmp_path / "short" / "model.safetensors")
+    head = {name for name in after if name.startswith("cls.")}
+    assert head == {
+        "cls.predictions.bias",
+        *(f"cls.predictions.transform.{part}" for part in ("dense.weight", "dense.bias")),
+        *(f"cls.predictions.transform.LayerNorm.{part}" for part in ("weight", "bias")),
+    }
+    assert all(not torch.equal(earlier[name], after[name]) for name in head)
 
 
 def test_new_tokens_start_as_the_mean_of_their_pieces(tmp_path, tiny_encoder):

@@ -117,7 +117,7 @@ def _step(run: Run, step: Step, number: int, phase: Phase) -> tuple[Tensor, dict
     config, accelerator, device = run.config, run.accelerator, run.accelerator.device
     torch.manual_seed((config.seed * 1_000_003 + number) * 1009 + accelerator.process_index)
     set_rate(run.optimizer, config.learning_rate * rate_at(number, run.steps, config))
-    run.plain.frozen = number < run.head_warmup
+    run.plain.freeze_encoder(number < run.head_warmup)
     weights = weights_of(run.plain.config)
     fixed = run.masking_rate if config.compile else 0.0
     counts = _counts(run, step)
@@ -209,8 +209,5 @@ def _probe(run: Run, state: State, log: Log) -> None:
 
 def _measure(run: Run, phase: Phase) -> dict[str, Any]:
     """Every process evaluates all of the held-out text: it is small, and no process has to wait for another."""
-    frozen, run.plain.frozen = run.plain.frozen, False
     with run.accelerator.autocast():
-        measured = phase.held_out.measure(run.plain, run.accelerator.device)
-    run.plain.frozen = frozen
-    return measured
+        return phase.held_out.measure(run.plain, run.accelerator.device)
