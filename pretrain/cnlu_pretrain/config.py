@@ -258,7 +258,12 @@ class RunConfig:
     weight_decay: float = setting(0.01, "weight decay; biases and norms are exempt", low=0, high=1)
     clip: float = setting(1.0, "maximum gradient norm", low=0.001)
     dropout: float = setting(0.1, "dropout of the encoder", low=0, high=0.9)
-    head_warmup: int = setting(50, "steps in which a new head trains alone, with the encoder frozen", low=0)
+    head_warmup: int = setting(
+        50,
+        "steps in which a new head trains alone, with the encoder frozen; the encoder then follows the schedule of the "
+        "remaining steps from its start, so its learning rate rises from 0 by a `warmup` of its own",
+        low=0,
+    )
     precision: str = setting(
         "auto",
         "number format: auto takes bfloat16 where the device computes it natively",

@@ -24,7 +24,7 @@ from cnlu_pretrain.objectives.heads import head_of
 from cnlu_pretrain.objectives.losses import Pretrainer
 from cnlu_pretrain.run import loop
 from cnlu_pretrain.run.loop import Interrupted
-from cnlu_pretrain.run.optimizer import rate_at
+from cnlu_pretrain.run.optimizer import learning_rates, rate_at
 from cnlu_pretrain.run.request import RunRequest
 from cnlu_pretrain.run.run import run
 from cnlu_pretrain.run.schedule import phase_lengths, planned_steps
@@ -402,3 +402,28 @@ def test_the_rate_rises_and_falls():
 def test_passes_over_the_corpus_decide_how_long():
     assert planned_steps(1000, 100, RunConfig(passes=3), None) == 30
     assert planned_steps(1000, 100, RunConfig(), 7) == 7
+
+
+def test_the_encoder_s_rate_rises_from_zero_when_it_joins_a_new_head():
+    config = RunConfig(warmup=0.1)
+    rates = [learning_rates(step, plan=[100], head_warmup=50, config=config) for step in range(100)]
+    encoder = [rate.encoder for rate in rates]
+    assert encoder[:50] == [0.0] * 50
+    assert 0 < encoder[50] < 0.2 and max(encoder) == encoder[55] == 1.0, encoder[49:56]
+    assert encoder[50:56] == sorted(encoder[50:56]) and encoder[-1] < 0.03
+    assert [rate.head for rate in rates] == [rate_at(step, 100, config) for step in range(100)]
+    alone = learning_rates(3, plan=[4], head_warmup=50, config=config)
+    assert alone.encoder == 0.0 and alone.head > 0
+
+
+def test_the_encoder_moves_by_its_own_rate_after_the_head_s_warm_up(tmp_path, corpus, headless):
+    """Adam's first step moves each weight by about the learning rate."""
+    trained(tmp_path / "e", corpus, headless, steps=20, head_warmup=8, log_every=1, dropout=0.0, warmup=0.5, keep=99)
+    rates = {line["step"]: line for line in log_of(tmp_path / "e") if "rate" in line}
+    assert [rates[step]["encoder_rate"] for step in (1, 8)] == [0.0, 0.0]
+    assert 0 < rates[9]["encoder_rate"] < 0.2e-3 < rates[9]["rate"]
+    assert rates[9]["encoder_rate"] < rates[10]["encoder_rate"] < rates[11]["encoder_rate"]
+    trained(tmp_path / "ninth", corpus, headless, steps=9, head_warmup=8, dropout=0.0, warmup=0.5)
+    before = load_file(headless / "model.safetensors")["embeddings.word_embeddings.weight"]
+    after = load_file(tmp_path / "ninth" / "model.safetensors")["bert.embeddings.word_embeddings.weight"]
+    assert 0 < (after - before).abs().max() < 1.1e-3

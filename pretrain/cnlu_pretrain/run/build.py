@@ -48,7 +48,7 @@ def build_run(
     plain = _pretrainer(request, loaded)
     with silent_transformers():
         plain.to(accelerator.device)
-        optimizer = build_optimizer(plain, config, accelerator.device)
+        optimizer = build_optimizer(plain, config, accelerator.device, plain.encoder_parameters)
         module, optimizer = accelerator.prepare(plain, optimizer)
     if config.compile:
         module = torch.compile(module)
@@ -59,6 +59,7 @@ def build_run(
         accelerator=accelerator,
         module=module,
         plain=plain,
+        plan=[phases[-1].last],
         optimizer=optimizer,
         phases=phases,
         config=config,

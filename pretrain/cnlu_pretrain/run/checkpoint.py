@@ -20,8 +20,8 @@ from cnlu.pytorch.optimizer_state import optimizer_tensors, restore_optimizer
 from cnlu_pretrain.batching.stream import Position
 
 PREFIX = "step-"
-FORMAT = 2
-"""2: the history calls the reference masking `reference`."""
+FORMAT = 3
+"""2: the history calls the reference masking `reference`. 3: the optimizer has separate groups for the encoder."""
 
 
 @dataclass

@@ -21,7 +21,7 @@ from cnlu_pretrain.config import RunConfig
 from cnlu_pretrain.evaluation.held_out import HeldOut
 from cnlu_pretrain.objectives.losses import Pretrainer, weights_of
 from cnlu_pretrain.run.checkpoint import State, save_checkpoint
-from cnlu_pretrain.run.optimizer import rate_at, set_rate
+from cnlu_pretrain.run.optimizer import learning_rates, set_rates
 from cnlu_pretrain.run.progress import Log, Window, flops_per_token, peak_of, stacked
 from cnlu_pretrain.run.stop_signals import stop_requested
 
@@ -48,10 +48,12 @@ class Run:
     """The Pretrainer itself"""
     optimizer: torch.optim.Optimizer
     phases: list[Phase]
+    plan: list[int]
+    """The number of steps, and those after each extension of a finished run"""
     config: RunConfig
     masking_rate: float
     head_warmup: int
-    """Number of first steps in which the encoder is frozen"""
+    """Number of steps at the start in which the encoder is frozen"""
     folder: Path
     """For checkpoints and the log"""
     fingerprint: str
@@ -116,7 +118,8 @@ def _step(run: Run, step: Step, number: int, phase: Phase) -> tuple[Tensor, dict
     """
     config, accelerator, device = run.config, run.accelerator, run.accelerator.device
     torch.manual_seed((config.seed * 1_000_003 + number) * 1009 + accelerator.process_index)
-    set_rate(run.optimizer, config.learning_rate * rate_at(number, run.steps, config))
+    rates = learning_rates(number, plan=run.plan, head_warmup=run.head_warmup, config=config)
+    set_rates(run.optimizer, config.learning_rate, rates)
     run.plain.freeze_encoder(number < run.head_warmup)
     weights = weights_of(run.plain.config)
     fixed = run.masking_rate if config.compile else 0.0
@@ -168,7 +171,10 @@ def _after(run: Run, state: State, phase: Phase, window: Window, log: Log, *, st
     if not (stop or any(due.values())):
         return window
     line = window.line()
-    line["rate"] = run.optimizer.param_groups[0]["lr"]
+    rates = learning_rates(state.step - 1, plan=run.plan, head_warmup=run.head_warmup, config=config)
+    line["rate"] = config.learning_rate * rates.head
+    if run.head_warmup:
+        line["encoder_rate"] = config.learning_rate * rates.encoder
     if peak := peak_of(run.accelerator.device):
         per_token = flops_per_token(run.plain.model, phase.length, run.masking_rate)
         share = line["tokens_per_second"] * per_token / peak / run.accelerator.num_processes
