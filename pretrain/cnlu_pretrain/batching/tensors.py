@@ -28,6 +28,11 @@ def parts(batch: Batch, masked: Masked, count: int, device: torch.device, fixed:
         yield _part(batch, masked, slice(start, min(start + size, rows)), device, fixed)
 
 
+def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A tensor of the host on the device; the host does not wait for the copy to a GPU."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
+
+
 def _part(batch: Batch, masked: Masked, which: slice, device: torch.device, fixed: float) -> TensorBatch:
     labels = masked.labels[which].reshape(-1)
     at = np.flatnonzero(labels != IGNORED)
@@ -42,8 +47,7 @@ def _part(batch: Batch, masked: Masked, which: slice, device: torch.device, fixe
     tokens, kinds, mask = masked.tokens[which], batch.kinds[which], batch.mask[which]
 
     def tensor(array: NDArray[np.generic]) -> torch.Tensor:
-        made = torch.from_numpy(np.ascontiguousarray(array))
-        return made.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else made
+        return to_device(torch.from_numpy(np.ascontiguousarray(array)), device)
 
     return TensorBatch(
         tokens=tensor(tokens),

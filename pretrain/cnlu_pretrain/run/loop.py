@@ -16,14 +16,14 @@ from torch import Tensor
 from cnlu.errors import CnluError
 from cnlu.i18n import _
 from cnlu_pretrain.batching.stream import Position, Step, Stream, prefetch
-from cnlu_pretrain.batching.tensors import parts
+from cnlu_pretrain.batching.tensors import parts, to_device
 from cnlu_pretrain.config import RunConfig
 from cnlu_pretrain.evaluation.held_out import HeldOut
 from cnlu_pretrain.objectives.losses import Pretrainer, weights_of
 from cnlu_pretrain.run.checkpoint import State, save_checkpoint
 from cnlu_pretrain.run.optimizer import learning_rates, set_rates
 from cnlu_pretrain.run.progress import Log, Window, flops_per_token, peak_of, stacked
-from cnlu_pretrain.run.stop_signals import stop_requested
+from cnlu_pretrain.run.stop_signals import SharedStop, stop_requested
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def fit(run: Run, state: State) -> State:
         if not state.step:  # the figures before training, to compare with
             _evaluate(run, state, run.phases[0], log)
             _probe(run, state, log)
-        window = Window()
+        window, shared_stop = Window(), SharedStop(run.accelerator)
         for phase_number, phase in enumerate(run.phases):
             if state.step >= phase.last:
                 continue
@@ -106,7 +106,7 @@ def fit(run: Run, state: State) -> State:
                     state.tokens += phase.stream.rows * phase.length
                     window.add(state.step, loss, sums, phase.stream.rows * phase.length, waited)
                     log.step()
-                    window = _after(run, state, phase, window, log, stop=stop())
+                    window = _after(run, state, phase, window, log, stop=shared_stop(stop()))
     return state
 
 
@@ -148,9 +148,8 @@ def _step(run: Run, step: Step, number: int, phase: Phase) -> tuple[Tensor, dict
 def _counts(run: Run, step: Step) -> dict[str, Tensor]:
     """The number of predictions of each objective over all processes; known before the forward pass."""
     masked = float((step.masked.labels >= 0).sum())
-    own = torch.tensor(
-        [masked, float((step.batch.order >= 0).sum()), float(step.batch.mask.sum())], device=run.accelerator.device
-    )
+    numbers = [masked, float((step.batch.order >= 0).sum()), float(step.batch.mask.sum())]
+    own = to_device(torch.tensor(numbers), run.accelerator.device)
     if run.accelerator.num_processes > 1:
         own = run.accelerator.reduce(own, "sum")
     own = own.clamp(min=1.0)
