@@ -203,6 +203,11 @@ class ObjectivesConfig:
                 "objectives", _("every weight is 0, so there is nothing to learn"), _("raise one of them above 0")
             )
 
+    @property
+    def trains_head(self) -> bool:
+        """Whether the encoder's head for masked language is trained; ELECTRA trains that of the generator."""
+        return bool(self.masked) and not self.replaced_token
+
 
 @dataclass(frozen=True)
 class ArchitectureConfig:

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
+from cnlu.encoder.load import load_encoder as load_pretrained
 from cnlu.errors import CnluError, ModelError, UsageError
 from cnlu_pretrain.batching.tensors import parts
 from cnlu_pretrain.config import ArchitectureConfig, ObjectivesConfig, PretrainConfig, RunConfig
@@ -427,3 +428,32 @@ def test_the_encoder_moves_by_its_own_rate_after_the_head_s_warm_up(tmp_path, co
     before = load_file(headless / "model.safetensors")["embeddings.word_embeddings.weight"]
     after = load_file(tmp_path / "ninth" / "model.safetensors")["bert.embeddings.word_embeddings.weight"]
     assert 0 < (after - before).abs().max() < 1.1e-3
+
+
+@pytest.mark.parametrize(
+    "objectives",
+    [{"replaced_token": 50.0}, {"masked": 0.0, "span_boundary": 1.0}],
+    ids=["rtd", "sbo alone"],
+)
+def test_a_head_that_was_not_trained_is_not_written(tmp_path, corpus, tiny_encoder, objectives):
+    out = tmp_path / "e"
+    trained(out, corpus, tiny_encoder, steps=4, objectives=ObjectivesConfig(**objectives))
+    weights = load_file(out / "model.safetensors")
+    assert [name for name in weights if "predictions" in name] == []
+    assert json.loads((out / "config.json").read_text("utf-8"))["architectures"] == ["BertModel"]
+    card = (out / "README.md").read_text("utf-8")
+    assert "fill-mask" not in card and "no head for masked language" in card
+    assert load_pretrained(out).notes == []
+
+
+def test_the_card_of_an_encoder_from_replaced_tokens_names_the_generator_s_accuracy(tmp_path, corpus, tiny_encoder):
+    trained(tmp_path / "e", corpus, tiny_encoder, steps=4, objectives=ObjectivesConfig(replaced_token=50.0))
+    card = (tmp_path / "e" / "README.md").read_text("utf-8")
+    assert "objectives: masked language (generator), replaced tokens" in card
+    assert "Accuracy of the generator on masked tokens" in card
+
+
+def test_the_card_of_an_encoder_with_a_trained_head_is_found_under_fill_mask(tmp_path, corpus, tiny_encoder):
+    trained(tmp_path / "e", corpus, tiny_encoder, steps=4)
+    card = (tmp_path / "e" / "README.md").read_text("utf-8")
+    assert "tags: [fill-mask, cnlu]" in card and "objectives: masked language\n" in card

@@ -35,12 +35,14 @@ class Loaded:
 
     model: Any
     head_is_new: bool
+    """Whether the head for masked language is new and is to be trained"""
     notes: list[str]
 
 
-def load_encoder(source: str, corpus: Corpus, config: RunConfig) -> Loaded:
+def load_encoder(source: str, corpus: Corpus, config: RunConfig, trains_head: bool = True) -> Loaded:
     """The encoder of a directory or hub name, with embeddings for all tokens of the corpus.
 
+    `trains_head`: the objectives train the head for masked language, so that a missing one matters.
     Raises UsageError where there is none or the corpus was prepared with another tokenizer, DataError where it
     cannot be used.
     """
@@ -56,7 +58,8 @@ def load_encoder(source: str, corpus: Corpus, config: RunConfig) -> Loaded:
             _("download it again"),
         )
     notes = []
-    if missing:
+    head_is_new = bool(missing) and trains_head
+    if head_is_new:
         notes.append(
             f"{where}: has no head for masked language; a new one is added and trains alone for the first "
             f"{config.head_warmup} steps"
@@ -65,7 +68,7 @@ def load_encoder(source: str, corpus: Corpus, config: RunConfig) -> Loaded:
     if added:
         notes.append(f"{where}: {added} vectors are added for new tokens, each the mean of its old pieces")
     _check_positions(model, config, where)
-    return Loaded(model, bool(missing), notes)
+    return Loaded(model, head_is_new, notes)
 
 
 def _check_tokenizer(source: str, directory: Path, corpus: Corpus) -> None:

@@ -64,9 +64,9 @@ class Pretrainer(nn.Module):
         """The trained parameters of the encoder, word embeddings included"""
 
     @property
-    def trains_head(self) -> bool:
-        """Whether the encoder's own head for masked language is trained; ELECTRA trains that of the generator."""
-        return bool(self.config.masked) and self.replaced is None
+    def trained_model(self) -> Any:
+        """The transformers model to write: the encoder, and its head for masked language where that was trained."""
+        return self.model if self.config.trains_head else self.model.base_model
 
     def freeze_encoder(self, frozen: bool) -> None:
         """Freeze or unfreeze the encoder; the other modules are always trained.
@@ -82,7 +82,7 @@ class Pretrainer(nn.Module):
         output = self.model.get_output_embeddings() if self.span is not None else None
         used = {id(p) for p in output.parameters()} if output is not None else set[int]()
         for name, parameter in self.model.named_parameters():
-            in_head = id(parameter) not in encoder and id(parameter) not in used and not self.trains_head
+            in_head = id(parameter) not in encoder and id(parameter) not in used and not self.config.trains_head
             if in_head or ".pooler." in name:
                 yield parameter
 

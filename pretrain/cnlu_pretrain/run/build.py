@@ -146,7 +146,7 @@ def _probe(examples: Examples, corpus: Corpus, plain: Pretrainer, folder: Path) 
         encoder = folder / "probed"
         shutil.rmtree(encoder, ignore_errors=True)
         encoder.mkdir()
-        write_encoder(encoder, plain.model, corpus)
+        write_encoder(encoder, plain.trained_model, corpus)
         return frame_accuracy(encoder, examples)
 
     return probe

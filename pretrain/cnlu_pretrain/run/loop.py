@@ -198,9 +198,13 @@ def _evaluate(run: Run, state: State, phase: Phase, log: Log) -> None:
     held_out = _measure(run, phase)
     log.write({"step": state.step, "held_out": held_out})
     state.history.append({"step": state.step, "held_out": held_out})
-    accuracy = {masking: sums["masked"]["accuracy"] for masking, sums in held_out.items() if "masked" in sums}
-    own = f", {accuracy['own']:.1%} masked as in the run" if "own" in accuracy else ""
-    log.message(run.log, f"step {state.step}: held-out accuracy {accuracy['reference']:.1%} on whole words{own}")
+    own = {name: f"{sums['accuracy']:.1%}" for name, sums in held_out["own"].items()}
+    if "reference" in held_out:
+        reference = held_out["reference"]["masked"]["accuracy"]
+        accuracy = f"{reference:.1%} on whole words, {own['masked']} masked as in the run"
+    else:
+        accuracy = ", ".join(f"{share} ({name})" for name, share in own.items())
+    log.message(run.log, f"step {state.step}: held-out accuracy {accuracy}")
 
 
 def _probe(run: Run, state: State, log: Log) -> None:

@@ -13,7 +13,7 @@ from cnlu.interrupts import held_back
 from cnlu.io.atomic_directory import check_out, resolve
 from cnlu.progress import no_log
 from cnlu_pretrain.corpus.corpus import Corpus, open_corpus
-from cnlu_pretrain.encoder.load import load_encoder, random_encoder
+from cnlu_pretrain.encoder.load import Loaded, load_encoder, random_encoder
 from cnlu_pretrain.run.build import build_run
 from cnlu_pretrain.run.checkpoint import State, checkpoints, load_checkpoint
 from cnlu_pretrain.run.device import accelerator_for
@@ -36,7 +36,7 @@ def run(request: RunRequest, log: Callable[[str], None] = no_log) -> None:
     if not corpus.shards or not corpus.tokens:
         raise UsageError(request.corpus, _("the corpus has no text to train on"), _("prepare it again"))
     similar = _similar(request, corpus)
-    loaded = load_encoder(request.encoder, corpus, config.run) if request.encoder else random_encoder(corpus, config)
+    loaded = _load(request, corpus)
     accelerator = accelerator_for(request.device, config.run, unused_parameters=loaded.head_is_new)
     main_log = log if accelerator.is_main_process else no_log
     for note in loaded.notes:
@@ -59,6 +59,13 @@ def run(request: RunRequest, log: Callable[[str], None] = no_log) -> None:
             )
     accelerator.wait_for_everyone()
     accelerator.end_training()
+
+
+def _load(request: RunRequest, corpus: Corpus) -> Loaded:
+    config = request.config
+    if request.encoder is None:
+        return random_encoder(corpus, config)
+    return load_encoder(request.encoder, corpus, config.run, config.objectives.trains_head)
 
 
 def _start(request: RunRequest, job: Run) -> State:
