@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import (
     MODEL_FOR_MASKED_LM_MAPPING,
     BertConfig,
     BertForMaskedLM,
     ElectraConfig,
     ElectraForMaskedLM,
+    PretrainedConfig,
 )
 
 from cnlu.encoder.hf_config import build_hf_config, read_hf_config
+from cnlu.encoder.nezha import NezhaConfig
 from cnlu.encoder.source import local_directory
 from cnlu.encoder.tokenizer import read_tokenizer
 from cnlu.encoder.transformers_logging import silent_transformers
@@ -27,6 +29,7 @@ from cnlu.errors import DataError, UsageError, one_line
 from cnlu.i18n import _
 from cnlu_pretrain.config import PretrainConfig, RunConfig
 from cnlu_pretrain.corpus.corpus import Corpus, tokenizer_fingerprint
+from cnlu_pretrain.encoder.nezha import load_nezha
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def _check_tokenizer(source: str, directory: Path, corpus: Corpus) -> None:
 def _masked_lm(directory: Path, config: RunConfig) -> tuple[Any, set[str]]:
     """(the model, the names of weights that the directory lacks)."""
     settings = build_hf_config(read_hf_config(directory), str(directory))
-    if type(settings) not in MODEL_FOR_MASKED_LM_MAPPING:
+    if not isinstance(settings, NezhaConfig) and type(settings) not in MODEL_FOR_MASKED_LM_MAPPING:
         raise DataError(
             directory,
             _("{family} has no head for masked language", family=settings.model_type),
@@ -98,21 +101,29 @@ def _masked_lm(directory: Path, config: RunConfig) -> tuple[Any, set[str]]:
     weights = read_weights(directory)
     _set_dropout(settings, config.dropout)
     try:
-        with silent_transformers():
-            model, outcome = MODEL_FOR_MASKED_LM_MAPPING[type(settings)].from_pretrained(
-                None,
-                config=settings,
-                state_dict=weights,
-                dtype=torch.float32,
-                attn_implementation=config.attention,
-                output_loading_info=True,
-            )
+        if isinstance(settings, NezhaConfig):
+            return load_nezha(settings, weights)
+        return _transformers_masked_lm(settings, weights, config)
     except Exception as error:  # each family fails in its own way
         raise DataError(
             directory,
             _("cannot be trained on masked language ({reason})", reason=one_line(error)),
             _("name another encoder"),
         ) from error
+
+
+def _transformers_masked_lm(
+    settings: PretrainedConfig, weights: dict[str, Tensor], config: RunConfig
+) -> tuple[Any, set[str]]:
+    with silent_transformers():
+        model, outcome = MODEL_FOR_MASKED_LM_MAPPING[type(settings)].from_pretrained(
+            None,
+            config=settings,
+            state_dict=weights,
+            dtype=torch.float32,
+            attn_implementation=config.attention,
+            output_loading_info=True,
+        )
     return model, {name for name in outcome["missing_keys"] if "position_ids" not in name}
 
 
@@ -151,7 +162,7 @@ def generator_for(model: Any, share: float) -> Any:
         num_attention_heads=heads,
         intermediate_size=round(getattr(own, "intermediate_size", 4 * own.hidden_size) * share),
         max_position_embeddings=getattr(own, "max_position_embeddings", 512),
-        pad_token_id=own.pad_token_id,
+        pad_token_id=getattr(own, "pad_token_id", 0),
     )
     with silent_transformers():
         generator = ElectraForMaskedLM._from_config(settings, attn_implementation="sdpa", dtype=torch.float32)
