@@ -65,7 +65,10 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         help="instead of --encoder: random weights, in the size of the encoder.* settings",
     )
     parser.add_argument(
-        "--max-steps", type=whole(1), metavar="N", help="number of steps (default: run.passes over the corpus)"
+        "--max-steps",
+        type=whole(1),
+        metavar="N",
+        help="number of steps (default: run.passes over the corpus); more with --resume extend a finished run",
     )
     parser.add_argument("--similar", metavar="F.npz", help="similar words, for masking.replacement=similar")
     _add_probe_data(parser, "--probe", "--probe-test")

@@ -40,7 +40,8 @@ def card(metadata: Mapping[str, Any]) -> str:
         "Use it like any encoder of its family, or with `cnlu train DATA --encoder DIR`. Better predictions of masked "
         "tokens do not guarantee better intents and entities: evaluate those with `cnlu evaluate` or `cnlu pretrain "
         "probe`.",
-        "All settings are in pretraining.json, the losses of all steps in log.jsonl.",
+        "All settings are in pretraining.json, the losses of all steps in log.jsonl. The folder training holds the "
+        "state of the optimizer, from which the run can be extended; the encoder itself does not need it.",
         "",
     ]
     return "\n".join(lines)

@@ -10,26 +10,29 @@ from pathlib import Path
 from cnlu.errors import UsageError
 from cnlu.i18n import _
 from cnlu.interrupts import held_back
-from cnlu.io.atomic_directory import check_out, resolve
+from cnlu.io.atomic_directory import check_out
 from cnlu.progress import no_log
 from cnlu_pretrain.corpus.corpus import Corpus, open_corpus
 from cnlu_pretrain.encoder.load import Loaded, load_encoder, random_encoder
 from cnlu_pretrain.run.build import build_run
-from cnlu_pretrain.run.checkpoint import State, checkpoints, load_checkpoint
+from cnlu_pretrain.run.checkpoint import Progress, checkpoints, progress_of
 from cnlu_pretrain.run.device import accelerator_for
 from cnlu_pretrain.run.loop import Run, fit
 from cnlu_pretrain.run.output import write_result
 from cnlu_pretrain.run.request import RunRequest
+from cnlu_pretrain.run.resume import checkpoint_folder, extends, start, training_folder
 from cnlu_pretrain.similar.table import SimilarWords, load_table
 
 
 def run(request: RunRequest, log: Callable[[str], None] = no_log) -> None:
     """Train an encoder; raises CnluError for whatever the user can fix.
 
-    Checkpoints stay in ENCODER.training until the encoder is written.
+    Checkpoints stay in ENCODER.training until the encoder is written; the last one is written with it.
     """
     config = request.config
-    check_out(request.out, request.force, "encoder", lambda folder: (folder / "config.json").exists())
+    resumed_from = checkpoint_folder(request)
+    force = request.force or extends(request, resumed_from)
+    check_out(request.out, force, "encoder", lambda folder: (folder / "config.json").exists())
     if request.probe:
         request.probe.check()
     corpus = open_corpus(request.corpus)
@@ -41,13 +44,20 @@ def run(request: RunRequest, log: Callable[[str], None] = no_log) -> None:
     main_log = log if accelerator.is_main_process else no_log
     for note in loaded.notes:
         main_log(note)
-    folder = resolve(request.out).with_name(request.out.name + ".training")
+    folder = training_folder(request.out)
     with _kept_for_resuming(folder, accelerator.is_main_process):
         folder.mkdir(parents=True, exist_ok=True)
         job = build_run(
-            request, corpus, similar=similar, loaded=loaded, accelerator=accelerator, folder=folder, log=main_log
+            request,
+            corpus,
+            similar=similar,
+            loaded=loaded,
+            accelerator=accelerator,
+            folder=folder,
+            resumed=progress_of(resumed_from) if request.resume else Progress(),
+            log=main_log,
         )
-        state = _start(request, job)
+        state = start(request, job, resumed_from)
         accelerator.wait_for_everyone()
         _announce(request, corpus, job)
         fit(job, state)
@@ -66,16 +76,6 @@ def _load(request: RunRequest, corpus: Corpus) -> Loaded:
     if request.encoder is None:
         return random_encoder(corpus, config)
     return load_encoder(request.encoder, corpus, config.run, config.objectives.trains_head)
-
-
-def _start(request: RunRequest, job: Run) -> State:
-    """The state of the newest checkpoint with --resume, else a new one in an empty folder."""
-    if request.resume:
-        return load_checkpoint(job.folder, job.fingerprint, job.plain, job.optimizer)
-    if job.accelerator.is_main_process:
-        for old in job.folder.iterdir():
-            shutil.rmtree(old) if old.is_dir() else old.unlink()
-    return State()
 
 
 @contextlib.contextmanager
