@@ -47,26 +47,6 @@ UNUSED = ("ahocorasick_rs", "onnxruntime")
 """Libraries that the training modules import but this benchmark does not use"""
 SHAPES = {"bge-small": (4, 512, 8, 2048), "bert-base": (12, 768, 12, 3072)}
 """Layers, width, heads, inner width"""
-PEAKS = {
-    "B200": 2250,
-    "GH200": 989,
-    "H200 NVL": 835,
-    "H200": 989,
-    "H100 NVL": 835,
-    "H100 PCIe": 756,
-    "H100": 989,
-    "A100": 312,
-    "A30": 165,
-    "A40": 150,
-    "A10": 125,
-    "L40S": 362,
-    "L40": 181,
-    "L4": 121,
-    "RTX A6000": 155,
-    "RTX 4090": 165,
-    "RTX 3090": 71,
-}
-"""10^12 operations a second of dense bfloat16, from the vendor's data sheets; the first matching name counts."""
 PRETRAINING = {"bge-small": (128, False), "bert-base": (512, True)}
 """Length of the rows, and whether both loops are compiled"""
 LONGEST, LATEST = 150.0, 200.0
@@ -257,6 +237,8 @@ def peak_of(device: torch.device, given: float | None, attainable: float) -> tup
     """(A description of the device, its peak in 10^12 operations per second)."""
     import torch
 
+    from cnlu.pytorch.gpu_peaks import listed_peak
+
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU {machine()['cpu']}"
     if given:
         return f"{name}, peak {given:.3g} TFLOP/s from --peak", given
@@ -264,10 +246,6 @@ def peak_of(device: torch.device, given: float | None, attainable: float) -> tup
     if known:
         return f"{name}, peak {known:.0f} TFLOP/s", known
     return f"{name}, peak unknown: the speed of the matrix product is used", attainable
-
-
-def listed_peak(name: str) -> float | None:
-    return next((float(peak) for part, peak in PEAKS.items() if part.lower() in name.lower()), None)
 
 
 def markdown(measured: Sequence[Measured], peak: float) -> str:

@@ -8,8 +8,8 @@
 
 The text is TEXT, the sentences of the *train* parts of the DATA_DIRs without annotations, and a uniform sample of the
 lines of --general. A recipe is a masking strategy, or `similar`: n-grams with similar words, or `head`, for an encoder
-without a head for masked language: n-grams, but only the new head is trained, so NLU stays the same. Every recipe
-uses the same text, steps and seed; `before` is the original encoder.
+without a head for masked language: n-grams, but only the new head is trained and the encoder's weights stay the same.
+Every recipe uses the same text, steps and seed; `before` is the original encoder.
 
 NLU: for each DATA_DIR and each draw of few_shot.py (min(k, available) examples per intent), a model is trained on the
 encoder, frozen under one small network or tuned with default settings, and evaluated on the whole test part. Gains are
@@ -49,8 +49,7 @@ def main() -> None:
     encoders = {recipe: pretrained(arguments, corpus, recipe) for recipe in arguments.recipes}
     for recipe, encoder in {BEFORE: arguments.encoder, **encoders}.items():
         accuracy = held_out(encoders[arguments.recipes[0]], 0) if recipe == BEFORE else held_out(encoder, -1)
-        frames = results[BEFORE]["frames"] if recipe == HEAD else nlu(arguments, recipe, encoder)
-        results[recipe] = {"held_out": accuracy, "frames": frames}
+        results[recipe] = {"held_out": accuracy, "frames": nlu(arguments, recipe, encoder)}
         print(markdown(results, arguments), flush=True)
     report = {"machine": machine(), "settings": {k: str(v) for k, v in vars(arguments).items()}, "results": results}
     if arguments.out:
@@ -202,7 +201,7 @@ def markdown(results: dict[str, dict[str, Any]], arguments: argparse.Namespace) 
         shown = [f"{accuracy[name]:.1%}" if name in accuracy else "" for name in ("reference", "own")]
         means = [f"{statistics.fmean(found['frames'][c]):.3f} ± {_deviation(found['frames'][c]):.3f}" for c in columns]
         gain = ""
-        if recipe not in (BEFORE, HEAD):
+        if recipe != BEFORE:
             before = results[BEFORE]["frames"]
             interval = mean_interval(np.concatenate([np.subtract(found["frames"][c], before[c]) for c in columns]))
             gain = f"{interval.value:+.3f} ({interval.low:+.3f} to {interval.high:+.3f})"

@@ -127,8 +127,10 @@ class _Embeddings(nn.Module):
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
         self.absolute = not config.use_relative_position
 
-    def forward(self, ids: Tensor) -> Tensor:
-        x = self.word_embeddings(ids) + self.token_type_embeddings.weight[0]
+    def forward(self, ids: Tensor, kinds: Tensor | None = None) -> Tensor:
+        """ids and kinds (token types; None: all 0) [B, T] -> [B, T, width]."""
+        types = self.token_type_embeddings.weight[0] if kinds is None else self.token_type_embeddings(kinds)
+        x = self.word_embeddings(ids) + types
         if self.absolute:
             x = x + self.position_embeddings.weight[: ids.shape[1]]
         embedded: Tensor = self.dropout(self.LayerNorm(x))
@@ -141,9 +143,14 @@ class States(NamedTuple):
     hidden_states: tuple[Tensor, ...]
     """(layers + 1) x [B, T, width], embeddings first"""
 
+    @property
+    def last_hidden_state(self) -> Tensor:
+        """[B, T, width]"""
+        return self.hidden_states[-1]
+
 
 class NezhaModel(nn.Module):
-    """Token ids to hidden states; all tokens have token type 0."""
+    """Token ids to hidden states."""
 
     distances: Tensor
 
@@ -156,9 +163,17 @@ class NezhaModel(nn.Module):
         self.register_buffer("distances", distance_table(config.max_relative_position, depth), persistent=False)
         self.apply(self._initialize)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, **_: Any) -> States:
-        """input_ids and attention_mask (1: a token) [B, T]."""
-        x = self.embeddings(input_ids)
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        **_: Any,
+    ) -> States:
+        """input_ids, attention_mask (1: a token; None: all are) and token_type_ids (None: all 0) [B, T]."""
+        x = self.embeddings(input_ids, token_type_ids)
+        if attention_mask is None:
+            attention_mask = torch.ones_like(input_ids)
         padding = (1.0 - attention_mask[:, None, None].to(x.dtype)) * torch.finfo(x.dtype).min
         distances = self._distances(input_ids.shape[1]) if self.config.use_relative_position else None
         states = [x]

@@ -66,7 +66,10 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         help="instead of --encoder: random weights, in the size of the encoder.* settings",
     )
     parser.add_argument(
-        "--max-steps", type=whole(1), metavar="N", help="number of steps (default: run.passes over the corpus)"
+        "--max-steps",
+        type=whole(1),
+        metavar="N",
+        help="number of steps (default: run.passes over the corpus); more with --resume extend a finished run",
     )
     _add_training(parser)
     parser.set_defaults(run=run_training)

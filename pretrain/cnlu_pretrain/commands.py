@@ -53,8 +53,8 @@ def _train(arguments: argparse.Namespace, encoder: str | None = None, teacher: s
     from cnlu_pretrain.load_config import load_config
 
     with needed_for("Pretraining", "pretrain"):
+        from cnlu_pretrain.run.model import for_distillation
         from cnlu_pretrain.run.run import RunRequest, run
-        from cnlu_pretrain.run.start import for_distillation
     seed = [] if arguments.seed is None else [f"run.seed={arguments.seed}"]
     config = load_config(arguments.config, [*arguments.overrides, *seed])
     request = RunRequest(

@@ -203,6 +203,11 @@ class ObjectivesConfig:
                 "objectives", _("every weight is 0, so there is nothing to learn"), _("raise one of them above 0")
             )
 
+    @property
+    def trains_head(self) -> bool:
+        """Whether the encoder's head for masked language is trained; ELECTRA trains that of the generator."""
+        return bool(self.masked) and not self.replaced_token
+
 
 @dataclass(frozen=True, kw_only=True)
 class ArchitectureConfig:
@@ -290,7 +295,12 @@ class RunConfig:
     weight_decay: float = setting(0.01, "weight decay; biases and norms are exempt", low=0, high=1)
     clip: float = setting(1.0, "maximum gradient norm", low=0.001)
     dropout: float = setting(0.1, "dropout of the encoder", low=0, high=0.9)
-    head_warmup: int = setting(50, "steps in which a new head trains alone, with the encoder frozen", low=0)
+    head_warmup: int = setting(
+        50,
+        "steps in which a new head trains alone, with the encoder frozen; the encoder then follows the schedule of the "
+        "remaining steps from its start, so its learning rate rises from 0 by a `warmup` of its own",
+        low=0,
+    )
     precision: str = setting(
         "auto",
         "number format: auto takes bfloat16 where the device computes it natively",

@@ -20,9 +20,9 @@ from cnlu_pretrain.distill.student import build_student, factorize, layer_map
 from cnlu_pretrain.distill.vocabulary import kept_ids, smaller_corpus
 from cnlu_pretrain.encoder.load import load_encoder
 from cnlu_pretrain.run import loop
+from cnlu_pretrain.run.model import for_distillation
 from cnlu_pretrain.run.request import RunRequest
 from cnlu_pretrain.run.run import run
-from cnlu_pretrain.run.start import for_distillation
 
 SIZE = ArchitectureConfig(
     num_hidden_layers=1, hidden_size=32, embedding_size=16, num_attention_heads=2, intermediate_size=32

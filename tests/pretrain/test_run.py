@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
+from cnlu.encoder.load import load_encoder as load_pretrained
 from cnlu.errors import CnluError, ModelError, UsageError
 from cnlu_pretrain.batching.tensors import parts
 from cnlu_pretrain.config import ArchitectureConfig, ObjectivesConfig, PretrainConfig, RunConfig
@@ -24,7 +25,7 @@ from cnlu_pretrain.objectives.heads import head_of
 from cnlu_pretrain.objectives.losses import Pretrainer
 from cnlu_pretrain.run import loop
 from cnlu_pretrain.run.loop import Interrupted
-from cnlu_pretrain.run.optimizer import rate_at
+from cnlu_pretrain.run.optimizer import learning_rates, rate_at
 from cnlu_pretrain.run.request import RunRequest
 from cnlu_pretrain.run.run import run
 from cnlu_pretrain.run.schedule import phase_lengths, planned_steps
@@ -228,19 +229,33 @@ def test_it_starts_from_nothing_too(tmp_path, corpus):
     assert (config["num_hidden_layers"], config["hidden_size"]) == (1, 32)
 
 
-def test_a_missing_head_is_told_and_learns_alone_first(tmp_path, corpus, tiny_encoder):
+@pytest.fixture
+def headless(tmp_path, tiny_encoder) -> Path:
+    """The tiny encoder without its head for masked language."""
     from transformers import BertModel
 
-    bare = tmp_path / "bare"
-    BertModel.from_pretrained(tiny_encoder, add_pooling_layer=False).save_pretrained(bare)
+    folder = tmp_path / "headless"
+    BertModel.from_pretrained(tiny_encoder, add_pooling_layer=False).save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
-        (bare / name).write_bytes((tiny_encoder / name).read_bytes())
-    said = trained(tmp_path / "e", corpus, bare, steps=4, head_warmup=4)
-    assert any("no head for masked language" in line for line in said)
-    before, after = load_file(bare / "model.safetensors"), load_file(tmp_path / "e" / "model.safetensors")
-    name = "encoder.layer.0.attention.self.query.weight"
-    assert torch.equal(before[name], after[f"bert.{name}"])
-    assert "cls.predictions.transform.dense.weight" in after
+        (folder / name).write_bytes((tiny_encoder / name).read_bytes())
+    return folder
+
+
+def test_a_new_head_is_announced_and_its_warm_up_leaves_every_weight_of_the_encoder(tmp_path, corpus, headless):
+    log = trained(tmp_path / "e", corpus, headless, steps=4, head_warmup=4)
+    assert any("no head for masked language" in line for line in log)
+    before, after = load_file(headless / "model.safetensors"), load_file(tmp_path / "e" / "model.safetensors")
+    changed = [name for name, value in before.items() if not torch.equal(value, after[f"bert.{name}"])]
+    assert changed == []
+    trained(tmp_path / "short", corpus, headless, steps=2, head_warmup=2)
+    earlier = load_file(tmp_path / "short" / "model.safetensors")
+    head = {name for name in after if name.startswith("cls.")}
+    assert head == {
+        "cls.predictions.bias",
+        *(f"cls.predictions.transform.{part}" for part in ("dense.weight", "dense.bias")),
+        *(f"cls.predictions.transform.LayerNorm.{part}" for part in ("weight", "bias")),
+    }
+    assert all(not torch.equal(earlier[name], after[name]) for name in head)
 
 
 def test_new_tokens_start_as_the_mean_of_their_pieces(tmp_path, tiny_encoder):
@@ -388,3 +403,57 @@ def test_the_rate_rises_and_falls():
 def test_passes_over_the_corpus_decide_how_long():
     assert planned_steps(1000, 100, RunConfig(passes=3), None) == 30
     assert planned_steps(1000, 100, RunConfig(), 7) == 7
+
+
+def test_the_encoder_s_rate_rises_from_zero_when_it_joins_a_new_head():
+    config = RunConfig(warmup=0.1)
+    rates = [learning_rates(step, plan=[100], head_warmup=50, config=config) for step in range(100)]
+    encoder = [rate.encoder for rate in rates]
+    assert encoder[:50] == [0.0] * 50
+    assert 0 < encoder[50] < 0.2 and max(encoder) == encoder[55] == 1.0, encoder[49:56]
+    assert encoder[50:56] == sorted(encoder[50:56]) and encoder[-1] < 0.03
+    assert [rate.head for rate in rates] == [rate_at(step, 100, config) for step in range(100)]
+    alone = learning_rates(3, plan=[4], head_warmup=50, config=config)
+    assert alone.encoder == 0.0 and alone.head > 0
+
+
+def test_the_encoder_moves_by_its_own_rate_after_the_head_s_warm_up(tmp_path, corpus, headless):
+    """Adam's first step moves each weight by about the learning rate."""
+    trained(tmp_path / "e", corpus, headless, steps=20, head_warmup=8, log_every=1, dropout=0.0, warmup=0.5, keep=99)
+    rates = {line["step"]: line for line in log_of(tmp_path / "e") if "rate" in line}
+    assert [rates[step]["encoder_rate"] for step in (1, 8)] == [0.0, 0.0]
+    assert 0 < rates[9]["encoder_rate"] < 0.2e-3 < rates[9]["rate"]
+    assert rates[9]["encoder_rate"] < rates[10]["encoder_rate"] < rates[11]["encoder_rate"]
+    trained(tmp_path / "ninth", corpus, headless, steps=9, head_warmup=8, dropout=0.0, warmup=0.5)
+    before = load_file(headless / "model.safetensors")["embeddings.word_embeddings.weight"]
+    after = load_file(tmp_path / "ninth" / "model.safetensors")["bert.embeddings.word_embeddings.weight"]
+    assert 0 < (after - before).abs().max() < 1.1e-3
+
+
+@pytest.mark.parametrize(
+    "objectives",
+    [{"replaced_token": 50.0}, {"masked": 0.0, "span_boundary": 1.0}],
+    ids=["rtd", "sbo alone"],
+)
+def test_a_head_that_was_not_trained_is_not_written(tmp_path, corpus, tiny_encoder, objectives):
+    out = tmp_path / "e"
+    trained(out, corpus, tiny_encoder, steps=4, objectives=ObjectivesConfig(**objectives))
+    weights = load_file(out / "model.safetensors")
+    assert [name for name in weights if "predictions" in name] == []
+    assert json.loads((out / "config.json").read_text("utf-8"))["architectures"] == ["BertModel"]
+    card = (out / "README.md").read_text("utf-8")
+    assert "fill-mask" not in card and "no head for masked language" in card
+    assert load_pretrained(out).notes == []
+
+
+def test_the_card_of_an_encoder_from_replaced_tokens_names_the_generator_s_accuracy(tmp_path, corpus, tiny_encoder):
+    trained(tmp_path / "e", corpus, tiny_encoder, steps=4, objectives=ObjectivesConfig(replaced_token=50.0))
+    card = (tmp_path / "e" / "README.md").read_text("utf-8")
+    assert "objectives: masked language (generator), replaced tokens" in card
+    assert "Accuracy of the generator on masked tokens" in card
+
+
+def test_the_card_of_an_encoder_with_a_trained_head_is_found_under_fill_mask(tmp_path, corpus, tiny_encoder):
+    trained(tmp_path / "e", corpus, tiny_encoder, steps=4)
+    card = (tmp_path / "e" / "README.md").read_text("utf-8")
+    assert "tags: [fill-mask, cnlu]" in card and "objectives: masked language\n" in card

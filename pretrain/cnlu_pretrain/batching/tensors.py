@@ -28,10 +28,15 @@ def parts(batch: Batch, masked: Masked, count: int, device: torch.device, fixed:
         yield _part(batch, masked, slice(start, min(start + size, rows)), device, fixed)
 
 
+def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A tensor of the host on the device; the host does not wait for the copy to a GPU."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
+
+
 def _part(batch: Batch, masked: Masked, which: slice, device: torch.device, fixed: float) -> TensorBatch:
-    labels, unit = masked.labels[which].reshape(-1), masked.unit[which].reshape(-1)
+    labels = masked.labels[which].reshape(-1)
     at = np.flatnonzero(labels != IGNORED)
-    first, last = _span_ends(at, unit[at])
+    first, last = _span_ends(at)
     chosen = labels[at]
     if fixed:
         entries = math.ceil(fixed * len(labels) * _MARGIN / 64) * 64
@@ -42,8 +47,7 @@ def _part(batch: Batch, masked: Masked, which: slice, device: torch.device, fixe
     tokens, kinds, mask = masked.tokens[which], batch.kinds[which], batch.mask[which]
 
     def tensor(array: NDArray[np.generic]) -> torch.Tensor:
-        made = torch.from_numpy(np.ascontiguousarray(array))
-        return made.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else made
+        return to_device(torch.from_numpy(np.ascontiguousarray(array)), device)
 
     return TensorBatch(
         tokens=tensor(tokens),
@@ -59,8 +63,13 @@ def _part(batch: Batch, masked: Masked, which: slice, device: torch.device, fixe
     )
 
 
-def _span_ends(at: NDArray[np.int64], unit: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For masked tokens in order: the positions of the first and the last token of their units."""
-    firsts = np.flatnonzero(np.diff(unit, prepend=-1))
+def _span_ends(at: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For masked tokens in order: the positions of the first and the last token of their spans.
+
+    Adjacent units are one span. So the tokens on both sides of a span are never masked themselves: the span-boundary
+    objective predicts from the observed tokens at the boundaries (SpanBERT, section 3.2), and the code of the paper
+    merges adjacent spans too. A special token ends each row, so no span reaches into the next one.
+    """
+    firsts = np.flatnonzero(np.diff(at, prepend=-2) != 1)
     sizes = np.diff(np.append(firsts, len(at)))
     return np.repeat(at[firsts], sizes), np.repeat(at[firsts + sizes - 1], sizes)

@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import (
     MODEL_FOR_MASKED_LM_MAPPING,
     BertConfig,
     BertForMaskedLM,
     ElectraConfig,
     ElectraForMaskedLM,
+    PretrainedConfig,
 )
 
 from cnlu.encoder.hf_config import build_hf_config, read_hf_config
+from cnlu.encoder.nezha import NezhaConfig
 from cnlu.encoder.source import local_directory
 from cnlu.encoder.tokenizer import read_tokenizer
 from cnlu.encoder.transformers_logging import silent_transformers
@@ -27,6 +29,7 @@ from cnlu.errors import DataError, UsageError, one_line
 from cnlu.i18n import _
 from cnlu_pretrain.config import PretrainConfig, RunConfig
 from cnlu_pretrain.corpus.corpus import Corpus, tokenizer_fingerprint
+from cnlu_pretrain.encoder.nezha import load_nezha
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,14 @@ class Loaded:
 
     model: Any
     head_is_new: bool
+    """Whether the head for masked language is new and is to be trained"""
     notes: list[str]
 
 
-def load_encoder(source: str, corpus: Corpus, config: RunConfig) -> Loaded:
+def load_encoder(source: str, corpus: Corpus, config: RunConfig, trains_head: bool = True) -> Loaded:
     """The encoder of a directory or hub name, with embeddings for all tokens of the corpus.
 
+    `trains_head`: the objectives train the head for masked language, so that a missing one matters.
     Raises UsageError where there is none or the corpus was prepared with another tokenizer, DataError if it
     cannot be used.
     """
@@ -56,7 +61,8 @@ def load_encoder(source: str, corpus: Corpus, config: RunConfig) -> Loaded:
             _("download it again"),
         )
     notes = []
-    if missing:
+    head_is_new = bool(missing) and trains_head
+    if head_is_new:
         notes.append(
             f"{where}: has no head for masked language; a new one is added and trains alone for the first "
             f"{config.head_warmup} steps"
@@ -65,7 +71,7 @@ def load_encoder(source: str, corpus: Corpus, config: RunConfig) -> Loaded:
     if added:
         notes.append(f"{where}: {added} vectors are added for new tokens, each the mean of its old pieces")
     _check_positions(model, config, where)
-    return Loaded(model, bool(missing), notes)
+    return Loaded(model, head_is_new, notes)
 
 
 def _check_tokenizer(source: str, directory: Path, corpus: Corpus) -> None:
@@ -86,7 +92,7 @@ def _check_tokenizer(source: str, directory: Path, corpus: Corpus) -> None:
 def _masked_lm(directory: Path, config: RunConfig) -> tuple[Any, set[str]]:
     """(the model, the names of weights that the directory lacks)."""
     settings = build_hf_config(read_hf_config(directory), str(directory))
-    if type(settings) not in MODEL_FOR_MASKED_LM_MAPPING:
+    if not isinstance(settings, NezhaConfig) and type(settings) not in MODEL_FOR_MASKED_LM_MAPPING:
         raise DataError(
             directory,
             _("{family} has no head for masked language", family=settings.model_type),
@@ -95,21 +101,29 @@ def _masked_lm(directory: Path, config: RunConfig) -> tuple[Any, set[str]]:
     weights = read_weights(directory)
     _set_dropout(settings, config.dropout)
     try:
-        with silent_transformers():
-            model, outcome = MODEL_FOR_MASKED_LM_MAPPING[type(settings)].from_pretrained(
-                None,
-                config=settings,
-                state_dict=weights,
-                dtype=torch.float32,
-                attn_implementation=config.attention,
-                output_loading_info=True,
-            )
+        if isinstance(settings, NezhaConfig):
+            return load_nezha(settings, weights)
+        return _transformers_masked_lm(settings, weights, config)
     except Exception as error:  # the exceptions depend on the family
         raise DataError(
             directory,
             _("cannot be trained on masked language ({reason})", reason=one_line(error)),
             _("name another encoder"),
         ) from error
+
+
+def _transformers_masked_lm(
+    settings: PretrainedConfig, weights: dict[str, Tensor], config: RunConfig
+) -> tuple[Any, set[str]]:
+    with silent_transformers():
+        model, outcome = MODEL_FOR_MASKED_LM_MAPPING[type(settings)].from_pretrained(
+            None,
+            config=settings,
+            state_dict=weights,
+            dtype=torch.float32,
+            attn_implementation=config.attention,
+            output_loading_info=True,
+        )
     return model, {name for name in outcome["missing_keys"] if "position_ids" not in name}
 
 
@@ -155,7 +169,7 @@ def generator_for(model: Any, share: float) -> Any:
         num_attention_heads=heads,
         intermediate_size=round(getattr(own, "intermediate_size", 4 * own.hidden_size) * share),
         max_position_embeddings=getattr(own, "max_position_embeddings", 512),
-        pad_token_id=own.pad_token_id,
+        pad_token_id=getattr(own, "pad_token_id", 0),
     )
     with silent_transformers():
         generator = ElectraForMaskedLM._from_config(settings, attn_implementation="sdpa", dtype=torch.float32)

@@ -10,14 +10,19 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from cnlu.encoder.nezha import NezhaModel
 from cnlu.encoder.transformers_logging import silent_transformers
 from cnlu_pretrain.corpus.corpus import Corpus
+from cnlu_pretrain.encoder.nezha import NezhaForMaskedLM, save_nezha
 
 
 def write_encoder(folder: Path, model: Any, corpus: Corpus) -> None:
     """Write weights, settings and tokenizer, readable by transformers and by `cnlu train --encoder`."""
-    with silent_transformers():
-        model.save_pretrained(folder)
+    if isinstance(model, NezhaForMaskedLM | NezhaModel):
+        save_nezha(folder, model)
+    else:
+        with silent_transformers():
+            model.save_pretrained(folder)
     umask = os.umask(0)
     os.umask(umask)
     for weights in folder.glob("*.safetensors"):  # save_pretrained makes them readable by their owner only

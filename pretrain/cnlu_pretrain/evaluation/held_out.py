@@ -43,9 +43,13 @@ class HeldOut:
 
     @torch.no_grad()
     def measure(self, module: Pretrainer, device: torch.device) -> dict[str, dict[str, Any]]:
-        """ "reference" or "own" -> objective -> loss and accuracy. "reference" has the masked objective only."""
+        """ "reference" or "own" -> objective -> loss and accuracy.
+
+        "reference" has the masked objective only, and is left out where no head is trained to predict masked tokens.
+        """
         module.eval()
-        measured = {name: self._measure(name, masker, module, device) for name, masker in self._maskers.items()}
+        maskers = {n: masker for n, masker in self._maskers.items() if n == "own" or module.config.masked}
+        measured = {name: self._measure(name, masker, module, device) for name, masker in maskers.items()}
         module.train()
         return measured
 

@@ -6,6 +6,7 @@ depend on how a batch is divided.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,9 +33,9 @@ class TensorBatch:
     labels: Tensor
     """[M] the original tokens; -100 for a filler entry"""
     span_first: Tensor
-    """[M] position of the first token of the unit"""
+    """[M] position of the first token of the span; the token before it is not masked"""
     span_last: Tensor
-    """[M] position of the last token of the unit"""
+    """[M] position of the last token of the span; the token after it is not masked"""
     order: Tensor
     """[B] 1 where a pair is out of order, -100 where there is no pair"""
     piece: Tensor | None = None
@@ -67,8 +68,33 @@ class Pretrainer(nn.Module):
         self.replaced = ReplacedHead(width) if config.replaced_token else None
         self._head: Head = head_of(model, where)
         self._generator_head: Head | None = head_of(generator, "the generator") if generator is not None else None
-        self.frozen = False
-        """Whether only the modules around the encoder are trained"""
+        for parameter in self._untrained():
+            parameter.requires_grad_(False)
+        self.encoder_parameters = [p for p in model.base_model.parameters() if p.requires_grad]
+        """The trained parameters of the encoder, word embeddings included"""
+
+    @property
+    def trained_model(self) -> Any:
+        """The transformers model to write: the encoder, and its head for masked language where that was trained."""
+        return self.model if self.config.trains_head else self.model.base_model
+
+    def freeze_encoder(self, frozen: bool) -> None:
+        """Freeze or unfreeze the encoder; the other modules are always trained.
+
+        An output layer that shares the word embeddings is frozen with them, except for its bias.
+        """
+        for parameter in self.encoder_parameters:
+            parameter.requires_grad_(not frozen)
+
+    def _untrained(self) -> Iterator[nn.Parameter]:
+        """Parameters that no objective reaches: DistributedDataParallel would wait for their gradients."""
+        encoder = {id(p) for p in self.model.base_model.parameters()}
+        output = self.model.get_output_embeddings() if self.span is not None else None
+        used = {id(p) for p in output.parameters()} if output is not None else set[int]()
+        for name, parameter in self.model.named_parameters():
+            in_head = id(parameter) not in encoder and id(parameter) not in used and not self.config.trains_head
+            if in_head or ".pooler." in name:
+                yield parameter
 
     @property
     def weights(self) -> dict[str, float]:
@@ -100,32 +126,30 @@ class Pretrainer(nn.Module):
         return sums
 
     def masked_only(self, batch: TensorBatch) -> ObjectiveSums:
-        """The masked objective of the encoder alone, whatever the training objectives are."""
-        hidden = self._hidden(self.model, batch.tokens, batch)
-        return {"masked": _classified(self._head(hidden.reshape(-1, hidden.shape[-1])[batch.at]), batch.labels)}
+        """The masked objective alone, of the generator where there is one."""
+        return {"masked": _classified(self._masked_scores(batch), batch.labels)}
+
+    def _masked_scores(self, batch: TensorBatch) -> Tensor:
+        """[M, vocabulary] the scores of the masked tokens by the model that learns to predict them."""
+        model, head = self.model, self._head
+        if self._generator_head is not None:
+            model, head = self.generator, self._generator_head
+        hidden = self._hidden(model, batch.tokens, batch)
+        return head(hidden.reshape(-1, hidden.shape[-1])[batch.at])
 
     def _hidden(self, model: Any, tokens: Tensor, batch: TensorBatch) -> Tensor:
         """[B, T, width] the last layer's hidden states."""
         more = model_inputs(model.config, batch)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not (self.frozen and model is self.model)):
-            hidden: Tensor = model.base_model(input_ids=tokens, **more).last_hidden_state
+        hidden: Tensor = model.base_model(input_ids=tokens, **more).last_hidden_state
         return hidden
 
     def _electra(self, batch: TensorBatch) -> ObjectiveSums:
         """The generator predicts the masked tokens; the encoder detects which tokens were replaced (ELECTRA)."""
-        assert self.replaced is not None and self._generator_head is not None
-        generated = self._hidden(self.generator, batch.tokens, batch)
-        scores = self._generator_head(generated.reshape(-1, generated.shape[-1])[batch.at])
+        assert self.replaced is not None
+        scores = self._masked_scores(batch)
         sums: ObjectiveSums = {"masked": _classified(scores, batch.labels)}
-        with torch.no_grad():
-            real = batch.labels >= 0
-            noise = -torch.log(-torch.log(torch.rand_like(scores, dtype=torch.float32).clamp_(1e-9, 1 - 1e-7)))
-            sampled = (scores.float() + noise).argmax(-1)
-            tokens = batch.tokens.flatten().clone()
-            tokens[batch.at[real]] = sampled[real]
-            is_replaced = torch.zeros_like(tokens, dtype=torch.float32)
-            is_replaced[batch.at[real]] = (sampled != batch.labels)[real].float()
-        hidden = self._hidden(self.model, tokens.view_as(batch.tokens), batch)
+        tokens, is_replaced = _replaced(batch, scores.detach())
+        hidden = self._hidden(self.model, tokens, batch)
         logits = self.replaced(hidden.reshape(-1, hidden.shape[-1])).float()
         weight = torch.ones_like(logits) if batch.mask is None else batch.mask.flatten().float()
         loss = nn.functional.binary_cross_entropy_with_logits(logits, is_replaced, weight, reduction="sum")
@@ -145,6 +169,21 @@ def model_inputs(config: Any, batch: TensorBatch) -> dict[str, Tensor]:
     if getattr(config, "type_vocab_size", 0) > 1:  # RoBERTa has one type, DistilBERT none
         inputs["token_type_ids"] = batch.kinds
     return inputs
+
+
+def _replaced(batch: TensorBatch, scores: Tensor) -> tuple[Tensor, Tensor]:
+    """([B, T] the tokens, the masked ones drawn by the generator's `scores` [M, vocabulary]; [B * T] 1 if replaced).
+
+    Draws by the Gumbel-max trick. Filler entries of the batch write to an extra place at the end, so that no shape
+    depends on the data.
+    """
+    noise = -torch.log(-torch.log(torch.rand_like(scores, dtype=torch.float32).clamp_(1e-9, 1 - 1e-7)))
+    drawn = (scores.float() + noise).argmax(-1)
+    end = batch.tokens.numel()
+    at = torch.where(batch.labels >= 0, batch.at, end)
+    tokens = nn.functional.pad(batch.tokens.flatten(), (0, 1)).scatter(0, at, drawn)[:end]
+    replaced = scores.new_zeros(end + 1, dtype=torch.float32).scatter(0, at, (drawn != batch.labels).float())[:end]
+    return tokens.view_as(batch.tokens), replaced
 
 
 def _classified(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:

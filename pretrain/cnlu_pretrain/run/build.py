@@ -25,11 +25,12 @@ from cnlu_pretrain.evaluation.held_out import HeldOut
 from cnlu_pretrain.evaluation.nlu_probe import Examples, frame_accuracy
 from cnlu_pretrain.masking.masker import Masker
 from cnlu_pretrain.objectives.losses import Pretrainer
+from cnlu_pretrain.run.checkpoint import Progress
 from cnlu_pretrain.run.loop import Phase, Run
+from cnlu_pretrain.run.model import RunModel
 from cnlu_pretrain.run.optimizer import build_optimizer
 from cnlu_pretrain.run.request import RunRequest
-from cnlu_pretrain.run.schedule import phase_lengths, planned_steps, without_reporting
-from cnlu_pretrain.run.start import Start
+from cnlu_pretrain.run.schedule import extended_plan, planned_lengths, planned_steps, without_reporting
 from cnlu_pretrain.similar.table import SimilarWords
 
 
@@ -38,45 +39,50 @@ def build_run(
     corpus: Corpus,
     *,
     similar: SimilarWords | None,
-    start: Start,
+    model: RunModel,
     accelerator: Accelerator,
     folder: Path,
+    resumed: Progress,
     log: Callable[[str], None],
 ) -> Run:
     """Model, optimizer and data on the device of `accelerator`; raises UsageError for settings that do not fit."""
-    config, plain = request.config.run, start.plain
+    config, plain = request.config.run, model.plain
     with silent_transformers():
         plain.to(accelerator.device)
-        optimizer = build_optimizer(plain, config, accelerator.device)
+        optimizer = build_optimizer(plain, config, accelerator.device, plain.encoder_parameters)
         module, optimizer = accelerator.prepare(plain, optimizer)
     if config.compile:
         module = torch.compile(module)
-    phases = _phases(request, corpus, similar, accelerator)
+    phases, plan = _phases(request, corpus, similar, accelerator, resumed)
     if not phases[0].held_out:
         log("warning: no text is held out, so nothing shows whether the encoder improves; see prepare.held_out")
     return Run(
         accelerator=accelerator,
         module=module,
         plain=plain,
+        plan=plan,
         optimizer=optimizer,
         phases=phases,
         config=config,
         masking_rate=request.config.masking.rate,
-        head_warmup=config.head_warmup if start.head_is_new else 0,
+        head_warmup=config.head_warmup if model.head_is_new else 0,
         folder=folder,
-        fingerprint=_fingerprint(request, corpus, phases[-1].last),
+        fingerprint=_fingerprint(request, corpus),
         log=log,
         probe=_probe(request.probe, corpus, plain, folder) if request.probe else None,
     )
 
 
-def _phases(request: RunRequest, corpus: Corpus, similar: SimilarWords | None, accelerator: Accelerator) -> list[Phase]:
+def _phases(
+    request: RunRequest, corpus: Corpus, similar: SimilarWords | None, accelerator: Accelerator, resumed: Progress
+) -> tuple[list[Phase], list[int]]:
+    """(the phases, the plan of steps as in `State`)."""
     config = request.config.run
     ordinary = ordinary_ids(corpus)
     masking = request.config.masking
     masker = Masker(masking, seed=config.seed, mask=corpus.mask, ordinary=ordinary, similar=similar)
     phases: list[Phase] = []
-    steps = 0
+    plan: list[int] = []
     for length in dict.fromkeys((config.length, config.long_length or config.length)):
         layout = Layout(corpus.special_tokens, length, request.config.objectives.order, config.isolate)
         rows = _rows(config.batch_tokens, length, accelerator.num_processes)
@@ -89,13 +95,14 @@ def _phases(request: RunRequest, corpus: Corpus, similar: SimilarWords | None, a
             rank=accelerator.process_index,
             world=accelerator.num_processes,
         )
-        if not steps:
+        if not plan:
             rows_per_pass = 0 if request.max_steps else stream.rows_per_pass()
             steps = planned_steps(rows_per_pass, rows, config, request.max_steps)
-        if last := dict(phase_lengths(steps, config)).get(length):
+            plan = extended_plan(resumed.plan, resumed.step, steps)
+        if last := planned_lengths(plan, config).get(length):
             held_out = HeldOut(corpus, layout, own=masker, ordinary=ordinary, tokens=config.evaluate_tokens)
             phases.append(Phase(length, last, stream, held_out))
-    return phases
+    return phases, plan
 
 
 def _rows(batch_tokens: int, length: int, processes: int) -> int:
@@ -114,8 +121,8 @@ def _rows(batch_tokens: int, length: int, processes: int) -> int:
     return rows
 
 
-def _fingerprint(request: RunRequest, corpus: Corpus, steps: int) -> str:
-    """A hash of everything that determines the result; a resumed run must have the same."""
+def _fingerprint(request: RunRequest, corpus: Corpus) -> str:
+    """A hash of everything that determines the result, except for the number of steps; a resumed run has the same."""
     config = request.config
     sections: tuple[Any, ...] = (
         config.masking,
@@ -129,7 +136,6 @@ def _fingerprint(request: RunRequest, corpus: Corpus, steps: int) -> str:
         [shard.to_dict() for shard in corpus.shards],
         str(request.encoder),
         str(request.teacher),
-        steps,
         *(asdict(section) for section in sections),
     ]
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
@@ -140,7 +146,7 @@ def _probe(examples: Examples, corpus: Corpus, plain: Pretrainer, folder: Path) 
         encoder = folder / "probed"
         shutil.rmtree(encoder, ignore_errors=True)
         encoder.mkdir()
-        write_encoder(encoder, plain.model, corpus)
+        write_encoder(encoder, plain.trained_model, corpus)
         return frame_accuracy(encoder, examples)
 
     return probe

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,8 @@ from cnlu.pytorch.optimizer_state import optimizer_tensors, restore_optimizer
 from cnlu_pretrain.batching.stream import Position
 
 PREFIX = "step-"
-FORMAT = 2
-"""2: the history calls the reference masking `reference`."""
+FORMAT = 3
+"""2: the history calls the reference masking `reference`. 3: the optimizer has separate groups for the encoder."""
 
 
 @dataclass
@@ -34,6 +35,8 @@ class State:
     tokens: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
     """The lines of the log with evaluations on held-out text and probes"""
+    plan: list[int] = field(default_factory=list)
+    """The number of steps of the run, and those after each extension"""
 
 
 def save_checkpoint(
@@ -71,6 +74,25 @@ def save_checkpoint(
 def checkpoints(folder: Path) -> list[Path]:
     """All checkpoints in the folder, the oldest first."""
     return sorted(path for path in folder.glob(f"{PREFIX}*") if (path / "state.json").exists())
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is that can be resumed."""
+
+    step: int = 0
+    plan: Sequence[int] = ()
+    """As in `State`; empty for a new run"""
+
+
+def progress_of(folder: Path) -> Progress:
+    """The progress of the newest checkpoint; that of a new run where there is none, or it is damaged."""
+    found = checkpoints(folder)
+    try:
+        metadata = json.loads((found[-1] / "state.json").read_text("utf-8"))
+        return Progress(metadata["step"], metadata["plan"])
+    except (IndexError, OSError, ValueError, KeyError):
+        return Progress()
 
 
 def load_checkpoint(folder: Path, fingerprint: str, module: nn.Module, optimizer: torch.optim.Optimizer) -> State:

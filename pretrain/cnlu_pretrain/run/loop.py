@@ -16,14 +16,14 @@ from torch import Tensor
 from cnlu.errors import CnluError
 from cnlu.i18n import _
 from cnlu_pretrain.batching.stream import Position, Step, Stream, prefetch
-from cnlu_pretrain.batching.tensors import parts
+from cnlu_pretrain.batching.tensors import parts, to_device
 from cnlu_pretrain.config import RunConfig
 from cnlu_pretrain.evaluation.held_out import HeldOut
 from cnlu_pretrain.objectives.losses import Pretrainer
 from cnlu_pretrain.run.checkpoint import State, save_checkpoint
-from cnlu_pretrain.run.optimizer import rate_at, set_rate
+from cnlu_pretrain.run.optimizer import learning_rates, set_rates
 from cnlu_pretrain.run.progress import Log, Window, flops_per_token, peak_of, stacked
-from cnlu_pretrain.run.stop_signals import stop_requested
+from cnlu_pretrain.run.stop_signals import SharedStop, stop_requested
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,12 @@ class Run:
     """The Pretrainer itself"""
     optimizer: torch.optim.Optimizer
     phases: list[Phase]
+    plan: list[int]
+    """The number of steps, and those after each extension of a finished run"""
     config: RunConfig
     masking_rate: float
     head_warmup: int
-    """Number of first steps in which the encoder is frozen"""
+    """Number of steps at the start in which the encoder is frozen"""
     folder: Path
     """For checkpoints and the log"""
     fingerprint: str
@@ -88,7 +90,7 @@ def fit(run: Run, state: State) -> State:
         if not state.step:  # the figures before training, to compare with
             _evaluate(run, state, run.phases[0], log)
             _probe(run, state, log)
-        window = Window()
+        window, shared_stop = Window(), SharedStop(run.accelerator)
         for phase_number, phase in enumerate(run.phases):
             if state.step >= phase.last:
                 continue
@@ -104,7 +106,7 @@ def fit(run: Run, state: State) -> State:
                     state.tokens += phase.stream.rows * phase.length
                     window.add(state.step, loss, sums, phase.stream.rows * phase.length, waited)
                     log.step()
-                    window = _after(run, state, phase, window, log, stop=stop())
+                    window = _after(run, state, phase, window, log, stop=shared_stop(stop()))
     return state
 
 
@@ -116,8 +118,9 @@ def _step(run: Run, step: Step, number: int, phase: Phase) -> tuple[Tensor, dict
     """
     config, accelerator, device = run.config, run.accelerator, run.accelerator.device
     torch.manual_seed((config.seed * 1_000_003 + number) * 1009 + accelerator.process_index)
-    set_rate(run.optimizer, config.learning_rate * rate_at(number, run.steps, config))
-    run.plain.frozen = number < run.head_warmup
+    rates = learning_rates(number, plan=run.plan, head_warmup=run.head_warmup, config=config)
+    set_rates(run.optimizer, config.learning_rate, rates)
+    run.plain.freeze_encoder(number < run.head_warmup)
     weights = run.plain.weights
     fixed = run.masking_rate if config.compile else 0.0
     counts = _counts(run, step)
@@ -145,9 +148,9 @@ def _step(run: Run, step: Step, number: int, phase: Phase) -> tuple[Tensor, dict
 def _counts(run: Run, step: Step) -> dict[str, Tensor]:
     """The number of predictions of each objective over all processes; known before the forward pass."""
     masked, batch = float((step.masked.labels >= 0).sum()), step.batch
-    tokens = float(batch.mask.sum())
     sentences = 0.0 if batch.position is None else float(((batch.position == 0) & batch.mask).sum())
-    own = torch.tensor([masked, float((batch.order >= 0).sum()), tokens, sentences], device=run.accelerator.device)
+    numbers = [masked, float((batch.order >= 0).sum()), float(batch.mask.sum()), sentences]
+    own = to_device(torch.tensor(numbers), run.accelerator.device)
     if run.accelerator.num_processes > 1:
         own = run.accelerator.reduce(own, "sum")
     own = own.clamp(min=1.0)
@@ -176,7 +179,10 @@ def _after(run: Run, state: State, phase: Phase, window: Window, log: Log, *, st
     if not (stop or any(due.values())):
         return window
     line = window.line()
-    line["rate"] = run.optimizer.param_groups[0]["lr"]
+    rates = learning_rates(state.step - 1, plan=run.plan, head_warmup=run.head_warmup, config=config)
+    line["rate"] = config.learning_rate * rates.head
+    if run.head_warmup:
+        line["encoder_rate"] = config.learning_rate * rates.encoder
     if peak := peak_of(run.accelerator.device):
         per_token = flops_per_token(run.plain.model, phase.length, run.masking_rate)
         share = line["tokens_per_second"] * per_token / peak / run.accelerator.num_processes
@@ -201,9 +207,13 @@ def _evaluate(run: Run, state: State, phase: Phase, log: Log) -> None:
     held_out = _measure(run, phase)
     log.write({"step": state.step, "held_out": held_out})
     state.history.append({"step": state.step, "held_out": held_out})
-    accuracy = {masking: sums["masked"]["accuracy"] for masking, sums in held_out.items() if "masked" in sums}
-    own = f", {accuracy['own']:.1%} masked as in the run" if "own" in accuracy else ""
-    log.message(run.log, f"step {state.step}: held-out accuracy {accuracy['reference']:.1%} on whole words{own}")
+    own = {name: f"{sums['accuracy']:.1%}" for name, sums in held_out["own"].items()}
+    if "reference" in held_out:
+        reference = held_out["reference"]["masked"]["accuracy"]
+        accuracy = f"{reference:.1%} on whole words, {own['masked']} masked as in the run"
+    else:
+        accuracy = ", ".join(f"{share} ({name})" for name, share in own.items())
+    log.message(run.log, f"step {state.step}: held-out accuracy {accuracy}")
 
 
 def _probe(run: Run, state: State, log: Log) -> None:
@@ -217,8 +227,5 @@ def _probe(run: Run, state: State, log: Log) -> None:
 
 def _measure(run: Run, phase: Phase) -> dict[str, Any]:
     """Every process evaluates all of the held-out text: it is small, and no process has to wait for another."""
-    frozen, run.plain.frozen = run.plain.frozen, False
     with run.accelerator.autocast():
-        measured = phase.held_out.measure(run.plain, run.accelerator.device)
-    run.plain.frozen = frozen
-    return measured
+        return phase.held_out.measure(run.plain, run.accelerator.device)

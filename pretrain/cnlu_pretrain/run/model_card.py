@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cnlu_pretrain.config import ObjectivesConfig
 from cnlu_pretrain.evaluation.page import ProbeResult, results_of
 
 
@@ -16,18 +17,22 @@ def write_card(folder: Path, metadata: Mapping[str, Any]) -> None:
 
 def card(metadata: Mapping[str, Any]) -> str:
     """The text of the model card."""
+    objectives = ObjectivesConfig(**metadata["settings"]["objectives"])
     lines = [
         "---",
         "language: zh",
         "library_name: transformers",
-        "tags: [fill-mask, cnlu]",
+        f"tags: [{'fill-mask, ' if objectives.trains_head else ''}cnlu]",
         "---",
         "",
         f"# {_title(metadata)}",
         "",
         *_facts(metadata),
-        *_table(results_of(metadata["history"])),
+        f"- objectives: {', '.join(_objectives(objectives))}",
+        *_table(results_of(metadata["history"]), objectives),
     ]
+    if not objectives.trains_head:
+        lines += ["", "The encoder has no head for masked language, because these objectives do not train one."]
     if "warning" in metadata:
         lines += ["", f"Warning: {metadata['warning']}"]
     lines += [
@@ -35,7 +40,8 @@ def card(metadata: Mapping[str, Any]) -> str:
         "Use it like any encoder of its family, or with `cnlu train DATA --encoder DIR`. Better predictions of masked "
         "tokens do not guarantee better intents and entities: evaluate those with `cnlu evaluate` or `cnlu pretrain "
         "probe`.",
-        "All settings are in pretraining.json, the losses of all steps in log.jsonl.",
+        "All settings are in pretraining.json, the losses of all steps in log.jsonl. The folder training holds the "
+        "state of the optimizer, from which the run can be extended; the encoder itself does not need it.",
         "",
     ]
     return "\n".join(lines)
@@ -73,13 +79,25 @@ def _origin(metadata: Mapping[str, Any]) -> str:
     return f"starting point: {metadata['encoder'] or 'random weights'}"
 
 
-def _table(results: Sequence[ProbeResult]) -> list[str]:
+def _objectives(config: ObjectivesConfig) -> Iterator[str]:
+    if config.masked:
+        yield "masked language (generator)" if config.replaced_token else "masked language"
+    if config.replaced_token:
+        yield "replaced tokens"
+    if config.span_boundary:
+        yield "span boundary"
+    if config.order != "none":
+        yield {"sop": "sentence order", "nsp": "next sentence"}[config.order]
+
+
+def _table(results: Sequence[ProbeResult], objectives: ObjectivesConfig) -> list[str]:
     if not results:
         return []
+    generator = " of the generator" if objectives.replaced_token else ""
     return [
         "",
-        "Accuracy on masked tokens of held-out text (whole words as [MASK], and masked as in the run), and frame "
-        "accuracy of a small NLU model on the frozen encoder:",
+        f"Accuracy{generator} on masked tokens of held-out text (whole words as [MASK], and masked as in the run), "
+        "and frame accuracy of a small NLU model on the frozen encoder:",
         "",
         "| step | whole words | as in the run | NLU frames |",
         "|---|---|---|---|",

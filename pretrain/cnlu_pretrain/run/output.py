@@ -15,10 +15,13 @@ from cnlu.io.atomic_directory import replace_dir, resolve
 from cnlu_pretrain.corpus.corpus import Corpus
 from cnlu_pretrain.encoder.save import write_encoder
 from cnlu_pretrain.evaluation.page import page, results_of, warning
-from cnlu_pretrain.run.checkpoint import State
+from cnlu_pretrain.run.checkpoint import State, checkpoints
 from cnlu_pretrain.run.loop import Run
 from cnlu_pretrain.run.model_card import write_card
 from cnlu_pretrain.run.request import RunRequest
+
+TRAINING = "training"
+"""Folder in the encoder's directory with the last checkpoint, from which the run can be extended"""
 
 
 def write_result(request: RunRequest, corpus: Corpus, job: Run, state: State) -> None:
@@ -44,7 +47,7 @@ def write_result(request: RunRequest, corpus: Corpus, job: Run, state: State) ->
 
 
 def _fill(new: Path, request: RunRequest, corpus: Corpus, job: Run, state: State) -> None:
-    write_encoder(new, job.plain.model, corpus)
+    write_encoder(new, job.plain.trained_model, corpus)
     metadata: dict[str, Any] = {
         "steps": state.step,
         "tokens": state.tokens,
@@ -63,6 +66,8 @@ def _fill(new: Path, request: RunRequest, corpus: Corpus, job: Run, state: State
         metadata["warning"] = sentence
     (new / "pretraining.json").write_text(json.dumps(metadata, ensure_ascii=False, indent=1), "utf-8")
     shutil.copyfile(job.folder / "log.jsonl", new / "log.jsonl")
+    final = checkpoints(job.folder)[-1]
+    shutil.copytree(final, new / TRAINING / final.name)
     if (job.folder / "tensorboard").exists():
         shutil.copytree(job.folder / "tensorboard", new / "tensorboard")
     write_card(new, metadata)

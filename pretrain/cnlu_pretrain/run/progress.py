@@ -17,22 +17,8 @@ from cnlu.errors import ModelError
 from cnlu.i18n import _
 from cnlu.io.text_files import write_bytes
 from cnlu.progress import log_above, progress
+from cnlu.pytorch.gpu_peaks import listed_peak
 from cnlu_pretrain.objectives.losses import ObjectiveSums
-
-PEAKS = {
-    "H200": 989,
-    "H100": 989,
-    "H800": 989,
-    "A100": 312,
-    "A800": 312,
-    "L40": 181,
-    "L4": 121,
-    "A10": 125,
-    "4090": 165,
-    "3090": 71,
-    "V100": 125,
-}
-"""Peak TFLOP/s of dense bfloat16 products (float16 on V100), from data sheets; the first matching name counts."""
 
 
 def flops_per_token(model: Any, length: int, rate: float) -> float:
@@ -49,8 +35,8 @@ def peak_of(device: torch.device) -> float | None:
     """Peak FLOP/s of the device; None where it is not known."""
     if device.type != "cuda":
         return None
-    name = torch.cuda.get_device_name(device)
-    return next((peak * 1e12 for known, peak in PEAKS.items() if known in name), None)
+    teraflops = listed_peak(torch.cuda.get_device_name(device))
+    return None if teraflops is None else teraflops * 1e12
 
 
 class Window:

@@ -10,45 +10,55 @@ from pathlib import Path
 from cnlu.errors import UsageError
 from cnlu.i18n import _
 from cnlu.interrupts import held_back
-from cnlu.io.atomic_directory import check_out, resolve
+from cnlu.io.atomic_directory import check_out
 from cnlu.progress import no_log
 from cnlu_pretrain.corpus.corpus import Corpus, open_corpus
 from cnlu_pretrain.run.build import build_run
-from cnlu_pretrain.run.checkpoint import State, checkpoints, load_checkpoint
+from cnlu_pretrain.run.checkpoint import Progress, checkpoints, progress_of
 from cnlu_pretrain.run.device import accelerator_for
 from cnlu_pretrain.run.loop import Run, fit
+from cnlu_pretrain.run.model import load_run_model
 from cnlu_pretrain.run.output import write_result
 from cnlu_pretrain.run.request import RunRequest
-from cnlu_pretrain.run.start import start_training
+from cnlu_pretrain.run.resume import checkpoint_folder, extends, initial_state, training_folder
 from cnlu_pretrain.similar.table import SimilarWords, load_table
 
 
 def run(request: RunRequest, log: Callable[[str], None] = no_log) -> None:
     """Train an encoder; raises CnluError for whatever the user can fix.
 
-    Checkpoints stay in ENCODER.training until the encoder is written.
+    Checkpoints stay in ENCODER.training until the encoder is written; the last one is written with it.
     """
     config = request.config
-    check_out(request.out, request.force, "encoder", lambda folder: (folder / "config.json").exists())
+    resumed_from = checkpoint_folder(request)
+    force = request.force or extends(request, resumed_from)
+    check_out(request.out, force, "encoder", lambda folder: (folder / "config.json").exists())
     if request.probe:
         request.probe.check()
     corpus = open_corpus(request.corpus)
     if not corpus.shards or not corpus.tokens:
         raise UsageError(request.corpus, _("the corpus has no text to train on"), _("prepare it again"))
     similar = _similar(request, corpus)
-    start = start_training(request, corpus)
-    corpus = start.corpus
-    accelerator = accelerator_for(request.device, config.run, unused_parameters=start.head_is_new)
+    model = load_run_model(request, corpus)
+    corpus = model.corpus
+    accelerator = accelerator_for(request.device, config.run, unused_parameters=model.head_is_new)
     main_log = log if accelerator.is_main_process else no_log
-    for note in start.notes:
+    for note in model.notes:
         main_log(note)
-    folder = resolve(request.out).with_name(request.out.name + ".training")
+    folder = training_folder(request.out)
     with _kept_for_resuming(folder, accelerator.is_main_process):
         folder.mkdir(parents=True, exist_ok=True)
         job = build_run(
-            request, corpus, similar=similar, start=start, accelerator=accelerator, folder=folder, log=main_log
+            request,
+            corpus,
+            similar=similar,
+            model=model,
+            accelerator=accelerator,
+            folder=folder,
+            resumed=progress_of(resumed_from) if request.resume else Progress(),
+            log=main_log,
         )
-        state = _state(request, job)
+        state = initial_state(request, job, resumed_from)
         accelerator.wait_for_everyone()
         _announce(request, corpus, job)
         fit(job, state)
@@ -60,16 +70,6 @@ def run(request: RunRequest, log: Callable[[str], None] = no_log) -> None:
             )
     accelerator.wait_for_everyone()
     accelerator.end_training()
-
-
-def _state(request: RunRequest, job: Run) -> State:
-    """The state of the newest checkpoint with --resume, else a new one in an empty folder."""
-    if request.resume:
-        return load_checkpoint(job.folder, job.fingerprint, job.plain, job.optimizer)
-    if job.accelerator.is_main_process:
-        for old in job.folder.iterdir():
-            shutil.rmtree(old) if old.is_dir() else old.unlink()
-    return State()
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from cnlu_pretrain.config import RunConfig
@@ -19,6 +20,23 @@ def phase_lengths(steps: int, config: RunConfig) -> list[tuple[int, int]]:
         return [(config.length, steps)]
     short = steps - max(1, round(steps * config.long_share))
     return [*([(config.length, short)] if short else []), (config.long_length, steps)]
+
+
+def extended_plan(earlier: Sequence[int], done: int, steps: int) -> list[int]:
+    """The plan of a run of `steps` steps: `earlier` with one more extension where a run finished after `done` steps.
+
+    `earlier` is the plan of the run that is resumed, or empty. Where the two do not fit, the caller refuses the run.
+    """
+    if earlier and done == earlier[-1] < steps:
+        return [*earlier, steps]
+    return [*earlier] if earlier and earlier[-1] == steps else [steps]
+
+
+def planned_lengths(plan: Sequence[int], config: RunConfig) -> dict[int, int]:
+    """Row length -> one past its last step; the steps of extensions have the rows of the last steps before them."""
+    lengths = dict(phase_lengths(plan[0], config))
+    lengths[list(lengths)[-1]] = plan[-1]
+    return lengths
 
 
 def without_reporting(config: RunConfig) -> RunConfig:

@@ -7,7 +7,14 @@ import signal
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
 from cnlu.interrupts import Stop
+from cnlu_pretrain.batching.tensors import to_device
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextlib.contextmanager
@@ -21,7 +28,7 @@ def stop_requested() -> Iterator[Callable[[], int]]:
         received.append(number)
 
     try:
-        before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, handle) for number in SIGNALS}
     except ValueError:  # not the main thread, which alone receives signals
         before = {}
     try:
@@ -29,3 +36,39 @@ def stop_requested() -> Iterator[Callable[[], int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+class SharedStop:
+    """Agrees between all processes on a signal that any of them received, so that they save and leave together.
+
+    The processes add up what they received at the end of every step, and read the sums one step later: by then they
+    are on the host, and no process waits for its device.
+    """
+
+    def __init__(self, accelerator: Accelerator) -> None:
+        self._accelerator = accelerator
+        self._sums: Tensor | None = None
+        self._copied: torch.cuda.Event | None = None
+
+    def __call__(self, received: int) -> int:
+        """The signal to act on now, or 0; `received` is what this process received so far. All processes call it."""
+        if self._accelerator.num_processes == 1:
+            return received
+        agreed = self._read()
+        device = self._accelerator.device
+        own = torch.tensor([float(received == number) for number in SIGNALS])
+        sums = self._accelerator.reduce(to_device(own, device), "sum")
+        self._sums = sums.to("cpu", non_blocking=True)
+        if device.type == "cuda":
+            self._copied = torch.cuda.Event()
+            self._copied.record()
+        return agreed
+
+    def _read(self) -> int:
+        """The signal that most processes had received in the step before, or 0."""
+        if self._sums is None:
+            return 0
+        if self._copied is not None:
+            self._copied.synchronize()
+        counts = self._sums.tolist()
+        return int(SIGNALS[counts.index(max(counts))]) if max(counts) else 0

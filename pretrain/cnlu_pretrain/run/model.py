@@ -1,4 +1,4 @@
-"""Where a run starts: the encoder with its objectives, and the corpus in its ids."""
+"""The model of a run: an encoder or a student with its objectives, and the corpus in its ids."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cnlu_pretrain.run.request import RunRequest
 
 
 @dataclass(frozen=True)
-class Start:
+class RunModel:
     """What a run trains, on the CPU in float32."""
 
     plain: Pretrainer
@@ -29,28 +29,34 @@ class Start:
     notes: list[str]
 
 
-def start_training(request: RunRequest, corpus: Corpus) -> Start:
+def load_run_model(request: RunRequest, corpus: Corpus) -> RunModel:
     """A given encoder, random weights, or a student; raises CnluError for what cannot be trained on this corpus."""
     return _student(request, corpus) if request.teacher else _encoder(request, corpus)
 
 
-def _encoder(request: RunRequest, corpus: Corpus) -> Start:
+def _encoder(request: RunRequest, corpus: Corpus) -> RunModel:
     config = request.config
-    loaded = load_encoder(request.encoder, corpus, config.run) if request.encoder else random_encoder(corpus, config)
-    model, objectives = loaded.model, config.objectives
+    objectives = config.objectives
+    if request.encoder:
+        loaded = load_encoder(request.encoder, corpus, config.run, objectives.trains_head)
+    else:
+        loaded = random_encoder(corpus, config)
+    model = loaded.model
     torch.manual_seed(config.run.seed)
     generator = generator_for(model, objectives.generator_share) if objectives.replaced_token else None
     torch.manual_seed(config.run.seed)  # the heads start alike with and without a generator
     plain = Pretrainer(model, objectives, str(request.encoder), generator)
     if config.run.checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
-    return Start(plain, corpus, loaded.head_is_new, loaded.notes)
+    return RunModel(plain, corpus, loaded.head_is_new, loaded.notes)
 
 
-def _student(request: RunRequest, corpus: Corpus) -> Start:
+def _student(request: RunRequest, corpus: Corpus) -> RunModel:
     assert request.teacher
     config = request.config
-    teacher = load_encoder(request.teacher, corpus, replace(config.run, dropout=0.0)).model.base_model
+    teacher = load_encoder(
+        request.teacher, corpus, replace(config.run, dropout=0.0), trains_head=False
+    ).model.base_model
     keep = kept_ids(corpus, config.distill.min_count)
     smaller = smaller_corpus(corpus, keep)
     teacher_ids = torch.from_numpy(keep)
@@ -59,7 +65,7 @@ def _student(request: RunRequest, corpus: Corpus) -> Start:
     plain = Distiller(student, config, teacher, teacher_ids)
     if config.run.checkpointing:
         student.gradient_checkpointing_enable({"use_reentrant": False})
-    return Start(plain, smaller, False, notes)
+    return RunModel(plain, smaller, False, notes)
 
 
 def for_distillation(config: PretrainConfig) -> PretrainConfig:
