@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 PEAKS = {
     "B200": 2250,
     "GH200": 989,
@@ -30,12 +28,14 @@ PEAKS = {
 """TFLOP/s of dense bfloat16 products, from the vendor's data sheets, which often print twice as much, for sparse ones.
 
 The H100 PCIe is a smaller chip than the SXM module, which names no form factor; the NVL cards run at a lower clock."""
-_VARIANT = re.compile(r" (D|Ti|Laptop)\b")
-"""A consumer card of the same number with another chip, whose peak is not in the table"""
+_VARIANTS = {"D", "Ti", "Laptop"}
+"""Words that mark a consumer card of the same number with another chip, whose peak is not in the table"""
 
 
 def listed_peak(name: str) -> float | None:
     """TFLOP/s of the GPU that the driver calls `name`; None where the table lacks it."""
-    if _VARIANT.search(name):
+    words = name.replace("-", " ").split()
+    if _VARIANTS & set(words):
         return None
-    return next((float(peak) for gpu, peak in PEAKS.items() if re.search(rf"\b{gpu}\b", name)), None)
+    spaced = f" {' '.join(words)} "
+    return next((float(peak) for gpu, peak in PEAKS.items() if f" {gpu} " in spaced), None)
