@@ -149,4 +149,9 @@ def _edges(text: str) -> list[int]:
 
 
 def _describe(example: Example, entity: Entity) -> str:
-    return f"{shown(surface(example, entity))} ({shown(entity.entity)[1:-1]}) at {entity.start}-{entity.end}"
+    return _(
+        "{text} ({type}) at {span}",
+        text=shown(surface(example, entity)),
+        type=shown(entity.entity)[1:-1],
+        span=f"{entity.start}-{entity.end}",
+    )

@@ -69,26 +69,27 @@ def _unused_synonyms(corpus: Corpus) -> Iterator[Finding]:
     used = _entries_in_examples({"": [entry.text for entry in synonyms]}, corpus)
     unused = [entry for entry in synonyms if ("", entry.text) not in used]
     if unused:
-        problem = n_(
-            "is a synonym that occurs in no example",
-            "is a synonym that occurs in no example, like {others} more of {total}",
-            len(unused),
-            others=len(unused) - 1,
-            total=len(synonyms),
-        )
+        if others := len(unused) - 1:
+            total = len(synonyms)
+            problem = _(
+                "is a synonym that occurs in no example, like {others} more of {total}", others=others, total=total
+            )
+        else:
+            problem = _("is a synonym that occurs in no example")
         fix = _("remove it if nobody says it, or write examples with it")
         yield _unused_finding("unused-synonym", unused, problem, fix)
 
 
 def _unused_entries(name: str, unused: list[Entry], entries: list[Entry]) -> Finding:
-    problem = n_(
-        "is an entry of the lookup table {name} that occurs in no example",
-        "is an entry of the lookup table {name} that occurs in no example, like {others} more of {total}",
-        len(unused),
-        name=shown(name),
-        others=len(unused) - 1,
-        total=len(entries),
-    )
+    if others := len(unused) - 1:
+        problem = _(
+            "is an entry of the lookup table {name} that occurs in no example, like {others} more of {total}",
+            name=shown(name),
+            others=others,
+            total=len(entries),
+        )
+    else:
+        problem = _("is an entry of the lookup table {name} that occurs in no example", name=shown(name))
     fix = _("change nothing if it belongs to the table: the other entries are enough to learn from")
     return _unused_finding("unused-entry", unused, problem, fix)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from cnlu.check.corpus import PARTICLES, Corpus, Line, without_punctuation
 from cnlu.check.findings import Finding
-from cnlu.i18n import _, n_
+from cnlu.i18n import _
 from cnlu.io.messages import shown
 from cnlu.text.chars import char_type
 from cnlu.text.near_duplicates import near_duplicate_keys, one_apart_keys
@@ -49,14 +49,11 @@ def find_near_duplicates(corpus: Corpus) -> Iterator[Finding]:
 
 def _finding(lines: list[Line]) -> Finding:
     first, second = lines[0].example, lines[1].example
-    problem = n_(
-        "is nearly the same as {text} at {place}",
-        "is nearly the same as {text} at {place} and {others} more",
-        len(lines) - 1,
-        text=shown(second.text),
-        place=second.source,
-        others=len(lines) - 2,
-    )
+    names = {"text": shown(second.text), "place": second.source}
+    if others := len(lines) - 2:
+        problem = _("is nearly the same as {text} at {place} and {others} more", others=others, **names)
+    else:
+        problem = _("is nearly the same as {text} at {place}", **names)
     return Finding(
         code="near-duplicate",
         source=first.source,

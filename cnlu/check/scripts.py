@@ -81,13 +81,12 @@ def find_mixed_widths(corpus: Corpus) -> Iterator[Finding]:
     if not wide or len(wide) == total:
         return
     first = wide[0].example
-    problem = n_(
-        "has full-width letters or digits",
-        "has full-width letters or digits, like {others} more of {total} examples",
-        len(wide),
-        others=len(wide) - 1,
-        total=total,
-    )
+    if others := len(wide) - 1:
+        problem = _(
+            "has full-width letters or digits, like {others} more of {total} examples", others=others, total=total
+        )
+    else:
+        problem = _("has full-width letters or digits")
     if corpus.config.text.fold_width:
         fix = _("write half-width ones, because regexes see the text as written")
     else:

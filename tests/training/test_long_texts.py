@@ -49,14 +49,14 @@ def test_texts_with_more_tokens_than_the_encoders_limit_are_parsed_in_smaller_wi
     model = cnlu.load(tiny_bert_model)
     assert model.tokens is not None
     monkeypatch.setattr(model.tokens, "special_tokens", replace(model.tokens.special_tokens, limit=42))
-    seen = []
-    read = model.tokens.read
+    windows = []
+    encode = model.tokens.encode
 
     def watched(text: str) -> Tokens:
-        seen.append(read(text))
-        return seen[-1]
+        windows.append(encode(text))
+        return windows[-1]
 
-    monkeypatch.setattr(model.tokens, "read", watched)
+    monkeypatch.setattr(model.tokens, "encode", watched)
     result = model.parse("我要去北京" * 30)
-    assert len(seen) > 4 and all(one.whole for one in seen)
+    assert len(windows) > 4 and all(tokens.whole for tokens in windows)
     assert all(e["end"] <= 150 for e in result["entities"])

@@ -46,7 +46,7 @@ def test_letters_digits_and_values_stay():
 
 def test_without_the_library_the_setting_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "pypinyin", None)
-    pinyin._reader.cache_clear()
+    pinyin._load_pypinyin.cache_clear()
     with pytest.raises(UsageError, match=r"training.homophones need pypinyin"):
         substitute_homophones([Example("买票")], 1.0, 1, SEGMENTER)
-    pinyin._reader.cache_clear()
+    pinyin._load_pypinyin.cache_clear()
