@@ -19,6 +19,7 @@ from cnlu_pretrain.config import MaskingConfig
 from cnlu_pretrain.corpus.corpus import open_corpus
 from cnlu_pretrain.corpus.shards import WORD, Arrays
 from cnlu_pretrain.masking.masker import Masker
+from cnlu_pretrain.masking.random_tokens import uniform_tokens
 from cnlu_pretrain.masking.units import SPECIAL
 
 MARKS = SpecialTokens([2], [3], 0, 0, 1, 512)
@@ -121,7 +122,7 @@ def test_a_row_of_one_sentence_has_no_order():
 def streams(corpus):
     found = open_corpus(corpus)
     size = len(json.loads(found.tokenizer)["model"]["vocab"])
-    masker = Masker(MaskingConfig(), seed=1, mask=found.mask, ordinary=np.arange(5, size))
+    masker = Masker(MaskingConfig(), seed=1, mask=found.mask, random_tokens=uniform_tokens(np.arange(5, size), size))
 
     def made(rank: int = 0, world: int = 1) -> Stream:
         return Stream(found, Layout(found.special_tokens, 64, "none"), masker, seed=1, rows=24, rank=rank, world=world)

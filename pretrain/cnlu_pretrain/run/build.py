@@ -16,7 +16,7 @@ from accelerate import Accelerator
 from cnlu.encoder.transformers_logging import silent_transformers
 from cnlu.errors import UsageError
 from cnlu.i18n import _
-from cnlu_pretrain.batching.replacement_tokens import ordinary_ids
+from cnlu_pretrain.batching.replacement_tokens import random_tokens_of
 from cnlu_pretrain.batching.rows import Layout
 from cnlu_pretrain.batching.stream import Stream
 from cnlu_pretrain.corpus.corpus import Corpus
@@ -84,9 +84,9 @@ def _pretrainer(request: RunRequest, loaded: Loaded) -> Pretrainer:
 
 def _phases(request: RunRequest, corpus: Corpus, similar: SimilarWords | None, accelerator: Accelerator) -> list[Phase]:
     config = request.config.run
-    ordinary = ordinary_ids(corpus)
+    random_tokens = random_tokens_of(corpus)
     masking = request.config.masking
-    masker = Masker(masking, seed=config.seed, mask=corpus.mask, ordinary=ordinary, similar=similar)
+    masker = Masker(masking, seed=config.seed, mask=corpus.mask, random_tokens=random_tokens, similar=similar)
     phases: list[Phase] = []
     steps = 0
     for length in dict.fromkeys((config.length, config.long_length or config.length)):
@@ -105,7 +105,7 @@ def _phases(request: RunRequest, corpus: Corpus, similar: SimilarWords | None, a
             rows_per_pass = 0 if request.max_steps else stream.rows_per_pass()
             steps = planned_steps(rows_per_pass, rows, config, request.max_steps)
         if last := dict(phase_lengths(steps, config)).get(length):
-            held_out = HeldOut(corpus, layout, own=masker, ordinary=ordinary, tokens=config.evaluate_tokens)
+            held_out = HeldOut(corpus, layout, own=masker, random_tokens=random_tokens, tokens=config.evaluate_tokens)
             phases.append(Phase(length, last, stream, held_out))
     return phases
 
