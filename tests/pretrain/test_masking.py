@@ -17,7 +17,7 @@ from cnlu_pretrain.corpus.corpus import open_corpus
 from cnlu_pretrain.corpus.shards import SPAN, SPAN_START, WORD
 from cnlu_pretrain.masking.masker import IGNORED, KEPT, OPEN, RANDOM, REPLACED, Masker
 from cnlu_pretrain.masking.random_tokens import random_tokens, uniform_tokens
-from cnlu_pretrain.masking.units import SPECIAL, geometric, length_table
+from cnlu_pretrain.masking.units import SPECIAL, geometric
 from cnlu_pretrain.similar.build_table import build_table
 from cnlu_pretrain.similar.table import SimilarWords
 
@@ -143,8 +143,8 @@ def test_another_pass_and_another_seed_hide_other_tokens():
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_of_what_is_hidden_80_10_10(strategy):
-    tokens, flags = rows(1500, 128)
-    found = masker(strategy)(tokens, flags, 0, np.arange(1500))
+    tokens, flags = rows(2500, 128)
+    found = masker(strategy)(tokens, flags, 0, np.arange(2500))
     hidden = found.mask_action[found.mask_action != OPEN]
     for mask_action, share in ((REPLACED, 0.8), (RANDOM, 0.1), (KEPT, 0.1)):
         assert abs((hidden == mask_action).mean() - share) < 0.012
@@ -182,7 +182,42 @@ def test_n_grams_are_as_long_as_macbert_says():
 def test_spans_are_as_long_as_spanbert_says():
     chances = np.array(geometric(0.2, 10)) / sum(geometric(0.2, 10))
     assert abs((chances * np.arange(1, 11)).sum() - 3.8) < 0.01  # the paper's mean
-    assert np.allclose(np.bincount(length_table(chances.tolist()))[1:] / 65536, chances, atol=1e-4)
+
+
+def unit_shares(config: MaskingConfig, segments: list[int], seed: int, longest: int) -> np.ndarray:
+    """The share of the masked units of each length, for rows of segments of these numbers of words."""
+    row = [SPECIAL, *(flag for size in segments for flag in [*[WORD] * size, SPECIAL])]
+    flags = np.tile(np.array(row, np.uint8), (8_000 // len(row) + 1, 1))
+    mask = Masker(config, seed=seed, mask=MASK, random_tokens=uniform_tokens(ORDINARY, 3000))
+    sizes: list[int] = []
+    for epoch in range(10):
+        unit = mask(np.full(flags.shape, 50), flags, epoch, np.arange(len(flags))).unit
+        sizes += np.unique(unit[unit >= 0], return_counts=True)[1].tolist()
+    return np.bincount(sizes, minlength=longest + 1)[1:] / len(sizes)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    shares=st.lists(st.integers(1, 9), min_size=1, max_size=5).map(lambda shares: sorted(shares, reverse=True)),
+    words=st.lists(st.integers(5, 50), min_size=1, max_size=6),
+    seed=st.integers(0, 99),
+)
+def test_n_grams_have_the_configured_lengths_however_short_the_sentences_are(shares, words, seed):
+    config = MaskingConfig(ngram_shares=" ".join(map(str, shares)))
+    found = unit_shares(config, words, seed, len(shares))
+    assert np.abs(found - np.array(shares) / sum(shares)).max() < 0.03
+
+
+@pytest.mark.parametrize(("words", "shares"), [(3, [4, 3, 2, 0]), (2, [4, 3, 0, 0]), (1, [1, 0, 0, 0])])
+def test_a_sentence_shorter_than_the_longest_n_gram_has_the_shares_of_those_that_fit(words, shares):
+    found = unit_shares(MaskingConfig(), [words] * 8, 1, 4)
+    assert np.abs(found - np.array(shares) / sum(shares)).max() < 0.02
+
+
+def test_n_grams_of_one_length_leave_one_shorter_rest():
+    config = MaskingConfig(ngram_shares="0 0 0 1")
+    assert np.abs(unit_shares(config, [8], 1, 4) - [0, 0, 0, 1]).max() < 0.01
+    assert np.abs(unit_shares(config, [10], 1, 4) - [0, 1 / 3, 0, 2 / 3]).max() < 0.03
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cnlu_pretrain import rng
 from cnlu_pretrain.config import MaskingConfig
+from cnlu_pretrain.masking.group_lengths import group_lengths
 from cnlu_pretrain.masking.random_tokens import RandomTokens
 from cnlu_pretrain.masking.selection import choose
 from cnlu_pretrain.masking.units import (
@@ -16,7 +17,6 @@ from cnlu_pretrain.masking.units import (
     entity_units,
     geometric,
     group_units,
-    length_table,
     token_units,
     word_units,
     words_of,
@@ -79,7 +79,7 @@ class Masker:
         self._drawn_per = config.resolved_drawn_per
         spans = config.strategy == "span"
         weights = geometric(config.span_p, config.span_longest) if spans else config.ngram_probabilities()
-        self._lengths = length_table(weights)
+        self._lengths = group_lengths(weights)
 
     def __call__(
         self,
