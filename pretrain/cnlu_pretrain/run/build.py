@@ -16,6 +16,7 @@ from accelerate import Accelerator
 from cnlu.encoder.transformers_logging import silent_transformers
 from cnlu.errors import UsageError
 from cnlu.i18n import _
+from cnlu_pretrain.batching.check_pairs import check_pairs
 from cnlu_pretrain.batching.replacement_tokens import random_tokens_of
 from cnlu_pretrain.batching.rows import Layout
 from cnlu_pretrain.batching.stream import Stream
@@ -91,6 +92,7 @@ def _phases(request: RunRequest, corpus: Corpus, similar: SimilarWords | None, a
     steps = 0
     for length in dict.fromkeys((config.length, config.long_length or config.length)):
         layout = Layout(corpus.special_tokens, length, request.config.objectives.order)
+        check_pairs(corpus, layout)
         rows = _rows(config.batch_tokens, length, accelerator.num_processes)
         stream = Stream(
             corpus,
