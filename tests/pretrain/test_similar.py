@@ -11,6 +11,7 @@ from cnlu.cli import main
 from cnlu.errors import DataError, UsageError
 from cnlu_pretrain.config import SimilarConfig
 from cnlu_pretrain.similar.build_table import build_table
+from cnlu_pretrain.similar.part_of_speech import parts_of_speech
 from cnlu_pretrain.similar.sources import read_cilin, read_tsv
 from cnlu_pretrain.similar.table import SimilarWords, load_table
 from cnlu_pretrain.similar.vectors import Vectors, neighbours, read_vectors
@@ -114,16 +115,26 @@ def test_the_command_writes_a_table_and_shows_neighbours(tmp_path, capsys):
     assert "exists already" in capsys.readouterr().err
 
 
-@pytest.mark.slow
-def test_vectors_are_learned_from_text(tmp_path, capsys):
-    pytest.importorskip("gensim", reason="gensim, which learns word vectors, is not installed")
+def test_words_of_a_text_that_stand_in_the_same_places_are_neighbours_and_not_those_that_stand_together(tmp_path):
     lines = [
-        f"我{verb}一张{place}的{thing}"
-        for verb in ("想买", "想要")
+        f"我{verb}一张{when}{place}的{thing}"
+        for verb in ("想买", "想要", "要订")
+        for when in ("今天", "明天", "后天")
         for place in ("北京", "上海", "广州", "成都")
         for thing in ("车票", "机票")
-    ] * 40
+    ] * 10
     source, out = written(tmp_path, "\n".join(lines)), tmp_path / "t.npz"
-    options = ["--set", "similar.threads=1", "--set", "similar.min_cosine=0.3", "--show", "北京"]
-    assert main(["pretrain", "similar", "--text", str(source), "--out", str(out), *options]) == 0
-    assert set(dict(load_table(out).neighbours_of("北京"))) & {"上海", "广州", "成都"}
+    for name in (out, tmp_path / "again.npz"):
+        assert main(["pretrain", "similar", "--text", str(source), "--out", str(name)]) == 0
+    table = load_table(out)
+    assert {word for word, _ in table.neighbours_of("北京")} == {"上海", "广州", "成都"}
+    assert {word for word, _ in table.neighbours_of("明天")} <= {"今天", "后天"}
+    assert [word for word, _ in table.neighbours_of("车票")] == ["机票"]
+    assert out.read_bytes() == (tmp_path / "again.npz").read_bytes()
+
+
+def test_parts_of_speech_separate_places_from_verbs_and_function_words_from_the_rest():
+    verb, place, other_place, noun, of, horse, unknown = parts_of_speech(
+        ["播放", "北京", "上海", "酒店", "的", "马", "咕嘟嘟咚"]
+    )
+    assert place == other_place and len({verb, place, noun, of, horse}) == 5 and unknown == -1

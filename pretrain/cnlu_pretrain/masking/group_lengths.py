@@ -30,17 +30,22 @@ class GroupLengths:
     """The distribution of the next group's length, by the length of the segment and the number of words left."""
 
     thresholds: NDArray[np.uint32]
-    """[L + 2, L + 2, K - 1] for a segment of S words with r left: 2^16 times the probability of at most k words;
-    the last entries are for more than L words"""
+    """[K - 1, (L + 2)^2] for a segment of S words with r left: 2^16 times the probability of at most k words; the last
+    entries of S and r are for more than L words"""
+    size: int
+    """L + 2"""
 
     def draw(
         self, segment: NDArray[np.int64], left: NDArray[np.int64], random: NDArray[np.uint64]
     ) -> NDArray[np.int64]:
         """[W] lengths in words, at most `left` [W]; `segment` [W] are the lengths of the whole segments."""
-        limit = len(self.thresholds) - 1
-        thresholds = self.thresholds[np.minimum(segment, limit), np.minimum(left, limit)]
+        last = self.size - 1
+        cell = np.minimum(segment, last) * self.size + np.minimum(left, last)
         high = (random >> np.uint64(48)).astype(np.uint32)
-        return 1 + (high[:, None] >= thresholds).sum(1)
+        lengths = np.ones(len(cell), np.int64)
+        for thresholds in self.thresholds:
+            lengths += high >= thresholds[cell]
+        return lengths
 
 
 def group_lengths(probabilities: list[float]) -> GroupLengths:
@@ -60,7 +65,8 @@ def group_lengths(probabilities: list[float]) -> GroupLengths:
         weights /= weights.sum(1, keepdims=True)
     thresholds = np.pad(_thresholds(weights, _ways(weights)), ((0, 1), (0, 1), (0, 0)), "edge")
     thresholds[-1, -1] = np.round(np.cumsum(target[-1])[:-1] * (1 << 16))
-    return GroupLengths(thresholds)
+    by_length = np.ascontiguousarray(np.moveaxis(thresholds, 2, 0)).reshape(longest - 1, -1)
+    return GroupLengths(by_length, len(thresholds))
 
 
 def _ways(weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -94,7 +94,7 @@ def _reached(begin: NDArray[np.int64], follows: NDArray[np.int64], most: int) ->
     reached = np.zeros(len(follows), bool)
     reached[begin] = True
     for _round in range(most.bit_length()):
-        reached[follows[reached]] = True
+        reached[follows[np.flatnonzero(reached)]] = True
         follows = follows[follows]
     return reached[:-1]
 
