@@ -55,17 +55,18 @@ def group_lengths(probabilities: list[float]) -> GroupLengths:
     limit = max(_LIMIT, 2 * longest)
     segments = np.arange(limit + 1)
     fits = np.arange(1, longest + 1) <= np.maximum(segments, 1)[:, None]
-    target = fits * configured
+    target: NDArray[np.float64] = np.where(fits, configured, 0.0)
     target /= target.sum(1, keepdims=True)
-    weights = target.copy()
+    weights: NDArray[np.float64] = target.copy()
     for _round in range(_ROUNDS):
         expected = _expected(weights, _ways(weights))
         ratio = np.divide(target, expected / expected.sum(1, keepdims=True), out=np.ones_like(target), where=fits)
         weights = np.where(fits, np.maximum(weights * ratio, 1e-12), 0)
         weights /= weights.sum(1, keepdims=True)
-    thresholds = np.pad(_thresholds(weights, _ways(weights)), ((0, 1), (0, 1), (0, 0)), "edge")
+    last = np.minimum(np.arange(limit + 2), limit)
+    thresholds = _thresholds(weights, _ways(weights))[np.ix_(last, last)]
     thresholds[-1, -1] = np.round(np.cumsum(target[-1])[:-1] * (1 << 16))
-    by_length = np.ascontiguousarray(np.moveaxis(thresholds, 2, 0)).reshape(longest - 1, -1)
+    by_length = np.ascontiguousarray(np.moveaxis(thresholds, 2, 0)).reshape(longest - 1, len(thresholds) ** 2)
     return GroupLengths(by_length, len(thresholds))
 
 
