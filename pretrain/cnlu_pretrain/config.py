@@ -133,6 +133,9 @@ class SimilarConfig:
 
     min_cosine: float = setting(0.6, "minimum cosine of a word and its neighbour in a file", low=-1, high=1)
     min_cosine_text: float = setting(0.3, "the same for vectors learned from text", low=-1, high=1)
+    min_cosine_character: float = setting(
+        0.7, "the same for single characters, most of which have several meanings in a text", low=-1, high=1
+    )
     min_attested: float = setting(
         0.2,
         "minimum share of a word's occurrences whose neighbouring words the text also has beside its replacement; for "

@@ -54,7 +54,9 @@ def learn_neighbours(texts: Sequence[str], config: SimilarConfig) -> Neighbours:
                 cosine[np.arange(len(rows)), np.arange(start, start + len(rows))] = -2
                 cosine[(speech[rows][:, None] != speech[group]) & (speech[rows] >= 0)[:, None]] = -2
                 for word, similarity in zip(rows.tolist(), cosine, strict=True):
-                    if near := _best(word, similarity, group, sides, config):
+                    least = config.min_cosine_text if length > 1 else config.min_cosine_character
+                    close = similarity >= least
+                    if near := _best(word, similarity[close], group[close], sides, config):
                         table[contexts.words[word]] = [(contexts.words[i], cosine) for i, cosine in near]
                 bar.update(len(rows))
     return table
@@ -64,11 +66,10 @@ def _best(
     word: int, cosine: NDArray[np.float32], group: NDArray[np.int64], sides: list[_Side], config: SimilarConfig
 ) -> list[tuple[int, float]]:
     """The neighbours of a word among the words `group` [G], given the cosines [G]."""
+    if not len(group):
+        return []
     most = min(_CANDIDATES, len(group))
     best = np.argpartition(-cosine, most - 1)[:most]
-    best = best[cosine[best] >= config.min_cosine_text]
-    if not len(best):
-        return []
     left, right = (side.attested(word, group[best]) for side in sides)
     attested = np.sqrt(left * right)
     score = cosine[best] + attested
