@@ -132,7 +132,7 @@ class SimilarConfig:
     """Making a table of similar words: `cnlu pretrain similar`."""
 
     min_cosine: float = setting(0.6, "minimum cosine of a word and its neighbour in a file", low=-1, high=1)
-    min_cosine_text: float = setting(0.3, "the same for vectors learned from text", low=-1, high=1)
+    min_cosine_text: float = setting(0.4, "the same for vectors learned from text", low=-1, high=1)
     min_cosine_character: float = setting(
         0.7, "the same for single characters, most of which have several meanings in a text", low=-1, high=1
     )
@@ -143,7 +143,7 @@ class SimilarConfig:
         low=0,
         high=1,
     )
-    neighbours: int = setting(3, "maximum number of neighbours of a word, the best ones", low=1, high=1000)
+    neighbours: int = setting(2, "maximum number of neighbours of a word, the best ones", low=1, high=1000)
     most_words: int = setting(
         100_000, "words to read from a vector file, from its beginning, where the frequent ones are", low=1
     )
