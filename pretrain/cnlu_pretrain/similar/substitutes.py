@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from cnlu.progress import progress
@@ -29,6 +28,7 @@ from cnlu_pretrain.similar.sources import Neighbours
 _CANDIDATES = 40
 """Words with the most similar vectors that are tested further."""
 _ROWS = 512
+_ENTRIES = 1 << 14  # of a sparse matrix that are multiplied at once
 _SMOOTHING = 0.75
 _ITERATIONS = 3  # of the randomized SVD (Halko, Martinsson and Tropp 2011)
 _EXTRA = 20  # columns of the randomized SVD
@@ -103,20 +103,30 @@ def word_vectors(contexts: Contexts, config: SimilarConfig) -> NDArray[np.float3
     """[W, width] vectors of length 1."""
     words, columns = len(contexts.words), contexts.per_position * len(contexts.offsets)
     row, column, value = _positive_information(contexts)
-    index = torch.from_numpy(np.stack([row, column]))
-    matrix = torch.sparse_coo_tensor(index, torch.from_numpy(value), (words, columns), check_invariants=False)
-    transposed = matrix.t().coalesce()
-    matrix = matrix.coalesce()
+    by_column = np.argsort(column, kind="stable")
+    transposed = column[by_column], row[by_column], value[by_column]
     width = min(config.width, words)
-    generator = torch.Generator().manual_seed(config.seed)
-    basis = torch.randn(columns, min(width + _EXTRA, words, columns), generator=generator)
+    generator = np.random.default_rng(config.seed)
+    basis = generator.standard_normal((columns, min(width + _EXTRA, words, columns)), np.float32)
     for _round in range(_ITERATIONS):
-        left = torch.linalg.qr(torch.sparse.mm(matrix, basis))[0]
-        basis = torch.linalg.qr(torch.sparse.mm(transposed, left))[0]
-    left, sizes, _right = torch.linalg.svd(torch.sparse.mm(matrix, basis), full_matrices=False)
-    vectors = (left[:, :width] * sizes[:width].sqrt()).numpy()
+        left = np.linalg.qr(_times(row, column, value, basis, words))[0]
+        basis = np.linalg.qr(_times(*transposed, left, columns))[0]
+    left, sizes, _right = np.linalg.svd(_times(row, column, value, basis, words), full_matrices=False)
+    vectors = left[:, :width] * np.sqrt(sizes[:width])
     unit: NDArray[np.float32] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     return unit
+
+
+def _times(
+    row: NDArray[np.int64], column: NDArray[np.int64], value: NDArray[np.float32], dense: NDArray[np.float32], rows: int
+) -> NDArray[np.float32]:
+    """[rows, width] the product of a sparse matrix, whose entries are sorted by row, and `dense` [columns, width]."""
+    product = np.zeros((rows, dense.shape[1]), np.float32)
+    for start in range(0, len(row), _ENTRIES):
+        part = slice(start, start + _ENTRIES)
+        first = np.flatnonzero(np.diff(row[part], prepend=-1))
+        product[row[part][first]] += np.add.reduceat(value[part, None] * dense[column[part]], first)
+    return product
 
 
 def _positive_information(
