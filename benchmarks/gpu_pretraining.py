@@ -22,6 +22,7 @@ from cnlu_pretrain.batching.tensors import parts
 from cnlu_pretrain.config import MaskingConfig, ObjectivesConfig, RunConfig
 from cnlu_pretrain.corpus.shards import WORD, Arrays
 from cnlu_pretrain.masking.masker import Masker
+from cnlu_pretrain.masking.random_tokens import uniform_tokens
 from cnlu_pretrain.objectives.losses import Pretrainer
 from cnlu_pretrain.run.optimizer import build_optimizer
 from cnlu_pretrain.run.progress import flops_per_token
@@ -162,7 +163,8 @@ def _ours(
     model: Any, arrays: Arrays, layout: Layout, packed: PackedRows, rows: int, device: torch.device, compiled: bool
 ) -> Loop:
     masking = MaskingConfig()
-    masker = Masker(masking, seed=1, mask=MASK, ordinary=np.arange(ORDINARY, model.config.vocab_size))
+    size = model.config.vocab_size
+    masker = Masker(masking, seed=1, mask=MASK, random_tokens=uniform_tokens(np.arange(ORDINARY, size), size))
 
     def batches() -> Iterator[tuple[Any, int]]:
         for number in range(1 << 30):

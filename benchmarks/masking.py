@@ -30,7 +30,7 @@ from measure import machine, table
 from transformers import DataCollatorForLanguageModeling, PreTrainedTokenizerFast
 
 from cnlu_pretrain import rng
-from cnlu_pretrain.batching.replacement_tokens import ordinary_ids
+from cnlu_pretrain.batching.replacement_tokens import random_tokens_of
 from cnlu_pretrain.batching.rows import Batch, Layout, assemble
 from cnlu_pretrain.config import MaskingConfig, SimilarConfig
 from cnlu_pretrain.corpus.corpus import Corpus, open_corpus
@@ -88,14 +88,18 @@ def rows_of(corpus: Corpus, rows: int, length: int, most: int = 64) -> list[Batc
 
 
 def ours(corpus: Corpus, batches: list[Batch], table_file: Path | None) -> dict[str, Callable[[int], Any]]:
-    ordinary = ordinary_ids(corpus)
+    random_tokens = random_tokens_of(corpus)
     maskers = {
-        f"cnlu {strategy}": Masker(MaskingConfig(strategy=strategy), seed=1, mask=corpus.mask, ordinary=ordinary)
+        f"cnlu {strategy}": Masker(
+            MaskingConfig(strategy=strategy), seed=1, mask=corpus.mask, random_tokens=random_tokens
+        )
         for strategy in ("token", "word", "ngram", "span", "entity")
     }
     words = SimilarWords(load_table(table_file) if table_file else made_up(corpus), corpus.tokenizer)
     similar = MaskingConfig(replacement="similar")
-    maskers["cnlu ngram, similar"] = Masker(similar, seed=1, mask=corpus.mask, ordinary=ordinary, similar=words)
+    maskers["cnlu ngram, similar"] = Masker(
+        similar, seed=1, mask=corpus.mask, random_tokens=random_tokens, similar=words
+    )
 
     def once(masker: Masker) -> Callable[[int], Any]:
         return lambda i: masker(batches[i].tokens, batches[i].flags, 0, np.arange(len(batches[i].tokens)))

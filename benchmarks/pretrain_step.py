@@ -32,7 +32,7 @@ import torch
 from measure import machine, table
 from transformers import DataCollatorForLanguageModeling, PreTrainedTokenizerFast
 
-from cnlu_pretrain.batching.replacement_tokens import ordinary_ids
+from cnlu_pretrain.batching.replacement_tokens import random_tokens_of
 from cnlu_pretrain.batching.rows import Layout
 from cnlu_pretrain.batching.stream import Position, Stream
 from cnlu_pretrain.batching.tensors import parts
@@ -123,7 +123,7 @@ def trainer(
 def ours(corpus: Corpus, model: Any, device: torch.device, half: Any, arguments: argparse.Namespace) -> Step:
     module, learn = trainer(Pretrainer(model, ObjectivesConfig()), device, arguments)
     masking = MaskingConfig()
-    masker = Masker(masking, seed=1, mask=corpus.mask, ordinary=ordinary_ids(corpus))
+    masker = Masker(masking, seed=1, mask=corpus.mask, random_tokens=random_tokens_of(corpus))
     layout = Layout(corpus.special_tokens, arguments.length, "none")
     steps = Stream(corpus, layout, masker, seed=1, rows=arguments.batch_tokens // arguments.length).steps(Position())
     fixed = masking.rate if arguments.compile else 0.0

@@ -7,9 +7,10 @@
                                           [--out FIGURES.json]
 
 The text is TEXT, the sentences of the *train* parts of the DATA_DIRs without annotations, and a uniform sample of the
-lines of --general. A recipe is a masking strategy, or `similar`: n-grams with similar words, or `head`, for an encoder
-without a head for masked language: n-grams, but only the new head is trained and the encoder's weights stay the same.
-Every recipe uses the same text, steps and seed; `before` is the original encoder.
+lines of --general. A recipe is a masking strategy; `similar`: n-grams with similar words; `shuffled`: the same with the
+neighbours of all words exchanged, which shows whether similarity matters; or `head`, for an encoder without a head for
+masked language: n-grams, but only the new head is trained and the encoder's weights stay the same. Every recipe uses
+the same text, steps and seed; `before` is the original encoder.
 
 NLU: for each DATA_DIR and each draw of few_shot.py (min(k, available) examples per intent), a model is trained on the
 encoder, frozen under one small network or tuned with default settings, and evaluated on the whole test part. Gains are
@@ -24,6 +25,7 @@ import shutil
 import statistics
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +39,11 @@ from cnlu.data.load import load_data
 from cnlu.data.unlabelled import read_texts
 from cnlu.evaluation.bootstrap import mean_interval
 from cnlu_pretrain.evaluation.nlu_probe import SETTINGS
+from cnlu_pretrain.similar.table import load_table
 
 BEFORE, HEAD = "before", "head"
-RECIPES = ("token", "word", "ngram", "span", "entity", "similar", HEAD)
+SIMILAR, SHUFFLED = "similar", "shuffled"
+RECIPES = ("token", "word", "ngram", "span", "entity", SIMILAR, SHUFFLED, HEAD)
 
 
 def main() -> None:
@@ -74,8 +78,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--keep", type=Path, default=Path("out/pretraining-pays"), metavar="DIR")
     parser.add_argument("--out", type=Path, metavar="FIGURES.json")
     arguments = parser.parse_args()
-    if "similar" in arguments.recipes and not arguments.similar:
-        parser.error("the recipe similar needs --similar F.npz")
+    if {SIMILAR, SHUFFLED} & set(arguments.recipes) and not arguments.similar:
+        parser.error("the recipes similar and shuffled need --similar F.npz")
     return arguments
 
 
@@ -123,11 +127,10 @@ def prepared(arguments: argparse.Namespace) -> Path:
 def pretrained(arguments: argparse.Namespace, corpus: Path, recipe: str) -> Path:
     encoder: Path = arguments.keep / "encoders" / recipe
     if not encoder.exists():
-        masking = (
-            ["--set", "masking.strategy=ngram", "--set", "masking.replacement=similar", "--similar", arguments.similar]
-            if recipe == "similar"
-            else ["--set", f"masking.strategy={recipe}"]
-        )
+        masking = ["--set", f"masking.strategy={recipe}"]
+        if recipe in (SIMILAR, SHUFFLED):
+            words = arguments.similar if recipe == SIMILAR else shuffled(arguments)
+            masking = ["--set", "masking.strategy=ngram", "--set", "masking.replacement=similar", "--similar", words]
         if recipe == HEAD:
             masking = ["--set", f"run.head_warmup={arguments.steps}"]
         overrides = [word for one in arguments.overrides for word in ("--set", one)]
@@ -147,6 +150,20 @@ def pretrained(arguments: argparse.Namespace, corpus: Path, recipe: str) -> Path
             log=arguments.keep / f"{recipe}.log",
         )
     return encoder
+
+
+def shuffled(arguments: argparse.Namespace) -> Path:
+    """The table of similar words, with the neighbours of all words of one length exchanged at random."""
+    path: Path = arguments.keep / "shuffled.npz"
+    words = load_table(arguments.similar)
+    neighbours = words.neighbours.copy()
+    lengths = np.array([len(words.words[i]) for i in neighbours])
+    generator = np.random.default_rng(1)
+    for length in np.unique(lengths):
+        group = np.flatnonzero(lengths == length)
+        neighbours[group] = neighbours[generator.permutation(group)]
+    replace(words, neighbours=neighbours).save(path)
+    return path
 
 
 def held_out(encoder: Path, which: int) -> dict[str, float]:

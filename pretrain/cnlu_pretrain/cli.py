@@ -138,7 +138,7 @@ def _add_similar(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="TEXT",
         dest="texts",
-        help="learn vectors from text (needs cnlu[similar])",
+        help="learn from text which words can replace each other",
     )
     parser.add_argument("--vectors", metavar="F", help="a word2vec file, text or binary")
     parser.add_argument("--cilin", metavar="F", help="groups of synonyms, one per line, as in Cilin")

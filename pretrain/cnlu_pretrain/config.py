@@ -131,21 +131,25 @@ class MaskingConfig:
 class SimilarConfig:
     """Making a table of similar words: `cnlu pretrain similar`."""
 
-    min_cosine: float = setting(0.6, "minimum cosine of a word and its neighbour", low=-1, high=1)
-    neighbours: int = setting(10, "maximum number of neighbours of a word, the most similar ones", low=1, high=1000)
+    min_cosine: float = setting(0.6, "minimum cosine of a word and its neighbour in a file", low=-1, high=1)
+    min_cosine_text: float = setting(0.4, "the same for vectors learned from text", low=-1, high=1)
+    min_cosine_character: float = setting(
+        0.7, "the same for single characters, most of which have several meanings in a text", low=-1, high=1
+    )
+    min_attested: float = setting(
+        0.2,
+        "minimum share of a word's occurrences whose neighbouring words the text also has beside its replacement; for "
+        "tables from text",
+        low=0,
+        high=1,
+    )
+    neighbours: int = setting(2, "maximum number of neighbours of a word, the best ones", low=1, high=1000)
     most_words: int = setting(
         100_000, "words to read from a vector file, from its beginning, where the frequent ones are", low=1
     )
-    min_count: int = setting(10, "minimum count of a word in the text", low=1)
-    width: int = setting(100, "width of the vectors learned from text", low=8, high=1024)
-    window: int = setting(5, "context window: words on each side", low=1, high=50)
-    passes: int = setting(5, "passes over the text", low=1, high=1000)
-    threads: int = setting(
-        0,
-        "training threads; 0 means one per CPU; only 1 gives the same vectors each time",
-        low=0,
-        high=1024,
-    )
+    min_count: int = setting(5, "minimum count of a word in the text", low=1)
+    width: int = setting(200, "width of the vectors learned from text", low=8, high=1024)
+    window: int = setting(2, "context window: words on each side", low=1, high=50)
     seed: int = setting(1, "random seed", low=0, high=2**32 - 1)
 
     def __post_init__(self) -> None:

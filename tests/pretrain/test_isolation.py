@@ -8,6 +8,7 @@ import torch
 
 from cnlu.errors import UsageError
 from cnlu_pretrain import rng
+from cnlu_pretrain.batching.replacement_tokens import random_tokens_of
 from cnlu_pretrain.batching.rows import Layout, assemble
 from cnlu_pretrain.batching.tensors import parts
 from cnlu_pretrain.config import MaskingConfig, ObjectivesConfig, PretrainConfig, RunConfig
@@ -27,7 +28,7 @@ def batch_of(corpus: Corpus, isolate: str, rows: int = 6) -> TensorBatch:
     arrays = corpus.read(corpus.shards[0])
     which = np.arange(rows)
     batch = assemble(arrays, layout.rows(arrays), which, layout, rng.keys(0, 0, which))
-    masker = Masker(MaskingConfig(), seed=1, mask=corpus.mask, ordinary=np.arange(5, corpus.vocabulary))
+    masker = Masker(MaskingConfig(), seed=1, mask=corpus.mask, random_tokens=random_tokens_of(corpus))
     return next(parts(batch, masker(batch.tokens, batch.flags, 0, which), 1, torch.device("cpu")))
 
 
@@ -66,7 +67,7 @@ def test_the_original_tokens_come_back_from_a_masked_batch(opened):
     layout, which = Layout(opened.special_tokens, 64, "none"), np.arange(6)
     arrays = opened.read(opened.shards[0])
     rows = assemble(arrays, layout.rows(arrays), which, layout, rng.keys(0, 0, which))
-    masker = Masker(MaskingConfig(rate=0.4), seed=1, mask=opened.mask, ordinary=np.arange(5, opened.vocabulary))
+    masker = Masker(MaskingConfig(rate=0.4), seed=1, mask=opened.mask, random_tokens=random_tokens_of(opened))
     masked = masker(rows.tokens, rows.flags, 0, which)
     for fixed in (0.0, 0.4):
         (part,) = parts(rows, masked, 1, torch.device("cpu"), fixed)

@@ -10,10 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnlu.errors import UsageError
+from cnlu_pretrain import rng
+from cnlu_pretrain.batching.replacement_tokens import random_tokens_of
 from cnlu_pretrain.config import MaskingConfig
+from cnlu_pretrain.corpus.corpus import open_corpus
 from cnlu_pretrain.corpus.shards import SPAN, SPAN_START, WORD
 from cnlu_pretrain.masking.masker import IGNORED, KEPT, OPEN, RANDOM, REPLACED, Masker
-from cnlu_pretrain.masking.units import SPECIAL, geometric, length_table
+from cnlu_pretrain.masking.random_tokens import random_tokens, uniform_tokens
+from cnlu_pretrain.masking.units import SPECIAL, geometric
 from cnlu_pretrain.similar.build_table import build_table
 from cnlu_pretrain.similar.table import SimilarWords
 
@@ -23,7 +27,9 @@ LENGTHS, SHARES = (1, 2, 3, 4), (0.45, 0.4, 0.1, 0.05)  # about those of Chinese
 
 
 def masker(strategy="ngram", **more) -> Masker:
-    return Masker(MaskingConfig(strategy=strategy, **more), seed=7, mask=MASK, ordinary=ORDINARY)
+    return Masker(
+        MaskingConfig(strategy=strategy, **more), seed=7, mask=MASK, random_tokens=uniform_tokens(ORDINARY, 3000)
+    )
 
 
 def rows(count: int, width: int, seed: int = 0, special_tokens: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -129,14 +135,16 @@ def test_another_pass_and_another_seed_hide_other_tokens():
     tokens, flags = rows(8, 128)
     first, again, later = (masker()(tokens, flags, epoch, np.arange(8)).labels for epoch in (0, 0, 1))
     assert (first == again).all() and (first != later).any()
-    other = Masker(MaskingConfig(), seed=8, mask=MASK, ordinary=ORDINARY)(tokens, flags, 0, np.arange(8)).labels
+    other = Masker(MaskingConfig(), seed=8, mask=MASK, random_tokens=uniform_tokens(ORDINARY, 3000))(
+        tokens, flags, 0, np.arange(8)
+    ).labels
     assert (first != other).any()
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_of_what_is_hidden_80_10_10(strategy):
-    tokens, flags = rows(1500, 128)
-    found = masker(strategy)(tokens, flags, 0, np.arange(1500))
+    tokens, flags = rows(2500, 128)
+    found = masker(strategy)(tokens, flags, 0, np.arange(2500))
     hidden = found.mask_action[found.mask_action != OPEN]
     for mask_action, share in ((REPLACED, 0.8), (RANDOM, 0.1), (KEPT, 0.1)):
         assert abs((hidden == mask_action).mean() - share) < 0.012
@@ -174,7 +182,42 @@ def test_n_grams_are_as_long_as_macbert_says():
 def test_spans_are_as_long_as_spanbert_says():
     chances = np.array(geometric(0.2, 10)) / sum(geometric(0.2, 10))
     assert abs((chances * np.arange(1, 11)).sum() - 3.8) < 0.01  # the paper's mean
-    assert np.allclose(np.bincount(length_table(chances.tolist()))[1:] / 65536, chances, atol=1e-4)
+
+
+def unit_shares(config: MaskingConfig, segments: list[int], seed: int, longest: int) -> np.ndarray:
+    """The share of the masked units of each length, for rows of segments of these numbers of words."""
+    row = [SPECIAL, *(flag for size in segments for flag in [*[WORD] * size, SPECIAL])]
+    flags = np.tile(np.array(row, np.uint8), (8_000 // len(row) + 1, 1))
+    mask = Masker(config, seed=seed, mask=MASK, random_tokens=uniform_tokens(ORDINARY, 3000))
+    sizes: list[int] = []
+    for epoch in range(10):
+        unit = mask(np.full(flags.shape, 50), flags, epoch, np.arange(len(flags))).unit
+        sizes += np.unique(unit[unit >= 0], return_counts=True)[1].tolist()
+    return np.bincount(sizes, minlength=longest + 1)[1:] / len(sizes)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    shares=st.lists(st.integers(1, 9), min_size=1, max_size=5).map(lambda shares: sorted(shares, reverse=True)),
+    words=st.lists(st.integers(5, 50), min_size=1, max_size=6),
+    seed=st.integers(0, 99),
+)
+def test_n_grams_have_the_configured_lengths_however_short_the_sentences_are(shares, words, seed):
+    config = MaskingConfig(ngram_shares=" ".join(map(str, shares)))
+    found = unit_shares(config, words, seed, len(shares))
+    assert np.abs(found - np.array(shares) / sum(shares)).max() < 0.03
+
+
+@pytest.mark.parametrize(("words", "shares"), [(3, [4, 3, 2, 0]), (2, [4, 3, 0, 0]), (1, [1, 0, 0, 0])])
+def test_a_sentence_shorter_than_the_longest_n_gram_has_the_shares_of_those_that_fit(words, shares):
+    found = unit_shares(MaskingConfig(), [words] * 8, 1, 4)
+    assert np.abs(found - np.array(shares) / sum(shares)).max() < 0.02
+
+
+def test_n_grams_of_one_length_leave_one_shorter_rest():
+    config = MaskingConfig(ngram_shares="0 0 0 1")
+    assert np.abs(unit_shares(config, [8], 1, 4) - [0, 0, 0, 1]).max() < 0.01
+    assert np.abs(unit_shares(config, [10], 1, 4) - [0, 1 / 3, 0, 2 / 3]).max() < 0.03
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +232,7 @@ def _all_words():
     return SimilarConfig()
 
 
-def test_similar_words_stand_in_whole_and_never_the_mask(tokenizer, similar):
+def test_similar_words_replace_whole_words_and_mask_stands_where_there_are_none(tokenizer, similar):
     ids = json.loads(tokenizer)["model"]["vocab"]
     text = ["价", "格", "买", "候", "补", "天"] * 20
     tokens = np.tile([ids[ch] for ch in text], (300, 1))
@@ -198,11 +241,10 @@ def test_similar_words_stand_in_whole_and_never_the_mask(tokenizer, similar):
         MaskingConfig(replacement="similar"),
         seed=1,
         mask=ids["[MASK]"],
-        ordinary=np.arange(5, len(ids)),
+        random_tokens=uniform_tokens(np.arange(5, len(ids)), len(ids)),
         similar=similar,
     )
     found = hide(tokens, flags, 0, np.arange(300))
-    assert (found.tokens != ids["[MASK]"]).all()
     names = {i: piece for piece, i in ids.items()}
     put = {
         "".join(names[t] for t in found.tokens[r, c : c + 2])
@@ -210,8 +252,10 @@ def test_similar_words_stand_in_whole_and_never_the_mask(tokenizer, similar):
         if text[c] == "价"
     }
     assert put == {"价钱", "票价"}
-    single = {names[t] for t in found.tokens[(found.mask_action == REPLACED) & (tokens == ids["天"])]}
-    assert single == {"买", "购"}  # no similar word: any other of its length that the table has
+    put = {
+        (text[c], names[found.tokens[r, c]]) for r, c in np.argwhere(found.mask_action == REPLACED) if text[c] in "买天"
+    }
+    assert put == {("买", "购"), ("天", "[MASK]")}
 
 
 def test_similar_words_for_single_tokens_are_refused():
@@ -222,3 +266,24 @@ def test_similar_words_for_single_tokens_are_refused():
 def test_shares_above_one_are_refused():
     with pytest.raises(UsageError, match="above 1"):
         MaskingConfig(replaced=0.9, random=0.2)
+
+
+def test_random_tokens_are_of_the_kind_of_the_original_and_as_frequent_as_in_the_text(corpus):
+    found = open_corpus(corpus)
+    text = np.concatenate([found.read(shard).tokens for shard in found.shards]).astype(np.int64)
+    draws = random_tokens_of(found)
+    pieces = {i: piece for piece, i in json.loads(found.tokenizer)["model"]["vocab"].items()}
+    han = np.array(["一" <= pieces[i] <= "龥" for i in range(len(pieces))])
+    original = np.resize(text, 200_000)
+    drawn = draws.draw(original, rng.bits(rng.keys(1, 0, np.zeros(1, int)), rng.TOKEN, np.arange(len(original))))
+    assert (han[drawn] == han[original]).all()
+    shares = [np.bincount(ids[han[ids]], minlength=len(pieces)) / han[ids].sum() for ids in (original, drawn)]
+    assert np.abs(shares[0] - shares[1]).max() < 0.005
+
+
+def test_a_kind_that_the_text_does_not_hold_still_has_random_tokens():
+    draws = random_tokens(np.array([0, 0, 0, 1, 1, 2]), np.array([9, 5, 0, 7, 0, 3]), np.arange(5))
+    bits = rng.bits(rng.keys(1, 0, np.zeros(1, int)), rng.TOKEN, np.arange(3000))
+    assert set(draws.draw(np.zeros(3000, int), bits)) == {0, 1}  # never the id that the text does not hold
+    assert set(draws.draw(np.full(3000, 3), bits)) == {3, 4}  # one id in the text would replace itself
+    assert set(draws.draw(np.full(3000, 5), bits)) == {0, 1}  # not ordinary: the most frequent kind

@@ -10,16 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cnlu.errors import UsageError
 from cnlu.text.tokens import SpecialTokens
 from cnlu_pretrain import rng
+from cnlu_pretrain.batching.check_pairs import check_pairs
 from cnlu_pretrain.batching.packing import EMPTY, chunks, pack
+from cnlu_pretrain.batching.pairs import pair_rows
 from cnlu_pretrain.batching.rows import NO_ORDER, Layout, assemble
 from cnlu_pretrain.batching.stream import Position, Stream
-from cnlu_pretrain.config import MaskingConfig
+from cnlu_pretrain.config import MaskingConfig, PrepareConfig
 from cnlu_pretrain.corpus.corpus import open_corpus
 from cnlu_pretrain.corpus.shards import WORD, Arrays
 from cnlu_pretrain.masking.masker import Masker
+from cnlu_pretrain.masking.random_tokens import uniform_tokens
 from cnlu_pretrain.masking.units import SPECIAL
+from cnlu_pretrain.prepare.prepare import PrepareRequest, prepare
 
 MARKS = SpecialTokens(before=[2], after=[3], summary=0, pad=0, unknown=1, limit=512)
 SENTENCES = st.lists(st.lists(st.integers(1, 60), min_size=1, max_size=9), min_size=1, max_size=12)
@@ -117,11 +122,55 @@ def test_a_row_of_one_sentence_has_no_order():
     assert batch.order.tolist() == [NO_ORDER] and not batch.kinds.any()
 
 
+@given(documents=SENTENCES, room=st.integers(4, 40))
+def test_pairs_hold_every_token_once_and_lie_side_by_side_in_one_document(documents, room):
+    arrays = arrays_of(documents)
+    rows = pair_rows(arrays, room, room + 1, 1)
+    taken = np.concatenate([np.arange(a, a + n) for a, n in zip(rows.start, rows.size, strict=True)])
+    assert sorted(taken.tolist()) == list(range(len(arrays.tokens)))
+    bounds = np.append(0, np.cumsum([sum(document) for document in documents]))
+    for row, document in enumerate(rows.document):
+        start, size = (array[rows.first[row] : rows.first[row + 1]] for array in (rows.start, rows.size))
+        assert size.sum() + len(size) - 1 <= room + 1
+        if document >= 0:
+            assert len(size) == 2 and start[0] + size[0] == start[1]
+            assert bounds[document] <= start[0] and start[1] + size[1] <= bounds[document + 1]
+
+
+def test_nearly_every_row_of_running_text_is_a_pair():
+    generator = np.random.default_rng(1)
+    documents = [generator.integers(3, 60, generator.integers(1, 12)).tolist() for _ in range(2000)]
+    rows = Layout(MARKS, 64, "sop").rows(arrays_of(documents))
+    assert (np.diff(rows.first) == 2).mean() > 0.95
+
+
+def test_a_wrong_second_piece_is_never_of_the_same_document():
+    arrays = arrays_of([[5, 4] * 6] * 5)
+    bounds = np.append(100, 100 + np.cumsum([54] * 5))
+    layout = Layout(MARKS, 14, "nsp")
+    rows = layout.rows(arrays)
+    which = np.resize(np.arange(len(rows)), 2000)
+    batch = assemble(arrays, rows, which, layout, rng.keys(0, 0, np.arange(2000)))
+    documents = [{int(np.searchsorted(bounds, t, "right")) for t in row if t >= 100} for row in batch.tokens]
+    wrong = batch.order == 1
+    assert 0.4 < wrong.mean() < 0.6
+    assert all((len(found) == 2) == bad for found, bad in zip(documents, wrong, strict=True))
+
+
+@pytest.mark.parametrize("objective", ["sop", "nsp"])
+def test_a_pair_objective_on_utterances_is_refused(objective, tiny_encoder, tmp_path):
+    (tmp_path / "text.txt").write_text("\n\n".join(f"我要买{i}张去北京的票" for i in range(500)), "utf-8")
+    prepare(PrepareRequest([str(tmp_path / "text.txt")], tmp_path / "c", PrepareConfig(processes=1), str(tiny_encoder)))
+    utterances = open_corpus(tmp_path / "c")
+    with pytest.raises(UsageError, match=r"objectives\.order: .* only 0\.0% of the corpus's rows"):
+        check_pairs(utterances, Layout(utterances.special_tokens, 64, objective))
+
+
 @pytest.fixture(scope="module")
 def streams(corpus):
     found = open_corpus(corpus)
     size = len(json.loads(found.tokenizer)["model"]["vocab"])
-    masker = Masker(MaskingConfig(), seed=1, mask=found.mask, ordinary=np.arange(5, size))
+    masker = Masker(MaskingConfig(), seed=1, mask=found.mask, random_tokens=uniform_tokens(np.arange(5, size), size))
 
     def made(rank: int = 0, world: int = 1) -> Stream:
         return Stream(found, Layout(found.special_tokens, 64, "none"), masker, seed=1, rows=24, rank=rank, world=world)

@@ -21,6 +21,7 @@ from cnlu_pretrain.config import ArchitectureConfig, ObjectivesConfig, PretrainC
 from cnlu_pretrain.corpus.corpus import open_corpus
 from cnlu_pretrain.encoder.load import load_encoder
 from cnlu_pretrain.masking.masker import Masker
+from cnlu_pretrain.masking.random_tokens import uniform_tokens
 from cnlu_pretrain.objectives.heads import head_of
 from cnlu_pretrain.objectives.losses import Pretrainer
 from cnlu_pretrain.run import loop
@@ -287,9 +288,10 @@ def test_the_head_on_hidden_tokens_alone_gives_the_loss_of_all(corpus, tiny_enco
     generator = np.random.default_rng(1)
     tokens, flags = generator.integers(5, 1000, (4, 32)), np.ones((4, 32), np.uint8)
     flags[:, 0] = flags[:, -1] = 8
-    masked = Masker(PretrainConfig().masking, seed=1, mask=found.mask, ordinary=np.arange(5, 1000))(
-        tokens, flags, 0, np.arange(4)
+    masker = Masker(
+        PretrainConfig().masking, seed=1, mask=found.mask, random_tokens=uniform_tokens(np.arange(5, 1000), 1000)
     )
+    masked = masker(tokens, flags, 0, np.arange(4))
     from cnlu_pretrain.batching.rows import Batch
 
     batch = Batch(tokens, flags, np.zeros((4, 32), np.int64), np.ones((4, 32), bool), np.full(4, -100))

@@ -33,6 +33,8 @@ class PackedRows:
     """[P] number of tokens of each piece"""
     cut: int
     """Number of sentences that are split between rows"""
+    document: NDArray[np.int64]
+    """[R] the document of each row that is a pair of pieces; -1 for other rows"""
 
     def __len__(self) -> int:
         return len(self.first) - 1
@@ -64,11 +66,24 @@ def pack(sentences: NDArray[np.integer], documents: NDArray[np.integer], room: i
     packer = _Packer(total.tolist(), room, between)
     for begin, stop in zip(first.tolist(), end.tolist(), strict=True):
         packer.add(begin, stop)
+    return _packed(packer)
+
+
+def pack_pieces(start: NDArray[np.int64], size: NDArray[np.int64], room: int, between: int) -> PackedRows:
+    """The same for pieces [P] of at most `room` tokens that no sentence end divides."""
+    packer = _Packer([], room, between)
+    for piece in zip(start.tolist(), size.tolist(), strict=True):
+        packer.put(*piece)
+    return _packed(packer)
+
+
+def _packed(packer: _Packer) -> PackedRows:
     rows = packer.rows()
     pieces = [piece for row in rows for piece in row]
     starts, sizes = np.array(pieces, np.int64).reshape(-1, 2).T
     counts = np.fromiter(map(len, rows), np.int64, len(rows))
-    return PackedRows(np.append(0, np.cumsum(counts)), starts, sizes, packer.cut)
+    first = np.append(0, np.cumsum(counts))
+    return PackedRows(first, starts, sizes, packer.cut, np.full(len(rows), -1))
 
 
 _Piece = tuple[int, int]
@@ -97,12 +112,12 @@ class _Packer:
             while size > self._room:
                 self._full.append((start, self._room))
                 start, size = start + self._room, size - self._room
-            self._put(start, size)
+            self.put(start, size)
         elif stop - begin > 1:
             self._multi_sentence[size].append((begin, stop))
             self._sizes |= 1 << size
         else:
-            self._put(start, size)
+            self.put(start, size)
 
     def rows(self) -> list[list[_Piece]]:
         rows = [[piece] for piece in self._full]
@@ -138,14 +153,14 @@ class _Packer:
                 return None
             start, size = self._take(smallest)
             self.cut += 1
-            self._put(start + space, size - space)
+            self.put(start + space, size - space)
             return start, space
 
     def _split_sentences(self, size: int) -> None:
         begin, stop = self._multi_sentence[size].pop()
         self._remove_size(size)
         for sentence in range(begin, stop):
-            self._put(self._total[sentence], self._total[sentence + 1] - self._total[sentence])
+            self.put(self._total[sentence], self._total[sentence + 1] - self._total[sentence])
 
     def _take(self, size: int) -> _Piece:
         if self._single[size]:
@@ -156,7 +171,7 @@ class _Packer:
         self._remove_size(size)
         return piece
 
-    def _put(self, start: int, size: int) -> None:
+    def put(self, start: int, size: int) -> None:
         if size:
             self._single[size].append((start, size))
             self._sizes |= 1 << size

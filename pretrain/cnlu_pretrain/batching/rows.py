@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from cnlu.text.tokens import SpecialTokens
 from cnlu_pretrain import rng
-from cnlu_pretrain.batching.packing import PackedRows, chunks, pack
+from cnlu_pretrain.batching.packing import PackedRows, pack
+from cnlu_pretrain.batching.pairs import pair_rows
 from cnlu_pretrain.corpus.shards import Arrays
 from cnlu_pretrain.masking.units import SPECIAL
 
@@ -66,23 +67,7 @@ class Layout:
             one_each = self.isolate == "sentence"
             documents = np.ones_like(arrays.sentences) if one_each else arrays.documents
             return pack(arrays.sentences, documents, self.room, len(self.separator))
-        return _pairs(arrays, self.room - len(self.separator))
-
-
-def _pairs(arrays: Arrays, room: int) -> PackedRows:
-    """One run of a document's sentences per row, split at its middle sentence; a longer sentence is truncated."""
-    total = np.append(0, np.cumsum(arrays.sentences, dtype=np.int64))
-    first, end = chunks(arrays.sentences, arrays.documents, room)
-    is_pair = end - first > 1
-    middle = np.where(is_pair, (first + end) // 2, end)
-    starts = np.stack([total[first], total[middle]], 1)
-    stops = np.stack([total[middle], total[end]], 1)
-    sizes = np.minimum(stops - starts, room)
-    keep = np.stack([np.ones(len(first), bool), is_pair], 1)
-    counts = keep.sum(1)
-    return PackedRows(
-        np.append(0, np.cumsum(counts)), starts[keep], sizes[keep], int((total[end] - total[first] > room).sum())
-    )
+        return pair_rows(arrays, self.room - len(self.separator), self.room, len(self.separator))
 
 
 def assemble(
@@ -95,7 +80,7 @@ def assemble(
     row = np.repeat(np.arange(len(which)), counts)
     order = np.full(len(which), NO_ORDER)
     if layout.pairs == "sop":
-        order = _swap_pairs(start, size, counts, key)
+        order = _swap_pairs(start, size, rows.document[which] >= 0, counts, key)
     elif layout.pairs == "nsp":
         order = _replace_second(rows, which, start=start, size=size, layout=layout, key=key)
     return _place(arrays, layout, start=start, size=size, row=row, order=order)
@@ -107,10 +92,14 @@ def _wrong_order(key: NDArray[np.uint64]) -> NDArray[np.bool_]:
 
 
 def _swap_pairs(
-    start: NDArray[np.int64], size: NDArray[np.int64], counts: NDArray[np.int64], key: NDArray[np.uint64]
+    start: NDArray[np.int64],
+    size: NDArray[np.int64],
+    pair: NDArray[np.bool_],
+    counts: NDArray[np.int64],
+    key: NDArray[np.uint64],
 ) -> NDArray[np.int64]:
     """Swap half of the pairs in place (ALBERT, section 3.1); returns their order [B]."""
-    wrong, pair = _wrong_order(key), counts == 2
+    wrong = _wrong_order(key)
     second = (np.cumsum(counts) - 1)[pair & wrong]
     for array in (start, size):
         array[second], array[second - 1] = array[second - 1].copy(), array[second].copy()
@@ -126,20 +115,24 @@ def _replace_second(
     layout: Layout,
     key: NDArray[np.uint64],
 ) -> NDArray[np.int64]:
-    """Replace half of the second pieces, in place, by those of other rows (BERT, section 3.1); returns order [B]."""
+    """Replace half of the second pieces, in place, by those of other documents (BERT, section 3.1); returns order [B].
+
+    Pairs are in the order of their documents, so the rows of one document are a range that is left out of the draw.
+    """
     counts = rows.first[which + 1] - rows.first[which]
-    pair = counts == 2
-    others = rows.first[1:][np.diff(rows.first) == 2] - 1
-    if len(others) < 2:
-        return np.where(pair, 0, NO_ORDER).astype(np.int64)
-    wrong = _wrong_order(key)
-    chosen = np.flatnonzero(pair & wrong)
+    document = rows.document[which]
+    pair = document >= 0
+    others = np.flatnonzero(rows.document >= 0)
+    own = np.searchsorted(rows.document[others], document, "left")
+    own_count = np.searchsorted(rows.document[others], document, "right") - own
+    wrong = _wrong_order(key) & pair & (own_count < len(others))
+    chosen = np.flatnonzero(wrong)
     second = (np.cumsum(counts) - 1)[chosen]
     draw = rng.bits(key[chosen], rng.OFFSET, np.ones(len(chosen), np.int64))
-    taken = others[rng.below(len(others), draw)]
+    at = rng.below(len(others) - own_count[chosen], draw)
+    taken = rows.first[others[at + np.where(at >= own[chosen], own_count[chosen], 0)] + 1] - 1
     start[second] = rows.start[taken]
     size[second] = np.minimum(rows.size[taken], layout.room - len(layout.separator) - size[second - 1])
-    wrong[chosen] &= (rows.first[which] + counts - 1)[chosen] != taken  # a row may draw its own second piece
     return np.where(pair, wrong, NO_ORDER).astype(np.int64)
 
 
@@ -174,8 +167,8 @@ def _place(
             tokens[where + i] = token
     mask = np.arange(width) < (end + len(after))[:, None]
     second = np.full(rows, width)
-    if layout.pairs != "none":
-        second[row[between]] = column[between] + size[between] + gap
+    paired = between[order[row[between]] != NO_ORDER]
+    second[row[paired]] = column[paired] + size[paired] + gap
     kinds = ((np.arange(width) >= second[:, None]) & mask).astype(np.int64)
     isolated = _isolated(mask, (position + size)[between] + len(after)) if layout.isolate != "none" else (None, None)
     return Batch(tokens.reshape(rows, width), flags.reshape(rows, width), kinds, mask, order, *isolated)

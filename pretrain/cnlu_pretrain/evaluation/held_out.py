@@ -13,6 +13,7 @@ from cnlu_pretrain.batching.tensors import parts
 from cnlu_pretrain.config import MaskingConfig
 from cnlu_pretrain.corpus.corpus import Corpus
 from cnlu_pretrain.masking.masker import Masker
+from cnlu_pretrain.masking.random_tokens import RandomTokens
 from cnlu_pretrain.objectives.losses import Pretrainer
 
 REFERENCE_MASKING = MaskingConfig(strategy="word", rate=0.15, replaced=1.0, random=0.0)
@@ -23,9 +24,11 @@ _ROWS = 32
 class HeldOut:
     """The held-out rows of a corpus: always the same rows with the same masks."""
 
-    def __init__(self, corpus: Corpus, layout: Layout, *, own: Masker, ordinary: np.ndarray, tokens: int) -> None:
+    def __init__(
+        self, corpus: Corpus, layout: Layout, *, own: Masker, random_tokens: RandomTokens, tokens: int
+    ) -> None:
         """`own` is the masker of the run; at most `tokens` tokens are used."""
-        reference = Masker(REFERENCE_MASKING, seed=0, mask=corpus.mask, ordinary=ordinary)
+        reference = Masker(REFERENCE_MASKING, seed=0, mask=corpus.mask, random_tokens=random_tokens)
         self._maskers = {"reference": reference, "own": own}
         self._batches: list[tuple[Batch, np.ndarray]] = []
         missing = tokens // layout.length

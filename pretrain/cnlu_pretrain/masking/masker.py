@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from cnlu_pretrain import rng
 from cnlu_pretrain.config import MaskingConfig
+from cnlu_pretrain.masking.group_lengths import group_lengths
+from cnlu_pretrain.masking.random_tokens import RandomTokens
 from cnlu_pretrain.masking.selection import choose
 from cnlu_pretrain.masking.units import (
     Words,
     entity_units,
     geometric,
     group_units,
-    length_table,
     token_units,
     word_units,
     words_of,
@@ -66,19 +67,19 @@ class Masker:
         *,
         seed: int,
         mask: int,
-        ordinary: NDArray[np.int64],
+        random_tokens: RandomTokens,
         similar: SimilarWords | None = None,
     ) -> None:
-        """`mask` is the id of [MASK]; `ordinary` [V] are the ids for random replacement, without special tokens.
+        """`mask` is the id of [MASK]; `random_tokens` are the random replacements.
 
         `similar` is needed where config.replacement is "similar".
         """
         self.config, self.seed = config, seed
-        self._mask, self._ordinary, self._similar = mask, ordinary, similar
+        self._mask, self._random_tokens, self._similar = mask, random_tokens, similar
         self._drawn_per = config.resolved_drawn_per
         spans = config.strategy == "span"
         weights = geometric(config.span_p, config.span_longest) if spans else config.ngram_probabilities()
-        self._lengths = length_table(weights)
+        self._lengths = group_lengths(weights)
 
     def __call__(
         self,
@@ -143,16 +144,16 @@ class Masker:
         """[B * T] the tokens that the encoder reads."""
         new = original.copy()
         random = at[mask_action[at] == RANDOM]
-        new[random] = self._random(random, rows)
+        new[random] = self._random(original, random, rows)
         if self.config.replacement == "mask":
             new[at[mask_action[at] == REPLACED]] = self._mask
         else:
             self._put_similar(new, original, at[np.isin(mask_action[at], (REPLACED, RANDOM))], mask_action, rows)
         return new
 
-    def _random(self, at: NDArray[np.int64], rows: _Rows) -> NDArray[np.int64]:
-        """An ordinary token for each position, drawn uniformly from the vocabulary."""
-        return self._ordinary[rng.below(len(self._ordinary), rows.bits(rng.TOKEN, at))]
+    def _random(self, original: NDArray[np.int64], at: NDArray[np.int64], rows: _Rows) -> NDArray[np.int64]:
+        """A random token for each position, of the same kind as the original."""
+        return self._random_tokens.draw(original[at], rows.bits(rng.TOKEN, at))
 
     def _put_similar(
         self,
@@ -164,8 +165,9 @@ class Masker:
     ) -> None:
         """Replace the whole words at the positions `at`.
 
-        A REPLACED word becomes a similar one where the table knows it. Other words, and RANDOM ones, become a random
-        word of the same length, or random tokens where the table has no word of that length.
+        A REPLACED word becomes a similar one, and [MASK] where the table has no similar word: MacBERT takes a random
+        word there, which misleads the encoder as often as the table has gaps. A RANDOM word of the table becomes
+        another word of the table with the same length. The random tokens of other words are `new` already.
         """
         assert self._similar is not None
         if not len(at):
@@ -182,4 +184,4 @@ class Masker:
         )
         missing = substitutes < 0
         new[at[~missing]] = substitutes[~missing]
-        new[at[missing]] = self._random(at[missing], rows)
+        new[at[missing & (mask_action[at] == REPLACED)]] = self._mask

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from cnlu_pretrain import rng
 from cnlu_pretrain.corpus.shards import SPAN, SPAN_START, WORD
+from cnlu_pretrain.masking.group_lengths import GroupLengths
 
 SPECIAL = 8
 """One more bit of a flag, in rows only: a special token or padding. It is never masked and belongs to no word."""
@@ -66,31 +67,36 @@ def entity_units(words: Words, flags: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return words.real & np.where(inside, ((flat & SPAN_START) != 0) | begins, starts | follows)
 
 
-def group_units(words: Words, lengths: NDArray[np.uint8], key: NDArray[np.uint64], width: int) -> NDArray[np.bool_]:
+def group_units(words: Words, lengths: GroupLengths, key: NDArray[np.uint64], width: int) -> NDArray[np.bool_]:
     """[B * T] where a unit starts: groups of words of random lengths fill each segment between special tokens.
 
-    `lengths` [65536] maps 16 random bits to a number of words; `key` [B] belongs to the rows of `width` tokens. The
-    end of a segment may cut its last group short.
+    `key` [B] belongs to the rows of `width` tokens.
     """
     starts = np.zeros(len(words.real), bool)
-    if not len(words.first):
+    count = len(words.first)
+    if not count:
         return starts
     row = words.first // width
-    drawn = lengths[rng.bits(key[row], rng.LENGTH, words.first - row * width) >> np.uint64(48)].astype(np.int64)
-    segment = np.cumsum(words.starts_segment) - 1
     begin = np.flatnonzero(words.starts_segment)
-    before = np.cumsum(drawn) - drawn
-    before -= before[begin][segment]
-    sizes = np.diff(np.append(begin, len(drawn)))
-    valid = before < sizes[segment]
-    starts[words.first[(begin[segment] + before)[valid]]] = True
+    sizes = np.diff(np.append(begin, count))
+    left = np.repeat(begin + sizes, sizes) - np.arange(count)
+    random = rng.bits(key[row], rng.LENGTH, words.first - row * width)
+    follows = np.append(np.arange(count) + lengths.draw(np.repeat(sizes, sizes), left, random), count)
+    starts[words.first[_reached(begin, follows, int(sizes.max()))]] = True
     return starts
 
 
-def length_table(probabilities: list[float]) -> NDArray[np.uint8]:
-    """[65536] the numbers 1, 2, ..., each as often as its probability says."""
-    bounds = np.round(np.cumsum(probabilities) / sum(probabilities) * 65536).astype(int)
-    return np.repeat(np.arange(1, len(probabilities) + 1, dtype=np.uint8), np.diff(bounds, prepend=0))
+def _reached(begin: NDArray[np.int64], follows: NDArray[np.int64], most: int) -> NDArray[np.bool_]:
+    """[W] the words that are reached from the words `begin` by steps along `follows` [W + 1], `most` steps at most.
+
+    Each round doubles the number of steps.
+    """
+    reached = np.zeros(len(follows), bool)
+    reached[begin] = True
+    for _round in range(most.bit_length()):
+        reached[follows[np.flatnonzero(reached)]] = True
+        follows = follows[follows]
+    return reached[:-1]
 
 
 def geometric(p: float, longest: int) -> list[float]:

@@ -15,7 +15,7 @@ from cnlu.encoder.source import local_directory
 from cnlu.errors import UsageError
 from cnlu.i18n import _
 from cnlu.io.text_files import write_bytes
-from cnlu_pretrain.batching.replacement_tokens import ordinary_ids
+from cnlu_pretrain.batching.replacement_tokens import random_tokens_of
 from cnlu_pretrain.batching.rows import Layout
 from cnlu_pretrain.config import MaskingConfig, PretrainConfig
 from cnlu_pretrain.corpus.corpus import Corpus, open_corpus
@@ -92,9 +92,9 @@ def _measure(directory: Path, corpus: Corpus, config: PretrainConfig, metadata: 
         masking = MaskingConfig(strategy=masking.strategy, rate=masking.rate)
     loaded = load_encoder(str(directory), corpus, config.run)
     layout = Layout(corpus.special_tokens, config.run.length, "none")
-    ordinary = ordinary_ids(corpus)
-    own = Masker(masking, seed=0, mask=corpus.mask, ordinary=ordinary)
-    held_out = HeldOut(corpus, layout, own=own, ordinary=ordinary, tokens=config.run.evaluate_tokens)
+    random_tokens = random_tokens_of(corpus)
+    own = Masker(masking, seed=0, mask=corpus.mask, random_tokens=random_tokens)
+    held_out = HeldOut(corpus, layout, own=own, random_tokens=random_tokens, tokens=config.run.evaluate_tokens)
     if not held_out:
         raise UsageError(
             corpus.folder, _("the corpus has no held-out text"), _("prepare it with prepare.held_out above 0")

@@ -16,7 +16,8 @@ from accelerate import Accelerator
 from cnlu.encoder.transformers_logging import silent_transformers
 from cnlu.errors import UsageError
 from cnlu.i18n import _
-from cnlu_pretrain.batching.replacement_tokens import ordinary_ids
+from cnlu_pretrain.batching.check_pairs import check_pairs
+from cnlu_pretrain.batching.replacement_tokens import random_tokens_of
 from cnlu_pretrain.batching.rows import Layout
 from cnlu_pretrain.batching.stream import Stream
 from cnlu_pretrain.corpus.corpus import Corpus
@@ -78,13 +79,14 @@ def _phases(
 ) -> tuple[list[Phase], list[int]]:
     """(the phases, the plan of steps as in `State`)."""
     config = request.config.run
-    ordinary = ordinary_ids(corpus)
+    random_tokens = random_tokens_of(corpus)
     masking = request.config.masking
-    masker = Masker(masking, seed=config.seed, mask=corpus.mask, ordinary=ordinary, similar=similar)
+    masker = Masker(masking, seed=config.seed, mask=corpus.mask, random_tokens=random_tokens, similar=similar)
     phases: list[Phase] = []
     plan: list[int] = []
     for length in dict.fromkeys((config.length, config.long_length or config.length)):
         layout = Layout(corpus.special_tokens, length, request.config.objectives.order, config.isolate)
+        check_pairs(corpus, layout)
         rows = _rows(config.batch_tokens, length, accelerator.num_processes)
         stream = Stream(
             corpus,
@@ -100,7 +102,7 @@ def _phases(
             steps = planned_steps(rows_per_pass, rows, config, request.max_steps)
             plan = extended_plan(resumed.plan, resumed.step, steps)
         if last := planned_lengths(plan, config).get(length):
-            held_out = HeldOut(corpus, layout, own=masker, ordinary=ordinary, tokens=config.evaluate_tokens)
+            held_out = HeldOut(corpus, layout, own=masker, random_tokens=random_tokens, tokens=config.evaluate_tokens)
             phases.append(Phase(length, last, stream, held_out))
     return phases, plan
 

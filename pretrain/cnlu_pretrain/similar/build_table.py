@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,11 @@ import numpy as np
 from cnlu.errors import DataError, UsageError
 from cnlu.i18n import _
 from cnlu_pretrain.config import SimilarConfig
+from cnlu_pretrain.similar.contexts import is_chinese
 from cnlu_pretrain.similar.sources import Neighbours, WordList, read_antonyms, read_cilin, read_tsv
+from cnlu_pretrain.similar.substitutes import learn_neighbours
 from cnlu_pretrain.similar.table import WordTable, load_table
-from cnlu_pretrain.similar.vectors import is_chinese, learn_vectors, neighbours, read_vectors
+from cnlu_pretrain.similar.vectors import neighbours, read_vectors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +43,7 @@ def similar(request: SimilarRequest, log: Callable[[str], None], show: Callable[
         log(f"{request.out}: {len(table.words)} words with {len(table.neighbours)} neighbours")
     for word in request.show:
         near = ", ".join(f"{other} {cosine:.2f}" for other, cosine in table.neighbours_of(word))
-        show(f"{word}: {near or 'no similar words; masking would use a random word of the same length'}")
+        show(f"{word}: {near or 'no similar words; masking uses [MASK]'}")
 
 
 def _check(request: SimilarRequest) -> None:
@@ -74,10 +76,13 @@ def _check(request: SimilarRequest) -> None:
 
 def _new_table(request: SimilarRequest, log: Callable[[str], None]) -> WordTable:
     antonyms = read_antonyms(request.antonyms) if request.antonyms else set()
-    table = build_table(_candidates(request, log), request.config, antonyms)
+    config = request.config
+    if request.texts:
+        config = replace(config, min_cosine=config.min_cosine_text)
+    table = build_table(_candidates(request, log), config, antonyms)
     if not len(table.neighbours):
         raise DataError(
-            "similar.min_cosine",
+            "similar.min_cosine_text" if request.texts else "similar.min_cosine",
             _("no two words of the same length are similar enough"),
             _("lower it or give more text"),
         )
@@ -91,7 +96,7 @@ def _candidates(request: SimilarRequest, log: Callable[[str], None]) -> Neighbou
         return _readable(read_tsv(request.tsv), log)
     if request.vectors:
         return neighbours(read_vectors(request.vectors, request.config.most_words), request.config)
-    return neighbours(learn_vectors(request.texts, request.config), request.config)
+    return learn_neighbours(request.texts, request.config)
 
 
 def _readable(words: WordList, log: Callable[[str], None]) -> Neighbours:

@@ -93,11 +93,11 @@ class SimilarWords:
         neighbour_bits: NDArray[np.uint64],
         word_bits: NDArray[np.uint64],
     ) -> NDArray[np.int64]:
-        """[N] replacement tokens for consecutive words; -1 where the table has no word of the length.
+        """[N] replacement tokens for consecutive words; -1 where the table has none.
 
         `lengths` [W] are the words' token counts, none 0. Where `similar` [W] is True, the replacement is a neighbour
-        if the word has one, else any word of the length. `neighbour_bits` and `word_bits` [W] are the random bits for
-        the two choices.
+        of the word, else any word of the same length, for words of the table alone. `neighbour_bits` and `word_bits`
+        [W] are the random bits for the two choices.
         """
         word, known = self._look_up(_hashes(tokens, lengths))
         chosen = np.full(len(lengths), -1)
@@ -105,10 +105,9 @@ class SimilarWords:
         count[known] = self._first[word[known] + 1] - self._first[word[known]]
         near = similar & (count > 0)
         chosen[near] = self._neighbours[self._first[word[near]] + rng.below(count[near], neighbour_bits[near])]
-        other = np.flatnonzero(~near & (lengths < len(self._length_first) - 1))
+        other = np.flatnonzero(~similar & known)
         first = self._length_first[lengths[other]]
         count = self._length_first[lengths[other] + 1] - first
-        other, first, count = other[count > 0], first[count > 0], count[count > 0]
         chosen[other] = self._by_length[first + rng.below(count, word_bits[other])]
         within = np.arange(len(tokens)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         of_token = np.repeat(chosen, lengths)

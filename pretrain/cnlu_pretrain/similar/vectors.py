@@ -1,26 +1,19 @@
-"""Word vectors, read from a word2vec file or learned from text, and the neighbours among them."""
+"""Word vectors, read from a word2vec file, and the neighbours among them."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any, TextIO
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnlu.errors import DataError, UsageError
 from cnlu.i18n import _
-from cnlu.io.temporary import scratch_folder
 from cnlu.progress import progress
-from cnlu.text.bulk_segment import CHINESE, BulkSegmenter, code_points, kinds_of
-from cnlu.text.segment import Segmenter
 from cnlu_pretrain.config import SimilarConfig
-from cnlu_pretrain.prepare.lines import read_lines
-from cnlu_pretrain.prepare.sources import blocks, expand
+from cnlu_pretrain.similar.contexts import is_chinese
 from cnlu_pretrain.similar.sources import Neighbours
 
 _ROWS = 1024
@@ -107,67 +100,6 @@ def _binary_entry(file: IO[bytes], width: int) -> tuple[str, NDArray[np.float32]
     content = file.read(4 * width)
     vector = np.frombuffer(content, "<f4") if len(content) == 4 * width else np.zeros(0, np.float32)
     return word.decode("utf-8", "ignore"), vector
-
-
-def is_chinese(word: str) -> bool:
-    """Whether all characters are Chinese ones that a segmenter may join to words."""
-    return bool(word) and bool((kinds_of(code_points(word)) == CHINESE).all())
-
-
-def learn_vectors(texts: Sequence[str], config: SimilarConfig) -> Vectors:
-    """Skip-gram vectors (Mikolov et al. 2013) of the words of text files, by gensim.
-
-    Raises UsageError where gensim is missing, DataError where no word is frequent enough.
-    """
-    try:
-        from gensim.models import Word2Vec
-    except ImportError as error:
-        raise UsageError(
-            "--text",
-            _("learning vectors needs gensim, which is not installed"),
-            _("install it with: pip install 'cnlu[similar]', or give existing vectors with --vectors"),
-        ) from error
-    segmenter = BulkSegmenter(Segmenter())
-    with scratch_folder() as folder:
-        segmented = folder / "words.txt"
-        with open(segmented, "w", encoding="utf-8") as file:
-            _segment(texts, segmenter, file)
-        try:
-            model: Any = Word2Vec(
-                corpus_file=str(segmented),
-                vector_size=config.width,
-                window=config.window,
-                min_count=config.min_count,
-                sg=1,
-                epochs=config.passes,
-                workers=config.threads or os.cpu_count() or 1,
-                seed=config.seed,
-            )
-        except RuntimeError as error:  # gensim: you must first build vocabulary
-            raise _too_rare(config) from error
-    keep = [i for i, word in enumerate(model.wv.index_to_key) if is_chinese(word)]
-    if not keep:
-        raise _too_rare(config)
-    return Vectors([model.wv.index_to_key[i] for i in keep], model.wv.vectors[keep])
-
-
-def _too_rare(config: SimilarConfig) -> DataError:
-    return DataError(
-        "similar.min_count",
-        _("no Chinese word occurs {count} times in the text", count=config.min_count),
-        _("lower it or give more text"),
-    )
-
-
-def _segment(texts: Sequence[str], segmenter: BulkSegmenter, file: TextIO) -> None:
-    """Write each line of the texts as words separated by spaces."""
-    with progress("segmenting words", None, "B") as bar:
-        for block in blocks(expand(texts)):
-            for line in (line for line in read_lines(block).texts if "\0" not in line):
-                bounds = np.append(np.flatnonzero(segmenter.starts(line)), len(line)).tolist()
-                words = [line[a:b] for a, b in pairwise(bounds)]
-                file.write(" ".join(word for word in words if not word.isspace()) + "\n")
-            bar.update(len(block.data))
 
 
 def neighbours(vectors: Vectors, config: SimilarConfig) -> Neighbours:
