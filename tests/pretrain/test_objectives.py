@@ -12,6 +12,7 @@ from cnlu_pretrain.batching.tensors import parts
 from cnlu_pretrain.config import MaskingConfig, ObjectivesConfig
 from cnlu_pretrain.encoder.load import generator_for
 from cnlu_pretrain.masking.masker import IGNORED, Masked, Masker
+from cnlu_pretrain.masking.random_tokens import uniform_tokens
 from cnlu_pretrain.objectives.losses import Pretrainer
 
 MASK, VOCABULARY = 4, 1000
@@ -28,7 +29,8 @@ def batch_of(rows: int = 64, width: int = 64) -> Batch:
 
 
 def masked_of(batch: Batch, **masking) -> Masked:
-    masker = Masker(MaskingConfig(**masking), seed=1, mask=MASK, ordinary=np.arange(5, VOCABULARY))
+    random_tokens = uniform_tokens(np.arange(5, VOCABULARY), VOCABULARY)
+    masker = Masker(MaskingConfig(**masking), seed=1, mask=MASK, random_tokens=random_tokens)
     return masker(batch.tokens, batch.flags, 0, np.arange(len(batch.tokens)))
 
 
