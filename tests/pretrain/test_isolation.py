@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from cnlu.errors import UsageError
 from cnlu_pretrain import rng
@@ -15,6 +16,7 @@ from cnlu_pretrain.config import MaskingConfig, ObjectivesConfig, PretrainConfig
 from cnlu_pretrain.corpus.corpus import Corpus, open_corpus
 from cnlu_pretrain.encoder.load import load_encoder
 from cnlu_pretrain.masking.masker import Masker
+from cnlu_pretrain.objectives.isolation import check_isolation
 from cnlu_pretrain.objectives.losses import TensorBatch, model_inputs
 
 
@@ -81,3 +83,21 @@ def test_isolation_is_refused_where_it_has_no_effect(settings):
     more = {name: value for name, value in settings.items() if name != "objectives"}
     with pytest.raises(UsageError, match=r"run\.isolate: has no effect with"):
         PretrainConfig(run=RunConfig(isolate="sentence", **more), **sections)
+
+
+@pytest.mark.parametrize("family", ["bert", "electra", "ernie", "distilbert"])
+def test_families_whose_positions_can_be_set_can_be_isolated(family):
+    check_isolation(random_model(family))
+
+
+def test_a_family_that_counts_positions_from_another_number_is_refused():
+    with pytest.raises(UsageError, match=r"run\.isolate: the family roberta cannot keep the texts of a row apart"):
+        check_isolation(random_model("roberta"))
+
+
+def random_model(family: str) -> PreTrainedModel:
+    torch.manual_seed(1)
+    sizes = {"vocab_size": 40, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    if family == "distilbert":
+        sizes = {"vocab_size": 40, "dim": 32, "hidden_dim": 64, "n_layers": 2, "n_heads": 2}
+    return AutoModel.from_config(AutoConfig.for_model(family, **sizes), attn_implementation="sdpa")

@@ -14,6 +14,7 @@ from cnlu_pretrain.distill.distiller import Distiller
 from cnlu_pretrain.distill.student import build_student
 from cnlu_pretrain.distill.vocabulary import kept_ids, smaller_corpus
 from cnlu_pretrain.encoder.load import generator_for, load_encoder, random_encoder
+from cnlu_pretrain.objectives.isolation import check_isolation
 from cnlu_pretrain.objectives.losses import Pretrainer
 from cnlu_pretrain.run.request import RunRequest
 
@@ -42,6 +43,8 @@ def _encoder(request: RunRequest, corpus: Corpus) -> RunModel:
     else:
         loaded = random_encoder(corpus, config)
     model = loaded.model
+    if config.run.isolate != "none":
+        check_isolation(model.base_model)
     torch.manual_seed(config.run.seed)
     generator = generator_for(model, objectives.generator_share) if objectives.replaced_token else None
     torch.manual_seed(config.run.seed)  # the heads start alike with and without a generator
@@ -57,6 +60,7 @@ def _student(request: RunRequest, corpus: Corpus) -> RunModel:
     teacher = load_encoder(
         request.teacher, corpus, replace(config.run, dropout=0.0), trains_head=False
     ).model.base_model
+    check_isolation(teacher)
     keep = kept_ids(corpus, config.distill.min_count)
     smaller = smaller_corpus(corpus, keep)
     teacher_ids = torch.from_numpy(keep)
