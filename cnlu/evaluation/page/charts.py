@@ -40,18 +40,9 @@ def matrix(report_data: ReportData, numbers: Mapping[str, int]) -> Html:
         [_column(label) for label in shown_columns],
     )
     body = [_row(gold, shown_columns, cells, numbers) for gold in rows]
-    caption = [_("How often each annotated intent (row) was answered as each intent (column).")]
-    if left_out:
-        caption.append(
-            n_(
-                "{count} more intent without confusions is left out.",
-                "{count} more intents without confusions are left out.",
-                left_out,
-            )
-        )
     dense = "matrix dense" if len(shown_columns) > WHOLE_MATRIX else "matrix"
     return inner(
-        tag("p", " ".join(caption), class_="muted"),
+        tag("p", _caption(left_out), class_="muted"),
         tag(
             "div",
             tag("table", tag("thead", head), tag("tbody", body), class_=dense),
@@ -59,6 +50,18 @@ def matrix(report_data: ReportData, numbers: Mapping[str, int]) -> Html:
             tabindex="0",
         ),
     )
+
+
+def _caption(left_out: int) -> str:
+    caption = _("How often each annotated intent (row) was answered as each intent (column).")
+    if not left_out:
+        return caption
+    more = n_(
+        "{count} more intent without confusions is left out.",
+        "{count} more intents without confusions are left out.",
+        left_out,
+    )
+    return f"{caption} {more}"
 
 
 def _column(label: str | None) -> Html:

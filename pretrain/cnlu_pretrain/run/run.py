@@ -29,19 +29,12 @@ def run(request: RunRequest, log: Callable[[str], None] = no_log) -> None:
 
     Checkpoints stay in ENCODER.training until the encoder is written; the last one is written with it.
     """
-    config = request.config
     resumed_from = checkpoint_folder(request)
-    force = request.force or extends(request, resumed_from)
-    check_out(request.out, force, "encoder", lambda folder: (folder / "config.json").exists())
-    if request.probe:
-        request.probe.check()
-    corpus = open_corpus(request.corpus)
-    if not corpus.shards or not corpus.tokens:
-        raise UsageError(request.corpus, _("the corpus has no text to train on"), _("prepare it again"))
+    corpus = _check(request, resumed_from)
     similar = _similar(request, corpus)
     model = load_run_model(request, corpus)
     corpus = model.corpus
-    accelerator = accelerator_for(request.device, config.run, unused_parameters=model.head_is_new)
+    accelerator = accelerator_for(request.device, request.config.run, unused_parameters=model.head_is_new)
     main_log = log if accelerator.is_main_process else no_log
     for note in model.notes:
         main_log(note)
@@ -70,6 +63,18 @@ def run(request: RunRequest, log: Callable[[str], None] = no_log) -> None:
             )
     accelerator.wait_for_everyone()
     accelerator.end_training()
+
+
+def _check(request: RunRequest, resumed_from: Path) -> Corpus:
+    """Check the request before anything is loaded; returns the opened corpus."""
+    force = request.force or extends(request, resumed_from)
+    check_out(request.out, force, "encoder", lambda folder: (folder / "config.json").exists())
+    if request.probe:
+        request.probe.check()
+    corpus = open_corpus(request.corpus)
+    if not corpus.shards or not corpus.tokens:
+        raise UsageError(request.corpus, _("the corpus has no text to train on"), _("prepare it again"))
+    return corpus
 
 
 @contextlib.contextmanager
