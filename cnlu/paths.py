@@ -29,6 +29,7 @@ _PATHS = {
     "add_tokens": "--add-tokens",
     "lexicon": "--lexicon",
     "similar": "--similar",
+    "teacher": "--teacher",
     "probe": "examples",
     "probe_test": "examples",
     "vectors": "--vectors",

@@ -16,7 +16,8 @@ from cnlu_pretrain.run.request import RunRequest
 
 def training_folder(out: Path) -> Path:
     """The folder with the checkpoints of a run that is not finished."""
-    return resolve(out).with_name(out.name + ".training")
+    target = resolve(out)
+    return target.parent / f"{target.name}.training"  # with_name() refuses the root, which check_out() explains better
 
 
 def checkpoint_folder(request: RunRequest) -> Path:
