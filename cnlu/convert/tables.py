@@ -46,8 +46,8 @@ def read_table(place: str, text: str, result: Result, columns: tuple[str | None,
         result.ignored[_("rows without a column of intents (name it with --intent)")] += len(result.data.examples)
     if others := [name for at, name in enumerate(header) if at not in (text_column, intent_column)]:
         names = ", ".join(others)
-        what = n_("column {columns}", "columns {columns}", len(others), columns=names)
-        result.ignored[what] += len(result.data.examples)
+        ignored_columns = n_("column {columns}", "columns {columns}", len(others), columns=names)
+        result.ignored[ignored_columns] += len(result.data.examples)
 
 
 def _find_columns(place: str, header: list[str], columns: tuple[str | None, str | None]) -> tuple[int, int | None]:
