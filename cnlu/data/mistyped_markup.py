@@ -27,17 +27,21 @@ _ASCII = str.maketrans("｛｝“”：，", '{}"":,')
 def find_mistyped_markup(line: str, source: str, jsonl: bool = False) -> Iterator[MistypedMarkup]:
     """Find all matches in a line, in linear time; in the text of a JSONL file, correct annotations are matches too."""
     for match in _PATTERN.finditer(line):
-        behind = match["fields"] or match["open"] + match["close"]
-        exact = match["left"] + match["right"] == "[]" and not match["gap"] and behind[0] + behind[-1] in ("()", "{}")
+        second_brackets = match["fields"] or match["open"] + match["close"]
+        exact = (
+            match["left"] + match["right"] == "[]"
+            and not match["gap"]
+            and second_brackets[0] + second_brackets[-1] in ("()", "{}")
+        )
         if exact and not jsonl:
             continue
-        entity, annotation = _from_fields(match["fields"]) if match["fields"] else _short(match["inside"])
+        entity, annotation = _from_fields(match["fields"]) if match["fields"] else _parse_short_form(match["inside"])
         if entity:
             correction = f"[{match['surface']}]{annotation}" if annotation and not jsonl else ""
             yield MistypedMarkup(source=source, text=line, written=match[0], correction=correction, entity=entity)
 
 
-def _short(inside: str) -> tuple[str, str]:
+def _parse_short_form(inside: str) -> tuple[str, str]:
     """(type, annotation)"""
     kind, *value = _COLON.split(inside, maxsplit=1)
     kind = kind.strip()

@@ -163,7 +163,7 @@ def _fix_for_empty(kind: str, name: str) -> str:
 
 
 def _as_block(examples: Node, kind: str) -> Node:
-    """The node, with the `- ` that is optional before the name of a table's file."""
+    """The node, with `- ` added before the name of a table's file, where it is optional."""
     if kind == "lookup" and examples.kind == "scalar" and is_table(examples.text.strip()):
         return replace(examples, text="- " + examples.text.strip().removeprefix("-"))
     return examples
