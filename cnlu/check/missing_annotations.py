@@ -189,7 +189,7 @@ def _missing_in_type(kind: str, hits: list[Hit], values: dict[str, AnnotatedValu
     if len(hits) < _MIN_PLACES or len(hits) < _MIN_SHARE * (annotated + len(hits)):
         return
     problem = _(
-        "is annotated in {share} of the places where its values occur; without an annotation are {values}",
+        "is annotated in {share} of the places where its values occur; these have no annotation: {values}",
         share=percentage(annotated, annotated + len(hits)),
         values=_listed(hits),
     )

@@ -26,7 +26,7 @@ def _characters_of_text(text: Features) -> set[str]:
 
 
 def known_share(features: Features, known: int, seen: Container[str]) -> float:
-    """The mean, from 0 to 1, of the share of known features (`known` is their number) and that of seen characters."""
+    """The mean of two shares, 0..1: known features (`known` is their number) and characters that are in `seen`."""
     total, characters = sum(map(len, features.characters)), _characters_of_text(features)
     if not total or not characters:
         return 1.0

@@ -47,7 +47,7 @@ def stitch(pieces: Sequence[tuple[Window, Scores]], whole: Scores | None = None)
     """The scores of one text that was run in windows; each window contributes the characters that it keeps.
 
     The intent's scores come from `whole`, which is the output for the text that `features.windows.Plan` picks for the
-    intent. A single window needs none.
+    intent; None for a single window.
     """
     if whole is None:
         return pieces[0][1]
