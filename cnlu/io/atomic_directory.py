@@ -20,7 +20,7 @@ from typing import Any
 
 from cnlu.errors import CnluError, UsageError
 from cnlu.i18n import _
-from cnlu.interrupts import held_back
+from cnlu.interrupts import defer_signals
 
 _STALE_AFTER = 3600.0
 """Seconds after which a temporary sibling is a killed writer's; a younger one may be another writer's."""
@@ -57,7 +57,7 @@ def write_dir(path: Path, files: Mapping[str, bytes]) -> None:
             _write_file(temporary / name, content)
         replace_dir(path, temporary)
     finally:
-        with held_back():
+        with defer_signals():
             shutil.rmtree(temporary, ignore_errors=True)
 
 
@@ -70,7 +70,7 @@ def replace_dir(path: Path, fresh: Path) -> None:
     with _parent_lock(path.parent):
         _put_back(path)
         _sweep(path)
-        with held_back():
+        with defer_signals():
             try:
                 _exchange(fresh, path)
             finally:
@@ -188,7 +188,7 @@ def _probe_parent(path: Path) -> None:
     while not os.path.lexists(parent):
         parent = parent.parent
     probe = parent / _temporary(path).name
-    with held_back():
+    with defer_signals():
         probe.mkdir()
         probe.rmdir()
 

@@ -98,14 +98,14 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 def settings_of(arguments: argparse.Namespace) -> ServerSettings:
     """The settings that the options give; raises UsageError for values that cannot work."""
-    given = {field.name: getattr(arguments, field.name) for field in fields(ServerSettings) if field.name in arguments}
-    given["model"] = Path(given["model"])
-    given["annotate"] = None if given["annotate"] is None else Path(given["annotate"])
-    given["allowed_hosts"] = tuple(given["allowed_hosts"])
-    given["language"] = _language(getattr(arguments, "lang", None) or os.environ.get(VARIABLE))
-    if given["token"] is None:
-        given["token"] = os.environ.get(TOKEN_VARIABLE) or None
-    return ServerSettings(**given)
+    values = {field.name: getattr(arguments, field.name) for field in fields(ServerSettings) if field.name in arguments}
+    values["model"] = Path(values["model"])
+    values["annotate"] = None if values["annotate"] is None else Path(values["annotate"])
+    values["allowed_hosts"] = tuple(values["allowed_hosts"])
+    values["language"] = _language(getattr(arguments, "lang", None) or os.environ.get(VARIABLE))
+    if values["token"] is None:
+        values["token"] = os.environ.get(TOKEN_VARIABLE) or None
+    return ServerSettings(**values)
 
 
 def _language(name: str | None) -> str | None:

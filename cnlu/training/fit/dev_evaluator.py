@@ -82,8 +82,8 @@ class DevWindow(NamedTuple):
 class DevEvaluator:
     """Scores the dev examples; features are computed once, and results are assembled as at run time.
 
-    The examples are held out from training. Or they are among the `learned` examples, and some members of the ensemble
-    do not learn from them at first: `held_out_by` holds the masks of these members. No example is blank.
+    The examples are either held out from training, or among the `learned` examples that some members of the ensemble
+    do not learn from at first; then `held_out_by` holds the masks of these members. No example is blank.
 
     For multi-intent, as many synthesized pairs are added, because few users annotate pairs, and sentences with one
     intent do not show how likely a second one is.
