@@ -90,11 +90,11 @@ def stopped(number: int) -> int:
 @contextmanager
 def exit_immediately() -> Iterator[None]:
     """For long imports before any work: within the context, a signal ends the process immediately."""
-    before, _State.exit_immediately = _State.exit_immediately, _State.listening
+    previous, _State.exit_immediately = _State.exit_immediately, _State.listening
     try:
         yield
     finally:
-        _State.exit_immediately = before
+        _State.exit_immediately = previous
 
 
 @contextmanager
@@ -118,11 +118,11 @@ def block_sigint_in_children() -> Iterator[None]:
     from multiprocessing import resource_tracker
 
     resource_tracker.ensure_running()  # otherwise the first process that is started unmasks the signals
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
 
 
 def _handle_signal(number: int, frame: FrameType | None) -> None:

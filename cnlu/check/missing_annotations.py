@@ -206,7 +206,7 @@ def _missing_in_type(kind: str, hits: list[Hit], values: dict[str, AnnotatedValu
 def _listed(hits: list[Hit], limit: int = 5) -> str:
     """The values by their number of unannotated places: “可以” (12), “你好” (3) and 40 more."""
     counts = Counter(hit.value for hit in hits).most_common()
-    named = ", ".join(f"{shown(value)} ({count})" for value, count in counts[:limit])
+    listed = ", ".join(f"{shown(value)} ({count})" for value, count in counts[:limit])
     if len(counts) <= limit:
-        return named
-    return _("{listed} and {count} more", listed=named, count=len(counts) - limit)
+        return listed
+    return _("{listed} and {count} more", listed=listed, count=len(counts) - limit)

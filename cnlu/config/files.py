@@ -76,11 +76,11 @@ def load_config(
     return config
 
 
-def find_config(named: str | None) -> str | Path | None:
+def find_config(name_or_path: str | None) -> str | Path | None:
     """The file that `--config` names: a path, or else a shipped file. Raises UsageError if there is neither."""
-    if named is None or os.path.exists(named) or os.sep in named:
-        return named
-    return config_path(named)
+    if name_or_path is None or os.path.exists(name_or_path) or os.sep in name_or_path:
+        return name_or_path
+    return config_path(name_or_path)
 
 
 def read_values(

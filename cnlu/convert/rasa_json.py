@@ -62,13 +62,14 @@ def _read_table(place: str, table: Located, result: Result) -> None:
         result.add_entry(at, result.data.lookups, table.get("name"), element)
 
 
-def table_lines(place: str, at: str, named: object, result: Result) -> list[str]:
-    """The entries of the lookup file `named` by the file `place`; it must be in the folder of `place` or below."""
+def table_lines(place: str, at: str, file_name: object, result: Result) -> list[str]:
+    """The entries of the lookup file that the file `place` names; it must be in the folder of `place` or below."""
     folder = Path(place).parent.resolve()
-    path = (folder / str(named)).resolve() if isinstance(named, str) and "\0" not in named else None
+    path = (folder / str(file_name)).resolve() if isinstance(file_name, str) and "\0" not in file_name else None
     if path is None or folder not in path.parents or not path.is_file():
         problem = _(
-            "the file {file} of the lookup table is not in the folder of the file that names it", file=shown(str(named))
+            "the file {file} of the lookup table is not in the folder of the file that names it",
+            file=shown(str(file_name)),
         )
         result.skip(at, problem)
         return []

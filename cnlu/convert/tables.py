@@ -79,7 +79,7 @@ def _cells(text: str, delimiter: str) -> list[str]:
         return []
 
 
-def _column(header: list[str], named: str | None, usual: tuple[str, ...]) -> int | None:
+def _column(header: list[str], column_name: str | None, usual: tuple[str, ...]) -> int | None:
     lower = [cell.lower() for cell in header]
-    names = (named.lower(),) if named else usual
+    names = (column_name.lower(),) if column_name else usual
     return next((lower.index(name) for name in names if name in lower), None)

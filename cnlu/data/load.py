@@ -37,13 +37,13 @@ def load_data(
     and issues are not summarized in notes. Raises DataError for a missing or empty file, a folder without data files,
     a file of another format, and if there are no examples at all.
     """
-    named = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    path_list = [paths] if isinstance(paths, (str, Path)) else list(paths)
     settings = settings or DataConfig()
     data = NluData(invalid=[] if keep_invalid else None, synonyms_by_type=settings.synonyms == "by_type")
-    folders = tuple(Path(path) for path in named if os.path.isdir(path))
+    folders = tuple(Path(path) for path in path_list if os.path.isdir(path))
     allowed = AllowedFolders(folders, settings.files == "anywhere")
     seen: set[str] = set()
-    for path in named:
+    for path in path_list:
         for file, by_user in _files(Path(path)):
             real = os.path.realpath(file)
             if real in seen:
@@ -56,16 +56,16 @@ def load_data(
                 raise DataError(file, problem, fix)
             _read(file, by_user, data, allowed)
     if not data.examples and not data.invalid:
-        _raise_no_examples(named, data)
+        _raise_no_examples(path_list, data)
     report_mistyped_markup(data)
     if not keep_invalid:
         _note_issues(data)
     return data
 
 
-def _raise_no_examples(named: Sequence[str | Path], data: NluData) -> NoReturn:
-    place = ", ".join(str(path) for path in named)
-    if not named:
+def _raise_no_examples(path_list: Sequence[str | Path], data: NluData) -> NoReturn:
+    place = ", ".join(str(path) for path in path_list)
+    if not path_list:
         problem = _("no path is given")
     elif data.notes:
         problem = _("there are no examples ({note})", note=data.notes[0].rstrip("."))

@@ -137,12 +137,12 @@ def _report_unknown_keys(fields: dict[str, Any], surface: str, line: _AnnotatedL
             line.data.add_issue("unknown-key", line.place, line.text, problem, fix_for_key(key, _KEYS))
 
 
-def fix_for_key(key: str, known: Sequence[str]) -> str:
+def fix_for_key(key: str, known_keys: Sequence[str]) -> str:
     """The fix for an unknown key, given the known ones."""
-    similar = difflib.get_close_matches(key, known, n=1, cutoff=0.75)
+    similar = difflib.get_close_matches(key, known_keys, n=1, cutoff=0.75)
     if similar:
         return _("write {key}, or remove it", key=similar[0])
-    return _("use one of the keys {keys}, or remove it", keys=", ".join(known))
+    return _("use one of the keys {keys}, or remove it", keys=", ".join(known_keys))
 
 
 def emit_markup(text: str, entities: Sequence[Entity], place: str) -> str:

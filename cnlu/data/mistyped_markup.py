@@ -62,11 +62,11 @@ def _from_fields(written: str) -> tuple[str, str]:
 def report_mistyped_markup(data: NluData) -> None:
     """Keep the elements of `data.mistyped_markup` that are likely, given all of the data, and add an issue for each."""
     types = {entity.entity for example in data.examples for entity in example.entities}
-    known = {name.casefold() for name in (*types, *data.lookups, *data.regexes)}
+    known_names = {name.casefold() for name in (*types, *data.lookups, *data.regexes)}
     likely = []
     for markup in data.mistyped_markup:
         jsonl = not markup.correction
-        if markup.entity.casefold() not in known and (jsonl or not _IDENTIFIER.fullmatch(markup.entity)):
+        if markup.entity.casefold() not in known_names and (jsonl or not _IDENTIFIER.fullmatch(markup.entity)):
             continue
         likely.append(markup)
         written = shown(markup.written)

@@ -66,7 +66,7 @@ def load_from_graph(graph: bytes, where: str) -> Backbone:
         return _rebuilt(model)
     except CnluError:
         raise
-    except Exception as error:  # the metadata may come from anybody
+    except Exception as error:  # the metadata may come from an untrusted source
         problem = _("the metadata of its encoder does not match its weights ({reason})", reason=one_line(error))
         raise UsageError(where, problem, _("name another model")) from error
 

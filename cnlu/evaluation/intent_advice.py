@@ -103,10 +103,10 @@ def _intents_with_few_examples(report_data: ReportData) -> list[Finding]:
     limit = max(min(FEW_EXAMPLES, usual * 3 / 4), usual / 2)
     totals = Counter(gold for _, gold, _, _ in report_data.intents)
     wrong = Counter(gold for _, gold, answer, _ in report_data.intents if gold != answer)
-    few = [label for label in wrong if 0 < counts.get(label, 0) < limit]
-    if not few:
+    small_intents = [label for label in wrong if 0 < counts.get(label, 0) < limit]
+    if not small_intents:
         return []
-    few.sort(key=lambda label: (-wrong[label], label))
+    small_intents.sort(key=lambda label: (-wrong[label], label))
     advice = n_(
         "The median intent had {count} example. Write more for these first, and vary them: other word orders, short "
         "answers, typos, omissions.",
@@ -116,10 +116,10 @@ def _intents_with_few_examples(report_data: ReportData) -> list[Finding]:
     )
     return [
         Finding(
-            weight=sum(wrong[label] for label in few),
+            weight=sum(wrong[label] for label in small_intents),
             problem=pieces(_("These intents had few training examples.")),
             advice=pieces(advice),
-            points=[_point(label, counts[label], wrong[label], totals[label]) for label in few[:12]],
+            points=[_point(label, counts[label], wrong[label], totals[label]) for label in small_intents[:12]],
         )
     ]
 

@@ -63,7 +63,7 @@ def read_weights(files: ModelFiles, model: Interpreter, encoder_width: int = 0) 
     try:
         weights = _checked(files.files[NETWORK_WEIGHTS], _parameters(expected))
         return weights | _sparse_tables(files.files["model.onnx"], expected)
-    except Exception as error:  # the directory may come from anybody
+    except Exception as error:  # the directory may come from an untrusted source
         raise ModelError(
             place,
             _("does not fit the model's other files ({reason})", reason=one_line(error)),

@@ -128,9 +128,9 @@ def _is_nested(node: Node) -> bool:
     for body in bodies:
         inner = [part for part in body if _repeats_much(part)]
         for repeat in inner:
-            own = _characters([repeat])
+            repeated_characters = _characters([repeat])
             others = [part for part in body if part is not repeat and not _may_be_empty(part)]
-            if not any(_characters([part]).isdisjoint(own) for part in others):
+            if not any(_characters([part]).isdisjoint(repeated_characters) for part in others):
                 return True
     return False
 

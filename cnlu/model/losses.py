@@ -72,9 +72,9 @@ def segment_intent_loss(scores: Tensor, gold: Tensor) -> Tensor:
     A character belongs to one intent. This cross-entropy separates similar intents, so that a sentence with one
     intent does not get a similar one as well.
     """
-    known = (gold != IGNORE_INDEX).sum()
+    labelled_count = (gold != IGNORE_INDEX).sum()
     total = F.cross_entropy(scores.flatten(0, 1), gold.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
-    return total / known.clamp_min(1)
+    return total / labelled_count.clamp_min(1)
 
 
 def intent_loss(scores: Tensor, gold: Tensor, config: ModelConfig, labelled: Tensor | None = None) -> Tensor:

@@ -57,7 +57,7 @@ def viterbi(lattice: Lattice, emissions: Floats) -> list[int]:
 def span_confidences(lattice: Lattice, emissions: Floats, spans: Sequence[tuple[int, int, str]]) -> list[float]:
     """The probability of each (start, end, type) span: of its tag path, among all legal sequences.
 
-    `emissions` is [L, T]; spans lie within it and are not empty. The path includes the end of the span, so a BIO span
+    `emissions` is [L, T]; spans are within it and not empty. The path includes the end of the span, so a BIO span
     that a further I tag extends does not count. Raises ModelError if the emissions are not finite.
     """
     if not spans:

@@ -76,7 +76,7 @@ def _add_limit_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_number(parser: argparse.ArgumentParser, name: str, text: str, metavar: str = "N") -> None:
-    """Adds the option of a numeric setting; the metavar N stands for a whole number."""
+    """Adds the option of a numeric setting; the metavar N means a whole number."""
     low, high = RANGES[name]
     read = whole(int(low), int(high)) if metavar == "N" else real(low, high)
     option = f"--{name.replace('_', '-')}"
@@ -109,7 +109,7 @@ def settings_of(arguments: argparse.Namespace) -> ServerSettings:
 
 
 def _language(name: str | None) -> str | None:
-    """The language that a name such as zh_CN.UTF-8 stands for; None without a name."""
+    """The language of a name such as zh_CN.UTF-8; None without a name."""
     if not name:
         return None
     return "zh" if name.lower().startswith("zh") else "en"

@@ -36,7 +36,7 @@ def near_duplicate_keys(texts: Sequence[str]) -> NDArray[np.uint64]:
     return keys
 
 
-def one_apart_keys(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+def one_edit_keys(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     """Hashes of every text, and of every text with one of its characters deleted.
 
     Two texts with a hash in common are equal, or differ by one character replaced, added or missing (the deletions of

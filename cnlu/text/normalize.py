@@ -98,7 +98,7 @@ class _PieceTable(dict[str, str]):
                 piece = piece.casefold()
             if piece == before:
                 break
-        # A spacing accent such as ´ would turn into a space and a mark: a word break that nobody wrote.
+        # A spacing accent such as ´ would turn into a space and a mark, which adds a word break.
         if not piece or (any(c.isspace() for c in piece) and not ch.isspace()):
             return ch
         return piece

@@ -151,7 +151,7 @@ class DevEvaluator:
         in_scope = [i for i in labelled if self.examples[i].intent != self.out_of_scope_intent]
         oos_scorer = fit_oos_scorer(
             [assembler.energy(scores[i].intent) for i in in_scope],
-            [scores[i].known for i in in_scope],
+            [scores[i].known_share for i in in_scope],
             calibration.temperature,
             self.learned,
             self.seen_characters,
@@ -208,7 +208,7 @@ class DevEvaluator:
             arrays = scorer([window.row for window in batch])
             for i, (example, window, row, share) in enumerate(batch):
                 outputs = (array[i, : len(row)] if array.ndim == 3 else array[i] for array in arrays)
-                parts[example][window] = Scores(*outputs, known=share)
+                parts[example][window] = Scores(*outputs, known_share=share)
         return [_stitched(plan, scores) for plan, scores in zip(self.plans, parts, strict=False)]
 
 

@@ -88,16 +88,16 @@ def _fillers(words: Sequence[Word], start: int, end: int) -> Iterator[tuple[int,
     """(first word, one past the last) of each filler of a clause, from the left."""
     table = fillers()
     spans = [(start + a, start + b) for a, b in phrases(words[start:end], table, max(map(len, table)))]
-    places = {(a, b): table["".join(word.text for word in words[a:b])] for a, b in spans}
-    left, right = start, end
+    allowed_places = {(a, b): table["".join(word.text for word in words[a:b])] for a, b in spans}
+    core_start, core_end = start, end
     for a, b in spans:
-        if a == left and "begins" in places[a, b]:
-            left = b
+        if a == core_start and "begins" in allowed_places[a, b]:
+            core_start = b
     for a, b in reversed(spans):
-        if b == right and a >= left and "ends" in places[a, b]:
-            right = a
+        if b == core_end and a >= core_start and "ends" in allowed_places[a, b]:
+            core_end = a
     for a, b in spans:
-        inside = "inside" in places[a, b] and a > start
-        alone = "alone" in places[a, b] and (a, b) == (start, end)
-        if b <= left or a >= right or inside or alone:
+        is_inside = "inside" in allowed_places[a, b] and a > start
+        is_alone = "alone" in allowed_places[a, b] and (a, b) == (start, end)
+        if b <= core_start or a >= core_end or is_inside or is_alone:
             yield a, b
