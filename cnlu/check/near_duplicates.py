@@ -23,7 +23,7 @@ _NEGATIONS = frozenset("不没無无别未非莫勿甭否")
 _LONG = 20
 """Length in characters from which texts are also compared by their character bigrams"""
 _SHORT = 4
-"""In texts shorter than this, particles are kept: a bot needs both 好 and 好啊"""
+"""Particles are kept if the text is shorter than this without them: a bot needs both 好 and 好啊"""
 _MAX_COMPARED = 8
 """Number of preceding texts with the same hash that a text is compared with"""
 _PLACEHOLDERS = range(0xF0000, 0x10FFFE)

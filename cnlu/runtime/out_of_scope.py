@@ -26,7 +26,7 @@ its weight with 2,000 examples is 0.3, which was best there (docs/benchmarks/out
 PRIOR_ENERGY_SD, PRIOR_KNOWN_SD = 0.6, 0.13
 """Prior standard deviations of the energy, in units of the temperature, and of the known share."""
 PRIOR_COUNT = 8
-"""Number of sentences that the prior standard deviations weigh as much as."""
+"""Weight of the prior standard deviations, as a number of sentences."""
 WIDTHS_TO_MEAN = 3.0
 """Distance between the edge and the mean of the in-scope sentences, in widths; the score at the mean is 0.05."""
 

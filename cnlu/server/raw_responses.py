@@ -8,7 +8,7 @@ from cnlu.i18n import _
 from cnlu.server.responses import busy_error, encode, error_body
 
 MAX_HEAD = 32 << 10
-"""Maximum bytes of the request line and headers, and of the framing of a chunked body."""
+"""Maximum bytes of the request line and headers, and separately of the framing of a chunked body."""
 MAX_HEADERS = 100
 """Maximum number of headers of a request, trailers included: each takes far more memory than its bytes."""
 

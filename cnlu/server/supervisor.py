@@ -96,7 +96,7 @@ class Supervisor:
                     )
 
     def supervise(self) -> None:
-        """Kills workers that hang, removes dead ones and fills empty slots; call it again and again."""
+        """Kills workers that hang, removes dead ones and fills empty slots; `serve` calls it in a loop."""
         self._poll()
         now = time.monotonic()
         for number, slot in enumerate(self._slots, 1):

@@ -1,7 +1,7 @@
 """Finds words that are not in the dictionary with jieba's hidden Markov model: a character is at the B(eginning), in
 the M(iddle) or at the E(nd) of a word, or is a S(ingle) one.
 
-The tables are jieba's. The search is not, so that the words do not depend on the backend: jieba and rjieba add the
+The tables are jieba's; the search is cnlu's, so that words do not depend on the backend: jieba and rjieba add the
 same logarithms in different orders, and if two segmentations are equally likely (it takes repetitions, as in
 丈一西一西知生西知生西万) rounding makes them choose differently. The words do not depend either on the list of
 deleted words that `jieba.del_word` keeps for the whole process.

@@ -197,7 +197,7 @@ def _read_dictionary(path: Path) -> tuple[dict[str, int], int]:
     """jieba's table of word frequencies, including every prefix of a word (with 0), and their sum.
 
     A word that the file has twice counts once, as in rjieba (jieba's own sum is larger by 3 in 60 million). Reading the
-    text is faster here than reading jieba's binary cache, so there is no cache that could be damaged, shared or
+    text in this way is faster than reading jieba's binary cache, so there is no cache that could be damaged, shared or
     tampered with.
     """
     freq: dict[str, int] = {}

@@ -25,7 +25,7 @@ Readings = tuple[str, ...]
 def substitute_homophones(
     examples: Sequence[Example], probability: float, seed: int, segmenter: Segmenter
 ) -> list[Example]:
-    """A copy of each example, where each Chinese word outside the entities is a homophone with this probability.
+    """A copy of each example; a homophone replaces each Chinese word outside the entities with this probability.
 
     A homophone has the same number of characters and the same pinyin apart from tones. It is drawn from the common
     words of jieba's dictionary in proportion to their frequency. In a longer word without a homophone, one character is

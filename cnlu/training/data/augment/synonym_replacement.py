@@ -24,7 +24,7 @@ _MIN_CHARACTERS = 2
 def replace_synonyms(
     examples: Sequence[Example], probability: float, seed: int, segmenter: Segmenter, table: Mapping[str, Sequence[str]]
 ) -> list[Example]:
-    """A copy of each example, where each word or phrase of the `table` is a synonym with this probability.
+    """A copy of each example; a synonym replaces each word or phrase of the `table` with this probability.
 
     Only whole words outside the entities are replaced, and the longest phrase that begins at a word. Copies that equal
     their example are left out.

@@ -29,7 +29,7 @@ def substitute_values(
     lookups: Mapping[str, Sequence[str]] | None = None,
     synonyms: Synonyms | None = None,
 ) -> list[Example]:
-    """A copy of each example with entities, where each value is another of its kind with this probability.
+    """A copy of each example with entities; another value of its kind replaces each value with this probability.
 
     The new value comes from all examples. If the lookup table of the entity's type has entries that occur in no example
     of the kind, half of the new values come from the table, however long it is, because the values of the examples are
