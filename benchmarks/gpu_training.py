@@ -150,13 +150,13 @@ def measure(
     kept, current = list(copy.deepcopy(network).parameters()), list(network.parameters())
     config, encoder = TrainingConfig(batch_size=batch), EncoderConfig()
     optimizer = build_optimizer(network, config, encoder)
-    stepper = GradientAccumulator(
+    accumulator = GradientAccumulator(
         network=network,
         rows=rows,
         device=device,
         character_masking=None,
-        part=batch,
-        half=half,
+        micro_batch_size=batch,
+        bfloat16=half,
         log=lambda line: print(line, flush=True),
     )
     work = operations(network)
@@ -169,7 +169,7 @@ def measure(
         for chosen in plan_epoch(rows, config, epoch):
             set_rate(optimizer, step + 1, 1_000_000, config.warmup)
             optimizer.zero_grad()
-            stepper.accumulate(chosen)
+            accumulator.accumulate(chosen)
             clip_gradients(network, config.clip)
             optimizer.step()
             with torch.no_grad():
@@ -199,7 +199,7 @@ def measure(
         tokens=sum(tokens),
         operations=total,
         peak_memory=memory,
-        part=min(batch, stepper.part),
+        part=min(batch, accumulator.micro_batch_size),
     )
 
 

@@ -24,7 +24,7 @@ from measure import table
 
 from cnlu.data.load import load_data
 from cnlu.data.schema import Example
-from cnlu.evaluation.frames import predicted_frame, rightness
+from cnlu.evaluation.frames import frame_correctness, predicted_frame
 from cnlu.runtime.interpreter import Interpreter
 from cnlu.text.chars import is_han
 
@@ -116,7 +116,7 @@ def figures(model: Interpreter, examples: list[Example]) -> dict[str, dict[str, 
         found[name] = {
             "intents changed": sum(one[0] != two[0] for one, two in pairs) / count,
             "entities changed": sum(one[1] != two[1] for one, two in pairs) / count,
-            "frame accuracy": float(rightness(list(changed), results).mean()),
+            "frame accuracy": float(frame_correctness(list(changed), results).mean()),
         }
     return found
 

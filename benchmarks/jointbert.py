@@ -44,7 +44,7 @@ from cnlu.data.schema import Entity, Example
 from cnlu.data.split import stratified_split
 from cnlu.data.tags import TagSet
 from cnlu.errors import CnluError
-from cnlu.evaluation.frames import rightness
+from cnlu.evaluation.frames import frame_correctness
 from cnlu.evaluation.metrics import evaluate
 from cnlu.evaluation.report import check_report_out, find_errors, write_report
 from cnlu.runtime.labels import Labels
@@ -282,7 +282,7 @@ def fit(peer: Peer, train: list[Example], dev: list[Example], arguments: argpars
             optimizer.step()
             schedule.step()
             total += loss.item() * len(batch) / len(train)
-        score = float(rightness(dev, peer.parse(dev)).mean()) if dev else float(number)
+        score = float(frame_correctness(dev, peer.parse(dev)).mean()) if dev else float(number)
         if score >= best:
             best, best_pass, weights = score, number, copy.deepcopy(network.state_dict())
         on_dev = f", dev frames {score:.4f} (best {best:.4f}, pass {best_pass})" if dev else ""

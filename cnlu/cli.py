@@ -1,4 +1,4 @@
-"""The command line of cnlu. Each verb imports what it needs when it runs, so `cnlu parse` never touches torch."""
+"""The command line of cnlu. Each verb imports what it needs when it runs, so `cnlu parse` never imports torch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cnlu.paths import check_paths
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code. A user's mistake is one sentence on standard error, no traceback."""
+    """Run one command; returns the exit code. A user's mistake prints one sentence on standard error, no traceback."""
     try:
         use_language()
         parser = _parser()
@@ -60,10 +60,12 @@ def _failed(error: Exception | SystemExit) -> int:
     if isinstance(error, CnluError):
         _print_error(str(error))
         return error.exit_code
-    if isinstance(error, BrokenPipeError):  # nobody reads our output any more, nor a message
+    if isinstance(error, BrokenPipeError):  # the reader has closed the pipe, so a message would not arrive either
         _drop_output()
         return 1
-    if isinstance(error, OSError):  # not handled elsewhere: a path too long, a full disk behind standard output
+    if isinstance(
+        error, OSError
+    ):  # not handled elsewhere, such as a path that is too long or a full disk behind standard output
         place = error.filename if error.filename is not None else _("the output")
         fix = _("choose another place or free this one")
         _print_error(str(CnluError(place, error.strerror or type(error).__name__, fix)))

@@ -13,7 +13,7 @@ from cnlu.i18n import _
 @contextmanager
 def needed_for(what: str, extra: str) -> Iterator[None]:
     """Wraps a verb's first imports; raises UsageError, which names the extra, if a package is not installed."""
-    with interrupts.at_once():
+    with interrupts.exit_immediately():
         try:
             yield
         except ImportError as error:

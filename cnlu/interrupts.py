@@ -32,10 +32,10 @@ class Stop(KeyboardInterrupt):
 class _State:
     listening = False
     """Whether `listen` has installed the handlers"""
-    at_once = False
+    exit_immediately = False
     """Whether a signal ends the process immediately, because there is nothing to clean up"""
-    held = 0
-    """Number of nested `held_back` blocks, which must not be interrupted"""
+    deferring = 0
+    """Number of nested `defer_signals` blocks, which must not be interrupted"""
     received_signal: int | None = None
     """The first signal received"""
     message_printed = False
@@ -44,7 +44,7 @@ class _State:
 
 def listen() -> None:
     """Handle SIGINT and SIGTERM; a signal that the parent process set to be ignored (nohup) stays ignored."""
-    _State.listening = _State.at_once = True
+    _State.listening = _State.exit_immediately = True
     sys.unraisablehook = _unraisable
     if hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, _raise_again)
@@ -55,14 +55,14 @@ def listen() -> None:
 
 def begin() -> None:
     """The command begins: from now on there may be something to clean up, so a signal raises `Stop`."""
-    _State.at_once = False
+    _State.exit_immediately = False
 
 
 def end() -> None:
     """The command has ended: ignore Ctrl-C during shutdown; SIGTERM ends the process immediately."""
-    _State.held += 1
-    _State.at_once = True
-    answered()
+    _State.deferring += 1
+    _State.exit_immediately = True
+    clear_signal()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -71,7 +71,7 @@ def received_signal() -> int | None:
     return _State.received_signal
 
 
-def answered() -> None:
+def clear_signal() -> None:
     """Forget the signal, because it was handled without ending the process."""
     _State.received_signal = None
     if hasattr(signal, "setitimer"):
@@ -80,7 +80,7 @@ def answered() -> None:
 
 def stopped(number: int) -> int:
     """Print that the command stopped and ignore further signals; returns the exit code that reports the signal."""
-    _State.held += _State.listening  # nothing would handle another Stop
+    _State.deferring += _State.listening  # nothing would handle another Stop
     with suppress(OSError, ValueError, AttributeError):  # standard error may be closed
         print(f"\n{STOPPED_MESSAGE}", file=sys.stderr, flush=True)
     _State.message_printed = True
@@ -88,24 +88,24 @@ def stopped(number: int) -> int:
 
 
 @contextmanager
-def at_once() -> Iterator[None]:
+def exit_immediately() -> Iterator[None]:
     """For long imports before any work: within the context, a signal ends the process immediately."""
-    before, _State.at_once = _State.at_once, _State.listening
+    previous, _State.exit_immediately = _State.exit_immediately, _State.listening
     try:
         yield
     finally:
-        _State.at_once = before
+        _State.exit_immediately = previous
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
+def defer_signals() -> Iterator[None]:
     """For a few quick steps that belong together: within the context, a signal waits until they are done."""
-    _State.held += 1
+    _State.deferring += 1
     try:
         yield
     finally:
-        _State.held -= 1
-        if _State.received_signal is not None and not _State.held and not _unwinding():
+        _State.deferring -= 1
+        if _State.received_signal is not None and not _State.deferring and not _unwinding():
             raise Stop(_State.received_signal)
 
 
@@ -118,15 +118,15 @@ def block_sigint_in_children() -> Iterator[None]:
     from multiprocessing import resource_tracker
 
     resource_tracker.ensure_running()  # otherwise the first process that is started unmasks the signals
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
 
 
 def _handle_signal(number: int, frame: FrameType | None) -> None:
-    if _State.at_once:
+    if _State.exit_immediately:
         if not _State.message_printed:
             with suppress(OSError):
                 os.write(2, f"\n{STOPPED_MESSAGE}\n".encode())
@@ -135,12 +135,12 @@ def _handle_signal(number: int, frame: FrameType | None) -> None:
         _State.received_signal = number
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, RETRY_SECONDS, RETRY_SECONDS)
-    if not _State.held:
+    if not _State.deferring:
         raise Stop(number)
 
 
 def _raise_again(number: int, frame: FrameType | None) -> None:
-    if _State.received_signal is not None and not _State.held and not _unwinding():
+    if _State.received_signal is not None and not _State.deferring and not _unwinding():
         raise Stop(_State.received_signal)
 
 

@@ -48,7 +48,7 @@ _STANDARD_INPUT = (("input", "-"), ("texts", "-"))
 def check_paths(arguments: argparse.Namespace) -> None:
     """Raises UsageError for a path that is empty, invalid on every file system, a pipe or a device.
 
-    A device may have no end, and a pipe blocks until somebody writes. The verbs themselves report missing paths.
+    A device may have no end, and a pipe blocks until data is written to it. The verbs themselves report missing paths.
     """
     for place, path in _path_arguments(arguments):
         title = _PATHS[place]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from cnlu.i18n import _
 
 MIN_SIMILARITY = 0.7
-"""Least ratio of difflib for a misspelling: `layer` and `layers` have .91, `lr` and `layers` .5."""
+"""Minimum difflib ratio for a misspelling: `layer` and `layers` have .91, `lr` and `layers` .5."""
 
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "lr": ("learning_rate",),
@@ -82,17 +82,17 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "val_split": ("dev_fraction",),
     "validation_split": ("dev_fraction",),
 }
-"""A setting's name in other tools and papers (transformers, Keras, Rasa) -> names here; the first that exists is
+"""A setting's name in other tools and papers (transformers, Keras, Rasa) -> its names in cnlu; the first that exists is
 suggested."""
 
 OPTIONS = {"--max-steps": "run"}
-"""Options that are not settings -> the section that only the settings of their command have."""
+"""Options that are not settings -> the section that only the settings of the option's command have."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name most similar to `name`, or None if none is similar enough for a misspelling."""
-    close = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=MIN_SIMILARITY)
-    return close[0] if close else None
+    matches = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=MIN_SIMILARITY)
+    return matches[0] if matches else None
 
 
 def did_you_mean(suggestion: str | None) -> str:
@@ -102,9 +102,9 @@ def did_you_mean(suggestion: str | None) -> str:
 
 def suggest_section(name: str, inside: Iterable[str], sections: Mapping[str, Iterable[str]]) -> str | None:
     """For an unknown section with the settings `inside`: a section, or the first setting that exists elsewhere."""
-    if close := nearest(name, sections):
-        return close
-    settings = (elsewhere(key, sections) for key in inside)
+    if similar := nearest(name, sections):
+        return similar
+    settings = (find_in_sections(key, sections) for key in inside)
     return next((setting for setting in settings if setting), None)
 
 
@@ -114,16 +114,16 @@ def suggest_setting(name: str, section: str, sections: Mapping[str, Iterable[str
     for other in SYNONYMS.get(name.lower(), ()):
         if other in own or OPTIONS.get(other) == section:
             return other
-    return nearest(name, own) or elsewhere(name, sections, section)
+    return nearest(name, own) or find_in_sections(name, sections, section)
 
 
-def elsewhere(name: str, sections: Mapping[str, Iterable[str]], but: str = "") -> str | None:
-    """`section.setting` for a setting with this name or a synonym in any section except `but`; or an option."""
+def find_in_sections(name: str, sections: Mapping[str, Iterable[str]], exclude: str = "") -> str | None:
+    """`section.setting` for a setting with this name or a synonym in any section except `exclude`; or an option."""
     for candidate in (name, *SYNONYMS.get(name.lower(), ())):
         if OPTIONS.get(candidate) in sections:
             return candidate
         for section in sorted(sections, key=_training_first):
-            if section != but and candidate in sections[section]:
+            if section != exclude and candidate in sections[section]:
                 return f"{section}.{candidate}"
     return None
 

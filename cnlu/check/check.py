@@ -12,7 +12,7 @@ from cnlu.check.duplicates import find_near_duplicates_with_two_intents, find_re
 from cnlu.check.findings import CODES, RENAMED, SEVERITIES, Finding
 from cnlu.check.held_out import find_test_in_train, find_unknown_labels
 from cnlu.check.invisible import find_invisible
-from cnlu.check.labels import find_few, find_imbalance, find_similar_names, find_suspicious_names
+from cnlu.check.labels import find_imbalance, find_rare_labels, find_similar_names, find_suspicious_names
 from cnlu.check.missing_annotations import find_missing_annotations
 from cnlu.check.near_duplicates import find_near_duplicates
 from cnlu.check.scripts import find_mixed_scripts, find_mixed_widths
@@ -31,7 +31,7 @@ RULES: tuple[tuple[str, Callable[[Corpus], Iterator[Finding]]], ...] = (
     ("spans", find_bad_spans),
     ("names", find_similar_names),
     ("names", find_suspicious_names),
-    ("few examples", find_few),
+    ("few examples", find_rare_labels),
     ("balance", find_imbalance),
     ("missing annotations", find_missing_annotations),
     ("value types", find_conflicting_types),

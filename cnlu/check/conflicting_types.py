@@ -31,11 +31,16 @@ def find_conflicting_types(corpus: Corpus) -> Iterator[Finding]:
     for types in places.values():
         usual = max(types, key=lambda kind: len(types[kind]))
         total = sum(map(len, types.values()))
-        for kind, here in types.items():
+        for kind, occurrences in types.items():
             share_values = shared[min(kind, usual), max(kind, usual)] >= _MIN_SHARED_VALUES
-            if kind == usual or share_values or len(types[usual]) < _MIN_USUAL or len(here) > _MAX_RARE_SHARE * total:
+            if (
+                kind == usual
+                or share_values
+                or len(types[usual]) < _MIN_USUAL
+                or len(occurrences) > _MAX_RARE_SHARE * total
+            ):
                 continue
-            for line, entity in here:
+            for line, entity in occurrences:
                 yield _finding(line, entity, usual, types[usual])
 
 

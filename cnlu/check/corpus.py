@@ -101,11 +101,11 @@ def frame(line: Line, corpus: Corpus) -> frozenset[tuple[int, int, str, str | No
     """The annotations, comparable between texts with the same key: offsets do not count spaces."""
     if not line.example.entities:
         return frozenset()
-    solid = [0, *accumulate(not ch.isspace() for ch in line.example.text)]
+    offsets_without_spaces = [0, *accumulate(not ch.isspace() for ch in line.example.text)]
     return frozenset(
         (
-            solid[entity.start],
-            solid[entity.end],
+            offsets_without_spaces[entity.start],
+            offsets_without_spaces[entity.end],
             entity.entity,
             entity.role,
             entity.group,

@@ -102,9 +102,9 @@ def _two_annotations(group: list[Line], corpus: Corpus) -> Iterator[Finding]:
         )
 
 
-def _others(ranked: list[list[Line]], own: list[Line]) -> tuple[Place, ...]:
+def _others(ranked: list[list[Line]], group: list[Line]) -> tuple[Place, ...]:
     """The first example of each other group."""
-    return tuple(lines[0].place for lines in ranked if lines is not own)
+    return tuple(lines[0].place for lines in ranked if lines is not group)
 
 
 def _duplicates(group: list[Line], corpus: Corpus) -> Iterator[Finding]:

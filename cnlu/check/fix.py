@@ -80,9 +80,13 @@ def _is_same_except(old: str, new: str, sources: set[str], file: str, synonyms_b
         read_yaml_text(new, file, after)
     except DataError:
         return False
-    others = (before.synonyms, before.regexes, before.lookups) == (after.synonyms, after.regexes, after.lookups)
+    same_dictionaries = (before.synonyms, before.regexes, before.lookups) == (
+        after.synonyms,
+        after.regexes,
+        after.lookups,
+    )
     return (
-        others
+        same_dictionaries
         and len(before.examples) == len(after.examples)
         and all(
             _differs_in_entities(first, second) if first.source in sources else first == second

@@ -60,11 +60,11 @@ def _unknown_label(kind: str, count: int) -> str:
 
 def find_test_in_train(corpus: Corpus) -> Iterator[Finding]:
     """`test-in-train`, or `test-disagrees` if the two have different labels."""
-    trained: dict[str, list[Line]] = defaultdict(list)
+    train_lines: dict[str, list[Line]] = defaultdict(list)
     for line in corpus.train:
-        trained[line.key].append(line)
+        train_lines[line.key].append(line)
     for line in corpus.test:
-        matches = trained.get(line.key)
+        matches = train_lines.get(line.key)
         if not matches:
             continue
         expected = line.example.intent, frame(line, corpus)

@@ -17,7 +17,7 @@ KINDS = ("intent", "entity type", "role", "group")
 _QUOTES = "\"'“”‘’「」『』`"
 
 
-def find_few(corpus: Corpus) -> Iterator[Finding]:
+def find_rare_labels(corpus: Corpus) -> Iterator[Finding]:
     """`few-examples`, `few-entities`."""
     labels, settings = labels_of(corpus.train), corpus.config.check
     for name, places in labels["intent"].items():
@@ -28,7 +28,7 @@ def find_few(corpus: Corpus) -> Iterator[Finding]:
                 len(places),
                 least=settings.min_intent_examples,
             )
-            yield _few("few-examples", name, places, problem)
+            yield _rare_label("few-examples", name, places, problem)
     for name, places in labels["entity type"].items():
         if len(places) < settings.min_entity_examples:
             problem = n_(
@@ -37,10 +37,10 @@ def find_few(corpus: Corpus) -> Iterator[Finding]:
                 len(places),
                 least=settings.min_entity_examples,
             )
-            yield _few("few-entities", name, places, problem)
+            yield _rare_label("few-entities", name, places, problem)
 
 
-def _few(code: str, name: str, places: list[Place], problem: str) -> Finding:
+def _rare_label(code: str, name: str, places: list[Place], problem: str) -> Finding:
     return Finding(
         code=code,
         source=places[0].source,
@@ -52,13 +52,13 @@ def _few(code: str, name: str, places: list[Place], problem: str) -> Finding:
 
 
 def find_imbalance(corpus: Corpus) -> Iterator[Finding]:
-    """`imbalance`: a single finding for all small intents."""
+    """`imbalance`: one finding about all small intents."""
     intents = labels_of(corpus.train)["intent"]
     if not intents:
         return
     largest = max(intents, key=lambda name: len(intents[name]))
-    most = len(intents[largest])
-    small = [name for name in intents if len(intents[name]) * corpus.config.check.imbalance < most]
+    largest_count = len(intents[largest])
+    small = [name for name in intents if len(intents[name]) * corpus.config.check.imbalance < largest_count]
     if small:
         small.sort(key=lambda name: len(intents[name]))
         listed = ", ".join(f"{shown(name)} ({len(intents[name])})" for name in small[:5])
@@ -66,7 +66,7 @@ def find_imbalance(corpus: Corpus) -> Iterator[Finding]:
             listed = _("{listed} and {count} more", listed=listed, count=len(small) - 5)
         problem = _(
             "has {count} examples, more than {factor:g} times as many as {small}",
-            count=most,
+            count=largest_count,
             factor=corpus.config.check.imbalance,
             small=listed,
         )
@@ -137,20 +137,20 @@ def _similar(kind: str, names: dict[str, list[Place]]) -> Iterator[Finding]:
     for group in groups.values():
         usual, *others = sorted(group, key=lambda name: -len(names[name]))
         for name in others:
-            here, there = names[name], names[usual]
+            places, usual_places = names[name], names[usual]
             yield Finding(
                 code="similar-names",
-                source=here[0].source,
+                source=places[0].source,
                 text=name,
-                problem=_similar_names(kind, here, usual, there),
+                problem=_similar_names(kind, places, usual, usual_places),
                 fix=_("use the same name for both"),
-                related=(*here[1:], there[0]),
+                related=(*places[1:], usual_places[0]),
             )
 
 
-def _similar_names(kind: str, here: list[Place], other: str, there: list[Place]) -> str:
-    counts = {"count": _example_count(here), "other_count": _example_count(there)}
-    values = {"other": shown(other), "place": there[0].source, **counts}
+def _similar_names(kind: str, places: list[Place], other: str, usual_places: list[Place]) -> str:
+    counts = {"count": _example_count(places), "other_count": _example_count(usual_places)}
+    values = {"other": shown(other), "place": usual_places[0].source, **counts}
     if kind == "intent":
         return _("is an intent (examples: {count}), and {other} at {place} is another ({other_count})", **values)
     if kind == "entity type":

@@ -21,8 +21,8 @@ from cnlu.text.segment import parts_of_speech
 
 _PRIOR_WEIGHT = 4
 """Weight of the type's annotated share, in places, when the share of one of its values is estimated"""
-_CONVENTION = 3
-"""Number of unannotated values in an intent without the type from which this counts as a convention"""
+_MIN_CONVENTION = 3
+"""Minimum number of unannotated values for which an intent without their type counts as a convention"""
 _MIN_PLACES = 10
 """Smallest number of unannotated places for which a type is reported as a whole"""
 _MIN_SHARE = 0.05
@@ -50,12 +50,12 @@ def find_missing_annotations(corpus: Corpus) -> Iterator[Finding]:
     for hit in sorted(mistakes, key=lambda hit: -estimator.annotated_share(hit.value)):
         yield _missing_annotation(hit, values[hit.value])
     others_by_type: dict[str, list[Hit]] = defaultdict(list)
-    named = set(mistakes)
+    mistake_set = set(mistakes)
     for hit in hits:
-        if hit not in named and not _is_number(hit.value):
+        if hit not in mistake_set and not _is_number(hit.value):
             others_by_type[values[hit.value].type].append(hit)
-    for kind, left in others_by_type.items():
-        yield from _missing_in_type(kind, left, values)
+    for kind, other_hits in others_by_type.items():
+        yield from _missing_in_type(kind, other_hits, values)
     for (kind, intent), group in conventions.items():
         yield from _missing_in_intent(kind, intent, [hit for hit in group if estimator.is_name(hit.value)])
 
@@ -82,7 +82,7 @@ def _split_conventions(
         key = values[hit.value].type, hit.line.example.intent
         if key not in type_intents:
             without_type[key].append(hit)
-    conventions = {key: group for key, group in without_type.items() if len(group) >= _CONVENTION}
+    conventions = {key: group for key, group in without_type.items() if len(group) >= _MIN_CONVENTION}
     mistakes = [hit for hit in hits if (values[hit.value].type, hit.line.example.intent) not in conventions]
     return mistakes, conventions
 
@@ -161,7 +161,7 @@ def _missing_annotation(hit: Hit, value: AnnotatedValue) -> Finding:
 
 
 def _missing_in_intent(kind: str, intent: str | None, group: list[Hit]) -> Iterator[Finding]:
-    if len(group) < _CONVENTION:
+    if len(group) < _MIN_CONVENTION:
         return
     values = _listed(group)
     if intent is None:
@@ -189,7 +189,7 @@ def _missing_in_type(kind: str, hits: list[Hit], values: dict[str, AnnotatedValu
     if len(hits) < _MIN_PLACES or len(hits) < _MIN_SHARE * (annotated + len(hits)):
         return
     problem = _(
-        "is annotated in {share} of the places where its values occur; without an annotation are {values}",
+        "is annotated in {share} of the places where its values occur; these have no annotation: {values}",
         share=percentage(annotated, annotated + len(hits)),
         values=_listed(hits),
     )
@@ -206,7 +206,7 @@ def _missing_in_type(kind: str, hits: list[Hit], values: dict[str, AnnotatedValu
 def _listed(hits: list[Hit], limit: int = 5) -> str:
     """The values by their number of unannotated places: “可以” (12), “你好” (3) and 40 more."""
     counts = Counter(hit.value for hit in hits).most_common()
-    named = ", ".join(f"{shown(value)} ({count})" for value, count in counts[:limit])
+    listed = ", ".join(f"{shown(value)} ({count})" for value, count in counts[:limit])
     if len(counts) <= limit:
-        return named
-    return _("{listed} and {count} more", listed=named, count=len(counts) - limit)
+        return listed
+    return _("{listed} and {count} more", listed=listed, count=len(counts) - limit)

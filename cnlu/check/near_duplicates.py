@@ -17,13 +17,13 @@ from cnlu.check.findings import Finding
 from cnlu.i18n import _
 from cnlu.io.messages import shown
 from cnlu.text.chars import char_type
-from cnlu.text.near_duplicates import near_duplicate_keys, one_apart_keys
+from cnlu.text.near_duplicates import near_duplicate_keys, one_edit_keys
 
 _NEGATIONS = frozenset("不没無无别未非莫勿甭否")
 _LONG = 20
 """Length in characters from which texts are also compared by their character bigrams"""
 _SHORT = 4
-"""Length below which a particle makes a different sentence: a bot needs both 好 and 好啊"""
+"""Particles are kept if the text is shorter than this without them: a bot needs both 好 and 好啊"""
 _MAX_COMPARED = 8
 """Number of preceding texts with the same hash that a text is compared with"""
 _PLACEHOLDERS = range(0xF0000, 0x10FFFE)
@@ -89,7 +89,7 @@ def _plain(text: str, corpus: Corpus) -> str:
 def _groups(texts: list[str], corpus: Corpus) -> Iterator[list[int]]:
     """Yield the connected components of near duplicates as lists of indices; every text is in one list."""
     parents = list(range(len(texts)))
-    for first, second in (*_one_apart(texts, corpus.config.check.near_length), *_overlapping(texts, corpus)):
+    for first, second in (*_one_edit_apart(texts, corpus.config.check.near_length), *_overlapping(texts, corpus)):
         first, second = _root(parents, first), _root(parents, second)
         parents[max(first, second)] = min(first, second)
     groups: dict[int, list[int]] = defaultdict(list)
@@ -105,9 +105,9 @@ def _root(parents: list[int], at: int) -> int:
     return at
 
 
-def _one_apart(texts: list[str], min_length: int) -> Iterator[tuple[int, int]]:
+def _one_edit_apart(texts: list[str], min_length: int) -> Iterator[tuple[int, int]]:
     """Pairs of texts that differ by one character that does not change the meaning."""
-    keys, owners = one_apart_keys(texts)
+    keys, owners = one_edit_keys(texts)
     long = np.fromiter((len(text) >= min_length for text in texts), bool, len(texts))
     ignorable = ~np.fromiter((_changes_meaning(ch) for ch in "".join(texts)), bool, len(owners) - len(texts))
     selected = long[owners] & np.concatenate([ignorable, np.ones(len(texts), bool)])

@@ -26,17 +26,19 @@ def find_mixed_scripts(corpus: Corpus) -> Iterator[Finding]:
     if corpus.config.text.simplify or opencc_is_missing():
         return
     lines = [line for part in corpus.parts for line in part]
-    both = {script: [line for line in lines if script in _scripts(line.example.text)] for script in ("t", "s")}
-    rare, usual = sorted(both, key=lambda script: len(both[script]))
-    if not both[rare]:
+    lines_by_script = {
+        script: [line for line in lines if script in _scripts(line.example.text)] for script in ("t", "s")
+    }
+    rare, usual = sorted(lines_by_script, key=lambda script: len(lines_by_script[script]))
+    if not lines_by_script[rare]:
         return
-    part = len(both[rare]) / len({id(line) for group in both.values() for line in group})
+    part = len(lines_by_script[rare]) / len({id(line) for group in lines_by_script.values() for line in group})
     if part <= _MINORITY:
-        for line in both[rare]:
-            yield _other_script(line, rare, len(both[usual]))
+        for line in lines_by_script[rare]:
+            yield _other_script(line, rare, len(lines_by_script[usual]))
         return
-    first = both[rare][0].example
-    share = percentage(len(both[rare]), len(lines))
+    first = lines_by_script[rare][0].example
+    share = percentage(len(lines_by_script[rare]), len(lines))
     if rare == "t":
         problem = _("has traditional characters, like {share} of the examples", share=share)
     else:
@@ -47,7 +49,7 @@ def find_mixed_scripts(corpus: Corpus) -> Iterator[Finding]:
         text=first.text,
         problem=problem,
         fix=_("write all examples in one script, or train with text.simplify=true"),
-        related=tuple(line.place for line in both[rare][1:]),
+        related=tuple(line.place for line in lines_by_script[rare][1:]),
     )
 
 
@@ -138,13 +140,13 @@ def _script(ch: str) -> str:
     """ "t" for a character of traditional texts only, "s" for one of simplified texts only, otherwise empty."""
     if not is_han(ch):
         return ""
-    simplified, traditional = _has(ch, "gb2312"), _has(ch, "big5")
+    simplified, traditional = _is_encodable(ch, "gb2312"), _is_encodable(ch, "big5")
     if traditional and not simplified and _converted(ch, "t2s") != ch:
         return "t"
     return "s" if simplified and not traditional and _converted(ch, "s2t") != ch else ""
 
 
-def _has(ch: str, encoding: str) -> bool:
+def _is_encodable(ch: str, encoding: str) -> bool:
     try:
         ch.encode(encoding)
     except UnicodeEncodeError:

@@ -73,39 +73,41 @@ def _merged(*parts: _Values) -> _Values:
 def _two_values(values: _Values) -> Finding:
     ranked = sorted(values, key=lambda value: -len(values[value]))
     first, other = ranked[0], ranked[1]
-    (at, written), (there, elsewhere) = values[other][0], values[first][0]
-    names = {"value": shown(other), "other": shown(first), "place": there.source}
-    if elsewhere == written:
+    (place, written), (first_place, first_written) = values[other][0], values[first][0]
+    names = {"value": shown(other), "other": shown(first), "place": first_place.source}
+    if first_written == written:
         problem = _("stands for {value} here and for {other} at {place}", **names)
     else:
         problem = _(
-            "stands for {value} here and, written {surface}, for {other} at {place}", surface=shown(elsewhere), **names
+            "stands for {value} here and, written {surface}, for {other} at {place}",
+            surface=shown(first_written),
+            **names,
         )
     return Finding(
         code="two-values",
-        source=at.source,
+        source=place.source,
         text=written,
         problem=problem,
         fix=_("choose one: the last one read is used"),
-        related=tuple(place for value in ranked for place, _surface in values[value] if place is not at),
+        related=tuple(other for value in ranked for other, _surface in values[value] if other is not place),
     )
 
 
 def _spelled_in_two_ways(corpus: Corpus, surfaces: Iterable[_SurfaceValues]) -> Iterator[Finding]:
-    spelled: dict[str, dict[str, Place]] = defaultdict(dict)
+    spellings_by_value: dict[str, dict[str, Place]] = defaultdict(dict)
     for surface_values in surfaces:
         for value, places in _merged(surface_values.general, *surface_values.of_type.values()).items():
-            spelled[corpus.synonyms.fold(value)].setdefault(value, places[0][0])
-    for ways in spelled.values():
-        (first, there), *others = ways.items()
+            spellings_by_value[corpus.synonyms.fold(value)].setdefault(value, places[0][0])
+    for spellings in spellings_by_value.values():
+        (first, first_place), *others = spellings.items()
         for value, place in others:
             problem = _(
                 "is a value here, and {other} at {place} differs from it only in width or case",
                 other=shown(first),
-                place=there.source,
+                place=first_place.source,
             )
             fix = _("write both in the same way")
-            yield Finding("two-values", place.source, value, problem, fix, related=(there,))
+            yield Finding("two-values", place.source, value, problem, fix, related=(first_place,))
 
 
 def find_one_type_values(corpus: Corpus) -> Iterator[Finding]:
@@ -113,17 +115,17 @@ def find_one_type_values(corpus: Corpus) -> Iterator[Finding]:
     for surface_values in _values_by_surface(corpus).values():
         others = [kind for kind in surface_values.without_value if kind not in surface_values.of_type]
         if others and surface_values.of_type and not surface_values.general:
-            (valued, values), kind = next(iter(surface_values.of_type.items())), others[0]
-            (value, ((there, written), *_places)), *_values = values.items()
-            at, *more = surface_values.without_value[kind]
-            names = {"type": shown(kind)[1:-1], "other": shown(valued)[1:-1]}
+            (other_type, values), kind = next(iter(surface_values.of_type.items())), others[0]
+            (value, ((value_place, written), *_places)), *_values = values.items()
+            place, *more_places = surface_values.without_value[kind]
+            names = {"type": shown(kind)[1:-1], "other": shown(other_type)[1:-1]}
             yield Finding(
                 code="one-type-value",
-                source=at.source,
+                source=place.source,
                 text=written,
-                problem=_one_type_problem(corpus, value, there.source, names),
+                problem=_one_type_problem(corpus, value, value_place.source, names),
                 fix=_one_type_fix(corpus, value, names["type"]),
-                related=(there, *more),
+                related=(value_place, *more_places),
             )
 
 

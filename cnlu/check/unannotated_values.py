@@ -112,7 +112,7 @@ class _WordBoundaries:
     def enclose(self, text: str, start: int, end: int, entity_type: str) -> bool:
         if self._words[0] != text:
             self._words = text, {edge for span in self._segmenter.spans(text) for edge in span}
-        cuts = self._words[1]
-        left = start in cuts or (entity_type, text[start - 1 : start]) in self._left
-        right = end in cuts or (entity_type, text[end : end + 1]) in self._right
-        return left and right and bool({start, end} & cuts)
+        word_edges = self._words[1]
+        left = start in word_edges or (entity_type, text[start - 1 : start]) in self._left
+        right = end in word_edges or (entity_type, text[end : end + 1]) in self._right
+        return left and right and bool({start, end} & word_edges)

@@ -35,7 +35,7 @@ RENAMED: Mapping[str, str] = {
 
 
 def build_config(values: Mapping[str, Any], where: str = "", kind: Any = Config) -> Any:
-    """Build settings of a kind (a dataclass of sections) from nested mappings; errors name `where`, such as a file.
+    """Build settings of class `kind` (a dataclass of sections) from nested mappings; errors name `where`, e.g. a file.
 
     Raises UsageError for an unknown key (it suggests a similar one), a renamed key and a value of the wrong type.
     """
@@ -76,11 +76,11 @@ def load_config(
     return config
 
 
-def find_config(named: str | None) -> str | Path | None:
+def find_config(name_or_path: str | None) -> str | Path | None:
     """The file that `--config` names: a path, or else a shipped file. Raises UsageError if there is neither."""
-    if named is None or os.path.exists(named) or os.sep in named:
-        return named
-    return config_path(named)
+    if name_or_path is None or os.path.exists(name_or_path) or os.sep in name_or_path:
+        return name_or_path
+    return config_path(name_or_path)
 
 
 def read_values(
@@ -103,7 +103,7 @@ def read_values(
 
 
 def _example(kind: Any) -> str:
-    """The first whole number among the settings of a kind, as an override."""
+    """The first whole number among the settings of class `kind`, as an override."""
     for section in dataclasses.fields(kind):
         for f in dataclasses.fields(_types(kind)[section.name]):
             if type(f.default) is int:
@@ -162,7 +162,7 @@ def _types(cls: type) -> dict[str, Any]:
 
 
 def _check_section(name: str, content: Any, kind: Any) -> None:
-    """Raises UsageError if a kind of settings has no such section, or if the content is not a mapping."""
+    """Raises UsageError if the settings class has no such section, or if the content is not a mapping."""
     if name not in known_settings(kind):
         raise _unknown_section(name, map(str, content if isinstance(content, Mapping) else ()), kind)
     if content is not None and not isinstance(content, Mapping):
@@ -171,7 +171,7 @@ def _check_section(name: str, content: Any, kind: Any) -> None:
 
 
 def _section(kind: Any, content: Mapping[str, Any], name: str) -> Any:
-    """The section called `name` of a kind of settings."""
+    """The section called `name` of the settings class `kind`."""
     cls = _types(kind)[name]
     types = _types(cls)
     for key in content:
@@ -203,7 +203,7 @@ def _expected(kind: type, values: Mapping[str, Any]) -> str:
 
 
 def known_settings(kind: Any) -> dict[str, list[str]]:
-    """The names of a kind's settings, by section."""
+    """The names of the settings of class `kind`, by section."""
     return {f.name: list(_types(_types(kind)[f.name])) for f in dataclasses.fields(kind)}
 
 

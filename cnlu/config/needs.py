@@ -15,7 +15,7 @@ from cnlu.errors import UsageError
 from cnlu.i18n import _
 
 CIRCUMSTANCES: Mapping[str, str] = {
-    "annotations": "the training examples carry annotations, unlike a student's, which the teacher labels",
+    "annotations": "the training examples are annotated; a student's are not, because the teacher labels them",
     "continue": "training continues from a trained model: --from",
     "dev_choice": "there are enough dev examples to choose the best epoch",
     "dev_split": "the dev examples are split off the training data: no --dev",

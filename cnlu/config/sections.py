@@ -133,7 +133,7 @@ class ModelConfig:
     )
     negatives: int = setting(
         100,
-        "other labels sampled per sentence by the similarity loss; with fewer labels all count",
+        "other labels sampled per sentence by the similarity loss; all of them if there are fewer",
         low=1,
         needs=("model.intent_weight", "model.multi_label: false", "model.intent_loss: similarity", "annotations"),
     )
@@ -237,7 +237,9 @@ class EncoderConfig:
         low=1,
         needs=("encoder.tuning: frozen",),
     )
-    keep_layers: int = setting(0, "layers kept of the encoder, evenly spread; 0 keeps all", low=0, high=1000)
+    keep_layers: int = setting(
+        0, "number of the encoder's layers to keep, evenly spaced; 0 keeps all", low=0, high=1000
+    )
     prune_heads: float = setting(
         0.0, "share of the weakest attention heads of each layer to remove before training", low=0, high=0.9
     )

@@ -12,8 +12,8 @@ from typing import Any
 from cnlu.errors import UsageError
 from cnlu.i18n import _
 
-MANY = 1_000_000_000
-"""The limit of a count (examples, steps, megabytes) that has no other limit."""
+MAX_COUNT = 1_000_000_000
+"""The maximum of a count (examples, steps, megabytes) without another limit."""
 SEEDS = 2**32 - 1
 """The largest seed: NumPy's generators take 32 bits."""
 
@@ -29,11 +29,11 @@ def setting(
 ) -> Any:
     """A dataclass field with its documentation and its limits (`low` and `high` inclusive).
 
-    Every number has a `low`; without a `high` it is a count, and at most MANY. `needs`: the conditions without which
-    the setting has no effect; see `cnlu.config.needs`.
+    Every number has a `low`; without a `high` it is a count, and at most MAX_COUNT. `needs`: the conditions without
+    which the setting has no effect; see `cnlu.config.needs`.
     """
     if low is not None and high is None:
-        high = MANY
+        high = MAX_COUNT
     return field(default=default, metadata={"doc": doc, "low": low, "high": high, "among": among, "needs": needs})
 
 
@@ -70,7 +70,7 @@ def _parsed(word: str) -> int | float:
         return float(word)
 
 
-def whole(low: int, high: int = MANY) -> Callable[[str], int]:
+def whole(low: int, high: int = MAX_COUNT) -> Callable[[str], int]:
     """For `type=` of an argparse option: a whole number within these limits, both inclusive."""
 
     def read(word: str) -> int:

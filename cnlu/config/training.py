@@ -69,7 +69,7 @@ class TrainingConfig:
     )
     multi_intent_pairs: float = setting(
         0.5,
-        "with model.multi_label, how many examples of two concatenated sentences are made per example with an intent",
+        "with model.multi_label, number of examples of two concatenated sentences to add per example with an intent",
         low=0,
         high=10,
         needs=("model.multi_label", "annotations"),
@@ -93,8 +93,8 @@ class TrainingConfig:
     )
     min_dev: int = setting(
         100,
-        "with fewer dev examples the last epoch is kept, because the best epoch on so few is chance; without --dev, "
-        "all examples are then used for calibration, each scored by a member that did not train on it (with a "
+        "with fewer dev examples the last epoch is kept, because they are too few to choose the best one; without "
+        "--dev, all examples are then used for calibration, each scored by a member that did not train on it (with a "
         "trainable encoder, only the held-out ones are)",
         low=1,
     )
@@ -138,7 +138,7 @@ class TrainingConfig:
         30, "minimum number of seconds between two checkpoints for --resume, which are saved after an epoch", low=0
     )
     seed: int = setting(1, "seed of all random numbers", low=0, high=2**32 - 1)
-    threads: int = setting(1, "CPU threads; a model this small is fastest per CPU second with one", low=1, high=256)
+    threads: int = setting(1, "CPU threads; a small model makes the best use of CPU time with one", low=1, high=256)
 
     def __post_init__(self) -> None:
         check_limits(self, "training")

@@ -88,10 +88,15 @@ def _summary(path: str, name: str, result: Result) -> list[str]:
         skipped=len(result.skipped),
     )
     lines = [_("note: {note}", note=note) for note in result.data.notes]
-    for what, number in result.ignored.items():
+    for description, number in result.ignored.items():
         if number:
             lines.append(
-                n_("note: {what}: ignored, {count} time", "note: {what}: ignored, {count} times", number, what=what)
+                n_(
+                    "note: {what}: ignored, {count} time",
+                    "note: {what}: ignored, {count} times",
+                    number,
+                    what=description,
+                )
             )
     return [*lines, total]
 

@@ -37,8 +37,8 @@ def read_columns(place: str, text: str, result: Result) -> None:
         try:
             intent, rows = _sentence(lines, result)
             words, spans = join_tokens(rows)
-        except NotConvertibleError as why:
-            result.skip(at, str(why))
+        except NotConvertibleError as error:
+            result.skip(at, str(error))
             continue
         if rows:
             result.add(at, words, intent, spans)
@@ -46,12 +46,12 @@ def read_columns(place: str, text: str, result: Result) -> None:
 
 def is_folder(folder: Path) -> bool:
     """Whether a folder, or a folder in it, has JointBERT's format."""
-    return any((path / name).is_file() for path in (folder, *_below(folder)) for name in _FOLDER[:1])
+    return any((path / name).is_file() for path in (folder, *_subfolders(folder)) for name in _FOLDER[:1])
 
 
 def read_folder(folder: Path, result: Result, encoding: str | None) -> None:
     """Read seq.in (one sentence per line, spaces between tokens), seq.out (their tags) and label (the intents)."""
-    for path in (folder, *_below(folder)):
+    for path in (folder, *_subfolders(folder)):
         if not (path / "seq.in").is_file():
             continue
         files = [read(path / name, encoding).rstrip("\n").split("\n") for name in _FOLDER]
@@ -67,8 +67,8 @@ def read_folder(folder: Path, result: Result, encoding: str | None) -> None:
                 continue
             try:
                 words, spans = join_tokens(list(zip(*rows, strict=True)))
-            except NotConvertibleError as why:
-                result.skip(at, str(why))
+            except NotConvertibleError as error:
+                result.skip(at, str(error))
                 continue
             result.add(at, words, intent.split("#"), spans)
 
@@ -106,7 +106,7 @@ def _needs_space(left: str, right: str) -> bool:
     return bool(left and right) and all(ch.isascii() and ch.isalnum() for ch in (left[-1], right[0]))
 
 
-def _below(folder: Path) -> list[Path]:
+def _subfolders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir())
 
 

@@ -16,7 +16,7 @@ from cnlu.convert.source import MAX_BYTES, Located, decoded, objects, parse_json
 from cnlu.errors import DataError
 from cnlu.i18n import _
 
-_SAYS, _ENTRIES = "_usersays_", "_entries_"
+_USERSAYS, _ENTRIES = "_usersays_", "_entries_"
 Files = Mapping[str, str]
 """Names of files in the agent, and their texts"""
 
@@ -30,20 +30,20 @@ def matches(content: object) -> bool:
 
 def is_agent(path: Path) -> bool:
     """Whether a folder or a ZIP contains the sentences of an agent."""
-    return any(_SAYS in name for name in _names(path))
+    return any(_USERSAYS in name for name in _names(path))
 
 
 def read_agent(path: Path, result: Result, encoding: str | None) -> None:
-    """Read an agent; of several languages, only Chinese. Raises DataError for a damaged ZIP or JSON file."""
+    """Read an agent; if it has Chinese and other languages, only Chinese. Raises DataError for damaged files."""
     files = dict(_contents(path, encoding))
-    languages = {_language(name, _SAYS) for name in files if _SAYS in name}
+    languages = {_language(name, _USERSAYS) for name in files if _USERSAYS in name}
     chinese = {language for language in languages if language.startswith("zh")}
     for name, text in sorted(files.items()):
-        if _language(name, _SAYS) in (chinese or languages):
-            read_usersays(f"{path}/{name}", text, result, _name(files, name, _SAYS))
-        elif _SAYS in name:
+        if _language(name, _USERSAYS) in (chinese or languages):
+            read_usersays(f"{path}/{name}", text, result, _name(files, name, _USERSAYS))
+        elif _USERSAYS in name:
             others = objects(parse_json(text, f"{path}/{name}"))
-            result.ignored[_("sentences in {language}", language=_language(name, _SAYS))] += len(others)
+            result.ignored[_("sentences in {language}", language=_language(name, _USERSAYS))] += len(others)
         elif _language(name, _ENTRIES) in (chinese or languages):
             table, metadata = _name(files, name, _ENTRIES), _metadata(files, name, _ENTRIES)
             _read_entries(f"{path}/{name}", text, result, table, metadata)
@@ -51,7 +51,7 @@ def read_agent(path: Path, result: Result, encoding: str | None) -> None:
 
 def read_usersays(place: str, text: str, result: Result, intent: str | None = None) -> None:
     """Read the sentences of one intent; without a name for it, the file name is used."""
-    intent = intent or PurePosixPath(place).name.partition(_SAYS)[0]
+    intent = intent or PurePosixPath(place).name.partition(_USERSAYS)[0]
     for sentence in objects(parse_json(text, place)):
         at, words, spans = f"{place}:{sentence.line}", "", list[Span]()
         if sentence.get("isTemplate"):

@@ -35,8 +35,8 @@ def read_doccano(place: str, text: str, result: Result) -> None:
         words = next((record[key] for key in _TEXT if isinstance(record.get(key), str)), None)
         try:
             intents, spans = _annotations(record)
-        except NotConvertibleError as why:
-            result.skip(at, str(why))
+        except NotConvertibleError as error:
+            result.skip(at, str(error))
             continue
         before = len(result.data.examples)
         result.add(at, words, intents, spans)

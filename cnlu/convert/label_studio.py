@@ -26,8 +26,8 @@ def read_label_studio(place: str, text: str, result: Result, column: str | None 
         try:
             words = _text(task.get("data"), column)
             intents, spans = _annotations(_select_annotation(task, result), result)
-        except NotConvertibleError as why:
-            result.skip(at, str(why))
+        except NotConvertibleError as error:
+            result.skip(at, str(error))
             continue
         result.add(at, words, intents, spans, UTF16)
 

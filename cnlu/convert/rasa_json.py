@@ -26,8 +26,8 @@ def read_rasa_json(place: str, text: str, result: Result) -> None:
         at = f"{place}:{example.line}"
         try:
             spans = [_span(entity, example.get("text")) for entity in objects(example.get("entities"))]
-        except NotConvertibleError as why:
-            result.skip(at, str(why))
+        except NotConvertibleError as error:
+            result.skip(at, str(error))
             continue
         result.add(at, example.get("text"), example.get("intent") or None, spans)
     for synonym in objects(content.get("entity_synonyms")):
@@ -40,11 +40,15 @@ def read_rasa_json(place: str, text: str, result: Result) -> None:
 
 
 def _span(written: Located, text: Any) -> Span:
-    """The span, with its canonical `value`; a value found one character beside the span means wrong offsets."""
+    """The span, with its canonical `value`.
+
+    If the value matches only with an inclusive end or with offsets from 1, the offsets are wrong; the value is then the
+    surface that the file gives.
+    """
     start, end, value = written.get("start", -1), written.get("end", -1), written.get("value")
     if type(start) is int and type(end) is int and isinstance(text, str) and isinstance(value, str) and value:
-        beside = [text[start : end + 1], text[start - 1 : end - 1] if start > 0 else ""]
-        if text[start:end] != value and value in beside:
+        shifted_texts = [text[start : end + 1], text[start - 1 : end - 1] if start > 0 else ""]
+        if text[start:end] != value and value in shifted_texts:
             return Span(start, end, str(written.get("entity") or ""), surface=value)
     if value is not None and not isinstance(value, str):
         value = str(value)
@@ -58,13 +62,14 @@ def _read_table(place: str, table: Located, result: Result) -> None:
         result.add_entry(at, result.data.lookups, table.get("name"), element)
 
 
-def table_lines(place: str, at: str, named: object, result: Result) -> list[str]:
-    """The entries of a file that another file names; it must be in the folder of that file or below."""
+def table_lines(place: str, at: str, file_name: object, result: Result) -> list[str]:
+    """The entries of the lookup file that the file `place` names; it must be in the folder of `place` or below."""
     folder = Path(place).parent.resolve()
-    path = (folder / str(named)).resolve() if isinstance(named, str) and "\0" not in named else None
+    path = (folder / str(file_name)).resolve() if isinstance(file_name, str) and "\0" not in file_name else None
     if path is None or folder not in path.parents or not path.is_file():
         problem = _(
-            "the file {file} of the lookup table is not in the folder of the file that names it", file=shown(str(named))
+            "the file {file} of the lookup table is not in the folder of the file that names it",
+            file=shown(str(file_name)),
         )
         result.skip(at, problem)
         return []

@@ -56,8 +56,8 @@ class Result:
         """Add an example, or skip it if it cannot be converted. `intents`: one name or a list, joined by +."""
         try:
             example = _example(place, text, intents, spans, _units(self.offsets, units))
-        except NotConvertibleError as why:
-            self.skip(place, str(why))
+        except NotConvertibleError as error:
+            self.skip(place, str(error))
             return
         if example.text != text:
             self.ignored[_("white space around a text")] += 1

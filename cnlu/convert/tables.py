@@ -46,8 +46,8 @@ def read_table(place: str, text: str, result: Result, columns: tuple[str | None,
         result.ignored[_("rows without a column of intents (name it with --intent)")] += len(result.data.examples)
     if others := [name for at, name in enumerate(header) if at not in (text_column, intent_column)]:
         names = ", ".join(others)
-        what = n_("column {columns}", "columns {columns}", len(others), columns=names)
-        result.ignored[what] += len(result.data.examples)
+        ignored_columns = n_("column {columns}", "columns {columns}", len(others), columns=names)
+        result.ignored[ignored_columns] += len(result.data.examples)
 
 
 def _find_columns(place: str, header: list[str], columns: tuple[str | None, str | None]) -> tuple[int, int | None]:
@@ -79,7 +79,7 @@ def _cells(text: str, delimiter: str) -> list[str]:
         return []
 
 
-def _column(header: list[str], named: str | None, usual: tuple[str, ...]) -> int | None:
+def _column(header: list[str], column_name: str | None, usual: tuple[str, ...]) -> int | None:
     lower = [cell.lower() for cell in header]
-    names = (named.lower(),) if named else usual
+    names = (column_name.lower(),) if column_name else usual
     return next((lower.index(name) for name in names if name in lower), None)

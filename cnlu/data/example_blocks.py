@@ -15,17 +15,17 @@ STRIPPED = "\n\r "
 """What Rasa strips from an example: full-width spaces and tabs stay."""
 
 _COMMENT = re.compile(r"\s#(?=\s|[^\s#\dA-Za-z])[^#]*\Z|\s\s#[^#]*\Z|\A#\s")
-"""A YAML comment, which a block does not have; #1 is a number, #话题# and #topic are topics."""
-_BEGINS = re.compile(r"\s*(?:examples\s*:\s*)?(?:[\"']\s*)?-")
+"""Text like a YAML comment, which a literal block cannot have; #1 is a number, #话题# and #topic are topics."""
+_ITEM_START = re.compile(r"\s*(?:examples\s*:\s*)?(?:[\"']\s*)?-")
 """A line of a file that begins an item"""
-_NEAR = 100
+_MAX_SEARCHED_LINES = 100
 """Number of lines, after the previous item, that are searched for the next one"""
 
 
 def block_items(examples: Node, section: str, place: str, lines: list[str], data: NluData) -> Iterator[tuple[int, str]]:
-    """Yield line number, from 1, and text of every `- ...` line of a block.
+    """Yield (line number from 1, text) of every `- ...` line of a block.
 
-    `section` names the section in messages, `lines` are those of the file. A line that begins with `#` is a comment;
+    `section` names the section in messages, `lines` are the lines of the file. A line with `#` first is a comment;
     any other line without `-` is skipped with an issue. Raises DataError if the block is not text.
     """
     if examples.kind != "scalar":
@@ -77,9 +77,9 @@ class _Source:
         self._line, self._column, self._reach = node.line - 1, 0, 0
 
     def seek(self, item: str) -> int:
-        """Index of the line where an item begins, searched for from the previous item on; if not found, its line."""
+        """Index of the line where an item begins; the line of the previous item if it is not found after that."""
         head, column = item.strip()[:8], self._column
-        end = min(self._line + _NEAR, self._node.end_line, len(self._lines))
+        end = min(self._line + _MAX_SEARCHED_LINES, self._node.end_line, len(self._lines))
         for index in range(self._line, end if head else 0):
             position = self._lines[index].find(head, column, column + 1000 + self._reach)
             if position >= 0:
@@ -89,9 +89,9 @@ class _Source:
         return self._line
 
     def count_items(self) -> int:
-        """How many of its lines look like the beginning of an item."""
+        """Number of lines that look like the beginning of an item."""
         if self._node.style != ">":
-            return sum(bool(_BEGINS.match(line)) for line in self._lines[self._node.line - 1 : self._node.end_line])
+            return sum(bool(_ITEM_START.match(line)) for line in self._lines[self._node.line - 1 : self._node.end_line])
         count, indent = 0, 0
         for line in self._lines[self._node.line : self._node.end_line]:
             if stripped := line.strip():

@@ -1,7 +1,7 @@
 """Groups as items: which item each entity of a sentence may belong to, and which item may follow which.
 
 A sentence about two pizzas has two items. An entity's group says which item the entity belongs to; no group means no
-item. Group labels are of two sorts. Counting labels (1, 2, ...) only express structure: the item mentioned first is
+item. Group labels are of two kinds. Counting labels (1, 2, ...) only express structure: the item mentioned first is
 the first. Other labels (out, back) have a meaning of their own, and any of them may come first.
 """
 
@@ -51,12 +51,12 @@ BEGINS, BETWEEN = range(2)
 """Columns of the network's group scores: BEGINS, over an entity's characters, says that the entity begins an item;
 BETWEEN, over the characters before it, says the same. Labels that do not count have a column each after these, for both
 stretches of characters. No column says whether an entity belongs to any item, which is left to the features: networks
-that learned it too memorised the training sentences and got .83 of the entities right in other phrasings, not .99."""
+that learned it too memorised the training sentences; in other phrasings, .83 of the entities were right, not .99."""
 
 _COUNTING = re.compile(r"(.*?(?<!\d))(\d+|[a-zA-Z]|[一二三四五六七八九十])", re.DOTALL)
 _NUMERALS = "一二三四五六七八九十"
 MIN_IN_ORDER = 0.9
-"""Labels count only if at least this share of the examples with groups mentions them in their order."""
+"""Labels count only if at least this share of the examples with groups mentions them in counting order."""
 
 
 class ItemSet:

@@ -110,8 +110,8 @@ def _finite(written: str) -> float:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     record = dict(pairs)
     if len(record) != len(pairs):
-        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise ValueError(_('the key "{key}" appears twice', key=twice))
+        repeated = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(_('the key "{key}" appears twice', key=repeated))
     return record
 
 
@@ -173,14 +173,14 @@ def _span(item: dict[str, Any], length: int, place: str) -> tuple[int, int]:
 
 
 def _note_entities(example: Example, data: NluData) -> None:
-    reached = 0
+    covered_until = 0
     for entity in example.entities:
         surface = example.text[entity.start : entity.end]
         if entity.value != surface:
             data.add_synonym(surface, entity.value, example.source, entity.entity)
-        if entity.start < reached:
+        if entity.start < covered_until:
             data.note(example.source, _("the entity {surface} overlaps another", surface=shown(surface)))
-        reached = max(reached, entity.end)
+        covered_until = max(covered_until, entity.end)
 
 
 def write_jsonl(examples: Iterable[Example], path: str | Path) -> None:
@@ -215,9 +215,9 @@ def _line(example: Example, place: str) -> bytes:
         # Lone surrogates have no UTF-8 form, only an escape.
         line = json.dumps(record)
         written = line.encode("ascii")
-    again = _example(_parse(line, place), place)
+    reread = _example(_parse(line, place), place)
     # Two adjacent lone surrogates would be read as one character, which moves every offset after them.
-    if (again.text, again.intent, list(again.entities)) != (
+    if (reread.text, reread.intent, list(reread.entities)) != (
         example.text,
         example.intent,
         sorted(example.entities, key=lambda entity: entity.start),

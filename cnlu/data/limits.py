@@ -10,7 +10,7 @@ from cnlu.i18n import _
 from cnlu.io.limits import LONGEST_LINE
 
 LONGEST_TEXT = 100_000
-"""Characters of an example's text, fifty times what the server accepts by default."""
+"""Maximum number of characters of an example's text, fifty times the server's default limit."""
 
 
 def check_text_length(text: str, place: str) -> None:

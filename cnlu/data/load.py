@@ -22,28 +22,28 @@ from cnlu.io.messages import shown
 
 _YAML = (".yml", ".yaml")
 _JSON = (".jsonl", ".json")
-_FOREIGN = re.compile(r'"(label|labels|cats)": ?\[|"entities": ?\[(\[|\{[^}]*"start_offset")')
+_OTHER_TOOL = re.compile(r'"(label|labels|cats)": ?\[|"entities": ?\[(\[|\{[^}]*"start_offset")')
 """Labels in a line of JSON as doccano writes them; `read_jsonl` would only keep the texts"""
-_LEADING = 100
+_MAX_BLANK_LINES = 100
 """Number of lines of a .json file that may be blank before its first record"""
 
 
 def load_data(
     paths: Sequence[str | Path] | str | Path, keep_invalid: bool = False, settings: DataConfig | None = None
 ) -> NluData:
-    """Read files and folders and merge them in the order given (folders: sorted, without hidden files).
+    """Read files and folders and merge them in this order (the files of a folder sorted, without hidden ones).
 
     With `keep_invalid`, examples that cannot be read are collected in `NluData.invalid` instead of raising an error,
     and issues are not summarized in notes. Raises DataError for a missing or empty file, a folder without data files,
     a file of another format, and if there are no examples at all.
     """
-    named = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    path_list = [paths] if isinstance(paths, (str, Path)) else list(paths)
     settings = settings or DataConfig()
     data = NluData(invalid=[] if keep_invalid else None, synonyms_by_type=settings.synonyms == "by_type")
-    folders = tuple(Path(path) for path in named if os.path.isdir(path))
+    folders = tuple(Path(path) for path in path_list if os.path.isdir(path))
     allowed = AllowedFolders(folders, settings.files == "anywhere")
     seen: set[str] = set()
-    for path in named:
+    for path in path_list:
         for file, by_user in _files(Path(path)):
             real = os.path.realpath(file)
             if real in seen:
@@ -56,16 +56,16 @@ def load_data(
                 raise DataError(file, problem, fix)
             _read(file, by_user, data, allowed)
     if not data.examples and not data.invalid:
-        _raise_no_examples(named, data)
+        _raise_no_examples(path_list, data)
     report_mistyped_markup(data)
     if not keep_invalid:
         _note_issues(data)
     return data
 
 
-def _raise_no_examples(named: Sequence[str | Path], data: NluData) -> NoReturn:
-    place = ", ".join(str(path) for path in named)
-    if not named:
+def _raise_no_examples(path_list: Sequence[str | Path], data: NluData) -> NoReturn:
+    place = ", ".join(str(path) for path in path_list)
+    if not path_list:
         problem = _("no path is given")
     elif data.notes:
         problem = _("there are no examples ({note})", note=data.notes[0].rstrip("."))
@@ -75,7 +75,7 @@ def _raise_no_examples(named: Sequence[str | Path], data: NluData) -> NoReturn:
 
 
 def _note_issues(data: NluData) -> None:
-    """Add a note for each code whose issues have no note yet: the first issue, and how many there are."""
+    """Add a note for each code whose issues have no note yet: the first issue, and the number of issues."""
     by_code: dict[str, list[Issue]] = {}
     for issue in data.issues:
         if not issue.noted:
@@ -126,7 +126,7 @@ def _read(file: Path, by_user: bool, data: NluData, allowed: AllowedFolders) -> 
                 raise DataError(file, _('this is not JSON lines with a "text" in each'), _fix_convert(file))
             data.note(str(file), _('the file is ignored because it is not JSON lines with a "text" in each'))
             return
-        if _FOREIGN.search(first := _first_line(file)) and '"intent":' not in first:
+        if _OTHER_TOOL.search(first := _first_line(file)) and '"intent":' not in first:
             raise DataError(file, _("its labels have the format of another tool"), _fix_convert(file))
         read_jsonl(file, data)
     else:
@@ -137,14 +137,14 @@ def _read(file: Path, by_user: bool, data: NluData, allowed: AllowedFolders) -> 
 def _is_other_json(file: Path) -> bool:
     """Whether a .json file's first line is not an example: reports and settings are .json files too."""
     first = _first_line(file)
-    like = first.startswith("{") and first.endswith("}") and '"text"' in first and len(first) <= LONGEST_LINE
-    return bool(first) and not like
+    is_record = first.startswith("{") and first.endswith("}") and '"text"' in first and len(first) <= LONGEST_LINE
+    return bool(first) and not is_record
 
 
 def _first_line(file: Path) -> str:
     """The first line that is not blank, cut at the length of the longest record."""
     with file.open("rb") as stream:
-        lines = (stream.readline(4 * LONGEST_LINE).decode("utf-8-sig", "replace") for _ in range(_LEADING))
+        lines = (stream.readline(4 * LONGEST_LINE).decode("utf-8-sig", "replace") for _ in range(_MAX_BLANK_LINES))
         return next((line.strip() for line in lines if line.strip()), "")
 
 

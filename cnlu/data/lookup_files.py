@@ -62,13 +62,13 @@ def is_table(name: str) -> bool:
     return name.lower().endswith(_TABLES) and "\n" not in name
 
 
-def find_table(named: str, name: str, place: str, yaml: Path, allowed: AllowedFolders) -> Path:
-    """The file that the lookup table `name` of the file `yaml` names instead of entries.
+def find_table(file_name: str, name: str, place: str, yaml: Path, allowed: AllowedFolders) -> Path:
+    """The file `file_name` that the lookup table `name` of the file `yaml` has instead of entries.
 
     Searched for in the folder of the YAML file and in the working directory, as in Rasa. Raises DataError if it does
     not exist or is outside the `allowed` folders.
     """
-    files = [file for file in (yaml.parent / named, Path(named)) if _is_file(file)]
+    files = [file for file in (yaml.parent / file_name, Path(file_name)) if _is_file(file)]
     for file in files:
         if allowed.contains(file, yaml):
             return file
@@ -76,14 +76,14 @@ def find_table(named: str, name: str, place: str, yaml: Path, allowed: AllowedFo
         problem = _(
             "the lookup table {name} names the file {file}, which is outside the folder of the data",
             name=shown(name),
-            file=shown(named)[1:-1],
+            file=shown(file_name)[1:-1],
         )
         fix = _("move it there, name a folder that holds both, or set data.files=anywhere")
         raise DataError(place, problem, fix)
     problem = _(
         "the lookup table {name} names the file {file}, which does not exist",
         name=shown(name),
-        file=shown(named)[1:-1],
+        file=shown(file_name)[1:-1],
     )
     fix = _("put it beside the YAML file, write its path relative to that file, or write the entries inline")
     raise DataError(place, problem, fix)
@@ -99,10 +99,10 @@ def _is_file(file: Path) -> bool:
 def report_file_entries(entries: Sequence[tuple[int, str]], name: str, place: str, yaml: Path, data: NluData) -> None:
     """Add an issue for every entry that is the name of a file which is not read as a table."""
     for line, entry in entries:
-        low = entry.lower()
-        alone = len(entries) == 1 and low.endswith(_OTHERS)
-        listed = len(entries) > 1 and low.endswith((*_TABLES, *_OTHERS))
-        if alone or (listed and ("/" in entry or "\\" in entry or _is_file(yaml.parent / entry))):
+        lower_case = entry.lower()
+        is_only_entry = len(entries) == 1 and lower_case.endswith(_OTHERS)
+        is_in_list = len(entries) > 1 and lower_case.endswith((*_TABLES, *_OTHERS))
+        if is_only_entry or (is_in_list and ("/" in entry or "\\" in entry or _is_file(yaml.parent / entry))):
             problem = _(
                 "is an entry of the lookup table {name} but looks like a file, which is not read", name=shown(name)
             )

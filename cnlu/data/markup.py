@@ -36,19 +36,19 @@ def parse_markup(line: str, place: str, data: NluData | None = None) -> tuple[st
     context = _AnnotatedLine(line, place, last, data)
     pieces: list[str] = []
     entities: list[Entity] = []
-    read = at = length = 0
+    copied = at = length = 0
     # A surface reaches from the first `[` to the first `]` and may hold more `[`: brackets do not nest.
     while (opening := line.find("[", at)) >= 0 and (closing := line.find("]", opening)) >= 0:
         at = closing + 1
         surface = line[opening + 1 : closing]
-        start = length + opening - read
+        start = length + opening - copied
         if not surface or not (annotation := _annotation(context, at, surface, start)):
             continue
         entities += annotation[0]
-        pieces += (line[read:opening], surface)
+        pieces += (line[copied:opening], surface)
         length = start + len(surface)
-        read = at = annotation[1]
-    pieces.append(line[read:])
+        copied = at = annotation[1]
+    pieces.append(line[copied:])
     return "".join(pieces), entities
 
 
@@ -79,8 +79,8 @@ def _annotation(line: _AnnotatedLine, at: int, surface: str, start: int) -> tupl
         return ([_from_fields(inside, surface, start, line)], closing + 1) if inside else None
     if "\n" in inside:
         return None
-    whole = inside[: inside.rfind("}") + 1]
-    return [_from_fields(fields, surface, start, line) for fields in _FIELDS.findall(whole)], closing + 1
+    objects = inside[: inside.rfind("}") + 1]
+    return [_from_fields(fields, surface, start, line) for fields in _FIELDS.findall(objects)], closing + 1
 
 
 def _from_fields(written: str, surface: str, start: int, line: _AnnotatedLine) -> Entity:
@@ -137,12 +137,12 @@ def _report_unknown_keys(fields: dict[str, Any], surface: str, line: _AnnotatedL
             line.data.add_issue("unknown-key", line.place, line.text, problem, fix_for_key(key, _KEYS))
 
 
-def fix_for_key(key: str, known: Sequence[str]) -> str:
+def fix_for_key(key: str, known_keys: Sequence[str]) -> str:
     """The fix for an unknown key, given the known ones."""
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.75)
-    if near:
-        return _("write {key}, or remove it", key=near[0])
-    return _("use one of the keys {keys}, or remove it", keys=", ".join(known))
+    similar = difflib.get_close_matches(key, known_keys, n=1, cutoff=0.75)
+    if similar:
+        return _("write {key}, or remove it", key=similar[0])
+    return _("use one of the keys {keys}, or remove it", keys=", ".join(known_keys))
 
 
 def emit_markup(text: str, entities: Sequence[Entity], place: str) -> str:

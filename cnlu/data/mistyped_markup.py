@@ -27,17 +27,21 @@ _ASCII = str.maketrans("｛｝“”：，", '{}"":,')
 def find_mistyped_markup(line: str, source: str, jsonl: bool = False) -> Iterator[MistypedMarkup]:
     """Find all matches in a line, in linear time; in the text of a JSONL file, correct annotations are matches too."""
     for match in _PATTERN.finditer(line):
-        behind = match["fields"] or match["open"] + match["close"]
-        exact = match["left"] + match["right"] == "[]" and not match["gap"] and behind[0] + behind[-1] in ("()", "{}")
+        second_brackets = match["fields"] or match["open"] + match["close"]
+        exact = (
+            match["left"] + match["right"] == "[]"
+            and not match["gap"]
+            and second_brackets[0] + second_brackets[-1] in ("()", "{}")
+        )
         if exact and not jsonl:
             continue
-        entity, annotation = _from_fields(match["fields"]) if match["fields"] else _short(match["inside"])
+        entity, annotation = _from_fields(match["fields"]) if match["fields"] else _parse_short_form(match["inside"])
         if entity:
             correction = f"[{match['surface']}]{annotation}" if annotation and not jsonl else ""
             yield MistypedMarkup(source=source, text=line, written=match[0], correction=correction, entity=entity)
 
 
-def _short(inside: str) -> tuple[str, str]:
+def _parse_short_form(inside: str) -> tuple[str, str]:
     """(type, annotation)"""
     kind, *value = _COLON.split(inside, maxsplit=1)
     kind = kind.strip()
@@ -58,11 +62,11 @@ def _from_fields(written: str) -> tuple[str, str]:
 def report_mistyped_markup(data: NluData) -> None:
     """Keep the elements of `data.mistyped_markup` that are likely, given all of the data, and add an issue for each."""
     types = {entity.entity for example in data.examples for entity in example.entities}
-    known = {name.casefold() for name in (*types, *data.lookups, *data.regexes)}
+    known_names = {name.casefold() for name in (*types, *data.lookups, *data.regexes)}
     likely = []
     for markup in data.mistyped_markup:
         jsonl = not markup.correction
-        if markup.entity.casefold() not in known and (jsonl or not _IDENTIFIER.fullmatch(markup.entity)):
+        if markup.entity.casefold() not in known_names and (jsonl or not _IDENTIFIER.fullmatch(markup.entity)):
             continue
         likely.append(markup)
         written = shown(markup.written)

@@ -26,8 +26,8 @@ def canonical_intent(name: str | None) -> str | None:
 def check_repeated_intents(examples: Iterable[Example]) -> None:
     """Raise DataError for a name that holds the same intent twice, such as a+a."""
     for example in examples:
-        named = [] if example.intent is None else split_intent(example.intent)
-        if len(set(named)) < len(named):
+        intents = [] if example.intent is None else split_intent(example.intent)
+        if len(set(intents)) < len(intents):
             problem = _(
                 "{text} has an intent twice in {intent}", text=shown(example.text), intent=shown(str(example.intent))
             )

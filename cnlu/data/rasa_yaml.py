@@ -144,11 +144,11 @@ def _section_name(kind: str, name: str) -> str:
 
 
 def _report_unknown_keys(node: Node, kind: str, name: str, place: str, data: NluData) -> None:
-    known = ("examples", "metadata", kind) if kind == "intent" else ("examples", kind)
+    known_keys = ("examples", "metadata", kind) if kind == "intent" else ("examples", kind)
     for key, _value in node.pairs:
-        if key.text not in known:
+        if key.text not in known_keys:
             problem = _("the key `{key}` of {section} is ignored", key=key.text, section=_section_name(kind, name))
-            fix = _("use one of the keys {keys}, or remove it", keys=", ".join(sorted(known)))
+            fix = _("use one of the keys {keys}, or remove it", keys=", ".join(sorted(known_keys)))
             data.skip(f"{place}:{key.line}", problem, fix, "unknown-key")
 
 
@@ -163,7 +163,7 @@ def _fix_for_empty(kind: str, name: str) -> str:
 
 
 def _as_block(examples: Node, kind: str) -> Node:
-    """The node, with the `- ` that is optional before the name of a table's file."""
+    """The node, with `- ` added before the name of a table's file, where it is optional."""
     if kind == "lookup" and examples.kind == "scalar" and is_table(examples.text.strip()):
         return replace(examples, text="- " + examples.text.strip().removeprefix("-"))
     return examples
@@ -252,7 +252,7 @@ def _list_item(item: Node, intent_metadata: Any, place: str, data: NluData) -> t
             data.add_issue("unknown-key", f"{place}:{item.line}", text, problem, fix)
     if "metadata" not in fields:
         return line, text, intent_metadata
-    own = plain_value(fields["metadata"], place)
-    if isinstance(own, dict) and isinstance(intent_metadata, dict):
-        own = {**intent_metadata, **own}
-    return line, text, intent_metadata if own is None else own
+    example_metadata = plain_value(fields["metadata"], place)
+    if isinstance(example_metadata, dict) and isinstance(intent_metadata, dict):
+        example_metadata = {**intent_metadata, **example_metadata}
+    return line, text, intent_metadata if example_metadata is None else example_metadata

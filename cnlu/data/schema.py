@@ -21,7 +21,7 @@ class Entity:
     entity: str
     """Entity type."""
     value: str
-    """The canonical value; the surface `text[start:end]` unless the annotation says otherwise."""
+    """The canonical value; the surface `text[start:end]` unless the annotation gives another."""
     _: KW_ONLY
     role: str | None = None
     group: str | None = None
@@ -105,7 +105,7 @@ class NluData:
 
     examples: list[Example] = field(default_factory=list)
     synonyms: dict[str, str] = field(default_factory=dict)
-    """surface -> canonical value, whatever the type: from `synonym:` sections."""
+    """surface -> canonical value, for entities of all types: from `synonym:` sections."""
     regexes: dict[str, list[str]] = field(default_factory=dict)
     """name -> patterns, in file order."""
     lookups: dict[str, list[str]] = field(default_factory=dict)
@@ -158,7 +158,7 @@ class NluData:
         table[surface] = value
 
     def add_invalid(self, source: str, line: str, error: DataError) -> None:
-        """Raise `error`, which concerns the example on one line, or add it to `invalid` where that is a list."""
+        """Raise `error`, which is about the example on one line, or add it to `invalid` if that is a list."""
         if self.invalid is None:
             raise error
         self.invalid.append(InvalidExample(source, line, error.problem, error.fix))

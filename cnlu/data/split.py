@@ -29,10 +29,10 @@ def stratified_split(examples: Sequence[Example], fraction: float, seed: int) ->
             strata.setdefault(_stratum(example), []).append(example.text)
         labels.setdefault(example.text, set()).add(_stratum(example))
     rng = random.Random(seed)
-    drawn: list[str] = []
+    drawn_texts: list[str] = []
     for texts, count in zip(strata.values(), _quotas(list(strata.values()), fraction, rng), strict=True):
-        drawn += rng.sample(texts, count)
-    held_out = _keep_one_per_stratum(drawn, labels)
+        drawn_texts += rng.sample(texts, count)
+    held_out = _keep_one_per_stratum(drawn_texts, labels)
     return [e for e in examples if e.text not in held_out], [e for e in examples if e.text in held_out]
 
 
@@ -66,7 +66,7 @@ def _stratum(example: Example) -> Stratum:
 
 
 def _quotas(groups: list[list[str]], fraction: float, rng: random.Random) -> list[int]:
-    """How many texts each group holds out: its share rounded down, the rest to the largest remainders."""
+    """Number of texts that each group holds out: its share rounded down; the rest goes to the largest remainders."""
     shares = [len(group) * fraction for group in groups]
     quotas = [int(share) for share in shares]
     order = list(range(len(groups)))

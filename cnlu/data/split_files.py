@@ -20,7 +20,7 @@ Parts = dict[str, list[Example]]
 
 _DICTIONARIES = "train-dictionaries.yml"
 _FILES = {_DICTIONARIES, *(f"{part}.{kind}" for part in ("train", "dev", "test") for kind in ("yml", "jsonl"))}
-_MOST_NAMED = 20
+_MAX_NAMED = 20
 
 
 def split_examples(examples: list[Example], dev: float, test: float, seed: int) -> Parts:
@@ -55,7 +55,7 @@ def render(data: NluData, parts: Parts) -> tuple[dict[str, bytes], list[str]]:
     JSONL.
     """
     dictionaries = replace(data, examples=[])
-    has_dictionaries = bool(data.regexes or data.lookups or _unannotated(data))
+    has_dictionaries = bool(data.regexes or data.lookups or _has_unannotated_synonyms(data))
     yaml = has_dictionaries or any(_file(example).lower().endswith((".yml", ".yaml")) for example in data.examples)
     files: dict[str, bytes] = {}
     refusals: list[str] = []
@@ -91,7 +91,7 @@ def is_split(folder: Path) -> bool:
     return names <= _FILES and bool(names & {"train.yml", "train.jsonl"})
 
 
-def _unannotated(data: NluData) -> bool:
+def _has_unannotated_synonyms(data: NluData) -> bool:
     """Whether some synonym comes from a synonym section rather than from an annotation."""
     typed = {
         (kind, surface): value for kind, synonyms in data.synonyms_of.items() for surface, value in synonyms.items()
@@ -115,7 +115,7 @@ def describe_small_intents(parts: Parts) -> list[str]:
             small.append(_("{intent} ({total}, none in {parts})", intent=shown(intent), total=total, parts=names))
     if not small:
         return []
-    listed, more = ", ".join(small[:_MOST_NAMED]), len(small) - _MOST_NAMED
+    listed, more = ", ".join(small[:_MAX_NAMED]), len(small) - _MAX_NAMED
     if more > 0:
         listed = _("{listed}, and {count} more", listed=listed, count=more)
     return [_("intents with too few examples to be in every part: {intents}.", intents=listed)]

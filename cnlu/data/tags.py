@@ -59,7 +59,7 @@ class TagSet:
     def encode(self, length: int, entities: Iterable[Entity]) -> tuple[list[int], list[Entity]]:
         """Tag ids for `length` characters, and the entities that do not fit in them.
 
-        Of overlapping entities the longest is kept (of equal ones the first). Entities that reach beyond
+        If entities overlap, the longest is kept (the first of equally long ones). Entities that reach beyond
         `length` or whose type is not in this set are dropped too.
         """
         ids = [0] * length
@@ -80,8 +80,8 @@ class TagSet:
     def decode(self, tag_ids: Iterable[int]) -> list[tuple[int, int, str]]:
         """The spans (start, end, type) of a tag sequence; for legal sequences the exact inverse of `encode`.
 
-        In an illegal sequence, a tag without a beginning begins a span, and an open span ends where the next one
-        begins.
+        In an illegal sequence, an I or L tag without a B tag before it begins a span, and an unfinished span ends where
+        the next one begins.
         """
         spans: list[tuple[int, int, str]] = []
         start, kind = 0, ""

@@ -26,12 +26,12 @@ _PLAIN = (".txt", ".txt.gz", ".txt.xz")
 def read_texts(
     paths: Sequence[str | Path], most: int, seed: int, notes: list[str], settings: DataConfig | None = None
 ) -> list[str]:
-    """A uniform sample of at most `most` different texts of the files; none is blank.
+    """A uniform sample of at most `most` different texts of the files, without blank ones.
 
-    A `.txt` file (also `.txt.gz`, `.txt.xz`) has one text per line, stripped of surrounding space; from other files
-    that `load_data` reads, the texts are taken. The sample depends only on the texts and the seed, not on the order of
-    the files, and is shuffled. Only the sample is kept in memory. Raises DataError as `load_data` does, if there is no
-    text at all, and for a text longer than LONGEST_TEXT or a sample of more than MAX_CHARACTERS.
+    A `.txt` file (also `.txt.gz`, `.txt.xz`) has one text per line, stripped of surrounding space; other files are
+    read by `load_data`, and only their texts are used. The sample depends only on the texts and the seed, not on the
+    order of the files, and is shuffled. Only the sample is kept in memory. Raises DataError as `load_data` does, if
+    there is no text at all, and for a text longer than LONGEST_TEXT or a sample of more than MAX_CHARACTERS.
     """
     sampled, total = _sample(_texts(paths, notes, settings), most, seed)
     if not sampled:

@@ -42,7 +42,7 @@ class Backbone(nn.Module):
 
     @property
     def num_hidden_layers(self) -> int:
-        """How many layers a text runs through: one less than the number of hidden states."""
+        """Number of layers that a text passes through: one less than the number of hidden states."""
         return int(self.config.num_hidden_layers)
 
     @property

@@ -16,7 +16,7 @@ from onnx import numpy_helper
 from cnlu.encoder.backbone import Backbone
 from cnlu.encoder.hf_config import build_hf_config
 from cnlu.encoder.instantiate import random_backbone
-from cnlu.encoder.onnx_initializers import places, restore_layout
+from cnlu.encoder.onnx_initializers import match_initializers, restore_layout
 from cnlu.errors import CnluError, UsageError, one_line
 from cnlu.i18n import _
 
@@ -37,7 +37,7 @@ def add_encoder_metadata(graph: bytes, backbone: Backbone) -> bytes:
     whose weights the exporter changes, layers of other shapes than in the config.
     """
     model = onnx.load_from_string(graph)
-    model.metadata_props.add(key=WEIGHTS, value=json.dumps(places(model, backbone.named_parameters())))
+    model.metadata_props.add(key=WEIGHTS, value=json.dumps(match_initializers(model, backbone.named_parameters())))
     model.metadata_props.add(key=CONFIG, value=json.dumps(backbone.settings(), sort_keys=True))
     try:
         same = _agree(_rebuilt(model), backbone)
@@ -66,7 +66,7 @@ def load_from_graph(graph: bytes, where: str) -> Backbone:
         return _rebuilt(model)
     except CnluError:
         raise
-    except Exception as error:  # the metadata may come from anybody
+    except Exception as error:  # the metadata may come from an untrusted source
         problem = _("the metadata of its encoder does not match its weights ({reason})", reason=one_line(error))
         raise UsageError(where, problem, _("name another model")) from error
 

@@ -1,6 +1,6 @@
 """Load an encoder and its tokenizer from a Hugging Face directory or hub name.
 
-No code in the directory is ever run, and of a pickle only tensors are loaded.
+No code in the directory is ever run, and only tensors are loaded from a pickle.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def load_encoder(source: str | Path) -> Pretrained:
 def _limit(backbone: Backbone, tokenizer: dict[str, Any]) -> int:
     """Maximum number of tokens of a text: the model's positions, or the tokenizer's limit if it is smaller.
 
-    RoBERTa and its relatives count positions from after the padding id; XLNet has relative positions only.
+    RoBERTa and its relatives number positions from the padding id + 1; XLNet has relative positions only.
     """
     stated = getattr(backbone.config, "max_position_embeddings", None)
     limit = stated if isinstance(stated, int) and stated > 0 else DEFAULT_LIMIT

@@ -54,7 +54,7 @@ def distance_table(furthest: int, depth: int) -> Tensor:
     """[2 * furthest + 1, depth]: the vector a_ij of each distance j - i, clipped, from -furthest up.
 
     Section 2.1: a_ij[2k] = sin((j - i) / 10000^(2k / depth)), a_ij[2k + 1] the cosine of the same. The released code,
-    with which every published NEZHA was trained, counts the distances from -furthest as 0, 1, 2, ..., as does this.
+    with which every published NEZHA was trained, numbers the distances from -furthest as 0, 1, 2, ...; so does this.
     """
     position = torch.arange(2 * furthest + 1, dtype=torch.float64)[:, None]
     angle = position / 10000.0 ** (torch.arange(0, depth, 2, dtype=torch.float64) / depth)
@@ -79,10 +79,10 @@ class _SelfAttention(nn.Module):
         scores = q @ k.transpose(-1, -2)
         if distances is not None:
             scores = scores + torch.einsum("bhid,ijd->bhij", q, distances)
-        share = self.dropout((scores / math.sqrt(depth) + padding).softmax(-1))
-        z = share @ v
+        attention_probs = self.dropout((scores / math.sqrt(depth) + padding).softmax(-1))
+        z = attention_probs @ v
         if distances is not None:
-            z = z + torch.einsum("bhij,ijd->bhid", share, distances)
+            z = z + torch.einsum("bhij,ijd->bhid", attention_probs, distances)
         return z.transpose(1, 2).flatten(2)
 
 
@@ -95,9 +95,9 @@ class _ResidualLinear(nn.Module):
         self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
-    def forward(self, x: Tensor, before: Tensor) -> Tensor:
-        added: Tensor = self.LayerNorm(self.dropout(self.dense(x)) + before)
-        return added
+    def forward(self, x: Tensor, residual: Tensor) -> Tensor:
+        output: Tensor = self.LayerNorm(self.dropout(self.dense(x)) + residual)
+        return output
 
 
 class _Layer(nn.Module):
@@ -112,8 +112,8 @@ class _Layer(nn.Module):
 
     def forward(self, x: Tensor, padding: Tensor, distances: Tensor | None) -> Tensor:
         x = self.attention["output"](self.attention["self"](x, padding, distances), x)
-        inner: Tensor = self.output(self.activation(self.intermediate["dense"](x)), x)
-        return inner
+        output: Tensor = self.output(self.activation(self.intermediate["dense"](x)), x)
+        return output
 
 
 class _Embeddings(nn.Module):
@@ -127,9 +127,12 @@ class _Embeddings(nn.Module):
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
         self.absolute = not config.use_relative_position
 
-    def forward(self, ids: Tensor, kinds: Tensor | None = None) -> Tensor:
-        """ids and kinds (token types; None: all 0) [B, T] -> [B, T, width]."""
-        types = self.token_type_embeddings.weight[0] if kinds is None else self.token_type_embeddings(kinds)
+    def forward(self, ids: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
+        """ids and token_type_ids (None: all 0) [B, T] -> [B, T, width]."""
+        if token_type_ids is None:
+            types = self.token_type_embeddings.weight[0]
+        else:
+            types = self.token_type_embeddings(token_type_ids)
         x = self.word_embeddings(ids) + types
         if self.absolute:
             x = x + self.position_embeddings.weight[: ids.shape[1]]

@@ -17,7 +17,7 @@ Place = tuple[str, str]
 FIRST_ROW = "first row"
 
 
-def places(model: onnx.ModelProto, tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Place]:
+def match_initializers(model: onnx.ModelProto, tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Place]:
     """Name of each tensor -> the initializer with the same bytes; tensors that the graph does not need are absent."""
     initializer_of: dict[str, str] = {}
     for tensor in model.graph.initializer:
@@ -43,7 +43,7 @@ def restore_layout(values: NDArray[Any], layout: str, shape: tuple[int, ...]) ->
 
 
 def _layouts(values: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """The layouts in which the exporter may store a tensor; of a table that only looks up row 0, it keeps that row."""
+    """The layouts in which the exporter may store a tensor; a table of which only row 0 is used shrinks to that row."""
     layouts = {"plain": values, "transposed": values.T}
     return layouts | {FIRST_ROW: values[:1]} if values.ndim == 2 else layouts
 

@@ -27,9 +27,9 @@ def keep_layers(backbone: Backbone, count: int) -> None:
             _("set 1 to {depth}", depth=depth),
         )
     if len(layers) == depth:
-        kept = {-(-(i + 1) * depth // count) - 1 for i in range(count)}
+        kept_layers = {-(-(i + 1) * depth // count) - 1 for i in range(count)}
         for i in reversed(range(depth)):
-            if i not in kept:
+            if i not in kept_layers:
                 del layers[i]
     elif len(layers) != 1:
         raise UsageError(
@@ -64,15 +64,15 @@ def prune_heads(backbone: Backbone, share: float) -> None:
     if not attentions:
         problem = _("the heads of {family} cannot be removed one by one", family=backbone.config.model_type)
         raise UsageError("encoder.prune_heads", problem, _("leave it 0"))
-    cuts = [(attention, _weakest(attention, round(share * attention.heads))) for attention in attentions]
-    if not any(pruned for _, pruned in cuts):
+    pruned_heads = [(attention, _weakest(attention, round(share * attention.heads))) for attention in attentions]
+    if not any(pruned for _, pruned in pruned_heads):
         return
     with torch.no_grad():
-        for attention, pruned in cuts:
+        for attention, pruned in pruned_heads:
             for head in pruned:
                 attention.out.weight[:, attention.rows(head)] = 0.0
     expected = _states(backbone)
-    for attention, pruned in cuts:
+    for attention, pruned in pruned_heads:
         _keep_heads(attention, [head for head in range(attention.heads) if head not in pruned])
     if not all(torch.allclose(a, b, atol=1e-4) for a, b in zip(expected, _states(backbone), strict=True)):
         problem = _("{family} does not work with heads removed", family=backbone.config.model_type)

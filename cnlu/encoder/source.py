@@ -41,7 +41,7 @@ def download_again() -> str:
     return _("fetch it again, or save the encoder again with save_pretrained")
 
 
-def _offline() -> str:
+def _fix_offline() -> str:
     return _(
         "download it on a machine with a network and give its directory, or copy a filled cache and name it in "
         "HF_HUB_CACHE (or HF_HOME), or name a mirror in HF_ENDPOINT"
@@ -49,7 +49,7 @@ def _offline() -> str:
 
 
 def local_directory(source: str | Path) -> Path:
-    """The directory of that name, or else the hub model of that name, from the local cache or downloaded.
+    """The directory `source`, or else the hub model of that name, from the local cache or downloaded.
 
     Raises UsageError if neither exists. Without a network it fails at once, and the error says what to do offline.
     """
@@ -96,7 +96,7 @@ def _downloaded(name: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
     try:
-        model = _within(HUB_TIMEOUT, lambda: HfApi().model_info(name, timeout=HUB_TIMEOUT))
+        model = _call_with_timeout(HUB_TIMEOUT, lambda: HfApi().model_info(name, timeout=HUB_TIMEOUT))
         files = [sibling.rfilename for sibling in model.siblings or []]
         return Path(snapshot_download(name, allow_patterns=files_to_download(files)))
     except RepositoryNotFoundError as error:
@@ -111,9 +111,9 @@ def _downloaded(name: str) -> Path:
         ) from error
     except HfHubHTTPError as error:
         refused = _("{endpoint} refuses it ({reason})", endpoint=constants.ENDPOINT, reason=_first_line(error))
-        raise UsageError(name, refused, _offline()) from error
+        raise UsageError(name, refused, _fix_offline()) from error
     except Exception as error:  # network failures have no common class
-        raise UsageError(name, _unreachable(error), _offline()) from error
+        raise UsageError(name, _unreachable(error), _fix_offline()) from error
 
 
 def _unreachable(error: Exception) -> str:
@@ -162,7 +162,7 @@ def files_to_download(files: Sequence[str]) -> list[str]:
     return [file for file in files if file in SMALL_FILES + TOKENIZER_FILES] + (safe or pickled)
 
 
-def _within(seconds: float, call: Callable[[], Result]) -> Result:
+def _call_with_timeout(seconds: float, call: Callable[[], Result]) -> Result:
     """The result of the call. Raises TimeoutError after `seconds`, since a DNS lookup has no timeout of its own."""
     results: list[Result] = []
     failures: list[BaseException] = []

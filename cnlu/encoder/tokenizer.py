@@ -38,7 +38,7 @@ def read_tokenizer(directory: Path) -> tuple[Content, list[str]]:
         raise DataError(directory, damaged, _("fetch it again")) from error
     special_tokens = {token["content"] for token in content.get("added_tokens") or () if token["special"]}
     if not {piece[0] if isinstance(piece, list) else piece for piece in vocabulary} - special_tokens:
-        # transformers builds a tokenizer even from nothing
+        # transformers builds a tokenizer even without a vocabulary
         raise DataError(directory, _("its tokenizer has no vocabulary"), _copy_files())
     return content, _align_normalizer(content, str(directory))
 
@@ -152,10 +152,10 @@ def _align_normalizer(content: Content, where: str) -> list[str]:
         return []
     vocabulary, notes = model["vocab"], []
     steps = _bert_steps(content.get("normalizer"))
-    small = [ch for ch in string.ascii_lowercase if ch in vocabulary or f"##{ch}" in vocabulary]
-    capital = [ch for ch in small if ch.upper() in vocabulary or f"##{ch.upper()}" in vocabulary]
-    for step in steps if small else ():
-        lowercase = 2 * len(capital) < len(small)
+    lower_letters = [ch for ch in string.ascii_lowercase if ch in vocabulary or f"##{ch}" in vocabulary]
+    letters_with_capital = [ch for ch in lower_letters if ch.upper() in vocabulary or f"##{ch.upper()}" in vocabulary]
+    for step in steps if lower_letters else ():
+        lowercase = 2 * len(letters_with_capital) < len(lower_letters)
         if step["lowercase"] != lowercase:
             step["lowercase"] = lowercase
             reason = (
@@ -163,13 +163,13 @@ def _align_normalizer(content: Content, where: str) -> list[str]:
             )
             notes.append(f"{where}: its vocabulary has {reason}, whatever its flag says")
     words = sum(len(piece) > 1 and all(map(is_han, piece)) for piece in vocabulary)
-    han = words > 0 or any(len(piece) == 1 and is_han(piece) for piece in vocabulary)
-    handled = [step["handle_chinese_chars"] for step in steps]
+    has_han = words > 0 or any(len(piece) == 1 and is_han(piece) for piece in vocabulary)
+    were_split = [step["handle_chinese_chars"] for step in steps]
     for step in steps:
-        step["handle_chinese_chars"] = step["handle_chinese_chars"] or han
+        step["handle_chinese_chars"] = step["handle_chinese_chars"] or has_han
     if words:
         notes.append(f"{where}: Chinese characters are read one by one, not as the {words} words of its vocabulary")
-    elif han and not all(handled):
+    elif has_han and not all(were_split):
         notes.append(f"{where}: Chinese characters are read one by one, whatever its flag says")
     return notes
 

@@ -9,7 +9,7 @@ from cnlu.evaluation.report_data import ReportData
 from cnlu.i18n import _, n_
 
 CONFIDENT = 0.9
-"""Confidence from which a wrong answer suggests that the annotation is wrong."""
+"""Minimum confidence at which a wrong answer suggests that the annotation is wrong."""
 MAX_CONFIDENT_SENTENCES = 8
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnlu.data.schema import Example
-from cnlu.evaluation.frames import rightness
+from cnlu.evaluation.frames import frame_correctness
 
 _CHUNK = 2_000_000
 """Most sentence draws held in memory at once."""
@@ -65,7 +65,7 @@ def frame_accuracy_difference(
     The difference is significant if the interval does not contain 0. Raises ValueError unless there is one prediction
     per example.
     """
-    gain = rightness(gold, second).astype(float) - rightness(gold, first).astype(float)
+    gain = frame_correctness(gold, second).astype(float) - frame_correctness(gold, first).astype(float)
     return mean_interval(gain, level, samples, seed)
 
 

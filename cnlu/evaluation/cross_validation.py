@@ -29,9 +29,9 @@ FIGURES = (
 
 
 def pooled(
-    examples: Sequence[Example], results: Sequence[Mapping[str, Any]], each: Sequence[Mapping[str, Any]]
+    examples: Sequence[Example], results: Sequence[Mapping[str, Any]], fold_metrics: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """metrics.json over all held-out answers, with `folds`; `each` holds the figures of each fold, from `evaluate`.
+    """metrics.json over all held-out answers, with `folds`; `fold_metrics`: the figures of each fold, from `evaluate`.
 
     A label counts as seen if a model that was evaluated on it had seen it; `unseen_labels` is the sum over the folds.
     `folds` is {"each": the figures and `n` of every fold, "mean", "sd": over the folds that have the figure}; sd is the
@@ -40,12 +40,14 @@ def pooled(
     metrics = evaluate(examples, results)
     for section, key in (("intent", "per_label"), ("entity", "per_type"), ("entity_role", "per_type")):
         for label, scores in (metrics[section] or {key: {}})[key].items():
-            scored = [fold[section][key][label] for fold in each if fold[section] and label in fold[section][key]]
-            scores["seen"] = any(one["seen"] for one in scored if one["support"] or not scores["support"])
-    metrics["unseen_labels"] = sum(fold["unseen_labels"] for fold in each)
-    figures = [_figures(fold) for fold in each]
+            label_scores = [
+                fold[section][key][label] for fold in fold_metrics if fold[section] and label in fold[section][key]
+            ]
+            scores["seen"] = any(fold["seen"] for fold in label_scores if fold["support"] or not scores["support"])
+    metrics["unseen_labels"] = sum(fold["unseen_labels"] for fold in fold_metrics)
+    figures = [_figures(fold) for fold in fold_metrics]
     metrics["folds"] = {
-        "each": [{"n": fold["n"], **fold_figures} for fold, fold_figures in zip(each, figures, strict=True)],
+        "each": [{"n": fold["n"], **fold_figures} for fold, fold_figures in zip(fold_metrics, figures, strict=True)],
         "mean": _summarize(figures, fmean),
         "sd": _summarize(figures, lambda values: stdev(values) if len(values) > 1 else 0.0),
     }
@@ -68,11 +70,11 @@ def _summarize(figures: Sequence[Mapping[str, Any]], summary: Callable[[list[flo
     summaries: dict[str, Any] = {}
     for key in FIGURES:
         section, _dot, field = key.partition(".")
-        sections = [one[section] for one in figures if one[section] is not None]
+        sections = [fold[section] for fold in figures if fold[section] is not None]
         if not field or not sections:
             summaries[section] = summary(sections) if sections else None
         else:
-            summaries.setdefault(section, {})[field] = summary([one[field] for one in sections])
+            summaries.setdefault(section, {})[field] = summary([values[field] for values in sections])
     return summaries
 
 
@@ -83,9 +85,9 @@ def format_folds(folds: Mapping[str, Any]) -> str:
     rows = [[title, _("mean"), _("spread"), _("lowest"), _("highest")]]
     titles = figure_titles()
     for key in FIGURES:
-        mean, sd, *each = (_figure(one, key) for one in (folds["mean"], folds["sd"], *folds["each"]))
+        mean, sd, *shares = (_figure(figures, key) for figures in (folds["mean"], folds["sd"], *folds["each"]))
         if mean is not None and sd is not None:
-            present = [share for share in each if share is not None]
+            present = [share for share in shares if share is not None]
             rows.append([titles[key], *(f"{100 * share:.1f}%" for share in (mean, sd, min(present), max(present)))])
     return "\n".join(align(rows))
 

@@ -38,15 +38,15 @@ class Difference:
 def differences(gold: Frame, predicted: Frame) -> list[Difference]:
     """The intent, then annotated entities in text order, paired with overlapping answers, then the other answers."""
     result = [] if intent_is_right(gold, predicted) else [Difference("intent")]
-    extra = in_text_order(predicted.entities - gold.entities)
+    unmatched = in_text_order(predicted.entities - gold.entities)
     for span in in_text_order(gold.entities - predicted.entities):
-        overlapping = [other for other in extra if other[0] < span[1] and span[0] < other[1]]
+        overlapping = [other for other in unmatched if other[0] < span[1] and span[0] < other[1]]
         if overlapping:
-            extra.remove(overlapping[0])
+            unmatched.remove(overlapping[0])
             result.append(Difference(_kind(span, overlapping[0]), span, overlapping[0]))
         else:
             result.append(Difference("missed", span))
-    return result + [Difference("invented", None, span) for span in extra]
+    return result + [Difference("invented", None, span) for span in unmatched]
 
 
 def _kind(gold: RoleSpan, predicted: RoleSpan) -> str:

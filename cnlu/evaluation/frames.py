@@ -71,7 +71,7 @@ def _pair(gold: Frame, predicted: Frame, multi_intent: bool) -> tuple[Frame, Fra
     )
 
 
-def rightness(gold: Sequence[Example], predicted: Sequence[Mapping[str, Any]]) -> NDArray[np.bool_]:
+def frame_correctness(gold: Sequence[Example], predicted: Sequence[Mapping[str, Any]]) -> NDArray[np.bool_]:
     """bool [N]: whether each frame is right."""
     return np.array([frame_is_right(*pair) for pair in paired_frames(gold, predicted)], bool)
 

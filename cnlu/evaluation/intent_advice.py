@@ -15,7 +15,7 @@ FEW_EXAMPLES = 20
 
 def intent_findings(report_data: ReportData) -> list[Finding]:
     """All findings about intents."""
-    return [*_confused(report_data), *_few(report_data)]
+    return [*_confused(report_data), *_intents_with_few_examples(report_data)]
 
 
 def _confused(report_data: ReportData) -> list[Finding]:
@@ -75,14 +75,14 @@ def _confusion_advice(report_data: ReportData, gold: str, answer: str, confused:
             )
         )
     counts = report_data.counts["intents"] if report_data.counts else {}
-    few, many = counts.get(gold, 0), counts.get(answer, 0)
-    if counts and few * 2 <= many:
+    gold_count, answer_count = counts.get(gold, 0), counts.get(answer, 0)
+    if counts and gold_count * 2 <= answer_count:
         return pieces(
             n_(
                 "Training had {count} example of {gold} and {many} of {answer}. Add sentences like these to {gold}.",
                 "Training had {count} examples of {gold} and {many} of {answer}. Add sentences like these to {gold}.",
-                few,
-                many=many,
+                gold_count,
+                many=answer_count,
                 **names,
             )
         )
@@ -94,7 +94,7 @@ def _confusion_advice(report_data: ReportData, gold: str, answer: str, confused:
     )
 
 
-def _few(report_data: ReportData) -> list[Finding]:
+def _intents_with_few_examples(report_data: ReportData) -> list[Finding]:
     """One finding about the intents with few training examples and wrong answers."""
     if report_data.counts is None or not report_data.intents:
         return []
@@ -103,10 +103,10 @@ def _few(report_data: ReportData) -> list[Finding]:
     limit = max(min(FEW_EXAMPLES, usual * 3 / 4), usual / 2)
     totals = Counter(gold for _, gold, _, _ in report_data.intents)
     wrong = Counter(gold for _, gold, answer, _ in report_data.intents if gold != answer)
-    few = [label for label in wrong if 0 < counts.get(label, 0) < limit]
-    if not few:
+    small_intents = [label for label in wrong if 0 < counts.get(label, 0) < limit]
+    if not small_intents:
         return []
-    few.sort(key=lambda label: (-wrong[label], label))
+    small_intents.sort(key=lambda label: (-wrong[label], label))
     advice = n_(
         "The median intent had {count} example. Write more for these first, and vary them: other word orders, short "
         "answers, typos, omissions.",
@@ -116,10 +116,10 @@ def _few(report_data: ReportData) -> list[Finding]:
     )
     return [
         Finding(
-            weight=sum(wrong[label] for label in few),
+            weight=sum(wrong[label] for label in small_intents),
             problem=pieces(_("These intents had few training examples.")),
             advice=pieces(advice),
-            points=[_point(label, counts[label], wrong[label], totals[label]) for label in few[:12]],
+            points=[_point(label, counts[label], wrong[label], totals[label]) for label in small_intents[:12]],
         )
     ]
 

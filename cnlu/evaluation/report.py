@@ -21,7 +21,7 @@ REPORT_FILES = frozenset({METRICS, ERRORS, PAGE})
 """The files of a report; a directory with any other file is not replaced."""
 
 _NAME_WIDTH = 40
-"""Columns at which a name is cut."""
+"""Maximum width of a name in terminal columns; a longer one is cut."""
 
 
 def find_errors(gold: Sequence[Example], predicted: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -172,7 +172,7 @@ def _headline(metrics: Mapping[str, Any]) -> str:
 
 
 def _label_table(title: str, per_label: Mapping[str, Mapping[str, Any]], limit: int) -> str:
-    """One row per label, the worst F1 first; among equals, the most frequent first."""
+    """One row per label, the worst F1 first; labels with the same F1 by descending frequency."""
     ranked = sorted(per_label.items(), key=lambda item: (item[1]["f1"], -item[1]["support"], item[0]))
     rows = [[title, _("precision"), _("recall"), _("F1"), _("gold")]]
     for label, scores in ranked[:limit]:

@@ -49,8 +49,8 @@ class FusedEnsemble(nn.Module):
         )
         heads = [m.output_heads() for m in members]
         self.parts = [head.out_features for head in heads[0]]
-        weights = [torch.cat([head.weight for head in own]) for own in heads]
-        biases = [torch.cat([head.bias for head in own]) for own in heads]
+        weights = [torch.cat([head.weight for head in member_heads]) for member_heads in heads]
+        biases = [torch.cat([head.bias for head in member_heads]) for member_heads in heads]
         products = [_widened(members, k, *product) for k, product in enumerate(zip(weights, biases, strict=True))]
         self.reading = _mean_product(products)
         self.intent = None if config.multi_label else _intent_head(members)
@@ -140,11 +140,11 @@ class _FusedLayer(nn.Module):
 
     def forward(self, x: Tensor, padding: Tensor, index: Tensor) -> Tensor:
         """x [M * B * S, W]; padding [B, 1, 1, S]; index [S, S] -> the shape of x."""
-        width, batch, places = x.shape[-1], padding.shape[0], padding.shape[-1]
-        rows, members = batch * places, len(self.qkv.layers)
-        qkv = self.qkv(_norm(x), rows).view(members * batch, places, 3 * self.heads, width // self.heads)
+        width, batch, positions = x.shape[-1], padding.shape[0], padding.shape[-1]
+        rows, members = batch * positions, len(self.qkv.layers)
+        qkv = self.qkv(_norm(x), rows).view(members * batch, positions, 3 * self.heads, width // self.heads)
         q, k, v = qkv.transpose(1, 2).chunk(3, 1)
-        bias = F.embedding(index, self.position).permute(2, 0, 1).view(members, 1, self.heads, places, places)
+        bias = F.embedding(index, self.position).permute(2, 0, 1).view(members, 1, self.heads, positions, positions)
         attention = (q @ k.transpose(-1, -2) + (bias + padding).flatten(0, 1)).softmax(-1)
         x = x + self.out((attention @ v).transpose(1, 2).reshape(members * rows, width), rows)
         return x + self.narrow(F.gelu(self.wide(_norm(x), rows)), rows)
@@ -165,7 +165,7 @@ def _fold_norm(norm: nn.LayerNorm, linear: nn.Linear) -> tuple[Tensor, Tensor]:
 
 
 def _scaled_queries(weight: Tensor, bias: Tensor, heads: int) -> tuple[Tensor, Tensor]:
-    """Weight and bias of a query-key-value layer, whose queries are divided by the root of the width of a head."""
+    """Weight and bias of a query-key-value layer, whose queries are divided by the square root of a head's width."""
     width = len(weight) // 3
     scale = torch.ones(len(weight))
     scale[:width] /= math.sqrt(width // heads)
@@ -175,7 +175,7 @@ def _scaled_queries(weight: Tensor, bias: Tensor, heads: int) -> tuple[Tensor, T
 def _encoder_widths(members: Sequence[JointNetwork]) -> tuple[int, int]:
     """Width of the encoder output for a character, and for a text; 0 if no member uses the encoder."""
     sizes = [member.sizes for member in members]
-    return max(own.encoder for own in sizes), max(own.encoder * own.views for own in sizes)
+    return max(size.encoder for size in sizes), max(size.encoder * size.views for size in sizes)
 
 
 def _expand_views(member: JointNetwork, weight: Tensor) -> Tensor:

@@ -63,7 +63,7 @@ def read_weights(files: ModelFiles, model: Interpreter, encoder_width: int = 0) 
     try:
         weights = _checked(files.files[NETWORK_WEIGHTS], _parameters(expected))
         return weights | _sparse_tables(files.files["model.onnx"], expected)
-    except Exception as error:  # the directory may come from anybody
+    except Exception as error:  # the directory may come from an untrusted source
         raise ModelError(
             place,
             _("does not fit the model's other files ({reason})", reason=one_line(error)),
@@ -128,7 +128,7 @@ def _sparse_tables(graph: bytes, expected: Ensemble) -> dict[str, Tensor]:
         if scales.dtype != np.float32 or scales.shape != (rows, len(members)) or not np.isfinite(scales).all():
             raise ValueError(f"{part}_scale is {scales.dtype} {scales.shape}, or has values that are no numbers")
         for number, member in enumerate(members):
-            own = steps[:, number * width : (number + 1) * width].astype(np.float32)
+            member_steps = steps[:, number * width : (number + 1) * width].astype(np.float32)
             scale = scales[:, number, None] / np.float32(getattr(member, part).scale)
-            tables[f"members.{number}.{part}.table.weight"] = torch.from_numpy(own * scale)
+            tables[f"members.{number}.{part}.table.weight"] = torch.from_numpy(member_steps * scale)
     return tables

@@ -66,7 +66,7 @@ def _round_rows(model: onnx.ModelProto, node: onnx.NodeProto, table: onnx.Tensor
     scale = np.maximum(np.abs(values).max(1, keepdims=True), 1e-12).astype(np.float32) / 127
     rows = np.round(values / scale).astype(np.int8)
     name, ids, out = table.name, node.input[1], node.output[0]
-    added = [
+    new_nodes = [
         helper.make_node("Gather", [f"{name}_rows", ids], [f"{out}_rows"], f"{node.name}_rows", axis=0),
         helper.make_node("Cast", [f"{out}_rows"], [f"{out}_float"], f"{node.name}_cast", to=onnx.TensorProto.FLOAT),
         helper.make_node("Gather", [f"{name}_scale", ids], [f"{out}_scale"], f"{node.name}_scale", axis=0),
@@ -74,7 +74,7 @@ def _round_rows(model: onnx.ModelProto, node: onnx.NodeProto, table: onnx.Tensor
     ]
     index = list(model.graph.node).index(node)
     model.graph.node.remove(node)
-    for offset, new_node in enumerate(added):
+    for offset, new_node in enumerate(new_nodes):
         model.graph.node.insert(index + offset, new_node)
     if not any(name in other.input for other in model.graph.node):
         model.graph.initializer.remove(table)

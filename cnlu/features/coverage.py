@@ -25,12 +25,12 @@ def _characters_of_text(text: Features) -> set[str]:
     return characters_of(row[0] for row in text.characters if row)
 
 
-def known_share(features: Features, known: int, seen: Container[str]) -> float:
-    """The mean, from 0 to 1, of the share of known features (`known` is their number) and that of seen characters."""
+def known_share(features: Features, known_count: int, seen: Container[str]) -> float:
+    """The mean of two shares, 0..1: known features (`known_count`) and characters that are in `seen`."""
     total, characters = sum(map(len, features.characters)), _characters_of_text(features)
     if not total or not characters:
         return 1.0
-    return (known / total + sum(character in seen for character in characters) / len(characters)) / 2
+    return (known_count / total + sum(character in seen for character in characters) / len(characters)) / 2
 
 
 @dataclass
@@ -53,10 +53,10 @@ class SeenFeatures:
     def share_without(self, text: Features, vocabulary: Container[str]) -> float:
         """`known_share` of one of these texts if it were not among them."""
         own = Counter(feature for row in text.characters for feature in row)
-        known = sum(
+        known_count = sum(
             count
             for feature, count in own.items()
             if feature in vocabulary and self.features[feature] - count >= self.min_count
         )
         seen = {character for character in _characters_of_text(text) if self.characters[character] > 1}
-        return known_share(text, known, seen)
+        return known_share(text, known_count, seen)

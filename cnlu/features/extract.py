@@ -64,7 +64,7 @@ class Extractor:
         return self.lexicon.matches(self.normalizer.normalize(text_view.text), text_view)
 
     def _add_words(self, rows: list[list[str]], normalized: Normalized) -> list[str]:
-        """Adds a character's word, its place in it (BMES), the word's length and neighbours; returns the words."""
+        """Adds a character's word, its position in it (BMES), the word's length and neighbours; returns the words."""
         spans = self.segmenter.spans(normalized.text)
         words = [_visible(normalized.text[start:end]) for start, end in spans]
         last = -1  # a raw character that belongs to two words (as in ½) counts for the first
@@ -86,25 +86,25 @@ class Extractor:
         from cnlu.features.pinyin import pinyin_of
 
         fuzzy = self.config.pinyin == "fuzzy"
-        sounds = [START, *(pinyin_of(piece, fuzzy) or "-" for piece in pieces), END]
+        syllables = [START, *(pinyin_of(piece, fuzzy) or "-" for piece in pieces), END]
         for i, row in enumerate(rows):
-            here = sounds[i + 1]
-            row += [f"py[0]={here}", f"py[-1:1]={sounds[i]}'{here}", f"py[0:2]={here}'{sounds[i + 2]}"]
+            middle = syllables[i + 1]
+            row += [f"py[0]={middle}", f"py[-1:1]={syllables[i]}'{middle}", f"py[0:2]={middle}'{syllables[i + 2]}"]
 
     def _sentence(self, pieces: list[str], words: list[str]) -> list[str]:
         """Character n-grams (with the sentence's ends) of length 1 to `sentence_ngram`, words, a length class."""
-        ends = [START, *pieces, END]
+        padded = [START, *pieces, END]
         features = {f"size={min(len(pieces) // 3, 8)}": None}
         for n in range(1, self.config.sentence_ngram + 1):
-            for i in range(len(ends) - n + 1):
-                features[f"{n}gram={''.join(ends[i : i + n])}"] = None
+            for i in range(len(padded) - n + 1):
+                features[f"{n}gram={''.join(padded[i : i + n])}"] = None
         for word in words:
             features[f"word={word}"] = None
         return list(features)
 
 
 def _ngrams(pieces: list[str]) -> list[list[str]]:
-    """For each character: those within three places, and the bigrams and trigrams around it."""
+    """For each character: the characters within three positions of it, and the bigrams and trigrams around it."""
     p = [START, START, START, *pieces, END, END, END]
     rows = []
     for i in range(3, len(p) - 3):
@@ -137,7 +137,7 @@ def _add_types(rows: list[list[str]], pieces: list[str]) -> None:
 
 
 def _add_match(rows: list[list[str]], start: int, end: int, kind: str, name: str) -> None:
-    """Adds the name of a match, and the place in it, to its characters."""
+    """Adds the name of a match, and the position in it, to its characters."""
     name = _visible(name)
     for i in range(start, end):
         place = "S" if end - start == 1 else "B" if i == start else "E" if i == end - 1 else "I"

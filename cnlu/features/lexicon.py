@@ -85,7 +85,7 @@ class Lexicon:
     ) -> None:
         self.issues: list[DictionaryIssue] = []
         self.loaded = 0
-        self._owners: list[list[tuple[str, str]]] = []  # for each needle, the (name, entry)s it stands for
+        self._owners: list[list[tuple[str, str]]] = []  # for each needle, its (name, entry) pairs
         self._edges: list[tuple[str, str]] = []  # for each needle, see _edge
         self._finder = self._compile_lookups(lookups, normalizer)
         self._patterns = self._compile_regexes(regexes)
@@ -216,18 +216,18 @@ class Lexicon:
 
 
 def without_overlaps(matches: Sequence[Match]) -> list[Match]:
-    """Non-overlapping matches, from the left; of several with the same start, the longest."""
-    kept: list[Match] = []
+    """Non-overlapping matches, from the left; the longest of those with the same start."""
+    selected: list[Match] = []
     for match in sorted(matches, key=lambda m: (m.start, -m.end)):
-        if not kept or match.start >= kept[-1].end:
-            kept.append(match)
-    return kept
+        if not selected or match.start >= selected[-1].end:
+            selected.append(match)
+    return selected
 
 
 def _takes_long(pattern: regex.Pattern[str]) -> bool:
     """Whether the pattern takes too long on a short text of its own characters with an end that does not match."""
-    own = samples(pattern.pattern)[:16]
-    for text in (character * 40 + end for character in own for end in ("\0", "\n" + own)):
+    characters = samples(pattern.pattern)[:16]
+    for text in (character * 40 + end for character in characters for end in ("\0", "\n" + characters)):
         try:
             TimeBudget(len(text)).find_all(pattern, text)
         except TimeoutError:
@@ -251,11 +251,11 @@ def _edge(ch: str) -> str:
 
 def _maximal(matches: list[Match]) -> list[Match]:
     """Drop each match inside another of the same kind and name, then sort."""
-    furthest: dict[tuple[str, str], int] = {}
-    kept = []
+    last_end: dict[tuple[str, str], int] = {}
+    maximal = []
     for match in sorted(matches, key=lambda m: (m.start, -m.end)):
         owner = (match.kind, match.name)
-        if match.end > furthest.get(owner, 0):
-            furthest[owner] = match.end
-            kept.append(match)
-    return sorted(kept, key=lambda m: (m.start, m.end, m.kind, m.name))
+        if match.end > last_end.get(owner, 0):
+            last_end[owner] = match.end
+            maximal.append(match)
+    return sorted(maximal, key=lambda m: (m.start, m.end, m.kind, m.name))

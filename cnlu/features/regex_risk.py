@@ -1,4 +1,4 @@
-"""Analyzes a regex without running it: whether it has nested repeats, and how large they make it.
+"""Analyzes a regex without running it: whether it has nested repeats, and its size with the repeats written out.
 
 It works on the parse tree of Python's own `re`.
 """
@@ -26,7 +26,7 @@ _SAMPLES = {
     codes.CATEGORY_NOT_SPACE: "a0中,",
 }
 _ANYTHING = frozenset("a0_中 ,")
-MANY = 8
+MIN_UNBOUNDED_RANGE = 8
 """A repeat whose maximum exceeds its minimum by at least this counts as unbounded."""
 
 Node = tuple[Any, Any]
@@ -38,7 +38,7 @@ def expanded_size(source: str) -> int:
 
 
 def has_nested_repeat(source: str) -> bool:
-    """Whether a repeat contains another repeat and nothing marks where one round ends, as in `(a+)+`.
+    """Whether a repeat contains another repeat and nothing marks where one iteration ends, as in `(a+)+`.
 
     `(\\d+,)+` is fine: a comma is not a digit. Character sets are compared by samples, so some cases are missed.
     """
@@ -107,7 +107,7 @@ def _set_characters(items: list[Node]) -> frozenset[str]:
 
 
 def _repeats_much(node: Node) -> bool:
-    return node[0] in _REPEATS and node[1][1] - node[1][0] >= MANY
+    return node[0] in _REPEATS and node[1][1] - node[1][0] >= MIN_UNBOUNDED_RANGE
 
 
 def _flat(sequence: Iterable[Node]) -> Iterator[Node]:
@@ -128,9 +128,9 @@ def _is_nested(node: Node) -> bool:
     for body in bodies:
         inner = [part for part in body if _repeats_much(part)]
         for repeat in inner:
-            own = _characters([repeat])
+            repeated_characters = _characters([repeat])
             others = [part for part in body if part is not repeat and not _may_be_empty(part)]
-            if not any(_characters([part]).isdisjoint(own) for part in others):
+            if not any(_characters([part]).isdisjoint(repeated_characters) for part in others):
                 return True
     return False
 

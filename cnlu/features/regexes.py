@@ -19,7 +19,7 @@ MIN_SECONDS = 0.0005
 """Time for each pattern after others have used up the shared time"""
 TRIES = 3
 """Attempts, each within its time limit, before a pattern counts as too slow."""
-MOST_REPEATED = 100_000
+MAX_EXPANDED_SIZE = 100_000
 """Maximum steps of a pattern with its counted repeats, such as `(a{100}){100}`, written out."""
 
 
@@ -32,8 +32,8 @@ def compile_regex(source: str) -> regex.Pattern[str]:
     try:
         re.compile(source)
         size = expanded_size(source)
-        if size > MOST_REPEATED:
-            raise BadRegexError(f"its repeats come to {size:,} steps, more than {MOST_REPEATED:,}")
+        if size > MAX_EXPANDED_SIZE:
+            raise BadRegexError(f"its repeats come to {size:,} steps, more than {MAX_EXPANDED_SIZE:,}")
         return regex.compile(source)
     except (re.error, regex.error, OverflowError, RecursionError) as error:
         raise BadRegexError(str(error)) from error
@@ -43,20 +43,20 @@ class TimeBudget:
     """The time that all patterns share on one text of `characters` characters."""
 
     def __init__(self, characters: int) -> None:
-        self.left = SECONDS + SECONDS_PER_CHARACTER * characters
+        self.remaining = SECONDS + SECONDS_PER_CHARACTER * characters
 
     def find_all(self, pattern: regex.Pattern[str], text: str) -> list[tuple[int, int]]:
         """Start and end of each match that is not empty, left to right; raises TimeoutError when it takes too long.
 
         One pattern gets half of the remaining time, so that a slow one leaves time for the others.
         """
-        allowed, started = self.left / 2, time.perf_counter()
+        allowed, started = self.remaining / 2, time.perf_counter()
         try:
             return _spans(pattern, text, allowed)
         except TimeoutError:
             return self._retry(pattern, text, allowed)
         finally:
-            self.left = max(self.left - (time.perf_counter() - started), MIN_SECONDS)
+            self.remaining = max(self.remaining - (time.perf_counter() - started), MIN_SECONDS)
 
     def _retry(self, pattern: regex.Pattern[str], text: str, allowed: float) -> list[tuple[int, int]]:
         """Tries again: regex counts the CPU time of the whole process, with other threads and garbage collection."""

@@ -31,7 +31,7 @@ class Synonyms:
         return synonyms, folded | {self.fold(surface): value for surface, value in synonyms.items()}
 
     def fold(self, surface: str) -> str:
-        """The form in which surfaces are compared, of the characters that the view reads."""
+        """The normalized, case-folded surface without characters that the view leaves out, for comparisons."""
         return self._normalizer.normalize(view(surface).text).text.casefold()
 
     def value(self, surface: str, kind: str) -> str:

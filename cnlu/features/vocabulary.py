@@ -75,19 +75,19 @@ class VocabularyBuilder:
         Features below `min_count` are left out, then the rarest beyond `max_features`. All features of `known` are
         added, with the larger of both counts. Ids are in the order of feature names.
         """
-        before = dict(zip(known.ids, known.counts, strict=True)) if known else {}
+        known_counts = dict(zip(known.ids, known.counts, strict=True)) if known else {}
         counted = [
             (-self.counts[n], feature)
             for feature, n in self.provisional.items()
-            if self.counts[n] >= min_count and feature not in before
+            if self.counts[n] >= min_count and feature not in known_counts
         ]
-        kept = sorted([*before, *(feature for _, feature in sorted(counted)[:max_features])])
-        ids = {feature: i for i, feature in enumerate(kept, 1)}
+        features = sorted([*known_counts, *(feature for _, feature in sorted(counted)[:max_features])])
+        ids = {feature: i for i, feature in enumerate(features, 1)}
         final = np.zeros(len(self.counts), np.int32)
         numbers = {feature: number for feature, number in self.provisional.items() if feature in ids}
         for feature, number in numbers.items():
             final[number] = ids[feature]
-        counts = [max(before.get(f, 0), self.counts[numbers[f]] if f in numbers else 0) for f in kept]
+        counts = [max(known_counts.get(f, 0), self.counts[numbers[f]] if f in numbers else 0) for f in features]
         return Vocabulary(ids, counts), final
 
 

@@ -40,18 +40,18 @@ class Plan:
 
     windows: list[Window]
     intent: list[tuple[int, int]]
-    """Spans whose concatenated text gives the intent; empty if the text has only one window, which then does."""
+    """Spans whose concatenated text gives the intent; empty if the text has only one window, which gives it then."""
 
     def intent_text(self, text: str) -> str:
         return "".join(text[start:end] for start, end in self.intent)
 
 
 MIN_WINDOW = 8
-"""Least characters of a window; an encoder with a lower limit cuts off tokens."""
+"""Minimum number of characters of a window; an encoder with a lower limit cuts off tokens."""
 
 
 def plan(text: str, size: int, part: str, fits: Callable[[str], bool] | None = None) -> Plan:
-    """Windows of at most `size` characters, halved until `fits` accepts their texts (an encoder's limit is in tokens).
+    """Windows of at most `size` characters; `size` is halved until `fits` accepts all texts (it counts tokens).
 
     `part`: what gives the intent of a long text: head, tail, or head+tail (half from either end).
     """

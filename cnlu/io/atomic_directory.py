@@ -20,7 +20,7 @@ from typing import Any
 
 from cnlu.errors import CnluError, UsageError
 from cnlu.i18n import _
-from cnlu.interrupts import held_back
+from cnlu.interrupts import defer_signals
 
 _STALE_AFTER = 3600.0
 """Seconds after which a temporary sibling is a killed writer's; a younger one may be another writer's."""
@@ -32,12 +32,12 @@ def resolve(path: str | Path) -> Path:
 
 
 def aside(path: Path) -> Path:
-    """`.DIR.old`: the name of the old directory until the new one has its name."""
+    """`.DIR.old`: the path of the old directory while the new one replaces it."""
     return path.with_name(f".{path.name}.old")
 
 
 def locate(path: Path) -> Path:
-    """`path`, or `.DIR.old` if only that exists: a writer was killed, or is just now, between its two renames."""
+    """`path`, or `.DIR.old` if only that exists: a writer was killed, or is at work, between its two renames."""
     if os.path.lexists(path):
         return path
     old = aside(path)
@@ -57,7 +57,7 @@ def write_dir(path: Path, files: Mapping[str, bytes]) -> None:
             _write_file(temporary / name, content)
         replace_dir(path, temporary)
     finally:
-        with held_back():
+        with defer_signals():
             shutil.rmtree(temporary, ignore_errors=True)
 
 
@@ -70,7 +70,7 @@ def replace_dir(path: Path, fresh: Path) -> None:
     with _parent_lock(path.parent):
         _put_back(path)
         _sweep(path)
-        with held_back():
+        with defer_signals():
             try:
                 _exchange(fresh, path)
             finally:
@@ -174,8 +174,8 @@ def _check_replaceable(path: str | Path, target: Path, force: bool, kind: str, i
         raise UsageError(path, _("is a file"), _("choose a directory that does not exist yet with --out"))
     if not force:
         raise UsageError(path, _("exists already"), _("choose another --out or replace it with --force"))
-    here = resolve(os.curdir)
-    if target == here or target in here.parents:
+    working_directory = resolve(os.curdir)
+    if target == working_directory or target in working_directory.parents:
         raise UsageError(path, _("holds the working directory"), _("go elsewhere or choose another --out"))
     if any(current.iterdir()) and not is_ours(current):
         problem = _("is not a {kind}, so --force will not replace it", kind=_kind_name(kind))
@@ -188,7 +188,7 @@ def _probe_parent(path: Path) -> None:
     while not os.path.lexists(parent):
         parent = parent.parent
     probe = parent / _temporary(path).name
-    with held_back():
+    with defer_signals():
         probe.mkdir()
         probe.rmdir()
 
@@ -223,10 +223,10 @@ def _sweep(path: Path) -> None:
 
 def _discard(old: Path, path: Path) -> None:
     """Deletes an old directory; renames it first, so that its remains are never taken for `.DIR.old`."""
-    doomed = _temporary(path)
+    discarded = _temporary(path)
     with contextlib.suppress(OSError):
-        os.rename(old, doomed)
-        shutil.rmtree(doomed, ignore_errors=True)
+        os.rename(old, discarded)
+        shutil.rmtree(discarded, ignore_errors=True)
 
 
 def _prefix(path: Path) -> str:
@@ -245,7 +245,7 @@ def _write_file(path: Path, content: bytes) -> None:
 
 
 def _sync_dir(path: Path) -> None:
-    """Flushes the directory's entries to disk if the system can; the content of its files already is there."""
+    """Flushes the directory's entries to disk if the system can; the contents of the files are already there."""
     with contextlib.suppress(OSError):
         handle = os.open(path, os.O_RDONLY)
         try:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from cnlu.interrupts import held_back
+from cnlu.interrupts import defer_signals
 
 _PREFIX = "cnlu-scratch-"
 _LOCK = ".lock"
@@ -27,13 +27,13 @@ def scratch_folder() -> Iterator[Path]:
     folder: Path | None = None
     lock = None
     try:
-        with held_back():  # an interrupt must not come between creating the folder and storing its name
+        with defer_signals():  # an interrupt must not come between creating the folder and storing its name
             folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
             lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
             locked(lock)
         yield folder
     finally:
-        with held_back():
+        with defer_signals():
             if folder is not None:
                 shutil.rmtree(folder, ignore_errors=True)
             if lock is not None:

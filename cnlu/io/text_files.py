@@ -14,7 +14,7 @@ from typing import IO
 
 from cnlu.errors import CnluError, DataError
 from cnlu.i18n import _
-from cnlu.interrupts import held_back
+from cnlu.interrupts import defer_signals
 from cnlu.io.limits import LARGEST_FILE, LONGEST_LINE
 
 _CHUNK = 1 << 20
@@ -112,7 +112,7 @@ def write_bytes(path: Path, content: bytes) -> None:
             _permit(temporary, stat.S_IMODE(mode))
             os.replace(temporary, target)
         finally:
-            with held_back():
+            with defer_signals():
                 temporary.unlink(missing_ok=True)
     except OSError as error:
         problem = _("the file cannot be written ({reason})", reason=error.strerror)

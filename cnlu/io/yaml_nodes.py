@@ -41,7 +41,7 @@ _WORDS = {
 
 @dataclass
 class Node:
-    """A scalar (`text`), a sequence (`items`), a mapping (`pairs`) or an alias (neither)."""
+    """A scalar (`text`), a sequence (`items`), a mapping (`pairs`) or an alias (none of these)."""
 
     kind: str
     line: int
@@ -87,10 +87,10 @@ def _invalid(error: yaml.MarkedYAMLError, text: str, path: str) -> DataError:
     written = lines[line - 1] if line <= len(lines) else ""
     blank = written[: len(written) - len(written.lstrip())]
     if "\t" in blank or (mark and written[mark.column : mark.column + 1] == "\t"):
-        return DataError(f"{path}:{line}", _("a tab stands where YAML wants spaces"), _("indent with spaces"))
-    if odd := re.search("[\x85\u2028\u2029]", text):
-        line = text.count("\n", 0, odd.start()) + 1
-        character = f"U+{ord(odd[0]):04X}"
+        return DataError(f"{path}:{line}", _("a tab is used where YAML requires spaces"), _("indent with spaces"))
+    if line_break := re.search("[\x85\u2028\u2029]", text):
+        line = text.count("\n", 0, line_break.start()) + 1
+        character = f"U+{ord(line_break[0]):04X}"
         problem = _(
             "YAML takes the character {character} for a line break, which breaks this line", character=character
         )
@@ -157,7 +157,7 @@ def mapping(node: Node, path: str, what: str) -> dict[str, Node]:
     for key, value in node.pairs:
         name = scalar(key, path, _("a key"))
         if name in entries:
-            problem = _("the key {key} already stands on line {line}", key=shown(name), line=entries[name][0])
+            problem = _("the key {key} is already on line {line}", key=shown(name), line=entries[name][0])
             raise DataError(f"{path}:{key.line}", problem, _("merge the two or remove one"))
         entries[name] = (key.line, value)
     return {name: value for name, (_, value) in entries.items()}

@@ -50,7 +50,7 @@ class AlignedEncoder(nn.Module):
         return EncoderOutput(characters, views.float())
 
     def _summary(self, state: Tensor, mask: Tensor) -> Tensor:
-        """The vector [B, width] of the token that stands for the text, from [B, T, width]."""
+        """The vector [B, width] of the token that represents the text, from [B, T, width]."""
         if self.summary == 0:
             return state[:, 0]
         last = mask.sum(1).long() - 1

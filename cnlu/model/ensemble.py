@@ -75,8 +75,8 @@ class Ensemble(nn.Module):
 
     def item_weights(self) -> Tensor | None:
         """float32 [weights] of the grouping CRF, in the order of `data.grouping.WEIGHTS`; None without groups."""
-        chain = self.networks()[0].items
-        return None if chain is None else chain.weights
+        grouping_crf = self.networks()[0].items
+        return None if grouping_crf is None else grouping_crf.weights
 
     def set_item_weights(self, weights: Tensor) -> None:
         """Set the weights of the grouping CRF, which all members share."""

@@ -31,12 +31,12 @@ from cnlu.model.mask_value import MASK_VALUE
 class GroupingScores(NamedTuple):
     """The scores of B texts with at most N entities and K labels; S = N + 1 positions where an item may have begun."""
 
-    on: Tensor
-    """[B, N, 1 + K]: an entity belongs to an item with that label"""
-    goes_on: Tensor
-    """[B, N, S]: ... to the item that began there"""
+    belongs: Tensor
+    """[B, N, 1 + K]: the entity belongs to an item with the label"""
+    continues: Tensor
+    """[B, N, S]: the entity belongs to the item that began at the position"""
     begins: Tensor
-    """[B, N, S]: ... to another item than the one that began there"""
+    """[B, N, S]: the entity begins a new item after the one that began at the position"""
     returns: Tensor
     """[B]: the sentence returns to an earlier item"""
     end: Tensor
@@ -74,23 +74,25 @@ class GroupingCRF(nn.Module):
 
     def scored(self, batch: dict[str, Tensor], weights: Tensor, scores: Tensor | None = None) -> GroupingScores:
         """The scores by the features, plus the network's scores of the characters if given."""
-        on = (batch["items_grouped"] @ weights[GROUPED_WEIGHTS])[..., None].expand(-1, -1, 1 + self.labels)
+        belongs = (batch["items_grouped"] @ weights[GROUPED_WEIGHTS])[..., None].expand(-1, -1, 1 + self.labels)
         begins = batch["items_begins"] @ weights[BEGIN_WEIGHTS]
-        similarity, goes_on = (batch["items_similarity"] * weights[SIMILARITY_WEIGHTS]).unbind(-1)
+        similarity, continues = (batch["items_similarity"] * weights[SIMILARITY_WEIGHTS]).unbind(-1)
         if self.counting:
             turn = F.one_hot((batch["items_rank"] + 1).clamp_max(self.labels + 1), self.labels + 2)
-            on = on + weights[IN_ORDER] * turn[..., : 1 + self.labels]
+            belongs = belongs + weights[IN_ORDER] * turn[..., : 1 + self.labels]
         if scores is not None:
-            own, between = _means(scores, batch["items_spans"])
-            begins = begins + own[..., BEGINS] + between[..., BETWEEN]
+            inside, between = _means(scores, batch["items_spans"])
+            begins = begins + inside[..., BEGINS] + between[..., BETWEEN]
             if not self.counting:
-                on = on + F.pad((own + between)[..., BETWEEN + 1 :], (1, 0))
+                belongs = belongs + F.pad((inside + between)[..., BETWEEN + 1 :], (1, 0))
         begins = F.pad((begins[..., None] + similarity)[..., 1:], (1, 0))  # the first item must begin somewhere
         max_repeats = batch["items_max_repeats"][:, None]
-        alone = (self.item_count == 1).long().expand(len(max_repeats), -1)
-        counted = torch.stack([alone, max_repeats - self.item_count, self.item_count - max_repeats], -1).clamp_min(0)
+        is_single = (self.item_count == 1).long().expand(len(max_repeats), -1)
+        counted = torch.stack([is_single, max_repeats - self.item_count, self.item_count - max_repeats], -1).clamp_min(
+            0
+        )
         end = (counted * (self.item_count > 0)[:, None]).float() @ weights[COUNT_WEIGHTS]
-        return GroupingScores(on, goes_on, begins, returns=weights[RETURNS].expand(len(max_repeats)), end=end)
+        return GroupingScores(belongs, continues, begins, returns=weights[RETURNS].expand(len(max_repeats)), end=end)
 
     def log_partition(self, chains: GroupingScores, is_entity: Tensor, target: Tensor | None = None) -> Tensor:
         """Log of the sum over all sequences, or over those of the `target` labels [B, N, 1 + K].
@@ -101,17 +103,17 @@ class GroupingCRF(nn.Module):
         label = self.label
         moves = torch.full(tuple(self.begins.shape), MASK_VALUE, device=is_entity.device).masked_fill(self.begins, 0.0)
         moves = torch.where(self.returns, chains.returns[:, None, None], moves)
-        penalty = torch.zeros_like(chains.on) if target is None else (~target).float() * MASK_VALUE
-        on = (chains.on + penalty)[..., label] + label.eq(0).float() * MASK_VALUE
-        at = torch.full((batch, len(label), 1), MASK_VALUE, device=is_entity.device)
-        at[:, 0] = 0.0
+        penalty = torch.zeros_like(chains.belongs) if target is None else (~target).float() * MASK_VALUE
+        belongs = (chains.belongs + penalty)[..., label] + label.eq(0).float() * MASK_VALUE
+        alpha = torch.full((batch, len(label), 1), MASK_VALUE, device=is_entity.device)
+        alpha[:, 0] = 0.0
         for i in range(count):
-            begin_scores = torch.logsumexp(at + chains.begins[:, i, None, : i + 1], -1)
-            begun = torch.logsumexp(begin_scores[:, :, None] + moves, 1) + on[:, i]
-            going = at + on[:, i, :, None] + chains.goes_on[:, i, None, : i + 1]
-            after = torch.cat([torch.logaddexp(at + penalty[:, i, :1, None], going), begun[..., None]], -1)
-            at = torch.where(is_entity[:, i, None, None], after, F.pad(at, (0, 1), value=MASK_VALUE))
-        return torch.logsumexp((at + chains.end[..., None]).flatten(1), 1)
+            begin_scores = torch.logsumexp(alpha + chains.begins[:, i, None, : i + 1], -1)
+            begun = torch.logsumexp(begin_scores[:, :, None] + moves, 1) + belongs[:, i]
+            continued = alpha + belongs[:, i, :, None] + chains.continues[:, i, None, : i + 1]
+            after = torch.cat([torch.logaddexp(alpha + penalty[:, i, :1, None], continued), begun[..., None]], -1)
+            alpha = torch.where(is_entity[:, i, None, None], after, F.pad(alpha, (0, 1), value=MASK_VALUE))
+        return torch.logsumexp((alpha + chains.end[..., None]).flatten(1), 1)
 
 
 def _means(scores: Tensor, spans: Tensor) -> tuple[Tensor, Tensor]:

@@ -69,12 +69,12 @@ def multi_label_loss(scores: Tensor, gold: Tensor, second_intent: Tensor | None,
 def segment_intent_loss(scores: Tensor, gold: Tensor) -> Tensor:
     """Intent scores of characters [B, L, K], gold [B, L] (IGNORE_INDEX: unknown) -> mean over the known characters.
 
-    A character belongs to one request. This cross-entropy separates similar intents, so that a sentence of one
-    intent does not get a similar one too.
+    A character belongs to one intent. This cross-entropy separates similar intents, so that a sentence with one
+    intent does not get a similar one as well.
     """
-    known = (gold != IGNORE_INDEX).sum()
+    labelled_count = (gold != IGNORE_INDEX).sum()
     total = F.cross_entropy(scores.flatten(0, 1), gold.flatten(), ignore_index=IGNORE_INDEX, reduction="sum")
-    return total / known.clamp_min(1)
+    return total / labelled_count.clamp_min(1)
 
 
 def intent_loss(scores: Tensor, gold: Tensor, config: ModelConfig, labelled: Tensor | None = None) -> Tensor:
@@ -82,15 +82,15 @@ def intent_loss(scores: Tensor, gold: Tensor, config: ModelConfig, labelled: Ten
 
     `labelled` holds the indices of the rows with an intent; computing them here would synchronise with the GPU.
     `similarity` is DIET's (section 3, "Intent classification"): softmax over the gold label and sampled other
-    labels, which keeps a step's cost flat when there are thousands of labels.
+    labels, so the cost of a step does not grow with the number of labels.
     """
     labelled = (gold != IGNORE_INDEX).nonzero()[:, 0] if labelled is None else labelled
     if scores.shape[1] < 2 or not len(labelled):
         return scores.sum() * 0.0
     scores, gold = scores[labelled], gold[labelled]
     if config.intent_loss == "similarity" and config.negatives < scores.shape[1] - 1:
-        chance = torch.ones_like(scores).scatter_(1, gold[:, None], 0.0)
-        others = torch.multinomial(chance, config.negatives)
+        sampling_weights = torch.ones_like(scores).scatter_(1, gold[:, None], 0.0)
+        others = torch.multinomial(sampling_weights, config.negatives)
         scores = torch.cat([scores.gather(1, gold[:, None]), scores.gather(1, others)], 1)
         gold = torch.zeros_like(gold)
     return F.cross_entropy(scores, gold, label_smoothing=config.label_smoothing)

@@ -3,4 +3,4 @@
 from __future__ import annotations
 
 MASK_VALUE = -1e4
-"""Its exponential is 0, and sums of several still fit into float16; -inf would give NaN."""
+"""Its exponential is 0, and the sum of a few of them still fits into float16; -inf would give NaN."""

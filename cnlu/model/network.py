@@ -1,9 +1,9 @@
 """The joint network, from characters and sentence to tag emissions and scores of intents, roles and groups.
 
-It is DIET (arXiv 2004.09936) on characters: sparse features are projected, a sentence position stands beside
-the characters in a small transformer, the tagger takes the characters and the intent classifier the sentence. Unlike
-DIET, each output head also takes the sparse projection directly, beside the transformer, which helps with few examples.
-For multi-intent sentences the intent head scores each character, so that one request is not outvoted by the rest.
+It is DIET (arXiv 2004.09936) on characters: a small transformer takes the projected sparse features of the characters
+and, at one more position, of the sentence; the tagger uses its output for the characters, and the intent classifier the
+one for the sentence. Unlike DIET, each output head also takes the sparse projection directly, which helps with few
+examples. For multi-intent sentences the intent head scores each character, so that a short part is not outvoted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The peak arithmetic of GPUs, to relate a measured speed to."""
+"""Peak arithmetic throughput of GPUs, for comparison with a measured speed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PEAKS = {
     "RTX 4090": 165,
     "RTX 3090": 71,
 }
-"""TFLOP/s of dense bfloat16 products, from the vendor's data sheets, which often print twice as much, for sparse ones.
+"""TFLOP/s of dense bfloat16 products, from the vendor's data sheets, which often print the double rate of sparse ones.
 
 The H100 PCIe is a smaller chip than the SXM module, which names no form factor; the NVL cards run at a lower clock."""
 _VARIANTS = {"D", "Ti", "Laptop"}
@@ -33,7 +33,7 @@ _VARIANTS = {"D", "Ti", "Laptop"}
 
 
 def listed_peak(name: str) -> float | None:
-    """TFLOP/s of the GPU that the driver calls `name`; None where the table lacks it."""
+    """TFLOP/s of the GPU that the driver calls `name`; None if it is not in the table."""
     words = name.replace("-", " ").split()
     if _VARIANTS & set(words):
         return None

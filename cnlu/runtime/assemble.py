@@ -39,7 +39,7 @@ class Scores:
     """[L, 1 + roles]"""
     groups: NDArray[Any]
     """[L, columns]; `Labels.group_columns` names the columns"""
-    known: float = field(default=1.0, kw_only=True)
+    known_share: float = field(default=1.0, kw_only=True)
     """Share of the text that training has seen, 0..1, from `features.coverage.known_share`"""
 
 
@@ -47,7 +47,7 @@ def stitch(pieces: Sequence[tuple[Window, Scores]], whole: Scores | None = None)
     """The scores of one text that was run in windows; each window contributes the characters that it keeps.
 
     The intent's scores come from `whole`, which is the output for the text that `features.windows.Plan` picks for the
-    intent. A single window needs none.
+    intent; None for a single window.
     """
     if whole is None:
         return pieces[0][1]
@@ -60,7 +60,7 @@ def stitch(pieces: Sequence[tuple[Window, Scores]], whole: Scores | None = None)
         whole.intent,
         concatenated("roles"),
         concatenated("groups"),
-        known=whole.known,
+        known_share=whole.known_share,
     )
 
 
@@ -109,7 +109,7 @@ class Assembler:
             "intent": best,
             "intent_ranking": ranking,
             "entities": [_in_raw(entity, visible) for entity in self._entities(visible.text, scores, matches)],
-            "out_of_scope": _rounded(self._out_of_scope(logits, probabilities, scores.known)),
+            "out_of_scope": _rounded(self._out_of_scope(logits, probabilities, scores.known_share)),
             **({"intents": intents} if self.multi_label else {}),
         }
 
@@ -129,14 +129,19 @@ class Assembler:
         tagged: list[tuple[int, int, str]] = []
         if self.labels.entities:
             tagged = self.tags.decode(viterbi(self.lattice, scores.emissions))
-        taken = np.zeros(len(text), bool)
+        is_tagged = np.zeros(len(text), bool)
         for start, end, _ in tagged:
-            taken[start:end] = True
-        added = without_overlaps([match for match in matches if not taken[match.start : match.end].any()])
-        scored = [*tagged, *((m.start, m.end, m.name) for m in added if m.name in self.labels.entities)]
+            is_tagged[start:end] = True
+        untagged_matches = without_overlaps(
+            [match for match in matches if not is_tagged[match.start : match.end].any()]
+        )
+        scored = [*tagged, *((m.start, m.end, m.name) for m in untagged_matches if m.name in self.labels.entities)]
         confidences = dict(zip(scored, span_confidences(self.lattice, scores.emissions, scored), strict=True))
         spans = [_Span(*span, confidences[span], EXTRACTOR) for span in tagged]
-        spans += [_Span(m.start, m.end, m.name, confidences.get((m.start, m.end, m.name), 1.0), m.kind) for m in added]
+        spans += [
+            _Span(m.start, m.end, m.name, confidences.get((m.start, m.end, m.name), 1.0), m.kind)
+            for m in untagged_matches
+        ]
         return sorted(spans)
 
     def _intents(
@@ -168,7 +173,7 @@ class Assembler:
         """Indices of the in-scope intents."""
         return [i for i, name in enumerate(self.labels.intents) if name != self.out_of_scope_intent]
 
-    def _out_of_scope(self, logits: NDArray[Any], probabilities: NDArray[Any], known: float) -> float:
+    def _out_of_scope(self, logits: NDArray[Any], probabilities: NDArray[Any], known_share: float) -> float:
         """The out-of-scope score, 0..1: the scorer's score or the out-of-scope intent's probability (a noisy OR).
 
         Without a scorer it is one minus the probability of the likeliest in-scope intent.
@@ -181,7 +186,7 @@ class Assembler:
         by_intent = 0.0
         if self.out_of_scope_intent in names:
             by_intent = float(probabilities[names.index(self.out_of_scope_intent)])
-        return 1.0 - (1.0 - self.oos_scorer.score(self.energy(logits), known)) * (1.0 - by_intent)
+        return 1.0 - (1.0 - self.oos_scorer.score(self.energy(logits), known_share)) * (1.0 - by_intent)
 
     def _combined_name(self, names: list[str]) -> str:
         """The combination as the examples spell it; if no example has it, the names joined in order of probability."""

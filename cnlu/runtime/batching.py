@@ -1,4 +1,4 @@
-"""Groups texts of similar lengths into batches, so that little of a batch is padding."""
+"""Groups texts of similar lengths into batches with little padding."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 BATCH_CHARACTERS = 1024
 """Maximum number of characters, padding included, of a batch with more than one text. A character of a batch takes
-about 0.15 MB of memory; larger batches are no faster, because they leave the processor's caches."""
+about 0.15 MB of memory; larger batches are no faster, because they exceed the processor's caches."""
 SLACK = 64
 """Padding characters that any batch may have, because another batch would cost more."""
 

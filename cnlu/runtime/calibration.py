@@ -55,7 +55,7 @@ def fit_temperature(logits: Floats, gold: NDArray[Any]) -> float:
     """The MAP estimate, in [0.05, 20], of the temperature for `logits` [N, K] with `gold` labels [N] (indices).
 
     The prior is log-normal around PRIOR_RATIO times the spread of the logits, so a handful of sentences, all of them
-    right or half of them wrong by chance, moves the temperature little. Returns 1.0 if there is nothing to fit: no
+    right or half of them wrong by chance, hardly changes the temperature. Returns 1.0 if there is nothing to fit: no
     rows, a single label, or logits that are all equal or not finite.
     """
     logits, gold = np.asarray(logits, np.float64), np.asarray(gold, np.intp)

@@ -17,8 +17,8 @@ _RENORMALISE_EVERY = 32
 """Steps between two renormalisations of the Viterbi scores, which keep float32 precise on long texts."""
 
 _EXP_SPAN = 200.0
-"""Largest score gap of one step, in nats, that linear space can represent. A tag that a path needs may lie three such
-gaps behind the best one, and float64 ends at e^-708."""
+"""Largest score gap of one step, in nats, that linear space can represent. A tag on a path may score three such gaps
+less than the best one, and float64 ends at e^-708."""
 
 _LARGEST_SCORE = 1e6
 """Only a broken model has emissions beyond this, or NaN."""
@@ -57,8 +57,8 @@ def viterbi(lattice: Lattice, emissions: Floats) -> list[int]:
 def span_confidences(lattice: Lattice, emissions: Floats, spans: Sequence[tuple[int, int, str]]) -> list[float]:
     """The probability of each (start, end, type) span: of its tag path, among all legal sequences.
 
-    `emissions` is [L, T]; spans lie within it and are not empty. The path includes the end of the span, so a BIO span
-    that a further I tag prolongs does not count. Raises ModelError if the emissions are not finite.
+    `emissions` is [L, T]; spans are within it and not empty. The path includes the end of the span, so a BIO span
+    that a further I tag extends does not count. Raises ModelError if the emissions are not finite.
     """
     if not spans:
         return []
@@ -116,7 +116,7 @@ def _messages(lattice: Lattice, scores: Floats) -> tuple[Floats, Floats]:
     gap = float(finite.max() - finite.min()) + lattice.span
     if gap > _EXP_SPAN:
         return _messages_log(lattice, scores)
-    every = max(1, int(_EXP_SPAN / max(gap, 1.0)))  # steps between two rescalings of a message
+    rescale_every = max(1, int(_EXP_SPAN / max(gap, 1.0)))  # steps between two rescalings of a message
     top = scores.max(axis=1)
     weights = np.exp(scores - top[:, None])
     forward, forward_scale = np.empty_like(weights), np.ones(len(weights))
@@ -124,13 +124,13 @@ def _messages(lattice: Lattice, scores: Floats) -> tuple[Floats, Floats]:
     forward[0] = message = weights[0]
     for step in range(1, len(weights)):
         message = np.multiply(message @ lattice.linear, weights[step], out=forward[step])
-        if step % every == 0:
+        if step % rescale_every == 0:
             forward_scale[step] = scale = message.max()
             message /= scale
     backward[-1] = message = np.ones(weights.shape[1])
     for step in range(len(weights) - 2, -1, -1):
         message = np.matmul(lattice.linear, weights[step + 1] * message, out=backward[step])
-        if step % every == 0:
+        if step % rescale_every == 0:
             backward_scale[step] = scale = message.max()
             message /= scale
     with np.errstate(divide="ignore"):  # the logarithm of an impossible tag is -inf, as intended

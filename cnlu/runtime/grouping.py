@@ -1,10 +1,10 @@
 """Assigns the entities of a sentence to groups: one structured decision over all of them, in NumPy.
 
-The model is a linear chain over the entities (Lafferty et al. 2001, Conditional Random Fields). Its state also knows
+The model is a linear chain over the entities (Lafferty et al. 2001, Conditional Random Fields). Its state also records
 with which entity the current item began (the segments of Sarawagi & Cohen 2004, Semi-Markov Conditional Random Fields),
-because an item's entities mostly stand together and a kind that repeats mostly belongs to the next item. The few
-weights belong to features without words, so they carry over to phrasings that training has not seen. The network's
-scores of the characters add what the words say.
+because the entities of an item are mostly adjacent and a kind that repeats mostly belongs to the next item. The few
+weights are those of features that do not depend on words, so they generalise to phrasings that training has not seen.
+The network's scores of the characters add the information in the words.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Floats = NDArray[Any]
 MAX_ENTITIES = 32
 """Maximum number of entities decided together. A text with more is cut, so its cost is linear in its length."""
 _MAX_LOG_POTENTIAL = 20.0
-"""Log potentials are clipped to +-this; beyond it a decision is as certain as it can be."""
+"""Log potentials are clipped to +-this; larger values would not change a decision."""
 _RESCALE_EVERY = 8
 """Entities between two rescalings of the sums. Each entity multiplies a sum by at most three exponentials of
 _MAX_LOG_POTENTIAL, and float64 ends at e^709."""
@@ -48,12 +48,12 @@ _MAX_LOG_POTENTIAL, and float64 ends at e^709."""
 class Potentials:
     """Potentials (exponentials of scores) of the chain of n entities; S = n + 1 positions where an item may begin."""
 
-    on: Floats
-    """[n, P]: the entity belongs to a state's current item"""
+    belongs: Floats
+    """[n, P]: the entity belongs to the state's current item"""
     continues: Floats
-    """[n, S]: ... and continues an item that began at this position"""
+    """[n, S]: the entity continues the item that began at the position"""
     begins: Floats
-    """[n, S]: ... and begins a new item after one that began at this position"""
+    """[n, S]: the entity begins a new item after the one that began at the position"""
     moves: Floats
     """[P, P]: from state to state where another item begins, 0 where it may not"""
     end: Floats
@@ -132,7 +132,7 @@ class GroupDecoder:
         if not self.items.counting:
             labels[:, 1:] *= [[name in groups for name in self.items.names] for groups in allowed]
         return Potentials(
-            on=labels[:, self.items.label],
+            belongs=labels[:, self.items.label],
             continues=continues,
             begins=begins,
             moves=self.moves,
@@ -144,7 +144,7 @@ def _span_means(scores: Floats, spans: Sequence[Span]) -> tuple[list[float], lis
     """Scores of the entities for beginning an item, and for each label: means over an entity's characters plus means
     over the characters before it.
 
-    Plain Python numbers: for so few, NumPy would take longer.
+    It computes with plain Python numbers, because NumPy is slower for a few values.
     """
     sums = np.zeros((len(scores) + 1, scores.shape[1]))
     rows = np.cumsum(scores, 0, out=sums[1:]).tolist()
@@ -153,11 +153,11 @@ def _span_means(scores: Floats, spans: Sequence[Span]) -> tuple[list[float], lis
     rows.insert(0, sums[0].tolist())
     begins, labels, before = [], [], 0
     for start, end in spans:
-        own = [(after - at) / (end - start) for after, at in zip(rows[end], rows[start], strict=True)]
+        inside = [(high - low) / (end - start) for high, low in zip(rows[end], rows[start], strict=True)]
         width, first = max(1, start - before), rows[min(before, start)]
-        gap = [(after - at) / width for after, at in zip(rows[start], first, strict=True)]
-        begins.append(own[BEGINS] + gap[BETWEEN])
-        labels.append([one + other for one, other in zip(own, gap, strict=True)][BETWEEN + 1 :])
+        gap = [(high - low) / width for high, low in zip(rows[start], first, strict=True)]
+        begins.append(inside[BEGINS] + gap[BETWEEN])
+        labels.append([mean + gap_mean for mean, gap_mean in zip(inside, gap, strict=True)][BETWEEN + 1 :])
         before = end
     return begins, labels
 
@@ -195,12 +195,12 @@ def log_partition(chain: Potentials, items: ItemSet, masks: Floats) -> Floats:
     rows, count, _labels = masks.shape
     sums = np.zeros((rows, len(items.label), count + 1))
     sums[:, 0, 0] = 1.0
-    on, none = masks[:, :, items.label] * chain.on, masks[:, :, :1]
+    grouped, ungrouped = masks[:, :, items.label] * chain.belongs, masks[:, :, :1]
     logs = np.zeros(rows)
     for i in range(count):
-        belongs = on[:, i]
+        belongs = grouped[:, i]
         begun = (sums @ chain.begins[i]) @ chain.moves * belongs
-        sums *= none[:, i, :, None] + belongs[:, :, None] * chain.continues[i]
+        sums *= ungrouped[:, i, :, None] + belongs[:, :, None] * chain.continues[i]
         sums[:, :, i + 1] = begun
         if i % _RESCALE_EVERY == _RESCALE_EVERY - 1:
             top = np.maximum(sums.max((1, 2)), 1e-300)
@@ -211,7 +211,7 @@ def log_partition(chain: Potentials, items: ItemSet, masks: Floats) -> Floats:
 
 def best_labels(chain: Potentials, items: ItemSet) -> list[int]:
     """The labels of the likeliest sequence (Viterbi), 0 for no group."""
-    count, states = len(chain.on), np.arange(len(items.label))
+    count, states = len(chain.belongs), np.arange(len(items.label))
     scores = np.zeros((len(states), count + 1))
     scores[0, 0] = 1.0
     backpointers = []
@@ -220,10 +220,10 @@ def best_labels(chain: Potentials, items: ItemSet) -> list[int]:
         position = leaving.argmax(1)
         moved = leaving[states, position][:, None] * chain.moves
         source = moved.argmax(0)
-        going_on = chain.on[i][:, None] * chain.continues[i]
+        going_on = chain.belongs[i][:, None] * chain.continues[i]
         backpointers.append((going_on, source, position))
         scores *= np.maximum(1.0, going_on)
-        scores[:, i + 1] = moved[source, states] * chain.on[i]
+        scores[:, i + 1] = moved[source, states] * chain.belongs[i]
         if i % _RESCALE_EVERY == _RESCALE_EVERY - 1:
             scores /= scores.max()
     state, begun = divmod(int((scores * chain.end[:, None]).argmax()), count + 1)

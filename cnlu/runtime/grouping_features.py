@@ -18,7 +18,7 @@ Kind = tuple[str, str | None]
 _PAUSE = re.compile(r"[，。；！？：,;!?:\n]")
 _CONJUNCTION = re.compile(r"[、和跟与及加再还另]|&|/|\+|以及|然后|\band\b")
 _LONG_GAP = 8
-"""Characters between two entities from which the gap counts as its longest."""
+"""Length of a gap between two entities from which its feature has the maximum value."""
 
 
 class GroupFeatures(NamedTuple):
@@ -26,15 +26,15 @@ class GroupFeatures(NamedTuple):
 
     grouped: Floats
     """[n, 7], for belonging to an item: constant; its kind repeats; its type repeats but its kind does not; another
-    kind repeats; several kinds repeat; it stands outside the entities of repeating kinds; it does, and a pause
-    separates it from them"""
+    kind repeats; several kinds repeat; it is outside the entities of repeating kinds; it is, and a pause separates
+    it from them"""
     begins: Floats
     """[n, 5], for beginning an item other than the first: constant; and the text before the entity: has a pause, has a
     conjunction, is empty, its length"""
     similarity: Floats
     """[n, n + 1, 2], for an item that began with entity s - 1 (s = 0: no item so far): the entity is of the kind that
-    the item began with, which speaks for a new item; the item has an entity of this kind, which speaks against adding
-    this one to it"""
+    the item began with, a sign of a new item; the item already has an entity of this kind, a sign against adding this
+    one to it"""
     rank: NDArray[np.intp]
     """[n]: number of entities of the same kind before the entity"""
     max_repeats: int

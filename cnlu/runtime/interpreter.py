@@ -149,13 +149,13 @@ class Interpreter:
         return stitch(pieces, self._run([text.part(window_plan.intent)])[0] if window_plan.intent else None)
 
     def _run(self, texts: list[View]) -> list[Scores]:
-        rows, known = [], []
+        rows, known_shares = [], []
         seen = self.assembler.oos_scorer.characters if self.assembler.oos_scorer else ""
         for text in texts:
             features = self.extractor.extract(text)
             characters = self.characters.rows(features.characters)
             rows.append((characters, self.sentence.row(features.sentence)))
-            known.append(known_share(features, int(np.count_nonzero(characters)), seen))
+            known_shares.append(known_share(features, int(np.count_nonzero(characters)), seen))
         inputs = _padded(rows)
         if self.tokens is not None:
             inputs |= pad_tokens([self.tokens.encode(text.text) for text in texts], inputs["mask"].shape[1])
@@ -173,7 +173,7 @@ class Interpreter:
         if not all(np.isfinite(output).all() for output in outputs):
             raise ModelError("model.onnx", _("its scores are not finite numbers"), _("train the model again"))
         return [
-            Scores(*(o[i, : len(t)] if o.ndim == 3 else o[i] for o in outputs), known=known[i])
+            Scores(*(o[i, : len(t)] if o.ndim == 3 else o[i] for o in outputs), known_share=known_shares[i])
             for i, t in enumerate(texts)
         ]
 

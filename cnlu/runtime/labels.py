@@ -25,8 +25,8 @@ class Labels:
     """Entity type -> its groups; types without groups are absent"""
     _: KW_ONLY
     combined: list[str] = field(default_factory=list)
-    """The intent combinations of the examples, as the examples spell them, if the model is multi-label; `intents` are
-    single ones then"""
+    """The intent combinations of the examples, as the examples spell them, if the model is multi-label; `intents` then
+    holds single intents"""
     counting: list[str] = field(default_factory=list)
     """The group labels in their order, if they count a sentence's items; empty if labels have a meaning of their own"""
 

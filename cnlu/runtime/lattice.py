@@ -52,7 +52,7 @@ class Lattice:
     order: NDArray[np.intp]
     """[T]: the tags in the inner order of the Viterbi pass."""
     incoming: Floats
-    """float32 [T, T]: transitions in the inner order, transposed; a row is the tag entered"""
+    """float32 [T, T]: transitions in the inner order, transposed; each row belongs to the tag that is entered"""
     feeding: slice
     """Inner tags from which a wide tag can be entered."""
     wide: Floats
@@ -79,14 +79,14 @@ def build_lattice(transitions: Floats, start: Floats, end: Floats, tagset: TagLe
     if not all(np.isfinite(scores).all() for scores in (transitions, start, end)):
         raise ModelError("tagger.npy", _("its scores are not finite numbers"), _("train the model again"))
     legal = np.asarray(tagset.legal, bool)
-    minus = np.float32(-np.inf)
-    masked = np.where(legal, transitions, minus)
+    minus_infinity = np.float32(-np.inf)
+    masked = np.where(legal, transitions, minus_infinity)
     shift = float(masked.max())
     weights = np.concatenate([transitions[legal], start, end])
     return Lattice(
         transitions=masked,
-        start=np.where(tagset.legal_start, start, minus),
-        end=np.where(tagset.legal_end, end, minus),
+        start=np.where(tagset.legal_start, start, minus_infinity),
+        end=np.where(tagset.legal_end, end, minus_infinity),
         linear=np.where(legal, np.exp(masked.astype(np.float64) - shift), 0.0),
         shift=shift,
         span=float(weights.max() - weights.min()),

@@ -52,8 +52,8 @@ def concat(node: Node, inputs: Inputs) -> InferredValue:
     shape = list(inputs[0].shape)
     shape[axis] = sum(value.shape[axis] for value in inputs)
     contents = [value.content for value in inputs if value.content is not None]
-    known = len(shape) == 1 and shape[0] <= SMALL and len(contents) == len(inputs)
-    return InferredValue(tuple(shape), np.concatenate(contents) if known else None)
+    is_known = len(shape) == 1 and shape[0] <= SMALL and len(contents) == len(inputs)
+    return InferredValue(tuple(shape), np.concatenate(contents) if is_known else None)
 
 
 def reshape(node: Node, inputs: Inputs) -> InferredValue:
@@ -72,11 +72,11 @@ def reshape(node: Node, inputs: Inputs) -> InferredValue:
 def unsqueeze(node: Node, inputs: Inputs) -> InferredValue:
     axes = known_integers(inputs[1])
     rank = len(inputs[0].shape) + len(axes)
-    added = {normalize_axis(axis, rank) for axis in axes}
+    new_axes = {normalize_axis(axis, rank) for axis in axes}
     rest = iter(inputs[0].shape)
-    if len(added) != len(axes):
+    if len(new_axes) != len(axes):
         raise BadShape("an axis occurs twice")
-    shape = tuple(1 if k in added else next(rest) for k in range(rank))
+    shape = tuple(1 if k in new_axes else next(rest) for k in range(rank))
     content = inputs[0].content
     return InferredValue(shape, None if content is None else content.reshape(shape))
 

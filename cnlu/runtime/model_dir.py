@@ -126,7 +126,7 @@ _TRIES = 50
 """Maximum number of attempts of a load while other processes replace the directory. A replacement after all files are
 open costs no attempt."""
 _MISSING_TRIES = 3
-"""Attempts from which a missing directory is an error."""
+"""Number of attempts after which a missing directory is an error."""
 
 
 def _read(path: str | Path, folder: Folder) -> ModelFiles:

@@ -65,7 +65,7 @@ class Node:
     operator: str
     """Prefixed with its domain unless that is ONNX's own: `com.microsoft:Gelu`"""
     inputs: list[str]
-    """Names of values; an empty name stands for an omitted input"""
+    """Names of values; an empty name is an omitted input"""
     outputs: list[str]
     attributes: dict[str, Any]
     """Numbers, lists of numbers, or bytes"""

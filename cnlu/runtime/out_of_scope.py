@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 EDGE_SMALL, EDGE_LARGE = 1.4, 1.8
 """Distance of the edge (the decision threshold) from the mean of the in-scope sentences, in standard deviations, for
-models of at most SMALL and at least LARGE examples. 8 % and 4 % of a normal distribution lie beyond it. Chosen on dev
+models of at most SMALL and at least LARGE examples. 8 % and 4 % of a normal distribution are beyond it. Chosen on dev
 parts: docs/benchmarks/small-bots.md."""
 SMALL, LARGE = 100, 200
 EQUAL_WEIGHT_EXAMPLES = 200
@@ -26,7 +26,7 @@ its weight with 2,000 examples is 0.3, which was best there (docs/benchmarks/out
 PRIOR_ENERGY_SD, PRIOR_KNOWN_SD = 0.6, 0.13
 """Prior standard deviations of the energy, in units of the temperature, and of the known share."""
 PRIOR_COUNT = 8
-"""Number of sentences that the prior standard deviations count for."""
+"""Weight of the prior standard deviations, as a number of sentences."""
 WIDTHS_TO_MEAN = 3.0
 """Distance between the edge and the mean of the in-scope sentences, in widths; the score at the mean is 0.05."""
 
@@ -36,7 +36,7 @@ class OosScorer:
     """Scores how far out of scope a sentence is, from its energy and the share of it that training has seen."""
 
     edge: float
-    """The decision threshold: the score there is 0.5, and most in-scope sentences lie above it"""
+    """The decision threshold: the score there is 0.5, and most in-scope sentences are above it"""
     width: float
     """Width of the logistic slope at the edge"""
     weight: float = 0.0

@@ -10,7 +10,7 @@ def count_unreachable(example: Example) -> int:
     """The number of an example's spans that no tagging of its visible characters can produce.
 
     These are empty spans, spans that reach beyond the text, spans with an edge at a character that the model does not
-    read (a space, a final punctuation mark), and as few spans as possible so that no others overlap.
+    read (a space, a final punctuation mark), and the smallest number of spans without which no others overlap.
     """
     visible, free_from, reachable = view(example.text), 0, 0
     for entity in sorted(example.entities, key=lambda e: e.end):
@@ -20,6 +20,6 @@ def count_unreachable(example: Example) -> int:
 
 
 def _is_reachable(visible: View, start: int, end: int) -> bool:
-    """Whether a raw span survives the way to visible characters and back."""
+    """Whether converting a raw span to visible characters and back gives the same span."""
     first, last = visible.of_raw(start, end)
     return first < last and visible.to_raw(first, last) == (start, end)

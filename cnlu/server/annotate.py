@@ -45,7 +45,7 @@ class AnnotatedFile:
         self._bom = b""
 
     def add(self, examples: Sequence[Example]) -> Sequence[CnluError | None]:
-        """Adds the examples in one write; returns for each None, or the reason why it was not added.
+        """Adds the examples in one write; returns None for each, or the reason why it was not added.
 
         The reasons: AlreadyAnnotated; ConflictingAnnotation; DataError for what Rasa's YAML cannot express; CnluError
         if the file takes no further sentences. Raises DiskFull or another CnluError if the file cannot be read or

@@ -39,7 +39,7 @@ class AnnotatedText:
         self._path = path
         self._examples = read_yaml_text(text, path).examples if text else []
         self._lines = text.splitlines(keepends=True)
-        self._owner: list[Example | None] = [None] * len(self._lines)
+        self._example_of_line: list[Example | None] = [None] * len(self._lines)
         self._by_text: dict[str, Example] = {}
         self._last: dict[str | None, Example] = {}
         self._section_indent: str | None = None
@@ -48,8 +48,8 @@ class AnnotatedText:
         """Intents whose last example is known to be in a literal block."""
         self._ascii, self._escapes = text.isascii(), "\\" in text
         for example in self._examples:
-            if _line(example) <= len(self._owner):
-                self._owner[_line(example) - 1] = example
+            if _line(example) <= len(self._example_of_line):
+                self._example_of_line[_line(example) - 1] = example
             self._by_text.setdefault(example.text, example)
             last = self._last.get(example.intent)
             if last is None or _line(last) <= _line(example):
@@ -60,12 +60,12 @@ class AnnotatedText:
         return "".join(self._lines)
 
     def add(self, example: Example) -> AnnotatedText:
-        """The text with the example below the others of its intent, or in a new section at the end; may be this object.
+        """The text with the example below the others of its intent, or in a new section at the end; may return `self`.
 
         Raises AlreadyAnnotated; ConflictingAnnotation; DataError for what Rasa's YAML cannot express; CnluError if the
         file takes no further section.
         """
-        alone = to_yaml(NluData([example]))
+        document = to_yaml(NluData([example]))
         other = self._by_text.get(example.text)
         if other is not None:
             if (other.intent, other.entities) == (example.intent, example.entities):
@@ -77,8 +77,8 @@ class AnnotatedText:
             )
             raise ConflictingAnnotation("", problem, _("change it there"))
         if not self._lines:
-            return self._read(alone)
-        section = alone.split("nlu:\n", 1)[1].strip("\n")
+            return self._read(document)
+        section = document.split("nlu:\n", 1)[1].strip("\n")
         return self if self._add_unverified(example, section) else self._add_verified(example, section)
 
     def _add_unverified(self, example: Example, section: str) -> bool:
@@ -106,7 +106,7 @@ class AnnotatedText:
         if at and not self._lines[at - 1].endswith("\n"):
             self._lines[at - 1] += "\n"
         self._lines[at:at] = new
-        self._owner[at:at] = [*[None] * (len(new) - 1), example]
+        self._example_of_line[at:at] = [*[None] * (len(new) - 1), example]
         self._by_text[example.text] = self._last[example.intent] = example
         self._examples.append(example)
         self._ascii = self._ascii and all(map(str.isascii, new))
@@ -114,7 +114,7 @@ class AnnotatedText:
 
     def _line_index(self, example: Example) -> int:
         """The index of the example's line."""
-        for at, owner in enumerate(self._owner):
+        for at, owner in enumerate(self._example_of_line):
             if owner is example:
                 return at
         return _line(example) - 1  # another example is on the same line

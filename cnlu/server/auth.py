@@ -33,10 +33,10 @@ def _bearer(request: Request) -> str | None:
     return credentials.strip() if scheme.lower() == "bearer" else None
 
 
-def _same(given: Any, token: str) -> bool:
-    if not isinstance(given, str):
+def _same(value: Any, token: str) -> bool:
+    if not isinstance(value, str):
         return False
-    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), token.encode())
+    return hmac.compare_digest(value.encode("utf-8", "surrogatepass"), token.encode())
 
 
 def _unauthorized() -> ApiError:

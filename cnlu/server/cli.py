@@ -76,7 +76,7 @@ def _add_limit_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_number(parser: argparse.ArgumentParser, name: str, text: str, metavar: str = "N") -> None:
-    """Adds the option of a numeric setting; the metavar N stands for a whole number."""
+    """Adds the option of a numeric setting; the metavar N means a whole number."""
     low, high = RANGES[name]
     read = whole(int(low), int(high)) if metavar == "N" else real(low, high)
     option = f"--{name.replace('_', '-')}"
@@ -98,18 +98,18 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 def settings_of(arguments: argparse.Namespace) -> ServerSettings:
     """The settings that the options give; raises UsageError for values that cannot work."""
-    given = {field.name: getattr(arguments, field.name) for field in fields(ServerSettings) if field.name in arguments}
-    given["model"] = Path(given["model"])
-    given["annotate"] = None if given["annotate"] is None else Path(given["annotate"])
-    given["allowed_hosts"] = tuple(given["allowed_hosts"])
-    given["language"] = _language(getattr(arguments, "lang", None) or os.environ.get(VARIABLE))
-    if given["token"] is None:
-        given["token"] = os.environ.get(TOKEN_VARIABLE) or None
-    return ServerSettings(**given)
+    values = {field.name: getattr(arguments, field.name) for field in fields(ServerSettings) if field.name in arguments}
+    values["model"] = Path(values["model"])
+    values["annotate"] = None if values["annotate"] is None else Path(values["annotate"])
+    values["allowed_hosts"] = tuple(values["allowed_hosts"])
+    values["language"] = _language(getattr(arguments, "lang", None) or os.environ.get(VARIABLE))
+    if values["token"] is None:
+        values["token"] = os.environ.get(TOKEN_VARIABLE) or None
+    return ServerSettings(**values)
 
 
 def _language(name: str | None) -> str | None:
-    """The language that a name such as zh_CN.UTF-8 stands for; None without a name."""
+    """The language of a name such as zh_CN.UTF-8; None without a name."""
     if not name:
         return None
     return "zh" if name.lower().startswith("zh") else "en"

@@ -20,9 +20,9 @@ from cnlu.i18n import _
 from cnlu.server.responses import ApiError
 from cnlu.server.settings import HOST_NAME, ServerSettings
 
-_ALWAYS = frozenset(("/health",))
+_UNCHECKED_PATHS = frozenset(("/health",))
 """Paths that are served under any host name: they reveal nothing, and monitors use any address."""
-_READS = frozenset(("GET", "HEAD"))
+_SAFE_METHODS = frozenset(("GET", "HEAD"))
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:@/?#\s]+)(?::[0-9]*)?")
 """`uri-host [ ":" port ]` of RFC 9110, section 7.2, in lower case."""
 
@@ -34,12 +34,12 @@ class TrustedHostMiddleware:
         self.app = app
         self._checks = settings.token is None or bool(settings.allowed_hosts)
         self._allowed = frozenset(name.lower().rstrip(".") for name in settings.allowed_hosts)
-        self._own = self._allowed | {"localhost", settings.host.lower().rstrip(".")}
+        self._own_names = self._allowed | {"localhost", settings.host.lower().rstrip(".")}
         self._on_network = settings.token is None and _on_network(settings.host)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = None
-        if self._checks and scope["type"] == "http" and scope["path"] not in _ALWAYS:
+        if self._checks and scope["type"] == "http" and scope["path"] not in _UNCHECKED_PATHS:
             refusal = self._refusal(scope)
         if refusal is None:
             await self.app(scope, receive, send)
@@ -51,7 +51,7 @@ class TrustedHostMiddleware:
         name = host_name(hosts[0]) if len(hosts) == 1 else None
         if name is None or not self._is_own(name):
             return _misdirected(_("This server does not answer to the name in the Host header"), name)
-        if scope["method"] in _READS:
+        if scope["method"] in _SAFE_METHODS:
             return None
         for origin in _headers(scope, b"origin"):
             authority = _authority(origin)
@@ -61,13 +61,13 @@ class TrustedHostMiddleware:
         return None
 
     def _is_own(self, name: str) -> bool:
-        if name in self._own:
+        if name in self._own_names:
             return True
         address = _address(name)
         if address is not None and address.is_loopback:
             return True
-        # Bound to a network: no public DNS name is an address or lacks a dot, but services of docker compose and
-        # Kubernetes have such names.
+        # On a network, addresses and names without a dot are safe, because public DNS names are neither; services of
+        # Docker Compose and Kubernetes have such names.
         return self._on_network and (address is not None or "." not in name)
 
 

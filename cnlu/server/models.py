@@ -48,11 +48,11 @@ class Models:
         previous = self._last_snapshot
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            now = snapshot(self.path)
+            current = snapshot(self.path)
             # Unchanged for one interval: files that are copied one by one are complete.
-            if now == previous and now != self._last_snapshot:
-                await self._replace(now)
-            previous = now
+            if current == previous and current != self._last_snapshot:
+                await self._replace(current)
+            previous = current
 
     async def _replace(self, current_snapshot: Snapshot) -> None:
         self._last_snapshot = current_snapshot

@@ -223,7 +223,7 @@ class BoundedProtocol(TimedProtocol):
         if self.transport.is_closing():
             self._close()
             return
-        self._unset_keepalive_if_required()  # replaced by `_timer`: any byte would end uvicorn's
+        self._unset_keepalive_if_required()  # replaced by `_timer`, because any byte would stop uvicorn's timer
         if self.pipeline or self._unparsed:
             self.flow.pause_reading()
         if self._unparsed and not self.pipeline:

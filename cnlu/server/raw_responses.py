@@ -8,9 +8,9 @@ from cnlu.i18n import _
 from cnlu.server.responses import busy_error, encode, error_body
 
 MAX_HEAD = 32 << 10
-"""Bytes of the request line and headers; the same again for the framing of a chunked body."""
+"""Maximum bytes of the request line and headers, and separately of the framing of a chunked body."""
 MAX_HEADERS = 100
-"""Headers of a request, trailers included: each takes far more memory than its bytes."""
+"""Maximum number of headers of a request, trailers included: each takes far more memory than its bytes."""
 
 
 def _refusals() -> dict[int, tuple[str, str, str]]:

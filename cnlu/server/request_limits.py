@@ -33,9 +33,9 @@ class ByteLimiter:
     def release(self, size: int) -> None:
         self.available += size
 
-    def acquire_body(self, size: int, added: int) -> bool:
-        """`acquire` for a body that grows from `size` bytes by `added`."""
-        return self.acquire(max(0, size + added - UNCOUNTED_BODY) - max(0, size - UNCOUNTED_BODY))
+    def acquire_body(self, size: int, growth: int) -> bool:
+        """`acquire` for a body that grows from `size` bytes by `growth`."""
+        return self.acquire(max(0, size + growth - UNCOUNTED_BODY) - max(0, size - UNCOUNTED_BODY))
 
     def release_body(self, size: int) -> None:
         self.release(max(0, size - UNCOUNTED_BODY))

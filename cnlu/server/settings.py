@@ -6,7 +6,7 @@ import re
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
-from cnlu.config.setting import MANY
+from cnlu.config.setting import MAX_COUNT
 from cnlu.errors import UsageError
 from cnlu.i18n import _
 
@@ -21,12 +21,12 @@ RANGES: dict[str, tuple[float, float]] = {
     "workers": (1, 1024),
     "fallback_threshold": (0, 1),
     "ambiguity": (0, 1),
-    "max_body": (1, MANY),
-    "max_text": (1, MANY),
-    "max_bodies": (1, MANY),
-    "max_waiting": (1, MANY),
-    "max_waiting_characters": (1, MANY),
-    "max_connections": (1, MANY),
+    "max_body": (1, MAX_COUNT),
+    "max_text": (1, MAX_COUNT),
+    "max_bodies": (1, MAX_COUNT),
+    "max_waiting": (1, MAX_COUNT),
+    "max_waiting_characters": (1, MAX_COUNT),
+    "max_connections": (1, MAX_COUNT),
     "read_timeout": _SECONDS,
     "write_timeout": _SECONDS,
     "keep_alive": _SECONDS,
@@ -39,7 +39,7 @@ RANGES: dict[str, tuple[float, float]] = {
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """Raises UsageError for values that cannot work."""
+    """The settings of a server; raises UsageError for values that cannot work."""
 
     model: Path
     _: KW_ONLY

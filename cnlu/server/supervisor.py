@@ -62,7 +62,7 @@ class _Worker:
 
 @dataclass
 class _Slot:
-    """One of the N workers, whichever process it is at the moment."""
+    """The place of one of the N workers; its process can change."""
 
     worker: _Worker | None = None
     backoff: float = 0.0
@@ -96,7 +96,7 @@ class Supervisor:
                     )
 
     def supervise(self) -> None:
-        """One round: kills workers that hang, removes dead ones and fills empty slots."""
+        """Kills workers that hang, removes dead ones and fills empty slots; `serve` calls it in a loop."""
         self._poll()
         now = time.monotonic()
         for number, slot in enumerate(self._slots, 1):
@@ -143,7 +143,7 @@ class Supervisor:
             retire_process(worker.process.pid or 0, self._metrics_folder)
             if code == -signal.SIGBUS:  # copy-on-write file systems may run out of the space that was reserved
                 self._metrics_folder = None
-                disable_metrics("a worker ended as one does whose mapped file has no room on the disk")
+                disable_metrics("a worker ended with SIGBUS, probably because the disk had no room for its mapped file")
         died_young = not worker.ready or now - worker.started < _STABLE_AFTER
         slot.backoff = _next_backoff(slot.backoff) if died_young and slot.reason else 0.0
         ended = f"it ended with signal {-code}" if code < 0 else f"it ended with code {code}"

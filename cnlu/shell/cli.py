@@ -44,7 +44,7 @@ def _shell(arguments: argparse.Namespace) -> int:
             print(_greeting(arguments.model, model))
         run_session(model, lines(None if arguments.no_history else history_file()), _print, view)
     except KeyboardInterrupt:
-        interrupts.answered()
+        interrupts.clear_signal()
         print()
     return 0
 

@@ -47,9 +47,9 @@ def _init(arguments: argparse.Namespace) -> int:
 
 def next_commands(folder: str) -> list[str]:
     """The commands to run after `cnlu init`, with the folder's name quoted for a shell."""
-    inside = os.path.realpath(folder) == os.path.realpath(os.curdir)
+    is_current = os.path.realpath(folder) == os.path.realpath(os.curdir)
     name = folder if not folder.startswith("-") else os.path.join(os.curdir, folder)
-    return [*([] if inside else [f"cd {_quoted(name)}"]), *NEXT.splitlines()]
+    return [*([] if is_current else [f"cd {_quoted(name)}"]), *NEXT.splitlines()]
 
 
 def _quoted(name: str) -> str:

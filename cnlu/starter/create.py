@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cnlu.errors import UsageError
 from cnlu.i18n import _
-from cnlu.interrupts import held_back
+from cnlu.interrupts import defer_signals
 
 PROJECT = Path(__file__).with_name("cafe")
 """The project that is copied: the plain files of a coffee shop's bot."""
@@ -30,7 +30,7 @@ def create(folder: Path, force: bool) -> tuple[list[str], list[str]]:
     written: list[str] = []
     existing: list[str] = []
     try:
-        with held_back():  # a few small files
+        with defer_signals():  # a few small files
             for name in project_files():
                 target = folder / name
                 _make_folder(target.parent, created)

@@ -1,6 +1,6 @@
 """Segments many lines at once, into the same words as `Segmenter.spans`, with a few array operations.
 
-It serves to prepare large corpora. The dictionary is called once for a block of text instead of once for each run of
+It is for large corpora. The dictionary is called once for a block of text instead of once for each run of
 Chinese characters: every other character of the block becomes a line break, which no word contains.
 """
 
@@ -39,7 +39,7 @@ class BulkSegmenter:
     def __init__(self, segmenter: Segmenter) -> None:
         """Loads the segmenter's dictionary."""
         dictionary = segmenter.dictionary()
-        self._route, self._known, self._unknown = dictionary.route, dictionary.known, load_unknown_cut()
+        self._cut, self._has_word, self._unknown_cut = dictionary.cut, dictionary.has_word, load_unknown_cut()
         self._cache: dict[str, tuple[int, ...]] = {}
 
     def starts(self, text: str, codes: NDArray[np.uint32] | None = None) -> NDArray[np.bool_]:
@@ -62,7 +62,7 @@ class BulkSegmenter:
     def _chinese_starts(self, codes: NDArray[np.uint32], chinese: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """[L] word starts in the Chinese runs; the other values have no meaning."""
         runs = np.where(chinese, codes, _BREAK).astype(np.uint32).tobytes().decode("utf-32-le")
-        words = self._route(runs)
+        words = self._cut(runs)
         lengths = np.fromiter(map(len, words), np.int64, len(words))
         begins = np.cumsum(lengths) - lengths
         starts = np.zeros(len(codes), bool)
@@ -82,12 +82,12 @@ class BulkSegmenter:
         return starts
 
     def _continuing(self, run: str) -> tuple[int, ...]:
-        """Where in a run of single characters one continues a word that is not in the dictionary."""
+        """Indices of the characters in a run of single ones that continue a word missing from the dictionary."""
         continuing: tuple[int, ...] = ()
-        if not self._known(run):
+        if not self._has_word(run):
             inside: list[int] = []
             at = 0
-            for word in self._unknown(run):
+            for word in self._unknown_cut(run):
                 inside += range(at + 1, at + len(word))
                 at += len(word)
             continuing = tuple(inside)

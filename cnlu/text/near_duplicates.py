@@ -36,28 +36,28 @@ def near_duplicate_keys(texts: Sequence[str]) -> NDArray[np.uint64]:
     return keys
 
 
-def one_apart_keys(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """Hashes of every text as it is and with each one of its characters deleted.
+def one_edit_keys(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Hashes of every text, and of every text with one of its characters deleted.
 
     Two texts with a hash in common are equal, or differ by one character replaced, added or missing (the deletions of
-    SymSpell, Garbe 2012). Returns the keys [K] and the index of each one's text [K]: first those with a deletion, for
+    SymSpell, Garbe 2012). Returns the keys [K] and the index of each key's text [K]: first those with a deletion, for
     every character of the texts in order, then those of whole texts. The hash of c_0 c_1 ... is the sum of
     _hashed(c_j) B^j modulo 2^64, so a deletion is arithmetic on sums.
     """
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-    owners = np.repeat(np.arange(len(texts)), lengths)
+    text_ids = np.repeat(np.arange(len(texts)), lengths)
     starts = np.cumsum(lengths) - lengths
-    places = np.arange(len(owners)) - starts[owners]
+    positions = np.arange(len(text_ids)) - starts[text_ids]
     powers = np.full(int(lengths.max(initial=0)) + 1, GOLDEN)
     powers[0] = 1
     powers = np.cumprod(powers)
-    terms = _hashed(code_points("".join(texts)).astype(np.uint64)) * powers[places]
+    terms = _hashed(code_points("".join(texts)).astype(np.uint64)) * powers[positions]
     sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(terms, dtype=np.uint64)])
-    before = sums[:-1] - sums[starts][owners]
-    after = sums[starts + lengths][owners] - sums[1:]
+    before = sums[:-1] - sums[starts][text_ids]
+    after = sums[starts + lengths][text_ids] - sums[1:]
     whole = sums[starts + lengths] - sums[starts]
     keys = np.concatenate([before + after * _INVERSE, whole])
-    return keys, np.concatenate([owners, np.arange(len(texts))])
+    return keys, np.concatenate([text_ids, np.arange(len(texts))])
 
 
 def _hashed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -15,7 +15,7 @@ from cnlu.errors import UsageError
 from cnlu.i18n import _
 
 REPLACEMENT = "\ufffd"
-"""Stands in for a lone surrogate, which no encoding can write."""
+"""Replaces a lone surrogate, which no encoding can write."""
 
 _CACHE_SIZE = 1 << 15
 
@@ -40,8 +40,8 @@ class Normalized:
         size = len(self.raw_of)
         start, end = max(0, min(start, size)), max(0, min(end, size))
         if start >= end:
-            here = self.raw_of[start] if start < size else len(self.raw)
-            return here, here
+            raw_start = self.raw_of[start] if start < size else len(self.raw)
+            return raw_start, raw_start
         return self.raw_of[start], self.raw_of[end - 1] + 1
 
 
@@ -98,7 +98,7 @@ class _PieceTable(dict[str, str]):
                 piece = piece.casefold()
             if piece == before:
                 break
-        # A spacing accent such as ´ would turn into a space and a mark: a word break that nobody wrote.
+        # A spacing accent such as ´ would turn into a space and a mark, which adds a word break.
         if not piece or (any(c.isspace() for c in piece) and not ch.isspace()):
             return ch
         return piece

@@ -1,10 +1,10 @@
 """Finds words that are not in the dictionary with jieba's hidden Markov model: a character is at the B(eginning), in
 the M(iddle) or at the E(nd) of a word, or is a S(ingle) one.
 
-The tables are jieba's. The search is our own, so that the words do not depend on the backend: jieba and rjieba add the
+The tables are jieba's; the search is cnlu's, so that words do not depend on the backend: jieba and rjieba add the
 same logarithms in different orders, and if two segmentations are equally likely (it takes repetitions, as in
-丈一西一西知生西知生西万) rounding makes them choose differently. Nor do the words depend on the list of deleted words
-that `jieba.del_word` keeps for the whole process.
+丈一西一西知生西知生西万) rounding makes them choose differently. The words do not depend either on the list of
+deleted words that `jieba.del_word` keeps for the whole process.
 """
 
 from __future__ import annotations
@@ -56,14 +56,16 @@ def _word_ends(scores: list[Scores], start: Scores, trans: Mapping[str, Mapping[
     """
     bm, be, mm, me = trans["B"]["M"], trans["B"]["E"], trans["M"]["M"], trans["M"]["E"]
     eb, es, sb, ss = trans["E"]["B"], trans["E"]["S"], trans["S"]["B"], trans["S"]["S"]
-    b, m, e, s = (chance + score for chance, score in zip(start, scores[0], strict=True))
-    came_from: list[tuple[str, str, str, str]] = []  # for each character after the first: the state before B, M, E, S
+    b, m, e, s = (log_probability + score for log_probability, score in zip(start, scores[0], strict=True))
+    backpointers: list[
+        tuple[str, str, str, str]
+    ] = []  # for each character after the first: the state before B, M, E, S
     for to_b, to_m, to_e, to_s in scores[1:]:
         b_by_e, b_by_s = e + eb + to_b, s + sb + to_b
         m_by_b, m_by_m = b + bm + to_m, m + mm + to_m
         e_by_b, e_by_m = b + be + to_e, m + me + to_e
         s_by_e, s_by_s = e + es + to_s, s + ss + to_s
-        came_from.append(
+        backpointers.append(
             (
                 "S" if b_by_s >= b_by_e else "E",
                 "M" if m_by_m >= m_by_b else "B",
@@ -74,8 +76,8 @@ def _word_ends(scores: list[Scores], start: Scores, trans: Mapping[str, Mapping[
         b, m, e, s = max(b_by_e, b_by_s), max(m_by_b, m_by_m), max(e_by_b, e_by_m), max(s_by_e, s_by_s)
     state = "S" if s >= e else "E"
     ends = [len(scores)]
-    for position in range(len(came_from), 0, -1):
-        state = came_from[position - 1]["BMES".index(state)]
+    for position in range(len(backpointers), 0, -1):
+        state = backpointers[position - 1]["BMES".index(state)]
         if state in "ES":
             ends.append(position)
     return ends[::-1]

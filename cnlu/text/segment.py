@@ -1,9 +1,9 @@
-"""Splits a text into words as jieba does, with a dictionary of each segmenter's own.
+"""Splits a text into words as jieba does; each segmenter has its own dictionary.
 
 The text is first cut into runs of Chinese characters, of Latin letters and of digits; any other character
-stands alone. Only runs of Chinese characters are cut further, so jieba and rjieba, which treat strings
-such as `7.x` differently, agree everywhere. They find the words of the dictionary; code that both share
-(`cnlu.text.oov_words`) finds the others.
+is a word by itself. Only runs of Chinese characters are cut further, so jieba and rjieba, which treat strings
+such as `7.x` differently, agree everywhere. They find the words of the dictionary; `cnlu.text.oov_words`
+finds the others for both.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ Cut = Callable[[str], list[str]]
 class Dictionary:
     """A backend that has loaded its words, including the user's."""
 
-    route: Cut
+    cut: Cut
     """Cuts a text by the dictionary alone; the rest of the text becomes single characters."""
-    known: Callable[[str], bool]
+    has_word: Callable[[str], bool]
     """Whether a word is in the dictionary."""
 
 
@@ -153,7 +153,7 @@ def _load_jieba(words: list[str]) -> Dictionary:
 
 def _with_unknown_words(dictionary: Dictionary) -> Cut:
     """A function that cuts by the dictionary, and then looks for unknown words in each run of single characters."""
-    route, known, unknown = dictionary.route, dictionary.known, load_unknown_cut()
+    route, known, unknown = dictionary.cut, dictionary.has_word, load_unknown_cut()
 
     def cut(run: str) -> list[str]:
         words: list[str] = []
@@ -197,7 +197,7 @@ def _read_dictionary(path: Path) -> tuple[dict[str, int], int]:
     """jieba's table of word frequencies, including every prefix of a word (with 0), and their sum.
 
     A word that the file has twice counts once, as in rjieba (jieba's own sum is larger by 3 in 60 million). Reading the
-    text in this way is faster than jieba reads its binary cache, so there is no cache that could be damaged, shared or
+    text in this way is faster than reading jieba's binary cache, so there is no cache that could be damaged, shared or
     tampered with.
     """
     freq: dict[str, int] = {}

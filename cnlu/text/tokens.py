@@ -3,9 +3,9 @@
 Needs only the `tokenizers` library, so a trained model runs without transformers.
 
 The tokenized text has as many characters as the raw one, so the library's offsets are raw offsets. Four things differ
-from the library: special tokens typed in a text stay text; a character that is not in the vocabulary is replaced by
-its plain form (full-width, capital, curly quote) if that is; an unknown character in a word does not turn the whole
-word into [UNK]; and the blank before a word in some vocabularies covers no character but a space.
+from the library: special tokens typed in a text stay text; a character that the vocabulary lacks (full-width, capital,
+curly quote) is replaced by its plain form if the vocabulary has that; an unknown character in a word does not turn the
+whole word into [UNK]; and the blank that some vocabularies put before a word covers a space or no character.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class SpecialTokens:
     """The special tokens around a text, and the encoder's maximum length."""
 
     before: list[int]
-    """Ids put in front: [CLS] in BERT."""
+    """Ids before the text: [CLS] in BERT."""
     after: list[int]
-    """Ids put behind: [SEP] in BERT, <sep> <cls> in XLNet."""
+    """Ids after the text: [SEP] in BERT, <sep> <cls> in XLNet."""
     summary: int
     """Index of the token that represents the whole text: 0, or -1 for the last."""
     pad: int
@@ -99,14 +99,14 @@ class AlignedTokenizer:
         self._last: tuple[str, list[Piece]] = ("", [])
 
     @property
-    def room(self) -> int:
+    def max_text_tokens(self) -> int:
         """Maximum number of tokens of a text, without special tokens."""
         return self.special_tokens.limit - len(self.special_tokens.before) - len(self.special_tokens.after)
 
     def encode(self, text: str) -> Tokens:
         """The tokens of a text; those beyond the encoder's limit are cut off. `fits` tests that in advance."""
         all_pieces, special_tokens = self._pieces(text), self.special_tokens
-        pieces = all_pieces[: self.room]
+        pieces = all_pieces[: self.max_text_tokens]
         alignment = np.zeros(
             (len(text), len(special_tokens.before) + len(pieces) + len(special_tokens.after)), np.float32
         )
@@ -118,7 +118,7 @@ class AlignedTokenizer:
 
     def fits(self, text: str) -> bool:
         """Whether all tokens of the text are within the encoder's limit."""
-        return len(self._pieces(text)) <= self.room
+        return len(self._pieces(text)) <= self.max_text_tokens
 
     def unknown(self, text: str) -> int:
         """The number of characters that only [UNK] covers."""
@@ -196,7 +196,7 @@ def _with_combining_characters(plain: str, pieces: list[Piece]) -> list[Piece]:
 
 
 class _PlainForms(dict[str, str]):
-    """Raw character -> the one to tokenize in its place: a cache of bounded size that fills itself on a miss."""
+    """Raw character -> the character to tokenize instead: a cache of bounded size that fills itself on a miss."""
 
     def __init__(self, known: Callable[[str], bool], simplify: Callable[[str], str] | None) -> None:
         super().__init__()

@@ -5,7 +5,7 @@ view leaves out what cannot change the result:
 
 - invisible characters: controls and what Unicode calls default-ignorable (zero-width spaces, joiners, BOM, soft
   hyphens, marks of direction, variation selectors);
-- white space at the edges, and beside a Chinese character or Chinese punctuation: people write none there, but speech
+- white space at the edges, and beside a Chinese character or Chinese punctuation: people do not write it, but speech
   recognition and scanning add it. Elsewhere a run of white space, including line breaks, becomes one space;
 - punctuation at the very end, unless there is nothing else.
 """
@@ -44,7 +44,7 @@ class View:
     raw: str
     text: str
     """The characters that are read; a run of white space is one space."""
-    at: Sequence[int]
+    raw_indices: Sequence[int]
     """For each character of `text` its index in `raw`, ascending."""
 
     def __len__(self) -> int:
@@ -55,48 +55,48 @@ class View:
         """The raw span from the first to the last of the characters [start, end) of `text`; start < end."""
         if len(self.text) == len(self.raw):
             return start, end
-        attached = _ATTACHED.match(self.raw, self.at[end - 1] + 1)
+        attached = _ATTACHED.match(self.raw, self.raw_indices[end - 1] + 1)
         assert attached
-        return self.at[start], attached.end()
+        return self.raw_indices[start], attached.end()
 
     def of_raw(self, start: int, end: int) -> tuple[int, int]:
         """The span of `text` within the raw span [start, end); empty if no character of that is read."""
-        return bisect_left(self.at, start), bisect_left(self.at, end)
+        return bisect_left(self.raw_indices, start), bisect_left(self.raw_indices, end)
 
     def part(self, spans: Iterable[tuple[int, int]]) -> View:
         """A view of these spans of `text`, concatenated; it leaves out nothing more."""
-        raw, text, at = "", "", list[int]()
+        raw, text, raw_indices = "", "", list[int]()
         for start, end in spans:
             if start < end:
-                first, last = self.at[start], self.to_raw(start, end)[1]
-                at += [len(raw) + i - first for i in self.at[start:end]]
+                first, last = self.raw_indices[start], self.to_raw(start, end)[1]
+                raw_indices += [len(raw) + i - first for i in self.raw_indices[start:end]]
                 raw, text = raw + self.raw[first:last], text + self.text[start:end]
-        return View(raw, text, at)
+        return View(raw, text, raw_indices)
 
 
 def view(raw: str) -> View:
     """The view of a text; it is empty for a text of white space and invisible characters only."""
-    text, at = (raw, range(len(raw))) if _GAP.search(raw) is None else _without_gaps(raw)
+    text, raw_indices = (raw, range(len(raw))) if _GAP.search(raw) is None else _without_gaps(raw)
     size = len(text)
     while size and (text[size - 1] in FINAL or text[size - 1] == " "):
         size -= 1
-    return View(raw, text[:size], at[:size]) if 0 < size < len(text) else View(raw, text, at)
+    return View(raw, text[:size], raw_indices[:size]) if 0 < size < len(text) else View(raw, text, raw_indices)
 
 
 def _without_gaps(raw: str) -> tuple[str, Sequence[int]]:
     """The text without invisible characters and meaningless spaces, and the index in `raw` of each character."""
-    parts, at, read = list[str](), list[int](), 0
+    parts, raw_indices, read = list[str](), list[int](), 0
     for gap in _GAP.finditer(raw):
         start, end = gap.span()
         parts.append(raw[read:start])
-        at += range(read, start)
+        raw_indices += range(read, start)
         space = _SPACE.search(raw, start, end)
         if space and start and end < len(raw) and not (_unspaced(raw[start - 1]) or _unspaced(raw[end])):
             parts.append(" ")
-            at.append(space.start())
+            raw_indices.append(space.start())
         read = end
     parts.append(raw[read:])
-    return "".join(parts), [*at, *range(read, len(raw))]
+    return "".join(parts), [*raw_indices, *range(read, len(raw))]
 
 
 def _unspaced(ch: str) -> bool:

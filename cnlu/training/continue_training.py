@@ -52,12 +52,12 @@ def continue_training(origin: Path, request: Request, log: Log = no_log) -> Trai
     Raises UsageError, DataError or ModelError.
     """
     if request.encoder:
-        problem = _("has no effect with --from, for {model} keeps its own", model=origin)
+        problem = _("has no effect with --from, because {model} keeps its own", model=origin)
         raise UsageError("--encoder", problem, _("leave one of the two out"))
     device = prepare(request)
     trained = TrainedModel.load(origin, request.config.training.threads)
     if request.int8 and trained.model.tokens is None:
-        raise UsageError("--int8", _("has no effect, for {model} has no encoder", model=origin), _("leave it out"))
+        raise UsageError("--int8", _("has no effect, because {model} has no encoder", model=origin), _("leave it out"))
     _check_segmenter(trained)
     pretrained = trained.pretrained() if trained.model.tokens else None
     request = replace(request, config=inherited(request.config, trained))
@@ -108,14 +108,14 @@ def _check_segmenter(trained: TrainedModel) -> None:
 
 
 def inherited(config: Config, trained: TrainedModel) -> Config:
-    """The settings, where those of the architecture and the features are the model's.
+    """The settings, with those of the architecture and the features taken from the model.
 
     Raises UsageError if one of these is set to another value.
     """
-    own = trained.model.config
+    model_config = trained.model.config
     defaults: Config = build_config(ENCODER_DEFAULTS if trained.model.tokens else {})
     for section in ("text", "features", "model", "encoder"):
-        new, old, default = (getattr(settings, section) for settings in (config, own, defaults))
+        new, old, default = (getattr(settings, section) for settings in (config, model_config, defaults))
         names = [f.name for f in dataclasses.fields(new) if section != "encoder" or f.name not in _TRAINABLE_SETTINGS]
         for name in names:
             if getattr(new, name) not in (getattr(default, name), getattr(old, name)):
@@ -178,7 +178,7 @@ def _sorted(first: Sequence[str], second: Sequence[str]) -> list[str]:
 
 
 def _log_labels(trained: TrainedModel, dataset: Dataset, labels: Labels, log: Log) -> None:
-    """Log the new labels, and those that the model may forget."""
+    """Log the new labels, and the labels that the model may forget."""
     old = trained.model.labels
     pairs = (("intents", old.intents, labels.intents), ("entity types", old.entities, labels.entities))
     for kind, old_names, names in pairs:

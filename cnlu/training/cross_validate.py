@@ -22,7 +22,7 @@ from cnlu.io.temporary import scratch_folder
 from cnlu.progress import no_log
 from cnlu.runtime.interpreter import Interpreter
 from cnlu.runtime.labels import Labels
-from cnlu.training.data.dataset import counted, split_dataset
+from cnlu.training.data.dataset import count_labels, split_dataset
 from cnlu.training.inputs import prepare
 from cnlu.training.request import Log, Request
 from cnlu.training.train import train_on
@@ -68,15 +68,15 @@ def cross_validate(options: CrossValidation, log: Log = no_log) -> ReportData:
         raise DataError(place, _("no example has an intent or an entity"), _("annotate some first"))
     fold_of = stratified_folds(data.examples, options.folds, options.config.training.seed)
     _note_rare(data.examples, options.folds, log)
-    done_folds = [_run_fold(options, data, fold_of, fold, log) for fold in range(options.folds)]
+    fold_results = [_run_fold(options, data, fold_of, fold, log) for fold in range(options.folds)]
     results: list[Mapping[str, Any]] = [{}] * len(data.examples)
-    for done in done_folds:
-        for number, result in zip(done.numbers, done.results, strict=True):
+    for fold_result in fold_results:
+        for number, result in zip(fold_result.numbers, fold_result.results, strict=True):
             results[number] = result
-    metrics = pooled(data.examples, results, [done.metrics for done in done_folds])
+    metrics = pooled(data.examples, results, [fold_result.metrics for fold_result in fold_results])
     subject = f"{', '.join(map(str, options.data))}, cross-validated in {options.folds} folds"
-    counts = counted(data.examples, options.config.model.multi_label)
-    unseen_spans: frozenset[Any] = frozenset().union(*(done.unseen_spans for done in done_folds))
+    counts = count_labels(data.examples, options.config.model.multi_label)
+    unseen_spans: frozenset[Any] = frozenset().union(*(fold_result.unseen_spans for fold_result in fold_results))
     labels = _labels(metrics, data.examples)
     return ReportData(
         subject=subject,
@@ -97,11 +97,11 @@ def _note_rare(examples: Sequence[Example], folds: int, log: Log) -> None:
     )
     rare = sorted(((count, intent) for intent, count in texts.items() if count < folds))
     if rare:
-        named = ", ".join(f"{intent} ({count})" for count, intent in rare[:10])
+        listed = ", ".join(f"{intent} ({count})" for count, intent in rare[:10])
         more = f" and {len(rare) - 10} more" if len(rare) > 10 else ""
         log(
             f"note: intents with fewer different texts than the {folds} folds are missing from some of them, and one "
-            f"with a single text is never right: {named}{more}."
+            f"with a single text is never right: {listed}{more}."
         )
 
 
@@ -141,7 +141,7 @@ def _train(request: Request, data: NluData, examples: Sequence[Example], log: Lo
 
 
 def _labels(metrics: Mapping[str, Any], examples: Sequence[Example]) -> Labels:
-    """The labels that collected model has seen in training."""
+    """The labels of the examples that training has seen in at least one fold that is evaluated on them."""
     collected = Labels.collect(examples)
     intents, entities = (
         [label for label in labels if (metrics[section] or {key: {}})[key].get(label, {"seen": True})["seen"]]

@@ -161,10 +161,10 @@ def _inputs(
 
 
 def _with_shared_settings(config: Config, teacher: TrainedModel) -> Config:
-    """The settings, where those that a student shares are its teacher's. Raises UsageError for one without effect."""
-    defaults, teachers = Config(), teacher.model.config
+    """The settings, with the shared ones taken from the teacher. Raises UsageError for one without effect."""
+    defaults, teacher_config = Config(), teacher.model.config
     for section, name in _SHARED_SETTINGS:
-        value, inherited = getattr(getattr(config, section), name), getattr(getattr(teachers, section), name)
+        value, inherited = getattr(getattr(config, section), name), getattr(getattr(teacher_config, section), name)
         if value not in (inherited, getattr(getattr(defaults, section), name)):
             problem = _("a student has its teacher's, {value}", value=inherited)
             raise UsageError(f"{section}.{name}", problem, _("leave the setting out"))
@@ -262,9 +262,9 @@ def _copies(count: int, texts: list[str], dev: list[Example], request: Request, 
         return []
     train_texts, seed = set(texts), request.config.training.seed
     examples = [example for example in annotated(request.data, request.config.data) if example.text in train_texts]
-    old_texts = train_texts | {example.text for example in dev}
+    known_texts = train_texts | {example.text for example in dev}
     copies = {copy.text: None for i in range(count) for copy in substitute_values(examples, 1.0, seed + i)}
-    new_texts = [text for text in copies if text not in old_texts]
+    new_texts = [text for text in copies if text not in known_texts]
     if not new_texts:
         problem = _("there are no annotated entities in --data to replace")
         raise UsageError("--copies", problem, _("add annotated examples, or leave it out"))

@@ -38,7 +38,7 @@ class Features:
     examples: list[Example]
     """The examples of the dataset and the augmented ones"""
     augmented: dict[str, list[Example]]
-    """The augmented ones by kind"""
+    """The augmented examples by kind"""
 
 
 def random_start(network: Ensemble, labels: Labels, features: Features) -> None:
@@ -49,7 +49,7 @@ def random_start(network: Ensemble, labels: Labels, features: Features) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingInputs:
-    """What one kind of training hands to the pipeline; the defaults are those of plain training."""
+    """The inputs that one kind of training gives to the pipeline; the defaults are those of plain training."""
 
     dataset: Dataset
     labels: Labels

@@ -11,7 +11,7 @@ from cnlu.export.onnx_export import without_exporter_metadata
 from cnlu.model.ensemble import Ensemble
 from cnlu.runtime.calibration import Calibration
 from cnlu.runtime.model_dir import write_model_dir
-from cnlu.training.data.dataset import counted
+from cnlu.training.data.dataset import count_labels
 from cnlu.training.data.replay import replay_files
 from cnlu.training.fit.checkpoint import TrainingState
 from cnlu.training.inputs import Features, TrainingInputs
@@ -61,7 +61,7 @@ def _metadata(inputs: TrainingInputs, fitted: Fitted, request: Request) -> dict[
         "history": fitted.state.history,
         "refit_epochs": fitted.refit_epochs,
         "dev": fitted.dev_metrics,
-        "examples": counted(inputs.dataset.train, config.model.multi_label),
+        "examples": count_labels(inputs.dataset.train, config.model.multi_label),
         **inputs.metadata,
     }
 

@@ -1,6 +1,6 @@
 """From examples to a model directory: featurize -> build network -> fit -> calibrate -> package.
 
-Plain training, continuing and distilling run the same steps; each hands in its own `TrainingInputs`.
+Plain training, continued training and distillation run the same steps, each with its own `TrainingInputs`.
 """
 
 from __future__ import annotations

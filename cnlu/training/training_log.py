@@ -48,10 +48,10 @@ def log_last_epoch_kept(dataset: Dataset, config: Config, keeps_calibration: boo
     out_of_fold = set(dataset.held_out_by) - {0, all_members(config.model.members)}
     calibrated = "as before" if keeps_calibration else f"on {len(dataset.calibration_examples()[0])} examples"
     log(
-        f"note: fewer dev examples than training.min_dev ({training.min_dev}) are too few to choose an epoch by: the "
+        f"note: fewer dev examples than training.min_dev ({training.min_dev}) are too few to choose an epoch: the "
         f"last is kept, calibrated {calibrated}"
         f"{', each by a network that left it out' if out_of_fold and not keeps_calibration else ''}"
-        f"{'; then all are learned from' if dataset.held_out_by else ''}."
+        f"{'; then training continues on all' if dataset.held_out_by else ''}."
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnlu.text.near_duplicates import one_apart_keys
+from cnlu.text.near_duplicates import one_edit_keys
 from tests.check.examples import Found
 
 LONG = "我昨天晚上在你们网站上买的那张去杭州的票怎么到现在都没有短信通知我啊"
@@ -70,7 +70,7 @@ def one_apart(one: str, two: str) -> bool:
 
 @given(st.lists(st.text("ab中", max_size=5), min_size=1, max_size=5))
 def test_texts_share_a_hash_exactly_when_one_character_makes_the_difference(texts: list[str]) -> None:
-    keys, owners = one_apart_keys(texts)
+    keys, owners = one_edit_keys(texts)
     of = [set(keys[owners == at].tolist()) for at in range(len(texts))]
     for one in range(len(texts)):
         for two in range(one):

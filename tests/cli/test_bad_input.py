@@ -34,7 +34,7 @@ def data(folder: Path, content: str | bytes, name: str = "nlu.yml") -> Path:
         ("nlu.jsonl", '{"text": "你好"}\n', "nlu.jsonl", "no example has an intent or an entity"),
         ("nlu.jsonl", '{"text": " ", "intent": "a"}\n', "nlu.jsonl", "no example has|text"),
         ("nlu.yml", 'version: "3.1"\nnlu:\n\t- intent: a\n', "nlu.yml:3", "tab"),
-        ("nlu.yml", "nlu: []\nnlu: []\n", "nlu.yml:2", "already stands on line 1"),
+        ("nlu.yml", "nlu: []\nnlu: []\n", "nlu.yml:2", "is already on line 1"),
         ("nlu.yml", "nlu: !!python/object/apply:os.system ['true']\n", "nlu.yml:1", "tag"),
         ("nlu.yml", b'version: "3.1"\nnlu:\n- intent: \xc4\xe3\n', "nlu.yml:3", "not valid UTF-8"),
         ("nlu.yml", "nlu:\n- intent: a\n  examples: |\n    - a\x00b\n", "nlu.yml:4", "U\\+0000"),

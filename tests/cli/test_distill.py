@@ -38,7 +38,7 @@ def test_a_model_teaches_another_from_sentences(cli: Cli, tiny_model: Path, sent
     student = tmp_path / "student"
     done = cli("distill", tiny_model, "--data", sentences, "--out", student, "--student", "none", *QUICK)
     assert (done.code, done.out) == (0, "")
-    assert "on texts held out (1)" in done.err and "asking the teacher" in done.err
+    assert "on texts held out (1)" in done.err and "scoring with the teacher" in done.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["student", sentences.name]
     assert (student / "labels.json").read_bytes() == (tiny_model / "labels.json").read_bytes()
     parsed = cli("parse", student, "订两张去北京的票")

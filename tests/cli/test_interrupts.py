@@ -120,8 +120,8 @@ def test_nothing_interrupts_after_the_message() -> None:
     assert run(body) == (130, "", "cnlu: stopped.")
 
 
-def test_an_interrupt_waits_for_the_end_of_a_held_back_block() -> None:
-    assert run("with interrupts.held_back():\n    press()\n    print('done')\nprint('never')") == (
+def test_an_interrupt_waits_for_the_end_of_a_block_that_defers_signals() -> None:
+    assert run("with interrupts.defer_signals():\n    press()\n    print('done')\nprint('never')") == (
         130,
         "done\n",
         "cnlu: stopped.",
@@ -129,7 +129,7 @@ def test_an_interrupt_waits_for_the_end_of_a_held_back_block() -> None:
 
 
 def test_before_any_work_the_process_ends_at_once() -> None:
-    body = "with interrupts.at_once():\n    try:\n        press()\n    finally:\n        print('unwound')"
+    body = "with interrupts.exit_immediately():\n    try:\n        press()\n    finally:\n        print('unwound')"
     assert run(body) == (130, "", "cnlu: stopped.")
 
 

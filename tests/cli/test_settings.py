@@ -61,7 +61,7 @@ def test_numbers_may_be_written_with_an_exponent(tmp_path: Path) -> None:
             "training.min_epochs: is 9, more than training.max_epochs: 3",
         ),
         ("features:\n  words: false\ntext:\n  segmenter: jieba\n", "text.segmenter: has no effect"),
-        ("model:\n  layers: 1\n  layers: 2\n", ":3: .*already stands on line 2"),
+        ("model:\n  layers: 1\n  layers: 2\n", ":3: .*is already on line 2"),
         ("model:\n\tlayers: 1\n", ":2: a tab"),
         ("model: !!python/object/apply:os.system [ls]\n", ":1: the tag .* remove it"),
         ("model: [\n", r"settings.yaml:\d: this is not valid YAML"),

@@ -26,16 +26,16 @@ def refusal(folder: Path, written: str | bytes) -> str:
 @pytest.mark.parametrize(
     ("written", "line", "expected"),
     [
-        (GOOD + GOOD, 5, "“nlu” already stands on line 1"),
+        (GOOD + GOOD, 5, "“nlu” is already on line 1"),
         (
             "nlu:\n- intent: a\n  examples: |\n    - x\n  examples: |\n    - y\n",
             5,
-            "“examples” already stands on line 3",
+            "“examples” is already on line 3",
         ),
         (
             "nlu:\n- intent: a\n  metadata: {b: 1, b: 2}\n  examples: |\n    - x\n",
             3,
-            "“b” already stands on line 3",
+            "“b” is already on line 3",
         ),
         ("nlu:\n\t- intent: a\n", 2, "a tab"),
         ("nlu:\n- intent: a\n\texamples: |\n", 3, "a tab"),

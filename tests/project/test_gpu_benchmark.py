@@ -84,17 +84,17 @@ def test_the_work_counted_is_the_work_done(gpu_training: ModuleType) -> None:
     shape, length = gpu_training.Shape(2, 64, 4, 128, 200), 24
     network, tags = gpu_training.build(shape)
     rows = [row for row in gpu_training.made_up(400, length, shape.word_pieces, tags) if len(row) == length][:8]
-    stepper = gpu_training.GradientAccumulator(
+    accumulator = gpu_training.GradientAccumulator(
         network=network.train(),
         rows=rows,
         device=torch.device("cpu"),
         character_masking=None,
-        part=len(rows),
-        half=False,
+        micro_batch_size=len(rows),
+        bfloat16=False,
         log=print,
     )
     with FlopCounterMode(display=False) as counter:
-        stepper.accumulate(range(len(rows)))
+        accumulator.accumulate(range(len(rows)))
     expected = len(rows) * gpu_training.operations(network)(length, length + 2)
     lattice = len(rows) * 4 * 6 * (length - 1) * len(tags.tags) ** 2
     assert counter.get_total_flops() == pytest.approx(expected + lattice, rel=0.02)

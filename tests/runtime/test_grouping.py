@@ -34,7 +34,7 @@ def chain_of(items: ItemSet, count: int, seed: int) -> Potentials:
     moves = np.exp(random.normal(0, 1, (states, states))) * (items.begins | items.returns)
     continues, begins = np.exp(random.normal(0, 2, (2, count, count + 1)))
     end = np.exp(random.normal(0, 1, states))
-    return Potentials(on=on, continues=continues, begins=begins, moves=moves, end=end)
+    return Potentials(belongs=on, continues=continues, begins=begins, moves=moves, end=end)
 
 
 def all_sequences(chain: Potentials, items: ItemSet, count: int) -> dict[tuple[int, ...], float]:
@@ -46,14 +46,14 @@ def all_sequences(chain: Potentials, items: ItemSet, count: int) -> dict[tuple[i
             if label == 0:
                 continue
             if label == items.label[state]:
-                weight *= chain.on[i, state] * chain.continues[i, began]
+                weight *= chain.belongs[i, state] * chain.continues[i, began]
                 continue
             ways = [s for s in np.flatnonzero(chain.moves[state]) if items.label[s] == label]
             if not ways:
                 weight = 0.0
                 break
             (onward,) = ways
-            weight *= chain.begins[i, began] * chain.moves[state, onward] * chain.on[i, onward]
+            weight *= chain.begins[i, began] * chain.moves[state, onward] * chain.belongs[i, onward]
             state, began = int(onward), i + 1
         found[labels] = weight * chain.end[state]
     return found

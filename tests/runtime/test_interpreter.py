@@ -72,7 +72,7 @@ def close(one: Any, other: Any) -> bool:
 def visible_part(text: str, start: int, end: int) -> str:
     """The characters of the span that the model reads."""
     visible = view(text)
-    return "".join(ch for ch, at in zip(visible.text, visible.at, strict=True) if start <= at < end)
+    return "".join(ch for ch, at in zip(visible.text, visible.raw_indices, strict=True) if start <= at < end)
 
 
 @given(ANY_TEXT)

@@ -70,7 +70,7 @@ def test_tokens_beyond_the_limit_are_cut_off_and_whole_is_false(uncased: Tokeniz
     aligned = AlignedTokenizer(
         uncased.content, SpecialTokens(before=[2], after=[3], summary=0, pad=0, unknown=1, limit=6)
     )
-    assert aligned.room == 4
+    assert aligned.max_text_tokens == 4
     assert aligned.fits("北京上海") and aligned.encode("北京上海").whole
     assert not aligned.fits("北京上海的") and not aligned.encode("北京上海的").whole
     tokens = aligned.encode("北京上海的")

@@ -19,10 +19,10 @@ TEXTS = st.lists(PIECES | st.text(max_size=3), max_size=14).map("".join)
 @example("a \u200b b ？")
 def test_the_view_has_characters_of_the_text_in_order(text: str) -> None:
     text_view = view(text)
-    assert len(text_view) == len(text_view.at) == len(text_view.text) and list(text_view.at) == sorted(
-        set(text_view.at)
-    )
-    for ch, i in zip(text_view.text, text_view.at, strict=True):
+    assert len(text_view) == len(text_view.raw_indices) == len(text_view.text) and list(
+        text_view.raw_indices
+    ) == sorted(set(text_view.raw_indices))
+    for ch, i in zip(text_view.text, text_view.raw_indices, strict=True):
         assert ch == text[i] or (ch == " " and text[i].isspace())
 
 
@@ -32,7 +32,7 @@ def test_the_view_has_characters_of_the_text_in_order(text: str) -> None:
 def test_the_view_of_a_view_is_the_same(text: str) -> None:
     text_view = view(text)
     again = view(text_view.text)
-    assert (again.text, list(again.at)) == (text_view.text, list(range(len(text_view))))
+    assert (again.text, list(again.raw_indices)) == (text_view.text, list(range(len(text_view))))
 
 
 @given(TEXTS, st.data())
@@ -77,7 +77,7 @@ def test_a_part_has_the_text_of_its_spans(text: str, data: st.DataObject) -> Non
     spans = [(cuts[0], cuts[1]), (cuts[2], cuts[3])]
     part = text_view.part(spans)
     assert part.text == "".join(text_view.text[start:end] for start, end in spans)
-    assert all(ch == part.raw[i] or part.raw[i].isspace() for ch, i in zip(part.text, part.at, strict=True))
+    assert all(ch == part.raw[i] or part.raw[i].isspace() for ch, i in zip(part.text, part.raw_indices, strict=True))
     assert text_view.part([(0, len(text_view))]).text == text_view.text
 
 

@@ -63,7 +63,13 @@ def accumulator(
 ) -> GradientAccumulator:
     """An accumulator of `part` rows at once. The network is in evaluation mode: without dropout, runs compare."""
     return GradientAccumulator(
-        network=network.eval(), rows=rows, device=CPU, character_masking=None, part=part, half=False, log=log
+        network=network.eval(),
+        rows=rows,
+        device=CPU,
+        character_masking=None,
+        micro_batch_size=part,
+        bfloat16=False,
+        log=log,
     )
 
 

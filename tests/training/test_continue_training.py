@@ -88,7 +88,7 @@ def test_few_held_out_examples_keep_the_old_calibration(base: Path, tmp_path: Pa
     continue_training(
         base, options(tmp_path, NEW, "continued", "training.min_dev=100", "training.max_epochs=1"), messages.append
     )
-    assert any("the last is kept, calibrated as before; then all are learned from." in line for line in messages)
+    assert any("the last is kept, calibrated as before; then training continues on all." in line for line in messages)
 
 
 def test_continued_training_starts_with_the_scores_of_the_model(

@@ -11,7 +11,7 @@ from cnlu.evaluation.page.elements import Html, inner, tag
 from cnlu.evaluation.report_data import ReportData
 from cnlu.i18n import _, n_
 
-WHOLE_MATRIX = 15
+MAX_COMPLETE_MATRIX = 15
 """Most intents of a complete matrix; a larger one shows only the intents that are confused with others."""
 BINS = 10
 THRESHOLDS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95)
@@ -23,7 +23,7 @@ def matrix(report_data: ReportData, numbers: Mapping[str, int]) -> Html:
     rows = sorted({gold for gold, _answer in cells})
     columns = sorted({answer for _gold, answer in cells if answer is not None} | set(rows))
     left_out = 0
-    if len(columns) > WHOLE_MATRIX:
+    if len(columns) > MAX_COMPLETE_MATRIX:
         wrong = [(gold, answer) for gold, answer in cells if gold != answer]
         confused = {label for pair in wrong for label in pair}
         left_out = sum(label not in confused for label in columns)
@@ -40,7 +40,7 @@ def matrix(report_data: ReportData, numbers: Mapping[str, int]) -> Html:
         [_column(label) for label in shown_columns],
     )
     body = [_row(gold, shown_columns, cells, numbers) for gold in rows]
-    dense = "matrix dense" if len(shown_columns) > WHOLE_MATRIX else "matrix"
+    dense = "matrix dense" if len(shown_columns) > MAX_COMPLETE_MATRIX else "matrix"
     return inner(
         tag("p", _caption(left_out), class_="muted"),
         tag(
@@ -162,7 +162,7 @@ def histogram(bins: Sequence[Bin]) -> Html:
 
 
 def reliability(bins: Sequence[Bin]) -> Html:
-    """Accuracy by confidence. Circles of calibrated confidences lie on the diagonal; more answers, larger circles."""
+    """Accuracy by confidence. Calibrated confidences are on the diagonal; a circle is larger for more answers."""
     most = max(max(tenth.count for tenth in bins), 1)
     shapes = [tag("line", x1="40", y1="200", x2="340", y2="20", class_="diagonal")]
     for tenth in bins:
@@ -177,7 +177,7 @@ def reliability(bins: Sequence[Bin]) -> Html:
                 share=f"{share:.0%}",
             )
             x, y, radius = 40 + 300 * tenth.mean, 200 - 180 * share, 3 + 9 * sqrt(tenth.count / most)
-            circle = tag("circle", cx=_at(x), cy=_at(y), r=_at(radius), class_="dot")
+            circle = tag("circle", cx=_coordinate(x), cy=_coordinate(y), r=_coordinate(radius), class_="dot")
             shapes.append(tag("g", tag("title", description), circle))
     ticks = [_label(34, 200 - 180 * share, f"{share:.0%}", "end") for share in (0.0, 0.5, 1.0)]
     return _drawing(
@@ -228,12 +228,19 @@ def _frame() -> list[Html]:
 
 
 def _box(x: float, y: float, width: float, height: float, kind: str) -> Html:
-    return tag("rect", x=_at(x + 1), y=_at(y), width=_at(width), height=_at(max(height, 0.0)), class_=kind)
+    return tag(
+        "rect",
+        x=_coordinate(x + 1),
+        y=_coordinate(y),
+        width=_coordinate(width),
+        height=_coordinate(max(height, 0.0)),
+        class_=kind,
+    )
 
 
 def _label(x: float, y: float, text: str, anchor: str) -> Html:
-    return tag("text", text, x=_at(x), y=_at(y + (4 if anchor == "end" else 0)), text_anchor=anchor)
+    return tag("text", text, x=_coordinate(x), y=_coordinate(y + (4 if anchor == "end" else 0)), text_anchor=anchor)
 
 
-def _at(place: float) -> str:
-    return f"{place:.1f}"
+def _coordinate(value: float) -> str:
+    return f"{value:.1f}"

@@ -64,7 +64,7 @@ def _parts(report_data: ReportData) -> list[Html]:
         *(gold for _i, gold, _answer, _confidence in report_data.intents),
         *(answer for _i, _gold, answer, _confidence in report_data.intents if answer is not None),
     }
-    numbers = {label: i for i, label in enumerate(sorted(labels))}  # the table of intents has no row for a+b
+    numbers = {label: i for i, label in enumerate(sorted(labels))}  # also combinations such as a+b
     sections = [
         ("summary", _("Summary"), summary(report_data)),
         ("advice", _("What to do next"), _advice(report_data, numbers)),

@@ -48,7 +48,7 @@ def _remarks(report_data: ReportData) -> list[str]:
             "test sentences."
         ),
     ]
-    if any(one.low == one.high for one in report_data.headline.values()):
+    if any(interval.low == interval.high for interval in report_data.headline.values()):
         remarks.append(_("A bar without width only means that all sentences have the same outcome."))
     if total < 100:
         remarks.append(_("This is a small test set: do not use it to choose between two models."))
@@ -56,14 +56,14 @@ def _remarks(report_data: ReportData) -> list[str]:
         remarks.append(_("There are no figures for intents, because no example has an intent."))
     if metrics["entity"] is None:
         remarks.append(_("There are no figures for entities, because none is annotated or answered."))
-    if lost := metrics["unreachable_entities"]:
+    if unreachable := metrics["unreachable_entities"]:
         remarks.append(
             n_(
                 "{count} annotated entity cannot be answered, because it overlaps another one or has an edge at a "
                 "character that the model does not read.",
                 "{count} annotated entities cannot be answered, because they overlap others or have an edge at a "
                 "character that the model does not read.",
-                lost,
+                unreachable,
             )
         )
     return remarks

@@ -77,7 +77,7 @@ def _scale(interval: Interval) -> Html:
 def folds(summary: Mapping[str, Any]) -> Html:
     """The figures of a cross-validation: mean, spread, and the figures of each fold."""
     titles = _figure_titles()
-    keys = [key for key in titles if _at(summary["mean"], key) is not None]
+    keys = [key for key in titles if _figure(summary["mean"], key) is not None]
     each = summary["each"]
     head = tag(
         "tr",
@@ -90,9 +90,9 @@ def folds(summary: Mapping[str, Any]) -> Html:
         tag(
             "tr",
             tag("th", titles[key], scope="row"),
-            tag("td", _percent(_at(summary["mean"], key))),
-            tag("td", _percent(_at(summary["sd"], key))),
-            [tag("td", _percent(_at(one, key))) for one in each],
+            tag("td", _percent(_figure(summary["mean"], key))),
+            tag("td", _percent(_figure(summary["sd"], key))),
+            [tag("td", _percent(_figure(fold, key))) for fold in each],
         )
         for key in keys
     ]
@@ -102,7 +102,7 @@ def folds(summary: Mapping[str, Any]) -> Html:
             tag("th", _("Sentences held out"), scope="row"),
             tag("td"),
             tag("td"),
-            [tag("td", str(one["n"])) for one in each],
+            [tag("td", str(fold["n"])) for fold in each],
         )
     )
     table = tag("table", tag("thead", head), tag("tbody", rows))
@@ -141,7 +141,7 @@ def _percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f}%"
 
 
-def _at(figures: Mapping[str, Any], key: str) -> float | None:
+def _figure(figures: Mapping[str, Any], key: str) -> float | None:
     """A figure by its key with dots; None if its section is None."""
     section, dot, field = key.partition(".")
     section_figures = figures.get(section)

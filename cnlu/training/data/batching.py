@@ -26,8 +26,8 @@ def plan_epoch(rows: Sequence[Row], config: TrainingConfig, epoch: int) -> list[
     order = rng.permutation(len(rows))
     if config.balance:
         counts = Counter(row.intent for row in rows)
-        chance = np.array([counts[row.intent] ** -config.balance for row in rows])
-        order = rng.choice(len(rows), len(rows), p=chance / chance.sum())
+        weights = np.array([counts[row.intent] ** -config.balance for row in rows])
+        order = rng.choice(len(rows), len(rows), p=weights / weights.sum())
     batches, size = [], config.batch_size
     for start in range(0, len(order), size * BUCKET):
         bucket = sorted(order[start : start + size * BUCKET].tolist(), key=lambda i: len(rows[i]))

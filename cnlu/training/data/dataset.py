@@ -100,7 +100,7 @@ def collect_labels(dataset: Dataset, config: Config) -> Labels:
 
 
 def dictionary_notes(data: NluData, lexicon: Lexicon, config: Config) -> list[str]:
-    """Log lines: how many lookup entries and regexes are used and how, and one line for each unused one."""
+    """Log lines: the number of lookup entries and regexes, their use, and one line for each unused one."""
     lines = []
     if data.lookups or data.regexes:
         use = {"hint": "as hints to the model", "extractor": "as hints and as extractors", "off": "switched off"}
@@ -111,7 +111,7 @@ def dictionary_notes(data: NluData, lexicon: Lexicon, config: Config) -> list[st
     return lines + [f"note: {line}" for line in [*lexicon.rejected, *lexicon.notes]]
 
 
-def counted(examples: Iterable[Example], multi_intent: bool = False) -> dict[str, dict[str, int]]:
+def count_labels(examples: Iterable[Example], multi_intent: bool = False) -> dict[str, dict[str, int]]:
     """Counts of examples per intent and annotations per entity type: {"intents", "entities"}, sorted by name.
 
     With `multi_intent` an example of a+b counts for a and for b.

@@ -1,4 +1,4 @@
-"""Featurize examples: one row per example; for a long one, a row per window and one for its intent."""
+"""Featurize examples: one row per example; a long example has a row per window and one for its intent."""
 
 from __future__ import annotations
 
@@ -205,7 +205,9 @@ def _row(
 ) -> Row:
     inside = [_clipped(e, window) for e in example.entities if e.start < window.end and e.end > window.start]
     tags, dropped = labels.tag_set(config.model.tagging).encode(len(characters), inside)
-    entities = [e for e in inside if not any(e is lost for lost in dropped)]  # of two equal entities, one is dropped
+    entities = [
+        e for e in inside if not any(e is dropped_entity for dropped_entity in dropped)
+    ]  # of two equal entities, one is dropped
     intent, *second_intent = intent_ids(example.intent, labels, config.model.multi_label) or [IGNORE_INDEX]
     roles = _roles(len(characters), entities, labels)
     segment_intents = _segment_intents(example, len(characters), labels) if config.model.multi_label else None

@@ -1,4 +1,4 @@
-"""Synthesize multi-intent examples: two examples, one after the other, connected as people connect them.
+"""Synthesize multi-intent examples: two examples, one after the other, with a usual connector between them.
 
 Authors write few examples with two intents and cannot write every pair, while the connecting words are always similar.
 """
@@ -13,7 +13,7 @@ from cnlu.data.multi_intent import JOINER, split_intent
 from cnlu.data.schema import Example
 
 BETWEEN = ("，", "，", "，再", "，顺便", "，然后", "，另外", "，还有", "。", "；", " ", "，对了，", "，完了再", "")
-"""What connects two requests, most often a comma"""
+"""Connectors between two sentences, most often a comma"""
 AT_END = "。！？!?.,，；; 　~～"
 
 

@@ -16,7 +16,7 @@ from cnlu import __version__
 from cnlu.data.schema import Example, NluData
 from cnlu.errors import ModelError, UsageError
 from cnlu.i18n import _
-from cnlu.interrupts import held_back
+from cnlu.interrupts import defer_signals
 
 
 @dataclass(kw_only=True)
@@ -69,7 +69,7 @@ class Checkpoint:
             (fresh / "state.json").write_text(
                 json.dumps(metadata | {"fingerprint": self.fingerprint}), encoding="utf-8"
             )
-            with held_back():
+            with defer_signals():
                 if self.folder.exists():  # absent after a kill between the two renames
                     shutil.rmtree(old, ignore_errors=True)
                     self.folder.rename(old)
@@ -79,7 +79,7 @@ class Checkpoint:
             problem = _("the training state cannot be written ({reason})", reason=error.strerror)
             raise ModelError(self.folder, problem, _("free the disk or choose another --out")) from error
         finally:
-            with held_back():
+            with defer_signals():
                 shutil.rmtree(fresh, ignore_errors=True)
 
     def load(self) -> TrainingState:
@@ -109,7 +109,7 @@ class Checkpoint:
 
     def clear(self) -> None:
         """Delete the state and its leftovers."""
-        with held_back():
+        with defer_signals():
             for suffix in ("", ".new", ".old"):
                 shutil.rmtree(self.folder.with_name(self.folder.name + suffix), ignore_errors=True)
 

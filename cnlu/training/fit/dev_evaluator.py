@@ -82,8 +82,8 @@ class DevWindow(NamedTuple):
 class DevEvaluator:
     """Scores the dev examples; features are computed once, and results are assembled as at run time.
 
-    The examples are held out from training. Or they are among the `learned` examples, and some members of the ensemble
-    do not learn from them at first: `held_out_by` holds the masks of these members. No example is blank.
+    The examples are either held out from training, or among the `learned` examples that some members of the ensemble
+    do not learn from at first; then `held_out_by` holds the masks of these members. No example is blank.
 
     For multi-intent, as many synthesized pairs are added, because few users annotate pairs, and sentences with one
     intent do not show how likely a second one is.
@@ -151,7 +151,7 @@ class DevEvaluator:
         in_scope = [i for i in labelled if self.examples[i].intent != self.out_of_scope_intent]
         oos_scorer = fit_oos_scorer(
             [assembler.energy(scores[i].intent) for i in in_scope],
-            [scores[i].known for i in in_scope],
+            [scores[i].known_share for i in in_scope],
             calibration.temperature,
             self.learned,
             self.seen_characters,
@@ -208,7 +208,7 @@ class DevEvaluator:
             arrays = scorer([window.row for window in batch])
             for i, (example, window, row, share) in enumerate(batch):
                 outputs = (array[i, : len(row)] if array.ndim == 3 else array[i] for array in arrays)
-                parts[example][window] = Scores(*outputs, known=share)
+                parts[example][window] = Scores(*outputs, known_share=share)
         return [_stitched(plan, scores) for plan, scores in zip(self.plans, parts, strict=False)]
 
 

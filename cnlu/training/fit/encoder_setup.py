@@ -94,15 +94,15 @@ def prepare_encoder(source: str, config: Config, log: Log, pretrained: Pretraine
 
 
 def _check(source: str, tokens: AlignedTokenizer, backbone: Backbone, config: Config) -> None:
-    if tokens.room < config.training.max_length:
+    if tokens.max_text_tokens < config.training.max_length:
         raise UsageError(
             source,
             _(
                 "takes at most {room} tokens of a text, fewer than training.max_length = {length}",
-                room=tokens.room,
+                room=tokens.max_text_tokens,
                 length=config.training.max_length,
             ),
-            _("set training.max_length to {room} or less", room=tokens.room),
+            _("set training.max_length to {room} or less", room=tokens.max_text_tokens),
         )
     layers, sentence = config.encoder.keep_layers or backbone.num_hidden_layers, config.encoder.sentence
     if VIEWS[sentence] > layers + 1:

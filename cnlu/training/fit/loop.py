@@ -48,17 +48,17 @@ class Run:
     share: float = 1.0
     """Share of the planned epochs"""
 
-    def stepper(self) -> GradientAccumulator:
-        part = math.ceil(self.config.batch_size / self.encoder.accumulate)
+    def gradient_accumulator(self) -> GradientAccumulator:
+        micro_batch_size = math.ceil(self.config.batch_size / self.encoder.accumulate)
         automatic = self.encoder.precision == "auto" and computes_bfloat16(self.device)
-        half = self.encoder.precision == "bfloat16" or automatic
+        bfloat16 = self.encoder.precision == "bfloat16" or automatic
         return GradientAccumulator(
             network=self.network,
             rows=self.rows,
             device=self.device,
             character_masking=self.character_masking,
-            part=part,
-            half=half,
+            micro_batch_size=micro_batch_size,
+            bfloat16=bfloat16,
             log=self.log,
             distillation=self.distillation,
         )
@@ -106,12 +106,18 @@ def _train_epochs(run: Run, state: TrainingState, optimizer: torch.optim.AdamW, 
     config, epochs = run.config, run.epochs()
     best = unprefixed("best", state.tensors) or copy.deepcopy(average.state_dict())
     steps = math.ceil(len(run.rows) / config.batch_size) * epochs
-    stepper, last_saved = run.stepper(), time.monotonic()
+    accumulator, last_saved = run.gradient_accumulator(), time.monotonic()
     with _progress(run, epochs, state.epoch) as bar:
         for epoch in range(state.epoch, epochs):
             torch.manual_seed(config.seed * 100_003 + epoch)  # a resumed run has the same dropout
             loss = _epoch(
-                run=run, stepper=stepper, optimizer=optimizer, average=average, epoch=epoch, steps=steps, bar=bar
+                run=run,
+                accumulator=accumulator,
+                optimizer=optimizer,
+                average=average,
+                epoch=epoch,
+                steps=steps,
+                bar=bar,
             )
             state.epoch = epoch + 1
             score = run.dev_score(average) if run.dev_score else float(epoch)
@@ -134,12 +140,24 @@ def refit(run: Run) -> int:
     """Train `run.network` further on `run.rows` for `refit` of the planned epochs; returns the number of epochs."""
     config, network = run.config, run.network
     epochs = max(1, round(run.epochs() * config.refit))
-    optimizer, average, stepper = build_optimizer(network, config, run.encoder), copy.deepcopy(network), run.stepper()
+    optimizer, average, accumulator = (
+        build_optimizer(network, config, run.encoder),
+        copy.deepcopy(network),
+        run.gradient_accumulator(),
+    )
     steps = math.ceil(len(run.rows) / config.batch_size) * epochs
     with _progress(run, epochs, 0) as bar:
         for epoch in range(epochs):
             torch.manual_seed(config.seed * 100_003 + epoch)
-            _epoch(run=run, stepper=stepper, optimizer=optimizer, average=average, epoch=epoch, steps=steps, bar=bar)
+            _epoch(
+                run=run,
+                accumulator=accumulator,
+                optimizer=optimizer,
+                average=average,
+                epoch=epoch,
+                steps=steps,
+                bar=bar,
+            )
             bar.epoch_done()
     network.load_state_dict(average.state_dict())
     return epochs
@@ -147,7 +165,7 @@ def refit(run: Run) -> int:
 
 def _epoch(
     run: Run,
-    stepper: GradientAccumulator,
+    accumulator: GradientAccumulator,
     optimizer: torch.optim.Optimizer,
     average: Ensemble,
     epoch: int,
@@ -164,7 +182,7 @@ def _epoch(
     for step, indices in enumerate(batches, 1 + epoch * len(batches)):
         set_rate(optimizer, step, steps, config.warmup)
         optimizer.zero_grad()
-        losses = stepper.accumulate(indices)
+        losses = accumulator.accumulate(indices)
         if not math.isfinite(sum(losses.values())):
             raise _diverged(network)
         clip_gradients(network, config.clip)

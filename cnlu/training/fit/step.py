@@ -29,9 +29,9 @@ class GradientAccumulator:
     rows: Sequence[Row]
     device: torch.device
     character_masking: CharacterMasking | None
-    part: int
+    micro_batch_size: int
     """Examples computed at a time, halved when memory runs out; a step still learns from a whole batch."""
-    half: bool
+    bfloat16: bool
     """Whether the encoder computes in bfloat16"""
     log: Log
     distillation: DistillationTargets | None = None
@@ -45,7 +45,7 @@ class GradientAccumulator:
             except RuntimeError as error:
                 if not _out_of_memory(error):
                     raise
-                if self.part == 1:
+                if self.micro_batch_size == 1:
                     raise ModelError(
                         f"--device {self.device.type}",
                         _("out of memory with a single example"),
@@ -54,16 +54,16 @@ class GradientAccumulator:
             self.network.zero_grad(set_to_none=True)
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
-            self.part = (min(self.part, len(indices)) + 1) // 2
+            self.micro_batch_size = (min(self.micro_batch_size, len(indices)) + 1) // 2
             self.log(
-                f"out of memory on {self.device.type}: continuing with {self.part} examples at once; "
+                f"out of memory on {self.device.type}: continuing with {self.micro_batch_size} examples at once; "
                 "the batch that a step learns from stays the same"
             )
 
     def _in_parts(self, indices: Sequence[int]) -> dict[str, float]:
         totals: dict[str, float] = {}
-        for start in range(0, len(indices), self.part):
-            part = indices[start : start + self.part]
+        for start in range(0, len(indices), self.micro_batch_size):
+            part = indices[start : start + self.micro_batch_size]
             share = len(part) / len(indices)
             batch = collate([self.rows[i] for i in part], self.device)
             losses = self._losses(batch, self.distillation.targets(part, batch) if self.distillation else None)
@@ -75,7 +75,7 @@ class GradientAccumulator:
 
     def _losses(self, batch: dict[str, Tensor], targets: BatchTargets | None) -> dict[str, Tensor]:
         """The parts of the loss by name, summed over the members: each member learns alone, the encoder from all."""
-        with torch.autocast(self.device.type, torch.bfloat16) if self.half else contextlib.nullcontext():
+        with torch.autocast(self.device.type, torch.bfloat16) if self.bfloat16 else contextlib.nullcontext():
             encoder_output = self.network.encode(batch)
         totals: dict[str, Tensor] = {}
         for number, member in enumerate(self.network.networks()):

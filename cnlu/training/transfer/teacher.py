@@ -60,7 +60,7 @@ def teacher_answers(
     characters = open_store((int(starts[-1]), sum(columns)), memory, folder)
     intents = np.zeros((len(texts), len(labels.intents)), np.float16)
     examples: list[Example] = [Example(text) for text in texts]
-    with progress("asking the teacher", len(texts), " texts", quiet=quiet) as bar:
+    with progress("scoring with the teacher", len(texts), " texts", quiet=quiet) as bar:
         for numbers, scores in teacher.model.scored(views):
             for i, answer in zip(numbers, scores, strict=True):
                 characters[starts[i] : starts[i + 1]] = np.concatenate([answer.emissions, answer.roles], 1)

@@ -32,9 +32,8 @@ class TrainedModel:
     @classmethod
     def load(cls, path: Path, threads: int) -> TrainedModel:
         """Raises ModelError when the directory is missing or damaged."""
-        files = read_model_dir(
-            path
-        )  # once, so training takes its weights from the files that the interpreter has checked
+        # Read once, so that training takes its weights from the files that the interpreter has checked.
+        files = read_model_dir(path)
         return cls(path, files, Interpreter.of(files, threads))
 
     @property

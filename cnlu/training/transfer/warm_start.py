@@ -74,7 +74,7 @@ def _copy(name: Sequence[str], value: Tensor, target: Tensor, rows: Mapping[str,
 
 
 def _feature_rows(old: Vocabulary, new: Vocabulary) -> Tensor:
-    """Row 0, which stands for no feature, stays row 0."""
+    """The new row of each old row; row 0, for no feature, stays row 0."""
     return torch.tensor([0, *(new.ids[feature] for feature in old.ids)])
 
 

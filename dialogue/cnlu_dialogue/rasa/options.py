@@ -14,7 +14,7 @@ from cnlu.config.files import find_config, known_settings, load_config
 from cnlu.config.setting import check_limits, setting
 from cnlu.errors import UsageError
 from cnlu.i18n import _, n_
-from cnlu.suggest import elsewhere, nearest
+from cnlu.suggest import find_in_sections, nearest
 
 COMPONENT = "CnluClassifier"
 MAX_RANKING = 10
@@ -66,7 +66,7 @@ def _suggestion(name: str, option_names: list[str]) -> str:
     """The fix for an unknown option: the option or the setting of cnlu that may be meant, else all options."""
     if option := nearest(name, option_names):
         return _("use {name} if that was meant", name=repr(option))
-    if cnlu_setting := elsewhere(name, known_settings(Config)):
+    if cnlu_setting := find_in_sections(name, known_settings(Config)):
         return _("use {name} if that was meant", name=f"`set: {{{cnlu_setting}: ...}}`")
     return _("choose one of: {names}", names=", ".join(option_names))
 

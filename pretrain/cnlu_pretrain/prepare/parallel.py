@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any, TypeVar
 
-from cnlu.interrupts import block_sigint_in_children, held_back
+from cnlu.interrupts import block_sigint_in_children, defer_signals
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -43,7 +43,7 @@ def in_order(
         while waiting:
             yield waiting.popleft().result()
     finally:
-        with held_back():
+        with defer_signals():
             pool.shutdown(cancel_futures=True)
 
 

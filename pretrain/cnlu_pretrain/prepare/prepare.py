@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cnlu.errors import CnluError, DataError, UsageError
 from cnlu.i18n import _
-from cnlu.interrupts import held_back
+from cnlu.interrupts import defer_signals
 from cnlu.io.atomic_directory import check_out, replace_dir, resolve
 from cnlu.io.text_files import write_bytes
 from cnlu.progress import no_log, progress
@@ -96,7 +96,7 @@ def _keep_or_remove(part: Path, log: Log) -> None:
     if (part / STATE).exists():
         log(f"{part}: the finished part is kept; continue with --resume")
     else:
-        with held_back():
+        with defer_signals():
             shutil.rmtree(part, ignore_errors=True)
 
 

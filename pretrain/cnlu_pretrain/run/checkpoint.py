@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from cnlu.errors import CnluError, UsageError
 from cnlu.i18n import _
-from cnlu.interrupts import held_back
+from cnlu.interrupts import defer_signals
 from cnlu.pytorch.optimizer_state import optimizer_tensors, restore_optimizer
 from cnlu_pretrain.batching.stream import Position
 
@@ -55,7 +55,7 @@ def save_checkpoint(
         header = {"format": FORMAT, "fingerprint": fingerprint, "groups": _numbers(optimizer)}
         metadata = json.dumps({**header, **asdict(state)})
         _write(new / "state.json", metadata.encode())
-        with held_back():
+        with defer_signals():
             shutil.rmtree(target, ignore_errors=True)
             os.replace(new, target)
     except OSError as error:
@@ -65,7 +65,7 @@ def save_checkpoint(
             _("free space and continue with --resume; the previous checkpoint is kept"),
         ) from error
     finally:
-        with held_back():
+        with defer_signals():
             shutil.rmtree(new, ignore_errors=True)
     for old in checkpoints(folder)[:-keep]:
         shutil.rmtree(old, ignore_errors=True)

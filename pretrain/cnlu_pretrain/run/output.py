@@ -10,7 +10,7 @@ from typing import Any
 
 from cnlu.errors import CnluError
 from cnlu.i18n import _
-from cnlu.interrupts import held_back
+from cnlu.interrupts import defer_signals
 from cnlu.io.atomic_directory import replace_dir, resolve
 from cnlu_pretrain.corpus.corpus import Corpus
 from cnlu_pretrain.encoder.save import write_encoder
@@ -40,9 +40,9 @@ def write_result(request: RunRequest, corpus: Corpus, job: Run, state: State) ->
             _("free space and continue with --resume; the last checkpoint is kept"),
         ) from error
     finally:
-        with held_back():
+        with defer_signals():
             shutil.rmtree(new, ignore_errors=True)
-    with held_back():
+    with defer_signals():
         shutil.rmtree(job.folder, ignore_errors=True)
 
 

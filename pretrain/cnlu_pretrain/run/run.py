@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cnlu.errors import UsageError
 from cnlu.i18n import _
-from cnlu.interrupts import held_back
+from cnlu.interrupts import defer_signals
 from cnlu.io.atomic_directory import check_out
 from cnlu.progress import no_log
 from cnlu_pretrain.corpus.corpus import Corpus, open_corpus
@@ -84,7 +84,7 @@ def _kept_for_resuming(folder: Path, main: bool) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         if main and not checkpoints(folder):
-            with held_back():
+            with defer_signals():
                 shutil.rmtree(folder, ignore_errors=True)
         raise
 

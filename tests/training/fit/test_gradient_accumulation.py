@@ -44,7 +44,7 @@ def test_out_of_memory_halves_the_examples_computed_at_once_and_logs_it(
     messages: list[str] = []
     small = accumulator(network, rows, 16, messages.append)
     small.accumulate(range(16))
-    assert small.part == 4
+    assert small.micro_batch_size == 4
     assert len(messages) == 2
     assert "out of memory" in messages[0] and "8 examples at once" in messages[0]
     assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(whole, gradients(network), strict=True))

@@ -60,7 +60,7 @@ def augment(
             lambda: drop_fillers(examples, training.drop_fillers, seed, segmenter),
         ),
         (
-            "of two joined",
+            "with two intents",
             training.multi_intent_pairs if config.model.multi_label else 0.0,
             lambda: list(synthesize_multi_intent(examples, training.multi_intent_pairs, seed)),
         ),

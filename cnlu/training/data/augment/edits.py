@@ -38,15 +38,15 @@ def words_of(example: Example, segmenter: Segmenter) -> list[Word]:
 
     Words that the segmenter only guesses are split into characters: it cuts 帮我查 into 帮 and 我查, which hides 帮我.
     """
-    taken = bytearray(len(example.text))
+    in_entity = bytearray(len(example.text))
     for entity in example.entities:
-        taken[entity.start : entity.end] = b"\1" * (entity.end - entity.start)
+        in_entity[entity.start : entity.end] = b"\1" * (entity.end - entity.start)
     words = []
     for start, end in segmenter.spans(example.text):
         text = example.text[start:end]
         guessed = _HAN.match(text) and text not in word_frequencies() and text not in _user_words(segmenter)
         for first, after in [(i, i + 1) for i in range(start, end)] if guessed else [(start, end)]:
-            words.append(Word(first, after, example.text[first:after], not any(taken[first:after])))
+            words.append(Word(first, after, example.text[first:after], not any(in_entity[first:after])))
     return words
 
 

@@ -16,14 +16,16 @@ from cnlu.text.segment import HAN, Segmenter, word_frequencies
 from cnlu.training.data.augment.edits import Edit, rewritten, words_of
 
 COMMON = 300
-"""The frequency in jieba's dictionary (of 60 million) from which a word is a plausible substitute"""
+"""Minimum frequency in jieba's dictionary (of 60 million) of a plausible substitute"""
 _CHINESE = re.compile(f"[{HAN}]+")
 
 Readings = tuple[str, ...]
 
 
-def substitute_homophones(examples: Sequence[Example], chance: float, seed: int, segmenter: Segmenter) -> list[Example]:
-    """A copy of each example, where each Chinese word outside the entities is replaced with `chance` by a homophone.
+def substitute_homophones(
+    examples: Sequence[Example], probability: float, seed: int, segmenter: Segmenter
+) -> list[Example]:
+    """A copy of each example; a homophone replaces each Chinese word outside the entities with this probability.
 
     A homophone has the same number of characters and the same pinyin apart from tones. It is drawn from the common
     words of jieba's dictionary in proportion to their frequency. In a longer word without a homophone, one character is
@@ -36,7 +38,7 @@ def substitute_homophones(examples: Sequence[Example], chance: float, seed: int,
     for example in examples:
         edits = []
         for word in words_of(example, segmenter):
-            if word.free and _CHINESE.fullmatch(word.text) and rng.random() < chance:
+            if word.free and _CHINESE.fullmatch(word.text) and rng.random() < probability:
                 edits.append(Edit(word.start, word.end, _homophone(word.text, rng)))
         copies.append(rewritten(example, edits))
     return [copy for copy in copies if copy is not None]

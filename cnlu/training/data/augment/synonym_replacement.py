@@ -22,9 +22,9 @@ _MIN_CHARACTERS = 2
 
 
 def replace_synonyms(
-    examples: Sequence[Example], chance: float, seed: int, segmenter: Segmenter, table: Mapping[str, Sequence[str]]
+    examples: Sequence[Example], probability: float, seed: int, segmenter: Segmenter, table: Mapping[str, Sequence[str]]
 ) -> list[Example]:
-    """A copy of each example, where each word or phrase of the `table` is replaced with `chance` by a synonym.
+    """A copy of each example; a synonym replaces each word or phrase of the `table` with this probability.
 
     Only whole words outside the entities are replaced, and the longest phrase that begins at a word. Copies that equal
     their example are left out.
@@ -37,24 +37,24 @@ def replace_synonyms(
         edits = []
         for first, after in phrases(words, table, longest):
             start, end = words[first].start, words[after - 1].end
-            if rng.random() < chance:
+            if rng.random() < probability:
                 edits.append(Edit(start, end, rng.choice(table[example.text[start:end]])))
         copies.append(rewritten(example, edits))
     return [copy for copy in copies if copy is not None]
 
 
-def drop_fillers(examples: Sequence[Example], chance: float, seed: int, segmenter: Segmenter) -> list[Example]:
-    """A copy of each example, where each filler is dropped with `chance`, as is the punctuation of an empty clause.
+def drop_fillers(examples: Sequence[Example], probability: float, seed: int, segmenter: Segmenter) -> list[Example]:
+    """A copy of each example, where each filler is dropped with this probability, and the punctuation of empty clauses.
 
     A filler consists of whole words outside the entities, at a place in its clause that fillers.txt allows. An example
-    with little else (a single character, or entities only: 北京呢) is left out. So are copies that equal their example.
+    with little else (a single character, or entities only: 北京呢) is left out, as are copies that equal their example.
     """
     rng = random.Random(f"fillers {seed}")
-    copies = (_without_fillers(example, chance, rng, segmenter) for example in examples)
+    copies = (_without_fillers(example, probability, rng, segmenter) for example in examples)
     return [copy for copy in copies if copy is not None]
 
 
-def _without_fillers(example: Example, chance: float, rng: random.Random, segmenter: Segmenter) -> Example | None:
+def _without_fillers(example: Example, probability: float, rng: random.Random, segmenter: Segmenter) -> Example | None:
     words = words_of(example, segmenter)
     clauses = _clauses(words)
     filler_spans = [span for start, end in clauses for span in _fillers(words, start, end)]
@@ -64,7 +64,7 @@ def _without_fillers(example: Example, chance: float, rng: random.Random, segmen
         return None
     dropped: set[int] = set()
     for first, after in filler_spans:
-        if rng.random() < chance:
+        if rng.random() < probability:
             dropped.update(range(first, after))
     for number, (start, end) in enumerate(clauses):
         if dropped.issuperset(range(start, end)):
@@ -88,16 +88,16 @@ def _fillers(words: Sequence[Word], start: int, end: int) -> Iterator[tuple[int,
     """(first word, one past the last) of each filler of a clause, from the left."""
     table = fillers()
     spans = [(start + a, start + b) for a, b in phrases(words[start:end], table, max(map(len, table)))]
-    places = {(a, b): table["".join(word.text for word in words[a:b])] for a, b in spans}
-    left, right = start, end
+    allowed_places = {(a, b): table["".join(word.text for word in words[a:b])] for a, b in spans}
+    core_start, core_end = start, end
     for a, b in spans:
-        if a == left and "begins" in places[a, b]:
-            left = b
+        if a == core_start and "begins" in allowed_places[a, b]:
+            core_start = b
     for a, b in reversed(spans):
-        if b == right and a >= left and "ends" in places[a, b]:
-            right = a
+        if b == core_end and a >= core_start and "ends" in allowed_places[a, b]:
+            core_end = a
     for a, b in spans:
-        inside = "inside" in places[a, b] and a > start
-        alone = "alone" in places[a, b] and (a, b) == (start, end)
-        if b <= left or a >= right or inside or alone:
+        is_inside = "inside" in allowed_places[a, b] and a > start
+        is_alone = "alone" in allowed_places[a, b] and (a, b) == (start, end)
+        if b <= core_start or a >= core_end or is_inside or is_alone:
             yield a, b

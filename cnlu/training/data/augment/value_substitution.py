@@ -24,12 +24,12 @@ MAX_LENGTH = 50
 
 def substitute_values(
     examples: Sequence[Example],
-    chance: float,
+    probability: float,
     seed: int,
     lookups: Mapping[str, Sequence[str]] | None = None,
     synonyms: Synonyms | None = None,
 ) -> list[Example]:
-    """A copy of each example with entities, where each value is replaced with `chance` by another of its kind.
+    """A copy of each example with entities; another value of its kind replaces each value with this probability.
 
     The new value comes from all examples. If the lookup table of the entity's type has entries that occur in no example
     of the kind, half of the new values come from the table, however long it is, because the values of the examples are
@@ -42,7 +42,7 @@ def substitute_values(
     rng = random.Random(seed)
     from_examples = _values(examples)
     from_lookups = _lookup_values(from_examples, lookups or {}, synonyms)
-    copies = (_copy(example, from_examples, from_lookups, chance, rng) for example in examples)
+    copies = (_copy(example, from_examples, from_lookups, probability, rng) for example in examples)
     return [copy for copy in copies if copy is not None]
 
 
@@ -76,7 +76,7 @@ def _copy(
     example: Example,
     from_examples: Mapping[Kind, Sequence[Value]],
     from_lookups: Mapping[Kind, Sequence[Value]],
-    chance: float,
+    probability: float,
     rng: random.Random,
 ) -> Example | None:
     text, entities, position = "", list[Entity](), 0
@@ -85,7 +85,7 @@ def _copy(
             return None
         text += example.text[position : entity.start]
         surface, value = example.text[entity.start : entity.end], entity.value
-        if rng.random() < chance:
+        if rng.random() < probability:
             kind = entity.entity, entity.role
             source = from_lookups if from_lookups[kind] and rng.random() < 0.5 else from_examples
             surface, value = rng.choice(source[kind])

@@ -50,7 +50,7 @@ def fillers() -> dict[str, frozenset[str]]:
             raise DataError(line, problem, _("write one of them first"))
         for word in words:
             places.setdefault(word, set()).add(place)
-    return {word: frozenset(own) for word, own in places.items()}
+    return {word: frozenset(places_of_word) for word, places_of_word in places.items()}
 
 
 def _lines(path: Path) -> Iterator[tuple[str, list[str]]]:
@@ -70,9 +70,9 @@ def _group(words: list[str], place: str) -> tuple[list[str], list[str]]:
         )
     group = [word for word in words if word != ONLY_TO]
     for word in group:
-        odd = next((ch for ch in word if char_type(ch) not in ("han", "hannum", "latin", "digit")), None)
-        if odd is not None:
-            problem = _("{character} in {word} is not part of a word", character=shown(odd), word=shown(word))
+        invalid = next((ch for ch in word if char_type(ch) not in ("han", "hannum", "latin", "digit")), None)
+        if invalid is not None:
+            problem = _("{character} in {word} is not part of a word", character=shown(invalid), word=shown(word))
             raise DataError(place, problem, _("separate words by spaces"))
         if group.count(word) > 1:
             raise DataError(place, _("{word} occurs twice", word=shown(word)), _("remove one"))
