@@ -32,7 +32,7 @@ class PrepareConfig:
         among=("auto", "jieba", "rjieba"),
     )
     held_out: float = setting(
-        0.02, "share of the text to hold out for evaluation, in pieces of a document", low=0, high=0.5
+        0.02, "share of the text to hold out for evaluation, in runs of 16 sentences", low=0, high=0.5
     )
     shard_tokens: int = setting(1 << 24, "tokens of a shard; finished shards survive an interruption", low=1000)
     processes: int = setting(0, "parallel processes; 0 means one per CPU", low=0, high=1024)
@@ -138,8 +138,7 @@ class SimilarConfig:
     )
     min_attested: float = setting(
         0.2,
-        "minimum share of a word's occurrences whose neighbouring words the text also has beside its replacement; for "
-        "tables from text",
+        "minimum share of a word's neighbouring words that also occur beside its replacement; for tables from text",
         low=0,
         high=1,
     )
@@ -209,7 +208,7 @@ class ObjectivesConfig:
 
     @property
     def trains_head(self) -> bool:
-        """Whether the encoder's head for masked language is trained; ELECTRA trains that of the generator."""
+        """Whether the encoder's head for masked tokens is trained; ELECTRA trains that of the generator."""
         return bool(self.masked) and not self.replaced_token
 
 
