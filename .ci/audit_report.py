@@ -12,16 +12,16 @@ def report(findings: Path, log: Path) -> list[str]:
     try:
         packages = json.loads(findings.read_text("utf-8"))["dependencies"]
     except (OSError, ValueError, KeyError):
-        last = (log.read_text("utf-8").strip().splitlines() or ["no word why"])[-1]
-        return [f"!!! pip-audit came to no end ({last}): known vulnerabilities are UNPROVEN"]
-    audited = [one for one in packages if "skip_reason" not in one]
+        last = (log.read_text("utf-8").strip().splitlines() or ["no reason given"])[-1]
+        return [f"!!! pip-audit did not finish ({last}): known vulnerabilities are UNPROVEN"]
+    audited = [package for package in packages if "skip_reason" not in package]
     if not audited:
         return [f"!!! no list of vulnerabilities could be reached for any of {len(packages)} packages: UNPROVEN"]
     lines = [f"{len(audited)} of {len(packages)} packages were looked up"]
-    for one in audited:
-        for flaw in one["vulns"]:
-            fixed = ", ".join(flaw["fix_versions"]) or "nowhere yet"
-            lines.append(f"!!! {one['name']} {one['version']}: {flaw['id']}, fixed in {fixed}")
+    for package in audited:
+        for vulnerability in package["vulns"]:
+            fixed = ", ".join(vulnerability["fix_versions"]) or "no version yet"
+            lines.append(f"!!! {package['name']} {package['version']}: {vulnerability['id']}, fixed in {fixed}")
     return lines
 
 

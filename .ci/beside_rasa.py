@@ -21,19 +21,19 @@ from cnlu_dialogue.rasa import CnluClassifier
 def main(path: str, sentences: str, frames: str) -> None:
     model = cnlu.load(path)
     lines = Path(sentences).read_text(encoding="utf-8").splitlines()
-    found = [frame(model.parse(line)) for line in lines]
+    predicted = [frame(model.parse(line)) for line in lines]
     expected = json.loads(Path(frames).read_text(encoding="utf-8"))
-    if found != expected:
-        sys.exit(f"other frames beside Rasa than where the model was trained:\n{found}\n{expected}")
+    if predicted != expected:
+        sys.exit(f"the frames beside Rasa differ from those of the training environment:\n{predicted}\n{expected}")
     if CnluClassifier.get_default_config()["trainer"] is not None:
-        sys.exit("the component's defaults are not what they are in the checkout")
+        sys.exit("the component's defaults differ from those in the checkout")
     heavy = sorted({"torch", "transformers"} & set(sys.modules))
     if heavy:
         sys.exit(f"parsing imported {', '.join(heavy)}")
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     python = sys.version.split()[0]
     print(f"  rasa {rasa.__version__} and cnlu {cnlu.__version__} in one process, Python {python}")
-    print(f"  {len(found)} sentences: the same frames as in training's Python; {memory} MiB at most")
+    print(f"  {len(predicted)} sentences: the same frames as in training's Python; {memory} MiB at most")
 
 
 if __name__ == "__main__":

@@ -26,10 +26,10 @@ def frame(result: dict) -> list:
 
 def run(*arguments: str) -> str:
     command = [str(Path(sysconfig.get_path("scripts")) / "cnlu"), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
-    if done.returncode:
-        sys.exit(f"cnlu {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-    return done.stdout
+    process = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
+    if process.returncode:
+        sys.exit(f"cnlu {' '.join(arguments)} ended with {process.returncode}:\n{process.stdout}{process.stderr}")
+    return process.stdout
 
 
 def frames_of(model: str, sentences: str) -> list:
@@ -54,12 +54,12 @@ def main(model: str, sentences: str, frames: str) -> None:
     shutil.copytree(corpus_path("railway"), "railway", dirs_exist_ok=True)
     shutil.copytree(config_path("default").parent, "configs", dirs_exist_ok=True)
     start = time.perf_counter()
-    found = frames_of(model, sentences)
+    predicted = frames_of(model, sentences)
     seconds = time.perf_counter() - start
     expected = json.loads(Path(frames).read_text(encoding="utf-8"))
-    if found != expected:
-        sys.exit(f"other frames than where the model was trained:\n{found}\n{expected}")
-    print(f"  {len(found)} sentences, {seconds:.2f} s from a cold start: the frames of training's Python")
+    if predicted != expected:
+        sys.exit(f"the frames differ from those of the training environment:\n{predicted}\n{expected}")
+    print(f"  {len(predicted)} sentences, {seconds:.2f} s from a cold start: the same frames as in training's Python")
 
     run("evaluate", model, "railway/test", "--out", "report", "--force")
     metrics = json.loads(Path("report/metrics.json").read_text(encoding="utf-8"))
@@ -76,7 +76,7 @@ def main(model: str, sentences: str, frames: str) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "--expect":
-        made = frames_of(sys.argv[2], sys.argv[3])
-        Path(sys.argv[4]).write_text(json.dumps(made, ensure_ascii=False), encoding="utf-8")
+        predicted = frames_of(sys.argv[2], sys.argv[3])
+        Path(sys.argv[4]).write_text(json.dumps(predicted, ensure_ascii=False), encoding="utf-8")
     else:
         main(*sys.argv[1:])

@@ -34,7 +34,7 @@ import numpy as np
 from accuracy import fingerprint, headline, part
 from few_shot import write_draw
 from measure import machine, table
-from pretraining_pays import here
+from pretraining_pays import cnlu_in_process
 
 from cnlu.config.files import load_config
 from cnlu.data.jsonl import write_jsonl
@@ -109,21 +109,21 @@ def prepared(arguments: argparse.Namespace, folder: Path) -> Path:
 
     Its test part is the dev part: the test part of the data set is not read.
     """
-    place: Path = arguments.keep / folder.resolve().name
-    place.mkdir(parents=True, exist_ok=True)
-    data, given = load_data(part(folder, "train")), part(folder, "dev")
-    if given is None:
+    target: Path = arguments.keep / folder.resolve().name
+    target.mkdir(parents=True, exist_ok=True)
+    data, dev_part = load_data(part(folder, "train")), part(folder, "dev")
+    if dev_part is None:
         train, dev = stratified_split(data.examples, 0.1, 1)
     else:
-        train, dev = data.examples, load_data(given).examples
-    write_jsonl(train, place / "train.jsonl")
-    write_jsonl(dev, place / "dev.jsonl")
-    shutil.copyfile(place / "dev.jsonl", place / "test.jsonl")  # write_draw requires a test part but does not read it
-    (place / "dictionaries.yml").unlink(missing_ok=True)
+        train, dev = data.examples, load_data(dev_part).examples
+    write_jsonl(train, target / "train.jsonl")
+    write_jsonl(dev, target / "dev.jsonl")
+    shutil.copyfile(target / "dev.jsonl", target / "test.jsonl")  # write_draw requires a test part but does not read it
+    (target / "dictionaries.yml").unlink(missing_ok=True)
     if data.lookups or data.regexes or data.synonyms:
-        found = NluData(synonyms=data.synonyms, regexes=data.regexes, lookups=data.lookups)
-        write_yaml(found, place / "dictionaries.yml")
-    return place
+        dictionaries = NluData(synonyms=data.synonyms, regexes=data.regexes, lookups=data.lookups)
+        write_yaml(dictionaries, target / "dictionaries.yml")
+    return target
 
 
 def one_run(arguments: argparse.Namespace, source: Path, shots: int, draw: int, way: str) -> dict[str, float]:
@@ -142,9 +142,11 @@ def one_run(arguments: argparse.Namespace, source: Path, shots: int, draw: int, 
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     print(f"{place}: training", flush=True)
-    chosen = [word for one in settings for word in ("--set", one)]
-    here("train", *data, "--out", place / "model", "--seed", draw, "--device", "cpu", *chosen, log=place / "train.log")
-    here("evaluate", place / "model", dev, "--out", place / "report", log=place / "evaluate.log")
+    overrides = [word for one in settings for word in ("--set", one)]
+    cnlu_in_process(
+        "train", *data, "--out", place / "model", "--seed", draw, "--device", "cpu", *overrides, log=place / "train.log"
+    )
+    cnlu_in_process("evaluate", place / "model", dev, "--out", place / "report", log=place / "evaluate.log")
     metrics = json.loads((place / "report" / "metrics.json").read_text("utf-8"))
     heads = headline({"metrics": metrics, "training": NO_COST, "model_mb": None})
     figures = {**{name: heads[name] for name in FIGURES}, **_planned(place / "train.log", settings)}

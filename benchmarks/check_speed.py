@@ -32,16 +32,16 @@ _TYPES = {"city": 1500, "person": 500, "product": 200, "date": 60, "count": 40}
 
 def values(rng: random.Random) -> dict[str, list[str]]:
     """Invented values of each type, two to four characters long."""
-    taken: set[str] = set()
-    made: dict[str, list[str]] = {}
+    used: set[str] = set()
+    values_by_type: dict[str, list[str]] = {}
     for kind, size in _TYPES.items():
-        made[kind] = []
-        while len(made[kind]) < size:
+        values_by_type[kind] = []
+        while len(values_by_type[kind]) < size:
             word = "".join(rng.choice(_SYLLABLES) for _ in range(rng.randint(2, 4)))
-            if word not in taken:
-                taken.add(word)
-                made[kind].append(word)
-    return made
+            if word not in used:
+                used.add(word)
+                values_by_type[kind].append(word)
+    return values_by_type
 
 
 def sentence(rng: random.Random, phrases: list[str], words: dict[str, list[str]]) -> list[tuple[str, str]]:
@@ -85,19 +85,19 @@ def examples(count: int, words: dict[str, list[str]], seed: int) -> list[dict[st
         [phrases.choice(_VERBS) + phrases.choice(_VERBS) + phrases.choice(_NOUNS) + "的" for _ in range(12)]
         for _ in range(INTENTS)
     ]
-    made: list[dict[str, object]] = []
+    records: list[dict[str, object]] = []
     last = [("你好", "")]
-    while len(made) < count:
+    while len(records) < count:
         intent = min(int(rng.expovariate(0.12)), INTENTS - 1)
         chance = rng.random()
         if chance < 0.02:
-            made.append(record(last, f"intent_{(intent + 1) % INTENTS}"))
+            records.append(record(last, f"intent_{(intent + 1) % INTENTS}"))
         elif chance < 0.04:
-            made.append(record([*last[:-1], ("呀", "")], f"intent_{intent}"))
+            records.append(record([*last[:-1], ("呀", "")], f"intent_{intent}"))
         else:
             last = with_mistake(rng, sentence(rng, by_intent[intent], words))
-            made.append(record(last, f"intent_{intent}"))
-    return made
+            records.append(record(last, f"intent_{intent}"))
+    return records
 
 
 def write(folder: Path, count: int) -> None:
@@ -125,21 +125,21 @@ def main() -> None:
         log = Path(temporary) / "found.json"
         data = ["check", folder / "train", "--test", folder / "test", "--format", "json"]
         cost = measure.run([sys.executable, "-c", CHECK, *data], log)
-        found = json.loads(log.read_text("utf-8"))
+        report = json.loads(log.read_text("utf-8"))
     print(
         measure.table(
             ("examples", "CPU s", "peak MiB", "findings"),
             [
                 (
-                    f"{found['examples'] + found['test_examples']:,}",
+                    f"{report['examples'] + report['test_examples']:,}",
                     f"{cost.cpu_s:.1f}",
                     f"{cost.peak_mib:.0f}",
-                    f"{len(found['findings']):,}",
+                    f"{len(report['findings']):,}",
                 )
             ],
         )
     )
-    codes = Counter(one["code"] for one in found["findings"]).most_common()
+    codes = Counter(one["code"] for one in report["findings"]).most_common()
     print("\n" + measure.table(("code", "findings"), [(code, str(count)) for code, count in codes]))
     print("\n" + json.dumps(measure.machine()))
 

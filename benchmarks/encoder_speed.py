@@ -69,7 +69,7 @@ def main() -> None:
         parsers["PyTorch"] = _with_session(model, Eager(_network(model, graph, str(arguments.model)))).parse
     beside = {path.resolve().name: path for path in arguments.beside}
     parsers |= {name: cnlu.load(path).parse for name, path in beside.items()}
-    taken = race(parsers, texts, arguments.rounds)
+    taken = time_parsers(parsers, texts, arguments.rounds)
     whole = megabytes(arguments.model)
     sizes = {"float32": whole, "int8": whole - (len(graph) - len(rounded)) / 1e6}
     sizes |= {name: megabytes(path) for name, path in beside.items()}
@@ -143,12 +143,12 @@ def _with_session(model: Interpreter, session: Any) -> Interpreter:
     return dataclasses.replace(model, session=session)
 
 
-def race(parsers: Mapping[str, Parse], texts: list[str], rounds: int) -> dict[str, dict[str, list[float]]]:
+def time_parsers(parsers: Mapping[str, Parse], texts: list[str], rounds: int) -> dict[str, dict[str, list[float]]]:
     """Milliseconds of each parse after a warm-up: name -> {"ms", "cpu_ms"}."""
     for parse in parsers.values():
         for text in texts[:WARM_UP]:
             parse(text)
-    taken: dict[str, dict[str, list[float]]] = {name: {"ms": [], "cpu_ms": []} for name in parsers}
+    timings: dict[str, dict[str, list[float]]] = {name: {"ms": [], "cpu_ms": []} for name in parsers}
     names = list(parsers)
     for _ in range(rounds):
         for first in range(0, len(texts), TURN):
@@ -157,17 +157,17 @@ def race(parsers: Mapping[str, Parse], texts: list[str], rounds: int) -> dict[st
                 for text in texts[first : first + TURN]:
                     start, worked = time.perf_counter(), time.process_time()
                     parsers[name](text)
-                    taken[name]["cpu_ms"].append(round((time.process_time() - worked) * 1000, 4))
-                    taken[name]["ms"].append(round((time.perf_counter() - start) * 1000, 4))
-    return taken
+                    timings[name]["cpu_ms"].append(round((time.process_time() - worked) * 1000, 4))
+                    timings[name]["ms"].append(round((time.perf_counter() - start) * 1000, 4))
+    return timings
 
 
-def figures_of(taken: Mapping[str, list[float]]) -> dict[str, Any]:
-    found = {}
+def figures_of(timings: Mapping[str, list[float]]) -> dict[str, Any]:
+    figures = {}
     for key, unit in (("ms", "ms"), ("cpu_ms", "CPU ms")):
-        cuts = statistics.quantiles(taken[key], n=100, method="inclusive")
-        found |= {f"p50 {unit}": cuts[49], f"p95 {unit}": cuts[94]}
-    return found
+        cuts = statistics.quantiles(timings[key], n=100, method="inclusive")
+        figures |= {f"p50 {unit}": cuts[49], f"p95 {unit}": cuts[94]}
+    return figures
 
 
 def _frame(result: dict[str, Any]) -> tuple[Any, ...]:

@@ -33,7 +33,7 @@ from typing import Any
 from accuracy import fingerprint, headline, part
 from measure import CHECKOUT, machine, megabytes, run, table
 
-PEER = CHECKOUT / "benchmarks" / "jointbert.py"
+JOINTBERT = CHECKOUT / "benchmarks" / "jointbert.py"
 SYSTEMS = ("sparse", "encoder", "jointbert")
 
 Run = dict[str, Any]
@@ -73,7 +73,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--shots", nargs="+", type=int, default=[5, 10, 20], metavar="K", help="examples per intent")
     parser.add_argument("--draws", type=int, default=5, metavar="N", help="draws for each number of shots")
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
-    parser.add_argument("--bf16", action="store_true", help="the peer trains under bfloat16 autocast")
+    parser.add_argument("--bf16", action="store_true", help="JointBERT trains under bfloat16 autocast")
     parser.add_argument("--keep", type=Path, default=Path("out/few-shot"), metavar="DIR")
     parser.add_argument("--reuse", nargs="+", choices=SYSTEMS, default=[], help="use their runs of other code too")
     parser.add_argument("--out", type=Path, metavar="FIGURES.json", help="where to write all figures")
@@ -124,8 +124,8 @@ def write_draw(folder: Path, shots: int, draw: int, target: Path) -> int:
 def one_run(arguments: argparse.Namespace, folder: Path, place: Path, draw: int, system: str) -> Run:
     """Train and evaluate one system on one draw, or load the kept results."""
     place, examples, test = place / system, place / "draw.jsonl", part(folder, "test")
-    peer, options = system == "jointbert", ["--bf16"] if system == "jointbert" and arguments.bf16 else []
-    inputs = [examples, test, arguments.encoder if system != "sparse" else None, PEER if peer else None]
+    is_jointbert, options = system == "jointbert", ["--bf16"] if system == "jointbert" and arguments.bf16 else []
+    inputs = [examples, test, arguments.encoder if system != "sparse" else None, JOINTBERT if is_jointbert else None]
     mark = " ".join([fingerprint(path for path in inputs if path), *options])
     done = place / "run.json"
     if done.exists():
@@ -134,10 +134,10 @@ def one_run(arguments: argparse.Namespace, folder: Path, place: Path, draw: int,
             return kept
     shutil.rmtree(place, ignore_errors=True)
     print(f"{place}: training", flush=True)
-    if peer:
+    if is_jointbert:
         command = [
             sys.executable,
-            PEER,
+            JOINTBERT,
             arguments.encoder,
             folder,
             "--train",

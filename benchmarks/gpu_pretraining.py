@@ -48,7 +48,7 @@ class Pretrained:
     peak_memory: int
 
 
-def made_up(size: int, vocabulary: int) -> Arrays:
+def synthetic_corpus(size: int, vocabulary: int) -> Arrays:
     """Text of about `size` random tokens in words and sentences of natural lengths."""
     generator = np.random.default_rng(1)
     sentences = generator.integers(*SENTENCES, size // (sum(SENTENCES) // 2)).astype(np.uint32)
@@ -78,10 +78,10 @@ def measure(
     name: str, shape: Shape, rows: int, length: int, device: torch.device, half: bool, seconds: float, compiled: bool
 ) -> Iterator[Pretrained]:
     """Measure cnlu's loop, then the usual one: concatenated lines, single tokens masked, the head on every token."""
-    arrays = made_up(rows * length * 12, shape.word_pieces)
+    arrays = synthetic_corpus(rows * length * 12, shape.word_pieces)
     layout = Layout(SpecialTokens(before=[2], after=[3], summary=0, pad=0, unknown=1, limit=length), length, "none")
     packed = layout.rows(arrays)
-    for loop, make in (("cnlu", _ours), ("run_mlm, packed", _usual)):
+    for loop, make in (("cnlu", _cnlu_loop), ("run_mlm, packed", _run_mlm_loop)):
         torch.manual_seed(1)
         model = build(shape, length).to(device).train()
         yield _timed(
@@ -159,7 +159,7 @@ def _wait(device: torch.device) -> None:
 Loop = tuple[Any, Iterator[tuple[Any, int]], Callable[[Any, Any], torch.Tensor], float]
 
 
-def _ours(
+def _cnlu_loop(
     model: Any, arrays: Arrays, layout: Layout, packed: PackedRows, rows: int, device: torch.device, compiled: bool
 ) -> Loop:
     masking = MaskingConfig()
@@ -182,24 +182,24 @@ def _ours(
     return Pretrainer(model, ObjectivesConfig()), batches(), loss_of, masking.rate
 
 
-def _usual(
+def _run_mlm_loop(
     model: Any, arrays: Arrays, layout: Layout, packed: PackedRows, rows: int, device: torch.device, compiled: bool
 ) -> Loop:
     ends = np.cumsum(arrays.sentences, dtype=np.int64)
-    joined = np.insert(np.insert(arrays.tokens, ends, 3), np.append(0, ends[:-1]) + np.arange(len(ends)), 2)
-    joined = joined[: len(joined) // layout.length * layout.length].reshape(-1, layout.length)
+    token_rows = np.insert(np.insert(arrays.tokens, ends, 3), np.append(0, ends[:-1]) + np.arange(len(ends)), 2)
+    token_rows = token_rows[: len(token_rows) // layout.length * layout.length].reshape(-1, layout.length)
 
     def batches() -> Iterator[tuple[Any, int]]:
         for number in range(1 << 30):
-            tokens = torch.from_numpy(joined[(np.arange(rows) + number * rows) % len(joined)])
+            tokens = torch.from_numpy(token_rows[(np.arange(rows) + number * rows) % len(token_rows)])
             real = tokens >= ORDINARY
             masked = (torch.rand(tokens.shape) < 0.15) & real
             labels = torch.where(masked, tokens, -100)
             mask_action = torch.rand(tokens.shape)
-            given = torch.where(masked & (mask_action < 0.8), MASK, tokens)
+            inputs = torch.where(masked & (mask_action < 0.8), MASK, tokens)
             random = torch.randint_like(tokens, ORDINARY, model.config.vocab_size)
-            given = torch.where(masked & (mask_action >= 0.9), random, given)
-            yield (given.to(device), labels.to(device)), int(real.sum())
+            inputs = torch.where(masked & (mask_action >= 0.9), random, inputs)
+            yield (inputs.to(device), labels.to(device)), int(real.sum())
 
     def loss_of(run: Any, batch: Any) -> torch.Tensor:
         found: torch.Tensor = run(input_ids=batch[0], labels=batch[1]).loss

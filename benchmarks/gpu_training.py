@@ -86,7 +86,7 @@ def build(shape: Shape) -> tuple[Ensemble, TagSet]:
     return Ensemble(ModelConfig(), sizes, tags, aligned_encoder=aligned_encoder), tags
 
 
-def made_up(count: int, longest: int, word_pieces: int, tags: TagSet) -> list[Row]:
+def synthetic_rows(count: int, longest: int, word_pieces: int, tags: TagSet) -> list[Row]:
     """Rows of random texts of `longest / 2` to `longest` characters, with 30 features each and one or two entities."""
     random = np.random.default_rng(1)
     rows = []
@@ -145,7 +145,7 @@ def measure(
     """Train for `seconds`. Raises ModelError if the memory is too small for a single example."""
     torch.manual_seed(1)
     network, tags = build(shape)
-    rows = made_up(8 * batch, length, shape.word_pieces, tags)
+    rows = synthetic_rows(8 * batch, length, shape.word_pieces, tags)
     network = network.to(device).train()
     kept, current = list(copy.deepcopy(network).parameters()), list(network.parameters())
     config, encoder = TrainingConfig(batch_size=batch), EncoderConfig()

@@ -191,18 +191,18 @@ def write_data(folder: Path, count: int, seed: int) -> None:
     """Write train/ with sentences and lookup tables, and a file for each test."""
     rng = random.Random(seed)
     (folder / "train").mkdir(parents=True, exist_ok=True)
-    parts = {"train/train": drawn(rng, count, 0, 0, training=True)}
-    parts |= {name: drawn(rng, TEST_SIZE, *lists) for name, lists in TESTS.items()}
+    parts = {"train/train": sample_examples(rng, count, 0, 0, training=True)}
+    parts |= {name: sample_examples(rng, TEST_SIZE, *lists) for name, lists in TESTS.items()}
     for name, examples in parts.items():
         write_jsonl(examples, folder / f"{name}.jsonl")
     tables = {kind: [*known, *others] for kind, (known, others) in VALUES.items()}
     write_yaml(NluData(lookups=tables), folder / "train" / "lookups.yml")
 
 
-def drawn(rng: random.Random, count: int, wording: int, values: int, training: bool = False) -> list[Example]:
+def sample_examples(rng: random.Random, count: int, wording: int, values: int, training: bool = False) -> list[Example]:
     """`count` different examples; nearly a quarter of the training ones are questions and small talk."""
-    found: dict[str, Example] = {}
-    while len(found) < count:
+    examples: dict[str, Example] = {}
+    while len(examples) < count:
         kind = rng.random()
         if training and kind < 0.08:
             line, intent = _filled(rng, rng.choice(QUESTIONS), values, ""), "ask"
@@ -212,8 +212,8 @@ def drawn(rng: random.Random, count: int, wording: int, values: int, training: b
             items = 1 if kind < 0.4 else 2 if kind < 0.85 else 3
             line, intent = _order(rng, items, wording, values), "order"
         text, entities = parse_markup(line, "")
-        found[text] = Example(text, intent, tuple(sorted(entities, key=lambda e: e.start)))
-    return list(found.values())
+        examples[text] = Example(text, intent, tuple(sorted(entities, key=lambda e: e.start)))
+    return list(examples.values())
 
 
 def _order(rng: random.Random, items: int, wording: int, values: int) -> str:
@@ -234,10 +234,10 @@ def _filled(rng: random.Random, form: str, values: int, group: str) -> str:
     surfaces: dict[str, str] = {}
 
     def value(place: re.Match[str]) -> str:
-        name, kind, own, bare = place.group(1, 2, 3, 4)
+        name, kind, own, plain = place.group(1, 2, 3, 4)
         surface = surfaces.setdefault(name, rng.choice(VALUES[kind][values]))
-        about = {"entity": kind} | ({"group": own or group} if own or group else {})
-        return surface if bare else f"[{surface}]{json.dumps(about)}"
+        annotation = {"entity": kind} | ({"group": own or group} if own or group else {})
+        return surface if plain else f"[{surface}]{json.dumps(annotation)}"
 
     return re.sub(r"\{((\w+)(?:#(\d))?)(\+?)\}", value, form)
 
@@ -299,31 +299,37 @@ def by_diet(arguments: argparse.Namespace, data: Path, seed: int) -> dict[str, l
 
 def _parsed(command: list[str], data: Path, env: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
     """The parse results of the tests."""
-    found = {}
+    results = {}
     for name in TESTS:
         with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as texts:
             json.dump([example.text for example in load_data([data / f"{name}.jsonl"]).examples], texts)
             texts.flush()
             worker = Worker([*command, texts.name], env)
-            found[name] = worker.parse()
+            results[name] = worker.parse()
             worker.close()
-    return found
+    return results
 
 
 def measured(gold: Sequence[Example], parsed: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """The figures that the module's docstring describes."""
     frames = [(gold_frame(e).entities, predicted_frame(p).entities) for e, p in zip(gold, parsed, strict=True)]
-    entities = sum(len(wanted) for wanted, _ in frames)
-    found_entities = sum(len({e[:3] for e in wanted} & {e[:3] for e in got}) for wanted, got in frames)
-    several = [(wanted, got) for wanted, got in frames if any(e[4] for e in wanted)]
-    found = sum(len({e[:3] for e in wanted} & {e[:3] for e in got}) for wanted, got in several)
-    pairs = [(wanted, got) for wanted, got in several if max(e[4] or "" for e in wanted) == "2"]
-    whole = [(wanted, got) for wanted, got in pairs if {e[:3] for e in wanted} == {e[:3] for e in got}]
+    entities = sum(len(annotated) for annotated, _ in frames)
+    found_entities = sum(
+        len({e[:3] for e in annotated} & {e[:3] for e in predicted}) for annotated, predicted in frames
+    )
+    grouped = [(annotated, predicted) for annotated, predicted in frames if any(e[4] for e in annotated)]
+    found = sum(len({e[:3] for e in annotated} & {e[:3] for e in predicted}) for annotated, predicted in grouped)
+    pairs = [(annotated, predicted) for annotated, predicted in grouped if max(e[4] or "" for e in annotated) == "2"]
+    whole = [
+        (annotated, predicted)
+        for annotated, predicted in pairs
+        if {e[:3] for e in annotated} == {e[:3] for e in predicted}
+    ]
     figures = (
         found_entities / entities,
-        sum(len(wanted & got) for wanted, got in several) / max(1, found),
-        sum(wanted == got for wanted, got in pairs) / len(pairs),
-        sum(wanted == got for wanted, got in whole) / max(1, len(whole)),
+        sum(len(annotated & predicted) for annotated, predicted in grouped) / max(1, found),
+        sum(annotated == predicted for annotated, predicted in pairs) / len(pairs),
+        sum(annotated == predicted for annotated, predicted in whole) / max(1, len(whole)),
     )
     return {name: round(figure, 4) for name, figure in zip(FIGURES, figures, strict=True)}
 

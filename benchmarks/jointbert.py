@@ -64,9 +64,9 @@ def main() -> None:
         if arguments.keep:
             check_report_out(arguments.keep, force=True)
         train, dev, test = load_parts(arguments)
-        peer = Peer.start(arguments.encoder, train, torch.device(arguments.device))
-        history = fit(peer, train, dev, arguments)
-        found = peer.parse(test)
+        baseline = Baseline.start(arguments.encoder, train, torch.device(arguments.device))
+        history = fit(baseline, train, dev, arguments)
+        found = baseline.parse(test)
         metrics = evaluate(test, found, Labels.collect(train))
         if arguments.keep:
             write_report(arguments.keep, metrics, find_errors(test, found), force=True)
@@ -205,7 +205,7 @@ class JointBert(nn.Module):
 
 
 @dataclass(frozen=True)
-class Peer:
+class Baseline:
     """A network with its coder and device."""
 
     network: JointBert
@@ -213,8 +213,8 @@ class Peer:
     device: torch.device
 
     @classmethod
-    def start(cls, encoder: Path, examples: Sequence[Example], device: torch.device) -> Peer:
-        """A peer with the encoder's weights and new heads for the labels of `examples`."""
+    def start(cls, encoder: Path, examples: Sequence[Example], device: torch.device) -> Baseline:
+        """A model with the encoder's weights and new heads for the labels of `examples`."""
         transformers_logging.set_verbosity_error()
         transformers_logging.disable_progress_bar()
         backbone, report = AutoModel.from_pretrained(encoder, output_loading_info=True)
@@ -259,11 +259,11 @@ class Peer:
         return found
 
 
-def fit(peer: Peer, train: list[Example], dev: list[Example], arguments: argparse.Namespace) -> dict[str, Any]:
+def fit(baseline: Baseline, train: list[Example], dev: list[Example], arguments: argparse.Namespace) -> dict[str, Any]:
     """Train the network, keep the weights of the best epoch, and return figures about the training."""
     per_pass = math.ceil(len(train) / arguments.batch)
     epochs = max(arguments.epochs, arguments.min_steps // per_pass)
-    network = peer.network
+    network = baseline.network
     rates = {network.encoder: arguments.lr, network.intent: HEAD_RATE, network.tag: HEAD_RATE, network.crf: CRF_RATE}
     groups = [{"params": list(module.parameters()), "lr": rate} for module, rate in rates.items()]
     optimizer = torch.optim.AdamW(groups, weight_decay=DECAY, fused=True)
@@ -275,14 +275,14 @@ def fit(peer: Peer, train: list[Example], dev: list[Example], arguments: argpars
         network.train()
         total = 0.0
         for batch in batches(train, arguments.batch, draw):
-            loss = peer.loss(batch, arguments.bf16)
+            loss = baseline.loss(batch, arguments.bf16)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), CLIP)
             optimizer.step()
             schedule.step()
             total += loss.item() * len(batch) / len(train)
-        score = float(frame_correctness(dev, peer.parse(dev)).mean()) if dev else float(number)
+        score = float(frame_correctness(dev, baseline.parse(dev)).mean()) if dev else float(number)
         if score >= best:
             best, best_pass, weights = score, number, copy.deepcopy(network.state_dict())
         on_dev = f", dev frames {score:.4f} (best {best:.4f}, pass {best_pass})" if dev else ""

@@ -54,13 +54,13 @@ def main() -> None:
     corpus = open_corpus(arguments.corpus)
     batches = rows_of(corpus, arguments.rows, arguments.length)
     real = int(statistics.fmean(float(batch.mask.sum()) for batch in batches))
-    systems = {**ours(corpus, batches, arguments.similar), **theirs(corpus, batches)}
+    systems = {**cnlu_maskers(corpus, batches, arguments.similar), **collators(corpus, batches)}
     best: dict[str, float] = {}
     for _ in range(ROUNDS):
-        for name, once in systems.items():
-            best[name] = max(best.get(name, 0.0), throughput(once, real, len(batches), arguments.seconds))
-    peer = best["collator whole word"]
-    rows = [[name, f"{speed / 1e6:.2f} M", f"{speed / peer:.1f}x"] for name, speed in best.items()]
+        for name, mask_batch in systems.items():
+            best[name] = max(best.get(name, 0.0), throughput(mask_batch, real, len(batches), arguments.seconds))
+    baseline = best["collator whole word"]
+    rows = [[name, f"{speed / 1e6:.2f} M", f"{speed / baseline:.1f}x"] for name, speed in best.items()]
     print(table(["system", "tokens/s", "of the collator's whole words"], rows))
     shown = collator_runs(corpus, batches)
     print(
@@ -87,7 +87,7 @@ def rows_of(corpus: Corpus, rows: int, length: int, most: int = 64) -> list[Batc
     return [assemble(arrays, packed, which, layout, rng.keys(0, 0, which)) for which in chosen]
 
 
-def ours(corpus: Corpus, batches: list[Batch], table_file: Path | None) -> dict[str, Callable[[int], Any]]:
+def cnlu_maskers(corpus: Corpus, batches: list[Batch], table_file: Path | None) -> dict[str, Callable[[int], Any]]:
     random_tokens = random_tokens_of(corpus)
     maskers = {
         f"cnlu {strategy}": Masker(
@@ -95,31 +95,31 @@ def ours(corpus: Corpus, batches: list[Batch], table_file: Path | None) -> dict[
         )
         for strategy in ("token", "word", "ngram", "span", "entity")
     }
-    words = SimilarWords(load_table(table_file) if table_file else made_up(corpus), corpus.tokenizer)
+    words = SimilarWords(load_table(table_file) if table_file else synthetic_table(corpus), corpus.tokenizer)
     similar = MaskingConfig(replacement="similar")
     maskers["cnlu ngram, similar"] = Masker(
         similar, seed=1, mask=corpus.mask, random_tokens=random_tokens, similar=words
     )
 
-    def once(masker: Masker) -> Callable[[int], Any]:
+    def mask_batch(masker: Masker) -> Callable[[int], Any]:
         return lambda i: masker(batches[i].tokens, batches[i].flags, 0, np.arange(len(batches[i].tokens)))
 
-    return {name: once(masker) for name, masker in maskers.items()}
+    return {name: mask_batch(masker) for name, masker in maskers.items()}
 
 
-def made_up(corpus: Corpus) -> Any:
+def synthetic_table(corpus: Corpus) -> Any:
     """A synthetic table: random similar words for every word of the first shard."""
     pieces = {i: piece for piece, i in json.loads(corpus.tokenizer)["model"]["vocab"].items()}
     arrays = corpus.read(corpus.shards[0])
     bounds = np.append(np.flatnonzero(arrays.flags & 1), len(arrays.tokens))
     words = sorted({"".join(pieces.get(int(t), "") for t in arrays.tokens[a:b]) for a, b in pairwise(bounds[:50_001])})
     generator = np.random.default_rng(1)
-    found = {word: [(str(other), 0.9) for other in generator.choice(words, 40)] for word in words}
-    return build_table(found, SimilarConfig())
+    neighbours = {word: [(str(other), 0.9) for other in generator.choice(words, 40)] for word in words}
+    return build_table(neighbours, SimilarConfig())
 
 
-def theirs(corpus: Corpus, batches: list[Batch]) -> dict[str, Callable[[int], Any]]:
-    tokenizer = their_tokenizer(corpus)
+def collators(corpus: Corpus, batches: list[Batch]) -> dict[str, Callable[[int], Any]]:
+    tokenizer = hf_tokenizer(corpus)
     whole = DataCollatorForLanguageModeling(tokenizer, whole_word_mask=True, return_tensors="np")
     token = DataCollatorForLanguageModeling(tokenizer)
     listed = [
@@ -135,7 +135,7 @@ def theirs(corpus: Corpus, batches: list[Batch]) -> dict[str, Callable[[int], An
     }
 
 
-def their_tokenizer(corpus: Corpus) -> PreTrainedTokenizerFast:
+def hf_tokenizer(corpus: Corpus) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(
         tokenizer_file=str(corpus.folder / "tokenizer.json"),
         mask_token="[MASK]",
@@ -146,19 +146,19 @@ def their_tokenizer(corpus: Corpus) -> PreTrainedTokenizerFast:
     )
 
 
-def throughput(once: Callable[[int], Any], tokens: int, batches: int, seconds: float) -> float:
+def throughput(mask_batch: Callable[[int], Any], tokens: int, batches: int, seconds: float) -> float:
     """Tokens per CPU second, over the batches in turn."""
-    once(0)
+    mask_batch(0)
     began, count = time.process_time(), 0
     while (spent := time.process_time() - began) < seconds:
-        once(count % batches)
+        mask_batch(count % batches)
         count += 1
     return tokens * count / spent
 
 
 def collator_runs(corpus: Corpus, batches: list[Batch]) -> dict[str, float]:
     """What the collator masks in real lines, with the offsets of its own tokenizer."""
-    tokenizer = their_tokenizer(corpus)
+    tokenizer = hf_tokenizer(corpus)
     collator = DataCollatorForLanguageModeling(tokenizer, whole_word_mask=True, return_tensors="np")
     pieces = {i: piece for piece, i in json.loads(corpus.tokenizer)["model"]["vocab"].items()}
     texts = [

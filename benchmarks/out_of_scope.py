@@ -91,9 +91,14 @@ def one_draw(arguments: argparse.Namespace, folder: Path, draw: int) -> dict[str
     )
     results = cnlu.load(place / "model").parse_batch([example.text for example in parts["test"]])
     outside = np.array([example.intent in held_out for example in parts["test"]])
-    ours = np.array([result["out_of_scope"] for result in results])
+    scores = np.array([result["out_of_scope"] for result in results])
     plain = np.array([1.0 - result["intent"]["confidence"] for result in results])
-    values = (auroc(ours, outside), auroc(plain, outside), (ours[outside] > 0.5).mean(), (ours[~outside] > 0.5).mean())
+    values = (
+        auroc(scores, outside),
+        auroc(plain, outside),
+        (scores[outside] > 0.5).mean(),
+        (scores[~outside] > 0.5).mean(),
+    )
     figures = {
         "taken out": sorted(held_out),
         "n": [int((~outside).sum()), int(outside.sum())],

@@ -40,7 +40,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        size = beginning(arguments.text, place / "text.txt", arguments.megabytes << 20)
+        size = write_beginning(arguments.text, place / "text.txt", arguments.megabytes << 20)
         commands = {"jieba alone": [sys.executable, "-c", JIEBA, str(place / "text.txt")]}
         for segmenter in ("jieba", "rjieba"):
             commands[f"prepare, {segmenter}"] = [
@@ -84,7 +84,7 @@ def main() -> None:
         arguments.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
-def beginning(source: Path, target: Path, size: int) -> int:
+def write_beginning(source: Path, target: Path, size: int) -> int:
     """Write whole blocks of lines until there are at least `size` bytes. Returns the number of bytes."""
     written = 0
     with open(target, "wb") as file:

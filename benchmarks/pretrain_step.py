@@ -55,8 +55,8 @@ def main() -> None:
     model = load_encoder(arguments.encoder, corpus, RunConfig(length=arguments.length)).model
     half = torch.autocast(device.type, torch.bfloat16, enabled=not arguments.float32)
     systems = {
-        "cnlu": ours(corpus, copy.deepcopy(model), device, half, arguments),
-        "run_mlm, packed": theirs(
+        "cnlu": cnlu_loop(corpus, copy.deepcopy(model), device, half, arguments),
+        "run_mlm, packed": run_mlm_loop(
             packed(corpus, arguments),
             copy.deepcopy(model),
             device=device,
@@ -64,7 +64,7 @@ def main() -> None:
             corpus=corpus,
             arguments=arguments,
         ),
-        "run_mlm, lines": theirs(
+        "run_mlm, lines": run_mlm_loop(
             lines(corpus, arguments), copy.deepcopy(model), device=device, half=half, corpus=corpus, arguments=arguments
         ),
     }
@@ -111,17 +111,17 @@ def trainer(
     module.to(device).train()
     optimizer = build_optimizer(module, RunConfig(length=arguments.length), device)
 
-    def learn(loss: torch.Tensor) -> None:
+    def train_step(loss: torch.Tensor) -> None:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
 
-    return torch.compile(module) if arguments.compile else module, learn
+    return torch.compile(module) if arguments.compile else module, train_step
 
 
-def ours(corpus: Corpus, model: Any, device: torch.device, half: Any, arguments: argparse.Namespace) -> Step:
-    module, learn = trainer(Pretrainer(model, ObjectivesConfig()), device, arguments)
+def cnlu_loop(corpus: Corpus, model: Any, device: torch.device, half: Any, arguments: argparse.Namespace) -> Step:
+    module, train_step = trainer(Pretrainer(model, ObjectivesConfig()), device, arguments)
     masking = MaskingConfig()
     masker = Masker(masking, seed=1, mask=corpus.mask, random_tokens=random_tokens_of(corpus))
     layout = Layout(corpus.special_tokens, arguments.length, "none")
@@ -133,7 +133,7 @@ def ours(corpus: Corpus, model: Any, device: torch.device, half: Any, arguments:
         (rows,) = parts(one.batch, one.masked, 1, device, fixed)
         with half:
             loss, count, _ = module(rows)["masked"]
-        learn(loss / count)
+        train_step(loss / count)
         return int((one.batch.flags != 8).sum())
 
     return step
@@ -142,10 +142,10 @@ def ours(corpus: Corpus, model: Any, device: torch.device, half: Any, arguments:
 Batch = tuple[list[dict[str, Any]], int]
 
 
-def theirs(
+def run_mlm_loop(
     batches: Iterator[Batch], model: Any, device: torch.device, half: Any, corpus: Corpus, arguments: argparse.Namespace
 ) -> Step:
-    module, learn = trainer(model, device, arguments)
+    module, train_step = trainer(model, device, arguments)
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_file=str(corpus.folder / "tokenizer.json"),
         mask_token="[MASK]",
@@ -161,7 +161,7 @@ def theirs(
         batch = {name: tensor.to(device) for name, tensor in collator(rows).items()}
         with half:
             loss = module(**batch).loss
-        learn(loss)
+        train_step(loss)
         return real
 
     return step

@@ -48,9 +48,9 @@ RECIPES = ("token", "word", "ngram", "span", "entity", SIMILAR, SHUFFLED, HEAD)
 
 def main() -> None:
     arguments = _arguments()
-    corpus = prepared(arguments)
+    corpus = prepare_corpus(arguments)
     results: dict[str, dict[str, Any]] = {}
-    encoders = {recipe: pretrained(arguments, corpus, recipe) for recipe in arguments.recipes}
+    encoders = {recipe: pretrain(arguments, corpus, recipe) for recipe in arguments.recipes}
     for recipe, encoder in {BEFORE: arguments.encoder, **encoders}.items():
         accuracy = held_out(encoders[arguments.recipes[0]], 0) if recipe == BEFORE else held_out(encoder, -1)
         results[recipe] = {"held_out": accuracy, "frames": nlu(arguments, recipe, encoder)}
@@ -87,7 +87,7 @@ def cnlu(*words: object, log: Path) -> None:
     run([sys.executable, "-m", "cnlu", *map(str, words)], log)
 
 
-def here(*words: object, log: Path) -> None:
+def cnlu_in_process(*words: object, log: Path) -> None:
     """Run a cnlu command in this process, which saves the start of hundreds of processes."""
     with open(log, "w", encoding="utf-8") as stream, redirect_stdout(stream), redirect_stderr(stream):
         code = main_of_cnlu(list(map(str, words)))
@@ -95,7 +95,7 @@ def here(*words: object, log: Path) -> None:
         sys.exit(f"cnlu {words[0]} failed; see {log}")
 
 
-def prepared(arguments: argparse.Namespace) -> Path:
+def prepare_corpus(arguments: argparse.Namespace) -> Path:
     """The corpus of all text, prepared once."""
     corpus: Path = arguments.keep / "corpus"
     if corpus.exists():
@@ -124,7 +124,7 @@ def prepared(arguments: argparse.Namespace) -> Path:
     return corpus
 
 
-def pretrained(arguments: argparse.Namespace, corpus: Path, recipe: str) -> Path:
+def pretrain(arguments: argparse.Namespace, corpus: Path, recipe: str) -> Path:
     encoder: Path = arguments.keep / "encoders" / recipe
     if not encoder.exists():
         masking = ["--set", f"masking.strategy={recipe}"]
@@ -188,7 +188,7 @@ def nlu(arguments: argparse.Namespace, recipe: str, encoder: Path) -> dict[str, 
                 if not (report / "metrics.json").exists():
                     model = place / "model"
                     shutil.rmtree(model, ignore_errors=True)
-                    here(
+                    cnlu_in_process(
                         "train",
                         examples,
                         "--encoder",
@@ -202,7 +202,9 @@ def nlu(arguments: argparse.Namespace, recipe: str, encoder: Path) -> dict[str, 
                         *settings,
                         log=place / "train.log",
                     )
-                    here("evaluate", model, part(folder, "test"), "--out", report, log=place / "evaluate.log")
+                    cnlu_in_process(
+                        "evaluate", model, part(folder, "test"), "--out", report, log=place / "evaluate.log"
+                    )
                     shutil.rmtree(model)
                 frames = json.loads((report / "metrics.json").read_text("utf-8"))["frame_accuracy"]
                 found.setdefault(f"{folder.resolve().name}, k={shots}", []).append(frames)

@@ -48,8 +48,8 @@ class Task:
 
 def main() -> None:
     arguments = _arguments()
-    with tempfile.TemporaryDirectory() as away:
-        task, counts = prepare(arguments, Path(away))
+    with tempfile.TemporaryDirectory() as folder:
+        task, counts = prepare(arguments, Path(folder))
         bare = measure(task, "bare", HEAD + "- name: EntitySynonymMapper\n", scored=False)
         runs: dict[str, list[dict[str, Any]]] = {"cnlu": [], "DIET": []}
         for seed in arguments.seeds:

@@ -86,11 +86,11 @@ def _arguments() -> argparse.Namespace:
 
 def one_bot(arguments: argparse.Namespace, name: str, size: int, draw: int, seed: int) -> Run:
     """Train a bot and parse its training sentences, other sentences of its intents, and those of other domains."""
-    learned, inside = drawn(arguments.data, name, size, draw, arguments.part)
-    outside = others(arguments.data, name, arguments.part)
-    place = arguments.keep / arguments.name / f"{name}-{size}-{draw}-{seed}"
-    place.mkdir(parents=True, exist_ok=True)
-    write_jsonl(learned, place / "train.jsonl")
+    train_examples, in_scope = sample_bot(arguments.data, name, size, draw, arguments.part)
+    other_texts = others(arguments.data, name, arguments.part)
+    folder = arguments.keep / arguments.name / f"{name}-{size}-{draw}-{seed}"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_jsonl(train_examples, folder / "train.jsonl")
     settings = [part for one in arguments.set for part in ("--set", one)]
     code = environment({"PYTHONPATH": str(arguments.code.resolve()), "PYTHONSAFEPATH": "1"})  # not the current folder's
     cost = run(
@@ -99,38 +99,38 @@ def one_bot(arguments: argparse.Namespace, name: str, size: int, draw: int, seed
             "-m",
             "cnlu",
             "train",
-            place / "train.jsonl",
+            folder / "train.jsonl",
             "--out",
-            place / "model",
+            folder / "model",
             "--force",
             "--seed",
             str(seed),
             *settings,
         ],
-        place / "train.log",
+        folder / "train.log",
         code,
     )
-    groups = {"own": [e.text for e in learned], "in": [e.text for e in inside], **outside}
-    (place / "texts.json").write_text(json.dumps([t for texts in groups.values() for t in texts]), encoding="utf-8")
-    run([sys.executable, "-c", PARSE, place], place / "parse.log", code)
-    results = iter(json.loads((place / "results.json").read_text("utf-8")))
-    report = json.loads((place / "model" / "training.json").read_text("utf-8"))
-    found = {what: [next(results) for _ in texts] for what, texts in groups.items()}
-    strange = {what: float(np.mean([one[2] > 0.5 for one in found[what]])) for what in outside}
-    right = [one[0] == example.intent for one, example in zip(found["in"], inside, strict=True)]
+    groups = {"own": [e.text for e in train_examples], "in": [e.text for e in in_scope], **other_texts}
+    (folder / "texts.json").write_text(json.dumps([t for texts in groups.values() for t in texts]), encoding="utf-8")
+    run([sys.executable, "-c", PARSE, folder], folder / "parse.log", code)
+    results = iter(json.loads((folder / "results.json").read_text("utf-8")))
+    report = json.loads((folder / "model" / "training.json").read_text("utf-8"))
+    parsed = {source: [next(results) for _ in texts] for source, texts in groups.items()}
+    other_shares = {source: float(np.mean([one[2] > 0.5 for one in parsed[source]])) for source in other_texts}
+    right = [one[0] == example.intent for one, example in zip(parsed["in"], in_scope, strict=True)]
     return {
         "set": name,
         "size": size,
         "draw": draw,
         "seed": seed,
-        "n": len(inside),
-        "others": strange,
-        "in scope > .5": float(np.mean([one[2] > 0.5 for one in found["in"]])),
-        "others > .5": float(np.mean([one[2] > 0.5 for what in outside for one in found[what]])),
-        "answers": [[one[1], bool(hit)] for one, hit in zip(found["in"], right, strict=True)],
+        "n": len(in_scope),
+        "others": other_shares,
+        "in scope > .5": float(np.mean([one[2] > 0.5 for one in parsed["in"]])),
+        "others > .5": float(np.mean([one[2] > 0.5 for source in other_texts for one in parsed[source]])),
+        "answers": [[one[1], bool(hit)] for one, hit in zip(parsed["in"], right, strict=True)],
         "accuracy": float(np.mean(right)),
-        "own > .5": float(np.mean([one[2] > 0.5 for one in found["own"]])),
-        "own < fallback": float(np.mean([one[1] < RASA_FALLBACK for one in found["own"]])),
+        "own > .5": float(np.mean([one[2] > 0.5 for one in parsed["own"]])),
+        "own < fallback": float(np.mean([one[1] < RASA_FALLBACK for one in parsed["own"]])),
         "temperature": report["temperature"],
         "oos_scorer": report["oos_scorer"],
         "cpu_s": cost.cpu_s,
@@ -146,7 +146,7 @@ kept = [(r["intent"]["name"], r["intent"]["confidence"], r["out_of_scope"]) for 
 """
 
 
-def drawn(data: Path, name: str, size: int, draw: int, part: str) -> tuple[list[Example], list[Example]]:
+def sample_bot(data: Path, name: str, size: int, draw: int, part: str) -> tuple[list[Example], list[Example]]:
     """(The training examples of a bot, the sentences of its intents to evaluate on)."""
     count, each = SHAPES[size]
     by_intent: dict[str, dict[str, Example]] = {}
@@ -154,36 +154,38 @@ def drawn(data: Path, name: str, size: int, draw: int, part: str) -> tuple[list[
         by_intent.setdefault(str(example.intent), {})[example.text] = example
     test = examples(data, name, "test")
     tested = {example.intent for example in test}
-    names = sorted(i for i, found in by_intent.items() if len(found) >= each + 3 and i in tested)
+    names = sorted(i for i, candidates in by_intent.items() if len(candidates) >= each + 3 and i in tested)
     rng = random.Random(f"{name} {size} {draw}")
     chosen = rng.sample(names, count)
-    learned, rest = list[Example](), list[Example]()
+    train, remaining = list[Example](), list[Example]()
     for intent in chosen:
-        found = list(by_intent[intent].values())
-        rng.shuffle(found)
-        learned, rest = learned + found[:each], rest + found[each : each + MOST]
-    return learned, rest if part == "dev" else [example for example in test if example.intent in chosen]
+        candidates = list(by_intent[intent].values())
+        rng.shuffle(candidates)
+        train, remaining = train + candidates[:each], remaining + candidates[each : each + MOST]
+    return train, remaining if part == "dev" else [example for example in test if example.intent in chosen]
 
 
 def examples(data: Path, name: str, part: str) -> list[Example]:
     """The examples of a set's train, dev or test part, without intents that overlap with another domain."""
-    place = CHECKOUT / "corpora" / "railway" / part if name == "railway" else data / name / f"{part}.jsonl"
-    found = load_data([place]).examples
-    barred = (ModelConfig().out_of_scope, *(TRAVEL if name != "railway" else ()))
-    return [example for example in found if example.intent and not example.intent.startswith(barred)]
+    path = CHECKOUT / "corpora" / "railway" / part if name == "railway" else data / name / f"{part}.jsonl"
+    loaded = load_data([path]).examples
+    excluded = (ModelConfig().out_of_scope, *(TRAVEL if name != "railway" else ()))
+    return [example for example in loaded if example.intent and not example.intent.startswith(excluded)]
 
 
 def others(data: Path, name: str, part: str) -> dict[str, list[str]]:
     """Source: sentences of other domains, none of which is in the train part of a set."""
     everyday = (data / "faq_general" / f"{part}.jsonl").read_text("utf-8").splitlines()
-    found = {"faq_general": [str(json.loads(line)["text"]) for line in everyday]}
+    texts_of = {"faq_general": [str(json.loads(line)["text"]) for line in everyday]}
     if name == "railway":
-        found["smp2019_ecdt"] = [example.text for example in examples(data, "smp2019_ecdt", part)]
-        strange = CHECKOUT / "corpora" / "railway" / "out-of-scope" / f"{part}.txt"
-        found["out-of-scope"] = strange.read_text("utf-8").splitlines()
+        texts_of["smp2019_ecdt"] = [example.text for example in examples(data, "smp2019_ecdt", part)]
+        file = CHECKOUT / "corpora" / "railway" / "out-of-scope" / f"{part}.txt"
+        texts_of["out-of-scope"] = file.read_text("utf-8").splitlines()
     else:
-        found["railway"] = [e.text for e in examples(data, "railway", "train" if part == "dev" else "test")]
-    return {what: random.Random(what).sample(texts, min(len(texts), 12 * MOST)) for what, texts in found.items()}
+        texts_of["railway"] = [e.text for e in examples(data, "railway", "train" if part == "dev" else "test")]
+    return {
+        source: random.Random(source).sample(texts, min(len(texts), 12 * MOST)) for source, texts in texts_of.items()
+    }
 
 
 def markdown(runs: Sequence[Run]) -> str:

@@ -4,7 +4,7 @@
                                [--starts 5] [--rounds 5] [--out FIGURES.json]
 
 TEXTS is a JSONL file with "text" in each line, or a plain file with a sentence a line; the first 500 are used.
-`train_rasa.py` makes a peer. Everything runs on one thread and one sentence at a time, in fresh processes:
+`train_rasa.py` trains such a Rasa model. Everything runs on one thread and one sentence at a time, in fresh processes:
 
 - cold start: from starting the process to its first answer, median of --starts processes, wall and CPU seconds;
 - latency: after 50 parses of warm-up, the median over the rounds of each round's p50 and p95. The two programs
@@ -114,8 +114,8 @@ class Program:
 def main() -> None:
     arguments = _arguments()
     texts = read_texts(arguments.texts)
-    with tempfile.TemporaryDirectory() as away:
-        listed = Path(away) / "texts.json"
+    with tempfile.TemporaryDirectory() as folder:
+        listed = Path(folder) / "texts.json"
         listed.write_text(json.dumps(texts), encoding="utf-8")
         programs = _programs(arguments, listed)
         cold_starts(programs, arguments.starts)

@@ -27,7 +27,7 @@ CASES = ROOT / "tests" / "dialogue" / "values" / "cases.yml"
 Reader = Callable[[str, datetime], Any]
 
 
-def ours() -> dict[str, Reader]:
+def cnlu_parsers() -> dict[str, Reader]:
     from cnlu_dialogue.values import amounts, counts, dates, durations, numbers, phones, times, when
 
     def count(text: str, now: datetime) -> Any:
@@ -169,7 +169,7 @@ def cn2an() -> dict[str, Reader]:
 
 
 LIBRARIES = {
-    "cnlu_dialogue.values": ours,
+    "cnlu_dialogue.values": cnlu_parsers,
     "jionlp": jionlp,
     "recognizers-text": recognizers,
     "dateparser": dateparser,

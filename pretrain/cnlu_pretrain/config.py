@@ -32,7 +32,7 @@ class PrepareConfig:
         among=("auto", "jieba", "rjieba"),
     )
     held_out: float = setting(
-        0.02, "share of the text to hold out for evaluation, in pieces of a document", low=0, high=0.5
+        0.02, "share of the text to hold out for evaluation, in runs of 16 sentences", low=0, high=0.5
     )
     shard_tokens: int = setting(1 << 24, "tokens of a shard; finished shards survive an interruption", low=1000)
     processes: int = setting(0, "parallel processes; 0 means one per CPU", low=0, high=1024)
@@ -134,18 +134,17 @@ class SimilarConfig:
     min_cosine: float = setting(0.6, "minimum cosine of a word and its neighbour in a file", low=-1, high=1)
     min_cosine_text: float = setting(0.4, "the same for vectors learned from text", low=-1, high=1)
     min_cosine_character: float = setting(
-        0.7, "the same for single characters, most of which have several meanings in a text", low=-1, high=1
+        0.7, "the same for single characters, which often have several meanings in a text", low=-1, high=1
     )
     min_attested: float = setting(
         0.2,
-        "minimum share of a word's occurrences whose neighbouring words the text also has beside its replacement; for "
-        "tables from text",
+        "minimum share of a word's neighbouring words that also occur beside its replacement; for tables from text",
         low=0,
         high=1,
     )
     neighbours: int = setting(2, "maximum number of neighbours of a word, the best ones", low=1, high=1000)
     most_words: int = setting(
-        100_000, "words to read from a vector file, from its beginning, where the frequent ones are", low=1
+        100_000, "words to read from the beginning of a vector file, where the frequent ones are", low=1
     )
     min_count: int = setting(5, "minimum count of a word in the text", low=1)
     width: int = setting(200, "width of the vectors learned from text", low=8, high=1024)
@@ -160,7 +159,7 @@ class SimilarConfig:
 class ObjectivesConfig:
     """The training objectives, each with its weight in the loss; 0 turns one off."""
 
-    masked: float = setting(1.0, "masked language model: predict the masked tokens", low=0, high=1000)
+    masked: float = setting(1.0, "masked language modelling: predict the masked tokens", low=0, high=1000)
     order: str = setting(
         "none",
         "sentence-pair objective: sop predicts whether two pieces are swapped (ALBERT, MacBERT), nsp whether the "
@@ -209,7 +208,7 @@ class ObjectivesConfig:
 
     @property
     def trains_head(self) -> bool:
-        """Whether the encoder's head for masked language is trained; ELECTRA trains that of the generator."""
+        """Whether the encoder's head for masked tokens is trained; ELECTRA trains that of the generator."""
         return bool(self.masked) and not self.replaced_token
 
 
@@ -285,7 +284,7 @@ class RunConfig:
     learning_rate: float = setting(1e-4, "peak learning rate", low=0, high=1)
     schedule: str = setting(
         "linear",
-        "of the learning rate: linear rises over `warmup` and falls to 0 at the end; triangle peaks in the middle; "
+        "learning-rate schedule: linear rises over `warmup` and falls to 0 at the end; triangle peaks in the middle; "
         "constant stays at the peak after `warmup`",
         among=("linear", "triangle", "constant"),
     )

@@ -24,12 +24,12 @@ def process(tmp_path: Path, checkout: Path) -> Callable[..., subprocess.Popen[by
     def start(*arguments: object, **options: object) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "cnlu", *map(str, arguments)]
         environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "PYTHONIOENCODING": "utf-8"}
-        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": _listen_to_ctrl_c, **options}
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": _restore_ctrl_c, **options}
         return subprocess.Popen(command, cwd=tmp_path, env=environment, **options)  # type: ignore[call-overload]
 
     return start
 
 
-def _listen_to_ctrl_c() -> None:
+def _restore_ctrl_c() -> None:
     """Restore the handling of Ctrl-C: tests that run in the background ignore it, and children inherit that."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -35,7 +35,7 @@ SMALL = [
 
 
 @dataclass(frozen=True)
-class Given:
+class Inputs:
     """The input of the commands."""
 
     data: Path
@@ -45,24 +45,24 @@ class Given:
     text: Path
 
 
-def commands(given: Given) -> dict[str, list[object]]:
+def commands(inputs: Inputs) -> dict[str, list[object]]:
     """Name: arguments of each long command, which writes into its working directory."""
     pretraining = ["--set", "run.checkpoint_every=3", "--set", "run.batch_tokens=1024", "--set", "run.length=64"]
     return {
-        "train": ["train", given.data, "--out", "model", *SMALL],
-        "distill": ["distill", given.model, "--data", given.data, "--out", "model", *SMALL],
-        "evaluate": ["evaluate", given.model, given.data, "--out", "report"],
-        "cross-validate": ["evaluate", "--cross-validate", 3, given.data, "--out", "report", *SMALL[:6]],
-        "check": ["check", given.data, "--set", "check.fail_on=error"],
-        "split": ["split", given.data, "--out", "parts"],
+        "train": ["train", inputs.data, "--out", "model", *SMALL],
+        "distill": ["distill", inputs.model, "--data", inputs.data, "--out", "model", *SMALL],
+        "evaluate": ["evaluate", inputs.model, inputs.data, "--out", "report"],
+        "cross-validate": ["evaluate", "--cross-validate", 3, inputs.data, "--out", "report", *SMALL[:6]],
+        "check": ["check", inputs.data, "--set", "check.fail_on=error"],
+        "split": ["split", inputs.data, "--out", "parts"],
         "prepare": [
             "pretrain",
             "prepare",
-            given.text,
+            inputs.text,
             "--out",
             "corpus",
             "--encoder",
-            given.encoder,
+            inputs.encoder,
             "--set",
             "prepare.processes=2",
             "--set",
@@ -71,19 +71,19 @@ def commands(given: Given) -> dict[str, list[object]]:
         "run": [
             "pretrain",
             "run",
-            given.corpus,
+            inputs.corpus,
             "--out",
             "encoder",
             "--encoder",
-            given.encoder,
+            inputs.encoder,
             "--max-steps",
             9,
             *pretraining,
         ],
-        "similar": ["pretrain", "similar", "--text", given.text, "--out", "similar.npz"],
-        "probe": ["pretrain", "probe", given.encoder, "--corpus", given.corpus, "--out", "probe.html"],
-        "serve": ["serve", given.model, "--port", 0, "--workers", 2],
-        "parse": ["parse", given.model, "--input", given.text],
+        "similar": ["pretrain", "similar", "--text", inputs.text, "--out", "similar.npz"],
+        "probe": ["pretrain", "probe", inputs.encoder, "--corpus", inputs.corpus, "--out", "probe.html"],
+        "serve": ["serve", inputs.model, "--port", 0, "--workers", 2],
+        "parse": ["parse", inputs.model, "--input", inputs.text],
     }
 
 
@@ -121,9 +121,9 @@ def interrupted(command: list[object], made: set[str], after: float, number: int
             start_new_session=True,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            preexec_fn=_hear_ctrl_c,
+            preexec_fn=_restore_ctrl_c,
         )
-        _wait_until_it_listens(process)
+        _wait_for_signal_handlers(process)
         try:
             process.communicate(timeout=after)
         except subprocess.TimeoutExpired:
@@ -159,12 +159,12 @@ def _faults(
     return [*found, stderr] if found else []
 
 
-def _hear_ctrl_c() -> None:
+def _restore_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _wait_until_it_listens(process: subprocess.Popen[bytes]) -> None:
-    """Wait until the process catches signals: Python's own startup cannot be made interruptible."""
+def _wait_for_signal_handlers(process: subprocess.Popen[bytes]) -> None:
+    """Wait until the process handles signals: Python's own startup cannot be made interruptible."""
     deadline = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:
         status = Path(f"/proc/{process.pid}/status").read_text()
@@ -194,9 +194,9 @@ def _members(session: int) -> Iterator[str]:
 
 
 def _main(count: int, seed: int) -> None:
-    with tempfile.TemporaryDirectory(prefix="interrupting-given-") as folder:
-        given = _given(Path(folder))
-        every = commands(given)
+    with tempfile.TemporaryDirectory(prefix="interrupting-inputs-") as folder:
+        inputs = _prepare_inputs(Path(folder))
+        every = commands(inputs)
         took = {}
         for name, command in every.items():
             began = time.monotonic()
@@ -215,7 +215,7 @@ def _main(count: int, seed: int) -> None:
         print(f"{bad} of {count} interrupts were not clean")
 
 
-def _given(folder: Path) -> Given:
+def _prepare_inputs(folder: Path) -> Inputs:
     """Prepare the input from the worked domain."""
     from cnlu.cli import main
 
@@ -239,7 +239,7 @@ def _given(folder: Path) -> Given:
     settings = [word for one in [*shape, "run.batch_tokens=1024"] for word in ("--set", one)]
     main(["pretrain", "run", str(corpus), "--out", str(encoder), "--init", "random", "--max-steps", "1", *settings])
     main(["train", str(data), "--out", str(folder / "teacher"), *SMALL[:6]])
-    return Given(data, folder / "teacher", encoder, corpus, text)
+    return Inputs(data, folder / "teacher", encoder, corpus, text)
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ def test_settings_of_a_file_that_training_reads_too(cli: Cli, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("fail_on", "code"), [("error", 0), ("warning", 1), ("info", 1)])
-def test_how_severe_a_finding_must_be_is_a_setting(cli: Cli, tmp_path: Path, fail_on: str, code: int) -> None:
+def test_fail_on_sets_the_severity_that_fails_the_check(cli: Cli, tmp_path: Path, fail_on: str, code: int) -> None:
     path = written(tmp_path, FAULTY)
     assert cli("check", path, "--ignore", "two-intents", "--set", f"check.fail_on={fail_on}").code == code
 

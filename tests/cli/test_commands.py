@@ -109,7 +109,9 @@ def test_a_shipped_settings_file_is_found_by_its_name(cli: Cli, yaml_file: Path,
 def test_force_replaces_a_model(
     cli: Cli, yaml_file: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cnlu.training.pipeline.export_onnx", lambda network: b"")  # seconds, and not the point here
+    monkeypatch.setattr(
+        "cnlu.training.pipeline.export_onnx", lambda network: b""
+    )  # it takes seconds and is not tested here
     out = shutil.copytree(tiny_model, tmp_path / "model")
     assert cli("train", yaml_file, "--out", out, "--force", *QUICK).code == 0
     assert json.loads((out / "labels.json").read_text(encoding="utf-8"))["intents"] == ["ask", "go"]

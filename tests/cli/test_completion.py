@@ -16,7 +16,7 @@ pytest.importorskip("argcomplete", reason="completion needs the extra cnlu[compl
 
 
 def complete(line: str) -> tuple[list[str], list[str]]:
-    """(what the shell would offer, the heavy modules that were imported for it)."""
+    """(the completions that the shell would offer, the heavy modules that were imported for them)."""
     code = (
         "import json, os, sys, atexit\n"
         "import argcomplete\n"

@@ -112,7 +112,7 @@ def test_a_cross_validation_leaves_its_report_and_nothing_else(
 def test_an_interrupted_cross_validation_leaves_nothing(
     process: Callable[..., Any], tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))  # what is left of a fold would lie here
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # the temporary folder of a fold would be here
     pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
 
     command = ["evaluate", "--cross-validate", 3, tiny_data, "--out", "report", "--device", "cpu"]

@@ -42,7 +42,7 @@ def test_the_project_is_copied_and_the_next_commands_reach_it(
     assert [shlex.split(step)[1] for step in steps if step not in go] == ["train", "evaluate", "shell"]
 
 
-def test_a_folder_with_something_in_it_is_refused(cli: Cli, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_empty_is_refused(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     done = cli("init", tmp_path)
     assert done.code == 2 and "is not empty" in done.sentence and "--force" in done.sentence
@@ -64,7 +64,7 @@ def test_force_adds_what_is_missing_and_touches_nothing_else(cli: Cli, tmp_path:
 
 
 @pytest.mark.parametrize("name", ["file", "file/bot", "", " ", "x" * 300, "/proc/nowhere/bot"])
-def test_an_impossible_place_is_refused(cli: Cli, tmp_path: Path, name: str) -> None:
+def test_an_impossible_path_is_refused(cli: Cli, tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("mine")
     done = cli("init", tmp_path / name if name.strip() else name)
     assert done.code == 2 and done.sentence.endswith(".")

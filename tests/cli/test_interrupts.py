@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.interrupting import WRITTEN, Given, commands, interrupted
+from tests.cli.interrupting import WRITTEN, Inputs, commands, interrupted
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
 
@@ -34,8 +34,8 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
 def test_an_interrupt_during_startup_is_a_message(
     tiny_data: Path, tiny_model: Path, verb: str, after: float, number: int
 ) -> None:
-    given = Given(tiny_data, tiny_model, Path("none"), Path("none"), Path("none"))
-    assert interrupted(commands(given)[verb], WRITTEN.get(verb, set()), after, number) == []
+    inputs = Inputs(tiny_data, tiny_model, Path("none"), Path("none"), Path("none"))
+    assert interrupted(commands(inputs)[verb], WRITTEN.get(verb, set()), after, number) == []
 
 
 @pytest.mark.slow
@@ -46,7 +46,7 @@ def test_random_interrupts_of_every_long_command_leave_nothing(
 
     text, corpus = checkout / "corpora" / "railway" / "text", tmp_path / "corpus"
     assert main(["pretrain", "prepare", str(text), "--out", str(corpus), "--encoder", str(tiny_bert)]) == 0
-    every = commands(Given(tiny_data, tiny_model, tiny_bert, corpus, sorted(text.glob("*.txt"))[0]))
+    every = commands(Inputs(tiny_data, tiny_model, tiny_bert, corpus, sorted(text.glob("*.txt"))[0]))
     chance = random.Random(7)
     for turn in range(24):
         verb = list(every)[turn % len(every)]
@@ -167,7 +167,7 @@ def test_a_signal_that_was_ignored_from_the_start_stays_ignored() -> None:
     assert done.stdout == "True\n"
 
 
-def test_ctrl_c_at_the_shell_is_no_failure(process: Callable[..., Any], tiny_model: Path) -> None:
+def test_ctrl_c_in_the_shell_is_not_a_failure(process: Callable[..., Any], tiny_model: Path) -> None:
     with process("shell", tiny_model, stdin=subprocess.PIPE) as running:
         running.stdin.write("退票\n".encode())
         running.stdin.flush()

@@ -72,7 +72,7 @@ def test_the_option_stands_before_or_after_a_verb(cli: Cli, verb: list[str]) -> 
         assert done.err.startswith("cnlu: ") and "；" in done.err and done.err.endswith("。\n")
 
 
-def test_the_option_goes_before_the_environment(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_option_overrides_the_environment(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CNLU_LANG", "zh")
     assert "；" in cli("check", "--nothing").err
     assert "；" not in cli("--lang", "en", "check", "--nothing").err
@@ -83,7 +83,7 @@ def test_an_unknown_language_is_refused(cli: Cli) -> None:
     assert done.code == 2 and "--lang: invalid choice: 'xx'" in done.sentence
 
 
-def test_processes_started_later_speak_the_language(cli: Cli) -> None:
+def test_child_processes_use_the_language(cli: Cli) -> None:
     cli("--lang", "zh", "--version")
     code = "from cnlu import i18n; print(i18n._from_environment())"
     child = subprocess.run(

@@ -58,7 +58,7 @@ def test_an_option_refuses_numbers_outside_its_range(read: Callable[[str], objec
             read(word)
 
 
-def test_the_limits_of_an_option_belong_to_it() -> None:
+def test_the_limits_of_an_option_are_allowed_unless_they_are_exclusive() -> None:
     assert [whole(2, 9)(word) for word in ("2", "9", "3e0")] == [2, 9, 3]
     assert [real(0, 1)(word) for word in ("0", "1", " .5 ")] == [0, 1, 0.5]
     for read, word in ((whole(2, 9), "1"), (whole(2, 9), "10"), (whole(2, 9), "2.5"), (real(0, 1, above=True), "0")):

@@ -67,7 +67,7 @@ def test_a_line_every_half_minute_and_one_at_each_pass(clock: Clock, capsys: pyt
     assert lines[0] == "working: 30% 300/1.00k [00:30<01:10, 10.0 rows/s]"
 
 
-def test_a_thousand_short_passes_are_no_thousand_lines(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_thousand_short_passes_log_few_lines(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     with progress("working", 1000, " rows") as bar:
         for number in range(1000):
             clock.now = number * EPOCH_LINE_SECONDS / 100
@@ -77,7 +77,7 @@ def test_a_thousand_short_passes_are_no_thousand_lines(clock: Clock, capsys: pyt
 
 
 @pytest.mark.parametrize("leave", [True, False])
-def test_a_step_of_a_moment_has_one_line_or_none(leave: bool, clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_short_step_logs_at_most_one_line(leave: bool, clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     with progress("working", 5, " rows", leave=leave) as bar:
         bar.update(5)
     assert len(capsys.readouterr().err.splitlines()) == leave
@@ -97,7 +97,7 @@ def test_a_terminal_shows_a_bar_and_quiet_shows_nothing(monkeypatch: pytest.Monk
     assert progress("working", 1, " rows", quiet=True).disable
 
 
-def test_no_other_place_makes_progress_bars(checkout: Path) -> None:
+def test_no_other_module_makes_progress_bars(checkout: Path) -> None:
     users = {
         path.name
         for wing in ("cnlu", "pretrain", "dialogue")

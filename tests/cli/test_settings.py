@@ -153,7 +153,7 @@ def test_an_encoder_setting_that_its_tuning_leaves_idle_is_refused(overrides: li
         load_config(None, overrides, encoder=True)
 
 
-def test_a_users_setting_goes_before_the_encoders_default() -> None:
+def test_the_users_setting_overrides_the_encoders_default() -> None:
     assert load_config(None, ["training.batch_size=7"], encoder=True).training.batch_size == 7
 
 

@@ -80,7 +80,7 @@ class Terminal:
         assert ready, f"silence after {self.seen!r}"
         try:
             found = os.read(self.master, 65536)
-        except OSError:  # Linux's way to say that nobody is at the other end any more
+        except OSError:  # on Linux, this means that the other end is closed
             found = b""
         self.seen += found.decode("utf-8", "replace").replace("\r\n", "\n")
         return bool(found)
@@ -103,7 +103,7 @@ def shell(*command: object, **environment: str) -> Iterator[Terminal]:
         os.close(terminal.master)
 
 
-def piped(model: Path, given: bytes, **environment: str) -> subprocess.CompletedProcess[bytes]:
+def piped(model: Path, typed: bytes, **environment: str) -> subprocess.CompletedProcess[bytes]:
     env = {
         **os.environ,
         "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
@@ -111,7 +111,7 @@ def piped(model: Path, given: bytes, **environment: str) -> subprocess.Completed
         **environment,
     }
     command = [sys.executable, "-m", "cnlu", "shell", str(model)]
-    return subprocess.run(command, input=given, capture_output=True, env=env, timeout=PATIENCE)
+    return subprocess.run(command, input=typed, capture_output=True, env=env, timeout=PATIENCE)
 
 
 def test_a_conversation_at_a_terminal(tiny_model: Path, tmp_path: Path) -> None:
@@ -142,12 +142,12 @@ def test_a_conversation_at_a_terminal(tiny_model: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", [b"\x04", b"\x03"], ids=["Ctrl-D", "Ctrl-C"])
 @pytest.mark.parametrize("start", [["-m", "cnlu"], ["-c", WITHOUT_READLINE]], ids=["readline", "no readline"])
-def test_leaving(tiny_model: Path, tmp_path: Path, key: bytes, start: list[str]) -> None:
+def test_ctrl_d_and_ctrl_c_end_the_shell(tiny_model: Path, tmp_path: Path, key: bytes, start: list[str]) -> None:
     with shell(*start, "shell", tiny_model, XDG_STATE_HOME=str(tmp_path)) as talk:
         talk.wait_for(PROMPT)
         assert "query_" in talk.ask("明天去上海的车")
         before = termios.tcgetattr(talk.master)[3] & termios.ECHO
-        time.sleep(0.5)  # without readline Python misses a Ctrl-C between writing its prompt and reading
+        time.sleep(0.5)  # without readline, Python misses a Ctrl-C between its prompt and its read
         talk.send(key)
         output = talk.rest()
         assert talk.process.wait(PATIENCE) == 0
@@ -161,18 +161,18 @@ def test_typed_control_characters_come_back_as_escapes(tiny_model: Path, tmp_pat
         talk.send(b"\xe5\x8e\xbb\x16\x1b]0;x\x16\x07\x16\x9b31m\n")  # Ctrl-V takes the next key as it is
         shown = talk.wait_for(PROMPT)
         answer = shown[shown.index("\n") :]
-        assert "\\x1b]" in answer and "0;x\\x07" in answer  # whatever entity may begin between them
+        assert "\\x1b]" in answer and "0;x\\x07" in answer  # an entity may begin between them
         assert "\x07" not in answer and "\x1b]" not in shown
 
 
-def test_nothing_is_remembered_when_told_so(tiny_model: Path, tmp_path: Path) -> None:
+def test_with_no_history_nothing_is_written(tiny_model: Path, tmp_path: Path) -> None:
     with shell("-m", "cnlu", "shell", tiny_model, "--no-history", XDG_STATE_HOME=str(tmp_path)) as talk:
         talk.wait_for(PROMPT)
         talk.ask("退票")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_history_that_cannot_be_kept_is_said_and_hinders_nothing(tiny_model: Path, tmp_path: Path) -> None:
+def test_a_history_that_cannot_be_saved_gets_a_note_and_the_shell_works(tiny_model: Path, tmp_path: Path) -> None:
     (tmp_path / "cnlu").write_text("a file in the way")
     with shell("-m", "cnlu", "shell", tiny_model, XDG_STATE_HOME=str(tmp_path)) as talk:
         assert "the history is not saved" in talk.wait_for(PROMPT)
@@ -187,9 +187,9 @@ def test_lines_pasted_together_are_answered_one_by_one(tiny_model: Path, tmp_pat
         talk.wait_for("out_of_scope")
 
 
-def test_a_pipe_gets_answers_alone(tiny_model: Path) -> None:
-    given = "\ufeff退票\r\n\n  \n去\x1b[31m北京\x07\n/nope\n/top 0\n /help\n/quit\n你好\n".encode()
-    done = piped(tiny_model, given)
+def test_a_pipe_gets_only_the_answers(tiny_model: Path) -> None:
+    typed = "\ufeff退票\r\n\n  \n去\x1b[31m北京\x07\n/nope\n/top 0\n /help\n/quit\n你好\n".encode()
+    done = piped(tiny_model, typed)
     out = done.stdout.decode()
     assert (done.returncode, done.stderr) == (0, b"")
     assert PROMPT not in out and "\x1b" not in out and "\x07" not in out
@@ -199,7 +199,7 @@ def test_a_pipe_gets_answers_alone(tiny_model: Path) -> None:
     assert out.count("out_of_scope score 0.") == 3
 
 
-def test_bytes_that_are_no_text_are_survived(tiny_model: Path) -> None:
+def test_bytes_that_are_not_text_do_not_stop_the_shell(tiny_model: Path) -> None:
     done = piped(tiny_model, b"\xff\xfe\x9b\n" + b"\x00" * 3 + "票".encode() * 3000 + b"\nlast")
     assert done.returncode == 0 and done.stdout.decode().count("out_of_scope score 0.") == 3
 
@@ -209,10 +209,10 @@ def test_an_output_without_chinese_gets_escapes(tiny_model: Path) -> None:
     assert done.returncode == 0 and b"\\u9000\\u7968" in done.stdout and b"###" in done.stdout
 
 
-def test_an_empty_input_ends_well(tiny_model: Path) -> None:
+def test_an_empty_input_ends_without_an_error(tiny_model: Path) -> None:
     assert piped(tiny_model, b"").returncode == 0
 
 
-def test_a_model_that_is_none_is_refused(cli: Cli, tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_model_is_refused(cli: Cli, tmp_path: Path) -> None:
     done = cli("shell", tmp_path / "nowhere")
     assert done.code == 1 and "nowhere" in done.sentence

@@ -38,7 +38,7 @@ def error_message(kind: type, override: str) -> str:
         ("masking.rat=0.2", "rate"),
     ],
 )
-def test_pretrainings_settings_by_the_names_of_other_tools(override: str, meant: str) -> None:
+def test_names_of_other_tools_suggest_settings_of_pretraining(override: str, meant: str) -> None:
     assert f"; did you mean {meant!r}?" in error_message(PretrainConfig, override)
 
 
@@ -61,7 +61,7 @@ def test_pretrainings_settings_by_the_names_of_other_tools(override: str, meant:
         ("training.weigth_decay=1", "weight_decay"),
     ],
 )
-def test_trainings_settings_by_the_names_of_other_tools(override: str, meant: str) -> None:
+def test_names_of_other_tools_suggest_settings_of_training(override: str, meant: str) -> None:
     assert f"; did you mean {meant!r}?" in error_message(Config, override)
 
 
@@ -83,7 +83,7 @@ def test_every_synonym_leads_to_a_setting_or_option_that_exists() -> None:
     assert {meant for every in SYNONYMS.values() for meant in every} <= known
 
 
-def test_short_names_are_no_misspellings_of_long_ones() -> None:
+def test_short_names_are_not_misspellings_of_long_ones() -> None:
     assert nearest("lr", ["layers", "heads"]) is None and nearest("layer", ["layers", "heads"]) == "layers"
 
 

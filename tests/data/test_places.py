@@ -35,8 +35,8 @@ def written(folder: Path, content: str, name: str = "nlu.yml") -> Path:
 
 def test_every_dictionary_entry_has_its_line(tmp_path: Path) -> None:
     path = written(tmp_path, YAML)
-    told = [(*entry[:3], entry.source.removeprefix(f"{path}:")) for entry in load_data(path).entries]
-    assert told == [
+    entries = [(*entry[:3], entry.source.removeprefix(f"{path}:")) for entry in load_data(path).entries]
+    assert entries == [
         ("intent", "go", "", "2"),
         ("lookup", "city", "北京", "9"),
         ("lookup", "city", "上海", "11"),

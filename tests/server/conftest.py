@@ -17,7 +17,7 @@ from tests.server.running import Server, running
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """Start servers of one test; they stop with it."""
+    """A function that starts servers; they stop at the end of the test."""
     with contextlib.ExitStack() as stack:
         yield lambda *arguments, **options: stack.enter_context(running(*arguments, cwd=tmp_path, **options))
 
@@ -30,7 +30,7 @@ def annotated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(tiny_model: Path, annotated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One worker, no token, saving on, small limits; shared by a module's tests, which leave it as it was."""
+    """A server with one worker, no token, --annotate and small limits; the tests of a module share it."""
     with running(
         tiny_model,
         "--annotate",

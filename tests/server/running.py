@@ -20,7 +20,7 @@ import pytest
 
 from tests.places import PYTHONPATH
 
-PATIENCE = 240.0  # seconds that a busy machine may take for what takes a moment
+PATIENCE = 240.0  # seconds: a busy machine may take that long for a momentary task
 
 
 _WITH_SETTINGS = """
@@ -33,7 +33,7 @@ sys.exit(serve(ServerSettings(Path(sys.argv[1]), port=0, **json.loads(sys.argv[2
 
 
 class Server:
-    """A running `cnlu serve` and what it said so far."""
+    """A running `cnlu serve` and its log so far."""
 
     def __init__(
         self,
@@ -43,9 +43,9 @@ class Server:
         path: Path | None = None,
         **environment: str,
     ) -> None:
-        """Started by the command line; with `settings`, among them those that no option sets.
+        """Start the server with command-line arguments, or with `settings`, which include those without an option.
 
-        Modules in `path` come before all others, a sitecustomize for all its processes among them.
+        Modules in `path` are imported before all others, for example a sitecustomize for all its processes.
         """
         command = [sys.executable, "-m", "cnlu", "serve", *map(str, arguments), "--port", "0"]
         if settings is not None:
@@ -75,20 +75,20 @@ class Server:
 
     def wait_for(self, pattern: str, patience: float = PATIENCE) -> re.Match[str]:
         """The first line of the log in which the pattern is found."""
-        found = wait_until(lambda: re.search(pattern, self.log) or self.process.poll() is not None, patience)
-        assert isinstance(found, re.Match), f"no {pattern!r} in the log:\n{self.log}"
-        return found
+        match = wait_until(lambda: re.search(pattern, self.log) or self.process.poll() is not None, patience)
+        assert isinstance(match, re.Match), f"no {pattern!r} in the log:\n{self.log}"
+        return match
 
     def workers(self) -> list[int]:
         """Process ids of the workers, as the system sees them."""
         import psutil
 
-        found = []
+        workers = []
         for child in psutil.Process(self.process.pid).children():
             with contextlib.suppress(psutil.Error):  # it has just ended
                 if "spawn_main" in " ".join(child.cmdline()):
-                    found.append(child.pid)
-        return found
+                    workers.append(child.pid)
+        return workers
 
     def stop(self) -> int:
         self.process.terminate()
@@ -100,7 +100,7 @@ def connect(server: Server) -> socket.socket:
 
 
 def read_all(connection: socket.socket) -> bytes:
-    """Until the server closes."""
+    """Everything that the server sends until it closes the connection."""
     parts = []
     with contextlib.suppress(ConnectionResetError):
         while part := connection.recv(65536):
@@ -109,11 +109,11 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 def wait_until(condition: Callable[[], object], patience: float = PATIENCE) -> object:
-    """What the condition gave when it first held; fails when it never does."""
+    """The first true result of the condition; fails if there is none in time."""
     end = time.monotonic() + patience
     while time.monotonic() < end:
-        if found := condition():
-            return found
+        if result := condition():
+            return result
         time.sleep(0.05)
     pytest.fail("it did not happen in time")
 

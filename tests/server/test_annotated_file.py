@@ -1,4 +1,4 @@
-"""The cached content of an annotated file never makes it lose anything, whatever it contains."""
+"""Caching the content of an annotated file loses nothing, whatever the file contains."""
 
 from __future__ import annotations
 

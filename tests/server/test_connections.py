@@ -42,7 +42,7 @@ def strict(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def ask(server: Server, *pieces: bytes, pause: float = 0.0) -> bytes:
-    """All that the server answers before it closes."""
+    """Everything that the server sends before it closes the connection."""
     with connect(server) as connection, contextlib.suppress(ConnectionResetError, BrokenPipeError):
         for piece in pieces:
             connection.sendall(piece)
@@ -137,7 +137,7 @@ def resident(server: Server) -> int:
 
 
 def closed_by_the_server(connection: socket.socket) -> bool:
-    """Without reading: the system knows of a connection that was reset."""
+    """Whether the server closed the connection, found out without reading from it: the system reports a reset."""
     poll = select.poll()
     poll.register(connection, 0)
     return bool(poll.poll(0))
@@ -179,7 +179,7 @@ def test_a_response_that_is_never_read_does_not_keep_its_connection_open(strict:
 
 @contextlib.contextmanager
 def held_bodies(server: Server, sizes: list[int]) -> Iterator[list[bytes]]:
-    """Bodies that lack their last byte; what the server says to each at once."""
+    """Sends bodies without their last byte; yields the immediate answer to each."""
     with contextlib.ExitStack() as stack:
         answers = []
         for size in sizes:

@@ -1,4 +1,4 @@
-"""The host names that the server answers to, and the pages that may send requests; other sites' pages may not."""
+"""The server answers only to its own host names, and to requests of its own pages but not of other sites' pages."""
 
 from __future__ import annotations
 
@@ -116,25 +116,30 @@ def test_a_proxy_may_ask_under_its_own_name_for_an_allowed_page() -> None:
 
 def test_without_a_token_on_a_network_only_allowed_public_names_are_served() -> None:
     own = settings(host="0.0.0.0")
-    for host in ("nlu:5005", "8.8.8.8:5005", "[fe80::1]:5005", "localhost:8080"):  # what no web page can be named
+    for host in (
+        "nlu:5005",
+        "8.8.8.8:5005",
+        "[fe80::1]:5005",
+        "localhost:8080",
+    ):  # names that no public web page can have
         assert status(own, host) == 200, host
         assert status(own, host, origin=f"http://{host}") == 200, host
     assert status(own, "evil.test:5005", origin="http://evil.test:5005") == 421
     assert status(own, "nlu:5005", origin="http://evil.test") == 421
 
 
-def test_the_name_of_host_is_answered() -> None:
+def test_the_name_given_with_host_is_served() -> None:
     own = settings(host="nlu.internal.example")
     assert status(own, "nlu.internal.example:5005") == 200
     assert status(own, "evil.test") == 421
 
 
-def test_a_token_protects_under_any_name_unless_names_were_given() -> None:
+def test_with_a_token_any_host_name_is_served_unless_names_are_given() -> None:
     assert status(settings(token="t"), "evil.test", origin="http://evil.test") == 200
     assert status(settings(token="t", allowed_hosts=("nlu.example.com",)), "evil.test") == 421
 
 
-def test_a_request_names_one_host(server: Server) -> None:
+def test_a_request_must_name_exactly_one_host(server: Server) -> None:
     for hosts, expected in ((b"", b"400"), (b"Host: localhost\r\nHost: evil.test\r\n", b"400")):
         with socket.create_connection((server.host, server.port), timeout=60) as connection:
             connection.sendall(b"GET /labels HTTP/1.1\r\n" + hosts + b"Connection: close\r\n\r\n")

@@ -11,7 +11,7 @@ TEXTS = ["明天去北京", "😀帮我订一张去杭州的票", "", "退票"]
 
 
 def refusal(answer: httpx.Response) -> tuple[int, str]:
-    """Status and code of a refusal, whose message is a sentence that tells nothing of the inside."""
+    """Status and code of a refusal, whose message must be a sentence without internals."""
     error = answer.json()["error"]
     assert error["message"].endswith(".")
     assert not any(word in error["message"] for word in ("Traceback", ".py", "/tmp", "model.onnx"))

@@ -56,7 +56,7 @@ def test_a_full_temporary_folder_does_not_stop_the_server(small_disk: Path, tiny
 
 @pytest.fixture
 def no_room(tmp_path: Path) -> Path:
-    """Modules with which no process writes a file of more than 4 KiB."""
+    """A folder of modules that limits every process to files of 4 KiB."""
     (tmp_path / "site").mkdir()
     code = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
     (tmp_path / "site" / "sitecustomize.py").write_text(code, "utf-8")
@@ -92,7 +92,9 @@ def test_the_sums_of_a_dead_worker_are_kept_and_its_files_deleted(tiny_model: Pa
         (worker,) = one.workers()
         os.kill(worker, signal.SIGKILL)
         wait_until(lambda worker=worker: one.workers() not in ([], [worker]) and get(one, "/health"))
-    assert len(list((tmp_path / "temporary").glob("*/*"))) == 5  # the sums of the dead and three files of one worker
+    assert (
+        len(list((tmp_path / "temporary").glob("*/*"))) == 5
+    )  # two files with the sums of dead workers and three of the worker that runs
 
 
 HOLD = """

@@ -36,7 +36,7 @@ def page(browser: Any, server: Server, request: pytest.FixtureRequest) -> Iterat
 
 
 def _is_complaint(line: Any) -> bool:
-    """A refused save is the server's answer and no fault of the page."""
+    """Whether a console message is a fault of the page: a refused save is not, it is the server's answer."""
     return line.type == "error" and "status of 4" not in line.text
 
 
@@ -58,13 +58,13 @@ def select(page: Any, part: str) -> None:
         page.keyboard.press("Shift+ArrowRight")
 
 
-def test_the_ranking_and_the_marks_show_what_the_server_says(page: Any, server: Server) -> None:
+def test_the_ranking_and_the_marks_show_the_servers_result(page: Any, server: Server) -> None:
     found = server.client.post("/parse", json={"text": SENTENCE}).json()
     assert page.locator("#ranking .name").all_inner_texts() == [one["name"] for one in found["intent_ranking"]]
     assert page.locator("#marked").inner_text() == SENTENCE  # <b> as text, not as a tag
     marks = [SENTENCE[one["start"] : one["end"]] for one in found["entities"]]
     assert page.locator("#marked mark").all_inner_texts() == marks
-    assert marks, "the model should find something here, or this test sees nothing"
+    assert marks, "the model should find an entity here, or this test checks nothing"
 
 
 def test_the_page_does_not_overflow(page: Any) -> None:
@@ -128,14 +128,12 @@ def test_both_languages_have_the_same_messages_and_the_page_uses_no_others() -> 
     assert used == english
 
 
-def test_the_page_carries_the_language_that_the_server_was_started_with() -> None:
+def test_the_page_has_the_language_that_the_server_was_started_with() -> None:
     assert '<html lang="zh" data-lang="zh">' in pages.playground_page("zh")
     assert '<html lang="en">' in pages.playground_page(None)
 
 
-def test_the_page_speaks_chinese_by_the_address_or_by_the_browser(
-    browser: Any, tiny_model: Path, serve: Any, tmp_path: Path
-) -> None:
+def test_the_address_or_the_browser_selects_chinese(browser: Any, tiny_model: Path, serve: Any, tmp_path: Path) -> None:
     server = serve(tiny_model, "--annotate", tmp_path / "corrections.yml", CNLU_LANG="")
     for locale, query in (("en-US", "?lang=zh"), ("zh-CN", "")):
         page = browser.new_page(locale=locale)

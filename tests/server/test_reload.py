@@ -16,7 +16,7 @@ from tests.server.running import PATIENCE, Server, wait_until
 
 @pytest.fixture
 def model(tiny_model: Path, tmp_path: Path) -> Path:
-    """A copy to break."""
+    """A copy of the model that the test may damage."""
     return Path(shutil.copytree(tiny_model, tmp_path / "model"))
 
 

@@ -23,6 +23,6 @@ def test_every_number_is_finite_and_in_range(name: str, value: Any) -> None:
         dataclasses.replace(NEW, **{name: value})
 
 
-def test_a_body_that_the_budget_could_never_hold_is_refused() -> None:
+def test_a_body_limit_above_the_budget_is_refused() -> None:
     with pytest.raises(UsageError, match="--max-bodies"):
         dataclasses.replace(NEW, max_body=2000, max_bodies=1000)

@@ -30,7 +30,7 @@ Interpreter.parse_batch = parse_batch
 
 @pytest.fixture(scope="module")
 def hanging(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One worker that can hang, and times of a few seconds; each test leaves a whole worker."""
+    """A server with a worker that can hang and timeouts of a few seconds; each test leaves a working worker."""
     place = tmp_path_factory.mktemp("hanging")
     (place / "sitecustomize.py").write_text(HANGING, "utf-8")
     settings: dict[str, object] = {"parse_timeout": 2, "silence_timeout": 3, "stop_timeout": 4}
@@ -104,4 +104,4 @@ def test_an_endless_parse_does_not_keep_the_server_from_stopping(hanging: Server
     time.sleep(0.5)
     start = time.monotonic()
     assert hanging.stop() == 0
-    assert time.monotonic() - start < 4 + 1 + 2  # open requests' time, a worker's to end, a busy machine's
+    assert time.monotonic() - start < 4 + 1 + 2  # time for open requests, for the worker's end, and for a busy machine

@@ -1,4 +1,4 @@
-"""What the action server reads from its environment: the data folder, the time and the time zone."""
+"""The action server's environment variables: the data folder, the time and the time zone."""
 
 from __future__ import annotations
 

@@ -48,12 +48,12 @@ def query_trains(turn: Turn) -> Reply:
 
 
 def query_price(turn: Turn) -> Reply:
-    """Tells the fares: 北京到上海二等座多少钱."""
+    """Answers with the fares: 北京到上海二等座多少钱."""
     return _answer_query(turn, "price", _price_text)
 
 
 def query_remaining(turn: Turn) -> Reply:
-    """Tells the seats left: 明天去杭州的还有票吗."""
+    """Answers with the number of seats left: 明天去杭州的还有票吗."""
     return _answer_query(turn, "remaining", _remaining_text)
 
 

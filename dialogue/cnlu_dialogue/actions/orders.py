@@ -104,7 +104,7 @@ def _find_replacement(turn: Turn, order: Order, train: Train, day: date, seat: s
 
 
 def _difference_text(cents: int) -> str:
-    """What a change costs or returns."""
+    """The amount that a change costs or returns."""
     if cents > 0:
         return f"需补{money_text(cents)}"
     return f"退您差价{money_text(-cents)}" if cents else "票价不变"

@@ -137,15 +137,16 @@ class CnluClassifier(GraphComponent, IntentClassifier, EntityExtractorMixin):
         return None
 
     def process(self, messages: list[Message]) -> list[Message]:
-        results = self._parse([each.get("text") or "" for each in messages])
-        for each, result in zip(messages, results, strict=True):
+        results = self._parse([rasa_message.get("text") or "" for rasa_message in messages])
+        for rasa_message, result in zip(messages, results, strict=True):
             if self._settings.intent_classification:
                 ranking = message.intent_ranking(result, self._settings.ranking_length)
-                each.set("intent", dict(ranking[0] if ranking else message.NO_INTENT), add_to_output=True)
-                each.set("intent_ranking", ranking, add_to_output=True)
+                intent = dict(ranking[0] if ranking else message.NO_INTENT)
+                rasa_message.set("intent", intent, add_to_output=True)
+                rasa_message.set("intent_ranking", ranking, add_to_output=True)
             if self._settings.entity_recognition:
-                entities = [*each.get("entities", []), *message.entities(result)]
-                each.set("entities", entities, add_to_output=True)
+                entities = [*rasa_message.get("entities", []), *message.entities(result)]
+                rasa_message.set("entities", entities, add_to_output=True)
         return messages
 
     def _parse(self, texts: list[str]) -> list[dict[str, Any]]:

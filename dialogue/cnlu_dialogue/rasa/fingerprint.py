@@ -17,7 +17,7 @@ from cnlu_dialogue.rasa.options import Settings, settings_file
 def fingerprint(settings: Settings) -> str:
     """Changes with cnlu's version and the content of the settings file, the encoder's files and the trained model.
 
-    For an encoder of the hub only its name counts. Raises CnluError for files that cannot be read.
+    For an encoder from the hub, only its name counts. Raises CnluError for files that cannot be read.
     """
     parts: dict[str, object] = {"cnlu": cnlu.__version__, "format": FORMAT}
     try:

@@ -1,4 +1,4 @@
-"""The three ways to a model: train it in this process, train it with another interpreter, or use a trained one."""
+"""The three ways to get a model: train it in this process, train it with another interpreter, or use a trained one."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def _in_year(match: re.Match[str], today: date) -> Days | None:
 
 
 def _weeks(shift: str | None) -> int:
-    """How many weeks away 下下 or 上 is."""
+    """The number of weeks that 下下 or 上 shifts a date by."""
     if not shift or shift in "这本":
         return 0
     return len(shift) if shift[0] == "下" else -len(shift)

@@ -13,8 +13,8 @@ PAIRS = {"俩": 2, "仨": 3}
 UNITS = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 10**8}
 FORMAL = str.maketrans("拾佰仟萬億", "十百千万亿")
 NUMERAL = rf"(?:[\d{''.join(DIGITS)}十百千万亿拾佰仟廿卅点]|(?<=\d)(?:\.\d|,\d{{3}}))+"
-"""A run of characters that may be a number, which `read_number` decides. Each character matches in one way only, so a
-long run takes linear time."""
+"""A run of characters that may be a number; `read_number` decides whether it is one. Each character matches in one
+way only, so a long run takes linear time."""
 _DIGIT = "[一二两三四五六七八九壹贰叁肆伍陆柒捌玖]"
 _BELOW_WAN = re.compile(
     rf"(?:(?P<千>{_DIGIT})千)?(?:(?P<百>零?{_DIGIT})百)?(?:(?P<十>零?{_DIGIT}?)十)?(?P<rest>零?{_DIGIT})?"

@@ -45,13 +45,13 @@ def read_phone(text: str) -> str | None:
 
 
 def read_identity(text: str) -> str | None:
-    """The eighteen characters of an identity number, its check digit not checked, or None."""
+    """The eighteen characters of an identity number, or None; the check digit is not verified."""
     match = re.fullmatch(r"(.*?)([xX]?)", _digits_and_x(text))
     digits = match[1] + match[2].upper() if match else ""
     return digits if re.fullmatch(r"\d{17}[\dX]", digits) else None
 
 
 def _digits_and_x(text: str) -> str:
-    """As `read_digits`, but keeps a final X."""
+    """Like `read_digits`, but keeps a final X."""
     last = "X" if unicodedata.normalize("NFKC", text).strip().upper().endswith("X") else ""
     return read_digits(text) + last

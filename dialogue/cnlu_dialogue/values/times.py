@@ -89,7 +89,7 @@ def _part(name: str) -> Times:
 
 
 def _widened(times: Times, side: str) -> Times | None:
-    """The interval that 以后, 以前 or 左右 makes of times."""
+    """The interval that 以后, 以前 or 左右 makes of the times."""
     if side in ("左右", "前后", "上下"):
         return Times(max(times.earliest - 30, 0), times.latest + 30)
     if side in ("出头", "多"):

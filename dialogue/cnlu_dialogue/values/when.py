@@ -57,7 +57,7 @@ def _split(plain: str, now: datetime) -> When | None:
 
 
 def _coming(day_words: str, days: Days, times: Times, now: datetime) -> Days:
-    """周四上午九点, said on a Thursday afternoon, is next week's: 周四 and 十二号 recur, 今天 does not."""
+    """周四上午九点 on a Thursday afternoon means next Thursday: 周四 and 十二号 recur, 今天 does not."""
     over = days.is_single and days.first == now.date() and times.latest < now.hour * 60 + now.minute
     if not over or not _RECURRING.fullmatch(day_words):
         return days

@@ -1,1 +1,1 @@
-"""Sentences of a corpus to batches of rows: packed, in training order, masked, as tensors."""
+"""Turns the sentences of a corpus into batches: packs them into rows, orders and masks the rows, makes tensors."""

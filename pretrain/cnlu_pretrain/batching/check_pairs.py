@@ -10,8 +10,8 @@ from cnlu_pretrain.batching.rows import Layout
 from cnlu_pretrain.corpus.corpus import Corpus
 
 LEAST_PAIRS = 0.95
-"""Share of the rows that hold a pair, below which a sentence-pair objective is refused."""
-_SHARDS = 8  # to count pairs in
+"""Minimum share of the rows that must hold a pair; below it, a sentence-pair objective is refused."""
+_SHARDS = 8  # sampled to count pairs
 
 
 def check_pairs(corpus: Corpus, layout: Layout) -> None:

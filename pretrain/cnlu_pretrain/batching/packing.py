@@ -1,7 +1,7 @@
 """Packs sentences into nearly full rows of one length: decides which pieces of a shard form a row.
 
-First, consecutive sentences of a document are concatenated to pieces of half a row, so that rows have context. The rest
-of a row is filled with the largest piece of the shard that fits (best fit). Where none fits, a piece of several
+First, consecutive sentences of a document are concatenated into pieces of half a row, so that rows have context. The
+rest of a row is filled with the largest piece of the shard that fits (best fit). Where none fits, a piece of several
 sentences is split at its sentences. The remaining space stays empty as long as it is a small share of all rows;
 otherwise a sentence is cut.
 """
@@ -70,7 +70,7 @@ def pack(sentences: NDArray[np.integer], documents: NDArray[np.integer], room: i
 
 
 def pack_pieces(start: NDArray[np.int64], size: NDArray[np.int64], room: int, between: int) -> PackedRows:
-    """The same for pieces [P] of at most `room` tokens that no sentence end divides."""
+    """Like `pack`, for pieces [P] of at most `room` tokens that are not to be split at sentence ends."""
     packer = _Packer([], room, between)
     for piece in zip(start.tolist(), size.tolist(), strict=True):
         packer.put(*piece)

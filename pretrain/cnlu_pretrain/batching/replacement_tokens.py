@@ -1,8 +1,8 @@
 """The tokens that random replacement draws from, for one corpus.
 
-A random token that the text would never hold is easy to find, and finding it teaches nothing. A BERT vocabulary is
-mostly such tokens for a Chinese text: drawn uniformly, half of the replacements are ## pieces, and most characters are
-ones that few readers know. So a token is replaced by one of its own kind, with the probability that it has in the text.
+A random token that never occurs in the text is easy to detect, and detecting it teaches nothing. For Chinese text,
+most of a BERT vocabulary consists of such tokens: with uniform draws, half of the replacements are ## pieces, and most
+of the characters are rare ones. So a token is replaced by one of its own kind, drawn by its frequency in the text.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cnlu_pretrain.masking.random_tokens import RandomTokens, random_tokens
 HAN, WORD_START, CONTINUATION, SYMBOL = range(4)
 """Kinds of tokens: Chinese characters; other words and numbers, their first piece and the ## pieces; the rest."""
 _SAMPLE = 1 << 22
-"""Tokens to count: enough for every character that matters, and read in a fraction of a second."""
+"""Tokens to count: enough for every common character, and read in a fraction of a second."""
 
 
 def random_tokens_of(corpus: Corpus) -> RandomTokens:

@@ -73,7 +73,7 @@ class Layout:
 def assemble(
     arrays: Arrays, rows: PackedRows, which: NDArray[np.int64], layout: Layout, key: NDArray[np.uint64]
 ) -> Batch:
-    """The rows `which` [B] of a shard; `key` [B] are the random keys that decide about the order of pairs."""
+    """The rows `which` [B] of a shard; `key` [B] are the random keys that determine the order of pairs."""
     counts = rows.first[which + 1] - rows.first[which]
     piece = _ranges(rows.first[which], counts)
     start, size = rows.start[piece], rows.size[piece]
@@ -87,7 +87,7 @@ def assemble(
 
 
 def _wrong_order(key: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """[B] half of the rows."""
+    """[B] True for a random half of the rows."""
     return rng.uniform(key, rng.ORDER, np.ones(len(key), np.int64)) < 0.5
 
 

@@ -27,7 +27,7 @@ from cnlu.errors import ModelError
 from cnlu.i18n import _
 
 WORD, SPAN_START, SPAN = 1, 2, 4
-"""Bits of a flag: the token starts a word; it starts a lexicon match; it is inside of one."""
+"""Bits of a flag: the token starts a word; it starts a lexicon match; it is inside one."""
 
 KINDS = ("tokens", "flags", "sentences", "documents")
 

@@ -13,18 +13,18 @@ from cnlu_pretrain.objectives.losses import ObjectiveSums, Pretrainer, TensorBat
 
 
 class Distiller(Pretrainer):
-    """A student that reads masked text and predicts what its teacher computes from the whole text.
+    """A student that reads masked text and predicts the hidden states that its teacher computes from the original text.
 
-    So a masked token is understood from its context, as in data2vec (arXiv 2202.03555, section 3), and the others as in
+    It learns masked tokens from their context, as in data2vec (arXiv 2202.03555, section 3), and the others as in
     TinyBERT (arXiv 1909.10351, section 3.1). Rows must hold isolated sentences.
     """
 
     def __init__(self, model: Any, config: PretrainConfig, teacher: Any, teacher_ids: Tensor) -> None:
-        """`teacher`: an encoder of transformers; `teacher_ids` [V]: its id of each token of the student."""
+        """`teacher`: an encoder of transformers; `teacher_ids` [V]: its id for each id of the student."""
         super().__init__(model, config.objectives)
         own, width = int(model.config.hidden_size), int(teacher.config.hidden_size)
-        self.learns_from = layer_map(int(model.config.num_hidden_layers), int(teacher.config.num_hidden_layers))
-        self.maps = nn.ModuleList(nn.Identity() if own == width else nn.Linear(own, width) for _ in self.learns_from)
+        self.teacher_layers = layer_map(int(model.config.num_hidden_layers), int(teacher.config.num_hidden_layers))
+        self.maps = nn.ModuleList(nn.Identity() if own == width else nn.Linear(own, width) for _ in self.teacher_layers)
         self._distill = config.distill
         self._teacher = [teacher.eval().requires_grad_(False)]  # in a list: neither trained nor saved
         self._teacher_ids = teacher_ids
@@ -56,7 +56,7 @@ class Distiller(Pretrainer):
         states = teacher(
             input_ids=tokens, output_hidden_states=True, **model_inputs(teacher.config, batch)
         ).hidden_states
-        return [states[layer].float() for layer in self.learns_from]
+        return [states[layer].float() for layer in self.teacher_layers]
 
 
 def _error(predicted: Tensor, target: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The student: a small encoder whose first weights come from its teacher where the shapes allow it."""
+"""The student: a small encoder, initialized from its teacher where the shapes allow it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cnlu.i18n import _
 from cnlu_pretrain.config import PretrainConfig
 
 EMBEDDING_STD = 0.05
-"""Standard deviation of the student's token embeddings at first. A layer norm follows, so it matters only to the
+"""Initial standard deviation of the student's token embeddings. A layer norm follows them, so it matters only to the
 optimizer and to the head, which scores the vocabulary with the same vectors."""
 
 
@@ -51,7 +51,7 @@ def layer_map(student: int, teacher: int) -> list[int]:
 def build_student(teacher: Any, keep: Tensor, config: PretrainConfig, pad: int) -> tuple[Any, list[str]]:
     """(an ELECTRA masked language model, which has BERT's layers and factorised embeddings; notes for the user).
 
-    `teacher` is an encoder of transformers, `keep` [N] the ids of its pieces that the student has. The student starts
+    `teacher` is an encoder of transformers, `keep` [N] the ids of the pieces that the student keeps. The student starts
     from the teacher's layers where its hidden_size and the structure of the layers are the same.
     """
     size, seed = config.encoder, config.run.seed

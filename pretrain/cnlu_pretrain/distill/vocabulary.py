@@ -19,7 +19,7 @@ from cnlu_pretrain.corpus.shards import Arrays, Shard
 
 @dataclass(frozen=True, kw_only=True)
 class SmallerCorpus(Corpus):
-    """A corpus in the ids of a smaller vocabulary; pieces that were left out read as the unknown token."""
+    """A corpus in the ids of a smaller vocabulary; pieces that were left out become the unknown token."""
 
     new_id: NDArray[np.int64]
     """[V] the new id of each id on disk"""
@@ -35,13 +35,13 @@ def kept_ids(corpus: Corpus, min_count: int) -> NDArray[np.int64]:
 
     Words of letters and digits can still be spelled: their `##` characters stay too. The vocabulary of Chinese BERT
     also has every Han character as a `##` piece, which its tokenizer never uses. Raises DataError where the tokenizer
-    is no WordPiece, whose pieces can be left out one by one.
+    is not WordPiece: pieces of other kinds cannot be left out one by one.
     """
     content = json.loads(corpus.tokenizer)
     if content["model"].get("type") != "WordPiece":
         raise DataError(
             corpus.folder,
-            _("was prepared with a tokenizer that is no WordPiece, so its vocabulary cannot be reduced"),
+            _("was prepared with a tokenizer that is not WordPiece, so its vocabulary cannot be reduced"),
             _("use a teacher of the BERT family"),
         )
     counts = np.zeros(corpus.vocabulary, np.int64)
@@ -56,7 +56,7 @@ def kept_ids(corpus: Corpus, min_count: int) -> NDArray[np.int64]:
 
 
 def smaller_corpus(corpus: Corpus, keep: NDArray[np.int64]) -> SmallerCorpus:
-    """The corpus as a tokenizer with the pieces `keep` alone would have made it, but for words with rare pieces."""
+    """The corpus as a tokenizer with only the pieces `keep` would encode it, except for words with rare pieces."""
     unknown = corpus.special_tokens.unknown
     assert unknown is not None  # a WordPiece has an unknown token
     new_id = np.full(corpus.vocabulary, int(np.searchsorted(keep, unknown)), np.int64)
@@ -76,7 +76,7 @@ def smaller_corpus(corpus: Corpus, keep: NDArray[np.int64]) -> SmallerCorpus:
 
 
 def _is_character(piece: str) -> bool:
-    """Whether the piece is one character that a text may have at this place."""
+    """Whether the piece is a single character, or a `##` continuation of one that is not Han."""
     continued = piece.startswith("##") and len(piece) == 3
     return (len(piece) == 1 and not piece.isspace()) or (continued and not is_han(piece[2]))
 
@@ -107,7 +107,7 @@ def _renumbered(tokens: SpecialTokens, new_id: NDArray[np.int64]) -> SpecialToke
 
 
 def _tokenizer(content: dict[str, Any], new_id: NDArray[np.int64], keep: NDArray[np.int64]) -> dict[str, Any]:
-    """The tokenizer.json with the pieces that are kept."""
+    """The tokenizer.json with the pieces `keep` alone."""
     kept = set(keep.tolist())
     vocabulary = content["model"]["vocab"]
     content["model"]["vocab"] = {
@@ -116,5 +116,5 @@ def _tokenizer(content: dict[str, Any], new_id: NDArray[np.int64], keep: NDArray
     content["added_tokens"] = [
         {**token, "id": int(new_id[token["id"]])} for token in content.get("added_tokens") or () if token["id"] in kept
     ]
-    content["post_processor"] = None  # written anew with the encoder
+    content["post_processor"] = None  # write_encoder makes a new one
     return content

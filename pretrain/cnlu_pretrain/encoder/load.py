@@ -38,14 +38,14 @@ class Loaded:
 
     model: Any
     head_is_new: bool
-    """Whether the head for masked language is new and is to be trained"""
+    """Whether the head for masked language modelling is new and is to be trained"""
     notes: list[str]
 
 
 def load_encoder(source: str, corpus: Corpus, config: RunConfig, trains_head: bool = True) -> Loaded:
     """The encoder of a directory or hub name, with embeddings for all tokens of the corpus.
 
-    `trains_head`: the objectives train the head for masked language, so that a missing one matters.
+    `trains_head`: the objectives train the head for masked language modelling, so that a missing one matters.
     Raises UsageError where there is none or the corpus was prepared with another tokenizer, DataError if it
     cannot be used.
     """
@@ -64,7 +64,7 @@ def load_encoder(source: str, corpus: Corpus, config: RunConfig, trains_head: bo
     head_is_new = bool(missing) and trains_head
     if head_is_new:
         notes.append(
-            f"{where}: has no head for masked language; a new one is added and trains alone for the first "
+            f"{where}: has no head for masked language modelling; a new one is added and trains alone for the first "
             f"{config.head_warmup} steps"
         )
     added = resize(model, corpus.vocabulary, corpus.manifest["added_tokens"])
@@ -95,7 +95,7 @@ def _masked_lm(directory: Path, config: RunConfig) -> tuple[Any, set[str]]:
     if not isinstance(settings, NezhaConfig) and type(settings) not in MODEL_FOR_MASKED_LM_MAPPING:
         raise DataError(
             directory,
-            _("{family} has no head for masked language", family=settings.model_type),
+            _("{family} has no head for masked language modelling", family=settings.model_type),
             _("name an encoder such as BERT"),
         )
     weights = read_weights(directory)
@@ -107,7 +107,7 @@ def _masked_lm(directory: Path, config: RunConfig) -> tuple[Any, set[str]]:
     except Exception as error:  # the exceptions depend on the family
         raise DataError(
             directory,
-            _("cannot be trained on masked language ({reason})", reason=one_line(error)),
+            _("cannot be trained by masked language modelling ({reason})", reason=one_line(error)),
             _("name another encoder"),
         ) from error
 
@@ -181,7 +181,7 @@ def generator_for(model: Any, share: float) -> Any:
 def resize(model: Any, vocabulary: int, pieces: Mapping[str, list[int]]) -> int:
     """Enlarge the vocabulary; returns the number of added vectors.
 
-    `pieces` maps a new id to the ids that the same text had before; the new vector is the mean of theirs.
+    `pieces` maps a new id to the ids that the same text had before; the new vector is the mean of their vectors.
     """
     vectors = model.get_input_embeddings()
     before = int(vectors.num_embeddings)

@@ -1,4 +1,4 @@
-"""NEZHA with a head for masked language, read from its published files and written back under the same names."""
+"""NEZHA with a head for masked tokens, read from its published files and written back under the same names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TIED = ("cls.predictions.decoder.weight", "cls.predictions.decoder.bias")
 
 
 class NezhaForMaskedLM(nn.Module):
-    """NEZHA and BERT's head (arXiv 1909.00204), with the interface of a transformers model, as far as it is used."""
+    """NEZHA (arXiv 1909.00204) with BERT's head, and the part of a transformers model's interface that is used."""
 
     base_model_prefix = "nezha"
 
@@ -66,13 +66,13 @@ def load_nezha(config: NezhaConfig, weights: dict[str, Tensor]) -> tuple[NezhaFo
     """(the model in float32, the names of missing weights); raises RuntimeError for a weight of another shape."""
     model = NezhaForMaskedLM(config)
     base, prefix = set(model.nezha.state_dict()), f"{model.base_model_prefix}."
-    given = {
+    renamed = {
         f"{prefix}{name}" if name in base else name: value.float()
         for name, value in rename_weights(weights, base).items()
     }
     expected = set(model.state_dict()) - set(_TIED)
-    model.load_state_dict({name: value for name, value in given.items() if name in expected}, strict=False)
-    return model, expected - set(given)
+    model.load_state_dict({name: value for name, value in renamed.items() if name in expected}, strict=False)
+    return model, expected - set(renamed)
 
 
 def save_nezha(folder: Path, model: NezhaForMaskedLM | NezhaModel) -> None:

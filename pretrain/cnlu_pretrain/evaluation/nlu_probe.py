@@ -50,12 +50,12 @@ def frame_accuracy(encoder: Path, examples: Examples, seed: int = 1) -> float:
                 )
             return float(dev["frame_accuracy"])
         _cnlu("evaluate", model, *examples.test, "--out", report)
-        found: dict[str, Any] = json.loads((report / "metrics.json").read_text("utf-8"))
-        return float(found["frame_accuracy"])
+        metrics: dict[str, Any] = json.loads((report / "metrics.json").read_text("utf-8"))
+        return float(metrics["frame_accuracy"])
 
 
 def _cnlu(*arguments: object) -> None:
-    done = subprocess.run([sys.executable, "-m", "cnlu", *map(str, arguments)], capture_output=True, text=True)
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["it failed"])[-1].removeprefix("cnlu: ")
+    process = subprocess.run([sys.executable, "-m", "cnlu", *map(str, arguments)], capture_output=True, text=True)
+    if process.returncode:
+        last = (process.stderr.strip().splitlines() or ["it failed"])[-1].removeprefix("cnlu: ")
         raise CnluError(f"cnlu {arguments[0]}", _("the NLU probe failed: {message}", message=last.rstrip(".")))

@@ -57,10 +57,10 @@ LABELS = {
 
 def warning(results: Sequence[ProbeResult], tolerance: float = 0.01) -> str | None:
     """A warning if the NLU accuracy is below its best although the loss has fallen since then, else None."""
-    known = [result for result in results if result.frames is not None and result.loss is not None]
-    if len(known) < 2:
+    complete = [result for result in results if result.frames is not None and result.loss is not None]
+    if len(complete) < 2:
         return None
-    last, best = known[-1], max(known, key=lambda result: result.frames or 0.0)
+    last, best = complete[-1], max(complete, key=lambda result: result.frames or 0.0)
     assert last.frames is not None and best.frames is not None and last.loss is not None and best.loss is not None
     if best.frames - last.frames > tolerance and last.loss < best.loss:
         return (

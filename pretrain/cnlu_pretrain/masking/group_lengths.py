@@ -1,7 +1,7 @@
 """Lengths of groups of words that fill a segment exactly and still follow the configured distribution.
 
 Lengths drawn one after another have to be cut at the end of the segment. Utterances end every five words, so n-grams
-configured as 40/30/20/10 % come out as 46/30/17/7 %. Here the groups of a segment of S words are drawn all together: a
+configured as 40/30/20/10 % come out as 46/30/17/7 %. Here all groups of a segment of S words are drawn together: a
 division into lengths k1, k2, ... has a probability proportional to w[k1] * w[k2] * ..., and the weights w are fitted
 for each S so that the expected shares of the lengths are the configured ones. For shares that do not rise with the
 length, that is possible wherever S is at least the longest length; otherwise the expected shares come as near as S
@@ -22,7 +22,7 @@ _LIMIT = 32
 are independent until this many words are left: its end hardly matters."""
 _ROUNDS = 60
 _LEAST = 1e-6
-"""The share of a length that is configured as 0: only used where the others leave a rest."""
+"""Replaces a configured share of 0, so that this length is only drawn where the other lengths cannot fill the rest."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class GroupLengths:
 
 
 def group_lengths(probabilities: list[float]) -> GroupLengths:
-    """For the probabilities of the lengths 1, 2, ..., K."""
+    """Fit the distribution to the probabilities of the lengths 1, 2, ..., K."""
     configured = np.maximum(np.array(probabilities) / sum(probabilities), _LEAST)
     longest = len(configured)
     limit = max(_LIMIT, 2 * longest)

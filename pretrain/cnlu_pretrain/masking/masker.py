@@ -165,9 +165,9 @@ class Masker:
     ) -> None:
         """Replace the whole words at the positions `at`.
 
-        A REPLACED word becomes a similar one, and [MASK] where the table has no similar word: MacBERT takes a random
-        word there, which misleads the encoder as often as the table has gaps. A RANDOM word of the table becomes
-        another word of the table with the same length. The random tokens of other words are `new` already.
+        A REPLACED word becomes a similar word, or [MASK] where the table has none: the random word that MacBERT takes
+        there would mislead the encoder at every gap of the table. A RANDOM word of the table becomes another word of
+        the table with the same length. The random tokens of other words are in `new` already.
         """
         assert self._similar is not None
         if not len(at):

@@ -34,8 +34,8 @@ class RandomTokens:
 def random_tokens(kinds: NDArray[np.integer], counts: NDArray[np.integer], ordinary: NDArray[np.int64]) -> RandomTokens:
     """Tokens to draw from, by the kind and the count of every id, [V] each; only the ids `ordinary` are drawn.
 
-    A kind with fewer than two ids in the text draws from all its ids alike. An id outside `ordinary`, such as [UNK],
-    is replaced by tokens of the most frequent kind. The counts sum to less than 2^32.
+    A kind with fewer than two ids in the text draws all its ids with equal probability. An id outside `ordinary`, such
+    as [UNK], is replaced by tokens of the most frequent kind. The counts sum to less than 2^32.
     """
     weight = np.zeros(len(kinds), np.int64)
     weight[ordinary] = counts[ordinary]

@@ -1,8 +1,8 @@
 """What is masked as a whole: tokens, words, n-grams of words, spans, entities.
 
 Every strategy divides the whole row into units, and each unit has the same probability of being masked. So no position
-and no word length is favoured. A walk from the left that picks n-grams until enough are masked would favour what it
-meets first.
+and no word length is favoured. A walk from the left that picks n-grams until enough are masked would favour the first
+ones.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class TensorBatch:
     order: Tensor
     """[B] 1 where a pair is out of order, -100 where there is no pair"""
     piece: Tensor | None = None
-    """[B, T] the number of each token's piece, -1 for padding; a token attends to its own piece. None: to its row"""
+    """[B, T] the number of each token's piece, -1 for padding; a token attends to its piece, or to its row if None"""
     position: Tensor | None = None
     """[B, T] the position of each token in its piece"""
 
@@ -75,7 +75,7 @@ class Pretrainer(nn.Module):
 
     @property
     def trained_model(self) -> Any:
-        """The transformers model to write: the encoder, and its head for masked language where that was trained."""
+        """The transformers model to write: the encoder, and its head for masked tokens where that was trained."""
         return self.model if self.config.trains_head else self.model.base_model
 
     def freeze_encoder(self, frozen: bool) -> None:
@@ -161,7 +161,7 @@ class Pretrainer(nn.Module):
 
 
 def model_inputs(config: Any, batch: TensorBatch) -> dict[str, Tensor]:
-    """What a transformers model with this config takes beside the tokens: attention mask, token types, positions."""
+    """The inputs of a transformers model with this config besides the tokens: mask, token types, positions."""
     inputs = {"attention_mask": batch.mask} if batch.mask is not None else {}
     if batch.piece is not None and batch.position is not None:
         same = batch.piece[:, None, :, None] == batch.piece[:, None, None, :]

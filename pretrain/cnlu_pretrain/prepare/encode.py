@@ -129,7 +129,7 @@ class LineEncoder:
 
 
 def encode(encoder: LineEncoder, item: Item) -> Encoded:
-    """For `in_order`; a worker process imports this module quickly."""
+    """The task of `in_order`: picklable, and in a module that a worker process imports quickly."""
     return encoder.encode(*item)
 
 
@@ -140,7 +140,7 @@ def _split(
     document: NDArray[np.int64],
     held_out: NDArray[np.bool_],
 ) -> tuple[Arrays, Arrays]:
-    """The kept and the held-out sentences; `document`, `held_out` [S]."""
+    """(training arrays, held-out arrays); `document`, `held_out` [S]."""
     of_token = np.repeat(held_out, sentences)
     changes = (np.diff(document, prepend=-1) != 0) | (np.diff(held_out, prepend=False) != 0)
     document = np.cumsum(changes)  # a gap splits a document in two

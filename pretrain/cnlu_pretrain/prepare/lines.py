@@ -54,13 +54,13 @@ def read_lines(block: Block) -> Lines:
 
 def _decoded(block: Block) -> str:
     data = block.data
-    strange = len(data) - len(data.translate(None, CONTROLS))
-    if not block.offset and strange > BINARY * len(data):
+    controls = len(data) - len(data.translate(None, CONTROLS))
+    if not block.offset and controls > BINARY * len(data):
         raise DataError(
             f"{block.source}:1",
             _(
                 "{count} of the first {total} bytes are control bytes, so this is binary or UTF-16",
-                count=strange,
+                count=controls,
                 total=len(data),
             ),
             _("leave the file out, or convert it to UTF-8"),

@@ -1,4 +1,4 @@
-"""Blocks of text to shards on disk, by several processes."""
+"""Encodes blocks of text in several processes and writes them as shards."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from cnlu_pretrain.corpus.corpus import tokenizer_fingerprint
 from cnlu_pretrain.prepare.new_vocabulary import CharacterCounts, Content, add_words, new_tokenizer
 
 USUAL_LIMIT = 512
-"""Tokens; whoever reads the corpus has its own limit."""
+"""Nominal token limit of the special tokens; each encoder that reads the corpus applies its own limit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class CorpusTokenizer:
     """A tokenizer with what the corpus needs to know about it."""
 
     content: str
-    """Of the tokenizer.json"""
+    """The content of the tokenizer.json"""
     special_tokens: SpecialTokens
     mask: int
     """The id of [MASK]"""
@@ -43,7 +43,7 @@ class CorpusTokenizer:
 
 
 def choose_tokenizer(encoder: str | None, new_vocab: int | None, add_tokens: Path | None) -> CorpusTokenizer:
-    """Raises UsageError or DataError for unusable files and for options that exclude each other."""
+    """The tokenizer for the options; raises UsageError or DataError for unusable files or conflicting options."""
     if (encoder is None) == (new_vocab is None):
         raise UsageError(
             "--encoder, --new-vocab",
@@ -95,6 +95,6 @@ def _mask_id(tokenizer: Tokenizer, settings: Content, where: str) -> int:
     named = settings.get("mask_token", "[MASK]")
     named = named.get("content") if isinstance(named, dict) else named
     for name in (str(named), "[MASK]", "<mask>"):
-        if (found := tokenizer.token_to_id(name)) is not None:
-            return int(found)
+        if (token_id := tokenizer.token_to_id(name)) is not None:
+            return int(token_id)
     raise DataError(where, _("its tokenizer has no [MASK], which pretraining needs"), _("name another encoder"))

@@ -42,7 +42,7 @@ class State:
 def save_checkpoint(
     folder: Path, state: State, module: nn.Module, optimizer: torch.optim.Optimizer, *, fingerprint: str, keep: int
 ) -> None:
-    """Write a checkpoint and keep the newest `keep`; raises CnluError, and deletes none, where it cannot be written."""
+    """Write a checkpoint and keep the newest `keep`; if it cannot be written, raises CnluError and deletes none."""
     target = folder / f"{PREFIX}{state.step:08}"
     new = folder / f".{target.name}.tmp"
     try:
@@ -78,7 +78,7 @@ def checkpoints(folder: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is that can be resumed."""
+    """The progress of a run that can be resumed."""
 
     step: int = 0
     plan: Sequence[int] = ()
@@ -87,20 +87,19 @@ class Progress:
 
 def progress_of(folder: Path) -> Progress:
     """The progress of the newest checkpoint; that of a new run where there is none, or it is damaged."""
-    found = checkpoints(folder)
     try:
-        metadata = json.loads((found[-1] / "state.json").read_text("utf-8"))
+        metadata = json.loads((checkpoints(folder)[-1] / "state.json").read_text("utf-8"))
         return Progress(metadata["step"], metadata["plan"])
     except (IndexError, OSError, ValueError, KeyError):
         return Progress()
 
 
 def load_checkpoint(folder: Path, fingerprint: str, module: nn.Module, optimizer: torch.optim.Optimizer) -> State:
-    """Load the newest checkpoint; raises UsageError where there is none, it is damaged, or it is of another run."""
-    found = checkpoints(folder)
-    if not found:
+    """Load the newest checkpoint; raises UsageError if there is none, it is damaged, or it belongs to another run."""
+    saved = checkpoints(folder)
+    if not saved:
         raise UsageError(folder, _("there is no checkpoint to resume from"), _("leave --resume out"))
-    newest = found[-1]
+    newest = saved[-1]
     try:
         metadata = json.loads((newest / "state.json").read_text("utf-8"))
         tensors = load_file(newest / "state.safetensors")

@@ -87,7 +87,7 @@ def fit(run: Run, state: State) -> State:
     log = Log(run.folder, steps=run.steps, done=state.step, device=run.accelerator.device, main=main)
     with contextlib.closing(log), stop_requested() as stop:
         run.plain.train()
-        if not state.step:  # the figures before training, to compare with
+        if not state.step:  # the baseline: accuracy before training
             _evaluate(run, state, run.phases[0], log)
             _probe(run, state, log)
         window, shared_stop = Window(), SharedStop(run.accelerator)

@@ -31,7 +31,7 @@ class RunModel:
 
 
 def load_run_model(request: RunRequest, corpus: Corpus) -> RunModel:
-    """A given encoder, random weights, or a student; raises CnluError for what cannot be trained on this corpus."""
+    """An existing encoder, a random one, or a student; raises CnluError if it cannot be trained on this corpus."""
     return _student(request, corpus) if request.teacher else _encoder(request, corpus)
 
 
@@ -47,7 +47,7 @@ def _encoder(request: RunRequest, corpus: Corpus) -> RunModel:
         check_isolation(model.base_model)
     torch.manual_seed(config.run.seed)
     generator = generator_for(model, objectives.generator_share) if objectives.replaced_token else None
-    torch.manual_seed(config.run.seed)  # the heads start alike with and without a generator
+    torch.manual_seed(config.run.seed)  # so that the heads start from the same weights with and without a generator
     plain = Pretrainer(model, objectives, str(request.encoder), generator)
     if config.run.checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})

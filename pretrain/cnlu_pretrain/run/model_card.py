@@ -32,7 +32,10 @@ def card(metadata: Mapping[str, Any]) -> str:
         *_table(results_of(metadata["history"]), objectives),
     ]
     if not objectives.trains_head:
-        lines += ["", "The encoder has no head for masked language, because these objectives do not train one."]
+        lines += [
+            "",
+            "The encoder has no head for masked language modelling, because these objectives do not train one.",
+        ]
     if "warning" in metadata:
         lines += ["", f"Warning: {metadata['warning']}"]
     lines += [

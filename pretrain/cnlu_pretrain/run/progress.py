@@ -129,8 +129,8 @@ class Log:
 
 def _reopen(path: Path, done: int) -> TextIO:
     """Open the log for appending after step `done`; a killed run may have logged steps that are repeated now."""
-    known = [line for line in read_log(path) if line["step"] <= done]
-    write_bytes(path, "".join(json.dumps(line) + "\n" for line in known).encode())
+    lines = [line for line in read_log(path) if line["step"] <= done]
+    write_bytes(path, "".join(json.dumps(line) + "\n" for line in lines).encode())
     return open(path, "a", encoding="utf-8")
 
 

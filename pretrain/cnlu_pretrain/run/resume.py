@@ -1,4 +1,4 @@
-"""Where a run starts: from nothing, from its newest checkpoint, or from the end of a finished run to extend it."""
+"""Where a run starts: at step 0, at its newest checkpoint, or at the end of a finished run that it extends."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def checkpoint_folder(request: RunRequest) -> Path:
 
 
 def extends(request: RunRequest, folder: Path) -> bool:
-    """Whether --resume with the checkpoint in `folder` extends the finished run whose encoder stands at --out."""
+    """Whether --resume with the checkpoint in `folder` extends the finished run whose encoder is at --out."""
     finished = resolve(request.out) / TRAINING
     return request.resume and bool(checkpoints(finished)) and (folder == finished or len(progress_of(folder).plan) > 1)
 
@@ -80,7 +80,7 @@ def _clear(folder: Path) -> None:
 
 
 def _copy_logs(encoder: Path, folder: Path) -> None:
-    """The log of the finished run, which the extension continues."""
+    """Copy the log of the finished run, which the extension continues."""
     if (encoder / "log.jsonl").exists():
         shutil.copyfile(encoder / "log.jsonl", folder / "log.jsonl")
     if (encoder / "tensorboard").exists():

@@ -1,4 +1,4 @@
-"""How many steps a run has, and with which rows."""
+"""The number of steps of a run, and the lengths of their rows."""
 
 from __future__ import annotations
 

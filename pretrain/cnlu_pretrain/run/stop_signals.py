@@ -39,10 +39,10 @@ def stop_requested() -> Iterator[Callable[[], int]]:
 
 
 class SharedStop:
-    """Agrees between all processes on a signal that any of them received, so that they save and leave together.
+    """Shares a signal that any process received with all processes, so that they save and stop at the same step.
 
-    The processes add up what they received at the end of every step, and read the sums one step later: by then they
-    are on the host, and no process waits for its device.
+    The processes sum the signals that they received at the end of every step, and read the sums one step later: by
+    then the sums are on the host, and no process waits for its device.
     """
 
     def __init__(self, accelerator: Accelerator) -> None:
@@ -51,7 +51,7 @@ class SharedStop:
         self._copied: torch.cuda.Event | None = None
 
     def __call__(self, received: int) -> int:
-        """The signal to act on now, or 0; `received` is what this process received so far. All processes call it."""
+        """The signal to act on now, or 0; `received` is that of this process. All processes must call this."""
         if self._accelerator.num_processes == 1:
             return received
         agreed = self._read()

@@ -108,7 +108,7 @@ def _readable(words: WordList, log: Callable[[str], None]) -> Neighbours:
 def build_table(
     candidates: Neighbours, config: SimilarConfig, antonyms: set[tuple[str, str]] | None = None
 ) -> WordTable:
-    """Keep neighbours of the same length that are purely Chinese, similar enough and no antonyms."""
+    """Keep neighbours of the same length that are purely Chinese, similar enough and not antonyms."""
     kept: Neighbours = {}
     for word, others in candidates.items():
         near = [

@@ -20,7 +20,7 @@ from cnlu_pretrain.prepare.sources import blocks, expand
 
 _MOST_CONTEXTS = 10_000
 """The most frequent words count as contexts; line breaks and punctuation marks are among them."""
-_AT_ONCE = 1 << 22  # tokens
+_AT_ONCE = 1 << 22  # tokens counted in one NumPy operation
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Contexts:
 
 
 def is_chinese(word: str) -> bool:
-    """Whether all characters are Chinese ones that a segmenter may join to words."""
+    """Whether the word consists of Chinese characters alone."""
     return bool(word) and bool((kinds_of(code_points(word)) == CHINESE).all())
 
 
@@ -99,8 +99,8 @@ def _count(
                 centre, context = word[tokens[at]], tokens[at + offset]
                 near, far = np.minimum(at, at + offset), np.maximum(at, at + offset)
                 valid = (centre >= 0) & (context < per_position) & (line[np.maximum(far - 1, near)] == line[near])
-                found = centre[valid] * (per_position * len(offsets)) + number * per_position + context[valid]
-                new, counts = np.unique(found, return_counts=True)
+                pairs = centre[valid] * (per_position * len(offsets)) + number * per_position + context[valid]
+                new, counts = np.unique(pairs, return_counts=True)
                 keys, totals = _merged(np.concatenate([keys, new]), np.concatenate([totals, counts]))
                 bar.update(len(at))
     return keys, totals

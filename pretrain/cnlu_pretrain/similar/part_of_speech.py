@@ -17,14 +17,14 @@ _FUNCTION = "updcry"
 def parts_of_speech(words: list[str]) -> NDArray[np.int64]:
     """[W] a number for the part of speech of each word; -1 where the dictionary does not have the word.
 
-    Single characters that are no function words are one class.
+    Single characters that are not function words are one class.
     """
-    wanted = set(words)
+    vocabulary = set(words)
     tags: dict[str, str] = {}
     with import_jieba().dt.get_dict_file() as file:
         for line in file:
             word, *columns = line.decode("utf-8").split()
-            if word in wanted and len(columns) == 2:
+            if word in vocabulary and len(columns) == 2:
                 tags[word] = columns[1]
     numbers: dict[str, int] = {}
     return np.array(

@@ -64,7 +64,7 @@ def talk(model, texts, nlu):
     agent = rasa.core.agent.Agent.load(model)
 
     async def go():
-        agent.processor.http_interpreter = RasaNLUHttpInterpreter(EndpointConfig(nlu))  # of this event loop
+        agent.processor.http_interpreter = RasaNLUHttpInterpreter(EndpointConfig(nlu))  # made in this event loop
         answers = [[answer.get("text") for answer in await agent.handle_text(text)] for text in texts]
         parsed = [await agent.parse_message(text) for text in texts]
         await agent.processor.http_interpreter.session.close()

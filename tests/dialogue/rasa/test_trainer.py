@@ -1,4 +1,4 @@
-"""The three ways to a model, without Rasa: the checks beforehand, the log lines, and the model directory."""
+"""The three ways to get a model, without Rasa: the checks beforehand, the log lines, and the model directory."""
 
 from __future__ import annotations
 
