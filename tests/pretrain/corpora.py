@@ -49,5 +49,5 @@ def sentences(corpus: Corpus) -> list[list[str]]:
 
 
 def corpus_files(corpus: Corpus) -> dict[str, bytes]:
-    """The content of each file but the manifest, which has times."""
+    """The content of each file except the manifest, which records the settings."""
     return {path.name: path.read_bytes() for path in corpus.folder.iterdir() if path.name != "manifest.json"}

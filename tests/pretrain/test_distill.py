@@ -130,7 +130,7 @@ def test_a_resumed_distillation_has_the_weights_of_an_uninterrupted_one(tmp_path
     assert same_weights(tmp_path / "whole", tmp_path / "resumed")
 
 
-def test_transformers_loads_the_student_without_the_weights_of_distillation_alone(tmp_path, corpus, tiny_encoder):
+def test_transformers_loads_the_student_and_no_weight_of_distillation_is_written(tmp_path, corpus, tiny_encoder):
     out = tmp_path / "student"
     distill(out, corpus, tiny_encoder, 2)
     model = AutoModelForMaskedLM.from_pretrained(out)

@@ -243,7 +243,7 @@ def test_similar_words_replace_whole_words_and_mask_replaces_a_word_without_simi
         similar=similar,
     )
     masked = mask(tokens, flags, 0, np.arange(300))
-    replaced = [(row, at) for row, at in np.argwhere(masked.mask_action == REPLACED)]
+    replaced = np.argwhere(masked.mask_action == REPLACED)
     words = {"".join(names[i] for i in masked.tokens[row, at : at + 2]) for row, at in replaced if text[at] == "价"}
     assert words == {"价钱", "票价"}
     pairs = {(text[at], names[masked.tokens[row, at]]) for row, at in replaced if text[at] in "买天"}

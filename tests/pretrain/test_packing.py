@@ -45,8 +45,8 @@ def arrays_of(documents: list[list[int]]) -> Arrays:
 def test_each_token_is_in_one_row_and_no_row_is_too_long(documents, room):
     arrays = arrays_of(documents)
     rows = pack(arrays.sentences, arrays.documents, room)
-    taken = np.concatenate([np.arange(a, a + n) for a, n in zip(rows.start, rows.size, strict=True)])
-    assert sorted(taken.tolist()) == list(range(len(arrays.tokens)))
+    covered = np.concatenate([np.arange(a, a + n) for a, n in zip(rows.start, rows.size, strict=True)])
+    assert sorted(covered.tolist()) == list(range(len(arrays.tokens)))
     for first, end in zip(rows.first[:-1], rows.first[1:], strict=True):
         assert rows.size[first:end].sum() + (end - first - 1) <= room
 
@@ -125,8 +125,8 @@ def test_a_row_of_one_sentence_has_no_order_label():
 def test_pairs_have_each_token_once_and_are_adjacent_in_one_document(documents, room):
     arrays = arrays_of(documents)
     rows = pair_rows(arrays, room, room + 1, 1)
-    taken = np.concatenate([np.arange(a, a + n) for a, n in zip(rows.start, rows.size, strict=True)])
-    assert sorted(taken.tolist()) == list(range(len(arrays.tokens)))
+    covered = np.concatenate([np.arange(a, a + n) for a, n in zip(rows.start, rows.size, strict=True)])
+    assert sorted(covered.tolist()) == list(range(len(arrays.tokens)))
     bounds = np.append(0, np.cumsum([sum(document) for document in documents]))
     for row, document in enumerate(rows.document):
         start, size = (array[rows.first[row] : rows.first[row + 1]] for array in (rows.start, rows.size))
