@@ -117,9 +117,19 @@ def rasa_python() -> str:
 @pytest.fixture(scope="session")
 def tiny_bert(build_once: BuildOnce) -> Path:
     """The directory of a random, narrow BERT whose vocabulary holds the worked domain's characters."""
+    return build_once("tiny-bert", lambda folder: _write_tiny_bert(folder, layers=2))
+
+
+@pytest.fixture(scope="session")
+def three_layer_bert(build_once: BuildOnce) -> Path:
+    """The directory of a tiny BERT with a third layer; the sentence vector `last_four` needs one."""
+    return build_once("three-layer-bert", lambda folder: _write_tiny_bert(folder, layers=3))
+
+
+def _write_tiny_bert(folder: Path, layers: int) -> None:
     pytest.importorskip("transformers", reason="an encoder needs the extra cnlu[train]")
     write = runpy.run_path(str(CHECKOUT / ".ci" / "tiny_bert.py"))["write_tiny_bert"]
-    return build_once("tiny-bert", lambda folder: write(folder, CHECKOUT / "corpora" / "railway" / "train"))
+    write(folder, CHECKOUT / "corpora" / "railway" / "train", layers)
 
 
 @pytest.fixture(scope="session")

@@ -18,8 +18,8 @@ from tests.training.encoder_training import load_tiny_encoder
 
 
 @pytest.mark.parametrize("kind", VIEWS)
-def test_padding_and_other_texts_do_not_change_a_sentence_vector(kind: str, tiny_bert: Path) -> None:
-    encoder = load_tiny_encoder(tiny_bert)
+def test_padding_and_other_texts_do_not_change_a_sentence_vector(kind: str, three_layer_bert: Path) -> None:
+    encoder = load_tiny_encoder(three_layer_bert)
     reader = AlignedEncoder(encoder.aligned_encoder.backbone, kind, 0).eval()
     short, long = (encoder.tokenizer.encode(text) for text in ("去北京", "帮我看看明天去上海的票"))
 
@@ -34,8 +34,8 @@ def test_padding_and_other_texts_do_not_change_a_sentence_vector(kind: str, tiny
     assert not torch.allclose(beside[0], beside[1], atol=1e-3)
 
 
-def test_a_text_without_tokens_has_a_finite_sentence_vector(tiny_bert: Path) -> None:
-    encoder = load_tiny_encoder(tiny_bert)
+def test_a_text_without_tokens_has_a_finite_sentence_vector(three_layer_bert: Path) -> None:
+    encoder = load_tiny_encoder(three_layer_bert)
     inputs = {name: torch.from_numpy(array) for name, array in pad_tokens([encoder.tokenizer.encode(" ")], 1).items()}
     for kind in VIEWS:
         assert torch.isfinite(AlignedEncoder(encoder.aligned_encoder.backbone, kind, 0).eval()(**inputs).views).all()

@@ -1,4 +1,4 @@
-"""What the tests of pretraining share: a tiny encoder of characters, and domain text."""
+"""Fixtures of the tests of pretraining: domain text, a character tokenizer, a tiny encoder and a corpus."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ RAILWAY = Path(__file__).resolve().parents[2] / "corpora" / "railway" / "text"
 
 @pytest.fixture(scope="session")
 def railway_lines() -> list[str]:
+    """The lines of the railway text."""
     return [line for path in sorted(RAILWAY.glob("*.txt")) for line in path.read_text("utf-8").split("\n") if line]
 
 

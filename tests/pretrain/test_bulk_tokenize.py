@@ -1,4 +1,4 @@
-"""Tokens read in bulk are the tokenizer's own."""
+"""Lines tokenized in bulk have the tokens that the tokenizer gives for each line alone."""
 
 from __future__ import annotations
 
@@ -37,44 +37,40 @@ ANYTHING = st.characters(exclude_characters="\n", exclude_categories=("Cs",))
 LINE = st.text(ANYTHING, max_size=12) | st.lists(st.sampled_from(PIECES), max_size=8).map("".join)
 
 
-def alone(tokenizer: Tokenizer, lines: list[str]) -> tuple[list[int], list[int]]:
-    """Ids and first characters as the library gives them, line by line."""
-    ids, places, offset = [], [], 0
-    for line in lines:
-        found = tokenizer.encode(line, add_special_tokens=False)
-        ids += found.ids
-        places += [offset + start for start, _ in found.offsets]
-        offset += len(line) + 1
-    return ids, places
-
-
-def the_library(content: str) -> Tokenizer:
+def tokenize_each_line(content: str, lines: list[str]) -> tuple[list[int], list[int]]:
+    """The ids and first characters that the library tokenizers gives, line by line."""
     tokenizer = Tokenizer.from_str(content)
     tokenizer.encode_special_tokens = True
-    return tokenizer
+    ids, starts, offset = [], [], 0
+    for line in lines:
+        encoding = tokenizer.encode(line, add_special_tokens=False)
+        ids += encoding.ids
+        starts += [offset + start for start, _ in encoding.offsets]
+        offset += len(line) + 1
+    return ids, starts
+
+
+def tokenize_in_bulk(content: str, lines: list[str]) -> tuple[list[int], list[int]]:
+    ids, starts = BulkTokenizer(content).read("\n".join(lines))
+    return ids.tolist(), starts.tolist()
 
 
 @given(lines=st.lists(LINE, max_size=5))
-def test_ids_are_the_tokenizer_s_own_whatever_the_text(tokenizer, lines):
-    ids, places = BulkTokenizer(tokenizer).read("\n".join(lines))
-    expected_ids, expected_places = alone(the_library(tokenizer), lines)
-    assert ids.tolist() == expected_ids
-    assert places.tolist() == expected_places
+def test_any_text_has_the_tokens_of_the_tokenizer(tokenizer, lines):
+    assert tokenize_in_bulk(tokenizer, lines) == tokenize_each_line(tokenizer, lines)
 
 
 @given(lines=st.lists(LINE, max_size=4))
-def test_so_are_those_of_a_tokenizer_with_added_words(tokenizer, tmp_path_factory, lines):
+def test_any_text_has_the_tokens_of_a_tokenizer_with_added_words(tokenizer, tmp_path_factory, lines):
     path = tmp_path_factory.mktemp("words") / "words.txt"
     path.write_text("买票\n囍\n", "utf-8")
     content = json.dumps(add_words(json.loads(tokenizer), path)[0], ensure_ascii=False)
-    ids, places = BulkTokenizer(content).read("\n".join(lines))
-    assert (ids.tolist(), places.tolist()) == alone(the_library(content), lines)
+    assert tokenize_in_bulk(content, lines) == tokenize_each_line(content, lines)
 
 
 @pytest.mark.parametrize("name", ["bge-small-zh-v1.5", "simbert-tiny"])
-def test_real_tokenizers_read_real_text_alike(shared, railway_lines, name):
+def test_railway_text_has_the_tokens_of_real_tokenizers(shared, railway_lines, name):
     from cnlu.encoder.tokenizer import read_tokenizer
 
     content = json.dumps(read_tokenizer(shared / "weights" / name)[0], ensure_ascii=False)
-    ids, places = BulkTokenizer(content).read("\n".join(railway_lines))
-    assert (ids.tolist(), places.tolist()) == alone(the_library(content), railway_lines)
+    assert tokenize_in_bulk(content, railway_lines) == tokenize_each_line(content, railway_lines)

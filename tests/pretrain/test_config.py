@@ -1,4 +1,4 @@
-"""The shipped settings are the defaults; those that cannot work together are refused."""
+"""The shipped settings are the defaults, and settings that cannot work together are refused."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from cnlu_pretrain.config import MaskingConfig, ObjectivesConfig, PretrainConfig
 from cnlu_pretrain.load_config import RENAMED, load_config
 
 
-def test_the_shipped_file_holds_every_setting_at_its_default(checkout: Path) -> None:
+def test_the_shipped_file_has_every_setting_at_its_default(checkout: Path) -> None:
     path = checkout / "configs" / "pretrain.yaml"
     assert path.read_text("utf-8") == to_yaml(PretrainConfig())
     assert build_config(read_values(path, [], PretrainConfig), kind=PretrainConfig) == PretrainConfig()
 
 
-def test_a_misspelt_setting_is_answered_with_the_nearest() -> None:
+def test_the_message_about_a_misspelt_setting_suggests_the_nearest_name() -> None:
     with pytest.raises(UsageError, match="masking.rat.*did you mean 'rate'"):
         build_config({"masking": {"rat": 0.3}}, kind=PretrainConfig)
     with pytest.raises(UsageError, match="'mask'.*did you mean 'masking'"):
@@ -26,7 +26,7 @@ def test_a_misspelt_setting_is_answered_with_the_nearest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "says"),
+    ("build", "message"),
     [
         (lambda: MaskingConfig(ngram_shares="a b"), "40 30 20 10"),
         (lambda: ObjectivesConfig(masked=0), "nothing to learn"),
@@ -36,13 +36,13 @@ def test_a_misspelt_setting_is_answered_with_the_nearest() -> None:
         (lambda: PretrainConfig(run=RunConfig(long_share=0.5)), "run.long_length: 0"),
     ],
 )
-def test_settings_that_cannot_work_are_refused(make, says) -> None:
-    with pytest.raises(UsageError, match=says):
-        make()
+def test_settings_that_have_no_effect_or_cannot_work_are_refused(build, message) -> None:
+    with pytest.raises(UsageError, match=message):
+        build()
 
 
 @pytest.mark.parametrize(("old", "new"), RENAMED.items())
-def test_an_old_name_is_answered_with_the_new_one(tmp_path: Path, old: str, new: str) -> None:
+def test_the_message_about_an_old_name_gives_the_new_name(tmp_path: Path, old: str, new: str) -> None:
     section, _, name = old.partition(".")
     with pytest.raises(UsageError, match=rf"{old} is now called {new};"):
         load_config(None, [f"{section}.{name or 'x'}=1"] if name else [f"{section}=1"])

@@ -1,4 +1,4 @@
-"""A student learns from its teacher: its vocabulary, its first weights, its losses, the command."""
+"""Distillation: the student's vocabulary, its first weights, its losses and the command."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from transformers import AutoModelForMaskedLM, BertConfig, BertForMaskedLM
 
@@ -19,10 +18,10 @@ from cnlu_pretrain.corpus.corpus import open_corpus
 from cnlu_pretrain.distill.student import build_student, factorize, layer_map
 from cnlu_pretrain.distill.vocabulary import kept_ids, smaller_corpus
 from cnlu_pretrain.encoder.load import load_encoder
-from cnlu_pretrain.run import loop
 from cnlu_pretrain.run.model import for_distillation
 from cnlu_pretrain.run.request import RunRequest
 from cnlu_pretrain.run.run import run
+from tests.pretrain.runs import killed_at, read_log, same_weights, weights_of
 
 SIZE = ArchitectureConfig(
     num_hidden_layers=1, hidden_size=32, embedding_size=16, num_attention_heads=2, intermediate_size=32
@@ -33,7 +32,7 @@ RUN = {"length": 64, "batch_tokens": 512, "evaluate_every": 50, "precision": "fl
 def distill(out: Path, corpus: Path, teacher: Path, steps: int, resume: bool = False, **run_settings) -> list[str]:
     settings = RunConfig(**{**RUN, "learning_rate": 2e-3, "checkpoint_every": 3, "log_every": 5, **run_settings})
     config = for_distillation(PretrainConfig(encoder=SIZE, run=settings))
-    lines: list[str] = []
+    messages: list[str] = []
     request = RunRequest(
         corpus=corpus,
         out=out,
@@ -44,8 +43,8 @@ def distill(out: Path, corpus: Path, teacher: Path, steps: int, resume: bool = F
         force=True,
         resume=resume,
     )
-    run(request, lines.append)
-    return lines
+    run(request, messages.append)
+    return messages
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +59,12 @@ def teacher(opened, tiny_encoder):
 
 def test_the_student_keeps_characters_and_frequent_pieces(opened):
     pieces = json.loads(opened.tokenizer)["model"]["vocab"]
-    keep = set(kept_ids(opened, min_count=10**9).tolist())
-    assert {"[CLS]", "[MASK]", "票", "a", "##a", "7"} <= {piece for piece, i in pieces.items() if i in keep}
+    kept = set(kept_ids(opened, min_count=10**9).tolist())
+    assert {"[CLS]", "[MASK]", "票", "a", "##a", "7"} <= {piece for piece, i in pieces.items() if i in kept}
 
 
-def test_the_smaller_tokenizer_reads_text_into_the_ids_of_the_smaller_corpus(opened, railway_lines):
-    keep = kept_ids(opened, min_count=1)[:-40]  # leaves out pieces that the text has
+def test_the_smaller_tokenizer_gives_the_ids_of_the_smaller_corpus(opened, railway_lines):
+    keep = kept_ids(opened, min_count=1)[:-40]  # some pieces of the text are left out
     smaller = smaller_corpus(opened, keep)
     ids = Tokenizer.from_str(smaller.tokenizer).encode(railway_lines[3].lower(), add_special_tokens=False).ids
     old = Tokenizer.from_str(opened.tokenizer).encode(railway_lines[3].lower(), add_special_tokens=False).ids
@@ -73,12 +72,12 @@ def test_the_smaller_tokenizer_reads_text_into_the_ids_of_the_smaller_corpus(ope
     assert smaller.vocabulary == len(keep) == Tokenizer.from_str(smaller.tokenizer).get_vocab_size()
 
 
-def test_left_out_pieces_become_the_unknown_token(opened):
+def test_pieces_that_are_left_out_become_the_unknown_token(opened):
     keep = kept_ids(opened, min_count=1)[:-40]
     smaller, shard = smaller_corpus(opened, keep), opened.shards[0]
-    gone = ~np.isin(opened.read(shard).tokens, keep)
-    assert gone.any()
-    assert (smaller.read(shard).tokens[gone] == smaller.special_tokens.unknown).all()
+    left_out = ~np.isin(opened.read(shard).tokens, keep)
+    assert left_out.any()
+    assert (smaller.read(shard).tokens[left_out] == smaller.special_tokens.unknown).all()
 
 
 @pytest.mark.parametrize(("student", "teacher", "layers"), [(2, 4, [2, 4]), (3, 12, [4, 8, 12]), (1, 6, [6])])
@@ -98,58 +97,46 @@ def test_a_student_of_the_teachers_size_starts_as_the_teacher(opened, teacher):
     student, _notes = build_student(teacher, keep, config, pad=0)
     ids = torch.arange(20, 50)[None]
     with torch.no_grad():
-        own = student.eval().electra(input_ids=ids).last_hidden_state
-        assert torch.allclose(own, teacher(input_ids=keep[ids]).last_hidden_state, atol=1e-5)
+        hidden = student.eval().electra(input_ids=ids).last_hidden_state
+        assert torch.allclose(hidden, teacher(input_ids=keep[ids]).last_hidden_state, atol=1e-5)
 
 
-def test_factorised_embeddings_of_full_rank_lose_nothing(opened, teacher):
+def test_factorized_embeddings_of_full_rank_are_exact(opened, teacher):
     keep = torch.from_numpy(kept_ids(opened, min_count=1))
     with torch.no_grad():
         factors = factorize(teacher, keep, rank=32)
     assert factors.kept == pytest.approx(1.0, abs=1e-5)
 
 
-def test_a_student_of_another_width_starts_from_random_weights_and_says_so(opened, teacher):
+def test_a_student_of_another_width_notes_that_it_starts_from_random_weights(opened, teacher):
     keep = torch.from_numpy(kept_ids(opened, min_count=1))
     size = ArchitectureConfig(num_hidden_layers=1, hidden_size=48, num_attention_heads=2, intermediate_size=64)
     _student, notes = build_student(teacher, keep, PretrainConfig(encoder=size), pad=0)
     assert "random weights" in notes[0]
 
 
-def test_the_student_comes_closer_to_its_teacher(tmp_path, corpus, tiny_encoder):
+def test_the_hidden_states_of_the_student_approach_those_of_its_teacher(tmp_path, corpus, tiny_encoder):
     distill(tmp_path / "student", corpus, tiny_encoder, 60, checkpoint_every=1000)
-    log = [json.loads(line) for line in (tmp_path / "student" / "log.jsonl").read_text("utf-8").splitlines()]
-    steps = [line for line in log if "hidden" in line]
+    steps = [line for line in read_log(tmp_path / "student") if "hidden" in line]
     assert steps[-1]["hidden"]["loss"] < 0.7 * steps[0]["hidden"]["loss"]
     assert steps[-1]["sentence"]["accuracy"] > steps[0]["sentence"]["accuracy"]  # the mean cosine
 
 
-def test_an_interrupted_distillation_resumes_as_if_it_had_not_been(tmp_path, corpus, tiny_encoder, monkeypatch):
+def test_a_resumed_distillation_has_the_weights_of_an_uninterrupted_one(tmp_path, corpus, tiny_encoder):
     distill(tmp_path / "whole", corpus, tiny_encoder, 6)
-    step, steps = loop._step, []
-
-    def dies(*arguments):
-        steps.append(1)
-        if len(steps) == 5:
-            raise RuntimeError("killed")
-        return step(*arguments)
-
-    monkeypatch.setattr(loop, "_step", dies)
-    with pytest.raises(RuntimeError):
-        distill(tmp_path / "parts", corpus, tiny_encoder, 6)
-    monkeypatch.setattr(loop, "_step", step)
-    distill(tmp_path / "parts", corpus, tiny_encoder, 6, resume=True)
-    whole, parts = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "parts"))
-    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    with killed_at(step=4):
+        distill(tmp_path / "resumed", corpus, tiny_encoder, 6)
+    distill(tmp_path / "resumed", corpus, tiny_encoder, 6, resume=True)
+    assert same_weights(tmp_path / "whole", tmp_path / "resumed")
 
 
-def test_the_written_student_is_a_small_encoder_of_transformers(tmp_path, corpus, tiny_encoder):
+def test_transformers_loads_the_student_and_no_weight_of_distillation_is_written(tmp_path, corpus, tiny_encoder):
     out = tmp_path / "student"
     distill(out, corpus, tiny_encoder, 2)
     model = AutoModelForMaskedLM.from_pretrained(out)
     assert model.config.embedding_size == 16 and model.config.num_hidden_layers == 1
     assert "distilled from" in (out / "README.md").read_text("utf-8")
-    assert not [name for name in load_file(out / "model.safetensors") if "maps" in name or "teacher" in name]
+    assert not [name for name in weights_of(out) if "maps" in name or "teacher" in name]
 
 
 def test_a_teacher_with_another_vocabulary_is_refused(tmp_path, corpus, tokenizer, capsys):
@@ -166,7 +153,7 @@ def test_a_teacher_with_another_vocabulary_is_refused(tmp_path, corpus, tokenize
     assert not (tmp_path / "out").exists()
 
 
-def test_settings_that_exclude_a_teacher_are_refused():
+def test_settings_that_do_not_work_with_a_teacher_are_refused():
     with pytest.raises(UsageError, match=r"run\.isolate"):
         for_distillation(PretrainConfig(run=RunConfig(isolate="document")))
     with pytest.raises(UsageError, match=r"objectives\.replaced_token"):

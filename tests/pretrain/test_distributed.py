@@ -1,8 +1,7 @@
-"""Two processes on the CPU: every objective trains, and all processes stop together."""
+"""Two processes on the CPU: they have the losses of one, each objective trains, and they stop together."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -11,9 +10,13 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-SETTINGS = {
+from tests.pretrain.runs import SMALL, masked_losses, read_log
+
+RANDOM = ["--init", "random"]
+SETTINGS: dict[str, object] = {
     "run.length": 64,
     "run.batch_tokens": 256,
     "run.log_every": 1,
@@ -28,26 +31,11 @@ SETTINGS = {
 }
 
 
-def command(corpus: Path, out: Path, steps: int, **settings: object) -> list[str]:
-    """The words after `python -m`; `settings` with `__` for the dot."""
-    values = SETTINGS | {name.replace("__", "."): value for name, value in settings.items()}
-    return [
-        *(
-            "cnlu",
-            "pretrain",
-            "run",
-            str(corpus),
-            "--out",
-            str(out),
-            "--init",
-            "random",
-            "--max-steps",
-            str(steps),
-            "--device",
-            "cpu",
-        ),
-        *(word for name, value in values.items() for word in ("--set", f"{name}={value}")),
-    ]
+def command(corpus: Path, out: Path, steps: int, source: list[str], settings: dict[str, object]) -> list[str]:
+    """The words after `python -m`; `source` is the option that names the encoder or its initialization."""
+    run = ["cnlu", "pretrain", "run", str(corpus), "--out", str(out), *source]
+    options = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+    return [*run, "--max-steps", str(steps), "--device", "cpu", *options]
 
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -55,26 +43,38 @@ TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "
 
 
 @pytest.mark.slow
+def test_two_processes_with_gradient_accumulation_have_the_losses_of_one(tmp_path, corpus, tiny_encoder):
+    settings = {f"run.{name}": value for name, value in {**SMALL, "dropout": 0.0, "accumulate": 2}.items()}
+    one, two = tmp_path / "one", tmp_path / "two"
+    for out, start in ((one, [sys.executable, "-m"]), (two, TORCHRUN)):
+        words = [*start, *command(corpus, out, 6, ["--encoder", str(tiny_encoder)], settings)]
+        done = subprocess.run(words, env=ENVIRONMENT, capture_output=True)
+        assert not done.returncode, done.stderr.decode()[-2000:]
+    losses, others = masked_losses(one), masked_losses(two)
+    assert losses.keys() == others.keys() and len(losses) >= 3
+    assert np.allclose(list(losses.values()), list(others.values()), atol=2e-4)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "objectives",
     [
-        {"objectives__replaced_token": 50},
-        {"objectives__masked": 0, "objectives__span_boundary": 1},
-        {"objectives__masked": 0, "objectives__order": "sop"},
+        {"objectives.replaced_token": 50},
+        {"objectives.masked": 0, "objectives.span_boundary": 1},
+        {"objectives.masked": 0, "objectives.order": "sop"},
     ],
     ids=["rtd", "sbo alone", "sop alone"],
 )
-def test_an_objective_that_leaves_the_head_out_trains_in_two_processes(tmp_path, corpus, objectives):
-    words = [*TORCHRUN, *command(corpus, tmp_path / "e", 3, **objectives)]
+def test_an_objective_without_the_masked_language_head_trains_in_two_processes(tmp_path, corpus, objectives):
+    words = [*TORCHRUN, *command(corpus, tmp_path / "e", 3, RANDOM, SETTINGS | objectives)]
     done = subprocess.run(words, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
     assert not done.returncode, [line for line in done.stderr.splitlines() if "Error" in line][:2]
-    lines = [json.loads(line) for line in (tmp_path / "e" / "log.jsonl").read_text("utf-8").splitlines()]
-    assert [line["step"] for line in lines if "tokens_per_second" in line] == [1, 2, 3]
+    assert [line["step"] for line in read_log(tmp_path / "e") if "tokens_per_second" in line] == [1, 2, 3]
 
 
 @pytest.mark.slow
 def test_a_signal_to_one_process_stops_both_with_one_checkpoint(tmp_path, corpus):
-    words = [sys.executable, "-m", *command(corpus, tmp_path / "e", 1_000_000)]
+    words = [sys.executable, "-m", *command(corpus, tmp_path / "e", 1_000_000, RANDOM, SETTINGS)]
     processes = [
         subprocess.Popen(words, env=environment_of(rank, port), stderr=subprocess.PIPE, text=True)
         for port in [free_port()]

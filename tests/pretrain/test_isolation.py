@@ -1,4 +1,4 @@
-"""Packed rows whose texts do not attend to each other."""
+"""Isolated texts: the texts of a packed row do not attend to each other."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def opened(corpus) -> Corpus:
 def batch_of(corpus: Corpus, isolate: str, rows: int = 6) -> TensorBatch:
     layout = Layout(corpus.special_tokens, 64, "none", isolate)
     arrays = corpus.read(corpus.shards[0])
-    which = np.arange(rows)
-    batch = assemble(arrays, layout.rows(arrays), which, layout, rng.keys(0, 0, which))
+    indices = np.arange(rows)
+    batch = assemble(arrays, layout.rows(arrays), indices, layout, rng.keys(0, 0, indices))
     masker = Masker(MaskingConfig(), seed=1, mask=corpus.mask, random_tokens=random_tokens_of(corpus))
-    return next(parts(batch, masker(batch.tokens, batch.flags, 0, which), 1, torch.device("cpu")))
+    return next(parts(batch, masker(batch.tokens, batch.flags, 0, indices), 1, torch.device("cpu")))
 
 
 @pytest.mark.parametrize("isolate", ["document", "sentence"])
-def test_an_isolated_text_reads_as_it_would_alone(opened, tiny_encoder, isolate):
+def test_an_isolated_text_has_the_hidden_states_of_the_text_alone(opened, tiny_encoder, isolate):
     model = load_encoder(str(tiny_encoder), opened, RunConfig(dropout=0)).model.base_model.eval()
     batch = batch_of(opened, isolate)
     together = model(input_ids=batch.tokens, **model_inputs(model.config, batch)).last_hidden_state
@@ -54,35 +54,36 @@ def test_every_isolated_text_has_its_own_special_tokens(opened):
     assert int((batch.originals() == last).sum()) == int(starts.sum())
 
 
-def test_sentences_are_isolated_one_by_one(opened):
+def test_each_sentence_is_isolated(opened):
     batch, arrays = batch_of(opened, "sentence"), opened.read(opened.shards[0])
-    real = [int((batch.piece[0] == piece).sum()) - 2 for piece in range(int(batch.piece[0].max()) + 1)]
-    assert set(real) <= set(arrays.sentences.tolist())
+    lengths = [int((batch.piece[0] == piece).sum()) - 2 for piece in range(int(batch.piece[0].max()) + 1)]
+    assert set(lengths) <= set(arrays.sentences.tolist())
 
 
-def test_rows_without_isolation_have_neither_pieces_nor_positions(opened):
+def test_rows_without_isolation_have_no_pieces_and_no_positions(opened):
     batch = batch_of(opened, "none")
     assert batch.piece is None and batch.position is None
 
 
-def test_the_original_tokens_come_back_from_a_masked_batch(opened):
-    layout, which = Layout(opened.special_tokens, 64, "none"), np.arange(6)
+def test_a_masked_batch_restores_the_original_tokens(opened):
+    layout, indices = Layout(opened.special_tokens, 64, "none"), np.arange(6)
     arrays = opened.read(opened.shards[0])
-    rows = assemble(arrays, layout.rows(arrays), which, layout, rng.keys(0, 0, which))
+    rows = assemble(arrays, layout.rows(arrays), indices, layout, rng.keys(0, 0, indices))
     masker = Masker(MaskingConfig(rate=0.4), seed=1, mask=opened.mask, random_tokens=random_tokens_of(opened))
-    masked = masker(rows.tokens, rows.flags, 0, which)
+    masked = masker(rows.tokens, rows.flags, 0, indices)
     for fixed in (0.0, 0.4):
         (part,) = parts(rows, masked, 1, torch.device("cpu"), fixed)
         assert not torch.equal(part.tokens, torch.from_numpy(rows.tokens))
         assert torch.equal(part.originals(), torch.from_numpy(rows.tokens))
 
 
-@pytest.mark.parametrize("settings", [{"objectives": ObjectivesConfig(order="sop")}, {"attention": "eager"}])
-def test_isolation_is_refused_where_it_has_no_effect(settings):
-    sections = {name: value for name, value in settings.items() if name == "objectives"}
-    more = {name: value for name, value in settings.items() if name != "objectives"}
+@pytest.mark.parametrize(
+    ("objectives", "run_settings"),
+    [(ObjectivesConfig(order="sop"), {}), (ObjectivesConfig(), {"attention": "eager"})],
+)
+def test_isolation_is_refused_where_it_has_no_effect(objectives, run_settings):
     with pytest.raises(UsageError, match=r"run\.isolate: has no effect with"):
-        PretrainConfig(run=RunConfig(isolate="sentence", **more), **sections)
+        PretrainConfig(run=RunConfig(isolate="sentence", **run_settings), objectives=objectives)
 
 
 @pytest.mark.parametrize("family", ["bert", "electra", "ernie", "distilbert"])

@@ -1,4 +1,4 @@
-"""Continued pretraining of a NEZHA: from its published names to an encoder that fine-tuning loads."""
+"""Continued pretraining of NEZHA, from the weight names of its releases to an encoder that fine-tuning loads."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from transformers import BertConfig, BertForMaskedLM
 from cnlu.encoder.load import load_encoder as load_pretrained
 from cnlu.encoder.nezha import NezhaConfig, NezhaModel
 from cnlu.errors import DataError
-from cnlu_pretrain.config import ObjectivesConfig, PretrainConfig, RunConfig
+from cnlu_pretrain.config import ObjectivesConfig, RunConfig
 from cnlu_pretrain.corpus.corpus import open_corpus
 from cnlu_pretrain.encoder.load import load_encoder, resize
-from cnlu_pretrain.run.request import RunRequest
-from cnlu_pretrain.run.run import run
+from tests.pretrain.runs import masked_losses, pretrain
+
+WEIGHTS = "model.safetensors"
+SETTINGS = {"log_every": 1, "evaluate_every": 100, "checkpoint_every": 100, "dropout": 0.0, "head_warmup": 2}
 
 
 @pytest.fixture(params=["bert.", "nezha.", ""])
 def nezha(request, tmp_path, tokenizer) -> Path:
-    """A tiny random NEZHA without a head, under the names of a release."""
+    """A tiny random NEZHA without a head, with the weight names of a release."""
     torch.manual_seed(1)
     size = len(json.loads(tokenizer)["model"]["vocab"])
     config = NezhaConfig(
@@ -43,29 +45,13 @@ def nezha(request, tmp_path, tokenizer) -> Path:
     return folder
 
 
-WEIGHTS = "model.safetensors"
 one_release = pytest.mark.parametrize("nezha", ["bert."], indirect=True)
 
 
-def trained(out: Path, corpus: Path, encoder: Path, steps: int, head_warmup: int = 2, **objectives) -> list[str]:
-    settings = {"length": 64, "batch_tokens": 512, "learning_rate": 1e-3, "precision": "float32", "dropout": 0.0}
-    reporting = {"log_every": 1, "evaluate_tokens": 1000}
-    config = PretrainConfig(
-        run=RunConfig(**settings, **reporting, head_warmup=head_warmup), objectives=ObjectivesConfig(**objectives)
-    )
-    log: list[str] = []
-    run(
-        RunRequest(corpus=corpus, out=out, config=config, encoder=str(encoder), max_steps=steps, device="cpu"),
-        log.append,
-    )
-    return log
-
-
-def test_it_is_pretrained_further_and_fine_tuning_loads_the_result(tmp_path, corpus, nezha):
-    log = trained(tmp_path / "e", corpus, nezha, steps=20)
+def test_pretraining_lowers_the_loss_and_fine_tuning_loads_the_result(tmp_path, corpus, nezha):
+    log = pretrain(tmp_path / "e", corpus, nezha, steps=20, **SETTINGS)
     assert any("no head for masked language" in line for line in log)
-    losses = [json.loads(line) for line in (tmp_path / "e" / "log.jsonl").read_text("utf-8").splitlines()]
-    losses = [line["masked"]["loss"] for line in losses if "masked" in line]
+    losses = list(masked_losses(tmp_path / "e").values())
     assert sum(losses[-3:]) < sum(losses[:3])
     config = json.loads((tmp_path / "e" / "config.json").read_text("utf-8"))
     assert (config["model_type"], config["max_relative_position"]) == ("nezha", 8)
@@ -76,27 +62,27 @@ def test_it_is_pretrained_further_and_fine_tuning_loads_the_result(tmp_path, cor
 
 
 @one_release
-def test_its_head_is_continued_and_not_made_anew(tmp_path, corpus, nezha):
-    trained(tmp_path / "first", corpus, nezha, steps=4)
+def test_a_second_run_continues_the_trained_head(tmp_path, corpus, nezha):
+    pretrain(tmp_path / "first", corpus, nezha, steps=4, **SETTINGS)
     loaded = load_encoder(str(tmp_path / "first"), open_corpus(corpus), RunConfig(length=64))
     assert not loaded.head_is_new and loaded.notes == []
     written = load_file(tmp_path / "first" / WEIGHTS)
-    own = loaded.model.state_dict()
-    assert {name for name in written if name.startswith("cls.")} and all(
-        torch.equal(own[name], value) for name, value in written.items()
-    )
+    weights = loaded.model.state_dict()
+    assert any(name.startswith("cls.") for name in written)
+    assert all(torch.equal(weights[name], value) for name, value in written.items())
 
 
 @one_release
-def test_the_head_s_warm_up_leaves_it_as_it_was(tmp_path, corpus, nezha):
-    trained(tmp_path / "e", corpus, nezha, steps=2)
+def test_the_warm_up_of_the_head_leaves_the_encoder_unchanged(tmp_path, corpus, nezha):
+    pretrain(tmp_path / "e", corpus, nezha, steps=2, **SETTINGS)
     before, after = (load_pretrained(folder).backbone.model.state_dict() for folder in (nezha, tmp_path / "e"))
     assert all(torch.equal(before[name], value) for name, value in after.items())
 
 
 @one_release
-def test_it_learns_from_replaced_tokens_too(tmp_path, corpus, nezha):
-    trained(tmp_path / "e", corpus, nezha, steps=3, replaced_token=50.0)
+def test_replaced_token_detection_writes_an_encoder_without_a_head(tmp_path, corpus, nezha):
+    sections = {"objectives": ObjectivesConfig(replaced_token=50.0)}
+    pretrain(tmp_path / "e", corpus, nezha, steps=3, sections=sections, **SETTINGS)
     assert not any(name.startswith("cls.") for name in load_file(tmp_path / "e" / WEIGHTS))
     assert load_pretrained(tmp_path / "e").notes == []
 
@@ -107,27 +93,27 @@ def test_a_nezha_that_lacks_a_weight_is_refused(tmp_path, corpus, nezha):
     del weights["bert.encoder.layer.0.output.dense.weight"]
     save_file(weights, nezha / WEIGHTS)
     with pytest.raises(DataError, match="lacks 1 weights of the encoder, such as .*layer.0.output.dense.weight"):
-        trained(tmp_path / "e", corpus, nezha, steps=2)
+        pretrain(tmp_path / "e", corpus, nezha, steps=2, **SETTINGS)
 
 
 @one_release
-def test_its_scores_are_bert_s_without_relative_positions(tmp_path, corpus, nezha):
-    """`use_relative_position: false` makes it a BERT, token types of pairs included."""
+def test_without_relative_positions_its_scores_are_those_of_bert(tmp_path, corpus, nezha):
+    """`use_relative_position: false` turns NEZHA into BERT, token types included."""
     settings = json.loads((nezha / "config.json").read_text("utf-8")) | {"use_relative_position": False}
     (nezha / "config.json").write_text(json.dumps(settings), "utf-8")
-    kept = {key: value for key, value in settings.items() if key not in ("model_type", "transformers_version")}
-    bert = BertForMaskedLM(BertConfig(**kept)).eval()
+    bert_settings = {key: settings[key] for key in settings.keys() - {"model_type", "transformers_version"}}
+    bert = BertForMaskedLM(BertConfig(**bert_settings)).eval()
     weights = {name: value.contiguous() for name, value in bert.state_dict().items() if ".decoder." not in name}
     save_file(weights, nezha / WEIGHTS)
     model = load_encoder(str(nezha), open_corpus(corpus), RunConfig(length=64)).model.eval()
-    tokens, kinds = torch.randint(5, 50, (2, 7)), torch.tensor([[0, 0, 0, 0, 1, 1, 1]] * 2)
-    hidden = model.base_model(input_ids=tokens, token_type_ids=kinds).last_hidden_state
-    expected = bert(input_ids=tokens, token_type_ids=kinds).logits
+    tokens, token_types = torch.randint(5, 50, (2, 7)), torch.tensor([[0, 0, 0, 0, 1, 1, 1]] * 2)
+    hidden = model.base_model(input_ids=tokens, token_type_ids=token_types).last_hidden_state
+    expected = bert(input_ids=tokens, token_type_ids=token_types).logits
     assert torch.allclose(model.cls(hidden), expected, atol=1e-5)
 
 
 @one_release
-def test_new_tokens_start_as_the_mean_of_their_pieces(corpus, nezha):
+def test_the_vector_of_an_added_token_starts_as_the_mean_of_its_pieces(corpus, nezha):
     model = load_encoder(str(nezha), open_corpus(corpus), RunConfig(length=64)).model
     before = model.get_input_embeddings().num_embeddings
     assert resize(model, before + 2, {str(before): [7, 9]}) == 2

@@ -1,4 +1,4 @@
-"""What an objective reads and trains."""
+"""Objectives: the tokens they predict from, the parameters they train, and their graph."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def test_the_boundary_tokens_of_a_span_are_never_masked(strategy):
     masked = masked_of(batch, strategy=strategy, rate=0.3)
     (part,) = parts(batch, masked, 1, torch.device("cpu"))
     labels = torch.from_numpy(masked.labels).flatten()
-    hidden = (labels[part.span_first - 1] != IGNORED) | (labels[part.span_last + 1] != IGNORED)
-    assert not hidden.any(), f"{hidden.float().mean():.1%} of the predictions use a masked boundary token"
+    masked_ends = (labels[part.span_first - 1] != IGNORED) | (labels[part.span_last + 1] != IGNORED)
+    assert not masked_ends.any(), f"{masked_ends.float().mean():.1%} of the predictions use a masked boundary token"
     assert bool(((part.span_first <= part.at) & (part.at <= part.span_last)).all())
-    inside = [labels[first : last + 1] for first, last in zip(part.span_first, part.span_last, strict=True)]
-    assert all(bool((span != IGNORED).all()) for span in inside)
+    spans = [labels[first : last + 1] for first, last in zip(part.span_first, part.span_last, strict=True)]
+    assert all(bool((span != IGNORED).all()) for span in spans)
 
 
 def pretrainer_of(tiny_encoder, **objectives) -> Pretrainer:
@@ -69,14 +69,14 @@ OBJECTIVES = pytest.mark.parametrize(
 
 
 @OBJECTIVES
-def test_every_parameter_that_is_to_be_trained_has_a_gradient(tiny_encoder, objectives):
-    """Processes that train together wait for the gradients of all of them."""
+def test_each_trainable_parameter_has_a_gradient(tiny_encoder, objectives):
+    """Distributed training waits for the gradients of all of them."""
     pretrainer = pretrainer_of(tiny_encoder, **objectives)
     assert missing_gradients(pretrainer) == []
 
 
 @OBJECTIVES
-def test_a_frozen_encoder_has_no_gradient_and_the_other_modules_have(tiny_encoder, objectives):
+def test_a_frozen_encoder_has_no_gradients_and_the_other_modules_do(tiny_encoder, objectives):
     pretrainer = pretrainer_of(tiny_encoder, **objectives)
     pretrainer.freeze_encoder(True)
     assert missing_gradients(pretrainer) == []
@@ -94,8 +94,8 @@ def missing_gradients(pretrainer: Pretrainer) -> list[str]:
 
 
 @OBJECTIVES
-def test_a_forward_pass_is_one_graph_of_fixed_shapes(tiny_encoder, objectives):
-    """Boolean indexing waits for the device, and breaks the graph of torch.compile."""
+def test_torch_compile_traces_a_forward_pass_as_one_graph(tiny_encoder, objectives):
+    """Boolean indexing waits for the device and breaks the graph."""
     pretrainer = pretrainer_of(tiny_encoder, **objectives).eval()
     batch = batch_of(8)
     (part,) = parts(batch, masked_of(batch), 1, torch.device("cpu"), 0.15)

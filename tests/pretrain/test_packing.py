@@ -1,5 +1,4 @@
-"""Rows: nearly full, every token in one of them, marks where the encoder wants them, the same for any number of
-processes."""
+"""Packed rows: nearly full, every token in one of them, and the same for any number of processes."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ from cnlu_pretrain.masking.random_tokens import uniform_tokens
 from cnlu_pretrain.masking.units import SPECIAL
 from cnlu_pretrain.prepare.prepare import PrepareRequest, prepare
 
-MARKS = SpecialTokens(before=[2], after=[3], summary=0, pad=0, unknown=1, limit=512)
+SPECIAL_TOKENS = SpecialTokens(before=[2], after=[3], summary=0, pad=0, unknown=1, limit=512)
 SENTENCES = st.lists(st.lists(st.integers(1, 60), min_size=1, max_size=9), min_size=1, max_size=12)
 
 
@@ -43,27 +42,27 @@ def arrays_of(documents: list[list[int]]) -> Arrays:
 
 
 @given(documents=SENTENCES, room=st.integers(3, 40))
-def test_every_token_stands_in_one_row_and_none_is_too_long(documents, room):
+def test_each_token_is_in_one_row_and_no_row_is_too_long(documents, room):
     arrays = arrays_of(documents)
     rows = pack(arrays.sentences, arrays.documents, room)
-    taken = np.concatenate([np.arange(a, a + n) for a, n in zip(rows.start, rows.size, strict=True)])
-    assert sorted(taken.tolist()) == list(range(len(arrays.tokens)))
+    covered = np.concatenate([np.arange(a, a + n) for a, n in zip(rows.start, rows.size, strict=True)])
+    assert sorted(covered.tolist()) == list(range(len(arrays.tokens)))
     for first, end in zip(rows.first[:-1], rows.first[1:], strict=True):
         assert rows.size[first:end].sum() + (end - first - 1) <= room
 
 
 @given(documents=SENTENCES, room=st.integers(1, 80))
-def test_runs_of_sentences_stay_within_a_document_and_as_long_as_fits(documents, room):
+def test_a_chunk_has_all_the_sentences_of_one_document_that_fit(documents, room):
     arrays = arrays_of(documents)
     first, end = chunks(arrays.sentences, arrays.documents, room)
     assert first.tolist() == [0, *end[:-1].tolist()] and end[-1] == len(arrays.sentences)
-    document = np.repeat(np.arange(len(documents)), [len(one) for one in documents])
+    document_of = np.repeat(np.arange(len(documents)), [len(document) for document in documents])
     total = np.append(0, np.cumsum(arrays.sentences.astype(int)))
     for a, b in zip(first, end, strict=True):
-        assert len(set(document[a:b])) == 1
+        assert len(set(document_of[a:b])) == 1
         assert b - a == 1 or total[b] - total[a] <= room
-        longer = b < len(document) and document[b] == document[a] and total[b + 1] - total[a] <= room
-        assert not longer
+        next_fits = b < len(document_of) and document_of[b] == document_of[a] and total[b + 1] - total[a] <= room
+        assert not next_fits
 
 
 @pytest.mark.parametrize("sizes", [(3, 40), (1, 8), (40, 70)])
@@ -76,15 +75,15 @@ def test_less_than_two_percent_is_padding(sizes):
     assert EMPTY < 0.02
 
 
-def test_few_sentences_of_utterances_are_cut():
+def test_less_than_two_percent_of_the_sentences_are_cut():
     generator = np.random.default_rng(1)
     arrays = arrays_of([generator.integers(3, 40, 12).tolist() for _ in range(2000)])
     assert pack(arrays.sentences, arrays.documents, 126).cut < 0.02 * len(arrays.sentences)
 
 
-def test_a_packed_row_has_its_marks_and_separators():
+def test_a_packed_row_has_special_tokens_at_its_ends_and_separators_between_its_texts():
     arrays = arrays_of([[3], [2], [4]])
-    layout = Layout(MARKS, 16, "none")
+    layout = Layout(SPECIAL_TOKENS, 16, "none")
     rows = layout.rows(arrays)
     batch = assemble(arrays, rows, np.array([0]), layout, rng.keys(0, 0, np.array([0])))
     tokens = batch.tokens[0].tolist()
@@ -94,20 +93,20 @@ def test_a_packed_row_has_its_marks_and_separators():
     assert batch.order.tolist() == [NO_ORDER]
 
 
-def test_pairs_are_swapped_half_of_the_time_and_say_so():
+def test_half_of_the_sentence_pairs_are_in_reverse_order_and_labelled_so():
     arrays = arrays_of([[5, 4]] * 400)
-    layout = Layout(MARKS, 16, "sop")
+    layout = Layout(SPECIAL_TOKENS, 16, "sop")
     rows = layout.rows(arrays)
     batch = assemble(arrays, rows, np.arange(400), layout, rng.keys(0, 0, np.arange(400)))
-    substitute_values = batch.tokens[:, 1] > batch.tokens[np.arange(400), np.argmax(batch.kinds, 1)]
-    assert substitute_values.astype(int).tolist() == batch.order.tolist()
-    assert 0.4 < substitute_values.mean() < 0.6
-    assert (batch.kinds.sum(1) == np.where(substitute_values, 6, 5)).all()  # the second piece and its mark
+    reversed_pairs = batch.tokens[:, 1] > batch.tokens[np.arange(400), np.argmax(batch.kinds, 1)]
+    assert reversed_pairs.astype(int).tolist() == batch.order.tolist()
+    assert 0.4 < reversed_pairs.mean() < 0.6
+    assert (batch.kinds.sum(1) == np.where(reversed_pairs, 6, 5)).all()  # the second piece and its [SEP]
 
 
-def test_a_next_sentence_is_the_next_one_or_from_elsewhere():
+def test_half_of_the_next_sentences_follow_in_the_text_and_are_labelled_so():
     arrays = arrays_of([[5, 4]] * 400)
-    layout = Layout(MARKS, 16, "nsp")
+    layout = Layout(SPECIAL_TOKENS, 16, "nsp")
     rows = layout.rows(arrays)
     batch = assemble(arrays, rows, np.arange(400), layout, rng.keys(0, 0, np.arange(400)))
     follows = batch.tokens[:, 7] == batch.tokens[:, 5] + 1
@@ -115,19 +114,19 @@ def test_a_next_sentence_is_the_next_one_or_from_elsewhere():
     assert 0.4 < follows.mean() < 0.6
 
 
-def test_a_row_of_one_sentence_has_no_order():
+def test_a_row_of_one_sentence_has_no_order_label():
     arrays = arrays_of([[5]])
-    layout = Layout(MARKS, 16, "sop")
+    layout = Layout(SPECIAL_TOKENS, 16, "sop")
     batch = assemble(arrays, layout.rows(arrays), np.array([0]), layout, rng.keys(0, 0, np.array([0])))
     assert batch.order.tolist() == [NO_ORDER] and not batch.kinds.any()
 
 
 @given(documents=SENTENCES, room=st.integers(4, 40))
-def test_pairs_hold_every_token_once_and_lie_side_by_side_in_one_document(documents, room):
+def test_pairs_have_each_token_once_and_are_adjacent_in_one_document(documents, room):
     arrays = arrays_of(documents)
     rows = pair_rows(arrays, room, room + 1, 1)
-    taken = np.concatenate([np.arange(a, a + n) for a, n in zip(rows.start, rows.size, strict=True)])
-    assert sorted(taken.tolist()) == list(range(len(arrays.tokens)))
+    covered = np.concatenate([np.arange(a, a + n) for a, n in zip(rows.start, rows.size, strict=True)])
+    assert sorted(covered.tolist()) == list(range(len(arrays.tokens)))
     bounds = np.append(0, np.cumsum([sum(document) for document in documents]))
     for row, document in enumerate(rows.document):
         start, size = (array[rows.first[row] : rows.first[row + 1]] for array in (rows.start, rows.size))
@@ -137,28 +136,28 @@ def test_pairs_hold_every_token_once_and_lie_side_by_side_in_one_document(docume
             assert bounds[document] <= start[0] and start[1] + size[1] <= bounds[document + 1]
 
 
-def test_nearly_every_row_of_running_text_is_a_pair():
+def test_nearly_all_rows_of_running_text_are_pairs():
     generator = np.random.default_rng(1)
     documents = [generator.integers(3, 60, generator.integers(1, 12)).tolist() for _ in range(2000)]
-    rows = Layout(MARKS, 64, "sop").rows(arrays_of(documents))
+    rows = Layout(SPECIAL_TOKENS, 64, "sop").rows(arrays_of(documents))
     assert (np.diff(rows.first) == 2).mean() > 0.95
 
 
-def test_a_wrong_second_piece_is_never_of_the_same_document():
+def test_a_random_second_piece_is_from_another_document():
     arrays = arrays_of([[5, 4] * 6] * 5)
     bounds = np.append(100, 100 + np.cumsum([54] * 5))
-    layout = Layout(MARKS, 14, "nsp")
+    layout = Layout(SPECIAL_TOKENS, 14, "nsp")
     rows = layout.rows(arrays)
-    which = np.resize(np.arange(len(rows)), 2000)
-    batch = assemble(arrays, rows, which, layout, rng.keys(0, 0, np.arange(2000)))
+    indices = np.resize(np.arange(len(rows)), 2000)
+    batch = assemble(arrays, rows, indices, layout, rng.keys(0, 0, np.arange(2000)))
     documents = [{int(np.searchsorted(bounds, t, "right")) for t in row if t >= 100} for row in batch.tokens]
-    wrong = batch.order == 1
-    assert 0.4 < wrong.mean() < 0.6
-    assert all((len(found) == 2) == bad for found, bad in zip(documents, wrong, strict=True))
+    random = batch.order == 1
+    assert 0.4 < random.mean() < 0.6
+    assert [len(sources) == 2 for sources in documents] == random.tolist()
 
 
 @pytest.mark.parametrize("objective", ["sop", "nsp"])
-def test_a_pair_objective_on_utterances_is_refused(objective, tiny_encoder, tmp_path):
+def test_an_order_objective_on_utterances_is_refused(objective, tiny_encoder, tmp_path):
     (tmp_path / "text.txt").write_text("\n\n".join(f"我要买{i}张去北京的票" for i in range(500)), "utf-8")
     prepare(PrepareRequest([str(tmp_path / "text.txt")], tmp_path / "c", PrepareConfig(processes=1), str(tiny_encoder)))
     utterances = open_corpus(tmp_path / "c")
@@ -168,35 +167,36 @@ def test_a_pair_objective_on_utterances_is_refused(objective, tiny_encoder, tmp_
 
 @pytest.fixture(scope="module")
 def streams(corpus):
-    found = open_corpus(corpus)
-    size = len(json.loads(found.tokenizer)["model"]["vocab"])
-    masker = Masker(MaskingConfig(), seed=1, mask=found.mask, random_tokens=uniform_tokens(np.arange(5, size), size))
+    opened = open_corpus(corpus)
+    size = len(json.loads(opened.tokenizer)["model"]["vocab"])
+    masker = Masker(MaskingConfig(), seed=1, mask=opened.mask, random_tokens=uniform_tokens(np.arange(5, size), size))
 
-    def made(rank: int = 0, world: int = 1) -> Stream:
-        return Stream(found, Layout(found.special_tokens, 64, "none"), masker, seed=1, rows=24, rank=rank, world=world)
+    def stream_of(rank: int = 0, world: int = 1) -> Stream:
+        layout = Layout(opened.special_tokens, 64, "none")
+        return Stream(opened, layout, masker, seed=1, rows=24, rank=rank, world=world)
 
-    return made
+    return stream_of
 
 
-def taken(stream: Stream, count: int, position: Position | None = None):
+def take(stream: Stream, count: int, position: Position | None = None):
     steps = stream.steps(position or Position())
     return [next(steps) for _ in range(count)]
 
 
-def test_processes_share_the_rows_of_one(streams):
-    alone = taken(streams(), 70)  # more than one pass over the corpus
-    shared = [taken(streams(rank, 2), 70) for rank in (0, 1)]
-    for i, step in enumerate(alone):
+def test_two_processes_share_the_rows_of_one_process(streams):
+    whole = take(streams(), 70)  # more than one pass over the corpus
+    shared = [take(streams(rank, 2), 70) for rank in (0, 1)]
+    for i, step in enumerate(whole):
         for rank in (0, 1):
-            mine = shared[rank][i]
-            assert (step.masked.tokens[rank::2] == mine.masked.tokens).all()
-            assert (step.masked.labels[rank::2] == mine.masked.labels).all()
+            part = shared[rank][i]
+            assert (step.masked.tokens[rank::2] == part.masked.tokens).all()
+            assert (step.masked.labels[rank::2] == part.masked.labels).all()
 
 
-def test_a_stream_goes_on_from_any_of_its_positions(streams):
-    whole = taken(streams(), 60)
+def test_a_stream_continues_from_any_of_its_positions(streams):
+    whole = take(streams(), 60)
     for at in (0, 7, 40):
-        later = taken(streams(), 5, whole[at].after)
-        for one, other in zip(whole[at + 1 :], later, strict=False):
-            assert (one.masked.tokens == other.masked.tokens).all()
-            assert one.after == other.after
+        later = take(streams(), 5, whole[at].after)
+        for expected, step in zip(whole[at + 1 :], later, strict=False):
+            assert (step.masked.tokens == expected.masked.tokens).all()
+            assert step.after == expected.after

@@ -1,4 +1,4 @@
-"""The probe: what NLU gains, the page, the warning."""
+"""The probe: its warning, its page, its results and its command."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def point(step: int, frames: float, loss: float) -> ProbeResult:
     return ProbeResult(name=f"step {step}", step=step, reference=0.3, own=0.3, loss=loss, frames=frames)
 
 
-def test_falling_nlu_beside_a_falling_loss_is_warned_of():
-    told = warning([point(1, 0.70, 3.0), point(2, 0.75, 2.5), point(3, 0.68, 2.0)])
-    assert told and "75.0% (step 2) to 68.0% (step 3)" in told
+def test_a_falling_nlu_accuracy_with_a_falling_loss_gives_a_warning():
+    message = warning([point(1, 0.70, 3.0), point(2, 0.75, 2.5), point(3, 0.68, 2.0)])
+    assert message and "75.0% (step 2) to 68.0% (step 3)" in message
 
 
 @pytest.mark.parametrize(
@@ -28,19 +28,22 @@ def test_falling_nlu_beside_a_falling_loss_is_warned_of():
         [point(1, 0.75, 3.0)],
     ],
 )
-def test_nothing_else_is(points):
+def test_other_changes_give_no_warning(points):
     assert warning(points) is None
 
 
-def test_the_page_holds_every_point_and_nothing_foreign():
+def test_the_page_has_every_point_and_no_external_resource():
     text = page([point(1, 0.7, 3.0), ProbeResult(name="<b>", step=2)], "Probe")
     assert "70.0%" in text and "&lt;b&gt;" in text and "<polyline" in text
     assert "http" not in text
 
 
-def test_looks_and_probes_of_one_step_are_one_point():
-    look = {"reference": {"masked": {"accuracy": 0.3, "loss": 2.0}}, "own": {"masked": {"accuracy": 0.4, "loss": 1.9}}}
-    assert results_of([{"step": 5, "held_out": look}, {"step": 5, "frames": 0.6}]) == [
+def test_an_evaluation_and_a_probe_of_one_step_are_one_point():
+    held_out = {
+        "reference": {"masked": {"accuracy": 0.3, "loss": 2.0}},
+        "own": {"masked": {"accuracy": 0.4, "loss": 1.9}},
+    }
+    assert results_of([{"step": 5, "held_out": held_out}, {"step": 5, "frames": 0.6}]) == [
         ProbeResult(name="step 5", step=5, reference=0.3, own=0.4, loss=1.9, frames=0.6)
     ]
 
@@ -48,15 +51,15 @@ def test_looks_and_probes_of_one_step_are_one_point():
 @pytest.mark.slow
 def test_the_command_measures_encoders_and_writes_the_page(tmp_path: Path, corpus, tiny_encoder, capsys):
     data = tmp_path / "nlu.yml"
-    lines = {
+    examples = {
         "买票": ["买张票", "我要买票", "订票", "来张票", "帮我买票", "买两张票"],
         "退票": ["退票", "我要退票", "不要了退掉", "票退了吧", "帮我退票", "退两张"],
     }
     data.write_text(
         "nlu:\n"
         + "".join(
-            f"- intent: {name}\n  examples: |\n" + "".join(f"    - {one}\n" for one in texts)
-            for name, texts in lines.items()
+            f"- intent: {name}\n  examples: |\n" + "".join(f"    - {text}\n" for text in texts)
+            for name, texts in examples.items()
         ),
         "utf-8",
     )
@@ -77,6 +80,7 @@ def test_the_command_measures_encoders_and_writes_the_page(tmp_path: Path, corpu
         "run.length=64",
     ]
     assert main(command) == 0
-    assert "whole words" in (said := capsys.readouterr().err) and "NLU frames" in said
+    messages = capsys.readouterr().err
+    assert "whole words" in messages and "NLU frames" in messages
     assert "tiny" in out.read_text("utf-8")
     assert main(command) == 2

@@ -1,4 +1,4 @@
-"""The share of a GPU's peak: one table of peaks, which the benchmark uses too."""
+"""The peak throughput of a GPU, which progress and the benchmark both compare with."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DENSE_BFLOAT16 = [
 
 
 @pytest.mark.parametrize(("name", "teraflops"), DENSE_BFLOAT16)
-def test_the_peak_of_a_gpu_is_that_of_its_data_sheet(monkeypatch, name, teraflops):
+def test_the_peak_of_a_gpu_is_the_figure_of_its_data_sheet(monkeypatch, name, teraflops):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: name)
     expected = None if teraflops is None else teraflops * 1e12
     assert progress.peak_of(torch.device("cuda")) == expected

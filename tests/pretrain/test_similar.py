@@ -1,7 +1,8 @@
-"""Tables of similar words from what users have, and how the masker's arrays answer."""
+"""Tables of similar words: their sources, their files and the substitutes that masking draws."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ WORDS = ["买票", "购票", "退票", "车站", "站", "abc"]
 VALUES = np.array([[1, 0, 0], [0.95, 0.1, 0], [0.5, 1, 0], [0, 0, 1], [1, 0, 0], [1, 0, 0]], np.float32)
 
 
-def written(tmp_path: Path, text: str | bytes, name: str = "f.txt") -> Path:
+def write_file(tmp_path: Path, text: str | bytes, name: str = "f.txt") -> Path:
     path = tmp_path / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return path
@@ -37,85 +38,81 @@ def word2vec(binary: bool) -> bytes:
 
 
 @pytest.mark.parametrize("binary", [False, True])
-def test_word2vec_files_of_both_kinds_are_read(tmp_path, binary):
-    found = read_vectors(written(tmp_path, word2vec(binary)), 100)
-    assert found.words == WORDS[:5]
-    assert np.allclose(found.values, VALUES[:5])
+def test_word2vec_files_are_read_as_text_and_binary(tmp_path, binary):
+    vectors = read_vectors(write_file(tmp_path, word2vec(binary)), 100)
+    assert vectors.words == WORDS[:5]
+    assert np.allclose(vectors.values, VALUES[:5])
 
 
-def test_a_file_that_ends_early_is_refused(tmp_path):
+def test_a_vector_file_that_is_cut_off_is_refused(tmp_path):
     with pytest.raises(DataError, match="cut off or damaged"):
-        read_vectors(written(tmp_path, word2vec(True)[:-10]), 100)
+        read_vectors(write_file(tmp_path, word2vec(True)[:-10]), 100)
 
 
 def test_neighbours_are_the_most_similar_of_the_same_length():
-    found = neighbours(Vectors(WORDS[:5], VALUES[:5]), SimilarConfig(min_cosine=0.4))
-    assert [word for word, _ in found["买票"]] == ["购票", "退票"]
-    assert "站" not in found and "车站" not in found
+    table = neighbours(Vectors(WORDS[:5], VALUES[:5]), SimilarConfig(min_cosine=0.4))
+    assert [word for word, _ in table["买票"]] == ["购票", "退票"]
+    assert "站" not in table and "车站" not in table
 
 
-def test_groups_of_cilin_give_neighbours_and_other_marks_none(tmp_path):
+def test_only_the_synonym_groups_of_cilin_give_neighbours(tmp_path):
     text = "Aa01A01= 价格 价钱\nAa01A02# 车站 火车\nAa01A03@ 天\n买票 购票 订票\n孤\n"
-    found = read_cilin(written(tmp_path, text))
-    assert found.neighbours["买票"] == [("购票", 1.0), ("订票", 1.0)]
-    assert "车站" not in found.neighbours and len(found.broken) == 1
+    source = read_cilin(write_file(tmp_path, text))
+    assert source.neighbours["买票"] == [("购票", 1.0), ("订票", 1.0)]
+    assert "车站" not in source.neighbours and len(source.broken) == 1
 
 
-def test_broken_lines_of_a_list_are_counted_with_their_places(tmp_path):
-    found = read_tsv(written(tmp_path, "价格\t价钱\t0.9\n价格\n价格\t票价\tx\n买 票\t购票\n价格\t费用\n"))
-    assert found.neighbours == {"价格": [("费用", 1.0), ("价钱", 0.9)]}
-    assert [line.split(":")[1] for line in found.broken] == ["2", "3", "4"]
+def test_invalid_lines_of_a_list_are_reported_with_their_line_numbers(tmp_path):
+    source = read_tsv(write_file(tmp_path, "价格\t价钱\t0.9\n价格\n价格\t票价\tx\n买 票\t购票\n价格\t费用\n"))
+    assert source.neighbours == {"价格": [("费用", 1.0), ("价钱", 0.9)]}
+    assert [line.split(":")[1] for line in source.broken] == ["2", "3", "4"]
 
 
-def test_antonyms_words_of_other_lengths_and_foreign_ones_are_left_out():
-    found = {"打开": [("关上", 0.9), ("开启", 0.8), ("开", 0.9), ("open", 0.9)]}
-    table = build_table(found, SimilarConfig(), {("打开", "关上"), ("关上", "打开")})
+def test_antonyms_words_of_other_lengths_and_words_that_are_not_chinese_are_left_out():
+    candidates = {"打开": [("关上", 0.9), ("开启", 0.8), ("开", 0.9), ("open", 0.9)]}
+    table = build_table(candidates, SimilarConfig(), {("打开", "关上"), ("关上", "打开")})
     assert table.neighbours_of("打开") == [("开启", pytest.approx(0.8))]
 
 
-def test_a_table_comes_back_as_it_was_written(tmp_path):
+def test_a_loaded_table_equals_the_saved_one(tmp_path):
     table = build_table({"价格": [("价钱", 0.9)], "买": [("购", 0.7)]}, SimilarConfig())
     table.save(tmp_path / "t.npz")
-    again = load_table(tmp_path / "t.npz")
-    assert again.words == table.words and again.neighbours_of("价格") == table.neighbours_of("价格")
+    loaded = load_table(tmp_path / "t.npz")
+    assert loaded.words == table.words and loaded.neighbours_of("价格") == table.neighbours_of("价格")
 
 
-def test_a_file_that_is_no_table_is_refused(tmp_path):
+def test_a_file_that_is_not_a_table_is_refused(tmp_path):
     with pytest.raises(DataError, match="not a table of similar words"):
-        load_table(written(tmp_path, "x", "t.npz"))
+        load_table(write_file(tmp_path, "x", "t.npz"))
     with pytest.raises(UsageError, match="no such table"):
         load_table(tmp_path / "missing.npz")
 
 
-def test_substitutes_are_neighbours_or_random_words_of_the_length_and_none_for_unknown_words(tokenizer):
+def test_substitutes_are_neighbours_of_the_same_length_and_a_word_without_neighbours_has_none(tokenizer):
     similar = SimilarWords(build_table({"价格": [("价钱", 0.9)], "买": [("购", 0.7)]}, SimilarConfig()), tokenizer)
-    import json
-
     ids = json.loads(tokenizer)["model"]["vocab"]
     tokens = np.array([ids[ch] for ch in "价格买天车站长"])
     lengths = np.array([2, 1, 1, 2, 1])
     bits = np.arange(1, 6, dtype=np.uint64) << np.uint64(60)
-    found = similar.substitutes(tokens, lengths, np.array([True, True, True, False, True]), bits, bits)
-    assert (found[3:] == -1).all()
-    found = found[:3]
+    substitutes = similar.substitutes(tokens, lengths, np.array([True, True, True, False, True]), bits, bits)
     names = {i: piece for piece, i in ids.items()}
-    text = "".join(names[i] for i in found)
-    assert text == "价钱购"
-    three = similar.substitutes(tokens[:3], np.array([3]), np.array([True]), bits[:1], bits[:1])
-    assert (three == -1).all()
+    assert "".join(names[i] for i in substitutes[:3]) == "价钱购"
+    assert (substitutes[3:] == -1).all()
+    unknown = similar.substitutes(tokens[:3], np.array([3]), np.array([True]), bits[:1], bits[:1])
+    assert (unknown == -1).all()
 
 
 def test_the_command_writes_a_table_and_shows_neighbours(tmp_path, capsys):
-    source, out = written(tmp_path, "价格 价钱 费用\n"), tmp_path / "t.npz"
+    source, out = write_file(tmp_path, "价格 价钱 费用\n"), tmp_path / "t.npz"
     assert main(["pretrain", "similar", "--cilin", str(source), "--out", str(out), "--show", "价格", "医生"]) == 0
-    shown = capsys.readouterr().out
-    assert "价格: 价钱 1.00, 费用 1.00" in shown and "医生: no similar words" in shown
+    output = capsys.readouterr().out
+    assert "价格: 价钱 1.00, 费用 1.00" in output and "医生: no similar words" in output
     assert main(["pretrain", "similar", "--table", str(out), "--show", "费用"]) == 0
     assert main(["pretrain", "similar", "--cilin", str(source), "--out", str(out)]) == 2
     assert "exists already" in capsys.readouterr().err
 
 
-def test_words_of_a_text_that_stand_in_the_same_places_are_neighbours_and_not_those_that_stand_together(tmp_path):
+def test_words_with_the_same_contexts_in_a_text_are_neighbours_and_words_that_occur_together_are_not(tmp_path):
     lines = [
         f"我{verb}一张{when}{place}的{thing}"
         for verb in ("想买", "想要", "要订")
@@ -123,18 +120,18 @@ def test_words_of_a_text_that_stand_in_the_same_places_are_neighbours_and_not_th
         for place in ("北京", "上海", "广州", "成都")
         for thing in ("车票", "机票")
     ] * 10
-    source, out = written(tmp_path, "\n".join(lines)), tmp_path / "t.npz"
-    for name in (out, tmp_path / "again.npz"):
-        assert main(["pretrain", "similar", "--text", str(source), "--out", str(name)]) == 0
+    source, out = write_file(tmp_path, "\n".join(lines)), tmp_path / "t.npz"
+    for path in (out, tmp_path / "again.npz"):
+        assert main(["pretrain", "similar", "--text", str(source), "--out", str(path)]) == 0
     table = load_table(out)
-    near = [word for word, _ in table.neighbours_of("北京")]
-    assert len(near) == 2 and set(near) <= {"上海", "广州", "成都"}
+    cities = [word for word, _ in table.neighbours_of("北京")]
+    assert len(cities) == 2 and set(cities) <= {"上海", "广州", "成都"}
     assert {word for word, _ in table.neighbours_of("明天")} <= {"今天", "后天"}
     assert [word for word, _ in table.neighbours_of("车票")] == ["机票"]
     assert out.read_bytes() == (tmp_path / "again.npz").read_bytes()
 
 
-def test_parts_of_speech_separate_places_from_verbs_and_function_words_from_the_rest():
+def test_parts_of_speech_separate_places_verbs_nouns_and_function_words():
     verb, place, other_place, noun, of, horse, unknown = parts_of_speech(
         ["播放", "北京", "上海", "酒店", "的", "马", "咕嘟嘟咚"]
     )

@@ -27,7 +27,8 @@ FOLDS = 2
 def done(tiny_data: Path, tiny_config: Config) -> tuple[ReportData, list[str]]:
     """The report data of a cross-validation on part of the worked domain, and its log."""
     lines: list[str] = []
-    config = replace(tiny_config, model=replace(tiny_config.model, members=1))
+    training = replace(tiny_config.training, max_epochs=5)
+    config = replace(tiny_config, model=replace(tiny_config.model, members=1), training=training)
     options = CrossValidation([tiny_data], FOLDS, config, device="cpu", quiet=True)
     return cross_validate(options, lines.append), lines
 

@@ -146,7 +146,7 @@ def test_a_student_on_layers_of_the_teachers_encoder_uses_its_tokenizer(
 
 
 def test_the_kept_layers_start_with_the_teachers_weights(run: Run, teacher: Path, without_export: None) -> None:
-    trained, _ = run("layers=3", "encoder.learning_rate=0")
+    trained, _ = run("layers=2", "encoder.learning_rate=0")
     assert trained.network.aligned_encoder is not None
     kept, taught = (
         trained.network.aligned_encoder.backbone.state_dict(),
@@ -249,7 +249,7 @@ def test_an_interrupted_distillation_resumes_to_the_same_student(
 @pytest.mark.parametrize(
     ("student", "overrides", "options", "message"),
     [
-        ("layers=4", [], {}, "layers=4: the encoder of .*model has 3 layers; keep at most 3"),
+        ("layers=3", [], {}, "layers=3: the encoder of .*model has 2 layers; keep at most 2"),
         ("layers=0", [], {}, "--student layers=0: is not a number of layers; write a whole number"),
         ("layers=all", [], {}, "--student layers=all: is not a number of layers; write a whole number"),
         ("no/such/directory", [], {}, "no/such/directory: there is no such directory"),

@@ -131,10 +131,11 @@ def test_intents_alone_and_entities_alone_are_learned(
 
 
 def test_a_pruned_encoder_is_smaller_and_still_learns(
-    run_on_encoder: Run, examples: list[Example], without_export: None
+    run_on_encoder: Run, examples: list[Example], three_layer_bert: Path, without_export: None
 ) -> None:
-    whole, _ = run_on_encoder(examples, name="whole")
-    cut, _ = run_on_encoder(examples, "encoder.keep_layers=1", "encoder.prune_heads=0.5", name="cut")
+    encoder = str(three_layer_bert)
+    whole, _ = run_on_encoder(examples, name="whole", encoder=encoder)
+    cut, _ = run_on_encoder(examples, "encoder.keep_layers=1", "encoder.prune_heads=0.5", name="cut", encoder=encoder)
     sizes = [
         sum(p.numel() for layer in trained.network.aligned_encoder.backbone.layers() for p in layer.parameters())
         for trained in (whole, cut)

@@ -31,6 +31,7 @@ def test_an_entity_anywhere_in_a_long_text_is_found(run_on_encoder: Run, tmp_pat
         "training.max_epochs=12",
         "training.min_epochs=12",
         "training.max_length=64",
+        "training.dev_fraction=0",
         "training.learning_rate=0.01",
         "training.sparse_learning_rate=0.02",
     )

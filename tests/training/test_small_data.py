@@ -71,7 +71,7 @@ def test_long_texts_are_learned_in_windows(parse: Callable[..., dict[str, Any]],
         Example(filler + e.text, e.intent, tuple(replace(s, start=s.start + 34, end=s.end + 34) for s in e.entities))
         for e in examples
     ]
-    settings = ["training.max_length=16", "training.max_epochs=30", "training.learning_rate=2e-2"]
+    settings = ["training.max_length=16", "training.max_epochs=15", "training.learning_rate=2e-2"]
     result = parse([*examples, *texts], filler + "我要去北京", *settings)
     assert [(e["start"], e["end"], e["value"]) for e in result["entities"]] == [(37, 39, "北京")]
 

@@ -18,9 +18,9 @@ from tests.training.encoder_training import CPU, prepare
 
 @pytest.mark.parametrize("memory", [1 << 30, 100])
 def test_frozen_features_equal_the_encoders_output_in_memory_and_on_disk(
-    memory: int, tiny_bert: Path, examples: list[Example], tmp_path: Path
+    memory: int, three_layer_bert: Path, examples: list[Example], tmp_path: Path
 ) -> None:
-    encoder, rows, _ = prepare(tiny_bert, examples, "encoder.sentence=last_four")
+    encoder, rows, _ = prepare(three_layer_bert, examples, "encoder.sentence=last_four")
     for row in add_frozen_features(rows, encoder.aligned_encoder, encoder.views, CPU, memory, tmp_path):
         assert row.tokens is not None and row.frozen_features is not None
         tokens, mask = torch.from_numpy(row.tokens.ids)[None], torch.ones(1, len(row.tokens))
