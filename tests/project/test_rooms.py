@@ -44,7 +44,7 @@ PRETRAIN_ROOMS = {
     "run": {"corpus", "distill", "similar", "masking", "objectives", "batching", "encoder", "evaluation"},
     "probe": {"corpus", "masking", "objectives", "batching", "encoder", "evaluation"},
 }
-PRETRAIN_EVERYONES = {"config", "load_config", "rng"}
+PRETRAIN_EVERYONES = {"config", "load_config", "rng", "training_config"}
 EVERYONES = {"config", "i18n", "io", "suggest", "errors", "extras", "interrupts", "progress", "resources"}
 HEAVY = {"torch", "torchcrf", "transformers", "accelerate", "onnx", "onnxscript", "safetensors"}
 
