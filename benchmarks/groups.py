@@ -1,14 +1,14 @@
-"""Groups of entities in unseen wordings and with unseen values, compared with DIET on the same examples.
+"""Groups of entities in unseen phrasing and with unseen values, compared with DIET on the same examples.
 
     python benchmarks/groups.py [--seeds 1 2 3] [--rasa RASA_ENV/bin/python] [--epochs 100] [--examples 200]
                                 [--set KEY=VALUE] [--keep DIR] [--out FIGURES.json]
 
 Each seed draws its own sentences: --examples to train on (orders of one to three items, and small talk) and three tests
-of 300 orders each: the training wordings with other values, other wordings with the training values, and other wordings
-with other values. The other values are in no training sentence but in the lookup tables, as in a bot with a menu; DIET
-uses the tables too. An item has a drink and optionally a size, a count, a temperature and an extra. Entities that all
-items share and those of an order of one item have no group. Openers, separators, closers and item templates are
-separate lists for the training and for other wordings.
+of 300 orders each: training phrasing with other values, other phrasing with training values, and other phrasing with
+other values. The other values are in no training sentence but in the lookup tables, as in a bot with a menu; DIET uses
+the tables too. An item has a drink and optionally a size, a count, a temperature and an extra. Entities that all items
+share and those of an order of one item have no group. Training and other phrasing have separate lists of openers,
+separators, closers and item templates.
 
     found          gold entities that were predicted with their type
     right of found the share of those with the right group (or rightly none), in orders of several items
@@ -42,8 +42,8 @@ from cnlu.evaluation.frames import gold_frame, predicted_frame
 
 WORKER = Path(__file__).with_name("parse_worker.py")
 FIGURES = ("found", "right of found", "pairs right", "pairs, found")
-TESTS = {"other values": (0, 1), "other wording": (1, 0), "both": (1, 1)}
-"""Test: indices of its lists of wordings and values"""
+TESTS = {"other values": (0, 1), "other phrasing": (1, 0), "both": (1, 1)}
+"""Test: indices of its lists of phrases and of values"""
 TEST_SIZE = 300
 
 VALUES = {
@@ -176,7 +176,7 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Groups of entities in unseen wordings.")
+    parser = argparse.ArgumentParser(description="Groups of entities in unseen phrasing.")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--rasa", metavar="PYTHON", help="the Python that has Rasa 3.6.21; measures DIET too")
     parser.add_argument("--epochs", type=int, default=100, help="epochs of DIET; 100 in Rasa's default pipeline")
@@ -199,7 +199,9 @@ def write_data(folder: Path, count: int, seed: int) -> None:
     write_yaml(NluData(lookups=tables), folder / "train" / "lookups.yml")
 
 
-def sample_examples(rng: random.Random, count: int, wording: int, values: int, training: bool = False) -> list[Example]:
+def sample_examples(
+    rng: random.Random, count: int, phrasing: int, values: int, training: bool = False
+) -> list[Example]:
     """`count` different examples; nearly a quarter of the training ones are questions and small talk."""
     examples: dict[str, Example] = {}
     while len(examples) < count:
@@ -210,22 +212,22 @@ def sample_examples(rng: random.Random, count: int, wording: int, values: int, t
             line, intent = rng.choice(TALK), "talk"
         else:
             items = 1 if kind < 0.4 else 2 if kind < 0.85 else 3
-            line, intent = _order(rng, items, wording, values), "order"
+            line, intent = _order(rng, items, phrasing, values), "order"
         text, entities = parse_markup(line, "")
         examples[text] = Example(text, intent, tuple(sorted(entities, key=lambda e: e.start)))
     return list(examples.values())
 
 
-def _order(rng: random.Random, items: int, wording: int, values: int) -> str:
-    opener, closer = rng.choice(OPENERS[wording]), rng.choice(CLOSERS[wording])
+def _order(rng: random.Random, items: int, phrasing: int, values: int) -> str:
+    opener, closer = rng.choice(OPENERS[phrasing]), rng.choice(CLOSERS[phrasing])
     if items == 2 and rng.random() < APART_SHARE:
-        return opener + _filled(rng, rng.choice(APART[wording]), values, "") + closer
-    forms = [rng.choice(ITEMS[wording]) for _ in range(items)]
-    shared = rng.choice(SHARED[wording]) if items > 1 and rng.random() < SHARED_SHARE else ""
+        return opener + _filled(rng, rng.choice(APART[phrasing]), values, "") + closer
+    forms = [rng.choice(ITEMS[phrasing]) for _ in range(items)]
+    shared = rng.choice(SHARED[phrasing]) if items > 1 and rng.random() < SHARED_SHARE else ""
     if any(part in form for part in ("{temperature}", "{extra}") if part in shared for form in forms):
         shared = ""  # a part that one item has is not shared
     items_text = [_filled(rng, form, values, str(number) if items > 1 else "") for number, form in enumerate(forms, 1)]
-    order = opener + items_text[0] + "".join(rng.choice(SEPARATORS[wording]) + one for one in items_text[1:])
+    order = opener + items_text[0] + "".join(rng.choice(SEPARATORS[phrasing]) + one for one in items_text[1:])
     return order + _filled(rng, shared, values, "") + closer
 
 

@@ -83,7 +83,7 @@ def test_the_work_counted_is_the_work_done(gpu_training: ModuleType) -> None:
     """All texts have one length, so there is no padding; the CRF, which is not counted, is added."""
     shape, length = gpu_training.Shape(2, 64, 4, 128, 200), 24
     network, tags = gpu_training.build(shape)
-    rows = [row for row in gpu_training.made_up(400, length, shape.word_pieces, tags) if len(row) == length][:8]
+    rows = [row for row in gpu_training.synthetic_rows(400, length, shape.word_pieces, tags) if len(row) == length][:8]
     accumulator = gpu_training.GradientAccumulator(
         network=network.train(),
         rows=rows,
