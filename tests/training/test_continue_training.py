@@ -172,7 +172,7 @@ def test_training_continues_from_a_continued_model(continued: tuple[Path, list[s
     ("change", "message"),
     [
         ({"encoder": "anything"}, "--encoder: has no effect with --from"),
-        ({"int8": True}, "--int8: has no effect, for .* has no encoder"),
+        ({"int8": True}, "--int8: has no effect, because .* has no encoder"),
         ({"config": load_config(None, [*SMALL, "model.tagging=BILOU"])}, "model.tagging"),
         ({"config": load_config(None, [*SMALL, "features.words=false"])}, "features.words"),
     ],
