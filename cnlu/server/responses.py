@@ -43,7 +43,7 @@ def encode(content: Any) -> bytes:
 
 
 def busy_error() -> ApiError:
-    return ApiError(503, "busy", _("The server is at its limit of work; try again in a second."), {"Retry-After": "1"})
+    return ApiError(503, "busy", _("The server is overloaded; try again in a second."), {"Retry-After": "1"})
 
 
 def internal_error() -> ApiError:
