@@ -32,15 +32,15 @@ class FusedEnsemble(nn.Module):
         self.count, self.distance = count, config.relative_distance
         self.character_in = _MemberLinear([(m.character_in.weight[:, :narrow], m.character_in.bias) for m in members])
         self.sentence_in = _MemberLinear([(m.sentence_in.weight[:, :narrow], m.sentence_in.bias) for m in members])
-        self.characters_known = self.sentence_known = None
+        self.encoder_characters_in = self.encoder_sentence_in = None
         encoder_widths = _encoder_widths(members)
         if encoder_widths[0]:
             weights = [m.character_in.weight[:, narrow:] for m in members]
-            self.characters_known = _FixedLinear(
+            self.encoder_characters_in = _FixedLinear(
                 torch.cat([_weight_or_zeros(weight, encoder_widths[0]) for weight in weights])
             )
             weights = [_expand_views(m, m.sentence_in.weight[:, narrow:]) for m in members]
-            self.sentence_known = _FixedLinear(
+            self.encoder_sentence_in = _FixedLinear(
                 torch.cat([_weight_or_zeros(weight, encoder_widths[1]) for weight in weights])
             )
         self.norm_in = _MemberNorm([m.norm_in for m in members])
@@ -52,7 +52,7 @@ class FusedEnsemble(nn.Module):
         weights = [torch.cat([head.weight for head in member_heads]) for member_heads in heads]
         biases = [torch.cat([head.bias for head in member_heads]) for member_heads in heads]
         products = [_widened(members, k, *product) for k, product in enumerate(zip(weights, biases, strict=True))]
-        self.reading = _mean_product(products)
+        self.character_heads = _mean_product(products)
         self.intent = None if config.multi_label else _intent_head(members)
 
     def forward(
@@ -64,18 +64,26 @@ class FusedEnsemble(nn.Module):
         text = self.sentence_in(sentence.transpose(0, 1).flatten(0, 1), batch)
         characters, text = characters.view(self.count, batch, length, -1), text.view(self.count, batch, 1, -1)
         inputs, views = [sparse.flatten(2)], [sentence.flatten(1)]
-        if encoder_output is not None and self.characters_known is not None and self.sentence_known is not None:
+        if (
+            encoder_output is not None
+            and self.encoder_characters_in is not None
+            and self.encoder_sentence_in is not None
+        ):
             inputs, views = [*inputs, encoder_output.characters], [*views, encoder_output.views.flatten(1)]
             shape = (self.count, characters.shape[-1])
-            characters = characters + self.characters_known(inputs[1]).view(batch, length, *shape).permute(2, 0, 1, 3)
-            text = text + self.sentence_known(views[1]).view(batch, 1, *shape).permute(2, 0, 1, 3)
+            characters = characters + self.encoder_characters_in(inputs[1]).view(batch, length, *shape).permute(
+                2, 0, 1, 3
+            )
+            text = text + self.encoder_sentence_in(views[1]).view(batch, 1, *shape).permute(2, 0, 1, 3)
         x = self.norm_in(torch.cat([text, characters], 2).flatten(1, 2)).flatten(0, 1)
         padding = F.pad((1.0 - mask) * MASK_VALUE, (1, 0))[:, None, None, :]
         index = relative_positions(length, self.distance, mask.device)
         for layer in self.layers:
             x = layer(x, padding, index)
         x = _norm(x).view(self.count, batch, 1 + length, -1).permute(1, 2, 0, 3).flatten(2)
-        emissions, roles, groups, *per_label = self.reading(torch.cat([x[:, 1:], *inputs], -1)).split(self.parts, -1)
+        emissions, roles, groups, *per_label = self.character_heads(torch.cat([x[:, 1:], *inputs], -1)).split(
+            self.parts, -1
+        )
         if self.intent is None:
             return Outputs(emissions, pooled(per_label[0], mask), roles, groups)
         return Outputs(emissions, self.intent(torch.cat([x[:, 0], *views], -1)), roles, groups)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 NETWORK_WEIGHTS = "network.safetensors"
 _TABLES = ("characters", "sentence")
-_PRETEXT = ("guess", "hidden")
+_PRETEXT = ("masked_character_head", "mask_vector")
 """Parameters of the masked-character loss, which is only used in training and starts again from random weights"""
 _MAX_HEADER = 1 << 20
 """Maximum bytes of the file besides its tensors"""

@@ -93,7 +93,10 @@ class JointNetwork(nn.Module):
         if sizes.encoder:
             self.mixture = nn.Parameter(torch.zeros(sizes.views))
         if config.masked_tokens:
-            self.guess, self.hidden = nn.Linear(width, sizes.characters), nn.Parameter(torch.zeros(narrow))
+            self.masked_character_head, self.mask_vector = (
+                nn.Linear(width, sizes.characters),
+                nn.Parameter(torch.zeros(narrow)),
+            )
 
     def forward(
         self, characters: Tensor, sentence: Tensor, mask: Tensor, encoder_output: EncoderOutput | None = None
@@ -134,12 +137,12 @@ class JointNetwork(nn.Module):
 
     def masked_character_loss(self, inputs: dict[str, Tensor], hide: Tensor, target: Tensor) -> Tensor:
         """Weighted mean cross-entropy of predicting hidden characters; arguments are from `CharacterMasking.hide`."""
-        sparse = torch.where(hide[..., None] > 0, self.hidden, self.characters(inputs["characters"]))
+        sparse = torch.where(hide[..., None] > 0, self.mask_vector, self.characters(inputs["characters"]))
         x = self._encode(sparse, self.sentence(inputs["sentence"]), inputs["mask"])
         hidden = hide > 0
         if not bool(hidden.any()):
             return x.sum() * 0.0
-        return self.config.masked_tokens * F.cross_entropy(self.guess(x[:, 1:][hidden]), target[hidden])
+        return self.config.masked_tokens * F.cross_entropy(self.masked_character_head(x[:, 1:][hidden]), target[hidden])
 
     def _encode(self, sparse: Tensor, sentence: Tensor, mask: Tensor) -> Tensor:
         """Inputs of characters [B, L, inputs] and sentence [B, inputs] -> [B, 1 + L, width], the sentence first."""

@@ -35,7 +35,7 @@ def build(**settings: object) -> JointNetwork:
         characters=20 if config.masked_tokens else 0,
     )
     network = JointNetwork(config, sizes, tags, ItemSet(["1"], True))
-    torch.nn.init.normal_(network.hidden) if config.masked_tokens else None
+    torch.nn.init.normal_(network.mask_vector) if config.masked_tokens else None
     return network
 
 
