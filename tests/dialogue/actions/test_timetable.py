@@ -15,7 +15,7 @@ from cnlu_dialogue.actions.environment import now as current_time
 from cnlu_dialogue.actions.environment import zone
 from cnlu_dialogue.actions.make_timetable import make_timetable
 from cnlu_dialogue.actions.places import CITIES, STATIONS, city_of, resolve
-from cnlu_dialogue.actions.store import Order, Store
+from cnlu_dialogue.actions.store import Fare, Order, Store, Train
 from tests.places import PYTHONPATH
 
 
@@ -40,39 +40,28 @@ def test_a_folder_that_cannot_be_written_is_refused_with_a_sentence(tmp_path: Pa
         Store(tmp_path / "file" / "data")
 
 
+def new_order(train: Train, day: date, fare: Fare, count: int = 1) -> Order:
+    return Order(
+        number="",
+        train=train.number,
+        day=day,
+        seat_class=fare.seat_class,
+        count=count,
+        cents=fare.cents,
+        passengers="",
+        state="booked",
+    )
+
+
 def test_an_order_moves_only_to_a_train_with_enough_seats(store: Store, now: datetime) -> None:
     day = now.date()
     trains = store.trains("北京", "上海")
     available = [(train, fare) for train in trains for fare in store.fares(train.number, day) if fare.seats_left]
-    (train, fare), (other, target) = (
-        available[0],
-        next((t, f) for t, f in available if t.number != available[0][0].number),
-    )
-    order = store.book(
-        "甲",
-        Order(
-            number="",
-            train=train.number,
-            day=day,
-            seat_class=fare.seat_class,
-            count=1,
-            cents=fare.cents,
-            passengers="",
-            state="booked",
-        ),
-        now,
-    )
+    train, fare = available[0]
+    other, target = next((t, f) for t, f in available if t.number != train.number)
+    order = store.book("甲", new_order(train, day, fare), now)
     assert order is not None
-    sold_out = Order(
-        number="",
-        train=other.number,
-        day=day,
-        seat_class=target.seat_class,
-        count=target.seats_left,
-        cents=0,
-        passengers="",
-        state="booked",
-    )
+    sold_out = new_order(other, day, target, count=target.seats_left)
     assert store.book("乙", sold_out, now) is not None
     assert not store.rebook(order, other.number, day, target.seat_class, target.cents)
     assert store.order(order.number) == order
@@ -135,20 +124,7 @@ def test_a_refunded_seat_can_be_sold_again(store: Store, now: datetime) -> None:
     day = date(2026, 3, 14)
     train = store.trains("北京", "上海")[0]
     fare = next(fare for fare in store.fares(train.number, day) if fare.seats_left)
-    order = store.book(
-        "u",
-        Order(
-            number="",
-            train=train.number,
-            day=day,
-            seat_class=fare.seat_class,
-            count=1,
-            cents=fare.cents,
-            passengers="",
-            state="booked",
-        ),
-        now,
-    )
+    order = store.book("u", new_order(train, day, fare), now)
     assert order
     sold = next(f for f in store.fares(train.number, day) if f.seat_class == fare.seat_class)
     store.set_state(order.number, "refunded")
