@@ -117,7 +117,6 @@ VERBS: dict[str, list[str]] = {
     ],
 }
 OFTEN = (
-    "check DATA",
     "check --config",
     "init DIR",
     "split --out",
