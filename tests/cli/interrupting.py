@@ -20,6 +20,8 @@ from pathlib import Path
 
 from tests.places import CHECKOUT, PYTHONPATH
 
+RAILWAY_TEXT = CHECKOUT / "corpora" / "railway" / "text"
+"""Enough text for a table of similar words"""
 RESUMABLE = {"model.training", "model.training.old", "corpus.part", "encoder.training"}
 """What an interrupted command may leave for --resume"""
 SMALL = [
@@ -80,7 +82,7 @@ def commands(inputs: Inputs) -> dict[str, list[object]]:
             9,
             *pretraining,
         ],
-        "similar": ["pretrain", "similar", "--text", inputs.text, "--out", "similar.npz"],
+        "similar": ["pretrain", "similar", "--text", RAILWAY_TEXT, "--out", "similar.npz"],
         "probe": ["pretrain", "probe", inputs.encoder, "--corpus", inputs.corpus, "--out", "probe.html"],
         "serve": ["serve", inputs.model, "--port", 0, "--workers", 2],
         "parse": ["parse", inputs.model, "--input", inputs.text],
