@@ -36,8 +36,8 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
             code = main([str(argument) for argument in arguments])
         except SystemExit as end:  # argparse's own refusals
             code = int(end.code or 0)
-        told = capsys.readouterr()
-        assert "Traceback" not in told.err
-        return Done(code, told.out, told.err)
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return Done(code, captured.out, captured.err)
 
     return go

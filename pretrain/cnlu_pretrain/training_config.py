@@ -81,6 +81,12 @@ class ArchitectureConfig:
 
     def __post_init__(self) -> None:
         check_limits(self, "encoder")
+        if self.embedding_size > self.hidden_size:
+            raise UsageError(
+                "encoder.embedding_size",
+                _("{size} is more than encoder.hidden_size, {width}", size=self.embedding_size, width=self.hidden_size),
+                _("lower it; 0 means the same width"),
+            )
         if self.hidden_size % self.num_attention_heads:
             raise UsageError(
                 "encoder.hidden_size",

@@ -160,3 +160,8 @@ def test_settings_that_do_not_work_with_a_teacher_are_refused():
         for_distillation(PretrainConfig(objectives=ObjectivesConfig(replaced_token=50)))
     with pytest.raises(UsageError, match="both weights are 0"):
         DistillConfig(hidden=0, sentence=0)
+
+
+def test_embeddings_wider_than_the_hidden_states_are_refused():
+    with pytest.raises(UsageError, match=r"encoder\.embedding_size: 64 is more than encoder\.hidden_size, 32"):
+        ArchitectureConfig(hidden_size=32, num_attention_heads=2, embedding_size=64)

@@ -72,7 +72,13 @@ def test_the_head_on_masked_tokens_alone_gives_the_loss_of_the_whole_model(corpu
     random_tokens = uniform_tokens(np.arange(5, 1000), 1000)
     masker = Masker(PretrainConfig().masking, seed=1, mask=opened.mask, random_tokens=random_tokens)
     masked = masker(tokens, flags, 0, np.arange(4))
-    batch = Batch(tokens, flags, np.zeros((4, 32), np.int64), np.ones((4, 32), bool), np.full(4, -100))
+    batch = Batch(
+        tokens=tokens,
+        flags=flags,
+        kinds=np.zeros((4, 32), np.int64),
+        mask=np.ones((4, 32), bool),
+        order=np.full(4, -100),
+    )
     for fixed in (0.0, 0.15):
         rows = next(parts(batch, masked, 1, torch.device("cpu"), fixed))
         loss, count, _ = Pretrainer(model, ObjectivesConfig())(rows)["masked"]

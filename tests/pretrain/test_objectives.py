@@ -25,7 +25,7 @@ def batch_of(rows: int = 64, width: int = 64) -> Batch:
     flags = np.tile((np.arange(width) % 2 == 1).astype(np.uint8), (rows, 1))
     flags[:, 0] = flags[:, -1] = 8
     kinds, mask = np.zeros((rows, width), np.int64), np.ones((rows, width), bool)
-    return Batch(tokens, flags, kinds, mask, np.full(rows, -100))
+    return Batch(tokens=tokens, flags=flags, kinds=kinds, mask=mask, order=np.full(rows, -100))
 
 
 def masked_of(batch: Batch, **masking) -> Masked:

@@ -39,7 +39,7 @@ def test_a_wheel_s_own_copy_comes_before_what_lies_beside_it(tmp_path: Path, mon
     (package / "_resources" / "configs").mkdir(parents=True)
     (package / "_resources" / "configs" / "default.yaml").write_text("packaged: true\n")
     (tmp_path / "site" / "configs").mkdir()
-    (tmp_path / "site" / "configs" / "default.yaml").write_text("a stranger's\n")
+    (tmp_path / "site" / "configs" / "default.yaml").write_text("another project's\n")
     monkeypatch.setattr(resources, "PACKAGE", package)
     assert resources.config_path("default").read_text() == "packaged: true\n"
 

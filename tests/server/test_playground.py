@@ -177,16 +177,16 @@ def test_a_page_under_a_rebound_name_can_neither_save_nor_parse(browser: Any, se
 
 
 def test_a_form_of_another_site_sends_nothing(browser: Any, server: Server) -> None:
-    stranger = browser.new_page()
-    stranger.route("http://other.test/", lambda route: route.fulfill(body="<form>", content_type="text/html"))
-    stranger.goto("http://other.test/")
+    other_page = browser.new_page()
+    other_page.route("http://other.test/", lambda route: route.fulfill(body="<form>", content_type="text/html"))
+    other_page.goto("http://other.test/")
     form = f"""() => {{
       const form = document.querySelector("form");
       Object.assign(form, {{ method: "post", enctype: "text/plain", action: "{server.url}/parse" }});
       form.innerHTML = '<textarea name="{{&quot;text&quot;: &quot;a">"}}</textarea>';
       form.submit();
     }}"""
-    with stranger.expect_response("**/parse") as answer:
-        stranger.evaluate(form)
+    with other_page.expect_response("**/parse") as answer:
+        other_page.evaluate(form)
     assert answer.value.status == 421
-    stranger.close()
+    other_page.close()

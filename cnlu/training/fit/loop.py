@@ -140,11 +140,8 @@ def refit(run: Run) -> int:
     """Train `run.network` further on `run.rows` for `refit` of the planned epochs; returns the number of epochs."""
     config, network = run.config, run.network
     epochs = max(1, round(run.epochs() * config.refit))
-    optimizer, average, accumulator = (
-        build_optimizer(network, config, run.encoder),
-        copy.deepcopy(network),
-        run.gradient_accumulator(),
-    )
+    optimizer, average = build_optimizer(network, config, run.encoder), copy.deepcopy(network)
+    accumulator = run.gradient_accumulator()
     steps = math.ceil(len(run.rows) / config.batch_size) * epochs
     with _progress(run, epochs, 0) as bar:
         for epoch in range(epochs):

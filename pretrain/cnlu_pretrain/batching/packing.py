@@ -21,7 +21,7 @@ EMPTY = 0.015
 _FULL = 50  # a row counts as full where less than 1/50 of it is empty
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PackedRows:
     """Rows as pieces of the tokens of a shard."""
 
@@ -83,7 +83,7 @@ def _packed(packer: _Packer) -> PackedRows:
     starts, sizes = np.array(pieces, np.int64).reshape(-1, 2).T
     counts = np.fromiter(map(len, rows), np.int64, len(rows))
     first = np.append(0, np.cumsum(counts))
-    return PackedRows(first, starts, sizes, packer.cut, np.full(len(rows), -1))
+    return PackedRows(first=first, start=starts, size=sizes, cut=packer.cut, document=np.full(len(rows), -1))
 
 
 _Piece = tuple[int, int]

@@ -38,11 +38,11 @@ def pair_rows(arrays: Arrays, room: int, room_unpaired: int, between: int) -> Pa
     packed = pack_pieces(begin[~pair], (finish - begin)[~pair], room_unpaired, between)
     count = int(pair.sum())
     return PackedRows(
-        np.append(np.arange(count) * 2, packed.first + 2 * count),
-        np.append(starts, packed.start),
-        np.append(sizes, packed.size),
-        int((windows > 1).sum()) + packed.cut,
-        np.append(document[pair], np.full(len(packed), -1)),
+        first=np.append(np.arange(count) * 2, packed.first + 2 * count),
+        start=np.append(starts, packed.start),
+        size=np.append(sizes, packed.size),
+        cut=int((windows > 1).sum()) + packed.cut,
+        document=np.append(document[pair], np.full(len(packed), -1)),
     )
 
 

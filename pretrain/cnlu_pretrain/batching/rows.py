@@ -19,7 +19,7 @@ NO_ORDER = -100
 """The order label of a row that is not a pair."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Batch:
     """Rows before masking, [B, T] each."""
 
@@ -170,8 +170,18 @@ def _place(
     paired = between[order[row[between]] != NO_ORDER]
     second[row[paired]] = column[paired] + size[paired] + gap
     kinds = ((np.arange(width) >= second[:, None]) & mask).astype(np.int64)
-    isolated = _isolated(mask, (position + size)[between] + len(after)) if layout.isolate != "none" else (None, None)
-    return Batch(tokens.reshape(rows, width), flags.reshape(rows, width), kinds, mask, order, *isolated)
+    piece = within = None
+    if layout.isolate != "none":
+        piece, within = _isolated(mask, (position + size)[between] + len(after))
+    return Batch(
+        tokens=tokens.reshape(rows, width),
+        flags=flags.reshape(rows, width),
+        kinds=kinds,
+        mask=mask,
+        order=order,
+        piece=piece,
+        position=within,
+    )
 
 
 def _isolated(mask: NDArray[np.bool_], starts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

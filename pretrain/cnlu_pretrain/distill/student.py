@@ -19,7 +19,7 @@ EMBEDDING_STD = 0.05
 optimizer and to the head, which scores the vocabulary with the same vectors."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Factors:
     """The teacher's token embeddings as a product: [V, rank] @ [rank, width] + mean [width]."""
 
@@ -112,7 +112,11 @@ def factorize(teacher: Any, keep: Tensor, rank: int) -> Factors:
     scale = embeddings.LayerNorm.weight / summed.std(-1, unbiased=False).mean()
     kept = float((sizes[:rank] ** 2).sum() / (sizes**2).sum())
     return Factors(
-        (normalized - mean) @ directions.T, (positions - usual) * scale @ directions.T, directions, mean, kept
+        tokens=(normalized - mean) @ directions.T,
+        positions=(positions - usual) * scale @ directions.T,
+        directions=directions,
+        mean=mean,
+        kept=kept,
     )
 
 

@@ -18,7 +18,7 @@ from cnlu_pretrain.objectives.extra import OrderHead, ReplacedHead, SpanBoundary
 from cnlu_pretrain.objectives.heads import Head, head_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TensorBatch:
     """A part of a batch on the device. M tokens are masked, in order of rows and columns."""
 

@@ -18,7 +18,7 @@ from cnlu_pretrain.prepare.encode import SHOWN, Encoded
 STATE = "state.json"
 
 
-@dataclass
+@dataclass(kw_only=True)
 class State:
     """What is finished and safe on disk."""
 
@@ -60,7 +60,7 @@ def load_state(part: Path, fingerprint: str, resume: bool) -> State:
     """
     path = part / STATE
     if not resume or not path.exists():
-        return State(fingerprint)
+        return State(fingerprint=fingerprint)
     try:
         state = State(**json.loads(path.read_text("utf-8")))
     except (ValueError, TypeError) as error:

@@ -25,7 +25,7 @@ FORMAT = 3
 """2: the history calls the reference masking `reference`. 3: the optimizer has separate groups for the encoder."""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class State:
     """The progress of a run."""
 

@@ -23,7 +23,7 @@ _MOST_CONTEXTS = 10_000
 _AT_ONCE = 1 << 22  # tokens counted in one NumPy operation
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Contexts:
     """How often each context stands beside each Chinese word; a context is a position and a word."""
 
@@ -67,7 +67,9 @@ def count_contexts(texts: Sequence[str], config: SimilarConfig) -> Contexts:
     keys, totals = _count(rank[tokens], word, int(rank[words.index("\n")]), offsets, per_position)
     width = per_position * len(offsets)
     names = [words[order[i]] for i in kept]
-    return Contexts(names, keys // width, keys % width, totals, offsets, per_position)
+    return Contexts(
+        words=names, row=keys // width, column=keys % width, count=totals, offsets=offsets, per_position=per_position
+    )
 
 
 def _tokens(texts: Sequence[str]) -> tuple[NDArray[np.int32], list[str]]:
