@@ -60,6 +60,8 @@ class Run:
     log: Callable[[str], None]
     probe: Callable[[], float] | None = None
     """Returns the frame accuracy of a small NLU model on the current encoder; called at every checkpoint"""
+    as_written: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
+    """The context in which the encoder has the weights that are evaluated and written"""
 
     @property
     def steps(self) -> int:
@@ -148,7 +150,7 @@ def _step(run: Run, step: Step, number: int, phase: Phase) -> tuple[Tensor, dict
 def _counts(run: Run, step: Step) -> dict[str, Tensor]:
     """The number of predictions of each objective over all processes; known before the forward pass."""
     masked, batch = float((step.masked.labels >= 0).sum()), step.batch
-    sentences = 0.0 if batch.position is None else float(((batch.position == 0) & batch.mask).sum())
+    sentences = float(len(batch.mask) if batch.position is None else ((batch.position == 0) & batch.mask).sum())
     numbers = [masked, float((batch.order >= 0).sum()), float(batch.mask.sum()), sentences]
     own = to_device(torch.tensor(numbers), run.accelerator.device)
     if run.accelerator.num_processes > 1:
@@ -162,6 +164,9 @@ def _counts(run: Run, step: Step) -> dict[str, Tensor]:
         "replaced_token": all_tokens,
         "hidden": all_tokens,
         "sentence": texts,
+        "simcse": texts,
+        "original_hidden": all_tokens,
+        "original_sentence": texts,
     }
 
 
@@ -227,5 +232,5 @@ def _probe(run: Run, state: State, log: Log) -> None:
 
 def _measure(run: Run, phase: Phase) -> dict[str, Any]:
     """Every process evaluates all of the held-out text: it is small, and no process has to wait for another."""
-    with run.accelerator.autocast():
+    with run.accelerator.autocast(), run.as_written():
         return phase.held_out.measure(run.plain, run.accelerator.device)

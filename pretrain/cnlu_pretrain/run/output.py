@@ -47,7 +47,8 @@ def write_result(request: RunRequest, corpus: Corpus, job: Run, state: State) ->
 
 
 def _fill(new: Path, request: RunRequest, corpus: Corpus, job: Run, state: State) -> None:
-    write_encoder(new, job.plain.trained_model, corpus)
+    with job.as_written():
+        write_encoder(new, job.plain.trained_model, corpus)
     metadata: dict[str, Any] = {
         "steps": state.step,
         "tokens": state.tokens,
