@@ -50,7 +50,7 @@ class ObjectivesConfig:
     )
     original: float = setting(
         0.0,
-        "distance to the hidden states and sentence vectors of the original encoder, on text without masks; two more "
+        "distance to the token and sentence vectors of the original encoder, on text without masks; two more "
         "passes over the text, one of them without gradients",
         low=0,
         high=1000,

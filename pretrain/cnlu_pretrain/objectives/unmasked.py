@@ -6,7 +6,6 @@ import copy
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from cnlu_pretrain.config import ObjectivesConfig
 from cnlu_pretrain.objectives.losses import ObjectiveSums, Pretrainer, TensorBatch, model_inputs
@@ -34,21 +33,15 @@ class UnmaskedPretrainer(Pretrainer):
     def forward(self, batch: TensorBatch) -> ObjectiveSums:
         sums = super().forward(batch)
         tokens = batch.originals()
-        states = self._states(self.model.base_model, tokens, batch)
+        hidden = self._hidden(self.model, tokens, batch)
         if self._original[0] is not None:
             original = self._original[0].to(tokens.device)
             with torch.no_grad():
-                targets = self._states(original, tokens, batch)
-            pairs = [state.float() for state in states[1:]], [state.float() for state in targets[1:]]
-            sums["original_hidden"], sums["original_sentence"] = vector_distances(*pairs, batch)
+                target = original(input_ids=tokens, **model_inputs(original.config, batch)).last_hidden_state
+            distances = vector_distances([hidden.float()], [target.float()], batch)
+            sums["original_hidden"], sums["original_sentence"] = distances
         if self.simcse is not None:
             assert batch.piece is not None and batch.position is not None
             second = self._hidden(self.model, tokens, batch)
-            sums["simcse"] = self.simcse(states[-1], second, tokens, batch.piece, batch.position)
+            sums["simcse"] = self.simcse(hidden, second, tokens, batch.piece, batch.position)
         return sums
-
-    def _states(self, encoder: Any, tokens: Tensor, batch: TensorBatch) -> tuple[Tensor, ...]:
-        """The hidden states [B, T, width] of the embeddings and of all layers."""
-        inputs = model_inputs(encoder.config, batch)
-        states: tuple[Tensor, ...] = encoder(input_ids=tokens, output_hidden_states=True, **inputs).hidden_states
-        return states
