@@ -133,8 +133,27 @@ def _add_probe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--corpus", required=True, metavar="CORPUS", help="the corpus with the held-out text")
     parser.add_argument("--out", required=True, metavar="F.html", help="the page to write")
     _add_probe_data(parser, "--data", "--test")
+    _add_fine_tuning(parser, least=0)
     _add_settings(parser, "run.evaluate_tokens=20000")
     parser.set_defaults(run=run_probe)
+
+
+def _add_fine_tuning(parser: argparse.ArgumentParser, least: int) -> None:
+    parser.add_argument(
+        "--rounds",
+        type=whole(least, 100),
+        default=3,
+        metavar="N",
+        help="models that are fine-tuned on each encoder as in cnlu train, each with another seed; without --test the "
+        f"folds of a cross-validation (default 3{'; 0: none' if not least else ''})",
+    )
+    parser.add_argument(
+        "--train-set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting of cnlu train for these models, for example model.members=2 (default: those of cnlu train)",
+    )
 
 
 def _add_similar(parser: argparse.ArgumentParser) -> None:

@@ -86,6 +86,8 @@ def run_probe(arguments: argparse.Namespace) -> int:
         out=Path(arguments.out),
         config=load_config(arguments.config, arguments.overrides),
         examples=_examples(arguments),
+        rounds=arguments.rounds,
+        overrides=arguments.train_set,
         force=arguments.force,
     )
     probe(request, _log)
