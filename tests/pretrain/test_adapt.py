@@ -67,6 +67,7 @@ def scored(monkeypatch):
     return compared
 
 
+@pytest.mark.slow
 def test_the_command_rejects_an_encoder_where_too_few_sentences_tell(tmp_path, request_of, tiny_encoder, capsys):
     request = request_of("encoder-of-domain")
     settings = [f"{name}={value}" for name, value in SMALL.items()]
@@ -82,7 +83,16 @@ def test_the_command_rejects_an_encoder_where_too_few_sentences_tell(tmp_path, r
     assert not result["kept"] and result["outcome"] == "few" and result["written"] is None
     assert "12 test sentences, which are too few to tell" in result["sentence"]
     assert not request.out.exists() and "1/4" in captured.err and "4/4" in captured.err
-    manifest = json.loads((tmp_path / "encoder-of-domain.adapt" / "corpus" / "manifest.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("test", [["nlu.yml"], []])
+def test_sentences_that_models_are_tested_on_are_left_out_of_the_text(
+    request_of, six_steps, scored, monkeypatch, tmp_path, test
+):
+    monkeypatch.setattr(steps, "ADAPTED", "original")  # the same rounds twice: no difference
+    data = str(tmp_path / "nlu.yml")
+    adapt(request_of("out", examples=Examples([data], [str(tmp_path / name) for name in test])))
+    manifest = json.loads((tmp_path / "out.adapt" / "corpus" / "manifest.json").read_text("utf-8"))
     assert manifest["left_out"]["excluded"] == 2
 
 
@@ -100,7 +110,9 @@ def test_a_rejected_encoder_can_be_written_later_without_new_work(request_of, si
     assert len(scored) == 1
     outcome = adapt(request_of("out", resume=True, keep_anyway=True))
     assert len(scored) == 1 and (tmp_path / "out" / "config.json").exists()
-    assert "written because of --keep-anyway" in outcome.describe() and "no difference is shown" in outcome.describe()
+    assert (
+        "written because of --keep-anyway" in outcome.describe() and "no difference that is shown" in outcome.describe()
+    )
 
 
 def test_a_killed_pretraining_continues_with_the_same_result(request_of, six_steps, scored, tmp_path):
@@ -152,5 +164,5 @@ def outcome_of(value: float, low: float, high: float) -> Outcome:
 
 
 def test_the_sentence_says_why_an_encoder_is_rejected():
-    assert outcome_of(0.01, -0.01, 0.03).describe().endswith("no difference is shown, so use the original encoder")
+    assert outcome_of(0.01, -0.01, 0.03).describe().endswith("no difference that is shown, so use the original encoder")
     assert outcome_of(-0.03, -0.05, -0.01).describe().endswith("so the original encoder is better")

@@ -43,7 +43,7 @@ def test_the_interval_grows_with_the_differences_between_rounds():
 def test_a_difference_that_is_not_shown_is_said_to_be_none():
     found = Gain(value=0.01, low=-0.02, high=0.03, sentences=500, rounds=3)
     assert found.describe() == (
-        "+1.0 points of frame accuracy (-2.0 to +3.0, 3 rounds, 500 test sentences): no difference is shown"
+        "+1.0 points of frame accuracy (-2.0 to +3.0; rounds: 3, test sentences: 500), no difference that is shown"
     )
 
 

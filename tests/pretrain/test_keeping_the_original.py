@@ -97,7 +97,7 @@ def test_frozen_layers_and_embeddings_stay_as_they_are(tmp_path, corpus, tiny_en
 
 
 def test_freezing_all_layers_is_refused(tmp_path, corpus, tiny_encoder):
-    with pytest.raises(UsageError, match=r"run\.frozen_layers: freezes all 2 layers"):
+    with pytest.raises(UsageError, match=r"run\.frozen_layers: freezes the whole encoder, whose number of layers is 2"):
         pretrain(tmp_path / "e", corpus, tiny_encoder, steps=1, frozen_layers=2)
 
 

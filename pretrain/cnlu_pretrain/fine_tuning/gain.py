@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnlu.i18n import _
+from cnlu.i18n import _, n_
 
 FEW_SENTENCES = 100
 """Where one answer in ten differs, the interval of 100 sentences is ± 6 points wide: more than any recipe gains."""
@@ -46,17 +46,20 @@ class Gain:
             "rounds": self.rounds,
         }
         if self.outcome == "few":
-            return _(
-                "{points} points of frame accuracy on {sentences} test sentences, which are too few to tell", **numbers
+            return n_(
+                "{points} points of frame accuracy on {count} test sentence, which is too few to tell",
+                "{points} points of frame accuracy on {count} test sentences, which are too few to tell",
+                self.sentences,
+                points=numbers["points"],
             )
         if self.outcome == "none":
             return _(
-                "{points} points of frame accuracy ({low} to {high}, {rounds} rounds, {sentences} test sentences): no "
-                "difference is shown",
+                "{points} points of frame accuracy ({low} to {high}; rounds: {rounds}, test sentences: {sentences}), no "
+                "difference that is shown",
                 **numbers,
             )
         return _(
-            "{points} points of frame accuracy ({low} to {high}, {rounds} rounds, {sentences} test sentences)",
+            "{points} points of frame accuracy ({low} to {high}; rounds: {rounds}, test sentences: {sentences})",
             **numbers,
         )
 

@@ -19,7 +19,7 @@ def freeze_layers(encoder: Any, count: int) -> None:
     if count >= len(layers):
         raise UsageError(
             "run.frozen_layers",
-            _("freezes all {layers} layers of the encoder", layers=len(layers)),
+            _("freezes the whole encoder, whose number of layers is {layers}", layers=len(layers)),
             _("lower it, so that at least one layer is trained"),
         )
     for layer in layers[:count]:

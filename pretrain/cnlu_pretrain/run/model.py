@@ -69,10 +69,7 @@ def _freeze(loaded: Loaded, layers: int) -> None:
     if loaded.new_tokens:
         raise UsageError(
             "run.frozen_layers",
-            _(
-                "freezes the embeddings, and the vectors of {count} new tokens would not be trained",
-                count=loaded.new_tokens,
-            ),
+            _("freezes the embeddings, so the vectors of new tokens would not be trained"),
             _("leave it out, or prepare the corpus without --add-tokens"),
         )
     freeze_layers(loaded.model.base_model, layers)
