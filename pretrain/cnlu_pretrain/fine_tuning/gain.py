@@ -54,8 +54,8 @@ class Gain:
             )
         if self.outcome == "none":
             return _(
-                "{points} points of frame accuracy ({low} to {high}; rounds: {rounds}, test sentences: {sentences}), no "
-                "difference that is shown",
+                "{points} points of frame accuracy ({low} to {high}; rounds: {rounds}, test sentences: {sentences}), "
+                "no difference that is shown",
                 **numbers,
             )
         return _(
