@@ -49,7 +49,11 @@ def add_train(parser: argparse.ArgumentParser) -> None:
 def _add_training(parser: argparse.ArgumentParser) -> None:
     """Adds the options of every command that writes a model."""
     add_settings(parser)
-    parser.add_argument("--int8", action="store_true", help="store the encoder in 8 bits: smaller, faster on a CPU")
+    parser.add_argument(
+        "--int8",
+        action=argparse.BooleanOptionalAction,
+        help="store the encoder in 8 bits: smaller, faster on a CPU (default with --from: as MODEL does)",
+    )
     parser.add_argument(
         "--no-store-weights",
         action="store_true",
