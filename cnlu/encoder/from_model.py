@@ -30,7 +30,7 @@ _MAX_UNUSED = 64 << 20
 _TOLERANCE = 1e-4
 """Maximum difference of a hidden state between an encoder and the rebuilt one."""
 _ROUNDING = 1 / 127
-"""Maximum rounding error of a tensor in 8 bits, as a share of its largest weight: one step, twice what rounding needs"""
+"""Maximum rounding error in 8 bits, as a share of the tensor's largest weight: one step, twice what rounding needs"""
 
 
 def add_encoder_metadata(graph: bytes, backbone: Backbone) -> bytes:
@@ -80,8 +80,8 @@ def load_from_graph(graph: bytes, where: str) -> Backbone:
         raise UsageError(
             where,
             _(
-                "the encoder cannot be recovered from this model: it has none, or one that has heads removed or is of a "
-                "family whose weights the export changes"
+                "the encoder cannot be recovered from this model: it has none, or one that has heads removed or is of "
+                "a family whose weights the export changes"
             ),
             _("name a model with another encoder"),
         )

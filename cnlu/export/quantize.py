@@ -19,7 +19,7 @@ from cnlu.io.temporary import scratch_folder
 MIN_WEIGHTS = 1 << 16
 """Minimum number of weights of a quantized matrix; rounding smaller ones would save nothing."""
 MIN_COLUMNS = 16
-"""Minimum length of a quantized row of a table; the scales of sparse features, one for each member, are shorter rows."""
+"""Minimum length of a quantized row of a table. Shorter rows are the scales of sparse features, one for each member."""
 
 
 def quantize(graph: bytes) -> bytes:
