@@ -46,7 +46,7 @@ def read_initializer(initializers: Mapping[str, onnx.TensorProto], name: str) ->
     scale = numpy_helper.to_array(initializers[name + SCALE])
     if name + ROWS in initializers:
         steps, zero_point = numpy_helper.to_array(initializers[name + ROWS]), np.zeros((), np.float32)
-        shapes = [(len(steps), 1)]
+        shapes: list[tuple[int, ...]] = [(len(steps), 1)]
     else:
         steps = numpy_helper.to_array(initializers[name + QUANTIZED])
         zero_point = numpy_helper.to_array(initializers[name + ZERO_POINT]).astype(np.float32)

@@ -300,7 +300,7 @@ def on_encoder(place: Path, given: list[Example], **more: Any) -> Request:
 def in_8_bits(model: Path) -> bool:
     """Whether training.json says so and the graph holds the matrices of the encoder as bytes."""
     files = read_model_dir(model).files
-    noted = json.loads(files["training.json"])["int8"]
+    noted = bool(json.loads(files["training.json"])["int8"])
     assert noted == (b"word_embeddings.weight_rows" in files["model.onnx"]) == (b"MatMulInteger" in files["model.onnx"])
     return noted
 
