@@ -50,9 +50,10 @@ def add_encoder_metadata(graph: bytes, backbone: Backbone) -> bytes:
 
 
 def keep_metadata_if_recoverable(quantized: bytes, graph: bytes) -> bytes:
-    """The graph in 8 bits; without the encoder's metadata if they do not lead to the weights of `graph`, rounded.
+    """The graph in 8 bits, without the encoder's metadata if the weights recovered from it are not those of `graph`.
 
-    That is for a matrix that the quantizer stores in another way than `read_initializer` expects.
+    They may differ by rounding. A larger difference means that the quantizer stores a matrix in another way than
+    `read_initializer` expects.
     """
     original, model = onnx.load_from_string(graph), onnx.load_from_string(quantized)
     if not _has_encoder_metadata(original):
@@ -80,8 +81,8 @@ def load_from_graph(graph: bytes, where: str) -> Backbone:
         raise UsageError(
             where,
             _(
-                "the encoder cannot be recovered from this model: it has none, or one that has heads removed or is of "
-                "a family whose weights the export changes"
+                "the encoder cannot be recovered from this model: it has none, or one that has heads removed, is of a "
+                "family whose weights the export changes, or was stored in 8 bits by an earlier cnlu"
             ),
             _("name a model with another encoder"),
         )

@@ -35,7 +35,8 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         "--from",
         dest="origin",
         metavar="MODEL",
-        help="continue training from a model; DATA may have new intents and entity types",
+        help="continue training from a model; DATA may have new intents and entity types, and an encoder in 8 bits "
+        "stays so",
     )
     parser.add_argument(
         "--no-store-examples",
@@ -52,7 +53,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--int8",
         action=argparse.BooleanOptionalAction,
-        help="store the encoder in 8 bits: smaller, faster on a CPU (default with --from: as MODEL does)",
+        help="store the encoder in 8 bits: smaller, faster on a CPU",
     )
     parser.add_argument(
         "--no-store-weights",
