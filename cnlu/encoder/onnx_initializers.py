@@ -39,7 +39,7 @@ def match_initializers(model: onnx.ModelProto, tensors: Iterable[tuple[str, Tens
 def read_initializer(initializers: Mapping[str, onnx.TensorProto], name: str) -> NDArray[Any]:
     """The values of an initializer in float32; those of one in 8 bits are its steps times their scales.
 
-    `name` is that in the float32 graph. Raises KeyError if it is missing, ValueError if the shape of its scale does not fit.
+    `name` is that in the float32 graph. Raises KeyError if it is missing, ValueError if its scale has a wrong shape.
     """
     if name in initializers:
         return numpy_helper.to_array(initializers[name])
