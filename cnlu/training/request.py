@@ -24,8 +24,8 @@ class Request:
     """Empty: a part of `data` is held out."""
     encoder: str | None = None
     """Directory or hub name of a pretrained encoder; None trains on sparse features alone."""
-    int8: bool = False
-    """Store the encoder in 8 bits."""
+    int8: bool | None = None
+    """Store the encoder in 8 bits; None: as the model from which training continues, otherwise in float32."""
     device: str | None = None
     """cpu or cuda; None uses CUDA if it is available."""
     resume: bool = False

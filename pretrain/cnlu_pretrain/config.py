@@ -39,7 +39,7 @@ class PrepareConfig:
     )
     exclude_ngram: int = setting(
         13,
-        "with --exclude, leave out lines that share this many consecutive characters with a line of the excluded files, "
+        "with --exclude, leave out lines that share this many consecutive characters with the excluded files, "
         "not counting spaces and punctuation, or are the same as one of its shorter lines",
         low=2,
         high=100,

@@ -48,7 +48,7 @@ PRETRAIN_ROOMS = {
     "adapt": {"corpus", "prepare", "similar", "run", "evaluation", "fine_tuning"},
 }
 PRETRAIN_EVERYONES = {"config", "load_config", "rng", "training_config"}
-EVERYONES = {"config", "i18n", "io", "suggest", "errors", "extras", "interrupts", "progress", "resources"}
+EVERYONES = {"bundled", "config", "i18n", "io", "suggest", "errors", "extras", "interrupts", "progress", "resources"}
 HEAVY = {"torch", "torchcrf", "transformers", "accelerate", "onnx", "onnxscript", "safetensors"}
 
 

@@ -74,7 +74,20 @@ def _check(request: RunRequest, resumed_from: Path) -> Corpus:
     corpus = open_corpus(request.corpus)
     if not corpus.shards or not corpus.tokens:
         raise UsageError(request.corpus, _("the corpus has no text to train on"), _("prepare it again"))
+    if request.teacher is not None:
+        _check_distillable(request, corpus)
     return corpus
+
+
+def _check_distillable(request: RunRequest, corpus: Corpus) -> None:
+    """Raises UsageError if the corpus does not fill one step: a student of so little text answers at random."""
+    step = request.config.run.batch_tokens
+    if corpus.tokens < step:
+        raise UsageError(
+            request.corpus,
+            _("has {tokens} tokens, too few to distill from: one step takes {step}", tokens=corpus.tokens, step=step),
+            _("prepare more text, at least some millions of tokens, or lower run.batch_tokens"),
+        )
 
 
 @contextlib.contextmanager
