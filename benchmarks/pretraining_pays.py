@@ -239,7 +239,9 @@ def pretrain(arguments: argparse.Namespace, encoder: Path, name: str) -> Path:
         return out
     corpus = prepare_corpus(arguments, encoder)
     steps = max(1, round(arguments.steps * recipe.steps))
-    settings = [*(setting.format(steps=steps) for setting in recipe.settings), *arguments.overrides]
+    layers = json.loads((encoder / "config.json").read_text("utf-8"))["num_hidden_layers"]
+    filled = [setting.format(steps=steps, half=layers // 2) for setting in recipe.settings]
+    settings = [*filled, *arguments.overrides]
     words = [corpus, "--encoder", encoder, "--out", out, "--max-steps", steps, "--device", "cpu"]
     words += [word for setting in settings for word in ("--set", setting)]
     if recipe.table != NO_TABLE:

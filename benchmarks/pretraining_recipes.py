@@ -10,7 +10,7 @@ NO_TABLE, SIMILAR, SHUFFLED = "none", "similar", "shuffled"
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings of `cnlu pretrain run`, as KEY=VALUE; {steps} is the number of steps."""
+    """Settings of `cnlu pretrain run`, as KEY=VALUE; {steps}: the number of steps, {half}: half of the layers"""
 
     settings: tuple[str, ...] = ()
     table: str = NO_TABLE
@@ -34,7 +34,7 @@ RECIPES: Mapping[str, Recipe] = {
     "rate-3e-4": Recipe(("run.learning_rate=3e-4",)),
     "half-steps": Recipe((), steps=0.5),
     "double-steps": Recipe((), steps=2.0),
-    "frozen-lower": Recipe(("run.frozen_layers=2",)),
+    "frozen-lower": Recipe(("run.frozen_layers={half}",)),
     "wise": Recipe(_WISE),
     "similar-wise": Recipe((*_SIMILAR, *_WISE), SIMILAR),
     "original": Recipe(_ORIGINAL),

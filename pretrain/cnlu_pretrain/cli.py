@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from cnlu.bundled import BUNDLED
 from cnlu.config.options import add_config
 from cnlu.config.setting import SEEDS, real, whole
 from cnlu_pretrain.commands import run_adapt, run_distillation, run_prepare, run_probe, run_similar, run_training
@@ -39,7 +40,10 @@ def add_adapt(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", required=True, metavar="ENCODER", help="the encoder directory to write")
     parser.add_argument(
-        "--encoder", metavar="DIR|NAME", help="the encoder to adapt (default: BAAI/bge-small-zh-v1.5 from the hub)"
+        "--encoder",
+        default=BUNDLED,
+        metavar="DIR|NAME",
+        help="the encoder to adapt: a directory or hub name, zh-mini (default): the one that is installed with cnlu",
     )
     parser.add_argument(
         "--minutes", type=real(0.001, 100_000), default=15.0, metavar="N", help="minutes of pretraining (default 15)"

@@ -100,7 +100,7 @@ def run_adapt(arguments: argparse.Namespace) -> int:
 
     with needed_for("Pretraining", "pretrain"):
         from cnlu_pretrain.adapt.adapt import adapt
-        from cnlu_pretrain.adapt.request import ENCODER, RECIPE, AdaptRequest
+        from cnlu_pretrain.adapt.request import RECIPE, AdaptRequest
     from cnlu_pretrain.evaluation.nlu_probe import Examples
 
     recipe = () if arguments.config else RECIPE
@@ -110,7 +110,7 @@ def run_adapt(arguments: argparse.Namespace) -> int:
         examples=Examples(arguments.data, arguments.test),
         out=Path(arguments.out),
         config=load_config(arguments.config, [*recipe, *arguments.overrides, *seed]),
-        encoder=arguments.encoder or ENCODER,
+        encoder=arguments.encoder,
         minutes=arguments.minutes,
         rounds=arguments.rounds,
         overrides=arguments.train_set,

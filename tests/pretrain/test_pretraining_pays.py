@@ -124,4 +124,4 @@ def test_each_recipe_is_a_valid_set_of_settings(pays):
     from cnlu_pretrain.load_config import load_config
 
     for recipe in pays.RECIPES.values():
-        load_config(None, [setting.format(steps=10) for setting in recipe.settings])
+        load_config(None, [setting.format(steps=10, half=1) for setting in recipe.settings])

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnlu.bundled import BUNDLED
 from cnlu_pretrain.config import PretrainConfig
 from cnlu_pretrain.evaluation.nlu_probe import Examples
 from cnlu_pretrain.fine_tuning.fine_tuning import ROUNDS
 
-ENCODER = "BAAI/bge-small-zh-v1.5"
-"""The encoder that is adapted unless --encoder names another"""
 RECIPE = ("run.wise_ft=0.5",)
 """The settings that differ from the defaults of `cnlu pretrain run` without --config. Averaging with the original
 weights keeps what the encoder was."""
@@ -26,7 +25,7 @@ class AdaptRequest:
     examples: Examples
     out: Path
     config: PretrainConfig
-    encoder: str = ENCODER
+    encoder: str = BUNDLED
     minutes: float = MINUTES
     """Duration of the pretraining, about; preparing and comparing come on top"""
     rounds: int = ROUNDS
