@@ -66,7 +66,8 @@ def starts(piece: Tensor, position: Tensor) -> tuple[Tensor, Tensor]:
     """
     rows, length = piece.shape
     most = _most_pieces(length)
-    target = torch.where((position == 0) & (piece >= 0), piece, most)  # other tokens go to an extra place
+    counted = (position == 0) & (piece >= 0) & (piece < most)
+    target = torch.where(counted, piece, most)  # other tokens go to an extra place
     columns = torch.arange(length, device=piece.device).expand(rows, -1)
     start = torch.full((rows, most + 1), -1, dtype=torch.long, device=piece.device).scatter(1, target, columns)
     start = start[:, :most]
@@ -80,7 +81,7 @@ def text_keys(tokens: Tensor, piece: Tensor, position: Tensor) -> Tensor:
     hashed = hashed ^ (hashed >> 32)
     most = _most_pieces(tokens.shape[1])
     sums = torch.zeros(len(tokens), most + 1, dtype=torch.long, device=tokens.device)
-    return sums.scatter_add(1, torch.where(piece >= 0, piece, most), hashed)[:, :most]
+    return sums.scatter_add(1, torch.where((piece >= 0) & (piece < most), piece, most), hashed)[:, :most]
 
 
 def _most_pieces(length: int) -> int:
