@@ -15,8 +15,8 @@ from cnlu_pretrain.objectives import simcse
 from cnlu_pretrain.objectives.simcse import TEMPERATURE, SimCSE, starts, text_keys
 from cnlu_pretrain.objectives.unmasked import UnmaskedPretrainer
 from cnlu_pretrain.objectives.vector_distance import vector_distances
+from tests.pretrain.batches import batch_of
 from tests.pretrain.runs import pretrain, read_log, weights_of
-from tests.pretrain.test_isolation import batch_of
 
 ISOLATED = {"isolate": "sentence"}
 
