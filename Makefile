@@ -45,10 +45,14 @@ demo: $(READY)
 	@echo "==> pretraining a tiny encoder on corpora/railway/text: this shows the mechanics only, a minute teaches it little"
 	$(BIN)/cnlu pretrain prepare corpora/railway/text --new-vocab 4000 --out $(MODEL)-text --force
 	$(BIN)/cnlu pretrain run $(MODEL)-text --init random --config pretrain-tiny --out $(MODEL)-encoder --device cpu --force
-	@echo "==> training on corpora/railway/train, without any pretrained model"
+	@echo "==> training on corpora/railway/train with zh-mini, the encoder that is installed with cnlu"
 	$(BIN)/cnlu train corpora/railway/train --out $(MODEL) --force
-	@echo "==> evaluating on corpora/railway/test, which the training never saw"
+	@echo "==> training on sparse features alone, to compare"
+	$(BIN)/cnlu train corpora/railway/train --encoder none --out $(MODEL)-sparse --force
+	@echo "==> evaluating on corpora/railway/test, which no training saw: with zh-mini"
 	$(BIN)/cnlu evaluate $(MODEL) corpora/railway/test
+	@echo "==> the same on sparse features alone"
+	$(BIN)/cnlu evaluate $(MODEL)-sparse corpora/railway/test
 	@echo "==> parsing three sentences"
 	$(BIN)/cnlu parse $(MODEL) "帮我看看明天下午从杭州到北京的高铁还有票没"
 	$(BIN)/cnlu parse $(MODEL) "后天那张去成都的票我想改签到晚上八点以后"

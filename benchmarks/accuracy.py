@@ -1,6 +1,6 @@
 """Accuracy and training cost over several seeds, through the real command line.
 
-    python benchmarks/accuracy.py DATA_DIR... [--seeds 1 2 3] [--encoder DIR [--int8]] [--config F.yaml]
+    python benchmarks/accuracy.py DATA_DIR... [--seeds 1 2 3] [--encoder DIR|NAME [--int8]] [--config F.yaml]
                                   [--split test|dev] [--keep DIR] [--out FIGURES.json]
 
 Each DATA_DIR holds `train`, `test` and optionally `dev`: JSONL files (train.jsonl), YAML files (train.yml) or
@@ -53,7 +53,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Accuracy and training cost over several seeds.")
     parser.add_argument("data", nargs="+", type=Path, metavar="DATA_DIR", help="holds train, test, optionally dev")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3], metavar="N")
-    parser.add_argument("--encoder", metavar="DIR", help="a pretrained encoder to build on")
+    parser.add_argument(
+        "--encoder", default="none", metavar="DIR|NAME", help="as in cnlu train; here none is the default"
+    )
     parser.add_argument("--int8", action="store_true", help="store the encoder in 8 bits")
     parser.add_argument("--config", type=Path, metavar="F.yaml", help="settings other than the default ones")
     parser.add_argument("--split", choices=("test", "dev"), default="test", help="what to report")
@@ -69,8 +71,9 @@ def one_run(arguments: argparse.Namespace, name: str, folder: Path, seed: int) -
     if train is None or (test is None and arguments.split == "test"):
         sys.exit(f"{folder}: needs train and test, as .jsonl, .yml or folders.")
     place = arguments.keep / name / f"seed-{seed}"
-    encoder = Path(arguments.encoder) if arguments.encoder else None
+    encoder = Path(arguments.encoder) if Path(arguments.encoder).is_dir() else None
     mark = fingerprint(path for path in (train, dev, arguments.config, encoder) if path) + "-int8" * arguments.int8
+    mark += "" if arguments.encoder == "none" else "-" + Path(arguments.encoder).name
     trained = _kept(place / "trained.json", mark, arguments.reuse)
     if trained is None:
         shutil.rmtree(place, ignore_errors=True)
@@ -88,7 +91,8 @@ def one_run(arguments: argparse.Namespace, name: str, folder: Path, seed: int) -
             "--device",
             "cpu",
             *(["--dev", dev] if dev else []),
-            *(["--encoder", arguments.encoder] if encoder else []),
+            "--encoder",
+            arguments.encoder,
             *(["--int8"] if arguments.int8 else []),
             *(["--config", arguments.config] if arguments.config else []),
         ]

@@ -63,7 +63,7 @@ def one_seed(arguments: argparse.Namespace, seed: int) -> dict[str, Any]:
     place = arguments.keep / arguments.data.resolve().name / f"seed-{seed}"
     place.mkdir(parents=True, exist_ok=True)
     late = write_parts(arguments, place, seed)
-    encoder = ["--encoder", arguments.encoder] if arguments.encoder else []
+    encoder = ["--encoder", arguments.encoder or "none"]
     continued = ["--from", place / "before", *(word for one in arguments.overrides for word in ("--set", one))]
     commands = {
         "before": ["train-old.jsonl", "dev-old.jsonl", encoder],

@@ -1,7 +1,7 @@
 """Few-shot curves: accuracy from a few examples per intent, with an encoder, without one, and for JointBERT.
 
     python benchmarks/few_shot.py DATA_DIR... --encoder DIR [--shots 5 10 20] [--draws 5] [--bf16]
-                                  [--systems sparse encoder jointbert] [--keep DIR] [--out FIGURES.json]
+                                  [--systems sparse default encoder jointbert] [--keep DIR] [--out FIGURES.json]
 
 DATA_DIR has the layout that accuracy.py expects. For k shots and draw d, a random generator seeded by (d, k) samples
 min(k, available) examples of every intent of the train part. Draws are not nested: the 5 shots of draw 1 are not a
@@ -10,7 +10,8 @@ cannot use them, and so is its dev file: each system holds out its default share
 on the same draw, with d as the seed, through their command lines with default settings, and are evaluated on the whole
 test split.
 
-    sparse      cnlu train DRAW
+    sparse      cnlu train DRAW --encoder none
+    default     cnlu train DRAW
     encoder     cnlu train DRAW --encoder DIR
     jointbert   jointbert.py DIR DATA_DIR --train DRAW     (with --bf16, if given)
 
@@ -34,7 +35,9 @@ from accuracy import fingerprint, headline, part
 from measure import CHECKOUT, machine, megabytes, run, table
 
 JOINTBERT = CHECKOUT / "benchmarks" / "jointbert.py"
-SYSTEMS = ("sparse", "encoder", "jointbert")
+SYSTEMS = ("sparse", "default", "encoder", "jointbert")
+OWN = ("sparse", "default")
+"""Systems that need no --encoder"""
 
 Run = dict[str, Any]
 
@@ -44,8 +47,8 @@ def main() -> None:
     sets = {folder.resolve().name: folder for folder in arguments.data}
     if len(sets) < len(arguments.data):
         sys.exit("Two of the data folders have the same name; rename one.")
-    if arguments.encoder is None and set(arguments.systems) != {"sparse"}:
-        sys.exit("--encoder is missing: name the encoder's directory, or run --systems sparse.")
+    if arguments.encoder is None and set(arguments.systems) - set(OWN):
+        sys.exit("--encoder is missing: name the encoder's directory, or run --systems sparse default.")
     figures: dict[str, dict[int, Any]] = {}
     for name, folder in sets.items():
         for shots in arguments.shots:
@@ -125,7 +128,7 @@ def one_run(arguments: argparse.Namespace, folder: Path, place: Path, draw: int,
     """Train and evaluate one system on one draw, or load the kept results."""
     place, examples, test = place / system, place / "draw.jsonl", part(folder, "test")
     is_jointbert, options = system == "jointbert", ["--bf16"] if system == "jointbert" and arguments.bf16 else []
-    inputs = [examples, test, arguments.encoder if system != "sparse" else None, JOINTBERT if is_jointbert else None]
+    inputs = [examples, test, None if system in OWN else arguments.encoder, JOINTBERT if is_jointbert else None]
     mark = " ".join([fingerprint(path for path in inputs if path), *options])
     done = place / "run.json"
     if done.exists():
@@ -150,6 +153,7 @@ def one_run(arguments: argparse.Namespace, folder: Path, place: Path, draw: int,
         ]
         cost, size = run(command, place / "train.log"), None
     else:
+        encoders = {"sparse": ["--encoder", "none"], "default": [], "encoder": ["--encoder", arguments.encoder]}
         command = [
             sys.executable,
             "-m",
@@ -160,7 +164,7 @@ def one_run(arguments: argparse.Namespace, folder: Path, place: Path, draw: int,
             place / "model",
             "--seed",
             str(draw),
-            *(["--encoder", arguments.encoder] if system == "encoder" else []),
+            *encoders[system],
         ]
         cost = run(command, place / "train.log")
         run(
@@ -181,7 +185,7 @@ def one_run(arguments: argparse.Namespace, folder: Path, place: Path, draw: int,
 
 
 def gains(frames: dict[str, list[float]]) -> dict[str, dict[str, float]]:
-    """The gain of the system with the encoder, else of the first one, over each of the others on the same draws.
+    """The gain over each of the others on the same draws: of the default system, else of `encoder`, else of the first.
 
     The mean of the paired differences, with a 95 % interval from a bootstrap over the draws.
     """
@@ -189,7 +193,7 @@ def gains(frames: dict[str, list[float]]) -> dict[str, dict[str, float]]:
 
     from cnlu.evaluation.bootstrap import mean_interval
 
-    subject = "encoder" if "encoder" in frames else next(iter(frames))
+    subject = next((name for name in ("default", "encoder") if name in frames), next(iter(frames)))
     found = {}
     for other in frames.keys() - {subject}:
         gain = mean_interval(np.array(frames[subject]) - np.array(frames[other]))

@@ -261,6 +261,8 @@ def by_cnlu(arguments: argparse.Namespace, data: Path, seed: int) -> dict[str, l
             "cpu",
             "--seed",
             str(seed),
+            "--encoder",
+            "none",
             *options,
         ],
         model.with_suffix(".log"),

@@ -43,7 +43,7 @@ def main() -> None:
         for kind, settings in KINDS.items():
             model = arguments.keep / f"{kind}-{seed}"
             if not model.exists():
-                options = ["--encoder", arguments.encoder] if arguments.encoder else []
+                options = ["--encoder", arguments.encoder or "none"]
                 run(
                     [
                         sys.executable,

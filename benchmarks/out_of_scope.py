@@ -68,7 +68,7 @@ def one_draw(arguments: argparse.Namespace, folder: Path, draw: int) -> dict[str
     intents = sorted({str(example.intent) for example in parts["train"]})
     held_out = set(random.Random(f"draw {draw}").sample(intents, round(arguments.share * len(intents))))
     place.mkdir(parents=True, exist_ok=True)
-    options: list[str | Path] = ["--encoder", arguments.encoder] if arguments.encoder else []
+    options: list[str | Path] = ["--encoder", arguments.encoder or "none"]
     for name in ("train", "dev"):
         write_jsonl([e for e in parts[name] if e.intent not in held_out], place / f"{name}.jsonl")
     if parts["dev"]:

@@ -105,6 +105,7 @@ def one_bot(arguments: argparse.Namespace, name: str, size: int, draw: int, seed
             "--force",
             "--seed",
             str(seed),
+            *(["--encoder", "none"] if arguments.code == CHECKOUT else []),  # older code has no default encoder
             *settings,
         ],
         folder / "train.log",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from cnlu.bundled import choose_encoder
 from cnlu.config.options import add_settings
 from cnlu.config.setting import whole
 from cnlu.extras import needed_for
 from cnlu.io.messages import encodable
-from cnlu.training.cli import log_to_stderr, read_config
+from cnlu.training.cli import add_encoder, log_to_stderr, read_config
 
 if TYPE_CHECKING:
     from cnlu.evaluation.report_data import ReportData
@@ -32,9 +33,7 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--cross-validate", type=whole(2, 1000), metavar="K", help="train and evaluate K times; 5 and 10 are common"
     )
-    group.add_argument(
-        "--encoder", metavar="DIR|NAME", help="a pretrained encoder to build on: a directory or a hub name"
-    )
+    add_encoder(group)
     add_settings(group)
     parser.set_defaults(run=_evaluate)
 
@@ -53,11 +52,12 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 def _cross_validate(arguments: argparse.Namespace) -> ReportData:
     with needed_for("Training", "train"):
         from cnlu.training.cross_validate import CrossValidation, cross_validate
+    encoder = choose_encoder(arguments.encoder)
     options = CrossValidation(
         arguments.paths,
         arguments.cross_validate,
-        read_config(arguments, arguments.encoder),
-        encoder=arguments.encoder,
+        read_config(arguments, encoder),
+        encoder=encoder,
         device=arguments.device,
     )
     return cross_validate(options, log=log_to_stderr)

@@ -71,7 +71,7 @@ def load_config(
             if values.get(section) is None or isinstance(values[section], dict):
                 values[section] = {**defaults, **(values.get(section) or {})}
     config: Config = build_config(values, where)
-    no_encoder = {} if encoder else {"encoder": _("has no effect without {option}", option=f"{option_prefix}encoder")}
+    no_encoder = {} if encoder else {"encoder": _("has no effect without an encoder")}
     refuse_without_effect(config, unmet_settings(config) | no_encoder, where)
     return config
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from cnlu.bundled import BUNDLED, bundled_directory
 from cnlu.errors import DataError, UsageError
 from cnlu.i18n import _
 
@@ -56,6 +57,8 @@ def local_directory(source: str | Path) -> Path:
     name = str(source)
     if not name.strip():
         raise UsageError("--encoder", _("the name is empty"), _("name a directory or a model of the Hugging Face hub"))
+    if name == BUNDLED and (bundled := bundled_directory()):
+        return bundled
     try:
         path = Path(name).expanduser()
     except RuntimeError:  # ~user of an unknown user

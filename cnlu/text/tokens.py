@@ -86,7 +86,7 @@ class AlignedTokenizer:
             from tokenizers import Tokenizer
         except ImportError as error:
             problem = _("a model with an encoder needs the tokenizers library, which is not installed")
-            raise UsageError("", problem, _("run `{command}`", command="pip install 'cnlu[encoder]'")) from error
+            raise UsageError("", problem, _("run `{command}`", command="pip install tokenizers")) from error
         content = _without_special_tokens(json.loads(tokenizer), special_tokens)
         model = content["model"]
         self.special_tokens = special_tokens

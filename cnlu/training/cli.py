@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cnlu.bundled import choose_encoder
 from cnlu.config.options import add_settings
 from cnlu.config.setting import real, whole
 from cnlu.extras import needed_for
@@ -30,7 +31,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         metavar="DATA",
         help="examples for early stopping and calibration (default: a tenth of DATA)",
     )
-    parser.add_argument("--encoder", metavar="DIR|NAME", help="a pretrained encoder to build on: directory or hub name")
+    add_encoder(parser)
     parser.add_argument(
         "--from",
         dest="origin",
@@ -44,6 +45,16 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     )
     _add_training(parser)
     parser.set_defaults(run=_train)
+
+
+def add_encoder(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Adds the option that names the encoder; `choose_encoder` resolves it."""
+    parser.add_argument(
+        "--encoder",
+        metavar="DIR|NAME|none",
+        help="the pretrained encoder to build on: a directory or hub name, zh-mini (default): the one that is "
+        "installed with cnlu, or none: sparse features alone",
+    )
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
@@ -118,7 +129,7 @@ def _train(arguments: argparse.Namespace) -> int:
         from cnlu.training.continue_training import continue_training
         from cnlu.training.train import train
     if arguments.origin is None:
-        train(_request(arguments, arguments.encoder), log=log_to_stderr)
+        train(_request(arguments, choose_encoder(arguments.encoder)), log=log_to_stderr)
     else:
         continue_training(Path(arguments.origin), _request(arguments, arguments.encoder), log=log_to_stderr)
     return 0

@@ -20,9 +20,7 @@ def train(request: Request, log: Log = no_log) -> TrainingResult:
     Raises UsageError, DataError or ModelError. An existing model at `out` stays as it is until the new one is complete.
     """
     if request.int8 and request.encoder is None:
-        raise UsageError(
-            "--int8", _("has no effect without --encoder, because it rounds an encoder"), _("leave it out")
-        )
+        raise UsageError("--int8", _("has no effect without an encoder, because it rounds one"), _("leave it out"))
     device = prepare(request)
     return train_on(read_dataset(request, log), request, device, log)
 

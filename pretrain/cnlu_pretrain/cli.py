@@ -48,6 +48,13 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
         help="your words, one per line, or NLU data with lookup tables: never split, and masked as a whole by "
         "masking.strategy=entity",
     )
+    parser.add_argument(
+        "--exclude",
+        nargs="+",
+        default=[],
+        metavar="F",
+        help="test sets (text, JSONL or NLU data): lines that share text with them are left out and counted",
+    )
     _add_settings(parser, "masking.rate=0.3")
     _add_resume(parser)
     parser.set_defaults(run=run_prepare)

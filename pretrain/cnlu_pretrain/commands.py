@@ -28,6 +28,7 @@ def run_prepare(arguments: argparse.Namespace) -> int:
         new_vocab=arguments.new_vocab,
         add_tokens=_path(arguments.add_tokens),
         lexicon=arguments.lexicon,
+        exclude=arguments.exclude,
         resume=arguments.resume,
         force=arguments.force,
     )

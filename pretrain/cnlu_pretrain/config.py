@@ -37,6 +37,13 @@ class PrepareConfig:
         False,
         "also leave out lines that nearly repeat an earlier line, with about 0.75 or more of the same character pairs",
     )
+    exclude_ngram: int = setting(
+        13,
+        "with --exclude, leave out lines that share this many consecutive characters with the excluded files, "
+        "not counting spaces and punctuation, or are the same as one of its shorter lines",
+        low=2,
+        high=100,
+    )
     split_sentences: bool = setting(True, "split running text into sentences at 。！？； and the like")
     segmenter: str = setting(
         "auto",

@@ -24,6 +24,7 @@ RAILWAY_TEXT = CHECKOUT / "corpora" / "railway" / "text"
 """Enough text for a table of similar words"""
 RESUMABLE = {"model.training", "model.training.old", "corpus.part", "encoder.training"}
 """What an interrupted command may leave for --resume"""
+SPARSE = ["--encoder", "none"]
 SMALL = [
     "--device",
     "cpu",
@@ -51,10 +52,10 @@ def commands(inputs: Inputs) -> dict[str, list[object]]:
     """Name: arguments of each long command, which writes into its working directory."""
     pretraining = ["--set", "run.checkpoint_every=3", "--set", "run.batch_tokens=1024", "--set", "run.length=64"]
     return {
-        "train": ["train", inputs.data, "--out", "model", *SMALL],
+        "train": ["train", inputs.data, "--out", "model", *SPARSE, *SMALL],
         "distill": ["distill", inputs.model, "--data", inputs.data, "--out", "model", *SMALL],
         "evaluate": ["evaluate", inputs.model, inputs.data, "--out", "report"],
-        "cross-validate": ["evaluate", "--cross-validate", 3, inputs.data, "--out", "report", *SMALL[:6]],
+        "cross-validate": ["evaluate", "--cross-validate", 3, inputs.data, "--out", "report", *SPARSE, *SMALL[:6]],
         "check": ["check", inputs.data, "--set", "check.fail_on=error"],
         "split": ["split", inputs.data, "--out", "parts"],
         "prepare": [
@@ -240,7 +241,7 @@ def _prepare_inputs(folder: Path) -> Inputs:
     ]
     settings = [word for one in [*shape, "run.batch_tokens=1024"] for word in ("--set", one)]
     main(["pretrain", "run", str(corpus), "--out", str(encoder), "--init", "random", "--max-steps", "1", *settings])
-    main(["train", str(data), "--out", str(folder / "teacher"), *SMALL[:6]])
+    main(["train", str(data), "--out", str(folder / "teacher"), *SPARSE, *SMALL[:6]])
     return Inputs(data, folder / "teacher", encoder, corpus, text)
 
 

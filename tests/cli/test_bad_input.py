@@ -185,6 +185,8 @@ def wait_for(path: Path, running: subprocess.Popen[bytes]) -> None:
 
 
 LONG = [
+    "--encoder",
+    "none",
     "--device",
     "cpu",
     "--set",

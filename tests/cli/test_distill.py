@@ -69,7 +69,7 @@ def test_only_the_texts_of_annotated_examples_are_used_and_a_note_says_so(
         (["--dev", "missing.yml"], "missing.yml: there is no such file"),
         (
             ["--set", "encoder.tuning=full", "--set", "encoder.layer_decay=0.5"],
-            "encoder.layer_decay: has no effect without --encoder",
+            "encoder.layer_decay: has no effect without an encoder",
         ),
         (["--set", "model.tagging=BILOU"], "model.tagging: a student has its teacher's, BIO"),
         (["--resume"], "no interrupted training to resume"),

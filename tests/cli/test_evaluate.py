@@ -66,7 +66,10 @@ def test_an_older_model_without_label_counts_gets_a_note(
         (["--cross-validate", "2", "nlu.yml", "--out", "nlu.yml"], "nlu.yml: is a file"),
         (["--cross-validate", "2", "missing.yml"], "missing.yml: there is no such file"),
         (["--cross-validate", "2", "nlu.yml", "--set", "model.layer=1"], "did you mean 'layers'"),
-        (["--cross-validate", "2", "nlu.yml", "--set", "encoder.tuning=frozen"], "no effect without --encoder"),
+        (
+            ["--cross-validate", "2", "nlu.yml", "--encoder", "none", "--set", "encoder.tuning=frozen"],
+            "no effect without an encoder",
+        ),
         (["--cross-validate", "2", "nlu.yml", "--encoder", "./nowhere"], "nowhere: there is no such directory"),
         (["--cross-validate", "2", "nlu.yml", "--resume"], "unrecognized arguments: --resume"),
         (["MODEL"], "needs a model and examples"),
@@ -98,7 +101,9 @@ def test_a_cross_validation_leaves_its_report_and_nothing_else(
     pytest.importorskip("torch", reason="training needs the extra cnlu[train]")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
-    done = cli("evaluate", "--cross-validate", 2, data, "--out", tmp_path / "report", "--seed", 4, *QUICK)
+    done = cli(
+        "evaluate", "--cross-validate", 2, data, "--out", tmp_path / "report", "--seed", 4, "--encoder", "none", *QUICK
+    )
     assert done.code == 0
     assert re.search(r"2 folds +mean +spread", done.out) and "fold 2 of 2: frames" in done.err
     assert not list((tmp_path / "temporary").glob("cnlu*"))  # PyTorch may leave folders of its own

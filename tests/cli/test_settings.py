@@ -136,7 +136,7 @@ def test_the_shipped_settings_for_an_encoder_are_its_defaults(checkout: Path) ->
 
 
 def test_encoder_settings_without_an_encoder_are_refused() -> None:
-    with pytest.raises(UsageError, match=r"encoder.tuning: has no effect without --encoder"):
+    with pytest.raises(UsageError, match=r"encoder.tuning: has no effect without an encoder"):
         load_config(None, ["encoder.tuning=frozen"])
 
 

@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 
+from tests.command_line import cli
+
+__all__ = ["cli"]
+
 SENTENCES = [
     "从北京到上海的火车票多少钱",
     "帮我订一张明天去 new york 的机票 ok",

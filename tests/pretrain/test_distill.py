@@ -153,6 +153,25 @@ def test_a_teacher_with_another_vocabulary_is_refused(tmp_path, corpus, tokenize
     assert not (tmp_path / "out").exists()
 
 
+def test_a_corpus_that_does_not_fill_a_step_is_refused(tmp_path, corpus, tiny_encoder):
+    with pytest.raises(UsageError, match="too few to distill from: one step takes 100000000"):
+        distill(tmp_path / "student", corpus, tiny_encoder, 1, batch_tokens=100_000_000)
+
+
+@pytest.mark.slow
+def test_the_recipe_of_zh_mini_survives_a_kill(tmp_path, corpus, tiny_encoder, checkout):
+    """The shipped settings on a thousandth of the tokens, in steps of a fourth of the size."""
+    config = ["--config", str(checkout / "configs" / "zh-mini.yaml"), "--set", "run.batch_tokens=1024"]
+    quick = ["--set", "run.checkpoint_every=10", "--set", "run.precision=float32"]
+    options = [str(corpus), "--teacher", str(tiny_encoder), *config, *quick, "--max-steps", "44", "--device", "cpu"]
+    command = ["pretrain", "distill", *options]
+    assert main([*command, "--out", str(tmp_path / "whole")]) == 0
+    with killed_at(25):
+        main([*command, "--out", str(tmp_path / "student")])
+    assert main([*command, "--out", str(tmp_path / "student"), "--resume"]) == 0
+    assert same_weights(tmp_path / "student", tmp_path / "whole")
+
+
 def test_settings_that_do_not_work_with_a_teacher_are_refused():
     with pytest.raises(UsageError, match=r"run\.isolate"):
         for_distillation(PretrainConfig(run=RunConfig(isolate="document")))

@@ -45,7 +45,7 @@ PRETRAIN_ROOMS = {
     "probe": {"corpus", "masking", "objectives", "batching", "encoder", "evaluation"},
 }
 PRETRAIN_EVERYONES = {"config", "load_config", "rng", "training_config"}
-EVERYONES = {"config", "i18n", "io", "suggest", "errors", "extras", "interrupts", "progress", "resources"}
+EVERYONES = {"bundled", "config", "i18n", "io", "suggest", "errors", "extras", "interrupts", "progress", "resources"}
 HEAVY = {"torch", "torchcrf", "transformers", "accelerate", "onnx", "onnxscript", "safetensors"}
 
 

@@ -117,7 +117,7 @@ def test_the_accuracy_in_8_bits_is_logged_beside_that_in_float32(
 
 
 def test_int8_without_an_encoder_is_refused(run: Run, examples: list[Example]) -> None:
-    with pytest.raises(UsageError, match=r"--int8: has no effect without --encoder"):
+    with pytest.raises(UsageError, match=r"--int8: has no effect without an encoder"):
         run(examples, int8=True)
 
 

@@ -75,6 +75,8 @@ def test_a_killed_training_resumes_to_the_same_model(
         "cpu",
         "--config",
         "settings.yaml",
+        "--encoder",
+        "none",
     ]
     environment = {**os.environ, "PYTHONPATH": PYTHONPATH}
     with open(tmp_path / "log", "wb") as log:

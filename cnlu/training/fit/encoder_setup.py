@@ -66,8 +66,8 @@ def prepare_encoder(source: str, config: Config, log: Log, pretrained: Pretraine
     Raises UsageError or DataError if the encoder cannot be loaded or does not fit the settings.
     """
     if config.model.masked_tokens:
-        problem = _("has no effect with --encoder, which sees the hidden characters")
-        raise UsageError("model.masked_tokens", problem, _("leave it out"))
+        problem = _("has no effect with an encoder, which sees the hidden characters")
+        raise UsageError("model.masked_tokens", problem, _("leave it out, or train with --encoder none"))
     pretrained = pretrained or load_encoder(source)
     for note in pretrained.notes:
         log(f"note: {note}")

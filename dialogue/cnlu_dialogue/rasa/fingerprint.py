@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 import cnlu
+from cnlu.bundled import BUNDLED, bundled_directory, choose_encoder
 from cnlu.errors import UsageError
 from cnlu.i18n import _
 from cnlu.runtime.model_dir import FORMAT, read_model_dir
@@ -25,14 +26,22 @@ def fingerprint(settings: Settings) -> str:
             parts["model"] = read_model_dir(settings.model).manifest["sha256"]
         if (file := settings_file(settings)) is not None:
             parts["config"] = hashlib.sha256(file.read_bytes()).hexdigest()
-        if settings.encoder is not None and os.path.isdir(settings.encoder):
-            parts["encoder"] = {
-                path.name: _digest(path) for path in sorted(Path(settings.encoder).iterdir()) if path.is_file()
-            }
+        if (encoder := _encoder_directory(settings)) is not None:
+            parts["encoder"] = {path.name: _digest(path) for path in sorted(encoder.iterdir()) if path.is_file()}
     except OSError as error:
         problem = _("cannot be read ({reason})", reason=error.strerror)
         raise UsageError(error.filename, problem, _("check its permissions")) from None
     return json.dumps(parts, sort_keys=True)
+
+
+def _encoder_directory(settings: Settings) -> Path | None:
+    """The directory of the encoder that training starts from, if it is on this machine."""
+    name = choose_encoder(settings.encoder)
+    if settings.model is not None or name is None:
+        return None
+    if name == BUNDLED:
+        return bundled_directory()
+    return Path(name) if os.path.isdir(name) else None
 
 
 def _digest(path: Path) -> str:

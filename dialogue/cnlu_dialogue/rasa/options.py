@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cnlu.bundled import choose_encoder
 from cnlu.config import Config
 from cnlu.config.files import find_config, known_settings, load_config
 from cnlu.config.setting import check_limits, setting
@@ -31,7 +32,11 @@ class Settings:
     trainer: str | None = setting(None, "the Python interpreter with cnlu[train] that trains the model")
     config: str | None = setting(None, "a settings file of cnlu, or the name of a shipped one")
     set: Mapping[str, Any] | None = setting(None, "single settings of cnlu, such as training.epochs: 20")
-    encoder: str | None = setting(None, "a pretrained encoder to train on: a directory or a hub name")
+    encoder: str | None = setting(
+        None,
+        "the pretrained encoder to train on: a directory or a hub name; zh-mini, installed with cnlu, if left "
+        "out; none for sparse features alone",
+    )
     intent_classification: bool = setting(True, "find the intent")
     entity_recognition: bool = setting(True, "find the entities")
     ranking_length: int = setting(MAX_RANKING, "maximum number of intents in intent_ranking", low=1, high=MAX_RANKING)
@@ -73,8 +78,8 @@ def _suggestion(name: str, option_names: list[str]) -> str:
 
 def training_config(settings: Settings) -> Config:
     """cnlu's own settings from `config` and `set`; raises CnluError if cnlu rejects them."""
-    file, encoder = settings_file(settings), settings.encoder is not None
-    return load_config(file, overrides(settings), encoder=encoder, option_prefix="")
+    encoder = choose_encoder(settings.encoder)
+    return load_config(settings_file(settings), overrides(settings), encoder=encoder is not None, option_prefix="")
 
 
 def settings_file(settings: Settings) -> Path | None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import cnlu
+from cnlu.bundled import choose_encoder
 from cnlu.errors import CnluError, UsageError
 from cnlu.features.build_extractor import build_extractor
 from cnlu.i18n import _
@@ -56,9 +57,6 @@ def check_training_setup(settings: Settings) -> None:
     config = training_config(settings)
     if config.text.simplify or config.features.pinyin != "off":
         build_extractor(config, {}, {})  # this process parses, so it needs their packages too
-    if settings.encoder is not None and importlib.util.find_spec("tokenizers") is None:
-        problem = _("a model with an encoder needs tokenizers in Rasa's environment")
-        raise UsageError("encoder", problem, _("install it there with: pip install 'cnlu[encoder]'"))
     if settings.trainer is not None:
         _check_interpreter(settings.trainer)
     elif missing := [name for name in REQUIRED if importlib.util.find_spec(name) is None]:
@@ -103,7 +101,7 @@ def _train_here(data: Sequence[Path], out: Path, settings: Settings, log: Log, o
     if origin is not None:
         continue_training(origin, request, log=log)
     else:
-        train(replace(request, encoder=settings.encoder), log=log)
+        train(replace(request, encoder=choose_encoder(settings.encoder)), log=log)
 
 
 def _train_with(

@@ -27,10 +27,11 @@ class RowIndex:
     Shards are ordered by their content, so the order in which the manifest lists them has no effect.
     """
 
-    def __init__(self, corpus: Corpus, layout: Layout, folder: Path | None = None) -> None:
-        """Packs every shard. `folder` holds the rows while this object exists; None: the system's temporary folder.
+    def __init__(self, corpus: Corpus, layout: Layout, folder: Path | None = None, *, quiet: bool = False) -> None:
+        """Packs every shard; with `quiet`, without showing the progress.
 
-        Raises CnluError where they cannot be written.
+        `folder` holds the rows while this object exists; None: the system's temporary folder. Raises CnluError where
+        they cannot be written.
         """
         self._layout = layout
         shards = sorted(
@@ -41,7 +42,7 @@ class RowIndex:
         self._sizes: list[tuple[int, int]] = []  # rows and pieces of each shard
         try:
             with tempfile.TemporaryFile(dir=folder) as file:
-                self._pack(corpus, shards, file)
+                self._pack(corpus, shards, file, quiet)
                 self._values = np.memmap(file, self._type, "r")
         except OSError as error:
             raise CnluError(
@@ -66,9 +67,9 @@ class RowIndex:
             selected.append(select_pieces(self._texts[shard], rows, which, self._layout, key[inside]))
         return selected
 
-    def _pack(self, corpus: Corpus, shards: list[Shard], file: IO[bytes]) -> None:
+    def _pack(self, corpus: Corpus, shards: list[Shard], file: IO[bytes], quiet: bool) -> None:
         total = sum(shard.tokens for shard in shards)
-        with progress("packing", total, " tokens", quiet=total < _SHOW_FROM) as bar:
+        with progress("packing", total, " tokens", quiet=quiet or total < _SHOW_FROM) as bar:
             for shard in shards:
                 arrays = corpus.read(shard)
                 rows = self._layout.rows(arrays)

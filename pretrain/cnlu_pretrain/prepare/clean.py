@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from cnlu.text.bulk_segment import CHINESE, code_points, kinds_of
 from cnlu_pretrain.config import PrepareConfig
 
-KEPT, SHORT, LONG, FOREIGN, DUPLICATE, NEAR_DUPLICATE, NUL = range(7)
-REASONS = ("", "short", "long", "little Chinese", "duplicate", "near duplicate", "NUL byte")
+KEPT, SHORT, LONG, FOREIGN, DUPLICATE, NEAR_DUPLICATE, NUL, EXCLUDED = range(8)
+REASONS = ("", "short", "long", "little Chinese", "duplicate", "near duplicate", "NUL byte", "excluded")
 """Their names in the manifest."""
 
 

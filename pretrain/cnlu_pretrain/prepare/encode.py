@@ -14,7 +14,8 @@ from cnlu.text.segment import Segmenter
 from cnlu_pretrain.config import PrepareConfig
 from cnlu_pretrain.corpus.shards import SPAN, SPAN_START, WORD, Arrays
 from cnlu_pretrain.prepare.bulk_tokenize import BulkTokenizer
-from cnlu_pretrain.prepare.clean import DUPLICATE, KEPT, NEAR_DUPLICATE, REASONS, reasons
+from cnlu_pretrain.prepare.clean import DUPLICATE, EXCLUDED, KEPT, NEAR_DUPLICATE, REASONS, reasons
+from cnlu_pretrain.prepare.exclusion import Exclusion
 from cnlu_pretrain.prepare.lexicon_matches import SpanFinder
 from cnlu_pretrain.prepare.lines import read_lines
 from cnlu_pretrain.prepare.sources import Block
@@ -50,8 +51,11 @@ Item = tuple[int, Block, "NDArray[np.bool_] | None", "NDArray[np.bool_] | None"]
 class LineEncoder:
     """Turns blocks into arrays; each process has one."""
 
-    def __init__(self, tokenizer: str, unknown: int | None, words: list[str], config: PrepareConfig) -> None:
+    def __init__(
+        self, tokenizer: str, unknown: int | None, words: list[str], exclusion: Exclusion, config: PrepareConfig
+    ) -> None:
         self.config = config
+        self._exclusion = exclusion
         self._tokens = BulkTokenizer(tokenizer)
         self._unknown = unknown
         self._words = BulkSegmenter(Segmenter(words, config.segmenter))
@@ -66,6 +70,7 @@ class LineEncoder:
         """
         lines = read_lines(block)
         why = reasons(lines.texts, self.config)
+        why[(why == KEPT) & self._exclusion.overlaps(lines.texts)] = EXCLUDED
         for repeats, reason in ((near, NEAR_DUPLICATE), (exact, DUPLICATE)):
             if repeats is not None:
                 why[(why == KEPT) & repeats] = reason

@@ -6,6 +6,7 @@ block of text that fills it, so neither the number of processes nor an interrupt
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import sys
@@ -21,6 +22,7 @@ from cnlu.io.text_files import write_bytes
 from cnlu.progress import no_log, progress
 from cnlu_pretrain.config import PrepareConfig
 from cnlu_pretrain.corpus.corpus import MANIFEST, TOKENIZER
+from cnlu_pretrain.prepare.exclusion import Exclusion, read_exclusion
 from cnlu_pretrain.prepare.lexicon_matches import Lexicon, read_lexicon
 from cnlu_pretrain.prepare.manifest import log_summary, write_manifest
 from cnlu_pretrain.prepare.new_vocabulary import CharacterCounts
@@ -50,6 +52,8 @@ class PrepareRequest:
     new_vocab: int | None = None
     add_tokens: Path | None = None
     lexicon: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    """Files with text that the corpus must not contain, such as test sets"""
     resume: bool = False
     force: bool = False
 
@@ -105,10 +109,11 @@ def _prepare(request: PrepareRequest, part: Path, log: Log) -> None:
     lexicon = read_lexicon(request.lexicon)
     if lexicon.broken:
         log(f"{len(lexicon.broken)} lines of the lexicon cannot be used: " + " ".join(lexicon.broken[:5]))
+    exclusion = read_exclusion(request.exclude, request.config.exclude_ngram)
     tokenizer = choose_tokenizer(request.encoder, request.new_vocab, request.add_tokens)
     for note in tokenizer.notes:
         log(note)
-    state = load_state(part, _fingerprint(request, files, lexicon, tokenizer), request.resume)
+    state = load_state(part, _fingerprint(request, files, lexicon, exclusion, tokenizer), request.resume)
     processes = request.config.processes or _default_processes(files)
     counts = CharacterCounts()
     scanned = _scan(request, files, part, state, counts=counts, processes=processes)
@@ -122,6 +127,7 @@ def _prepare(request: PrepareRequest, part: Path, log: Log) -> None:
         config=request.config,
         tokenizer=tokenizer,
         lexicon=lexicon,
+        exclusion=exclusion,
         total_bytes=scanned.bytes if scanned else None,
         processes=processes,
     )
@@ -148,11 +154,14 @@ def _default_processes(files: list[Path]) -> int:
     return max(1, min(os.cpu_count() or 1, size // _BYTES_PER_PROCESS))
 
 
-def _fingerprint(request: PrepareRequest, files: list[Path], lexicon: Lexicon, tokenizer: CorpusTokenizer) -> str:
+def _fingerprint(
+    request: PrepareRequest, files: list[Path], lexicon: Lexicon, exclusion: Exclusion, tokenizer: CorpusTokenizer
+) -> str:
     settings = {key: value for key, value in asdict(request.config).items() if key != "processes"}
     read = [path for path in files if path.name != _STDIN_COPY]
     stats = [(str(path), (stat := path.stat()).st_size, stat.st_mtime_ns) for path in read]
-    return fingerprint_of(settings, stats, lexicon.words, tokenizer.content, request.new_vocab)
+    excluded = hashlib.sha256(exclusion.keys.tobytes()).hexdigest()
+    return fingerprint_of(settings, stats, lexicon.words, excluded, tokenizer.content, request.new_vocab)
 
 
 def _scan(
@@ -187,6 +196,7 @@ def _finish(
         state,
         settings=request.config,
         texts=request.texts,
+        exclude=request.exclude,
         encoder=request.encoder,
         tokenizer=tokenizer,
         lexicon=lexicon,

@@ -12,6 +12,7 @@ from cnlu.progress import progress
 from cnlu_pretrain.config import PrepareConfig
 from cnlu_pretrain.corpus.shards import concatenate, write_shard
 from cnlu_pretrain.prepare.encode import Encoded, Item, LineEncoder, encode
+from cnlu_pretrain.prepare.exclusion import Exclusion
 from cnlu_pretrain.prepare.lexicon_matches import Lexicon
 from cnlu_pretrain.prepare.parallel import in_order
 from cnlu_pretrain.prepare.scan import line_bounds, repeats
@@ -28,6 +29,7 @@ def write_shards(
     config: PrepareConfig,
     tokenizer: CorpusTokenizer,
     lexicon: Lexicon,
+    exclusion: Exclusion,
     total_bytes: int | None,
     processes: int,
 ) -> None:
@@ -35,7 +37,7 @@ def write_shards(
 
     Raises DataError for text that cannot be read, OSError if a shard cannot be written.
     """
-    start = partial(LineEncoder, tokenizer.content, tokenizer.special_tokens.unknown, lexicon.words, config)
+    start = partial(LineEncoder, tokenizer.content, tokenizer.special_tokens.unknown, lexicon.words, exclusion, config)
     waiting: list[Encoded] = []
     tokens = 0
     items = _Items(blocks(files), state.blocks, part / "scan")

@@ -91,7 +91,7 @@ def _phases(
 ) -> tuple[list[Phase], list[int]]:
     """(the phases, the plan of steps as in `State`)."""
     config, corpus, shares = request.config.run, corpora[0], shares_of(request.mix)
-    random_tokens = random_tokens_of(*corpora, shares=shares)
+    random_tokens, quiet = random_tokens_of(*corpora, shares=shares), not accelerator.is_main_process
     masking = request.config.masking
     masker = Masker(masking, seed=config.seed, mask=corpus.mask, random_tokens=random_tokens, similar=similar)
     phases: list[Phase] = []
@@ -102,7 +102,7 @@ def _phases(
             check_pairs(one, layout)
         rows = _rows(config, length, accelerator.num_processes)
         stream = Stream(
-            [RowIndex(one, layout, folder) for one in corpora],
+            [RowIndex(one, layout, folder, quiet=quiet) for one in corpora],
             layout,
             masker,
             seed=config.seed,

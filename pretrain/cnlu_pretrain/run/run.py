@@ -72,7 +72,21 @@ def _check(request: RunRequest, resumed_from: Path) -> list[Corpus]:
     check_out(request.out, force, "encoder", lambda folder: (folder / "config.json").exists())
     if request.probe:
         request.probe.check()
-    return open_corpora(request.corpus, request.mix)
+    corpora = open_corpora(request.corpus, request.mix)
+    if request.teacher is not None:
+        _check_distillable(request, corpora[0])
+    return corpora
+
+
+def _check_distillable(request: RunRequest, corpus: Corpus) -> None:
+    """Raises UsageError if the corpus does not fill one step: a student of so little text answers at random."""
+    step = request.config.run.batch_tokens
+    if corpus.tokens < step:
+        raise UsageError(
+            request.corpus,
+            _("has {tokens} tokens, too few to distill from: one step takes {step}", tokens=corpus.tokens, step=step),
+            _("prepare more text, at least some millions of tokens, or lower run.batch_tokens"),
+        )
 
 
 @contextlib.contextmanager

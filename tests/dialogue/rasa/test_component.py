@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -179,10 +178,9 @@ def test_an_error_names_all_three_ways_to_a_model(bot: Any, driver: Any) -> None
     [
         ({"trainr": "x"}, "trainr: unknown option; use 'trainer' if that was meant."),
         ({"model": "nowhere"}, "nowhere: there is no such directory"),
-        ({"trainer": sys.executable, "encoder": "a/b"}, "needs tokenizers in Rasa's environment"),
         ({"model": "ready", "trainer": "python"}, "trainer: has no effect with `model`"),
     ],
-    ids=["unknown option", "no model", "no tokenizers", "two ways"],
+    ids=["unknown option", "no model", "two ways"],
 )
 def test_a_wrong_option_is_refused_with_one_sentence(
     bot: Any, driver: Any, options: dict[str, Any], message: str

@@ -65,7 +65,7 @@ def test_set_becomes_overrides_of_the_command_line() -> None:
         ({"set": {"training.epochs": [20]}}, "set.training.epochs: [20] is not a value for a setting; give a number"),
         ({"set": {"training.epoch": 20}}, "training.epoch: unknown setting; did you mean 'epochs'"),
         ({"set": {"trainin.epochs": 20}}, "set 'trainin.epochs=20': unknown section"),
-        ({"set": {"encoder.tuning": "frozen"}}, "encoder.tuning: has no effect without encoder;"),
+        ({"encoder": "none", "set": {"encoder.tuning": "frozen"}}, "encoder.tuning: has no effect without an encoder;"),
         ({"config": "nothing"}, "no settings file 'nothing' is shipped with cnlu"),
         ({"config": "./missing.yaml"}, "missing.yaml: there is no such file"),
     ],
