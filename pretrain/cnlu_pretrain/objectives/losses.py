@@ -53,7 +53,8 @@ class TensorBatch:
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> TensorBatch:
         tensors: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        return TensorBatch(**{name: None if t is None else change(t) for name, t in tensors.items()})
+        changed: dict[str, Any] = {name: None if t is None else change(t) for name, t in tensors.items()}
+        return TensorBatch(**changed)
 
     def originals(self) -> Tensor:
         """[B, T] the tokens before masking."""
