@@ -80,9 +80,9 @@ class Stream:
             yield Step(batch, masked, Position(*divmod(at, self.rows_per_pass)))
 
     def _batch(self, numbers: NDArray[np.int64]) -> tuple[Batch, NDArray[np.int64], NDArray[np.int64]]:
-        """(the rows, the pass of each row over its corpus, its number in the mask of random numbers).
+        """(the rows, the pass of each row over its corpus, the number of each row, from which its masks are drawn).
 
-        `numbers` [B] count the rows of all passes. The rows of a batch are ordered by their place on disk.
+        `numbers` [B] count the rows of all passes. The rows of a batch are in the order of the disk.
         """
         passes, positions = np.divmod(numbers, self.rows_per_pass)
         entries = self._permuted(passes, positions, self.rows_per_pass, stream=0)

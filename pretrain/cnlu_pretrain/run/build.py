@@ -90,8 +90,8 @@ def _phases(
     folder: Path,
 ) -> tuple[list[Phase], list[int]]:
     """(the phases, the plan of steps as in `State`)."""
-    config, corpus, shares = request.config.run, corpora[0], shares_of(request.mix)
-    random_tokens, quiet = random_tokens_of(*corpora, shares=shares), not accelerator.is_main_process
+    config, corpus = request.config.run, corpora[0]
+    random_tokens = random_tokens_of(*corpora, shares=shares_of(request.mix))
     masking = request.config.masking
     masker = Masker(masking, seed=config.seed, mask=corpus.mask, random_tokens=random_tokens, similar=similar)
     phases: list[Phase] = []
@@ -100,24 +100,36 @@ def _phases(
         layout = Layout(corpus.special_tokens, length, request.config.objectives.order, config.isolate)
         for one in corpora:
             check_pairs(one, layout)
-        rows = _rows(config, length, accelerator.num_processes)
-        stream = Stream(
-            [RowIndex(one, layout, folder, quiet=quiet) for one in corpora],
-            layout,
-            masker,
-            seed=config.seed,
-            rows=rows,
-            shares=shares,
-            rank=accelerator.process_index,
-            world=accelerator.num_processes,
-        )
+        stream = _stream(request, corpora, layout, masker, accelerator=accelerator, folder=folder)
         if not plan:
-            steps = planned_steps(stream.rows_per_pass, rows, config, request.max_steps)
+            steps = planned_steps(stream.rows_per_pass, stream.rows, config, request.max_steps)
             plan = extended_plan(resumed.plan, resumed.step, steps)
         if last := planned_lengths(plan, config).get(length):
             held_out = HeldOut(corpus, layout, own=masker, random_tokens=random_tokens, tokens=config.evaluate_tokens)
             phases.append(Phase(length, last, stream, held_out))
     return phases, plan
+
+
+def _stream(
+    request: RunRequest,
+    corpora: list[Corpus],
+    layout: Layout,
+    masker: Masker,
+    *,
+    accelerator: Accelerator,
+    folder: Path,
+) -> Stream:
+    config, quiet = request.config.run, not accelerator.is_main_process
+    return Stream(
+        [RowIndex(corpus, layout, folder, quiet=quiet) for corpus in corpora],
+        layout,
+        masker,
+        seed=config.seed,
+        rows=_rows(config, layout.length, accelerator.num_processes),
+        shares=shares_of(request.mix),
+        rank=accelerator.process_index,
+        world=accelerator.num_processes,
+    )
 
 
 def _rows(config: RunConfig, length: int, processes: int) -> int:
