@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,14 @@ def test_the_student_keeps_characters_and_frequent_pieces(opened):
     pieces = json.loads(opened.tokenizer)["model"]["vocab"]
     kept = set(kept_ids([opened], min_count=10**9).tolist())
     assert {"[CLS]", "[MASK]", "票", "a", "##a", "7"} <= {piece for piece, i in pieces.items() if i in kept}
+
+
+def test_pieces_that_are_frequent_in_a_mix_stay(opened):
+    content = json.loads(opened.tokenizer)
+    content["model"]["vocab"] = {piece * 2: i for piece, i in content["model"]["vocab"].items()}  # no single characters
+    long_pieces = replace(opened, tokenizer=json.dumps(content))
+    alone, twice = (set(kept_ids([long_pieces] * times, min_count=40).tolist()) for times in (1, 2))
+    assert alone < twice == set(kept_ids([long_pieces], min_count=20).tolist())
 
 
 def test_the_smaller_tokenizer_gives_the_ids_of_the_smaller_corpus(opened, railway_lines):
