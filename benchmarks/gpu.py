@@ -11,7 +11,7 @@ is measured for --seconds after a warm-up.
 
 Then pretraining: cnlu's loop compared with that of the usual script, on the same synthetic text in packed rows of 128
 and of 512 tokens. cnlu applies the head to masked tokens alone. BERT-base is compiled, bge-small is not. A profile
-shows which operations take most of a step, and how often the host waited for the device: it should never. The aims on
+shows which operations take most of a step, and how often the host waited for the GPU: it should never. The aims on
 an H100 or H200 are 45 % of the peak and 1.3 times the usual script, with BERT-base. Measurements that would begin too
 late are skipped, so that the script ends within ten minutes.
 
@@ -153,8 +153,9 @@ def profiles(found: Sequence[Pretrained]) -> str:
     parts = []
     for one in (one for one in found if one.loop == "cnlu"):
         rows = [[f"`{op.name[:70]}`", f"{op.milliseconds:.2f}", f"{op.share:.1%}"] for op in one.profile]
+        waits = "" if one.waits is None else f"; the host waited for the GPU {one.waits:.2g} times a step"
         parts.append(
-            f"{one.model}, rows of {one.length}: the host waited for the device {one.waits:g} times a step\n\n"
+            f"{one.model}, rows of {one.length}, a step of cnlu{waits}\n\n"
             + table(["operation", "ms a step", "share"], rows)
         )
     return "\n\n".join(parts)

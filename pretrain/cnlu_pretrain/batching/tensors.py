@@ -40,7 +40,8 @@ def step_tensors(step: Step, count: int, device: torch.device, fixed: float = 0.
     texts = 0 if batch.position is None else int(((batch.position == 0) & batch.mask).sum())
     counts = torch.tensor([predicted, int((batch.order >= 0).sum()), int(batch.mask.sum()), texts], dtype=torch.float32)
     if device.type == "cuda":
-        pieces, counts = [part.pinned() for part in pieces], counts.pin_memory()
+        with torch.cuda.device(device):  # a thread starts on the first GPU, which pinning would occupy
+            pieces, counts = [part.pinned() for part in pieces], counts.pin_memory()
     return StepTensors(parts=pieces, counts=counts, after=step.after)
 
 
