@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,17 @@ import pytest
 import torch
 from accelerate.state import AcceleratorState, PartialState
 from torch.utils._python_dispatch import TorchDispatchMode
-from transformers import AutoConfig, AutoModel
+from transformers import AutoConfig, AutoModel, BertConfig
 
+from cnlu.errors import UsageError
+from cnlu_pretrain.batching.replacement_tokens import random_tokens_of
+from cnlu_pretrain.batching.row_index import RowIndex
+from cnlu_pretrain.batching.rows import Layout
+from cnlu_pretrain.batching.stream import Position, Stream
 from cnlu_pretrain.batching.tensors import step_tensors
 from cnlu_pretrain.config import ArchitectureConfig, MaskingConfig, ObjectivesConfig, PretrainConfig, RunConfig
 from cnlu_pretrain.corpus.corpus import open_corpus
+from cnlu_pretrain.masking.masker import Masker
 from cnlu_pretrain.objectives.losses import TensorBatch, model_inputs
 from cnlu_pretrain.run import loop
 from cnlu_pretrain.run.build import build_run
@@ -70,7 +75,7 @@ def steps_on(tmp_path, corpus, tiny_encoder, monkeypatch) -> Callable[..., Calla
         )
         run.plain.train()
         (phase,) = run.phases
-        batches = phase.stream.steps(loop.Position())
+        batches = phase.stream.steps(Position())
         counter = iter(range(9))
 
         def step() -> Any:
@@ -137,6 +142,27 @@ def test_a_line_of_the_log_takes_one_transfer():
     assert [str(func) for func in transfers] == ["aten.stack.default", "aten.cat.default"]
 
 
+def padded_batch() -> TensorBatch:
+    tokens, none = torch.tensor([[5, 6, 7, 8], [9, 8, 0, 0]]), torch.zeros(0, dtype=torch.long)
+    return TensorBatch(
+        tokens=tokens,
+        kinds=torch.zeros_like(tokens),
+        mask=tokens > 0,
+        at=none,
+        labels=none,
+        span_first=none,
+        span_last=none,
+        order=none,
+    )
+
+
+def test_flash_attention_takes_the_padding_mask_of_a_row_of_tokens():
+    """It removes the padding, and accepts no other mask."""
+    batch = padded_batch()
+    inputs = model_inputs(BertConfig(attn_implementation="flash_attention_2"), batch)
+    assert inputs["attention_mask"] is batch.mask
+
+
 FAMILIES = ["bert", "electra", "ernie", "roberta", "xlm-roberta", "camembert", "albert", "distilbert", "roformer"]
 
 
@@ -152,18 +178,8 @@ def test_each_family_takes_the_prepared_padding_mask(family, attention):
         model = AutoModel.from_config(config, attn_implementation=attention).eval()
     except ValueError as error:
         pytest.skip(f"{family} has no such attention: {error}")
-    tokens = torch.tensor([[5, 6, 7, 8], [9, 8, 0, 0]])
-    none = torch.zeros(0, dtype=torch.long)
-    batch = TensorBatch(
-        tokens=tokens,
-        kinds=torch.zeros_like(tokens),
-        mask=tokens > 0,
-        at=none,
-        labels=none,
-        span_first=none,
-        span_last=none,
-        order=none,
-    )
+    batch = padded_batch()
+    tokens = batch.tokens
     prepared = model(input_ids=tokens, **model_inputs(model.config, batch)).last_hidden_state
     usual = model(input_ids=tokens, attention_mask=tokens > 0).last_hidden_state
     assert torch.allclose(prepared[tokens > 0], usual[tokens > 0], atol=1e-6)
@@ -181,23 +197,16 @@ def test_compiled_code_is_never_compiled_again(tmp_path, corpus, tiny_encoder, m
 
 
 @pytest.mark.parametrize("strategy", ["ngram", "span"])
-def test_parts_with_a_fixed_shape_count_what_they_predict(steps_on, corpus, strategy):
+def test_parts_with_a_fixed_shape_count_what_they_predict(corpus, strategy):
     """Masked tokens beyond the shape are not predicted, and the loss is not divided by their number."""
-    opened = open_corpus(corpus)
-    from cnlu_pretrain.batching.replacement_tokens import random_tokens_of
-    from cnlu_pretrain.batching.row_index import RowIndex
-    from cnlu_pretrain.batching.rows import Layout
-    from cnlu_pretrain.batching.stream import Position, Stream
-    from cnlu_pretrain.masking.masker import Masker
-
+    opened, config = open_corpus(corpus), MaskingConfig(strategy=strategy)
     layout = Layout(opened.special_tokens, 64, "none")
-    config = MaskingConfig(strategy=strategy)
     masker = Masker(config, seed=1, mask=opened.mask, random_tokens=random_tokens_of(opened))
     steps = Stream([RowIndex(opened, layout)], layout, masker, seed=1, rows=8).steps(Position())
     shapes = set()
     for _ in range(30):
         step = next(steps)
-        for fixed in (0.02, config.rate):  # the first is too low, so that tokens do not fit
+        for fixed in (0.02, config.rate):  # not all masked tokens fit into the first
             tensors = step_tensors(step, 2, torch.device("cpu"), fixed)
             labels = np.concatenate([part.labels.numpy() for part in tensors.parts])
             assert tensors.counts[0] == (labels >= 0).sum()
@@ -205,6 +214,6 @@ def test_parts_with_a_fixed_shape_count_what_they_predict(steps_on, corpus, stra
     assert shapes == {(0.02, (64,), (64,)), (config.rate, (64,), (64,))}
 
 
-def test_parts_of_unequal_size_are_refused_for_compiled_code(tmp_path: Path, corpus, tiny_encoder):
-    with pytest.raises(Exception, match=r"run\.accumulate: a step of 8 rows has no 9 parts of the same size"):
+def test_parts_of_unequal_size_are_refused_for_compiled_code(tmp_path, corpus, tiny_encoder):
+    with pytest.raises(UsageError, match=r"run\.accumulate: a step of 8 rows has no 9 parts of the same size"):
         pretrain(tmp_path / "e", corpus, tiny_encoder, steps=1, compile=True, accumulate=9)
