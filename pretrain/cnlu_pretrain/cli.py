@@ -136,6 +136,13 @@ def _add_distill(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--mix",
+        nargs="+",
+        default=[],
+        metavar="CORPUS=SHARE",
+        help="mix in other corpora, each with its share of the rows; CORPUS has the rest, and a pass reads it once",
+    )
     parser.add_argument("--similar", metavar="F.npz", help="similar words, for masking.replacement=similar")
     _add_probe_data(parser, "--probe", "--probe-test")
     parser.add_argument("--seed", type=whole(0, SEEDS), metavar="N", help="random seed (default 1)")

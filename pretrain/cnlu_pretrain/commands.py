@@ -55,6 +55,7 @@ def _train(arguments: argparse.Namespace, encoder: str | None = None, teacher: s
     from cnlu_pretrain.load_config import load_config
 
     with needed_for("Pretraining", "pretrain"):
+        from cnlu_pretrain.run.mix import parse_mix
         from cnlu_pretrain.run.model import for_distillation
         from cnlu_pretrain.run.run import RunRequest, run
     seed = [] if arguments.seed is None else [f"run.seed={arguments.seed}"]
@@ -65,6 +66,7 @@ def _train(arguments: argparse.Namespace, encoder: str | None = None, teacher: s
         config=for_distillation(config) if teacher else config,
         encoder=encoder,
         teacher=teacher,
+        mix=parse_mix(arguments.mix),
         similar=_path(arguments.similar),
         max_steps=arguments.max_steps,
         device=arguments.device,

@@ -27,8 +27,9 @@ class Distiller(Pretrainer):
         self.teacher_layers = layer_map(int(model.config.num_hidden_layers), int(teacher.config.num_hidden_layers))
         self.maps = nn.ModuleList(nn.Identity() if own == width else nn.Linear(own, width) for _ in self.teacher_layers)
         self._distill = config.distill
+        self._teacher_ids: Tensor
         self._teacher = [teacher.eval().requires_grad_(False)]  # in a list: neither trained nor saved
-        self._teacher_ids = teacher_ids
+        self.register_buffer("_teacher_ids", teacher_ids, persistent=False)  # moves to the device with the student
 
     @property
     def weights(self) -> dict[str, float]:
@@ -47,7 +48,7 @@ class Distiller(Pretrainer):
     def _targets(self, batch: TensorBatch) -> list[Tensor]:
         """The teacher's hidden states [B, T, width] that the student's layers learn from."""
         teacher = self._teacher[0].to(batch.tokens.device)
-        tokens = self._teacher_ids.to(batch.tokens.device)[batch.originals()]
+        tokens = self._teacher_ids[batch.originals()]
         states = teacher(
             input_ids=tokens, output_hidden_states=True, **model_inputs(teacher.config, batch)
         ).hidden_states

@@ -27,7 +27,8 @@ class RunModel:
     """What a run trains, on the CPU in float32."""
 
     plain: Pretrainer
-    corpus: Corpus
+    corpora: list[Corpus]
+    """The corpus of the run and those mixed in, in the ids of the model"""
     head_is_new: bool
     """Whether the head alone trains at first"""
     notes: list[str]
@@ -35,13 +36,13 @@ class RunModel:
     """Averages the weights with the original ones; None: the trained weights are written"""
 
 
-def load_run_model(request: RunRequest, corpus: Corpus) -> RunModel:
-    """An existing encoder, a random one, or a student; raises CnluError if it cannot be trained on this corpus."""
-    return _student(request, corpus) if request.teacher else _encoder(request, corpus)
+def load_run_model(request: RunRequest, corpora: list[Corpus]) -> RunModel:
+    """An existing encoder, a random one, or a student; raises CnluError if it cannot be trained on the corpora."""
+    return _student(request, corpora) if request.teacher else _encoder(request, corpora)
 
 
-def _encoder(request: RunRequest, corpus: Corpus) -> RunModel:
-    config = request.config
+def _encoder(request: RunRequest, corpora: list[Corpus]) -> RunModel:
+    config, corpus = request.config, corpora[0]
     objectives = config.objectives
     if request.encoder:
         loaded = load_encoder(request.encoder, corpus, config.run, objectives.trains_head)
@@ -62,7 +63,7 @@ def _encoder(request: RunRequest, corpus: Corpus) -> RunModel:
         model.gradient_checkpointing_enable({"use_reentrant": False})
     alpha, vocabulary = config.run.wise_ft, corpus.vocabulary - loaded.new_tokens
     average = WeightAverage(model.base_model, vocabulary, alpha) if alpha < 1 else None
-    return RunModel(plain, corpus, loaded.head_is_new, loaded.notes, average)
+    return RunModel(plain, corpora, loaded.head_is_new, loaded.notes, average)
 
 
 def _freeze(loaded: Loaded, layers: int) -> None:
@@ -75,17 +76,17 @@ def _freeze(loaded: Loaded, layers: int) -> None:
     freeze_layers(loaded.model.base_model, layers)
 
 
-def _student(request: RunRequest, corpus: Corpus) -> RunModel:
+def _student(request: RunRequest, corpora: list[Corpus]) -> RunModel:
     assert request.teacher
     config = request.config
     teacher = load_encoder(
-        request.teacher, corpus, replace(config.run, dropout=0.0), trains_head=False
+        request.teacher, corpora[0], replace(config.run, dropout=0.0), trains_head=False
     ).model.base_model
     check_isolation(teacher)
-    keep = kept_ids(corpus, config.distill.min_count)
-    smaller = smaller_corpus(corpus, keep)
+    keep = kept_ids(corpora, config.distill.min_count)
+    smaller: list[Corpus] = [smaller_corpus(corpus, keep) for corpus in corpora]
     teacher_ids = torch.from_numpy(keep)
-    student, notes = build_student(teacher, teacher_ids, config, pad=smaller.special_tokens.pad)
+    student, notes = build_student(teacher, teacher_ids, config, pad=smaller[0].special_tokens.pad)
     torch.manual_seed(config.run.seed)
     plain = Distiller(student, config, teacher, teacher_ids)
     if config.run.checkpointing:
