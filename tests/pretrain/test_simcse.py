@@ -61,7 +61,7 @@ def test_the_loss_is_that_of_the_paper():
     pooled = [torch.tanh(module.pool(x[[0, 0, 1], [0, 3, 0]])) for x in (first, second)]
     scores = cosine_similarity(pooled[0][:, None], pooled[1][None], dim=-1) / TEMPERATURE
     expected = cross_entropy(scores, torch.arange(3))
-    assert loss_of(module, first, second, tokens, piece, position) == pytest.approx(float(expected), rel=1e-5)
+    assert loss_of(module, first, second, tokens, piece, position) == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_a_repeated_sentence_is_not_a_negative_of_itself():

@@ -44,7 +44,7 @@ def adapt(request: AdaptRequest, log: Log = no_log) -> Outcome:
     state = open_state(request)
     corpus = _prepare(request, state, directory, log)
     table = _similar_words(request, state, log)
-    _pretrain(request, state, directory, corpus, table, log)
+    _pretrain(request, state, directory, corpus=corpus, table=table, log=log)
     options = _compare(request, state, directory, log)
     original, adapted = state.rounds[ORIGINAL], state.rounds[ADAPTED]
     difference = gain(original, adapted, options)
@@ -87,8 +87,9 @@ def _similar_words(request: AdaptRequest, state: State, log: Log) -> Path | None
 
 
 def _pretrain(
-    request: AdaptRequest, state: State, directory: Path, corpus: Corpus, table: Path | None, log: Log
+    request: AdaptRequest, state: State, directory: Path, *, corpus: Corpus, table: Path | None, log: Log
 ) -> None:
+    """Train the encoder for about as long as asked, unless it is trained."""
     if state.encoder.exists():
         return
     job = RunRequest(
