@@ -27,7 +27,7 @@ class StepTensors:
 
     parts: list[TensorBatch]
     counts: Tensor
-    """[4] number of predicted tokens, of pairs, of tokens, and of isolated texts"""
+    """[4] number of predicted tokens, of pairs, of tokens, and of texts: isolated ones, or rows"""
     after: Position
     """Where the stream continues"""
 
@@ -37,7 +37,7 @@ def step_tensors(step: Step, count: int, device: torch.device, fixed: float = 0.
     batch = step.batch
     pieces = list(parts(batch, step.masked, count, torch.device("cpu"), fixed))
     predicted = sum(int((part.labels >= 0).sum()) for part in pieces)
-    texts = 0 if batch.position is None else int(((batch.position == 0) & batch.mask).sum())
+    texts = len(batch.mask) if batch.position is None else int(((batch.position == 0) & batch.mask).sum())
     counts = torch.tensor([predicted, int((batch.order >= 0).sum()), int(batch.mask.sum()), texts], dtype=torch.float32)
     if device.type == "cuda":
         with torch.cuda.device(device):  # a thread starts on the first GPU, which pinning would occupy

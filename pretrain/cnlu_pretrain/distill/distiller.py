@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from cnlu_pretrain.config import PretrainConfig
 from cnlu_pretrain.distill.student import layer_map
 from cnlu_pretrain.objectives.losses import ObjectiveSums, Pretrainer, TensorBatch, model_inputs
+from cnlu_pretrain.objectives.vector_distance import vector_distances
 
 
 class Distiller(Pretrainer):
@@ -35,18 +36,12 @@ class Distiller(Pretrainer):
         return {**super().weights, "hidden": self._distill.hidden, "sentence": self._distill.sentence}
 
     def forward(self, batch: TensorBatch) -> ObjectiveSums:
-        assert batch.piece is not None and batch.position is not None
         inputs = model_inputs(self.model.config, batch)
         states = self.model.base_model(input_ids=batch.tokens, output_hidden_states=True, **inputs).hidden_states
         sums = self._predictions(states[-1], batch)
         targets = self._targets(batch)
         predicted = [learned(state).float() for learned, state in zip(self.maps, states[1:], strict=True)]
-        token = (batch.piece >= 0).float()
-        first = token * (batch.position == 0)
-        errors = torch.stack([_error(p, t) for p, t in zip(predicted, targets, strict=True)]).mean(0)
-        cosine = nn.functional.cosine_similarity(predicted[-1], targets[-1], dim=-1)
-        sums["hidden"] = (errors * token).sum(), token.sum(), (cosine * token).sum().detach()
-        sums["sentence"] = ((1 - cosine) * first).sum(), first.sum(), (cosine * first).sum().detach()
+        sums["hidden"], sums["sentence"] = vector_distances(predicted, targets, batch)
         return sums
 
     @torch.no_grad()
@@ -58,8 +53,3 @@ class Distiller(Pretrainer):
             input_ids=tokens, output_hidden_states=True, **model_inputs(teacher.config, batch)
         ).hidden_states
         return [states[layer].float() for layer in self.teacher_layers]
-
-
-def _error(predicted: Tensor, target: Tensor) -> Tensor:
-    """[B, T] mean squared error of each token's vector, as a share of the variance of the target's entries."""
-    return (predicted - target).square().mean(-1) / target.var(-1, unbiased=False).clamp(min=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -27,7 +28,6 @@ from cnlu_pretrain.encoder.save import write_encoder
 from cnlu_pretrain.evaluation.held_out import HeldOut
 from cnlu_pretrain.evaluation.nlu_probe import Examples, frame_accuracy
 from cnlu_pretrain.masking.masker import Masker
-from cnlu_pretrain.objectives.losses import Pretrainer
 from cnlu_pretrain.run.checkpoint import Progress
 from cnlu_pretrain.run.loop import Phase, Run
 from cnlu_pretrain.run.mix import shares_of
@@ -76,7 +76,8 @@ def build_run(
         folder=folder,
         fingerprint=_fingerprint(request, corpora),
         log=log,
-        probe=_probe(request.probe, corpora[0], plain, folder) if request.probe else None,
+        probe=_probe(request.probe, corpora[0], model, folder) if request.probe else None,
+        as_written=model.average.applied if model.average else contextlib.nullcontext,
     )
 
 
@@ -181,12 +182,15 @@ def _fingerprint(request: RunRequest, corpora: list[Corpus]) -> str:
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
-def _probe(examples: Examples, corpus: Corpus, plain: Pretrainer, folder: Path) -> Callable[[], float]:
+def _probe(examples: Examples, corpus: Corpus, model: RunModel, folder: Path) -> Callable[[], float]:
+    as_written = model.average.applied if model.average else contextlib.nullcontext
+
     def probe() -> float:
         encoder = folder / "probed"
         shutil.rmtree(encoder, ignore_errors=True)
         encoder.mkdir()
-        write_encoder(encoder, plain.trained_model, corpus)
+        with as_written():
+            write_encoder(encoder, model.plain.trained_model, corpus)
         return frame_accuracy(encoder, examples)
 
     return probe

@@ -60,6 +60,8 @@ class Run:
     log: Callable[[str], None]
     probe: Callable[[], float] | None = None
     """Returns the frame accuracy of a small NLU model on the current encoder; called at every checkpoint"""
+    as_written: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
+    """The context in which the encoder has the weights that are evaluated and written"""
 
     @property
     def steps(self) -> int:
@@ -165,6 +167,9 @@ def _counts(run: Run, step: StepTensors) -> dict[str, Tensor]:
         "replaced_token": all_tokens,
         "hidden": all_tokens,
         "sentence": texts,
+        "simcse": texts,
+        "original_hidden": all_tokens,
+        "original_sentence": texts,
     }
 
 
@@ -230,5 +235,5 @@ def _probe(run: Run, state: State, log: Log) -> None:
 
 def _measure(run: Run, phase: Phase) -> dict[str, Any]:
     """Every process evaluates all of the held-out text: it is small, and no process has to wait for another."""
-    with run.accelerator.autocast():
+    with run.accelerator.autocast(), run.as_written():
         return phase.held_out.measure(run.plain, run.accelerator.device)

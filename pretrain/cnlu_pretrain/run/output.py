@@ -48,7 +48,8 @@ def write_result(request: RunRequest, corpora: list[Corpus], job: Run, state: St
 
 def _fill(new: Path, request: RunRequest, corpora: list[Corpus], job: Run, state: State) -> None:
     corpus = corpora[0]
-    write_encoder(new, job.plain.trained_model, corpus)
+    with job.as_written():
+        write_encoder(new, job.plain.trained_model, corpus)
     metadata: dict[str, Any] = {
         "steps": state.step,
         "tokens": state.tokens,
