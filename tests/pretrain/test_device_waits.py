@@ -97,16 +97,18 @@ STEPS = pytest.mark.parametrize(
         {"objectives": {"span_boundary": 1.0}},
         {"objectives": {"order": "sop"}},
         {"objectives": {"replaced_token": 50.0}},
+        {"objectives": {"simcse": 1.0}, "isolate": "sentence"},
+        {"objectives": {"original": 1.0}},
         {"teacher": True},
     ],
-    ids=["mlm", "eager", "isolated", "accumulated", "sbo", "sop", "rtd", "distilled"],
+    ids=["mlm", "eager", "isolated", "accumulated", "sbo", "sop", "rtd", "simcse", "original", "distilled"],
 )
 
 
 @STEPS
 def test_a_step_reads_no_value_from_the_device(steps_on, settings):
     step = steps_on(META, **settings)
-    step()  # moves the teacher to the device
+    step()  # moves the teacher, or the original encoder, to the device
     with NoBlockingCopies():
         total, sums = step()
     assert total.device == META and {values.device for values in sums.values()} == {META}

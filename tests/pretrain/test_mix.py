@@ -67,3 +67,14 @@ def test_the_command_mixes_and_records_it(tmp_path, corpus, tiny_encoder, other)
     (recorded,) = json.loads((out / "pretraining.json").read_text("utf-8"))["mix"]
     assert recorded["share"] == 0.25 and recorded["corpus"]["tokens"] == other.tokens
     assert f"mixed with: {other.tokens} training tokens" in (out / "README.md").read_text("utf-8")
+
+
+def test_a_student_learns_from_a_mix(tmp_path, corpus, tiny_encoder, other):
+    out = tmp_path / "student"
+    sizes = ("num_hidden_layers=1", "hidden_size=32", "num_attention_heads=2", "intermediate_size=32")
+    settings = [f"--set=encoder.{item}" for item in sizes] + ["--set=run.precision=float32", "--set=run.length=64"]
+    command = ["pretrain", "distill", str(corpus), "--teacher", str(tiny_encoder), "--out", str(out), "--device", "cpu"]
+    assert main([*command, "--max-steps", "1", "--mix", f"{other.folder}=0.5", *settings]) == 0
+    vocabulary = json.loads((out / "config.json").read_text("utf-8"))["vocab_size"]
+    tokenizer = json.loads((out / "tokenizer.json").read_text("utf-8"))
+    assert len(tokenizer["model"]["vocab"]) == vocabulary
