@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import logging
 import os
 import ssl
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from typing import TypeVar
 
 from cnlu.errors import UsageError
@@ -19,6 +22,14 @@ HUB_TIMEOUT = 3.0
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 Result = TypeVar("Result")
+
+
+def is_installed(package: str) -> bool:
+    """Whether a package can be imported; does not import it."""
+    try:
+        return find_spec(package) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def hugging_face_endpoint() -> str:
@@ -71,6 +82,18 @@ def raise_if_disk_error(error: BaseException, place: object) -> None:
     if isinstance(error, OSError) and error.errno in _DISK:
         problem = _("cannot be written there ({reason})", reason=error.strerror or first_line(error))
         raise UsageError(place, problem, _("free the disk, or name another place")) from error
+
+
+@contextlib.contextmanager
+def silent_log(package: str) -> Iterator[None]:
+    """Silences the log of a client, which prints tracebacks of failures that it raises as well."""
+    logger = logging.getLogger(package)
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def call_with_timeout(seconds: float, call: Callable[[], Result]) -> Result:

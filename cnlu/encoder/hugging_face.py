@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
-from cnlu.encoder.files import CARD_FILES, files_to_download, is_complete
+from cnlu.encoder.files import files_to_download, is_complete
 from cnlu.encoder.hubs import (
     HUB_TIMEOUT,
     call_with_timeout,
     first_line,
     fix_offline,
     hugging_face_endpoint,
+    is_installed,
     raise_if_disk_error,
+    silent_log,
 )
-from cnlu.errors import UsageError
+from cnlu.encoder.resume import download_files
+from cnlu.errors import CnluError, UsageError
 from cnlu.i18n import _
+
+
+def has_hugging_face_client() -> bool:
+    """Whether huggingface_hub is installed, which comes with `cnlu[train]`."""
+    return is_installed("huggingface_hub")
 
 
 def hugging_face_cache() -> Path:
@@ -54,19 +63,27 @@ def _snapshot(repository: Path) -> Path | None:
 
 
 def download_from_hugging_face(name: str, out: Path | None = None) -> Path:
-    """Download what an encoder needs into the cache, or with the model card into `out`; continues a download.
+    """Download what an encoder needs into the cache, or with the model card into `out`, where a download continues.
 
-    Raises UsageError if the hub cannot be reached, refuses, or has no such model.
+    Raises UsageError if the client is not installed, or the hub cannot be reached, refuses, or has no such model.
     """
+    if not has_hugging_face_client():
+        problem = _("{what} needs {package}, which is not installed", what=name, package="huggingface_hub")
+        raise UsageError("", problem, _("run `{command}`", command="pip install huggingface_hub"))
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
 
     endpoint = hugging_face_endpoint()
     try:
-        model = call_with_timeout(HUB_TIMEOUT, lambda: HfApi().model_info(name, timeout=HUB_TIMEOUT))
-        files = [sibling.rfilename for sibling in model.siblings or []]
-        wanted = files_to_download(files) + [file for file in files if out is not None and file in CARD_FILES]
-        return Path(snapshot_download(name, allow_patterns=wanted, local_dir=out))
+        ask = partial(HfApi().model_info, name, timeout=HUB_TIMEOUT, files_metadata=out is not None)
+        model = call_with_timeout(HUB_TIMEOUT, ask)
+        with silent_log("huggingface_hub"):
+            if out is not None:
+                return download_files(model, out)
+            files = [sibling.rfilename for sibling in model.siblings or []]
+            return Path(snapshot_download(name, allow_patterns=files_to_download(files)))
+    except CnluError:
+        raise
     except HFValidationError as error:
         problem = _("is neither a directory nor a valid name of a hub model")
         raise UsageError(name, problem, _("check the spelling")) from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import logging
 import os
 import re
 import sys
@@ -18,10 +17,12 @@ from cnlu.encoder.hubs import (
     failure_to_reach,
     first_line,
     fix_offline,
+    is_installed,
     modelscope_endpoint,
     raise_if_disk_error,
+    silent_log,
 )
-from cnlu.errors import UsageError
+from cnlu.errors import CnluError, UsageError
 from cnlu.i18n import _
 
 PREFIX = "modelscope:"
@@ -43,9 +44,7 @@ def modelscope_id(source: str) -> str | None:
 
 def has_modelscope_client() -> bool:
     """Whether the extra `cnlu[modelscope]` is installed."""
-    from importlib.util import find_spec
-
-    return find_spec("modelscope_hub") is not None
+    return is_installed("modelscope_hub")
 
 
 def modelscope_cache() -> Path:
@@ -93,7 +92,7 @@ def download_from_modelscope(model: str, out: Path | None = None) -> Path:
 
     try:
         return _snapshot(model, endpoint, out)
-    except UsageError:
+    except CnluError:
         raise
     except NotExistError as error:
         problem = _("{endpoint} shows no model of this name (private models need a login)", endpoint=endpoint)
@@ -120,7 +119,7 @@ def _snapshot(model: str, endpoint: str, out: Path | None) -> Path:
     from modelscope_hub import HubApi
     from modelscope_hub.compat import snapshot_download
 
-    with _silent_client():
+    with silent_log("modelscope_hub"), _bars():
         api = HubApi(endpoint=endpoint)
         listing = call_with_timeout(LISTING_TIMEOUT, lambda: api.list_repo_files(model, "model"))
         files = [file.path for file in listing]
@@ -148,16 +147,7 @@ def _unreachable(reason: str) -> str:
     )
 
 
-@contextlib.contextmanager
-def _silent_client() -> Iterator[None]:
-    """Silences the client's log, whose failures are raised too, and without a terminal also its progress bars."""
-    logger = logging.getLogger("modelscope_hub")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+def _bars() -> contextlib.AbstractContextManager[object]:
+    """Keeps the client's progress bars on a terminal, and away from a file or a pipe."""
     is_terminal = sys.stderr is not None and sys.stderr.isatty()
-    bars = contextlib.nullcontext() if is_terminal else contextlib.redirect_stderr(io.StringIO())
-    try:
-        with bars:
-            yield
-    finally:
-        logger.setLevel(level)
+    return contextlib.nullcontext() if is_terminal else contextlib.redirect_stderr(io.StringIO())

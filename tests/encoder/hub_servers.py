@@ -28,7 +28,7 @@ class Hub:
     ranges: list[str] = field(default_factory=list)
     """The Range headers of the requests."""
     broken: dict[str, int] = field(default_factory=dict)
-    """File -> number of bytes after which the connection breaks; removed by a test that repairs it."""
+    """File -> its number of bytes that arrive before the connection breaks; emptied by a test that repairs it."""
     address: str = ""
 
 
@@ -56,13 +56,14 @@ class _Handler(BaseHTTPRequestHandler):
         if with_body:
             self.hub.requests.append(name)
         asked = re.fullmatch(r"bytes=(\d+)-\d*", self.headers.get("Range") or "")
-        status = 200
+        status, start = 200, 0
         if asked and with_body:
             self.hub.ranges.append(asked[0])
             start, total = int(asked[1]), len(content)
             headers = {**headers, "Content-Range": f"bytes {start}-{total - 1}/{total}"}
             content, status = content[start:], 206
-        self.send(content, with_body, status, {**headers, "Accept-Ranges": "bytes"}, self.hub.broken.get(name))
+        available = max(0, self.hub.broken[name] - start) if name in self.hub.broken else None
+        self.send(content, with_body, status, {**headers, "Accept-Ranges": "bytes"}, available)
 
     def send(
         self, content: bytes, with_body: bool, status: int, headers: dict[str, str], length: int | None = None
@@ -94,7 +95,14 @@ class _HuggingFaceHandler(_Handler):
             ]
             self.send_json(listing, with_body)
         elif path.startswith(f"/api/models/{NAME}"):
-            siblings = [{"rfilename": name} for name in files]
+            siblings = [
+                {
+                    "rfilename": name,
+                    "size": len(text),
+                    "lfs": {"size": len(text), "sha256": hashlib.sha256(text).hexdigest(), "pointerSize": 130},
+                }
+                for name, text in files.items()
+            ]
             self.send_json({"id": NAME, "sha": COMMIT, "siblings": siblings}, with_body)
         else:
             self.send_json({"error": "Repository not found"}, with_body, 404, **{"X-Error-Code": "RepoNotFound"})
