@@ -28,8 +28,8 @@ def local_directory(source: str | Path) -> Path:
 def local_copy(source: str | Path) -> Path | None:
     """The directory of an encoder that is on this machine, or None for the name of a hub's model that is not.
 
-    `zh-mini` is always the bundled encoder, and `modelscope:` always ModelScope; `./zh-mini` names a directory. Raises
-    UsageError for a name that is neither a directory nor possible on a hub.
+    `modelscope:` always names ModelScope, and `zh-mini` the bundled encoder. Raises UsageError for a name that is no
+    directory and impossible on a hub, and for `zh-mini` if there is an encoder directory of that name here as well.
     """
     name = str(source)
     if not name.strip():
@@ -74,6 +74,10 @@ def _directory(name: str) -> Path | None:
 def _checked_bundled() -> Path:
     """The directory of the bundled encoder. Raises UsageError if it is missing, DataError if it is damaged."""
     directory = bundled_directory()
+    if Path(BUNDLED, "config.json").exists():
+        both = _("names the bundled encoder, but there is a directory of this name here too")
+        which = _("write ./{name} for the directory, or {bundled} for the bundled one", name=BUNDLED, bundled=directory)
+        raise UsageError(BUNDLED, both, which)
     fix = _("install cnlu again, or name another encoder")
     if directory is None:
         raise UsageError(BUNDLED, _("this installation of cnlu has no bundled encoder"), fix)

@@ -34,14 +34,25 @@ def test_the_name_is_the_bundled_encoder(zh_mini: Path) -> None:
     assert local_directory("zh-mini") == zh_mini
 
 
-def test_a_folder_of_that_name_is_named_with_its_path(
+def test_an_encoder_of_that_name_in_the_working_directory_is_never_confused_with_it(
     zh_mini: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "zh-mini").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert local_directory("zh-mini") == zh_mini
+    shutil.copytree(zh_mini, tmp_path / "zh-mini")
+    with pytest.raises(UsageError) as caught:
+        local_directory("zh-mini")
+    assert f"write ./zh-mini for the directory, or {zh_mini} for the bundled one" in str(caught.value)
     assert local_directory("./zh-mini") == Path("zh-mini")
     assert local_directory(Path("zh-mini")) == Path("zh-mini")
+    assert local_directory(str(zh_mini)) == zh_mini
+
+
+def test_any_other_folder_of_that_name_is_no_obstacle(
+    zh_mini: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "zh-mini").mkdir()
+    assert local_directory("zh-mini") == zh_mini
 
 
 @pytest.mark.usefixtures("package")
