@@ -41,6 +41,11 @@ def hugging_face_endpoint() -> str:
     return constants.ENDPOINT
 
 
+def is_hugging_face_offline() -> bool:
+    """Whether HF_HUB_OFFLINE forbids to ask the Hugging Face hub."""
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+
+
 def modelscope_endpoint() -> str:
     """The address of ModelScope, or the one that MODELSCOPE_ENDPOINT names."""
     endpoint = os.environ.get("MODELSCOPE_ENDPOINT", "").strip() or "https://modelscope.cn"

@@ -11,7 +11,13 @@ from cnlu.encoder.bundled import BUNDLED, bundled_directory
 from cnlu.encoder.catalogue import KNOWN, KnownEncoder, known_encoder
 from cnlu.encoder.config_json import EXPORTABLE_FAMILIES, read_hf_config
 from cnlu.encoder.describe import Description, describe
-from cnlu.encoder.hubs import HUB_TIMEOUT, failure_to_reach, hugging_face_endpoint, modelscope_endpoint
+from cnlu.encoder.hubs import (
+    HUB_TIMEOUT,
+    failure_to_reach,
+    hugging_face_endpoint,
+    is_hugging_face_offline,
+    modelscope_endpoint,
+)
 from cnlu.encoder.hugging_face import all_cached_on_hugging_face, has_hugging_face_client
 from cnlu.encoder.modelscope import PREFIX, all_cached_on_modelscope, has_modelscope_client
 from cnlu.errors import CnluError
@@ -110,7 +116,7 @@ def _known_entry(encoder: KnownEncoder) -> Entry:
 
 
 def endpoints(ask: bool) -> list[Endpoint]:
-    """The two hubs; with `ask` each gets HUB_TIMEOUT seconds to answer, both at once."""
+    """The two hubs; with `ask` each gets HUB_TIMEOUT seconds to answer, both at once; HF_HUB_OFFLINE is respected."""
     hubs = [
         Endpoint(
             address=hugging_face_endpoint(),
@@ -123,8 +129,11 @@ def endpoints(ask: bool) -> list[Endpoint]:
             missing=None if has_modelscope_client() else "pip install 'cnlu[modelscope]'",
         ),
     ]
-    if not ask:
-        return hubs
     with ThreadPoolExecutor(len(hubs)) as pool:
-        failures = list(pool.map(lambda hub: failure_to_reach(hub.address, HUB_TIMEOUT), hubs))
-    return [replace(hub, failure=failure, was_asked=True) for hub, failure in zip(hubs, failures, strict=True)]
+        return list(pool.map(lambda hub: _asked(hub) if ask else hub, hubs))
+
+
+def _asked(hub: Endpoint) -> Endpoint:
+    if hub.variable == "HF_ENDPOINT" and is_hugging_face_offline():
+        return hub
+    return replace(hub, failure=failure_to_reach(hub.address, HUB_TIMEOUT), was_asked=True)

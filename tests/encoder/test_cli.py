@@ -106,6 +106,12 @@ def test_the_list_asks_nobody_when_told_so(cli: Cli, monkeypatch: pytest.MonkeyP
     assert hub.requests == []
 
 
+def test_the_list_does_not_ask_a_hub_that_the_environment_forbids(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    hubs = {entry["variable"]: entry["reachable"] for entry in listed(cli)["hubs"]}
+    assert hubs == {"HF_ENDPOINT": None, "MODELSCOPE_ENDPOINT": False}
+
+
 def test_the_list_is_a_table_for_people(cli: Cli) -> None:
     lines = cli("encoder", "list").out.splitlines()
     assert lines[0].split() == ["name", "layers", "x", "width", "parameters", "MB", "licence", "measured", "place"]
