@@ -6,12 +6,14 @@ from pathlib import Path
 
 BUNDLED = "zh-mini"
 NO_ENCODER = "none"
+PACKAGE = Path(__file__).resolve().parent / "encoder"
+"""The package that holds the bundled encoder's directory"""
 
 
 def bundled_directory() -> Path | None:
-    """The directory of the bundled encoder, or None if this installation lacks it."""
-    directory = Path(__file__).resolve().parent / "encoder" / BUNDLED
-    return directory if (directory / "config.json").is_file() else None
+    """The directory of the bundled encoder, or None if this installation has none."""
+    directory = PACKAGE / BUNDLED
+    return directory if directory.is_dir() else None
 
 
 def choose_encoder(name: str | None) -> str | None:

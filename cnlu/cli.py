@@ -134,6 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     from cnlu.check.cli import add_check
     from cnlu.convert.cli import add_convert
     from cnlu.data.cli import add_split
+    from cnlu.encoder.cli import add_encoder
     from cnlu.evaluate_cli import add_evaluate
     from cnlu.runtime.cli import add_parse
     from cnlu.server.cli import add_serve
@@ -152,6 +153,7 @@ def _parser() -> argparse.ArgumentParser:
     add_convert(verbs.add_parser("convert", help="convert examples of another tool to YAML or JSONL"))
     add_train(verbs.add_parser("train", help="train a model from YAML or JSONL examples"))
     add_distill(verbs.add_parser("distill", help="train a smaller model on a model's answers to unlabelled sentences"))
+    add_encoder(verbs.add_parser("encoder", help="list, describe and fetch pretrained encoders"))
     add_pretrain(verbs.add_parser("pretrain", help="continue the pretraining of an encoder on your own text"))
     add_adapt(verbs.add_parser("adapt", help="adapt an encoder to your text, and keep it if models on it get better"))
     add_evaluate(verbs.add_parser("evaluate", help="evaluate a model on examples that it has not seen"))

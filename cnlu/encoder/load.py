@@ -13,7 +13,8 @@ from typing import Any
 from torch import nn
 
 from cnlu.encoder.backbone import Backbone
-from cnlu.encoder.hf_config import build_hf_config, read_hf_config
+from cnlu.encoder.config_json import read_hf_config
+from cnlu.encoder.hf_config import build_hf_config
 from cnlu.encoder.instantiate import load_backbone
 from cnlu.encoder.source import local_directory
 from cnlu.encoder.tokenizer import largest_id, read_tokenizer, special_tokens_of, tokenizer_settings

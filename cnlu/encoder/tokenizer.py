@@ -10,7 +10,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from cnlu.encoder.source import TOKENIZER_FILES
+from cnlu.encoder.files import TOKENIZER_FILES
 from cnlu.errors import DataError, one_line
 from cnlu.i18n import _
 from cnlu.text.chars import is_han

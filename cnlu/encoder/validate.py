@@ -10,27 +10,12 @@ import torch
 from torch import Tensor
 
 from cnlu.encoder.backbone import Backbone
+from cnlu.encoder.config_json import EXPORTABLE_FAMILIES
 from cnlu.encoder.hf_config import choose_bert_family
 from cnlu.encoder.transformers_logging import silent_transformers
 from cnlu.errors import DataError, one_line
 from cnlu.i18n import _
 
-EXPORTABLE_FAMILIES = (
-    "albert",
-    "bert",
-    "deberta",
-    "deberta-v2",
-    "distilbert",
-    "electra",
-    "ernie",
-    "mobilebert",
-    "nezha",
-    "roberta",
-    "roformer",
-    "xlm-roberta",
-    "xlnet",
-)
-"""Families that are known to export; an encoder of another family is exported once when it is loaded."""
 OPSET = 20
 _CLOSE = 1e-3
 """Maximum relative change of a vector by padding, which allows for rounding only."""

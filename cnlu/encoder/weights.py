@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cnlu.encoder.source import download_again, weight_files
+from cnlu.encoder.files import download_again, weight_files
 from cnlu.errors import DataError
 from cnlu.i18n import _
 

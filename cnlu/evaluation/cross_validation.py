@@ -9,8 +9,8 @@ from typing import Any
 from cnlu.data.schema import Example
 from cnlu.evaluation.metrics import evaluate
 from cnlu.evaluation.report import figure_titles
-from cnlu.evaluation.terminal_table import align
 from cnlu.i18n import _, n_
+from cnlu.io.terminal_table import align
 
 FIGURES = (
     "frame_accuracy",

@@ -11,9 +11,9 @@ from typing import Any
 from cnlu.data.schema import Example
 from cnlu.evaluation.differences import differences
 from cnlu.evaluation.frames import Frame, RoleSpan, frame_is_right, in_text_order, paired_frames
-from cnlu.evaluation.terminal_table import align, display_width, pad
 from cnlu.i18n import _, n_
 from cnlu.io import atomic_directory
+from cnlu.io.terminal_table import align, display_width, pad
 
 METRICS, ERRORS, PAGE = "metrics.json", "errors.jsonl", "report.html"
 

@@ -1,69 +1,68 @@
-"""zh-mini, the encoder that is installed with cnlu and that training uses by default."""
+"""`zh-mini`, the encoder that is installed with cnlu."""
 
 from __future__ import annotations
 
-import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-import cnlu
-from cnlu.bundled import BUNDLED, bundled_directory, choose_encoder
-from tests.cli.quick import QUICK, YAML
-
-Cli = Callable[..., Any]
-
-MAX_MB = 12.5
-MAX_PARAMETERS = 6.1e6
+from cnlu import bundled
+from cnlu.bundled import bundled_directory
+from cnlu.encoder.source import local_directory
+from cnlu.errors import DataError, UsageError
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> Path:
-    path = tmp_path / "nlu.yml"
-    path.write_text(YAML, encoding="utf-8")
-    return path
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that takes the place of the installed package `cnlu.encoder`."""
+    folder = tmp_path / "package"
+    folder.mkdir()
+    monkeypatch.setattr(bundled, "PACKAGE", folder)
+    return folder
 
 
-def test_training_builds_on_it_by_default(cli: Cli, data: Path, tmp_path: Path) -> None:
-    assert cli("train", data, "--out", tmp_path / "model", *QUICK).code == 0
-    assert (tmp_path / "model" / "tokens.json").exists()
-    assert json.loads((tmp_path / "model" / "training.json").read_text("utf-8"))["int8"] is True
-    assert cnlu.load(tmp_path / "model").parse("去北京")["text"] == "去北京"
+@pytest.fixture
+def zh_mini(package: Path, tiny_encoder: Callable[[str], Path]) -> Path:
+    """The bundled encoder of that package."""
+    return Path(shutil.copytree(tiny_encoder("bert"), package / "zh-mini"))
 
 
-def test_it_may_be_stored_in_float32(cli: Cli, data: Path, tmp_path: Path) -> None:
-    assert cli("train", data, "--out", tmp_path / "model", "--no-int8", *QUICK).code == 0
-    assert json.loads((tmp_path / "model" / "training.json").read_text("utf-8"))["int8"] is False
+def test_the_name_is_the_bundled_encoder(zh_mini: Path) -> None:
+    assert bundled_directory() == zh_mini
+    assert local_directory("zh-mini") == zh_mini
 
 
-def test_training_without_an_encoder_is_an_option(cli: Cli, data: Path, tmp_path: Path) -> None:
-    assert cli("train", data, "--out", tmp_path / "model", "--encoder", "none", *QUICK).code == 0
-    assert not (tmp_path / "model" / "tokens.json").exists()
+def test_a_directory_of_that_name_needs_its_path(
+    zh_mini: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(zh_mini, tmp_path / "zh-mini")
+    assert local_directory("zh-mini") == zh_mini
+    assert local_directory("./zh-mini") == Path("zh-mini")
+    assert local_directory(Path("zh-mini")) == Path("zh-mini")
 
 
-def test_the_option_may_name_another_encoder() -> None:
-    assert [choose_encoder(name) for name in (None, "none", "a/b")] == [BUNDLED, None, "a/b"]
+@pytest.mark.usefixtures("package")
+def test_an_installation_without_it_says_so() -> None:
+    assert bundled_directory() is None
+    with pytest.raises(
+        UsageError, match="^zh-mini: this installation of cnlu has no bundled encoder; install cnlu again"
+    ):
+        local_directory("zh-mini")
 
 
-def test_it_is_small() -> None:
-    load = pytest.importorskip("cnlu.encoder.load", reason="loading an encoder needs the extra cnlu[train]")
-    directory = bundled_directory()
-    assert directory is not None
-    assert sum(path.stat().st_size for path in directory.iterdir()) < MAX_MB * 1e6
-    backbone = load.load_encoder(BUNDLED).backbone
-    assert sum(parameter.numel() for parameter in backbone.parameters()) < MAX_PARAMETERS
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
+def test_a_missing_file_is_reported(zh_mini: Path, name: str) -> None:
+    (zh_mini / name).unlink()
+    with pytest.raises(DataError, match="zh-mini: files of the bundled encoder are missing; install cnlu again"):
+        local_directory("zh-mini")
 
 
-def test_it_predicts_masked_characters() -> None:
-    """Its head for masked tokens is kept, so that its pretraining can be continued."""
-    transformers = pytest.importorskip("transformers", reason="needs the extra cnlu[train]")
-    directory = bundled_directory()
-    assert directory is not None
-    tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
-    model = transformers.AutoModelForMaskedLM.from_pretrained(directory, dtype="float32")
-    inputs = tokenizer("[MASK]们明天去上海", return_tensors="pt")
-    position = inputs["input_ids"][0].tolist().index(tokenizer.mask_token_id)
-    best = model(**inputs).logits[0, position].topk(5).indices
-    assert "我" in tokenizer.convert_ids_to_tokens(best.tolist())
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
+def test_a_damaged_file_is_reported(zh_mini: Path, name: str) -> None:
+    content = (zh_mini / name).read_bytes()
+    (zh_mini / name).write_bytes(content[:-20])
+    with pytest.raises(DataError, match="zh-mini: the bundled encoder is damaged; install cnlu again"):
+        local_directory("zh-mini")

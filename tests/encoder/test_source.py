@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,12 +17,12 @@ pytest.importorskip("transformers", reason="an encoder is loaded with the extra 
 
 from huggingface_hub import constants
 
-from cnlu.encoder import source
-from cnlu.encoder.source import files_to_download, local_directory
+from cnlu.encoder import hugging_face, source
+from cnlu.encoder.files import files_to_download
+from cnlu.encoder.source import local_directory
 from cnlu.errors import UsageError
-
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-NAME = "someone/tiny-bert"
+from tests.encoder import hub_servers
+from tests.encoder.hub_servers import NAME, files_of
 
 
 @pytest.fixture(autouse=True)
@@ -44,70 +38,6 @@ def named(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
     """Set the hub's address, as HF_ENDPOINT does in a new process."""
     monkeypatch.setattr(constants, "ENDPOINT", endpoint)
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", endpoint + "/{repo_id}/resolve/{revision}/{filename}")
-
-
-@contextmanager
-def hub(files: dict[str, bytes], asked: list[str]) -> Iterator[str]:
-    """A local hub with one model that records its requests."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *_: Any) -> None:
-            pass
-
-        def do_HEAD(self) -> None:
-            self.answer(backbone=False)
-
-        def do_GET(self) -> None:
-            self.answer()
-
-        def answer(self, backbone: bool = True) -> None:
-            path = self.path.partition("?")[0]
-            if backbone:
-                asked.append(path)
-            if path.startswith(f"/api/models/{NAME}/tree/"):
-                self.send(
-                    json.dumps(
-                        [
-                            {"type": "file", "path": name, "size": len(text), "oid": hashlib.sha1(text).hexdigest()}
-                            for name, text in files.items()
-                        ]
-                    ).encode(),
-                    backbone,
-                )
-            elif path.startswith(f"/api/models/{NAME}"):
-                siblings = [{"rfilename": name} for name in files]
-                self.send(json.dumps({"id": NAME, "sha": COMMIT, "siblings": siblings}).encode(), backbone)
-            elif path.startswith(f"/{NAME}/resolve/") and path.rpartition("/")[2] in files:
-                self.send(files[path.rpartition("/")[2]], backbone)
-            else:
-                self.send(b'{"error": "Repository not found"}', backbone, 404, {"X-Error-Code": "RepoNotFound"})
-
-        def send(self, text: bytes, backbone: bool, status: int = 200, more: dict[str, str] | None = None) -> None:
-            self.send_response(status)
-            headers = {
-                "Content-Length": str(len(text)),
-                "X-Repo-Commit": COMMIT,
-                "ETag": f'"{hashlib.sha1(text).hexdigest()}"',
-                **(more or {}),
-            }
-            for key, value in headers.items():
-                self.send_header(key, value)
-            self.end_headers()
-            if backbone:
-                self.wfile.write(text)
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-def tiny_files(folder: Path) -> dict[str, bytes]:
-    unneeded = {"README.md": b"#", "flax_model.msgpack": b"flax", "pytorch_model.bin": b"pickle", "mine.py": b"code"}
-    return {path.name: path.read_bytes() for path in folder.iterdir()} | unneeded
 
 
 def test_a_directory_is_used_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +69,7 @@ def test_a_name_that_looks_like_a_path_is_never_looked_up_on_the_hub(
     monkeypatch.chdir(tmp_path)
     if name == "..":
         name = "../nowhere"
-    monkeypatch.setattr(source, "_downloaded", lambda name: pytest.fail("asked the hub"))
+    monkeypatch.setattr(source, "download", lambda name: pytest.fail("asked the hub"))
     with pytest.raises(UsageError, match=f"^{re.escape(str(name))}: there is no such directory; name the directory"):
         local_directory(name)
 
@@ -157,24 +87,23 @@ def test_a_file_an_empty_name_and_an_impossible_name_are_refused(tmp_path: Path)
 def test_a_hub_model_is_downloaded_once_with_what_is_needed_and_then_found_in_the_cache(
     tiny_encoder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
-    files = tiny_files(tiny_encoder("bert"))
-    with hub(files, asked) as endpoint:
-        named(monkeypatch, endpoint)
+    files = files_of(tiny_encoder("bert"))
+    with hub_servers.hugging_face(files) as hub:
+        named(monkeypatch, hub.address)
         folder = local_directory(NAME)
     assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors", "tokenizer.json"}
     assert (folder / "model.safetensors").read_bytes() == files["model.safetensors"]
-    assert not [path for path in asked if path.endswith((".bin", ".md", ".py", ".msgpack"))]
-    before = len(asked)
+    assert not [path for path in hub.requests if path.endswith((".bin", ".md", ".py", ".msgpack"))]
+    before = len(hub.requests)
     assert local_directory(NAME) == folder  # the hub is gone
-    assert len(asked) == before
+    assert len(hub.requests) == before
 
 
 def test_a_cache_without_the_weights_is_not_used(
     tiny_encoder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with hub(tiny_files(tiny_encoder("bert")), []) as endpoint:
-        named(monkeypatch, endpoint)
+    with hub_servers.hugging_face(files_of(tiny_encoder("bert"))) as hub:
+        named(monkeypatch, hub.address)
         folder = local_directory(NAME)
         (folder / "model.safetensors").unlink()
         assert local_directory(NAME) == folder
@@ -182,8 +111,8 @@ def test_a_cache_without_the_weights_is_not_used(
 
 
 def test_a_model_unknown_to_the_hub_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    with hub({}, []) as endpoint:
-        named(monkeypatch, endpoint)
+    with hub_servers.hugging_face({}) as hub:
+        named(monkeypatch, hub.address)
         with pytest.raises(UsageError, match="shows no model of this name .*; check the spelling"):
             local_directory("someone/else")
 
@@ -192,7 +121,7 @@ def test_a_hub_that_does_not_answer_times_out(monkeypatch: pytest.MonkeyPatch) -
     """The lookup of the host name hangs, which no time limit interrupts."""
     from huggingface_hub import HfApi
 
-    monkeypatch.setattr(source, "HUB_TIMEOUT", 0.2)
+    monkeypatch.setattr(hugging_face, "HUB_TIMEOUT", 0.2)
     monkeypatch.setattr(HfApi, "model_info", lambda *_, **__: time.sleep(5))
     start = time.monotonic()
     with pytest.raises(UsageError, match="no answer within 0.2 seconds"):
@@ -216,8 +145,34 @@ def test_without_a_network_one_sentence_names_the_ways_out_at_once(tmp_path: Pat
     assert "\n" not in sentence
     assert float(seconds) < 3
     reason = "HF_HUB_OFFLINE is set" if "HF_HUB_OFFLINE" in variables else "http://127.0.0.1:9 cannot be reached"
-    for part in (reason, str(tmp_path), "give its directory", "HF_HUB_CACHE", "HF_HOME", "mirror in HF_ENDPOINT"):
+    for part in (
+        reason,
+        str(tmp_path),
+        "bundled encoder zh-mini",
+        "mirror in HF_ENDPOINT, such as https://hf-mirror.com",
+        "modelscope:OWNER/ID",
+        "give its directory",
+        "HF_HOME",
+        "HF_HUB_CACHE",
+    ):
         assert part in sentence
+
+
+def test_a_mirror_and_another_cache_are_named_by_the_environment(
+    tiny_encoder: Callable[[str], Path], tmp_path: Path
+) -> None:
+    program = f"from cnlu.encoder.source import local_directory\nprint(local_directory({NAME!r}))\n"
+    with hub_servers.hugging_face(files_of(tiny_encoder("bert"))) as mirror:
+        environment = {**os.environ, "HF_ENDPOINT": mirror.address, "HF_HOME": str(tmp_path / "home")}
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    folder = Path(done.stdout.strip())
+    assert folder.is_relative_to(tmp_path / "home" / "hub"), done.stderr
+    assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors", "tokenizer.json"}
+    assert "model.safetensors" in mirror.requests
+    environment["HF_ENDPOINT"] = "http://127.0.0.1:9"
+    again = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert again.stdout == done.stdout  # the cache in HF_HOME serves without the mirror
 
 
 def test_pickled_weights_are_downloaded_only_without_safetensors() -> None:

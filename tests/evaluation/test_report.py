@@ -14,7 +14,7 @@ from cnlu.data.schema import Entity, Example
 from cnlu.errors import CnluError, UsageError
 from cnlu.evaluation.metrics import evaluate
 from cnlu.evaluation.report import check_report_out, find_errors, format_report, write_report
-from cnlu.evaluation.terminal_table import display_width
+from cnlu.io.terminal_table import display_width
 
 GOLD = [
     Example("去北京", "出行", (Entity(1, 3, "city", "北京", role="to"),), source="a.yml:3"),

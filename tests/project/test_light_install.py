@@ -88,3 +88,24 @@ def test_training_without_the_training_packages_names_the_extra(tmp_path: Path) 
     assert "cnlu[train]" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "model").exists()
+
+
+def test_encoders_are_listed_described_and_fetched_without_the_training_packages(
+    tiny_bert: Path, tmp_path: Path
+) -> None:
+    code = (
+        "Absent.names |= {'huggingface_hub', 'modelscope_hub'}\n"
+        "from cnlu.cli import main\nsys.exit(main(['encoder', *sys.argv[1:]]))"
+    )
+    listed = run_light(code, "list", "--offline", cwd=tmp_path)
+    assert listed.returncode == 0, listed.stderr
+    assert "hfl/chinese-macbert-base" in listed.stdout
+    assert "its client is missing: pip install 'cnlu[modelscope]'" in listed.stdout
+    described = run_light(code, "info", str(tiny_bert), cwd=tmp_path)
+    assert described.returncode == 0, described.stderr
+    assert "WordPiece" in described.stdout and "model.safetensors" in described.stdout
+    fetched = run_light(code, "fetch", "someone/tiny-bert", cwd=tmp_path)
+    assert fetched.returncode == 2
+    assert fetched.stderr == (
+        "cnlu: someone/tiny-bert needs huggingface_hub, which is not installed; run `pip install huggingface_hub`.\n"
+    )

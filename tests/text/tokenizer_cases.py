@@ -11,7 +11,7 @@ import pytest
 
 from cnlu.text.tokens import AlignedTokenizer, SpecialTokens
 
-tokenizers = pytest.importorskip("tokenizers", reason="encoders need the extra cnlu[encoder]")
+tokenizers = pytest.importorskip("tokenizers", reason="encoders need tokenizers")
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers  # noqa: E402
 
 SENTENCES = [

@@ -19,7 +19,8 @@ from transformers import (
     PretrainedConfig,
 )
 
-from cnlu.encoder.hf_config import build_hf_config, read_hf_config
+from cnlu.encoder.config_json import read_hf_config
+from cnlu.encoder.hf_config import build_hf_config
 from cnlu.encoder.nezha import NezhaConfig
 from cnlu.encoder.source import local_directory
 from cnlu.encoder.tokenizer import read_tokenizer
