@@ -33,6 +33,7 @@ from measure import machine, table
 from transformers import DataCollatorForLanguageModeling, PreTrainedTokenizerFast
 
 from cnlu_pretrain.batching.replacement_tokens import random_tokens_of
+from cnlu_pretrain.batching.row_index import RowIndex
 from cnlu_pretrain.batching.rows import Layout
 from cnlu_pretrain.batching.stream import Position, Stream
 from cnlu_pretrain.batching.tensors import parts
@@ -117,7 +118,7 @@ def trainer(
         optimizer.step()
         optimizer.zero_grad()
 
-    return torch.compile(module) if arguments.compile else module, train_step
+    return torch.compile(module, dynamic=False) if arguments.compile else module, train_step
 
 
 def cnlu_loop(corpus: Corpus, model: Any, device: torch.device, half: Any, arguments: argparse.Namespace) -> Step:
@@ -125,7 +126,8 @@ def cnlu_loop(corpus: Corpus, model: Any, device: torch.device, half: Any, argum
     masking = MaskingConfig()
     masker = Masker(masking, seed=1, mask=corpus.mask, random_tokens=random_tokens_of(corpus))
     layout = Layout(corpus.special_tokens, arguments.length, "none")
-    steps = Stream(corpus, layout, masker, seed=1, rows=arguments.batch_tokens // arguments.length).steps(Position())
+    rows = arguments.batch_tokens // arguments.length
+    steps = Stream([RowIndex(corpus, layout)], layout, masker, seed=1, rows=rows).steps(Position())
     fixed = masking.rate if arguments.compile else 0.0
 
     def step() -> int:

@@ -140,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     from cnlu.shell.cli import add_shell
     from cnlu.starter.cli import add_init
     from cnlu.training.cli import add_distill, add_train
+    from cnlu_pretrain.cli import add_adapt
     from cnlu_pretrain.cli import add_verbs as add_pretrain
 
     parser = _Parser(prog="cnlu", description="Chinese NLU for dialogue: intent and entities.")
@@ -152,6 +153,7 @@ def _parser() -> argparse.ArgumentParser:
     add_train(verbs.add_parser("train", help="train a model from YAML or JSONL examples"))
     add_distill(verbs.add_parser("distill", help="train a smaller model on a model's answers to unlabelled sentences"))
     add_pretrain(verbs.add_parser("pretrain", help="continue the pretraining of an encoder on your own text"))
+    add_adapt(verbs.add_parser("adapt", help="adapt an encoder to your text, and keep it if models on it get better"))
     add_evaluate(verbs.add_parser("evaluate", help="evaluate a model on examples that it has not seen"))
     add_parse(verbs.add_parser("parse", help="find intent and entities of sentences, one JSON object per line"))
     add_shell(verbs.add_parser("shell", help="try a model interactively"))

@@ -1,9 +1,9 @@
-"""Match tensors to the initializers of an exported graph, which may be transposed and renamed."""
+"""Match tensors to the initializers of an exported graph, which may be transposed and renamed, and read them back."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,9 @@ from torch import Tensor
 Place = tuple[str, str]
 """(name of the initializer, its layout)"""
 FIRST_ROW = "first row"
+ROWS, QUANTIZED, SCALE, ZERO_POINT = "_rows", "_quantized", "_scale", "_zero_point"
+"""Suffixes of an initializer in 8 bits: the int8 rows of a table with a scale each, or, as ONNX Runtime's quantizer
+names them, the steps of a matrix with a scale and a zero point for each column."""
 
 
 def match_initializers(model: onnx.ModelProto, tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Place]:
@@ -31,6 +34,27 @@ def match_initializers(model: onnx.ModelProto, tensors: Iterable[tuple[str, Tens
                 place_of[name] = (initializer, layout)
                 break
     return place_of
+
+
+def read_initializer(initializers: Mapping[str, onnx.TensorProto], name: str) -> NDArray[Any]:
+    """The values of an initializer in float32; those of one in 8 bits are its steps times their scales.
+
+    `name` is that in the float32 graph. Raises KeyError if it is missing, ValueError if its scale has a wrong shape.
+    """
+    if name in initializers:
+        return numpy_helper.to_array(initializers[name])
+    scale = numpy_helper.to_array(initializers[name + SCALE])
+    if name + ROWS in initializers:
+        steps, zero_point = numpy_helper.to_array(initializers[name + ROWS]), np.zeros((), np.float32)
+        shapes: list[tuple[int, ...]] = [(len(steps), 1)]
+    else:
+        steps = numpy_helper.to_array(initializers[name + QUANTIZED])
+        zero_point = numpy_helper.to_array(initializers[name + ZERO_POINT]).astype(np.float32)
+        shapes = [(), steps.shape[-1:]]
+    if scale.shape not in shapes or zero_point.shape not in ((), scale.shape):  # broadcasting could take any memory
+        raise ValueError(f"{name} has scales of shape {list(scale.shape)}")
+    values: NDArray[Any] = (steps.astype(np.float32) - zero_point) * scale
+    return values
 
 
 def restore_layout(values: NDArray[Any], layout: str, shape: tuple[int, ...]) -> NDArray[Any]:

@@ -57,7 +57,7 @@ def read_weights(files: ModelFiles, model: Interpreter, encoder_width: int = 0) 
         raise ModelError(
             files.path,
             _("holds no {name}, so training cannot continue from it", name=NETWORK_WEIGHTS),
-            _("train it again without --no-store-weights and --int8"),
+            _("train it again without --no-store-weights"),
         )
     expected = _meta_network(model, encoder_width)
     try:

@@ -13,14 +13,30 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from cnlu.encoder.onnx_initializers import ROWS, SCALE
 from cnlu.io.temporary import scratch_folder
 
 MIN_WEIGHTS = 1 << 16
 """Minimum number of weights of a quantized matrix; rounding smaller ones would save nothing."""
+MIN_COLUMNS = 16
+"""Minimum length of a quantized row of a table. Shorter rows are the scales of sparse features, one for each member."""
 
 
 def quantize(graph: bytes) -> bytes:
-    """The graph from `onnx_export.export_onnx` with matrices in 8 bits, those of the encoder and the joint network."""
+    """The graph from `onnx_export.export_onnx` with matrices in 8 bits, those of the encoder and the joint network.
+
+    The encoder's metadata stay if its weights can be recovered from the result.
+    """
+    quantized = _quantized(graph)
+    if not onnx.load_from_string(graph).metadata_props:
+        return quantized
+    from cnlu.encoder.from_model import keep_metadata_if_recoverable  # imports transformers, which takes seconds
+
+    return keep_metadata_if_recoverable(quantized, graph)
+
+
+def _quantized(graph: bytes) -> bytes:
+    """The graph in 8 bits with all metadata, which name its float32 initializers."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     model = onnx.load_from_string(graph)
@@ -28,7 +44,7 @@ def quantize(graph: bytes) -> bytes:
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
     matrix_nodes = [node for node in model.graph.node if any(_is_matrix(weights.get(name)) for name in node.input[:2])]
     for node in matrix_nodes:
-        if node.op_type == "Gather":
+        if node.op_type == "Gather" and weights[node.input[0]].dims[1] >= MIN_COLUMNS:
             _round_rows(model, node, weights[node.input[0]])
     products = [node.name for node in matrix_nodes if node.op_type == "MatMul"]
     # The quantizer turns a Gemm node into a MatMul node of this name.
@@ -67,9 +83,9 @@ def _round_rows(model: onnx.ModelProto, node: onnx.NodeProto, table: onnx.Tensor
     rows = np.round(values / scale).astype(np.int8)
     name, ids, out = table.name, node.input[1], node.output[0]
     new_nodes = [
-        helper.make_node("Gather", [f"{name}_rows", ids], [f"{out}_rows"], f"{node.name}_rows", axis=0),
+        helper.make_node("Gather", [name + ROWS, ids], [f"{out}_rows"], f"{node.name}_rows", axis=0),
         helper.make_node("Cast", [f"{out}_rows"], [f"{out}_float"], f"{node.name}_cast", to=onnx.TensorProto.FLOAT),
-        helper.make_node("Gather", [f"{name}_scale", ids], [f"{out}_scale"], f"{node.name}_scale", axis=0),
+        helper.make_node("Gather", [name + SCALE, ids], [f"{out}_scale"], f"{node.name}_scale", axis=0),
         helper.make_node("Mul", [f"{out}_float", f"{out}_scale"], [out], f"{node.name}_mul"),
     ]
     index = list(model.graph.node).index(node)
@@ -78,5 +94,5 @@ def _round_rows(model: onnx.ModelProto, node: onnx.NodeProto, table: onnx.Tensor
         model.graph.node.insert(index + offset, new_node)
     if not any(name in other.input for other in model.graph.node):
         model.graph.initializer.remove(table)
-        model.graph.initializer.append(numpy_helper.from_array(rows, f"{name}_rows"))
-        model.graph.initializer.append(numpy_helper.from_array(scale, f"{name}_scale"))
+        model.graph.initializer.append(numpy_helper.from_array(rows, name + ROWS))
+        model.graph.initializer.append(numpy_helper.from_array(scale, name + SCALE))

@@ -60,7 +60,7 @@ def continue_training(origin: Path, request: Request, log: Log = no_log) -> Trai
         raise UsageError("--int8", _("has no effect, because {model} has no encoder", model=origin), _("leave it out"))
     _check_segmenter(trained)
     pretrained = trained.pretrained() if trained.model.tokens else None
-    request = replace(request, config=inherited(request.config, trained))
+    request = replace(request, config=inherited(request.config, trained), int8=_int8(request, trained))
     dataset = _dataset(trained, request, log)
     labels = _union(trained.model.labels, collect_labels(dataset, request.config))
     _log_labels(trained, dataset, labels, log)
@@ -85,6 +85,11 @@ def continue_training(origin: Path, request: Request, log: Log = no_log) -> Trai
         fingerprint={"from": warm_start.digest},
     )
     return run_pipeline(inputs, request, log)
+
+
+def _int8(request: Request, trained: TrainedModel) -> bool:
+    """Whether to store the encoder in 8 bits: as the model does unless the request says otherwise."""
+    return trained.in_8_bits if request.int8 is None else request.int8
 
 
 def _warm_start(trained: TrainedModel, encoder_width: int) -> WarmStart:

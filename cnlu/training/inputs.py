@@ -82,10 +82,6 @@ def prepare(request: Request) -> torch.device:
 
     Raises UsageError if the output or the device cannot be used.
     """
-    if request.int8 and not request.store_weights:
-        raise UsageError(
-            "--no-store-weights", _("has no effect with --int8, which stores none"), _("leave one of the two out")
-        )
     check_out(request.out, request.force)
     device = _device(request.device)
     torch.set_num_threads(request.config.training.threads)

@@ -55,7 +55,7 @@ def _metadata(inputs: TrainingInputs, fitted: Fitted, request: Request) -> dict[
     config = request.config
     return {
         **asdict(fitted.calibration),
-        "int8": request.int8,
+        "int8": bool(request.int8),
         "seed": config.training.seed,
         "best_epoch": fitted.state.best_epoch,
         "history": fitted.state.history,
@@ -67,12 +67,7 @@ def _metadata(inputs: TrainingInputs, fitted: Fitted, request: Request) -> dict[
 
 
 def _weights(network: Ensemble, request: Request, log: Log) -> bytes | None:
-    """The content of network.safetensors.
-
-    None with --no-store-weights, and with --int8, because an 8-bit encoder cannot be trained.
-    """
-    if request.int8:
-        return None
+    """The content of network.safetensors; None with --no-store-weights."""
     if not request.store_weights:
         log(
             "note: the model directory holds no weights for training: it can parse, but "

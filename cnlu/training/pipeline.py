@@ -255,9 +255,9 @@ def _export(network: Ensemble, encoder: Encoder | None, request: Request) -> byt
     if encoder:
         encoder.attach_to(network)
     graph = export_onnx(network)
-    if request.int8:
-        return quantize(graph)
-    return encoder.with_metadata(graph) if encoder else graph
+    if encoder:
+        graph = encoder.with_metadata(graph)
+    return quantize(graph) if request.int8 else graph
 
 
 def _finish(network: Ensemble) -> None:

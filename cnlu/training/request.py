@@ -23,9 +23,9 @@ class Request:
     dev: Sequence[str | Path] = ()
     """Empty: a part of `data` is held out."""
     encoder: str | None = None
-    """Directory or hub name of a pretrained encoder; None trains on sparse features alone."""
-    int8: bool = False
-    """Store the encoder in 8 bits."""
+    """Directory or hub name of a pretrained encoder, or zh-mini; None trains on sparse features alone."""
+    int8: bool | None = None
+    """Store the encoder in 8 bits; None: as the model that training continues from, otherwise only the bundled one."""
     device: str | None = None
     """cpu or cuda; None uses CUDA if it is available."""
     resume: bool = False

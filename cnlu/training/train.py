@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
+from cnlu.bundled import BUNDLED
 from cnlu.errors import UsageError
 from cnlu.i18n import _
 from cnlu.progress import no_log
@@ -27,6 +30,8 @@ def train(request: Request, log: Log = no_log) -> TrainingResult:
 
 def train_on(dataset: Dataset, request: Request, device: torch.device, log: Log) -> TrainingResult:
     """Like `train`, on a dataset in memory."""
+    if request.int8 is None:
+        request = replace(request, int8=request.encoder == BUNDLED)
     encoder = prepare_encoder(request.encoder, request.config, log) if request.encoder else None
     refuse_settings_without_effect(request.config, stores_examples=request.store_examples)
     labels = collect_labels(dataset, request.config)

@@ -1,12 +1,13 @@
-"""The commands of `cnlu pretrain`: their options. `commands.py` runs them."""
+"""The commands of `cnlu pretrain`, and `cnlu adapt`: their options. `commands.py` runs them."""
 
 from __future__ import annotations
 
 import argparse
 
+from cnlu.bundled import BUNDLED
 from cnlu.config.options import add_config
-from cnlu.config.setting import SEEDS, whole
-from cnlu_pretrain.commands import run_distillation, run_prepare, run_probe, run_similar, run_training
+from cnlu.config.setting import SEEDS, real, whole
+from cnlu_pretrain.commands import run_adapt, run_distillation, run_prepare, run_probe, run_similar, run_training
 
 
 def add_verbs(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +19,43 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
     _add_run(verbs.add_parser("run", help="train an encoder on a corpus"))
     _add_distill(verbs.add_parser("distill", help="make a small encoder that learns from a large one"))
     _add_probe(verbs.add_parser("probe", help="compare encoders: on held-out text, and by an NLU model on top of each"))
+
+
+def add_adapt(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `cnlu adapt`."""
+    parser.description = (
+        "Adapt an encoder to TEXT: prepare the text, continue the pretraining, fine-tune models on the original and "
+        "the adapted encoder, and write the adapted one if its models are better. TEXT is as in cnlu pretrain prepare."
+    )
+    parser.add_argument("texts", nargs="+", metavar="TEXT")
+    parser.add_argument(
+        "--data", nargs="+", required=True, metavar="DATA", help="NLU examples for the models that are compared"
+    )
+    parser.add_argument(
+        "--test",
+        nargs="+",
+        default=[],
+        metavar="DATA",
+        help="examples to compare them on, whose sentences are left out of TEXT (default: cross-validation on --data)",
+    )
+    parser.add_argument("--out", required=True, metavar="ENCODER", help="the encoder directory to write")
+    parser.add_argument(
+        "--encoder",
+        default=BUNDLED,
+        metavar="DIR|NAME",
+        help="the encoder to adapt: a directory or hub name, zh-mini (default): the one that is installed with cnlu",
+    )
+    parser.add_argument(
+        "--minutes", type=real(0.001, 100_000), default=15.0, metavar="N", help="minutes of pretraining (default 15)"
+    )
+    _add_fine_tuning(parser, least=1)
+    parser.add_argument("--keep-anyway", action="store_true", help="write the encoder also where no gain is shown")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.add_argument("--seed", type=whole(0, SEEDS), metavar="N", help="random seed (default 1)")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: CUDA if available")
+    _add_settings(parser, "run.wise_ft=1")
+    _add_resume(parser)
+    parser.set_defaults(run=run_adapt)
 
 
 def _add_prepare(parser: argparse.ArgumentParser) -> None:
@@ -98,6 +136,13 @@ def _add_distill(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--mix",
+        nargs="+",
+        default=[],
+        metavar="CORPUS=SHARE",
+        help="mix in other corpora, each with its share of the rows; CORPUS has the rest, and a pass reads it once",
+    )
     parser.add_argument("--similar", metavar="F.npz", help="similar words, for masking.replacement=similar")
     _add_probe_data(parser, "--probe", "--probe-test")
     parser.add_argument("--seed", type=whole(0, SEEDS), metavar="N", help="random seed (default 1)")
@@ -133,8 +178,27 @@ def _add_probe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--corpus", required=True, metavar="CORPUS", help="the corpus with the held-out text")
     parser.add_argument("--out", required=True, metavar="F.html", help="the page to write")
     _add_probe_data(parser, "--data", "--test")
+    _add_fine_tuning(parser, least=0)
     _add_settings(parser, "run.evaluate_tokens=20000")
     parser.set_defaults(run=run_probe)
+
+
+def _add_fine_tuning(parser: argparse.ArgumentParser, least: int) -> None:
+    parser.add_argument(
+        "--rounds",
+        type=whole(least, 100),
+        default=3,
+        metavar="N",
+        help="models that are fine-tuned on each encoder as in cnlu train, each with another seed; without --test the "
+        f"folds of a cross-validation (default 3{'; 0: none' if not least else ''})",
+    )
+    parser.add_argument(
+        "--train-set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting of cnlu train for these models, for example model.members=2 (default: those of cnlu train)",
+    )
 
 
 def _add_similar(parser: argparse.ArgumentParser) -> None:

@@ -1,8 +1,9 @@
-"""Runs the commands of `cnlu pretrain`. Each imports what it needs when it runs."""
+"""Runs the commands of `cnlu pretrain`, and `cnlu adapt`. Each imports what it needs when it runs."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -54,6 +55,7 @@ def _train(arguments: argparse.Namespace, encoder: str | None = None, teacher: s
     from cnlu_pretrain.load_config import load_config
 
     with needed_for("Pretraining", "pretrain"):
+        from cnlu_pretrain.run.mix import parse_mix
         from cnlu_pretrain.run.model import for_distillation
         from cnlu_pretrain.run.run import RunRequest, run
     seed = [] if arguments.seed is None else [f"run.seed={arguments.seed}"]
@@ -64,6 +66,7 @@ def _train(arguments: argparse.Namespace, encoder: str | None = None, teacher: s
         config=for_distillation(config) if teacher else config,
         encoder=encoder,
         teacher=teacher,
+        mix=parse_mix(arguments.mix),
         similar=_path(arguments.similar),
         max_steps=arguments.max_steps,
         device=arguments.device,
@@ -86,9 +89,41 @@ def run_probe(arguments: argparse.Namespace) -> int:
         out=Path(arguments.out),
         config=load_config(arguments.config, arguments.overrides),
         examples=_examples(arguments),
+        rounds=arguments.rounds,
+        overrides=arguments.train_set,
         force=arguments.force,
     )
     probe(request, _log)
+    return 0
+
+
+def run_adapt(arguments: argparse.Namespace) -> int:
+    from cnlu_pretrain.load_config import load_config
+
+    with needed_for("Pretraining", "pretrain"):
+        from cnlu_pretrain.adapt.adapt import adapt
+        from cnlu_pretrain.adapt.request import RECIPE, AdaptRequest
+    from cnlu_pretrain.evaluation.nlu_probe import Examples
+
+    recipe = () if arguments.config else RECIPE
+    seed = [] if arguments.seed is None else [f"run.seed={arguments.seed}"]
+    request = AdaptRequest(
+        texts=arguments.texts,
+        examples=Examples(arguments.data, arguments.test),
+        out=Path(arguments.out),
+        config=load_config(arguments.config, [*recipe, *arguments.overrides, *seed]),
+        encoder=arguments.encoder,
+        minutes=arguments.minutes,
+        rounds=arguments.rounds,
+        overrides=arguments.train_set,
+        device=arguments.device,
+        keep_anyway=arguments.keep_anyway,
+        resume=arguments.resume,
+        force=arguments.force,
+    )
+    outcome = adapt(request, _log)
+    result = json.dumps(outcome.to_dict(), ensure_ascii=False) if arguments.json else outcome.describe()
+    print(_encodable(result, sys.stdout))
     return 0
 
 

@@ -191,4 +191,10 @@ class PretrainConfig:
             raise UsageError(
                 "objectives.replaced_token", _("the generator needs [MASK]"), _("leave masking.replacement at mask")
             )
+        if self.objectives.simcse and not self.run.dropout:
+            raise UsageError(
+                "objectives.simcse",
+                _("the two vectors of a sentence differ by dropout, and run.dropout is 0"),
+                _("raise run.dropout above 0, or leave it out"),
+            )
         refuse_without_effect(self, unmet_settings(self))

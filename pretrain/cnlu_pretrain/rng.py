@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cnlu.text.hashing import GOLDEN, mix64
 
-ORDER, OFFSET, LENGTH, ACTION, TOKEN, NEIGHBOUR, WORD = range(7)
+ORDER, OFFSET, LENGTH, ACTION, TOKEN, NEIGHBOUR, WORD, SHUFFLE = range(8)
 """Streams. The numbers of different streams are independent."""
 
 

@@ -40,6 +40,21 @@ class ObjectivesConfig:
         high=1,
         needs=("objectives.replaced_token",),
     )
+    simcse: float = setting(
+        0.0,
+        "contrastive learning (SimCSE): the vectors of a sentence under two dropout masks are pulled closer "
+        "together than those of other sentences; two more passes over the text make a step about three times as long",
+        low=0,
+        high=1000,
+        needs=("run.isolate: sentence",),
+    )
+    original: float = setting(
+        0.0,
+        "distance to the token and sentence vectors of the original encoder, on text without masks; two more "
+        "passes over the text, one of them without gradients",
+        low=0,
+        high=1000,
+    )
 
     def __post_init__(self) -> None:
         check_limits(self, "objectives")
@@ -55,7 +70,8 @@ class ObjectivesConfig:
                 _("has no effect with objectives.replaced_token"),
                 _("leave one of them out"),
             )
-        if not self.masked and not self.span_boundary and (self.order == "none" or not self.order_weight):
+        learned = self.masked, self.span_boundary, self.simcse, self.order != "none" and self.order_weight
+        if not any(learned):
             raise UsageError(
                 "objectives", _("every weight is 0, so there is nothing to learn"), _("raise one of them above 0")
             )
@@ -158,6 +174,16 @@ class RunConfig:
     weight_decay: float = setting(0.01, "weight decay; biases and norms are exempt", low=0, high=1)
     clip: float = setting(1.0, "maximum gradient norm", low=0.001)
     dropout: float = setting(0.1, "dropout of the encoder", low=0, high=0.9)
+    frozen_layers: int = setting(
+        0, "number of the encoder's layers, from below, that are not trained; above 0, nor are the embeddings", low=0
+    )
+    wise_ft: float = setting(
+        1.0,
+        "mixing coefficient alpha of weight-space ensembling (WiSE-FT): each weight of the written encoder is alpha "
+        "times the trained one plus 1 - alpha times the original one; 1 writes the trained weights",
+        low=0,
+        high=1,
+    )
     head_warmup: int = setting(
         50,
         "steps in which a new head trains alone, with the encoder frozen; the encoder then follows the schedule of the "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,13 @@ def data(tmp_path: Path) -> Path:
 def test_training_builds_on_it_by_default(cli: Cli, data: Path, tmp_path: Path) -> None:
     assert cli("train", data, "--out", tmp_path / "model", *QUICK).code == 0
     assert (tmp_path / "model" / "tokens.json").exists()
+    assert json.loads((tmp_path / "model" / "training.json").read_text("utf-8"))["int8"] is True
     assert cnlu.load(tmp_path / "model").parse("去北京")["text"] == "去北京"
+
+
+def test_it_may_be_stored_in_float32(cli: Cli, data: Path, tmp_path: Path) -> None:
+    assert cli("train", data, "--out", tmp_path / "model", "--no-int8", *QUICK).code == 0
+    assert json.loads((tmp_path / "model" / "training.json").read_text("utf-8"))["int8"] is False
 
 
 def test_training_without_an_encoder_is_an_option(cli: Cli, data: Path, tmp_path: Path) -> None:

@@ -140,6 +140,14 @@ def test_products_below_the_limit_are_left_alone(
     assert rounded == (smallest < 1 << 30)
 
 
+def test_scales_of_sparse_features_stay_in_float32(graphs: Graphs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small member's scale would be rounded to steps of the largest member's."""
+    monkeypatch.setattr(module, "MIN_WEIGHTS", 1)
+    plain, rounded = constants(graphs.plain), constants(quantize(graphs.plain))
+    for name in ("characters_scale", "sentence_scale"):
+        assert rounded[name].SerializeToString() == plain[name].SerializeToString()
+
+
 def test_the_graph_has_only_operators_that_a_model_may_have(graphs: Graphs) -> None:
     assert unsupported_operators(graphs.rounded) == []
     given = inputs(graphs.tokens)

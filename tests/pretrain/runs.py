@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from cnlu_pretrain.config import PretrainConfig, RunConfig
 from cnlu_pretrain.run import loop
+from cnlu_pretrain.run.mix import Mixed
 from cnlu_pretrain.run.request import RunRequest
 from cnlu_pretrain.run.run import run
 
@@ -39,6 +40,7 @@ def pretrain(
     resume: bool = False,
     force: bool = True,
     sections: dict[str, Any] | None = None,
+    mix: Sequence[Mixed] = (),
     **run_settings: Any,
 ) -> list[str]:
     """Pretrain for a few steps and return the messages; `run_settings` override SMALL, `sections` are the others."""
@@ -49,6 +51,7 @@ def pretrain(
         out=out,
         config=config,
         encoder=str(encoder) if encoder else None,
+        mix=mix,
         max_steps=steps,
         resume=resume,
         device="cpu",

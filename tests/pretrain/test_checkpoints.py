@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -106,3 +107,14 @@ def test_a_run_is_not_resumed_with_other_settings(tmp_path, corpus, tiny_encoder
     pretrain(tmp_path / "e", corpus, tiny_encoder)
     with pytest.raises(UsageError, match="other settings"):
         pretrain(tmp_path / "e", corpus, tiny_encoder, resume=True, learning_rate=1e-2)
+
+
+def test_a_checkpoint_of_an_earlier_version_is_not_resumed(tmp_path, corpus, tiny_encoder):
+    """Its position counts the rows of a shard, not those of a pass."""
+    with killed_at(5):
+        pretrain(tmp_path / "e", corpus, tiny_encoder)
+    state = tmp_path / "e.training" / "step-00000003" / "state.json"
+    content = json.loads(state.read_text("utf-8"))
+    state.write_text(json.dumps({**content, "format": 3, "position": {"epoch": 0, "shard": 1, "row": 8}}), "utf-8")
+    with pytest.raises(UsageError, match="written by another version of cnlu; leave --resume out to start over"):
+        pretrain(tmp_path / "e", corpus, tiny_encoder, resume=True)

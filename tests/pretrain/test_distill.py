@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,12 +60,20 @@ def teacher(opened, tiny_encoder):
 
 def test_the_student_keeps_characters_and_frequent_pieces(opened):
     pieces = json.loads(opened.tokenizer)["model"]["vocab"]
-    kept = set(kept_ids(opened, min_count=10**9).tolist())
+    kept = set(kept_ids([opened], min_count=10**9).tolist())
     assert {"[CLS]", "[MASK]", "票", "a", "##a", "7"} <= {piece for piece, i in pieces.items() if i in kept}
 
 
+def test_pieces_that_are_frequent_in_a_mix_stay(opened):
+    content = json.loads(opened.tokenizer)
+    content["model"]["vocab"] = {piece * 2: i for piece, i in content["model"]["vocab"].items()}  # no single characters
+    long_pieces = replace(opened, tokenizer=json.dumps(content))
+    alone, twice = (set(kept_ids([long_pieces] * times, min_count=40).tolist()) for times in (1, 2))
+    assert alone < twice == set(kept_ids([long_pieces], min_count=20).tolist())
+
+
 def test_the_smaller_tokenizer_gives_the_ids_of_the_smaller_corpus(opened, railway_lines):
-    keep = kept_ids(opened, min_count=1)[:-40]  # some pieces of the text are left out
+    keep = kept_ids([opened], min_count=1)[:-40]  # some pieces of the text are left out
     smaller = smaller_corpus(opened, keep)
     ids = Tokenizer.from_str(smaller.tokenizer).encode(railway_lines[3].lower(), add_special_tokens=False).ids
     old = Tokenizer.from_str(opened.tokenizer).encode(railway_lines[3].lower(), add_special_tokens=False).ids
@@ -73,7 +82,7 @@ def test_the_smaller_tokenizer_gives_the_ids_of_the_smaller_corpus(opened, railw
 
 
 def test_pieces_that_are_left_out_become_the_unknown_token(opened):
-    keep = kept_ids(opened, min_count=1)[:-40]
+    keep = kept_ids([opened], min_count=1)[:-40]
     smaller, shard = smaller_corpus(opened, keep), opened.shards[0]
     left_out = ~np.isin(opened.read(shard).tokens, keep)
     assert left_out.any()
@@ -91,7 +100,7 @@ def test_a_student_with_more_layers_than_its_teacher_is_refused():
 
 
 def test_a_student_of_the_teachers_size_starts_as_the_teacher(opened, teacher):
-    keep = torch.from_numpy(kept_ids(opened, min_count=1))
+    keep = torch.from_numpy(kept_ids([opened], min_count=1))
     size = ArchitectureConfig(num_hidden_layers=2, hidden_size=32, num_attention_heads=2, intermediate_size=64)
     config = PretrainConfig(encoder=size, run=RunConfig(dropout=0.0))
     student, _notes = build_student(teacher, keep, config, pad=0)
@@ -102,14 +111,14 @@ def test_a_student_of_the_teachers_size_starts_as_the_teacher(opened, teacher):
 
 
 def test_factorized_embeddings_of_full_rank_are_exact(opened, teacher):
-    keep = torch.from_numpy(kept_ids(opened, min_count=1))
+    keep = torch.from_numpy(kept_ids([opened], min_count=1))
     with torch.no_grad():
         factors = factorize(teacher, keep, rank=32)
     assert factors.kept == pytest.approx(1.0, abs=1e-5)
 
 
 def test_a_student_of_another_width_notes_that_it_starts_from_random_weights(opened, teacher):
-    keep = torch.from_numpy(kept_ids(opened, min_count=1))
+    keep = torch.from_numpy(kept_ids([opened], min_count=1))
     size = ArchitectureConfig(num_hidden_layers=1, hidden_size=48, num_attention_heads=2, intermediate_size=64)
     _student, notes = build_student(teacher, keep, PretrainConfig(encoder=size), pad=0)
     assert "random weights" in notes[0]
@@ -151,6 +160,25 @@ def test_a_teacher_with_another_vocabulary_is_refused(tmp_path, corpus, tokenize
     assert main(arguments) in (1, 2)
     assert "was prepared with another tokenizer" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_corpus_that_does_not_fill_a_step_is_refused(tmp_path, corpus, tiny_encoder):
+    with pytest.raises(UsageError, match="too few to distill from: one step takes 100000000"):
+        distill(tmp_path / "student", corpus, tiny_encoder, 1, batch_tokens=100_000_000)
+
+
+@pytest.mark.slow
+def test_the_recipe_of_zh_mini_survives_a_kill(tmp_path, corpus, tiny_encoder, checkout):
+    """The shipped settings on a thousandth of the tokens, in steps of a fourth of the size."""
+    config = ["--config", str(checkout / "configs" / "zh-mini.yaml"), "--set", "run.batch_tokens=1024"]
+    quick = ["--set", "run.checkpoint_every=10", "--set", "run.precision=float32"]
+    options = [str(corpus), "--teacher", str(tiny_encoder), *config, *quick, "--max-steps", "44", "--device", "cpu"]
+    command = ["pretrain", "distill", *options]
+    assert main([*command, "--out", str(tmp_path / "whole")]) == 0
+    with killed_at(25):
+        main([*command, "--out", str(tmp_path / "student")])
+    assert main([*command, "--out", str(tmp_path / "student"), "--resume"]) == 0
+    assert same_weights(tmp_path / "student", tmp_path / "whole")
 
 
 def test_settings_that_do_not_work_with_a_teacher_are_refused():

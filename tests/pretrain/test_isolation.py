@@ -17,21 +17,13 @@ from cnlu_pretrain.corpus.corpus import Corpus, open_corpus
 from cnlu_pretrain.encoder.load import load_encoder
 from cnlu_pretrain.masking.masker import Masker
 from cnlu_pretrain.objectives.isolation import check_isolation
-from cnlu_pretrain.objectives.losses import TensorBatch, model_inputs
+from cnlu_pretrain.objectives.losses import model_inputs
+from tests.pretrain.batches import batch_of
 
 
 @pytest.fixture(scope="module")
 def opened(corpus) -> Corpus:
     return open_corpus(corpus)
-
-
-def batch_of(corpus: Corpus, isolate: str, rows: int = 6) -> TensorBatch:
-    layout = Layout(corpus.special_tokens, 64, "none", isolate)
-    arrays = corpus.read(corpus.shards[0])
-    indices = np.arange(rows)
-    batch = assemble(arrays, layout.rows(arrays), indices, layout, rng.keys(0, 0, indices))
-    masker = Masker(MaskingConfig(), seed=1, mask=corpus.mask, random_tokens=random_tokens_of(corpus))
-    return next(parts(batch, masker(batch.tokens, batch.flags, 0, indices), 1, torch.device("cpu")))
 
 
 @pytest.mark.parametrize("isolate", ["document", "sentence"])

@@ -16,6 +16,7 @@ from cnlu.text.segment import Segmenter
 from cnlu_pretrain.config import PrepareConfig
 from cnlu_pretrain.corpus.corpus import open_corpus
 from cnlu_pretrain.corpus.shards import SPAN, SPAN_START
+from cnlu_pretrain.prepare import deduplicate
 from cnlu_pretrain.prepare.prepare import PrepareRequest, prepare
 from tests.pretrain.corpora import prepare_texts, sentences
 
@@ -156,3 +157,17 @@ def test_a_line_longer_than_a_block_is_cut_at_sentence_ends(tmp_path, tiny_encod
     corpus = prepare_texts(tmp_path, tiny_encoder, text, duplicates=False)
     lines = [sentence for document in sentences(corpus) for sentence in document]
     assert len(lines) == 5000 and {len(line.replace("##", "")) for line in lines} <= set(range(11, 16))
+
+
+@pytest.mark.parametrize("largest", [1 << 22, 100, 7])
+def test_repeats_are_found_however_few_keys_are_sorted_at_a_time(tmp_path, monkeypatch, largest):
+    generator = np.random.default_rng(1)
+    choices = generator.integers(0, 1 << 56, 300, dtype=np.uint64)  # all in one file
+    keys = generator.choice(choices, (1000, 2))
+    monkeypatch.setattr(deduplicate, "LARGEST", largest)
+    files = deduplicate.KeyFiles(tmp_path / "keys")
+    for start in range(0, 1000, 100):
+        files.add(keys[start : start + 100], start)
+    earlier = [bool({*keys[line]} & {*keys[:line].flatten()}) for line in range(1000)]
+    assert files.repeats(1000, tmp_path / "repeats") == sum(earlier)
+    assert np.fromfile(tmp_path / "repeats", bool).tolist() == earlier

@@ -8,6 +8,7 @@ import pytest
 
 from cnlu.cli import main
 from cnlu_pretrain.evaluation.page import ProbeResult, page, results_of, warning
+from tests.pretrain.nlu_examples import QUICK, write_examples
 
 
 def point(step: int, frames: float, loss: float) -> ProbeResult:
@@ -38,6 +39,12 @@ def test_the_page_has_every_point_and_no_external_resource():
     assert "http" not in text
 
 
+def test_the_page_shows_fine_tuning_only_where_it_was_measured():
+    tuned = ProbeResult(name="a", step=1, fine_tuned=0.612)
+    assert "61.2%" in page([tuned], "Probe") and "fine-tuned" not in page([point(1, 0.7, 3.0)], "Probe")
+    assert "<p>b against a: no &lt;gain&gt;</p>" in page([tuned], "Probe", ["b against a: no <gain>"])
+
+
 def test_an_evaluation_and_a_probe_of_one_step_are_one_point():
     held_out = {
         "reference": {"masked": {"accuracy": 0.3, "loss": 2.0}},
@@ -50,23 +57,12 @@ def test_an_evaluation_and_a_probe_of_one_step_are_one_point():
 
 @pytest.mark.slow
 def test_the_command_measures_encoders_and_writes_the_page(tmp_path: Path, corpus, tiny_encoder, capsys):
-    data = tmp_path / "nlu.yml"
-    examples = {
-        "买票": ["买张票", "我要买票", "订票", "来张票", "帮我买票", "买两张票"],
-        "退票": ["退票", "我要退票", "不要了退掉", "票退了吧", "帮我退票", "退两张"],
-    }
-    data.write_text(
-        "nlu:\n"
-        + "".join(
-            f"- intent: {name}\n  examples: |\n" + "".join(f"    - {text}\n" for text in texts)
-            for name, texts in examples.items()
-        ),
-        "utf-8",
-    )
+    data = write_examples(tmp_path / "nlu.yml")
     out = tmp_path / "probe.html"
     command = [
         "pretrain",
         "probe",
+        str(tiny_encoder),
         str(tiny_encoder),
         "--corpus",
         str(corpus),
@@ -78,9 +74,11 @@ def test_the_command_measures_encoders_and_writes_the_page(tmp_path: Path, corpu
         str(data),
         "--set",
         "run.length=64",
+        *(part for setting in QUICK for part in ("--train-set", setting)),
     ]
     assert main(command) == 0
     messages = capsys.readouterr().err
     assert "whole words" in messages and "NLU frames" in messages
-    assert "tiny" in out.read_text("utf-8")
+    assert "tiny against tiny, fine-tuned: +0.0 points" in messages and "too few to tell" in messages
+    assert "tiny" in out.read_text("utf-8") and "too few to tell" in out.read_text("utf-8")
     assert main(command) == 2

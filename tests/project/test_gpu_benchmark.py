@@ -38,7 +38,7 @@ def run(checkout: Path, *arguments: str | Path, **extra: str) -> subprocess.Comp
 
 @pytest.mark.slow
 def test_it_runs_without_a_gpu(checkout: Path, tmp_path: Path) -> None:
-    done = run(checkout, "--device", "cpu", "--tiny", "--models", "bge-small", "--out", tmp_path / "figures.json")
+    done = run(checkout, "--device", "cpu", "--tiny", "--models", "bert-base", "--out", tmp_path / "figures.json")
     assert done.returncode == 0, done.stderr
     assert "share of peak" in done.stdout
     report = json.loads((tmp_path / "figures.json").read_text("utf-8"))
@@ -46,7 +46,10 @@ def test_it_runs_without_a_gpu(checkout: Path, tmp_path: Path) -> None:
     assert one["examples"] == 4 * one["steps"] > 0
     assert one["tokens"] > one["examples"]
     assert 0 < one["operations"] / one["seconds"] / 1e12 < report["peak_tflops"]
-    assert [one["loop"] for one in report["pretraining"]] == ["cnlu", "run_mlm, packed"]
+    loops = [(one["length"], one["loop"]) for one in report["pretraining"]]
+    assert loops == [(length, loop) for length in (32, 128) for loop in ("cnlu", "run_mlm, packed")]
+    assert done.stdout.count(", a step of cnlu") == 2
+    assert all(one["profile"][0]["share"] > 0 for one in report["pretraining"])
     assert all(0 < one["operations"] / 1e12 < report["peak_tflops"] for one in report["pretraining"])
 
 

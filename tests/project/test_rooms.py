@@ -30,6 +30,7 @@ MAY_USE = {
 TRAINING_MAY_USE = {"data": set(), "transfer": {"data"}, "fit": {"data", "transfer"}}
 """Which rooms of cnlu.training each may import; cnlu.training.request, the command line's options, belongs to all"""
 PRETRAIN_MAY_USE = {"text", "encoder", "data", "pytorch"}  # of cnlu's rooms; for the rest the wings meet in files
+FINE_TUNING_MAY_USE = {"data", "training", "evaluation", "runtime"}  # it trains and evaluates models as cnlu does
 RASA_MAY_USE = {"data", "features", "runtime"}  # the component; where it trains in Rasa's process also cnlu.training
 PRETRAIN_ROOMS = {
     "corpus": set(),
@@ -42,7 +43,9 @@ PRETRAIN_ROOMS = {
     "batching": {"corpus", "masking", "objectives"},
     "evaluation": {"corpus", "masking", "objectives", "batching"},
     "run": {"corpus", "distill", "similar", "masking", "objectives", "batching", "encoder", "evaluation"},
-    "probe": {"corpus", "masking", "objectives", "batching", "encoder", "evaluation"},
+    "fine_tuning": {"evaluation"},
+    "probe": {"corpus", "masking", "objectives", "batching", "encoder", "evaluation", "fine_tuning"},
+    "adapt": {"corpus", "prepare", "similar", "run", "evaluation", "fine_tuning"},
 }
 PRETRAIN_EVERYONES = {"config", "load_config", "rng", "training_config"}
 EVERYONES = {"bundled", "config", "i18n", "io", "suggest", "errors", "extras", "interrupts", "progress", "resources"}
@@ -161,7 +164,8 @@ def test_what_runs_a_model_never_imports_what_trains_it(checkout: Path, room: st
 def test_pretraining_uses_four_rooms_of_cnlu_and_no_more(checkout: Path) -> None:
     for path in (checkout / "pretrain" / "cnlu_pretrain").rglob("*.py"):
         rooms = {name.split(".")[1] for name in imports(path) if name.startswith("cnlu.")}
-        assert rooms - EVERYONES <= PRETRAIN_MAY_USE, path
+        may_use = FINE_TUNING_MAY_USE if path.parent.name == "fine_tuning" else PRETRAIN_MAY_USE
+        assert rooms - EVERYONES <= may_use, path
 
 
 @pytest.mark.parametrize("room", sorted(PRETRAIN_ROOMS))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -211,11 +211,6 @@ def test_a_model_without_weights_parses_and_cannot_be_continued(base: Path, tmp_
     assert not (tmp_path / "continued").exists()
 
 
-def test_no_store_weights_has_no_effect_with_int8(run: Callable[..., Any]) -> None:
-    with pytest.raises(UsageError, match="--no-store-weights: has no effect with --int8"):
-        run(EXAMPLES, encoder="anything", int8=True, store_weights=False)
-
-
 def test_a_missing_or_damaged_weights_file_is_refused(base: Path, tmp_path: Path) -> None:
     shutil.copytree(base, tmp_path / "old")
     file = tmp_path / "old" / NETWORK_WEIGHTS
@@ -284,6 +279,49 @@ def test_continued_training_keeps_the_encoder(tiny_bert_model: Path, tmp_path: P
     assert after.labels.roles == before.labels.roles
     (text, intent), *_ = [(e.text, e.intent) for e in NEW]
     assert after.parse(text)["intent"]["name"] in {intent, *before.labels.intents}
+
+
+@pytest.fixture(scope="module")
+def base_in_8_bits(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A model with the intents `go` and `ask` on an encoder in 8 bits, small matrices included."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cnlu.export.quantize.MIN_WEIGHTS", 1 << 10)
+        request = on_encoder(tmp_path_factory.mktemp("base"), EXAMPLES, encoder=str(tiny_bert), int8=True)
+        train(request)
+        yield request.out
+
+
+def on_encoder(place: Path, given: list[Example], **more: Any) -> Request:
+    write_jsonl(given, place / "examples.jsonl")
+    config = load_config(None, LONGER if "encoder" not in more else [*SMALL, *LONGER[-3:-1]], encoder=True)
+    return Request([place / "examples.jsonl"], place / "model", config, device="cpu", quiet=True, **more)
+
+
+def in_8_bits(model: Path) -> bool:
+    """Whether training.json says so and the graph holds the matrices of the encoder as bytes."""
+    files = read_model_dir(model).files
+    noted = bool(json.loads(files["training.json"])["int8"])
+    assert noted == (b"word_embeddings.weight_rows" in files["model.onnx"]) == (b"MatMulInteger" in files["model.onnx"])
+    return noted
+
+
+def test_training_continues_from_a_model_in_8_bits_and_stores_8_bits_again(
+    base_in_8_bits: Path, tmp_path: Path
+) -> None:
+    assert in_8_bits(base_in_8_bits)
+    continue_training(base_in_8_bits, on_encoder(tmp_path, NEW))
+    assert in_8_bits(tmp_path / "model")
+    model = cnlu.load(tmp_path / "model")
+    results = [model.parse(example.text) for example in [*EXAMPLES, *NEW]]
+    assert [result["intent"]["name"] for result in results] == [example.intent for example in [*EXAMPLES, *NEW]]
+    assert [e["value"] for e in model.parse("来一份饺子")["entities"]] == ["饺子"]
+
+
+def test_a_model_continued_from_8_bits_is_in_float32_on_request(base_in_8_bits: Path, tmp_path: Path) -> None:
+    request = on_encoder(tmp_path, NEW, int8=False)
+    request.config = load_config(None, [*SMALL, "training.max_epochs=1"], encoder=True)
+    continue_training(base_in_8_bits, request)
+    assert not in_8_bits(tmp_path / "model")
 
 
 def test_dictionaries_are_merged_by_type_and_new_values_win() -> None:

@@ -18,6 +18,7 @@ import cnlu
 from cnlu.config.files import load_config
 from cnlu.data.jsonl import write_jsonl
 from cnlu.errors import DataError, ModelError, UsageError
+from cnlu.export.quantize import quantize
 from cnlu.runtime.model_dir import read_model_dir, write_model_dir
 from cnlu.training.distill import Distillation, _copies, distill
 from cnlu.training.fit.dev_evaluator import DevEvaluator
@@ -182,27 +183,51 @@ def test_hidden_states_are_skipped_with_weight_0_or_a_frozen_encoder(
 
 
 @pytest.fixture
-def rounded(teacher: Path, tmp_path: Path) -> Path:
-    """The teacher without its encoder's metadata, as with --int8."""
+def teacher_in_8_bits(teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The teacher as --int8 stores it, small matrices included."""
+    monkeypatch.setattr("cnlu.export.quantize.MIN_WEIGHTS", 1)
+    files = read_model_dir(teacher)
+    training = json.loads(files.files["training.json"]) | {"int8": True}
+    changed = {"model.onnx": quantize(files.files["model.onnx"]), "training.json": json.dumps(training).encode()}
+    write_model_dir(tmp_path / "in-8-bits", files.files | changed, {"segmenter": files.manifest["segmenter"]})
+    return tmp_path / "in-8-bits"
+
+
+def test_a_student_learns_from_the_encoder_of_a_teacher_in_8_bits(
+    run: Run, teacher: Path, teacher_in_8_bits: Path, tmp_path: Path, without_export: None
+) -> None:
+    trained, _ = run("layers=2", "encoder.learning_rate=0", of=teacher_in_8_bits)
+    assert [epoch["hidden"] > 0 for epoch in history(tmp_path / "student")] == [True, True]
+    assert json.loads((tmp_path / "student" / "training.json").read_text("utf-8"))["int8"] is False
+    assert trained.network.aligned_encoder is not None
+    original = TrainedModel.load(teacher, 1).aligned_encoder().backbone
+    for name, kept in trained.network.aligned_encoder.backbone.named_parameters():
+        expected = original.get_parameter(name)
+        assert torch.allclose(kept, expected, atol=expected.detach().abs().max().item() / 127), name
+
+
+@pytest.fixture
+def without_metadata(teacher: Path, tmp_path: Path) -> Path:
+    """The teacher without its encoder's metadata, as with encoder.prune_heads."""
     import onnx
 
     files = read_model_dir(teacher)
     graph = onnx.load_from_string(files.files["model.onnx"])
     del graph.metadata_props[:]
     extra = {"segmenter": files.manifest["segmenter"]}
-    write_model_dir(tmp_path / "rounded", {**files.files, "model.onnx": graph.SerializeToString()}, extra)
-    return tmp_path / "rounded"
+    write_model_dir(tmp_path / "pruned", {**files.files, "model.onnx": graph.SerializeToString()}, extra)
+    return tmp_path / "pruned"
 
 
 def test_a_teacher_whose_encoder_cannot_be_recovered_still_gives_its_scores(
-    run: Run, rounded: Path, tmp_path: Path, tiny_bert: Path, without_export: None
+    run: Run, without_metadata: Path, tmp_path: Path, tiny_bert: Path, without_export: None
 ) -> None:
-    _, messages = run(str(tiny_bert), of=rounded)
+    _, messages = run(str(tiny_bert), of=without_metadata)
     assert any(line.startswith("note: the student does not learn from hidden states") for line in messages)
     assert "hidden" not in history(tmp_path / "student")[0]
     for student, options in (("layers=1", {}), (str(tiny_bert), {"hidden": 1.0})):
-        with pytest.raises(UsageError, match="rounded: the encoder cannot be recovered"):
-            run(student, of=rounded, name="other", options=options)
+        with pytest.raises(UsageError, match="pruned: the encoder cannot be recovered"):
+            run(student, of=without_metadata, name="other", options=options)
 
 
 def test_annotated_dev_examples_are_evaluated_on_and_not_trained_on(

@@ -44,6 +44,11 @@ class TrainedModel:
     def digest(self) -> str:
         return str(self.files.manifest["sha256"])
 
+    @property
+    def in_8_bits(self) -> bool:
+        """Whether the model was written with --int8."""
+        return bool(self.model.training.get("int8"))
+
     def dictionaries(self) -> NluData:
         """The model's lookup tables, regexes and synonyms, without examples."""
         lexicon = json.loads(self.files.files["lexicon.json"])

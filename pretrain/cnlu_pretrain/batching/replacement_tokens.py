@@ -8,6 +8,7 @@ of the characters are rare ones. So a token is replaced by one of its own kind, 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,17 +24,21 @@ _SAMPLE = 1 << 22
 """Tokens to count: enough for every common character, and read in a fraction of a second."""
 
 
-def random_tokens_of(corpus: Corpus) -> RandomTokens:
-    """Replacements by kind, weighted by their counts in a sample of every shard."""
+def random_tokens_of(corpus: Corpus, *mixed: Corpus, shares: Sequence[float] = (1.0,)) -> RandomTokens:
+    """Replacements by kind, weighted by their counts in a sample of every shard.
+
+    `mixed` are further corpora with the same tokenizer; `shares` are those of all corpora in the sample.
+    """
     tokenizer = Tokenizer.from_str(corpus.tokenizer)
     pieces = tokenizer.get_vocab(with_added_tokens=True)
     kinds = np.full(max(corpus.vocabulary, *(i + 1 for i in pieces.values())), SYMBOL)
     for piece, i in pieces.items():
         kinds[i] = _kind(piece)
     counts = np.zeros(len(kinds), np.int64)
-    for shard in corpus.shards:
-        tokens = corpus.read(shard).tokens[: max(1024, _SAMPLE // len(corpus.shards))]
-        counts += np.bincount(tokens, minlength=len(kinds))
+    for one, share in zip((corpus, *mixed), shares, strict=True):
+        for shard in one.shards:
+            tokens = one.read(shard).tokens[: max(1024, int(_SAMPLE * share) // len(one.shards))]
+            counts += np.bincount(tokens, minlength=len(kinds))
     return random_tokens(kinds, counts, _ordinary_ids(corpus, pieces))
 
 

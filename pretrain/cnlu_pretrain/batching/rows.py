@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,20 +69,49 @@ class Layout:
         return pair_rows(arrays, self.room - len(self.separator), self.room, len(self.separator))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pieces:
+    """The pieces of R rows, with their tokens one after another."""
+
+    tokens: NDArray[np.int64]
+    """[N]"""
+    flags: NDArray[np.uint8]
+    """[N]"""
+    size: NDArray[np.int64]
+    """[P] number of tokens of each piece"""
+    row: NDArray[np.int64]
+    """[P] the row of each piece, from 0, in ascending order"""
+    order: NDArray[np.int64]
+    """[R] as in `Batch`"""
+
+
 def assemble(
     arrays: Arrays, rows: PackedRows, which: NDArray[np.int64], layout: Layout, key: NDArray[np.uint64]
 ) -> Batch:
     """The rows `which` [B] of a shard; `key` [B] are the random keys that determine the order of pairs."""
-    counts = rows.first[which + 1] - rows.first[which]
+    return place([select_pieces(arrays, rows, which, layout, key)], layout)
+
+
+def select_pieces(
+    arrays: Arrays, rows: PackedRows, which: NDArray[np.int64], layout: Layout, key: NDArray[np.uint64]
+) -> Pieces:
+    """The pieces of the rows `which` [B] of a shard; parameters as in `assemble`."""
+    counts = np.asarray(rows.first[which + 1] - rows.first[which], np.int64)
     piece = _ranges(rows.first[which], counts)
-    start, size = rows.start[piece], rows.size[piece]
-    row = np.repeat(np.arange(len(which)), counts)
+    start, size = (np.asarray(array[piece], np.int64) for array in (rows.start, rows.size))
     order = np.full(len(which), NO_ORDER)
     if layout.pairs == "sop":
         order = _swap_pairs(start, size, rows.document[which] >= 0, counts, key)
     elif layout.pairs == "nsp":
         order = _replace_second(rows, which, start=start, size=size, layout=layout, key=key)
-    return _place(arrays, layout, start=start, size=size, row=row, order=order)
+    source = _ranges(start, size)
+    return Pieces(
+        tokens=arrays.tokens[source],
+        flags=arrays.flags[source],
+        size=size,
+        row=np.repeat(np.arange(len(which)), counts),
+        order=order,
+    )
 
 
 def _wrong_order(key: NDArray[np.uint64]) -> NDArray[np.bool_]:
@@ -136,16 +164,10 @@ def _replace_second(
     return np.where(pair, wrong, NO_ORDER).astype(np.int64)
 
 
-def _place(
-    arrays: Arrays,
-    layout: Layout,
-    *,
-    start: NDArray[np.int64],
-    size: NDArray[np.int64],
-    row: NDArray[np.int64],
-    order: NDArray[np.int64],
-) -> Batch:
-    """Put tokens at their positions: special tokens, a piece, a separator, a piece, ..., special tokens, padding."""
+def place(parts: list[Pieces], layout: Layout) -> Batch:
+    """The rows of all `parts`: special tokens, a piece, a separator, a piece, ..., special tokens, padding."""
+    pieces = _concatenated(parts)
+    size, row, order = pieces.size, pieces.row, pieces.order
     rows, width, gap = len(order), layout.length, len(layout.separator)
     before, after = layout.special_tokens.before, layout.special_tokens.after
     tokens = np.full(rows * width, layout.special_tokens.pad)
@@ -155,9 +177,9 @@ def _place(
     pieces_of_row = np.diff(np.append(first_piece, len(row)))
     column = len(before) + offset - np.repeat(offset[first_piece], pieces_of_row)
     position = row * width + column
-    target, source = _ranges(position, size), _ranges(start, size)
-    tokens[target] = arrays.tokens[source]
-    flags[target] = arrays.flags[source] & np.uint8(7)
+    target = _ranges(position, size)
+    tokens[target] = pieces.tokens
+    flags[target] = pieces.flags & np.uint8(7)
     last_piece = np.append(first_piece[1:], len(row)) - 1
     between = np.setdiff1d(np.arange(len(row)), last_piece)
     end = (column + size)[last_piece]
@@ -184,6 +206,18 @@ def _place(
     )
 
 
+def _concatenated(parts: list[Pieces]) -> Pieces:
+    """The rows of all parts, one part after another."""
+    rows_before = np.cumsum([0, *(len(part.order) for part in parts[:-1])]).tolist()
+    return Pieces(
+        tokens=np.concatenate([part.tokens for part in parts]),
+        flags=np.concatenate([part.flags for part in parts]),
+        size=np.concatenate([part.size for part in parts]),
+        row=np.concatenate([part.row + before for part, before in zip(parts, rows_before, strict=True)]),
+        order=np.concatenate([part.order for part in parts]),
+    )
+
+
 def _isolated(mask: NDArray[np.bool_], starts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """([B, T] piece, [B, T] position) of a batch; `starts` are the flat positions where a further piece begins."""
     is_start = np.zeros(mask.shape, bool)
@@ -199,10 +233,3 @@ def _ranges(start: NDArray[np.int64], size: NDArray[np.int64]) -> NDArray[np.int
     """The ranges start[i], start[i] + 1, ... of size[i] numbers each, concatenated."""
     before = np.cumsum(size) - size
     return np.arange(int(size.sum())) + np.repeat(start - before, size)
-
-
-def concatenate(parts: list[Batch]) -> Batch:
-    """One batch of the rows of all parts."""
-    columns: dict[str, Any] = {f.name: [getattr(part, f.name) for part in parts] for f in fields(Batch)}
-    joined: dict[str, Any] = {n: None if c[0] is None else np.concatenate(c) for n, c in columns.items()}
-    return Batch(**joined)

@@ -4,16 +4,45 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from cnlu_pretrain.batching.rows import Batch
+from cnlu_pretrain.batching.stream import Position, Step
 from cnlu_pretrain.masking.masker import IGNORED, Masked
 from cnlu_pretrain.objectives.losses import TensorBatch
 
-_MARGIN = 1.15  # fixed shapes have room for this times the expected number of masked tokens, which is never exceeded
+_MARGIN = 1.15
+"""Fixed shapes have room for this times the expected number of masked tokens. Masked tokens beyond it, which only very
+long units in few rows reach, are not predicted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepTensors:
+    """The batch of a step on the host, in pinned memory for a GPU."""
+
+    parts: list[TensorBatch]
+    counts: Tensor
+    """[4] number of predicted tokens, of pairs, of tokens, and of texts: isolated ones, or else rows"""
+    after: Position
+    """Where the stream continues"""
+
+
+def step_tensors(step: Step, count: int, device: torch.device, fixed: float = 0.0) -> StepTensors:
+    """The batch in `count` parts for the `device`; `fixed` as in `parts`."""
+    batch = step.batch
+    pieces = list(parts(batch, step.masked, count, torch.device("cpu"), fixed))
+    predicted = sum(int((part.labels >= 0).sum()) for part in pieces)
+    texts = len(batch.mask) if batch.position is None else int(((batch.position == 0) & batch.mask).sum())
+    counts = torch.tensor([predicted, int((batch.order >= 0).sum()), int(batch.mask.sum()), texts], dtype=torch.float32)
+    if device.type == "cuda":
+        with torch.cuda.device(device):  # a thread starts on the first GPU, which pinning would occupy
+            pieces, counts = [part.pinned() for part in pieces], counts.pin_memory()
+    return StepTensors(parts=pieces, counts=counts, after=step.after)
 
 
 def parts(batch: Batch, masked: Masked, count: int, device: torch.device, fixed: float = 0.0) -> Iterator[TensorBatch]:
@@ -25,15 +54,16 @@ def parts(batch: Batch, masked: Masked, count: int, device: torch.device, fixed:
     rows = len(batch.tokens)
     size = math.ceil(rows / count)
     for start in range(0, rows, size):
-        yield _part(batch, masked, slice(start, min(start + size, rows)), device, fixed)
+        part = _part(batch, masked, slice(start, min(start + size, rows)), fixed)
+        yield (part.pinned() if device.type == "cuda" else part).to(device)
 
 
-def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     """A tensor of the host on the device; the host does not wait for the copy to a GPU."""
-    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
+    return (tensor.pin_memory() if device.type == "cuda" else tensor).to(device, non_blocking=True)
 
 
-def _part(batch: Batch, masked: Masked, which: slice, device: torch.device, fixed: float) -> TensorBatch:
+def _part(batch: Batch, masked: Masked, which: slice, fixed: float) -> TensorBatch:
     labels = masked.labels[which].reshape(-1)
     at = np.flatnonzero(labels != IGNORED)
     first, last = _span_ends(at)
@@ -46,8 +76,8 @@ def _part(batch: Batch, masked: Masked, which: slice, device: torch.device, fixe
         chosen = np.append(chosen, one * IGNORED)[:entries]
     tokens, kinds, mask = masked.tokens[which], batch.kinds[which], batch.mask[which]
 
-    def tensor(array: NDArray[np.generic]) -> torch.Tensor:
-        return to_device(torch.from_numpy(np.ascontiguousarray(array)), device)
+    def tensor(array: NDArray[np.generic]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array))
 
     return TensorBatch(
         tokens=tensor(tokens),

@@ -36,8 +36,8 @@ KINDS = ("tokens", "flags", "sentences", "documents")
 class Arrays:
     """Consecutive sentences of a corpus."""
 
-    tokens: NDArray[Any]
-    """[N] token ids"""
+    tokens: Any
+    """[N] token ids: an array, or what an index turns into one"""
     flags: NDArray[np.uint8]
     """[N] WORD, SPAN_START and SPAN bits"""
     sentences: NDArray[np.uint32]

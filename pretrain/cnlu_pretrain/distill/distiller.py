@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from cnlu_pretrain.config import PretrainConfig
 from cnlu_pretrain.distill.student import layer_map
 from cnlu_pretrain.objectives.losses import ObjectiveSums, Pretrainer, TensorBatch, model_inputs
+from cnlu_pretrain.objectives.vector_distance import vector_distances
 
 
 class Distiller(Pretrainer):
@@ -26,39 +27,29 @@ class Distiller(Pretrainer):
         self.teacher_layers = layer_map(int(model.config.num_hidden_layers), int(teacher.config.num_hidden_layers))
         self.maps = nn.ModuleList(nn.Identity() if own == width else nn.Linear(own, width) for _ in self.teacher_layers)
         self._distill = config.distill
+        self._teacher_ids: Tensor
         self._teacher = [teacher.eval().requires_grad_(False)]  # in a list: neither trained nor saved
-        self._teacher_ids = teacher_ids
+        self.register_buffer("_teacher_ids", teacher_ids, persistent=False)  # moves to the device with the student
 
     @property
     def weights(self) -> dict[str, float]:
         return {**super().weights, "hidden": self._distill.hidden, "sentence": self._distill.sentence}
 
     def forward(self, batch: TensorBatch) -> ObjectiveSums:
-        assert batch.piece is not None and batch.position is not None
         inputs = model_inputs(self.model.config, batch)
         states = self.model.base_model(input_ids=batch.tokens, output_hidden_states=True, **inputs).hidden_states
         sums = self._predictions(states[-1], batch)
         targets = self._targets(batch)
         predicted = [learned(state).float() for learned, state in zip(self.maps, states[1:], strict=True)]
-        token = (batch.piece >= 0).float()
-        first = token * (batch.position == 0)
-        errors = torch.stack([_error(p, t) for p, t in zip(predicted, targets, strict=True)]).mean(0)
-        cosine = nn.functional.cosine_similarity(predicted[-1], targets[-1], dim=-1)
-        sums["hidden"] = (errors * token).sum(), token.sum(), (cosine * token).sum().detach()
-        sums["sentence"] = ((1 - cosine) * first).sum(), first.sum(), (cosine * first).sum().detach()
+        sums["hidden"], sums["sentence"] = vector_distances(predicted, targets, batch)
         return sums
 
     @torch.no_grad()
     def _targets(self, batch: TensorBatch) -> list[Tensor]:
         """The teacher's hidden states [B, T, width] that the student's layers learn from."""
         teacher = self._teacher[0].to(batch.tokens.device)
-        tokens = self._teacher_ids.to(batch.tokens.device)[batch.originals()]
+        tokens = self._teacher_ids[batch.originals()]
         states = teacher(
             input_ids=tokens, output_hidden_states=True, **model_inputs(teacher.config, batch)
         ).hidden_states
         return [states[layer].float() for layer in self.teacher_layers]
-
-
-def _error(predicted: Tensor, target: Tensor) -> Tensor:
-    """[B, T] mean squared error of each token's vector, as a share of the variance of the target's entries."""
-    return (predicted - target).square().mean(-1) / target.var(-1, unbiased=False).clamp(min=1e-6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,17 +27,34 @@ class SmallerCorpus(Corpus):
 
     def read(self, shard: Shard) -> Arrays:
         arrays = super().read(shard)
-        tokens = self.new_id[arrays.tokens].astype(self.token_type)
+        tokens = _Renumbered(arrays.tokens, self.new_id.astype(self.token_type))
         return Arrays(tokens, arrays.flags, arrays.sentences, arrays.documents)
 
 
-def kept_ids(corpus: Corpus, min_count: int) -> NDArray[np.int64]:
+@dataclass(frozen=True)
+class _Renumbered:
+    """The tokens of a shard, renumbered as they are read, so that memory holds no copy of the shard."""
+
+    tokens: NDArray[Any]
+    new_id: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.new_id[self.tokens[index]]
+
+
+def kept_ids(corpora: Sequence[Corpus], min_count: int) -> NDArray[np.int64]:
     """[N] the sorted ids of the student's pieces: special tokens, all single characters, and frequent other pieces.
+
+    The corpora have one tokenizer, and a piece is frequent if they have it `min_count` times together.
 
     Words of letters and digits can still be spelled: their `##` characters stay too. The vocabulary of Chinese BERT
     also has every Han character as a `##` piece, which its tokenizer never uses. Raises DataError where the tokenizer
     is not WordPiece: pieces of other kinds cannot be left out one by one.
     """
+    corpus = corpora[0]
     content = json.loads(corpus.tokenizer)
     if content["model"].get("type") != "WordPiece":
         raise DataError(
@@ -45,8 +63,9 @@ def kept_ids(corpus: Corpus, min_count: int) -> NDArray[np.int64]:
             _("use a teacher of the BERT family"),
         )
     counts = np.zeros(corpus.vocabulary, np.int64)
-    for shard in corpus.shards:
-        counts += np.bincount(corpus.read(shard).tokens, minlength=corpus.vocabulary)
+    for one in corpora:
+        for shard in one.shards:
+            counts += np.bincount(one.read(shard).tokens, minlength=corpus.vocabulary)
     pieces = _pieces(content, corpus.vocabulary)
     special_tokens = _special_ids(corpus)
     keep = [

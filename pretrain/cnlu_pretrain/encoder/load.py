@@ -40,6 +40,8 @@ class Loaded:
     head_is_new: bool
     """Whether the head for masked language modelling is new and is to be trained"""
     notes: list[str]
+    new_tokens: int = 0
+    """Number of word embeddings that were added for new tokens, at the end"""
 
 
 def load_encoder(source: str, corpus: Corpus, config: RunConfig, trains_head: bool = True) -> Loaded:
@@ -71,7 +73,7 @@ def load_encoder(source: str, corpus: Corpus, config: RunConfig, trains_head: bo
     if added:
         notes.append(f"{where}: {added} vectors are added for new tokens, each the mean of its old pieces")
     _check_positions(model, config, where)
-    return Loaded(model, head_is_new, notes)
+    return Loaded(model, head_is_new, notes, added)
 
 
 def _check_tokenizer(source: str, directory: Path, corpus: Corpus) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-WIDTH, HEIGHT, EDGE = 640, 260, 44
+WIDTH, HEIGHT, EDGE = 860, 260, 44
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +24,8 @@ class ProbeResult:
     """Loss of the masked objective on held-out text with the masking of the run"""
     frames: float | None = None
     """Frame accuracy of a small NLU model on the frozen encoder"""
+    fine_tuned: float | None = None
+    """Frame accuracy of models that `cnlu train` fine-tunes on the encoder"""
 
 
 def results_of(history: Sequence[Mapping[str, Any]]) -> list[ProbeResult]:
@@ -47,11 +49,17 @@ def _result_of(step: int, entry: Mapping[str, Any]) -> ProbeResult:
     )
 
 
-COLOURS: Mapping[str, str] = {"frames": "#c0392b", "reference": "#2c6fbb", "own": "#7fb069"}
+COLOURS: Mapping[str, str] = {
+    "frames": "#c0392b",
+    "reference": "#2c6fbb",
+    "own": "#7fb069",
+    "fine_tuned": "#8e44ad",
+}
 LABELS = {
     "frames": "NLU frames (frozen encoder)",
     "reference": "held-out, whole words",
     "own": "held-out, as in the run",
+    "fine_tuned": "NLU frames (fine-tuned)",
 }
 
 
@@ -71,24 +79,32 @@ def warning(results: Sequence[ProbeResult], tolerance: float = 0.01) -> str | No
     return None
 
 
-def page(results: Sequence[ProbeResult], title: str) -> str:
-    """The HTML document."""
+def page(results: Sequence[ProbeResult], title: str, sentences: Sequence[str] = ()) -> str:
+    """The HTML document; `sentences` follow the table."""
     message = warning(results)
-    head = "".join(f"<th>{name}</th>" for name in ("", "step", *LABELS.values(), "held-out loss"))
+    lines = _lines(results)
+    head = "".join(f"<th>{name}</th>" for name in ("", "step", *map(LABELS.get, lines), "held-out loss"))
     rows = "".join(
         f"<tr><td>{html.escape(result.name)}</td><td>{result.step}</td>"
-        + "".join(f"<td>{_percent(getattr(result, line))}</td>" for line in LABELS)
+        + "".join(f"<td>{_percent(getattr(result, line))}</td>" for line in lines)
         + f"<td>{'-' if result.loss is None else format(result.loss, '.3f')}</td></tr>"
         for result in results
     )
     note = f'<p class="warning">{html.escape(message)}</p>' if message else ""
+    after = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences)
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         f"<title>{html.escape(title)}</title><style>body{{font:15px sans-serif;margin:2em;max-width:60em}}"
         "table{border-collapse:collapse}td,th{border:1px solid #ccc;padding:.3em .7em;text-align:right}"
         ".warning{background:#fdecea;padding:1em}</style>"
-        f"<h1>{html.escape(title)}</h1>{note}{_chart(results)}<table><tr>{head}</tr>{rows}</table></html>\n"
+        f"<h1>{html.escape(title)}</h1>{note}{_chart(results)}<table><tr>{head}</tr>{rows}</table>{after}</html>\n"
     )
+
+
+def _lines(results: Sequence[ProbeResult]) -> list[str]:
+    """The figures to show; fine-tuning only where it was measured."""
+    tuned = any(result.fine_tuned is not None for result in results)
+    return [line for line in LABELS if line != "fine_tuned" or tuned]
 
 
 def _percent(value: float | None) -> str:
@@ -107,7 +123,8 @@ def _chart(results: Sequence[ProbeResult]) -> str:
         y = HEIGHT - EDGE - (HEIGHT - 2 * EDGE) * share
         parts.append(f'<line x1="{EDGE}" x2="{WIDTH - EDGE}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ddd"/>')
         parts.append(f'<text x="{EDGE - 6}" y="{y + 4:.1f}" font-size="11" text-anchor="end">{share:.0%}</text>')
-    for number, (line, colour) in enumerate(COLOURS.items()):
+    for number, line in enumerate(_lines(results)):
+        colour = COLOURS[line]
         points = [position(result, value) for result in results if (value := getattr(result, line)) is not None]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')

@@ -6,8 +6,8 @@ depend on how a batch is divided.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -42,6 +42,19 @@ class TensorBatch:
     """[B, T] the number of each token's piece, -1 for padding; a token attends to its piece, or to its row if None"""
     position: Tensor | None = None
     """[B, T] the position of each token in its piece"""
+
+    def to(self, device: torch.device) -> TensorBatch:
+        """The same batch on the device; the host does not wait for the copies from pinned memory."""
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pinned(self) -> TensorBatch:
+        """The same batch in memory that a GPU copies while the host goes on."""
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> TensorBatch:
+        tensors: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        changed: dict[str, Any] = {name: None if t is None else change(t) for name, t in tensors.items()}
+        return TensorBatch(**changed)
 
     def originals(self) -> Tensor:
         """[B, T] the tokens before masking."""
@@ -162,13 +175,27 @@ class Pretrainer(nn.Module):
 
 def model_inputs(config: Any, batch: TensorBatch) -> dict[str, Tensor]:
     """The inputs of a transformers model with this config besides the tokens: mask, token types, positions."""
-    inputs = {"attention_mask": batch.mask} if batch.mask is not None else {}
+    inputs = {} if batch.mask is None else {"attention_mask": _padding_mask(config, batch.mask)}
     if batch.piece is not None and batch.position is not None:
         same = batch.piece[:, None, :, None] == batch.piece[:, None, None, :]
         inputs = {"attention_mask": same, "position_ids": batch.position}  # [B, 1, T, T]
     if getattr(config, "type_vocab_size", 0) > 1:  # RoBERTa has one type, DistilBERT none
         inputs["token_type_ids"] = batch.kinds
     return inputs
+
+
+def _padding_mask(config: Any, mask: Tensor) -> Tensor:
+    """The padding mask [B, T] in a form that the model uses as it is.
+
+    From a mask [B, T], transformers would first find out whether anything is masked, which waits for the device. Flash
+    attention takes no other form.
+    """
+    implementation = getattr(config, "_attn_implementation", None)  # NEZHA has none, and does not look at the values
+    if implementation == "sdpa":
+        return mask[:, None, None, :]
+    if implementation == "eager":
+        return torch.where(mask, 0.0, torch.finfo(torch.float32).min)[:, None, None, :]
+    return mask
 
 
 def _replaced(batch: TensorBatch, scores: Tensor) -> tuple[Tensor, Tensor]:

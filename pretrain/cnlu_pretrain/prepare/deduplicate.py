@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 PARTS = 256
+LARGEST = 1 << 22
+"""Entries that are sorted at a time, 64 MB; a larger file is read once for each slice of its keys."""
 
 _ENTRY = np.dtype([("key", "<u8"), ("line", "<u8")])
 
@@ -53,10 +55,23 @@ class KeyFiles:
             return 0
         repeated = np.memmap(target, np.bool_, "w+", shape=(lines,))
         for part in range(PARTS):
-            entries = np.fromfile(self._folder / f"{part:03}", _ENTRY)
-            entries = entries[np.lexsort((entries["line"], entries["key"]))]
-            again = entries["key"][1:] == entries["key"][:-1]
-            later = entries["line"][1:][again & (entries["line"][1:] != entries["line"][:-1])]
-            repeated[later] = True
+            for entries in _slices(self._folder / f"{part:03}"):
+                entries = entries[np.argsort(entries["key"], kind="stable")]  # they are in the order of lines
+                again = entries["key"][1:] == entries["key"][:-1]
+                later = entries["line"][1:][again & (entries["line"][1:] != entries["line"][:-1])]
+                repeated[later] = True
         repeated.flush()
         return int(np.count_nonzero(repeated))
+
+
+def _slices(path: Path) -> Iterator[NDArray[np.void]]:
+    """The entries of a file in slices by key, each in the order of lines and of about LARGEST entries at most."""
+    total = path.stat().st_size // _ENTRY.itemsize
+    slices = -(-total // LARGEST)
+    for number in range(slices):
+        selected = []
+        with open(path, "rb") as file:
+            while len(chunk := np.fromfile(file, _ENTRY, LARGEST)):
+                slice_of = (chunk["key"] >> np.uint64(24) & np.uint64(0xFFFFFFFF)) * np.uint64(slices) >> np.uint64(32)
+                selected.append(chunk[slice_of == number] if slices > 1 else chunk)
+        yield np.concatenate(selected)

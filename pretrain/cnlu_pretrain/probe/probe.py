@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from cnlu_pretrain.encoder.load import load_encoder
 from cnlu_pretrain.evaluation.held_out import HeldOut
 from cnlu_pretrain.evaluation.nlu_probe import Examples, frame_accuracy
 from cnlu_pretrain.evaluation.page import ProbeResult, page, warning
+from cnlu_pretrain.fine_tuning.fine_tuning import ROUNDS, FineTuning, Round, accuracy, fine_tune, gain
 from cnlu_pretrain.masking.masker import Masker
 from cnlu_pretrain.objectives.losses import Pretrainer
 
@@ -38,6 +39,10 @@ class ProbeRequest:
     out: Path
     config: PretrainConfig
     examples: Examples | None = None
+    rounds: int = ROUNDS
+    """Models that are fine-tuned on each encoder; 0: none"""
+    overrides: Sequence[str] = ()
+    """Settings of `cnlu train` for these models"""
     force: bool = False
 
 
@@ -52,19 +57,46 @@ def probe(request: ProbeRequest, log: Log) -> None:
     if request.examples:
         request.examples.check()
     corpus = open_corpus(request.corpus)
+    directories = [local_directory(encoder) for encoder in request.encoders]
     results: list[ProbeResult] = []
-    for number, encoder in enumerate(request.encoders):
-        directory = local_directory(encoder)
+    for number, directory in enumerate(directories):
         metadata = _metadata(directory)
         measured = _measure(directory, corpus, request.config, metadata)
         frames = frame_accuracy(directory, request.examples) if request.examples else None
         step = int(metadata.get("steps", number))
         results.append(ProbeResult(name=directory.name, step=step, frames=frames, **measured))
         log(summary(results[-1]))
-    write_bytes(request.out, page(results, f"Probe on {request.corpus.name}").encode())
+    sentences: list[str] = []
+    if request.examples and request.rounds:
+        options = FineTuning(examples=request.examples, rounds=request.rounds, overrides=request.overrides)
+        results, sentences = _fine_tuned(directories, results, options, log)
+    write_bytes(request.out, page(results, f"Probe on {request.corpus.name}", sentences).encode())
     if sentence := warning(results):
         log(f"warning: {sentence}")
     log(f"{request.out}: written")
+
+
+def _fine_tuned(
+    directories: Sequence[Path], results: Sequence[ProbeResult], options: FineTuning, log: Log
+) -> tuple[list[ProbeResult], list[str]]:
+    """(The results with the accuracy after fine-tuning, the difference of each encoder to the first in a sentence)."""
+    numbers = range(1, options.number_of_rounds + 1)
+    rounds: list[list[Round]] = []
+    for directory in directories:
+        log(f"{directory.name}: fine-tuning {len(numbers)} models")
+        rounds.append([fine_tune(directory, options, number) for number in numbers])
+    complete = [replace(result, fine_tuned=accuracy(tuned)) for result, tuned in zip(results, rounds, strict=True)]
+    first, *others = complete
+    sentences = [
+        _("{encoder} against {first}, fine-tuned: {gain}", encoder=r.name, first=first.name, gain=difference.describe())
+        for r, tuned in zip(others, rounds[1:], strict=True)
+        for difference in [gain(rounds[0], tuned, options)]
+    ]
+    for result in complete:
+        log(f"{result.name}: NLU frames, fine-tuned {result.fine_tuned:.1%}")
+    for sentence in sentences:
+        log(sentence)
+    return complete, sentences
 
 
 def summary(result: ProbeResult) -> str:

@@ -21,8 +21,9 @@ from cnlu.pytorch.optimizer_state import optimizer_tensors, restore_optimizer
 from cnlu_pretrain.batching.stream import Position
 
 PREFIX = "step-"
-FORMAT = 3
-"""2: the history calls the reference masking `reference`. 3: the optimizer has separate groups for the encoder."""
+FORMAT = 4
+"""2: the history calls the reference masking `reference`. 3: the optimizer has separate groups for the encoder.
+4: a position counts the rows of a pass over all shards."""
 
 
 @dataclass(kw_only=True)

@@ -27,5 +27,8 @@ def accelerator_for(device: str | None, config: RunConfig, unused_parameters: bo
     if config.precision == "bfloat16" and not native and not on_cpu:
         raise UsageError("run.precision", _("bfloat16 is not native to this device"), _("leave it at auto"))
     half = config.precision == "bfloat16" or (config.precision == "auto" and native)
-    handlers = [DistributedDataParallelKwargs(find_unused_parameters=True)] if unused_parameters else None
-    return Accelerator(mixed_precision="bf16" if half else "no", cpu=on_cpu, kwargs_handlers=handlers)
+    handler = DistributedDataParallelKwargs(
+        broadcast_buffers=False,  # constants, such as the numbers of positions
+        find_unused_parameters=unused_parameters,
+    )
+    return Accelerator(mixed_precision="bf16" if half else "no", cpu=on_cpu, kwargs_handlers=[handler])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ from torch import Tensor
 
 from cnlu.errors import CnluError
 from cnlu.i18n import _
-from cnlu_pretrain.batching.stream import Position, Step, Stream, prefetch
-from cnlu_pretrain.batching.tensors import parts, to_device
+from cnlu_pretrain.batching.stream import Position, Stream, prefetch
+from cnlu_pretrain.batching.tensors import StepTensors, step_tensors
 from cnlu_pretrain.config import RunConfig
 from cnlu_pretrain.evaluation.held_out import HeldOut
 from cnlu_pretrain.objectives.losses import Pretrainer
@@ -60,6 +60,8 @@ class Run:
     log: Callable[[str], None]
     probe: Callable[[], float] | None = None
     """Returns the frame accuracy of a small NLU model on the current encoder; called at every checkpoint"""
+    as_written: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
+    """The context in which the encoder has the weights that are evaluated and written"""
 
     @property
     def steps(self) -> int:
@@ -96,7 +98,7 @@ def fit(run: Run, state: State) -> State:
                 continue
             position = state.position if state.phase == phase_number else Position()
             state.phase, state.position = phase_number, position
-            with contextlib.closing(prefetch(phase.stream.steps(position))) as steps:
+            with contextlib.closing(prefetch(_step_tensors(run, phase, position))) as steps:
                 while state.step < phase.last:
                     began = time.perf_counter()
                     step = next(steps)
@@ -110,7 +112,15 @@ def fit(run: Run, state: State) -> State:
     return state
 
 
-def _step(run: Run, step: Step, number: int, phase: Phase) -> tuple[Tensor, dict[str, Tensor]]:
+def _step_tensors(run: Run, phase: Phase, position: Position) -> Iterator[StepTensors]:
+    """The batches from `position` on; the thread that iterates does all work that needs no device."""
+    config = run.config
+    fixed = run.masking_rate if config.compile else 0.0
+    for step in phase.stream.steps(position):
+        yield step_tensors(step, config.accumulate, run.accelerator.device, fixed)
+
+
+def _step(run: Run, step: StepTensors, number: int, phase: Phase) -> tuple[Tensor, dict[str, Tensor]]:
     """One step; returns the loss and, by objective, [3] sum of losses, count and number correct over all processes.
 
     The losses of all parts and processes are divided by the global counts of the step, so that the gradients are
@@ -122,14 +132,12 @@ def _step(run: Run, step: Step, number: int, phase: Phase) -> tuple[Tensor, dict
     set_rates(run.optimizer, config.learning_rate, rates)
     run.plain.freeze_encoder(number < run.head_warmup)
     weights = run.plain.weights
-    fixed = run.masking_rate if config.compile else 0.0
     counts = _counts(run, step)
-    pieces = list(parts(step.batch, step.masked, config.accumulate, device, fixed))
     total, sums = torch.zeros((), device=device), dict[str, Tensor]()
-    for i, rows in enumerate(pieces):
-        last = i + 1 == len(pieces)
+    for i, part in enumerate(step.parts):
+        last = i + 1 == len(step.parts)
         with contextlib.nullcontext() if last else accelerator.no_sync(run.module):
-            result = run.module(rows)
+            result = run.module(part.to(device))
             loss = sum(weights[name] * values[0] / counts[name] for name, values in result.items())
             assert isinstance(loss, Tensor)
             accelerator.backward(loss * accelerator.num_processes)  # accelerate averages over processes
@@ -145,12 +153,9 @@ def _step(run: Run, step: Step, number: int, phase: Phase) -> tuple[Tensor, dict
     return total, sums
 
 
-def _counts(run: Run, step: Step) -> dict[str, Tensor]:
+def _counts(run: Run, step: StepTensors) -> dict[str, Tensor]:
     """The number of predictions of each objective over all processes; known before the forward pass."""
-    masked, batch = float((step.masked.labels >= 0).sum()), step.batch
-    sentences = 0.0 if batch.position is None else float(((batch.position == 0) & batch.mask).sum())
-    numbers = [masked, float((batch.order >= 0).sum()), float(batch.mask.sum()), sentences]
-    own = to_device(torch.tensor(numbers), run.accelerator.device)
+    own = step.counts.to(run.accelerator.device, non_blocking=True)
     if run.accelerator.num_processes > 1:
         own = run.accelerator.reduce(own, "sum")
     own = own.clamp(min=1.0)
@@ -162,6 +167,9 @@ def _counts(run: Run, step: Step) -> dict[str, Tensor]:
         "replaced_token": all_tokens,
         "hidden": all_tokens,
         "sentence": texts,
+        "simcse": texts,
+        "original_hidden": all_tokens,
+        "original_sentence": texts,
     }
 
 
@@ -227,5 +235,5 @@ def _probe(run: Run, state: State, log: Log) -> None:
 
 def _measure(run: Run, phase: Phase) -> dict[str, Any]:
     """Every process evaluates all of the held-out text: it is small, and no process has to wait for another."""
-    with run.accelerator.autocast():
+    with run.accelerator.autocast(), run.as_written():
         return phase.held_out.measure(run.plain, run.accelerator.device)

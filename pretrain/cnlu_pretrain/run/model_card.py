@@ -65,11 +65,26 @@ def _facts(metadata: Mapping[str, Any]) -> list[str]:
         f"- {_origin(metadata)}",
         f"- text: {counts['lines']} lines, {counts['tokens']} training tokens, {counts['held_out_tokens']} held-out "
         f"tokens ({sources})",
+        *(_mixed(one) for one in metadata.get("mix", ())),
         f"- training: {metadata['steps']} steps, {metadata['tokens']} tokens, peak learning rate "
         f"{run['learning_rate']}, rows of {run['length']} tokens{long_rows}",
         f"- masking: {masking['rate']:.0%} of the tokens, strategy {masking['strategy']}, {masking['replaced']:.0%} "
         f"{replacement}, {masking['random']:.0%} random",
+        *_kept(run),
     ]
+
+
+def _kept(run: Mapping[str, Any]) -> Iterator[str]:
+    """What the encoder keeps of the original one."""
+    if layers := run.get("frozen_layers"):
+        yield f"- not trained: the embeddings and the first {layers} layers"
+    if (alpha := run.get("wise_ft", 1.0)) < 1:
+        yield f"- weights: {alpha:.0%} of the trained ones plus {1 - alpha:.0%} of the original ones (WiSE-FT)"
+
+
+def _mixed(one: Mapping[str, Any]) -> str:
+    sources = ", ".join(Path(source).name for source in one["sources"])
+    return f"- mixed with: {one['corpus']['tokens']} training tokens ({sources}), {one['share']:.1%} of the rows"
 
 
 def _origin(metadata: Mapping[str, Any]) -> str:
@@ -91,6 +106,10 @@ def _objectives(config: ObjectivesConfig) -> Iterator[str]:
         yield "span boundary"
     if config.order != "none":
         yield {"sop": "sentence order", "nsp": "next sentence"}[config.order]
+    if config.simcse:
+        yield "contrastive sentence vectors (SimCSE)"
+    if config.original:
+        yield "distance to the original encoder"
 
 
 def _table(results: Sequence[ProbeResult], objectives: ObjectivesConfig) -> list[str]:

@@ -24,14 +24,14 @@ TRAINING = "training"
 """Folder in the encoder's directory with the last checkpoint, from which the run can be extended"""
 
 
-def write_result(request: RunRequest, corpus: Corpus, job: Run, state: State) -> None:
+def write_result(request: RunRequest, corpora: list[Corpus], job: Run, state: State) -> None:
     """Write the encoder atomically, then delete the checkpoints; raises CnluError where it cannot be written."""
     out = resolve(request.out)
     new = out.with_name(f".{out.name}.writing")
     try:
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(parents=True)
-        _fill(new, request, corpus, job, state)
+        _fill(new, request, corpora, job, state)
         replace_dir(out, new)
     except OSError as error:
         raise CnluError(
@@ -46,8 +46,10 @@ def write_result(request: RunRequest, corpus: Corpus, job: Run, state: State) ->
         shutil.rmtree(job.folder, ignore_errors=True)
 
 
-def _fill(new: Path, request: RunRequest, corpus: Corpus, job: Run, state: State) -> None:
-    write_encoder(new, job.plain.trained_model, corpus)
+def _fill(new: Path, request: RunRequest, corpora: list[Corpus], job: Run, state: State) -> None:
+    corpus = corpora[0]
+    with job.as_written():
+        write_encoder(new, job.plain.trained_model, corpus)
     metadata: dict[str, Any] = {
         "steps": state.step,
         "tokens": state.tokens,
@@ -55,6 +57,10 @@ def _fill(new: Path, request: RunRequest, corpus: Corpus, job: Run, state: State
         "teacher": request.teacher,
         "corpus": corpus.manifest["counts"],
         "sources": corpus.manifest["sources"],
+        "mix": [
+            {"share": one.share, "corpus": other.manifest["counts"], "sources": other.manifest["sources"]}
+            for one, other in zip(request.mix, corpora[1:], strict=True)
+        ],
         "settings": asdict(request.config),
         "history": state.history,
     }

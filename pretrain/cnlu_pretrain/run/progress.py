@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -60,7 +61,8 @@ class Window:
 
     def line(self) -> dict[str, Any]:
         """The line of the log for these steps; raises ModelError where a loss is not finite."""
-        for step, loss in zip(self.steps, torch.stack(self.losses).tolist(), strict=True):
+        losses, sums_of = self._read()
+        for step, loss in zip(self.steps, losses, strict=True):
             if not math.isfinite(loss):
                 raise ModelError(
                     "run.learning_rate",
@@ -69,12 +71,17 @@ class Window:
                 )
         seconds = time.perf_counter() - self.started
         line: dict[str, Any] = {"step": self.steps[-1]}
-        for name, sums in self.sums.items():
-            loss, count, correct = sums.tolist()
+        for name, (loss, count, correct) in sums_of.items():
             line[name] = {"loss": round(loss / max(count, 1), 4), "accuracy": round(correct / max(count, 1), 4)}
         line["tokens_per_second"] = round(self.tokens / seconds)
         line["waiting"] = round(self.waited / seconds, 4)
         return line
+
+    def _read(self) -> tuple[list[float], dict[str, list[float]]]:
+        """(the losses, the sums of each objective), copied at once: the host waits for the device here alone."""
+        values = torch.cat([torch.stack(self.losses), *self.sums.values()]).tolist()
+        sums = np.reshape(values[len(self.losses) :], (-1, 3)).tolist()
+        return values[: len(self.losses)], dict(zip(self.sums, sums, strict=True))
 
 
 def stacked(sums: ObjectiveSums) -> dict[str, Tensor]:

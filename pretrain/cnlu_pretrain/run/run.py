@@ -12,11 +12,12 @@ from cnlu.i18n import _
 from cnlu.interrupts import defer_signals
 from cnlu.io.atomic_directory import check_out
 from cnlu.progress import no_log
-from cnlu_pretrain.corpus.corpus import Corpus, open_corpus
+from cnlu_pretrain.corpus.corpus import Corpus
 from cnlu_pretrain.run.build import build_run
 from cnlu_pretrain.run.checkpoint import Progress, checkpoints, progress_of
 from cnlu_pretrain.run.device import accelerator_for
 from cnlu_pretrain.run.loop import Run, fit
+from cnlu_pretrain.run.mix import open_corpora
 from cnlu_pretrain.run.model import load_run_model
 from cnlu_pretrain.run.output import write_result
 from cnlu_pretrain.run.request import RunRequest
@@ -30,10 +31,10 @@ def run(request: RunRequest, log: Callable[[str], None] = no_log) -> None:
     Checkpoints stay in ENCODER.training until the encoder is written; the last one is written with it.
     """
     resumed_from = checkpoint_folder(request)
-    corpus = _check(request, resumed_from)
-    similar = _similar(request, corpus)
-    model = load_run_model(request, corpus)
-    corpus = model.corpus
+    corpora = _check(request, resumed_from)
+    similar = _similar(request, corpora[0])
+    model = load_run_model(request, corpora)
+    corpora = model.corpora
     accelerator = accelerator_for(request.device, request.config.run, unused_parameters=model.head_is_new)
     main_log = log if accelerator.is_main_process else no_log
     for note in model.notes:
@@ -43,7 +44,7 @@ def run(request: RunRequest, log: Callable[[str], None] = no_log) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         job = build_run(
             request,
-            corpus,
+            corpora,
             similar=similar,
             model=model,
             accelerator=accelerator,
@@ -53,10 +54,10 @@ def run(request: RunRequest, log: Callable[[str], None] = no_log) -> None:
         )
         state = initial_state(request, job, resumed_from)
         accelerator.wait_for_everyone()
-        _announce(request, corpus, job)
+        _announce(request, corpora, job)
         fit(job, state)
         if accelerator.is_main_process:
-            write_result(request, corpus, job, state)
+            write_result(request, corpora, job, state)
             main_log(
                 f"{request.out}: written after {state.step} steps and {state.tokens} tokens; use it with: cnlu train "
                 f"DATA --encoder {request.out}"
@@ -65,16 +66,27 @@ def run(request: RunRequest, log: Callable[[str], None] = no_log) -> None:
     accelerator.end_training()
 
 
-def _check(request: RunRequest, resumed_from: Path) -> Corpus:
-    """Check the request before anything is loaded; returns the opened corpus."""
+def _check(request: RunRequest, resumed_from: Path) -> list[Corpus]:
+    """Check the request before anything is loaded; returns the opened corpora, that of the run first."""
     force = request.force or extends(request, resumed_from)
     check_out(request.out, force, "encoder", lambda folder: (folder / "config.json").exists())
     if request.probe:
         request.probe.check()
-    corpus = open_corpus(request.corpus)
-    if not corpus.shards or not corpus.tokens:
-        raise UsageError(request.corpus, _("the corpus has no text to train on"), _("prepare it again"))
-    return corpus
+    corpora = open_corpora(request.corpus, request.mix)
+    if request.teacher is not None:
+        _check_distillable(request, corpora[0])
+    return corpora
+
+
+def _check_distillable(request: RunRequest, corpus: Corpus) -> None:
+    """Raises UsageError if the corpus does not fill one step: a student of so little text answers at random."""
+    step = request.config.run.batch_tokens
+    if corpus.tokens < step:
+        raise UsageError(
+            request.corpus,
+            _("has {tokens} tokens, too few to distill from: one step takes {step}", tokens=corpus.tokens, step=step),
+            _("prepare more text, at least some millions of tokens, or lower run.batch_tokens"),
+        )
 
 
 @contextlib.contextmanager
@@ -89,12 +101,16 @@ def _kept_for_resuming(folder: Path, main: bool) -> Iterator[None]:
         raise
 
 
-def _announce(request: RunRequest, corpus: Corpus, job: Run) -> None:
+def _announce(request: RunRequest, corpora: list[Corpus], job: Run) -> None:
     accelerator = job.accelerator
     lengths = ", then ".join(f"{phase.last} steps of {phase.length} tokens a row" for phase in job.phases)
     precision = "float32" if accelerator.mixed_precision == "no" else accelerator.mixed_precision
+    mixed = "".join(
+        f", mixed with {one.share:.1%} of {one.corpus} ({corpus.tokens} tokens)"
+        for one, corpus in zip(request.mix, corpora[1:], strict=True)
+    )
     job.log(
-        f"{request.corpus}: {corpus.tokens} tokens; {lengths}; {accelerator.num_processes} process(es) on "
+        f"{request.corpus}: {corpora[0].tokens} tokens{mixed}; {lengths}; {accelerator.num_processes} process(es) on "
         f"{accelerator.device.type}, {precision}"
     )
 

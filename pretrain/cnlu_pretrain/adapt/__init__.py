@@ -1,0 +1,1 @@
+"""`cnlu adapt`: adapts an encoder to text and keeps it only where models on it get better."""

@@ -1,0 +1,1 @@
+"""Compares encoders by the models that `cnlu train` fine-tunes on them."""
