@@ -143,9 +143,8 @@ def one_run(arguments: argparse.Namespace, source: Path, shots: int, draw: int, 
     place.mkdir(parents=True)
     print(f"{place}: training", flush=True)
     overrides = [word for one in settings for word in ("--set", one)]
-    cnlu_in_process(
-        "train", *data, "--out", place / "model", "--seed", draw, "--device", "cpu", *overrides, log=place / "train.log"
-    )
+    options = ["--encoder", "none", "--seed", draw, "--device", "cpu", *overrides]
+    cnlu_in_process("train", *data, "--out", place / "model", *options, log=place / "train.log")
     cnlu_in_process("evaluate", place / "model", dev, "--out", place / "report", log=place / "evaluate.log")
     metrics = json.loads((place / "report" / "metrics.json").read_text("utf-8"))
     heads = headline({"metrics": metrics, "training": NO_COST, "model_mb": None})

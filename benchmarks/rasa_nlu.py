@@ -1,12 +1,14 @@
 """cnlu's Rasa component compared with DIET in the same Rasa: accuracy, training cost, memory.
 
     python benchmarks/rasa_nlu.py DATA --rasa-python RASA_ENV/bin/python [--trainer TRAIN_ENV/bin/python]
-                                  [--epochs 100] [--seeds 1 2 3] [--out FIGURES.json] [--limit N] [--set KEY=VALUE]
+                                  [--epochs 100] [--seeds 1 2 3] [--encoder zh-mini] [--out FIGURES.json]
+                                  [--limit N] [--set KEY=VALUE]
 
 DATA is a folder with `train` and `test`, as JSONL files or as folders (`corpora/railway`). Three pipelines are trained
 by `rasa train nlu` on the same YAML (what Rasa's YAML cannot express is left out and counted):
 
-- cnlu: the component alone, with its default settings; --trainer (default: this interpreter) does the training;
+- cnlu: the component alone, with default settings and without an encoder, or on that of --encoder; --trainer (default:
+  this interpreter) does the training;
 - DIET: jieba words, count vectors of words and character n-grams, 100 epochs as in Rasa's default pipeline;
 - bare: an EntitySynonymMapper, which costs next to nothing; the baseline for Rasa itself.
 
@@ -81,6 +83,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=100, help="epochs of DIET; 100 in Rasa's default pipeline")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--limit", type=int, help="take only the first N training and test examples")
+    parser.add_argument(
+        "--encoder", default="none", metavar="DIR|NAME", help="as in cnlu train; here none is the default"
+    )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of cnlu")
     parser.add_argument("--out", type=Path, metavar="FIGURES.json")
     return parser.parse_args()
@@ -104,7 +109,8 @@ def prepare(arguments: argparse.Namespace, away: Path) -> tuple[Task, tuple[int,
 def _component(arguments: argparse.Namespace, seed: int) -> str:
     settings = {"training.seed": str(seed), **dict(pair.split("=", 1) for pair in arguments.set)}
     lines = [f"    {key}: {value}\n" for key, value in settings.items()]
-    return f"{HEAD}- name: cnlu_dialogue.rasa.CnluClassifier\n  trainer: {arguments.trainer}\n  set:\n{''.join(lines)}"
+    options = f"  trainer: {arguments.trainer}\n  encoder: {arguments.encoder}\n  set:\n{''.join(lines)}"
+    return f"{HEAD}- name: cnlu_dialogue.rasa.CnluClassifier\n{options}"
 
 
 def measure(task: Task, name: str, config: str, scored: bool = True) -> dict[str, Any]:
