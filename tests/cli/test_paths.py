@@ -21,6 +21,7 @@ GOOD = '{"text": "去北京", "intent": "go"}\n{"text": "你好", "intent": "gre
 TRAIN = ["train", "{data}", "--out", "{new}"]
 DISTILL = ["distill", "{model}", "--data", "{data}", "--out", "{new}"]
 PREPARE = ["pretrain", "prepare", "{text}", "--out", "{new}", "--new-vocab", "100"]
+ADAPT = ["adapt", "--data", "{data}", "--encoder", "{encoder}"]
 VERBS: dict[str, list[str]] = {
     "check DATA": ["check", "{bad}"],
     "check --test": ["check", "{data}", "--test", "{bad}"],
@@ -49,6 +50,9 @@ VERBS: dict[str, list[str]] = {
     "shell MODEL": ["shell", "{bad}"],
     "serve MODEL": ["serve", "{bad}", "--port", "0"],
     "serve --annotate": ["serve", "{model}", "--port", "0", "--annotate", "{bad}"],
+    "adapt TEXT": [*ADAPT, "--out", "{new}", "{bad}"],
+    "adapt --test": [*ADAPT, "--out", "{new}", "{text}", "--test", "{bad}"],
+    "adapt --out": [*ADAPT, "--out", "{bad}", "{text}", "--force"],
     "prepare TEXT": ["pretrain", "prepare", "{bad}", "--out", "{new}", "--new-vocab", "100"],
     "prepare --out": ["pretrain", "prepare", "{text}", "--out", "{bad}", "--new-vocab", "100", "--force"],
     "prepare --encoder": ["pretrain", "prepare", "{text}", "--out", "{new}", "--encoder", "{bad}"],

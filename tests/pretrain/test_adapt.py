@@ -158,6 +158,18 @@ def test_a_recipe_with_similar_words_learns_them_from_the_text(request_of, six_s
     assert [path.name for path in built] == ["similar.npz"]
 
 
+def test_wrong_settings_of_training_are_refused_before_the_pretraining(request_of, tmp_path):
+    with pytest.raises(UsageError, match="no_such"):
+        adapt(request_of("out", overrides=["model.no_such=1"]))
+    assert not (tmp_path / "out.adapt").exists()
+
+
+def test_settings_that_do_not_fit_the_encoder_leave_nothing_behind(request_of, tmp_path):
+    with pytest.raises(UsageError, match=r"run\.frozen_layers"):
+        adapt(request_of("out", config=replace(CONFIG, run=replace(CONFIG.run, frozen_layers=9))))
+    assert not (tmp_path / "out.adapt").exists()
+
+
 def outcome_of(value: float, low: float, high: float) -> Outcome:
     found = Gain(value=value, low=low, high=high, sentences=500, rounds=3)
     return Outcome(gain=found, original=0.5, adapted=0.5 + value, steps=10, written=None)

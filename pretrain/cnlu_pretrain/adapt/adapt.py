@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cnlu.encoder.source import local_directory
+from cnlu.errors import DataError, UsageError
 from cnlu.interrupts import defer_signals
 from cnlu.io.atomic_directory import check_out, replace_dir, resolve
 from cnlu.io.text_files import write_bytes
@@ -39,13 +40,21 @@ def adapt(request: AdaptRequest, log: Log = no_log) -> Outcome:
     What is finished stays in ENCODER.adapt until the encoder is written, also when it is rejected.
     """
     check_out(request.out, request.force, "encoder", lambda folder: (folder / "config.json").exists())
-    request.examples.check()
+    options = FineTuning(
+        examples=request.examples, rounds=request.rounds, overrides=request.overrides, device=request.device
+    )
+    options.check()
     directory = local_directory(request.encoder)
     state = open_state(request)
-    corpus = _prepare(request, state, directory, log)
-    table = _similar_words(request, state, log)
-    _pretrain(request, state, directory, corpus=corpus, table=table, log=log)
-    options = _compare(request, state, directory, log)
+    try:
+        corpus = _prepare(request, state, directory, log)
+        table = _similar_words(request, state, log)
+        _pretrain(request, state, directory, corpus=corpus, table=table, log=log)
+    except (DataError, UsageError):
+        if not request.resume:  # corrected text or settings are others, so nothing here could be resumed
+            shutil.rmtree(state.folder, ignore_errors=True)
+        raise
+    _compare(options, state, directory, log)
     original, adapted = state.rounds[ORIGINAL], state.rounds[ADAPTED]
     difference = gain(original, adapted, options)
     outcome = Outcome(
@@ -120,11 +129,8 @@ def _planned(request: AdaptRequest, steps: int) -> PretrainConfig:
     return replace(request.config, run=settings)
 
 
-def _compare(request: AdaptRequest, state: State, directory: Path, log: Log) -> FineTuning:
+def _compare(options: FineTuning, state: State, directory: Path, log: Log) -> None:
     """Fine-tune models on both encoders, round by round; each finished one is stored."""
-    options = FineTuning(
-        examples=request.examples, rounds=request.rounds, overrides=request.overrides, device=request.device
-    )
     encoders = {ORIGINAL: directory, ADAPTED: state.encoder}
     for number in range(1, options.number_of_rounds + 1):
         for name, encoder in encoders.items():
@@ -134,7 +140,6 @@ def _compare(request: AdaptRequest, state: State, directory: Path, log: Log) -> 
             log(f"4/4 comparing: round {number} of {options.number_of_rounds}, {name} encoder")
             done.append(fine_tune(encoder, options, number))
             state.save()
-    return options
 
 
 def _finish(request: AdaptRequest, state: State, outcome: Outcome, log: Log) -> None:

@@ -51,6 +51,14 @@ class FineTuning:
     def number_of_rounds(self) -> int:
         return self.rounds if self.examples.test else max(2, self.rounds)
 
+    def check(self) -> None:
+        """Raises CnluError for unreadable or too few examples and for wrong settings, before anything slow starts."""
+        self.examples.check()
+        config = load_config(None, list(self.overrides), encoder=True)
+        if not self.examples.test:
+            data = load_data(list(self.examples.data), settings=config.data)
+            stratified_folds(data.examples, self.number_of_rounds, 1)
+
 
 @dataclass(frozen=True)
 class Round:

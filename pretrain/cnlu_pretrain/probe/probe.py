@@ -54,8 +54,12 @@ def probe(request: ProbeRequest, log: Log) -> None:
         )
     if request.out.is_dir():
         raise UsageError(request.out, _("this is a directory"), _("name a file with --out"))
+    options = None
     if request.examples:
         request.examples.check()
+        options = FineTuning(examples=request.examples, rounds=request.rounds, overrides=request.overrides)
+    if options and request.rounds:
+        options.check()
     corpus = open_corpus(request.corpus)
     directories = [local_directory(encoder) for encoder in request.encoders]
     results: list[ProbeResult] = []
@@ -67,8 +71,7 @@ def probe(request: ProbeRequest, log: Log) -> None:
         results.append(ProbeResult(name=directory.name, step=step, frames=frames, **measured))
         log(summary(results[-1]))
     sentences: list[str] = []
-    if request.examples and request.rounds:
-        options = FineTuning(examples=request.examples, rounds=request.rounds, overrides=request.overrides)
+    if options and request.rounds:
         results, sentences = _fine_tuned(directories, results, options, log)
     write_bytes(request.out, page(results, f"Probe on {request.corpus.name}", sentences).encode())
     if sentence := warning(results):
