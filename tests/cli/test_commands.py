@@ -113,5 +113,5 @@ def test_force_replaces_a_model(
         "cnlu.training.pipeline.export_onnx", lambda network: b""
     )  # it takes seconds and is not tested here
     out = shutil.copytree(tiny_model, tmp_path / "model")
-    assert cli("train", yaml_file, "--out", out, "--force", *QUICK).code == 0
+    assert cli("train", yaml_file, "--out", out, "--force", "--encoder", "none", *QUICK).code == 0
     assert json.loads((out / "labels.json").read_text(encoding="utf-8"))["intents"] == ["ask", "go"]

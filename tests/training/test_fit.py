@@ -140,7 +140,7 @@ def test_memory_does_not_grow_with_epochs(run: Run, examples: list[Example], mon
     monkeypatch.setattr(DevEvaluator, "frame_accuracy", counted)
     settings = ["training.max_epochs=12", "training.patience=12", "training.checkpoint_seconds=3600"]
     run(examples, *settings)
-    assert len(alive) == 12 and alive[11] == alive[2] > 0
+    assert len(alive) == 12 and 0 < alive[11] <= alive[2]  # tensors of earlier tests may be freed in between
 
 
 def test_a_diverging_training_is_an_error_and_writes_nothing(
