@@ -70,7 +70,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-store-weights",
         action="store_true",
-        help="leave network.safetensors out of the model directory: about 1.4 MB less, but --from cannot continue the "
+        help="leave network.safetensors out of the model directory: about 2 MB less, but --from cannot continue the "
         "model; parsing is the same",
     )
     parser.add_argument("--resume", action="store_true", help="continue an interrupted training")
