@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import time
 from collections.abc import Callable
@@ -28,6 +29,8 @@ def own_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Use neither the user's caches nor a network."""
     from huggingface_hub import constants
 
+    for client in ("httpx", "httpx2"):  # handlers that other tests left behind write to closed streams
+        monkeypatch.setattr(logging.getLogger(client), "disabled", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf"))
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_PROGRESS_BARS", True)
     name_hub(monkeypatch, NOWHERE)
