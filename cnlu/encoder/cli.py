@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cnlu.bundled import bundled_directory
 from cnlu.errors import UsageError
 from cnlu.i18n import _
 from cnlu.io.messages import encodable
@@ -165,6 +166,7 @@ def _facts(found: Description, known: KnownEncoder | None) -> list[tuple[str, st
     tokens = {"kind": found.tokenizer, "count": f"{found.tokenizer_tokens or 0:,}"}
     problem = found.tokenizer_problem or unknown
     head = {True: _("yes"), False: _("no"), None: unknown}[found.has_masked_lm_head]
+    is_measured = found.directory == str(bundled_directory()) or bool(known and known.is_measured)
     return [
         (_("directory"), found.directory),
         (_("family"), found.family),
@@ -177,7 +179,7 @@ def _facts(found: Description, known: KnownEncoder | None) -> list[tuple[str, st
         (_("masked-LM head"), head),
         (_("tokenizer"), _("{kind}, {count} tokens", **tokens) if found.tokenizer else problem),
         (_("licence"), found.licence or unknown),
-        (_("measured"), _("yes") if known and known.is_measured else _("no")),
+        (_("measured"), _("yes") if is_measured else _("no")),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,10 @@ def test_training_without_an_encoder_is_an_option(cli: Cli, data: Path, tmp_path
 
 def test_the_option_may_name_another_encoder() -> None:
     assert [choose_encoder(name) for name in (None, "none", "a/b")] == [BUNDLED, None, "a/b"]
+
+
+def test_it_is_described_as_measured(cli: Cli) -> None:
+    assert re.search(r"^measured +yes$", cli("encoder", "info", "zh-mini").out, re.MULTILINE)
 
 
 def test_it_is_small() -> None:
