@@ -14,8 +14,8 @@ by `rasa train nlu` on the same YAML (what Rasa's YAML cannot express is left ou
 
 Each model parses the test examples through Rasa's agent in a fresh process. Accuracy is cnlu's own evaluation (strict
 character spans; roles and groups count in the frame). Training cost is the CPU time of `rasa train nlu`, the other
-interpreter included, also as the difference to bare. Memory is the resident memory after parsing, also as the
-difference to bare. --limit and --set are for short runs.
+interpreter included, also as the difference to that baseline. Memory is the resident memory after parsing, also as
+the difference to it. --limit and --set are for short runs.
 """
 
 from __future__ import annotations

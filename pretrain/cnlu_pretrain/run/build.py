@@ -28,6 +28,7 @@ from cnlu_pretrain.encoder.save import write_encoder
 from cnlu_pretrain.evaluation.held_out import HeldOut
 from cnlu_pretrain.evaluation.nlu_probe import Examples, frame_accuracy
 from cnlu_pretrain.masking.masker import Masker
+from cnlu_pretrain.objectives.losses import Pretrainer
 from cnlu_pretrain.run.checkpoint import Progress
 from cnlu_pretrain.run.loop import Phase, Run
 from cnlu_pretrain.run.mix import shares_of
@@ -49,17 +50,12 @@ def build_run(
     resumed: Progress,
     log: Callable[[str], None],
 ) -> Run:
-    """Model, optimizer and data on the device of `accelerator`; raises UsageError for settings that do not fit.
+    """Model, optimizer and data on the device of `accelerator`; `corpora`: that of the run, then those mixed in.
 
-    The first of the `corpora` is that of the run, the others are those mixed in.
+    Raises UsageError for settings that do not fit.
     """
     config, plain = request.config.run, model.plain
-    with silent_transformers():
-        plain.to(accelerator.device)
-        optimizer = build_optimizer(plain, config, accelerator.device, plain.encoder_parameters)
-        module, optimizer = accelerator.prepare(plain, optimizer)
-    if config.compile:
-        module = torch.compile(module, dynamic=False)  # each length of rows has code of its own
+    module, optimizer = _on_device(plain, config, accelerator)
     phases, plan = _phases(request, corpora, similar, accelerator=accelerator, resumed=resumed, folder=folder)
     if not phases[0].held_out:
         log("warning: no text is held out, so nothing shows whether the encoder improves; see prepare.held_out")
@@ -79,6 +75,17 @@ def build_run(
         probe=_probe(request.probe, corpora[0], model, folder) if request.probe else None,
         as_written=model.average.applied if model.average else contextlib.nullcontext,
     )
+
+
+def _on_device(plain: Pretrainer, config: RunConfig, accelerator: Accelerator) -> tuple[Any, Any]:
+    """(the module, compiled if the settings say so; the optimizer) as `accelerator` wraps them."""
+    with silent_transformers():
+        plain.to(accelerator.device)
+        optimizer = build_optimizer(plain, config, accelerator.device, plain.encoder_parameters)
+        module, optimizer = accelerator.prepare(plain, optimizer)
+    if config.compile:
+        module = torch.compile(module, dynamic=False)  # each length of rows has code of its own
+    return module, optimizer
 
 
 def _phases(
