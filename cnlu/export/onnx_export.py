@@ -155,9 +155,9 @@ def _plain_mask() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _silent_exporter():  # type: ignore[no-untyped-def]
-    """Silence the exporter's output; a failure still raises."""
+    """Silence the exporter, even its errors: a failure raises, and an interrupt is no failure."""
     level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
+    logging.disable(logging.CRITICAL)
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")

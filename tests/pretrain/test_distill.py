@@ -16,6 +16,8 @@ from cnlu.cli import main
 from cnlu.errors import UsageError
 from cnlu_pretrain.config import ArchitectureConfig, DistillConfig, ObjectivesConfig, PretrainConfig, RunConfig
 from cnlu_pretrain.corpus.corpus import open_corpus
+from cnlu_pretrain.distill.projected_start import Root, low_rank
+from cnlu_pretrain.distill.sample import sample_texts
 from cnlu_pretrain.distill.student import build_student, factorize, layer_map
 from cnlu_pretrain.distill.vocabulary import kept_ids, smaller_corpus
 from cnlu_pretrain.encoder.load import load_encoder
@@ -103,10 +105,10 @@ def test_a_student_of_the_teachers_size_starts_as_the_teacher(opened, teacher):
     keep = torch.from_numpy(kept_ids([opened], min_count=1))
     size = ArchitectureConfig(num_hidden_layers=2, hidden_size=32, num_attention_heads=2, intermediate_size=64)
     config = PretrainConfig(encoder=size, run=RunConfig(dropout=0.0))
-    student, _notes = build_student(teacher, keep, config, pad=0)
+    student = build_student(teacher, keep, config, pad=0, texts=sample_texts(opened, 64))
     ids = torch.arange(20, 50)[None]
     with torch.no_grad():
-        hidden = student.eval().electra(input_ids=ids).last_hidden_state
+        hidden = student.model.eval().electra(input_ids=ids).last_hidden_state
         assert torch.allclose(hidden, teacher(input_ids=keep[ids]).last_hidden_state, atol=1e-5)
 
 
@@ -120,8 +122,48 @@ def test_factorized_embeddings_of_full_rank_are_exact(opened, teacher):
 def test_a_student_of_another_width_notes_that_it_starts_from_random_weights(opened, teacher):
     keep = torch.from_numpy(kept_ids([opened], min_count=1))
     size = ArchitectureConfig(num_hidden_layers=1, hidden_size=48, num_attention_heads=2, intermediate_size=64)
-    _student, notes = build_student(teacher, keep, PretrainConfig(encoder=size), pad=0)
-    assert "random weights" in notes[0]
+    student = build_student(teacher, keep, PretrainConfig(encoder=size), pad=0, texts=sample_texts(opened, 64))
+    assert "random weights" in student.notes[0]
+
+
+@pytest.mark.parametrize("embedding_size", [30, 0])
+def test_a_narrower_student_starts_near_its_teacher(opened, teacher, embedding_size):
+    keep = torch.from_numpy(kept_ids([opened], min_count=1))
+    size = ArchitectureConfig(
+        num_hidden_layers=2,
+        hidden_size=30,
+        embedding_size=embedding_size,
+        num_attention_heads=2,
+        intermediate_size=64,
+    )
+    config = PretrainConfig(encoder=size, run=RunConfig(dropout=0.0))
+    texts, mask = sample_texts(opened, 64)
+    student = build_student(teacher, keep, config, pad=0, texts=(texts, mask))
+    ids = torch.searchsorted(keep, texts)
+    with torch.no_grad():
+        found = student.model.eval().electra(input_ids=ids, attention_mask=mask).last_hidden_state[mask.bool()]
+        right = teacher(input_ids=texts, attention_mask=mask).last_hidden_state[mask.bool()]
+    error = (found @ student.directions.T - right).square().sum() / (right - right.mean(0)).square().sum()
+    assert error < 0.5
+
+
+def test_no_factors_of_the_same_rank_are_nearer_to_a_product():
+    generator = torch.Generator().manual_seed(1)
+    left, right = torch.randn(12, 3, generator=generator), torch.randn(3, 10, generator=generator)
+    spread = torch.randn(10, 10, generator=generator)
+    whole, weighted = Root.of(torch.eye(12)), Root.of(spread @ spread.T)
+    first, second = low_rank(left, right, 2, whole, weighted)
+    error = ((first @ second - left @ right) @ spread).square().sum()
+    sizes = torch.linalg.svdvals(left @ right @ spread)
+    assert float(error) == pytest.approx(
+        float(sizes[2]) ** 2, rel=0.02
+    )  # Eckart and Young: no approximation of rank 2 is better
+
+
+def test_a_sample_has_sentences_of_the_whole_corpus(opened):
+    tokens, mask = sample_texts(opened, 16)
+    assert len(tokens) == sum(shard.sentences for shard in opened.shards) or len(tokens) >= 1000
+    assert tokens.shape[1] <= 16 and bool(mask[:, 0].all())
 
 
 def test_the_hidden_states_of_the_student_approach_those_of_its_teacher(tmp_path, corpus, tiny_encoder):

@@ -68,7 +68,7 @@ def test_two_processes_with_gradient_accumulation_have_the_losses_of_one(tmp_pat
 def test_an_objective_without_the_masked_language_head_trains_in_two_processes(tmp_path, corpus, objectives):
     words = [*TORCHRUN, *command(corpus, tmp_path / "e", 3, RANDOM, SETTINGS | objectives)]
     done = subprocess.run(words, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
-    assert not done.returncode, [line for line in done.stderr.splitlines() if "Error" in line][:2]
+    assert not done.returncode, done.stderr
     assert [line["step"] for line in read_log(tmp_path / "e") if "tokens_per_second" in line] == [1, 2, 3]
 
 

@@ -20,12 +20,25 @@ class Distiller(Pretrainer):
     TinyBERT (arXiv 1909.10351, section 3.1). Rows must hold isolated sentences.
     """
 
-    def __init__(self, model: Any, config: PretrainConfig, teacher: Any, teacher_ids: Tensor) -> None:
-        """`teacher`: an encoder of transformers; `teacher_ids` [V]: its id for each id of the student."""
+    def __init__(
+        self,
+        model: Any,
+        config: PretrainConfig,
+        teacher: Any,
+        teacher_ids: Tensor,
+        directions: Tensor | None = None,
+    ) -> None:
+        """`teacher`: an encoder of transformers; `teacher_ids` [V]: its id for each id of the student.
+
+        `directions` [teacher's width, width]: the start of the maps to the teacher's hidden states.
+        """
         super().__init__(model, config.objectives)
         own, width = int(model.config.hidden_size), int(teacher.config.hidden_size)
         self.teacher_layers = layer_map(int(model.config.num_hidden_layers), int(teacher.config.num_hidden_layers))
         self.maps = nn.ModuleList(nn.Identity() if own == width else nn.Linear(own, width) for _ in self.teacher_layers)
+        if directions is not None:
+            for linear in self.maps:
+                linear.load_state_dict({"weight": directions, "bias": torch.zeros(width)})
         self._distill = config.distill
         self._teacher_ids: Tensor
         self._teacher = [teacher.eval().requires_grad_(False)]  # in a list: neither trained nor saved

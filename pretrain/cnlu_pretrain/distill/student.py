@@ -13,7 +13,10 @@ from cnlu.encoder.transformers_logging import silent_transformers
 from cnlu.errors import UsageError
 from cnlu.i18n import _
 from cnlu_pretrain.config import PretrainConfig
+from cnlu_pretrain.distill.projected_start import Sample, basis, start_layer, take_sample
 
+Texts = tuple[Tensor, Tensor]
+"""(token ids [B, T], attention mask [B, T])"""
 EMBEDDING_STD = 0.05
 """Initial standard deviation of the student's token embeddings. A layer norm follows them, so it matters only to the
 optimizer and to the head, which scores the vocabulary with the same vectors."""
@@ -48,15 +51,50 @@ def layer_map(student: int, teacher: int) -> list[int]:
     return [-(-(i + 1) * teacher // student) for i in range(student)]
 
 
-def build_student(teacher: Any, keep: Tensor, config: PretrainConfig, pad: int) -> tuple[Any, list[str]]:
-    """(an ELECTRA masked language model, which has BERT's layers and factorised embeddings; notes for the user).
+@dataclass(frozen=True, kw_only=True)
+class Student:
+    """A student before its training."""
 
-    `teacher` is an encoder of transformers, `keep` [N] the ids of the pieces that the student keeps. The student starts
-    from the teacher's layers where its hidden_size and the structure of the layers are the same.
+    model: Any
+    """An ELECTRA masked language model, which has BERT's layers and factorised embeddings"""
+    directions: Tensor | None = None
+    """[teacher's width, width] the start of the map to the teacher's hidden states, of a narrower student"""
+    notes: list[str]
+    """For the user"""
+
+
+def build_student(teacher: Any, keep: Tensor, config: PretrainConfig, pad: int, texts: Texts) -> Student:
+    """A student of `teacher`, an encoder of transformers; `keep` [N]: the ids of the pieces that it keeps.
+
+    It starts from the teacher's layers where their structure is the same and it is not wider. `texts` are a sample of
+    the corpus in the teacher's ids.
     """
-    size, seed = config.encoder, config.run.seed
+    student = _random_student(teacher, len(keep), config, pad)
+    if not _same_layers(student, teacher):
+        note = "the student starts from random weights: its layers have another shape than the teacher's"
+        return Student(model=student, notes=[note])
+    width, directions = config.encoder.hidden_size, None
+    with torch.no_grad():
+        if width < teacher.config.hidden_size:
+            sample = take_sample(teacher, *texts)
+            directions = basis(sample, width)
+            _project_layers(student, teacher, sample, directions)
+        else:
+            _copy_layers(student, teacher)
+        kept = _start_embeddings(student, teacher, keep, directions)
+    parameters = sum(p.numel() for p in student.parameters())
+    projected = "" if directions is None else ", projected to its width"
+    note = (
+        f"student: {parameters / 1e6:.1f} M parameters, {len(keep)} pieces; it starts from the teacher's layers"
+        f"{projected}, and its embeddings keep {kept:.0%} of the variance of the teacher's"
+    )
+    return Student(model=student, directions=directions, notes=[note])
+
+
+def _random_student(teacher: Any, pieces: int, config: PretrainConfig, pad: int) -> Any:
+    size = config.encoder
     settings = ElectraConfig(
-        vocab_size=len(keep),
+        vocab_size=pieces,
         embedding_size=size.embedding_size or size.hidden_size,
         hidden_size=size.hidden_size,
         num_hidden_layers=size.num_hidden_layers,
@@ -68,28 +106,16 @@ def build_student(teacher: Any, keep: Tensor, config: PretrainConfig, pad: int) 
         pad_token_id=pad,
         layer_norm_eps=getattr(teacher.config, "layer_norm_eps", 1e-12),
     )
-    torch.manual_seed(seed)
+    torch.manual_seed(config.run.seed)
     with silent_transformers():
-        student = ElectraForMaskedLM._from_config(
-            settings, attn_implementation=config.run.attention, dtype=torch.float32
-        )
-    if not _same_layers(student, teacher):
-        return student, ["the student starts from random weights: its layers have another shape than the teacher's"]
-    with torch.no_grad():
-        kept = _start_embeddings(student, teacher, keep)
-        _start_layers(student, teacher)
-    parameters = sum(p.numel() for p in student.parameters())
-    return student, [
-        f"student: {parameters / 1e6:.1f} M parameters, {len(keep)} pieces; it starts from the teacher's layers, and "
-        f"its embeddings keep {kept:.0%} of the variance of the teacher's"
-    ]
+        return ElectraForMaskedLM._from_config(settings, attn_implementation=config.run.attention, dtype=torch.float32)
 
 
 def _same_layers(student: Any, teacher: Any) -> bool:
-    """Whether the student's layers are the teacher's, or the teacher's with fewer feed-forward units."""
+    """Whether the student's layers are the teacher's, or the teacher's with a smaller width or fewer units."""
     own, other = student.config, teacher.config
-    same = ("hidden_size", "num_attention_heads", "hidden_act")
-    if any(getattr(own, name) != getattr(other, name, None) for name in same):
+    same = ("num_attention_heads", "hidden_act")
+    if any(getattr(own, name) != getattr(other, name, None) for name in same) or own.hidden_size > other.hidden_size:
         return False
     layers = getattr(getattr(teacher, "encoder", None), "layer", None)
     if layers is None or own.intermediate_size > other.intermediate_size:
@@ -120,7 +146,7 @@ def factorize(teacher: Any, keep: Tensor, rank: int) -> Factors:
     )
 
 
-def _start_embeddings(student: Any, teacher: Any, keep: Tensor) -> float:
+def _start_embeddings(student: Any, teacher: Any, keep: Tensor, directions: Tensor | None) -> float:
     """Factorise the teacher's embeddings; returns the share of their variance that the student's keep."""
     own = student.electra.embeddings
     if own.word_embeddings.weight.shape[1] == teacher.config.hidden_size:
@@ -134,20 +160,41 @@ def _start_embeddings(student: Any, teacher: Any, keep: Tensor) -> float:
         own.LayerNorm.load_state_dict(teacher.embeddings.LayerNorm.state_dict())
         return 1.0
     factors = factorize(teacher, keep, own.word_embeddings.weight.shape[1])
-    spread = factors.tokens.std() / EMBEDDING_STD
-    own.word_embeddings.weight.copy_(factors.tokens / spread)
-    own.position_embeddings.weight.copy_(factors.positions[: own.position_embeddings.num_embeddings] / spread)
+    project = torch.eye(len(factors.mean)) if directions is None else directions
+    if hasattr(student.electra, "embeddings_project"):
+        spread = factors.tokens.std() / EMBEDDING_STD
+        tokens, positions = factors.tokens, factors.positions
+        student.electra.embeddings_project.weight.copy_(project.T @ factors.directions.T * spread)
+        student.electra.embeddings_project.bias.copy_(project.T @ factors.mean)
+    else:  # the embeddings have the student's width, and their norm keeps the usual length
+        tokens = (factors.tokens @ factors.directions + factors.mean) @ project
+        positions = factors.positions @ factors.directions @ project
+        spread = tokens.std() / EMBEDDING_STD
+        own.LayerNorm.weight.fill_(tokens.std())
+    own.word_embeddings.weight.copy_(tokens / spread)
+    own.position_embeddings.weight.copy_(positions[: own.position_embeddings.num_embeddings] / spread)
     own.token_type_embeddings.weight.zero_()
-    student.electra.embeddings_project.weight.copy_(factors.directions.T * spread)
-    student.electra.embeddings_project.bias.copy_(factors.mean)
     return factors.kept
 
 
-def _start_layers(student: Any, teacher: Any) -> None:
-    """Copy layers of the teacher, with the feed-forward units whose weights are largest."""
+def _layers(student: Any, teacher: Any) -> list[tuple[Any, int]]:
+    """Each layer of the student, and the number of the teacher's, from 0, that it starts from."""
     layers = student.electra.encoder.layer
-    for layer, number in zip(layers, layer_map(len(layers), len(teacher.encoder.layer)), strict=True):
-        weights = dict(teacher.encoder.layer[number - 1].state_dict())
+    return [
+        (layer, number - 1)
+        for layer, number in zip(layers, layer_map(len(layers), len(teacher.encoder.layer)), strict=True)
+    ]
+
+
+def _project_layers(student: Any, teacher: Any, sample: Sample, directions: Tensor) -> None:
+    for layer, number in _layers(student, teacher):
+        start_layer(layer, teacher.encoder.layer[number], number, sample, directions)
+
+
+def _copy_layers(student: Any, teacher: Any) -> None:
+    """Copy layers of the teacher, with the feed-forward units whose weights are largest."""
+    for layer, number in _layers(student, teacher):
+        weights = dict(teacher.encoder.layer[number].state_dict())
         inner, outer = weights["intermediate.dense.weight"], weights["output.dense.weight"]
         largest = (inner.norm(dim=1) * outer.norm(dim=0)).topk(student.config.intermediate_size).indices.sort().values
         weights["intermediate.dense.weight"] = inner[largest]

@@ -11,6 +11,7 @@ from cnlu.i18n import _
 from cnlu_pretrain.config import PretrainConfig
 from cnlu_pretrain.corpus.corpus import Corpus
 from cnlu_pretrain.distill.distiller import Distiller
+from cnlu_pretrain.distill.sample import sample_texts
 from cnlu_pretrain.distill.student import build_student
 from cnlu_pretrain.distill.vocabulary import kept_ids, smaller_corpus
 from cnlu_pretrain.encoder.load import Loaded, generator_for, load_encoder, random_encoder
@@ -86,12 +87,13 @@ def _student(request: RunRequest, corpora: list[Corpus]) -> RunModel:
     keep = kept_ids(corpora, config.distill.min_count)
     smaller: list[Corpus] = [smaller_corpus(corpus, keep) for corpus in corpora]
     teacher_ids = torch.from_numpy(keep)
-    student, notes = build_student(teacher, teacher_ids, config, pad=smaller[0].special_tokens.pad)
+    pad, texts = smaller[0].special_tokens.pad, sample_texts(corpora[0], config.run.length)
+    student = build_student(teacher, teacher_ids, config, pad, texts)
     torch.manual_seed(config.run.seed)
-    plain = Distiller(student, config, teacher, teacher_ids)
+    plain = Distiller(student.model, config, teacher, teacher_ids, student.directions)
     if config.run.checkpointing:
-        student.gradient_checkpointing_enable({"use_reentrant": False})
-    return RunModel(plain, smaller, False, notes)
+        student.model.gradient_checkpointing_enable({"use_reentrant": False})
+    return RunModel(plain, smaller, False, student.notes)
 
 
 def for_distillation(config: PretrainConfig) -> PretrainConfig:
