@@ -81,7 +81,7 @@ def basis(sample: Sample, width: int) -> Tensor:
 
 
 @torch.no_grad()
-def start_layer(own: nn.Module, other: nn.Module, number: int, sample: Sample, directions: Tensor) -> None:
+def start_layer(own: Any, other: Any, number: int, sample: Sample, directions: Tensor) -> None:
     """Start the student's layer `own` from the teacher's layer `other`, its `number` from 0."""
     read = sample.read[number] @ directions
     covariance = read.T @ read / len(read)
