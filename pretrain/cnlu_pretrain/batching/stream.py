@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +13,6 @@ from cnlu_pretrain.batching.permutation import permuted
 from cnlu_pretrain.batching.row_index import RowIndex
 from cnlu_pretrain.batching.rows import Batch, Layout, Pieces, place
 from cnlu_pretrain.masking.masker import Masked, Masker
-
-_AHEAD = 4  # batches prepared in advance
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -112,33 +105,3 @@ class Stream:
             key = rng.bits(rng.keys(self._seed, epoch, np.zeros(1, np.int64)), rng.SHUFFLE, np.array([stream]))
             entries[inside] = permuted(positions[inside], size, key[0])
         return entries
-
-
-def prefetch(items: Iterable[Item]) -> Generator[Item, None, None]:
-    """The same items, computed in advance by a thread; its exceptions are raised here."""
-    ready: queue.Queue[Item | BaseException] = queue.Queue(_AHEAD)
-    stop = threading.Event()
-
-    def work() -> None:
-        try:
-            for item in items:
-                while not stop.is_set():
-                    try:
-                        ready.put(item, timeout=0.1)
-                        break
-                    except queue.Full:
-                        continue
-                if stop.is_set():
-                    return
-        except BaseException as error:
-            ready.put(error)
-
-    threading.Thread(target=work, daemon=True).start()
-    try:
-        while True:
-            item = ready.get()
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        stop.set()

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from cnlu.errors import CnluError
 from cnlu.i18n import _
-from cnlu_pretrain.batching.stream import Position, Stream, prefetch
+from cnlu_pretrain.batching.prefetch import prefetch
+from cnlu_pretrain.batching.stream import Position, Stream
 from cnlu_pretrain.batching.tensors import StepTensors, step_tensors
 from cnlu_pretrain.config import RunConfig
 from cnlu_pretrain.evaluation.held_out import HeldOut
