@@ -17,8 +17,8 @@ from transformers import BertConfig, BertForMaskedLM
 
 from cnlu.text.tokens import SpecialTokens
 from cnlu_pretrain import rng
-from cnlu_pretrain.batching.rows import Layout, assemble
 from cnlu_pretrain.batching.prefetch import prefetch
+from cnlu_pretrain.batching.rows import Layout, assemble
 from cnlu_pretrain.batching.tensors import parts, to_device
 from cnlu_pretrain.config import MaskingConfig, ObjectivesConfig, RunConfig
 from cnlu_pretrain.corpus.shards import WORD, Arrays
