@@ -18,7 +18,7 @@ from cnlu.errors import UsageError
 from cnlu_pretrain.config import ArchitectureConfig, DistillConfig, ObjectivesConfig, PretrainConfig, RunConfig
 from cnlu_pretrain.corpus.corpus import open_corpus
 from cnlu_pretrain.distill.projected_start import Root, low_rank
-from cnlu_pretrain.distill.sample import sample_texts
+from cnlu_pretrain.distill.sample import SENTENCES, sample_texts
 from cnlu_pretrain.distill.student import build_student, factorize, layer_map
 from cnlu_pretrain.distill.vocabulary import kept_ids, smaller_corpus
 from cnlu_pretrain.encoder.load import load_encoder
@@ -156,15 +156,24 @@ def test_no_factors_of_the_same_rank_are_nearer_to_a_product():
     first, second = low_rank(left, right, 2, whole, weighted)
     error = ((first @ second - left @ right) @ spread).square().sum()
     sizes = torch.linalg.svdvals(left @ right @ spread)
-    assert float(error) == pytest.approx(
-        float(sizes[2]) ** 2, rel=0.02
-    )  # Eckart and Young: no approximation of rank 2 is better
+    best = float(sizes[2]) ** 2  # Eckart and Young: of no approximation of rank 2 the error is smaller
+    assert float(error) == pytest.approx(best, rel=0.02)
 
 
-def test_a_sample_has_sentences_of_the_whole_corpus(opened):
+def test_a_sample_has_the_first_and_the_last_sentence_of_each_shard(opened):
     tokens, mask = sample_texts(opened, 16)
-    assert len(tokens) == sum(shard.sentences for shard in opened.shards) or len(tokens) >= 1000
-    assert tokens.shape[1] <= 16 and bool(mask[:, 0].all())
+    rows = {tuple(row[1 : int(kept.sum()) - 1].tolist()) for row, kept in zip(tokens, mask, strict=True)}
+    assert len(opened.shards) > 1
+    for arrays in map(opened.read, opened.shards):
+        first, last = int(arrays.sentences[0]), int(arrays.sentences[-1])
+        assert tuple(arrays.tokens[:first][:14].tolist()) in rows
+        assert tuple(arrays.tokens[-last:][:14].tolist()) in rows
+
+
+def test_a_sample_has_at_most_a_thousand_short_texts(opened):
+    tokens, mask = sample_texts(opened, 16)
+    assert 900 < len(tokens) <= SENTENCES
+    assert tokens.shape == mask.shape and tokens.shape[1] == 16
 
 
 def test_the_hidden_states_of_the_student_approach_those_of_its_teacher(tmp_path, corpus, tiny_encoder):
