@@ -243,6 +243,7 @@ def pretrain(arguments: argparse.Namespace, encoder: Path, name: str) -> Path:
     filled = [setting.format(steps=steps, half=layers // 2) for setting in recipe.settings]
     settings = [*filled, *arguments.overrides]
     words = [corpus, "--encoder", encoder, "--out", out, "--max-steps", steps, "--device", "cpu"]
+    words += ["--config", "pretrain"]  # recipes are written as differences to the defaults
     words += [word for setting in settings for word in ("--set", setting)]
     if recipe.table != NO_TABLE:
         words += ["--similar", shuffled(arguments) if recipe.table == SHUFFLED else arguments.similar]

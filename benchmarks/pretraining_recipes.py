@@ -23,6 +23,8 @@ _SIMILAR = ("masking.replacement=similar",)
 _WISE = ("run.wise_ft=0.5",)
 _SIMCSE = ("objectives.simcse=1", "run.isolate=sentence")
 _ORIGINAL = ("objectives.original=1",)
+_HIGH = ("run.learning_rate=3e-4",)
+_HALF = 0.5  # steps with more passes over the text: about the time of the other recipes
 
 RECIPES: Mapping[str, Recipe] = {
     **{name: Recipe((f"masking.strategy={name}",)) for name in ("token", "word", "ngram", "span", "entity")},
@@ -37,9 +39,11 @@ RECIPES: Mapping[str, Recipe] = {
     "frozen-lower": Recipe(("run.frozen_layers={half}",)),
     "wise": Recipe(_WISE),
     "similar-wise": Recipe((*_SIMILAR, *_WISE), SIMILAR),
-    "original": Recipe(_ORIGINAL),
-    "similar-original": Recipe((*_SIMILAR, *_ORIGINAL), SIMILAR),
-    "simcse": Recipe(_SIMCSE),
-    "simcse-wise": Recipe((*_SIMCSE, *_WISE)),
-    "simcse-original": Recipe((*_SIMCSE, *_ORIGINAL)),
+    "original": Recipe(_ORIGINAL, steps=_HALF),
+    "similar-original": Recipe((*_SIMILAR, *_ORIGINAL), SIMILAR, steps=_HALF),
+    "similar-wise-long": Recipe((*_SIMILAR, *_WISE, *_HIGH), SIMILAR, steps=3.5),
+    "similar-original-long": Recipe((*_SIMILAR, *_ORIGINAL, *_HIGH), SIMILAR, steps=3.5 * _HALF),
+    "simcse": Recipe(_SIMCSE, steps=_HALF),
+    "simcse-wise": Recipe((*_SIMCSE, *_WISE), steps=_HALF),
+    "simcse-original": Recipe((*_SIMCSE, *_ORIGINAL), steps=_HALF),
 }

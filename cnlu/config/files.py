@@ -77,8 +77,13 @@ def load_config(
 
 
 def find_config(name_or_path: str | None) -> str | Path | None:
-    """The file that `--config` names: a path, or else a shipped file. Raises UsageError if there is neither."""
-    if name_or_path is None or os.path.exists(name_or_path) or os.sep in name_or_path:
+    """The file that `--config` names: a path, or else a shipped file. Raises UsageError if there is neither.
+
+    A folder here with the name of a shipped file, such as `pretrain`, does not hide it.
+    """
+    if name_or_path is None or os.sep in name_or_path:
+        return name_or_path
+    if os.path.exists(name_or_path) and not os.path.isdir(name_or_path):
         return name_or_path
     return config_path(name_or_path)
 

@@ -143,7 +143,11 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         metavar="CORPUS=SHARE",
         help="mix in other corpora, each with its share of the rows; CORPUS has the rest, and a pass reads it once",
     )
-    parser.add_argument("--similar", metavar="F.npz", help="similar words, for masking.replacement=similar")
+    parser.add_argument(
+        "--similar",
+        metavar="F.npz",
+        help="a table for masking.replacement=similar (default: the one installed with cnlu)",
+    )
     _add_probe_data(parser, "--probe", "--probe-test")
     parser.add_argument("--seed", type=whole(0, SEEDS), metavar="N", help="random seed (default 1)")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: CUDA if available")
@@ -202,7 +206,7 @@ def _add_fine_tuning(parser: argparse.ArgumentParser, least: int) -> None:
 
 
 def _add_similar(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Make a table of similar words from one of the first four sources, or show an existing table."
+    parser.description = "Make a table of similar words from one of the first four sources, or show one."
     parser.add_argument(
         "--text",
         nargs="+",
@@ -214,7 +218,9 @@ def _add_similar(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--vectors", metavar="F", help="a word2vec file, text or binary")
     parser.add_argument("--cilin", metavar="F", help="groups of synonyms, one per line, as in Cilin")
     parser.add_argument("--tsv", metavar="F", help="lines of word, similar word and optional cosine, tab-separated")
-    parser.add_argument("--table", metavar="F.npz", help="an existing table to show")
+    parser.add_argument(
+        "--table", metavar="F.npz", help="an existing table to show (default: the one installed with cnlu)"
+    )
     parser.add_argument("--antonyms", metavar="F", help="pairs that never count as similar, two words per line")
     parser.add_argument("--out", metavar="F.npz", help="the table to write")
     parser.add_argument("--show", nargs="+", default=[], metavar="WORD", help="print the neighbours of these words")

@@ -59,7 +59,7 @@ def _train(arguments: argparse.Namespace, encoder: str | None = None, teacher: s
         from cnlu_pretrain.run.model import for_distillation
         from cnlu_pretrain.run.run import RunRequest, run
     seed = [] if arguments.seed is None else [f"run.seed={arguments.seed}"]
-    config = load_config(arguments.config, [*arguments.overrides, *seed])
+    config = load_config(arguments.config, [*arguments.overrides, *seed], recipe=encoder is not None)
     request = RunRequest(
         corpus=Path(arguments.corpus),
         out=Path(arguments.out),
@@ -102,16 +102,15 @@ def run_adapt(arguments: argparse.Namespace) -> int:
 
     with needed_for("Pretraining", "pretrain"):
         from cnlu_pretrain.adapt.adapt import adapt
-        from cnlu_pretrain.adapt.request import RECIPE, AdaptRequest
+        from cnlu_pretrain.adapt.request import AdaptRequest
     from cnlu_pretrain.evaluation.nlu_probe import Examples
 
-    recipe = () if arguments.config else RECIPE
     seed = [] if arguments.seed is None else [f"run.seed={arguments.seed}"]
     request = AdaptRequest(
         texts=arguments.texts,
         examples=Examples(arguments.data, arguments.test),
         out=Path(arguments.out),
-        config=load_config(arguments.config, [*recipe, *arguments.overrides, *seed]),
+        config=load_config(arguments.config, [*arguments.overrides, *seed], recipe=True),
         encoder=arguments.encoder,
         minutes=arguments.minutes,
         rounds=arguments.rounds,

@@ -74,7 +74,7 @@ class MaskingConfig:
     rate: float = setting(0.15, "share of the tokens to mask", low=0.01, high=0.6)
     replacement: str = setting(
         "mask",
-        "what replaces masked tokens: mask for [MASK], similar for similar words (MacBERT; needs --similar)",
+        "what replaces masked tokens: mask for [MASK], similar for similar words (MacBERT)",
         among=("mask", "similar"),
     )
     replaced: float = setting(0.8, "share of the masked tokens that are replaced this way", low=0, high=1)
@@ -189,7 +189,7 @@ class PretrainConfig:
     def __post_init__(self) -> None:
         if self.objectives.replaced_token and self.masking.replacement == "similar":
             raise UsageError(
-                "objectives.replaced_token", _("the generator needs [MASK]"), _("leave masking.replacement at mask")
+                "objectives.replaced_token", _("the generator needs [MASK]"), _("set masking.replacement=mask")
             )
         if self.objectives.simcse and not self.run.dropout:
             raise UsageError(

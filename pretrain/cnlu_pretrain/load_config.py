@@ -8,6 +8,7 @@ from typing import Any
 from cnlu.config.files import build_config, find_config, read_values
 from cnlu.errors import UsageError
 from cnlu.i18n import _
+from cnlu.resources import config_path
 from cnlu_pretrain.config import PretrainConfig
 
 RENAMED: Mapping[str, str] = {
@@ -21,12 +22,17 @@ RENAMED: Mapping[str, str] = {
 """Old name of a section or setting -> its name now."""
 
 
-def load_config(named: str | None, overrides: list[str]) -> PretrainConfig:
-    """Read the file that `--config` names (None: the defaults), then apply `section.key=value` overrides.
+RECIPE = "adapt"
+"""The shipped settings for minutes of continued pretraining, which are used without `--config`"""
 
-    Raises UsageError, or DataError for a file that cannot be read.
+
+def load_config(named: str | None, overrides: list[str], *, recipe: bool = False) -> PretrainConfig:
+    """Read the file that `--config` names, then apply `section.key=value` overrides.
+
+    Without a file, the settings are the defaults, or with `recipe` those of RECIPE. Raises UsageError, or DataError for
+    a file that cannot be read.
     """
-    path = find_config(named)
+    path = config_path(RECIPE) if recipe and named is None else find_config(named)
     for override in overrides:
         key = override.partition("=")[0].strip()
         _refuse_renamed(f"--set {override!r}", [key, key.partition(".")[0]])

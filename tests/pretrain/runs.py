@@ -41,6 +41,7 @@ def pretrain(
     force: bool = True,
     sections: dict[str, Any] | None = None,
     mix: Sequence[Mixed] = (),
+    similar: Path | None = None,
     **run_settings: Any,
 ) -> list[str]:
     """Pretrain for a few steps and return the messages; `run_settings` override SMALL, `sections` are the others."""
@@ -52,6 +53,7 @@ def pretrain(
         config=config,
         encoder=str(encoder) if encoder else None,
         mix=mix,
+        similar=similar,
         max_steps=steps,
         resume=resume,
         device="cpu",

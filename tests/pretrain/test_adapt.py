@@ -15,7 +15,7 @@ from cnlu_pretrain.adapt import adapt as steps
 from cnlu_pretrain.adapt.adapt import adapt
 from cnlu_pretrain.adapt.outcome import Outcome
 from cnlu_pretrain.adapt.request import AdaptRequest
-from cnlu_pretrain.config import MaskingConfig, PrepareConfig, PretrainConfig, RunConfig
+from cnlu_pretrain.config import PrepareConfig, PretrainConfig, RunConfig
 from cnlu_pretrain.evaluation.nlu_probe import Examples
 from cnlu_pretrain.fine_tuning.fine_tuning import Round
 from cnlu_pretrain.fine_tuning.gain import Gain
@@ -82,7 +82,7 @@ def test_the_command_rejects_an_encoder_where_too_few_sentences_tell(tmp_path, r
     result = json.loads(captured.out)
     assert not result["kept"] and result["outcome"] == "few" and result["written"] is None
     assert "12 test sentences, which are too few to tell" in result["sentence"]
-    assert not request.out.exists() and "1/4" in captured.err and "4/4" in captured.err
+    assert not request.out.exists() and "1/3" in captured.err and "3/3" in captured.err
 
 
 @pytest.mark.parametrize("test", [["nlu.yml"], []])
@@ -146,16 +146,6 @@ def test_other_options_do_not_continue_an_adaptation(request_of, six_steps, scor
     shutil.rmtree(tmp_path / "out.adapt")
     with pytest.raises(UsageError, match="nothing to resume"):
         adapt(request_of("out", resume=True))
-
-
-def test_a_recipe_with_similar_words_learns_them_from_the_text(request_of, six_steps, scored, monkeypatch):
-    built: list[Path] = []
-    monkeypatch.setattr(steps, "similar", lambda request, *_logs: built.append(request.out))
-    monkeypatch.setattr(steps, "run", lambda job, _log: (_ for _ in ()).throw(RuntimeError(str(job.similar))))
-    config = replace(CONFIG, masking=MaskingConfig(replacement="similar"))
-    with pytest.raises(RuntimeError, match=r"similar\.npz"):
-        adapt(request_of("out", config=config))
-    assert [path.name for path in built] == ["similar.npz"]
 
 
 def test_wrong_settings_of_training_are_refused_before_the_pretraining(request_of, tmp_path):

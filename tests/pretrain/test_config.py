@@ -18,6 +18,18 @@ def test_the_shipped_file_has_every_setting_at_its_default(checkout: Path) -> No
     assert build_config(read_values(path, [], PretrainConfig), kind=PretrainConfig) == PretrainConfig()
 
 
+def test_the_recipe_is_used_only_without_a_file() -> None:
+    recipe = load_config(None, ["run.passes=2"], recipe=True)
+    assert recipe.masking.replacement == "similar" and recipe.run.wise_ft < 1 and recipe.run.passes == 2
+    assert load_config("pretrain", [], recipe=True) == load_config(None, []) == PretrainConfig()
+
+
+def test_a_folder_does_not_hide_a_shipped_file_of_its_name(tmp_path, monkeypatch) -> None:
+    (tmp_path / "adapt").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert load_config("adapt", []) == load_config(None, [], recipe=True)
+
+
 def test_the_message_about_a_misspelt_setting_suggests_the_nearest_name() -> None:
     with pytest.raises(UsageError, match="masking.rat.*did you mean 'rate'"):
         build_config({"masking": {"rat": 0.3}}, kind=PretrainConfig)

@@ -78,7 +78,14 @@ def test_a_loaded_table_equals_the_saved_one(tmp_path):
     table = build_table({"价格": [("价钱", 0.9)], "买": [("购", 0.7)]}, SimilarConfig())
     table.save(tmp_path / "t.npz")
     loaded = load_table(tmp_path / "t.npz")
-    assert loaded.words == table.words and loaded.neighbours_of("价格") == table.neighbours_of("价格")
+    assert loaded.words == table.words and loaded.neighbours_of("价格") == [("价钱", pytest.approx(0.9, abs=1e-3))]
+
+
+def test_the_installed_table_has_neighbours_for_most_everyday_words(capsys):
+    words = ["火车", "电影", "明天", "喜欢", "便宜", "上海", "买", "贵"]
+    assert main(["pretrain", "similar", "--show", *words]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert sum("no similar words" not in line for line in shown) >= 6 and shown[0].startswith("火车: ")
 
 
 def test_a_file_that_is_not_a_table_is_refused(tmp_path):

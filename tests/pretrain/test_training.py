@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from cnlu.errors import UsageError
 from cnlu_pretrain.config import MaskingConfig, ObjectivesConfig
-from tests.pretrain.runs import masked_losses, pretrain, read_log
+from cnlu_pretrain.similar.table import BUNDLED_TABLE
+from tests.pretrain.runs import masked_losses, pretrain, read_log, same_weights
 
 
 def test_the_history_starts_with_the_encoder_before_training(tmp_path, corpus, tiny_encoder):
@@ -50,7 +50,10 @@ def test_long_rows_come_after_short_ones(tmp_path, corpus, tiny_encoder):
     assert any("6 steps of 64 tokens a row, then 8 steps of 128" in message for message in messages)
 
 
-def test_similar_replacement_without_a_table_names_the_command_that_makes_one(tmp_path, corpus, tiny_encoder):
+def test_similar_replacement_without_a_table_takes_the_installed_one(tmp_path, corpus, tiny_encoder):
     sections = {"masking": MaskingConfig(replacement="similar")}
-    with pytest.raises(UsageError, match="cnlu pretrain similar"):
-        pretrain(tmp_path / "e", corpus, tiny_encoder, sections=sections)
+    pretrain(tmp_path / "installed", corpus, tiny_encoder, sections=sections)
+    pretrain(tmp_path / "named", corpus, tiny_encoder, sections=sections, similar=BUNDLED_TABLE)
+    pretrain(tmp_path / "masks", corpus, tiny_encoder)
+    assert same_weights(tmp_path / "installed", tmp_path / "named")
+    assert not same_weights(tmp_path / "installed", tmp_path / "masks")

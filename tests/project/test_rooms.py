@@ -45,7 +45,7 @@ PRETRAIN_ROOMS = {
     "run": {"corpus", "distill", "similar", "masking", "objectives", "batching", "encoder", "evaluation"},
     "fine_tuning": {"evaluation"},
     "probe": {"corpus", "masking", "objectives", "batching", "encoder", "evaluation", "fine_tuning"},
-    "adapt": {"corpus", "prepare", "similar", "run", "evaluation", "fine_tuning"},
+    "adapt": {"corpus", "prepare", "run", "evaluation", "fine_tuning"},
 }
 PRETRAIN_EVERYONES = {"config", "load_config", "rng", "training_config"}
 EVERYONES = {"bundled", "config", "i18n", "io", "suggest", "errors", "extras", "interrupts", "progress", "resources"}

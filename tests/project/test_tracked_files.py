@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cnlu.bundled import BUNDLED
+from cnlu_pretrain.similar.table import BUNDLED_TABLE
 from tests.places import CHECKOUT
 
 HOME = re.compile(r"(?<![\w.:/])/(?:root|home/\w+|Users/\w+|work|mnt/\w+)/[\w.]")
@@ -85,9 +86,11 @@ def test_no_tracked_file_names_a_home_folder_or_a_private_host(tracked: list[Pat
 
 def test_what_is_tracked_was_written_by_hand(tracked: list[Path]) -> None:
     """Caches, models and other programs' leavings are large or binary; so are the documents' few small pictures and the
-    compiled catalogue, which another test compares with its source, and the weights of the bundled encoder.
+    compiled catalogue, which another test compares with its source, the weights of the bundled encoder, and the table
+    of similar words.
     """
-    tracked = [path for path in tracked if path != CHECKOUT / "cnlu" / "encoder" / BUNDLED / "model.safetensors"]
+    bundled = (CHECKOUT / "cnlu" / "encoder" / BUNDLED / "model.safetensors", BUNDLED_TABLE)
+    tracked = [path for path in tracked if path not in bundled]
     assert not [path for path in tracked if path.stat().st_size > 300_000]
     written = [path for path in tracked if not (path.suffix == ".png" and path.parts[-3:-1] == ("docs", "images"))]
     assert not [path for path in written if path.name != "cnlu.mo" and b"\0" in path.read_bytes()]

@@ -27,7 +27,6 @@ from cnlu_pretrain.run.checkpoint import checkpoints
 from cnlu_pretrain.run.request import RunRequest
 from cnlu_pretrain.run.resume import training_folder
 from cnlu_pretrain.run.run import run
-from cnlu_pretrain.similar.build_table import SimilarRequest, similar
 
 Log = Callable[[str], None]
 
@@ -48,8 +47,7 @@ def adapt(request: AdaptRequest, log: Log = no_log) -> Outcome:
     state = open_state(request)
     try:
         corpus = _prepare(request, state, directory, log)
-        table = _similar_words(request, state, log)
-        _pretrain(request, state, directory, corpus=corpus, table=table, log=log)
+        _pretrain(request, state, directory, corpus, log)
     except (DataError, UsageError):
         if not request.resume:  # corrected text or settings are others, so nothing here could be resumed
             shutil.rmtree(state.folder, ignore_errors=True)
@@ -71,7 +69,7 @@ def adapt(request: AdaptRequest, log: Log = no_log) -> Outcome:
 def _prepare(request: AdaptRequest, state: State, directory: Path, log: Log) -> Corpus:
     """The corpus of the text without the sentences that models are tested on."""
     if not state.corpus.exists():
-        log("1/4 preparing the text")
+        log("1/3 preparing the text")
         part = state.corpus.with_name(f"{state.corpus.name}.part")
         wanted = PrepareRequest(
             request.texts,
@@ -85,19 +83,7 @@ def _prepare(request: AdaptRequest, state: State, directory: Path, log: Log) -> 
     return open_corpus(state.corpus)
 
 
-def _similar_words(request: AdaptRequest, state: State, log: Log) -> Path | None:
-    """A table of similar words, learned from the text where the recipe needs it."""
-    if request.config.masking.replacement != "similar":
-        return None
-    if not state.similar.exists():
-        log("2/4 finding similar words")
-        similar(SimilarRequest(config=request.config.similar, texts=request.texts, out=state.similar), log, log)
-    return state.similar
-
-
-def _pretrain(
-    request: AdaptRequest, state: State, directory: Path, *, corpus: Corpus, table: Path | None, log: Log
-) -> None:
+def _pretrain(request: AdaptRequest, state: State, directory: Path, corpus: Corpus, log: Log) -> None:
     """Train the encoder for about as long as asked, unless it is trained."""
     if state.encoder.exists():
         return
@@ -106,14 +92,13 @@ def _pretrain(
         out=state.encoder,
         config=request.config,
         encoder=str(directory),
-        similar=table,
         device=request.device,
     )
     if not state.steps:
-        log("3/4 timing a few steps")
+        log("2/3 timing a few steps")
         state.steps = steps_within(request.minutes, job, corpus, state.folder)
         state.save()
-    log(f"3/4 pretraining for {state.steps} steps, about {request.minutes:g} minutes at most")
+    log(f"2/3 pretraining for {state.steps} steps, about {request.minutes:g} minutes at most")
     resumes = bool(checkpoints(training_folder(state.encoder)))
     run(replace(job, config=_planned(request, state.steps), max_steps=state.steps, resume=resumes), log)
 
@@ -137,7 +122,7 @@ def _compare(options: FineTuning, state: State, directory: Path, log: Log) -> No
             done = state.rounds.setdefault(name, [])
             if len(done) >= number:
                 continue
-            log(f"4/4 comparing: round {number} of {options.number_of_rounds}, {name} encoder")
+            log(f"3/3 comparing: round {number} of {options.number_of_rounds}, {name} encoder")
             done.append(fine_tune(encoder, options, number))
             state.save()
 

@@ -11,9 +11,6 @@ from cnlu_pretrain.config import PretrainConfig
 from cnlu_pretrain.evaluation.nlu_probe import Examples
 from cnlu_pretrain.fine_tuning.fine_tuning import ROUNDS
 
-RECIPE = ("run.wise_ft=0.5",)
-"""The settings that differ from the defaults of `cnlu pretrain run` without --config. Averaging with the original
-weights keeps what the encoder was."""
 MINUTES = 15.0
 
 

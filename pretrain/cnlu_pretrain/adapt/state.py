@@ -36,10 +36,6 @@ class State:
         return self.folder / "corpus"
 
     @property
-    def similar(self) -> Path:
-        return self.folder / "similar.npz"
-
-    @property
     def encoder(self) -> Path:
         return self.folder / "encoder"
 

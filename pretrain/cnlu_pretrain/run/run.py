@@ -22,7 +22,7 @@ from cnlu_pretrain.run.model import load_run_model
 from cnlu_pretrain.run.output import write_result
 from cnlu_pretrain.run.request import RunRequest
 from cnlu_pretrain.run.resume import checkpoint_folder, extends, initial_state, training_folder
-from cnlu_pretrain.similar.table import SimilarWords, load_table
+from cnlu_pretrain.similar.table import BUNDLED_TABLE, SimilarWords, load_table
 
 
 def run(request: RunRequest, log: Callable[[str], None] = no_log) -> None:
@@ -117,16 +117,10 @@ def _announce(request: RunRequest, corpora: list[Corpus], job: Run) -> None:
 
 def _similar(request: RunRequest, corpus: Corpus) -> SimilarWords | None:
     needed = request.config.masking.replacement == "similar"
-    if needed and request.similar is None:
-        raise UsageError(
-            "masking.replacement",
-            _("similar needs a table of similar words"),
-            _("make one with: cnlu pretrain similar --text TEXT --out similar.npz, and give it with --similar"),
-        )
     if not needed and request.similar is not None:
         raise UsageError(
             "--similar",
             _("has no effect without masking.replacement=similar"),
             _("set that, or leave the table out"),
         )
-    return SimilarWords(load_table(request.similar), corpus.tokenizer) if request.similar else None
+    return SimilarWords(load_table(request.similar or BUNDLED_TABLE), corpus.tokenizer) if needed else None

@@ -14,13 +14,16 @@ from cnlu_pretrain.config import SimilarConfig
 from cnlu_pretrain.similar.contexts import is_chinese
 from cnlu_pretrain.similar.sources import Neighbours, WordList, read_antonyms, read_cilin, read_tsv
 from cnlu_pretrain.similar.substitutes import learn_neighbours
-from cnlu_pretrain.similar.table import WordTable, load_table
+from cnlu_pretrain.similar.table import BUNDLED_TABLE, WordTable, load_table
 from cnlu_pretrain.similar.vectors import neighbours, read_vectors
 
 
 @dataclass(frozen=True, kw_only=True)
 class SimilarRequest:
-    """The options of `cnlu pretrain similar`; exactly one of texts, vectors, cilin, tsv and table is given."""
+    """The options of `cnlu pretrain similar`; at most one of texts, vectors, cilin, tsv and table is given.
+
+    Without one of them, `show` reads the table that is installed with cnlu.
+    """
 
     config: SimilarConfig
     texts: Sequence[str] = ()
@@ -37,7 +40,8 @@ class SimilarRequest:
 def similar(request: SimilarRequest, log: Callable[[str], None], show: Callable[[str], None]) -> None:
     """Make a table of similar words, or show one; raises CnluError for whatever the user can fix."""
     _check(request)
-    table = load_table(request.table) if request.table else _new_table(request, log)
+    known = request.table or (None if any(_sources(request)) else BUNDLED_TABLE)
+    table = load_table(known) if known else _new_table(request, log)
     if request.out:
         table.save(request.out)
         log(f"{request.out}: {len(table.words)} words with {len(table.neighbours)} neighbours")
@@ -47,8 +51,8 @@ def similar(request: SimilarRequest, log: Callable[[str], None], show: Callable[
 
 
 def _check(request: SimilarRequest) -> None:
-    sources = (request.texts, request.vectors, request.cilin, request.tsv, request.table)
-    if sum(map(bool, sources)) != 1:
+    given = sum(map(bool, _sources(request)))
+    if given > 1 or (request.out and not given):
         raise UsageError(
             "--text, --vectors, --cilin, --tsv, --table",
             _("exactly one source of similar words is needed"),
@@ -72,6 +76,10 @@ def _check(request: SimilarRequest) -> None:
         )
     if request.out and request.out.is_dir():
         raise UsageError(request.out, _("this is a directory"), _("name a file with --out"))
+
+
+def _sources(request: SimilarRequest) -> tuple[object, ...]:
+    return (request.texts, request.vectors, request.cilin, request.tsv, request.table)
 
 
 def _new_table(request: SimilarRequest, log: Callable[[str], None]) -> WordTable:

@@ -17,6 +17,9 @@ from cnlu.text.hashing import mix64
 from cnlu_pretrain import rng
 from cnlu_pretrain.prepare.bulk_tokenize import BulkTokenizer
 
+BUNDLED_TABLE = Path(__file__).with_name("general.npz")
+"""The table that is installed with cnlu, learned from general text by `cnlu pretrain similar --text`"""
+
 
 @dataclass(frozen=True)
 class WordTable:
@@ -41,8 +44,9 @@ class WordTable:
 
     def save(self, path: Path) -> None:
         text = np.frombuffer("\n".join(self.words).encode(), np.uint8)
+        cosine = self.cosine.astype(np.float16)  # for people to read: masking takes all neighbours of a word alike
         content = io.BytesIO()
-        np.savez_compressed(content, words=text, first=self.first, neighbours=self.neighbours, cosine=self.cosine)
+        np.savez_compressed(content, words=text, first=self.first, neighbours=self.neighbours, cosine=cosine)
         write_bytes(path, content.getvalue())
 
 
@@ -51,7 +55,7 @@ def load_table(path: str | Path) -> WordTable:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             words = arrays["words"].tobytes().decode().split("\n")
-            table = WordTable(words, arrays["first"], arrays["neighbours"], arrays["cosine"])
+            table = WordTable(words, arrays["first"], arrays["neighbours"], arrays["cosine"].astype(np.float32))
     except FileNotFoundError as error:
         command = f"cnlu pretrain similar --out {path}"
         raise UsageError(path, _("no such table"), _("make one with: {command}", command=command)) from error
