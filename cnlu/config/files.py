@@ -83,9 +83,12 @@ def find_config(name_or_path: str | None) -> str | Path | None:
     """
     if name_or_path is None or os.sep in name_or_path:
         return name_or_path
-    if os.path.exists(name_or_path) and not os.path.isdir(name_or_path):
-        return name_or_path
-    return config_path(name_or_path)
+    if not os.path.exists(name_or_path):
+        return config_path(name_or_path)
+    try:
+        return config_path(name_or_path) if os.path.isdir(name_or_path) else name_or_path
+    except UsageError:
+        return name_or_path  # reading it says that it is a directory
 
 
 def read_values(
