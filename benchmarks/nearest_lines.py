@@ -3,8 +3,8 @@
     python benchmarks/nearest_lines.py GENERAL.txt[.xz] --like TEXT|NLU_DATA... --out NEAR.txt [--each 6]
 
 For each sentence of --like, takes the --each lines of 4 to 40 characters with the highest cosine between TF-IDF vectors
-of characters and character pairs, in the order of the general text (kNN-TAPT, Gururangan et al. 2020, arXiv 2004.10964,
-section 5.2, does it with VAMPIRE vectors). Terms are those of at least two sentences of --like.
+of characters and character pairs (kNN-TAPT, Gururangan et al. 2020, arXiv 2004.10964, section 5.2, does it with VAMPIRE
+vectors). Terms are those of at least two sentences of --like. The order of the lines depends on their text alone.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from cnlu.data.load import load_data
 from cnlu.data.unlabelled import read_texts
 
 SHORTEST, LONGEST = 4, 40
+ALL = 1 << 30
 
 
 def main() -> None:
@@ -31,19 +31,11 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=6, metavar="N")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    like = list(dict.fromkeys(text for path in arguments.like for text in sentences(path)))
-    general = read_texts([arguments.general], 1 << 30, 1, [])
-    lines = list(dict.fromkeys(line for line in general if SHORTEST <= len(line) <= LONGEST))
+    like = read_texts(arguments.like, ALL, 1, [])
+    lines = [line for line in read_texts([arguments.general], ALL, 1, []) if SHORTEST <= len(line) <= LONGEST]
     found = nearest(like, lines, arguments.each)
     arguments.out.write_text("\n\n".join(lines[i] for i in found) + "\n", "utf-8")
     print(f"{arguments.out}: {len(found)} of {len(lines)} lines, near {len(like)} sentences")
-
-
-def sentences(path: str) -> list[str]:
-    """The lines of a text file, or the sentences of NLU data."""
-    if Path(path).suffix == ".txt":
-        return [line for line in Path(path).read_text("utf-8").splitlines() if line]
-    return [example.text for example in load_data(path).examples]
 
 
 def nearest(like: list[str], lines: list[str], each: int) -> NDArray[np.int64]:
@@ -61,7 +53,7 @@ def nearest(like: list[str], lines: list[str], each: int) -> NDArray[np.int64]:
         at = np.concatenate([postings[i][0] for i in ids])
         products = np.concatenate([postings[i][1] * weight for i, weight in zip(ids, weights, strict=True)])
         scores = np.bincount(at, products, len(lines))
-        best = np.argpartition(-scores, each)[:each]
+        best = np.argpartition(-scores, min(each, len(lines) - 1))[:each]
         near.update(best[scores[best] > 0].tolist())
     return np.array(sorted(near), np.int64)
 

@@ -21,7 +21,6 @@ RENAMED: Mapping[str, str] = {
 }
 """Old name of a section or setting -> its name now."""
 
-
 RECIPE = "adapt"
 """The shipped settings for minutes of continued pretraining, which are used without `--config`"""
 

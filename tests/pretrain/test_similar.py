@@ -119,6 +119,13 @@ def test_the_command_writes_a_table_and_shows_neighbours(tmp_path, capsys):
     assert "exists already" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["--out", "--antonyms"])
+def test_what_only_a_new_table_can_have_needs_a_source(tmp_path, option, capsys):
+    path = tmp_path / "file"
+    assert main(["pretrain", "similar", option, str(path), "--show", "价格"]) == 2
+    assert "exactly one source" in capsys.readouterr().err and not path.exists()
+
+
 def test_words_with_the_same_contexts_in_a_text_are_neighbours_and_words_that_occur_together_are_not(tmp_path):
     lines = [
         f"我{verb}一张{when}{place}的{thing}"

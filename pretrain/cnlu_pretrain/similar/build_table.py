@@ -52,7 +52,7 @@ def similar(request: SimilarRequest, log: Callable[[str], None], show: Callable[
 
 def _check(request: SimilarRequest) -> None:
     given = sum(map(bool, _sources(request)))
-    if given > 1 or (request.out and not given):
+    if given > 1 or (not given and (request.out or request.antonyms)):
         raise UsageError(
             "--text, --vectors, --cilin, --tsv, --table",
             _("exactly one source of similar words is needed"),

@@ -44,7 +44,7 @@ class WordTable:
 
     def save(self, path: Path) -> None:
         text = np.frombuffer("\n".join(self.words).encode(), np.uint8)
-        cosine = self.cosine.astype(np.float16)  # for people to read: masking takes all neighbours of a word alike
+        cosine = self.cosine.astype(np.float16)  # only shown: masking draws a word's neighbours at equal rates
         content = io.BytesIO()
         np.savez_compressed(content, words=text, first=self.first, neighbours=self.neighbours, cosine=cosine)
         write_bytes(path, content.getvalue())
